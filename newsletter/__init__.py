@@ -1,0 +1,3 @@
+"""A newsletter as code."""
+
+__version__ = "0.1.0"

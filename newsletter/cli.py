@@ -1,0 +1,87 @@
+"""The command line: a literal table of commands, imported on use.
+
+`newsletter --help` loads click and nothing heavy. stdout is data, stderr is
+narration. Errors raised on purpose end here, as one message and an exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter import __version__
+
+if TYPE_CHECKING:
+    from newsletter.session import Session
+
+COMMANDS = {
+    "init": "Make a new publication.",
+    "new": "Start an issue and print its path.",
+    "check": "Say what is wrong with issues, line by line.",
+    "build": "Write the email of an issue to a folder.",
+    "test": "Send a marked test of an issue to a few addresses.",
+    "subscribers": "Add, import, export, list, show and remove readers.",
+    "send": "Send an issue, to each reader once.",
+    "campaigns": "List every campaign and its state.",
+    "status": "Count what happened to a campaign's deliveries.",
+}
+"""Every command and its one line; `commands/<name>.py` holds it as `command`."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command only when it is run or asked for its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"newsletter.commands.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from newsletter.errors import suggestion
+
+            raise click.UsageError(f'No command is named "{args[0]}".\n{suggestion(args[0], COMMANDS, "Commands")}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", metavar="PATH", help="Another newsletter.toml  (env: NEWSLETTER_CONFIG)")
+@click.version_option(__version__, prog_name="newsletter")
+@click.pass_context
+def cli(ctx: click.Context, config: str | None) -> None:
+    """A newsletter as code: write an issue in a text file, send it to every reader once.
+
+    \b
+    Start here:
+        newsletter init news && cd news
+        newsletter new "Hello"
+        newsletter build hello
+    """
+    from newsletter.session import Session
+
+    ctx.obj = ctx.with_resource(Session(config))
+
+
+def main() -> None:
+    """The `newsletter` command: runs it, and turns errors raised on purpose into words and an exit code."""
+    from newsletter.errors import NewsletterError
+
+    try:
+        cli(standalone_mode=True)
+    except NewsletterError as error:
+        click.echo(f"newsletter: error: {error}", err=True)
+        sys.exit(error.exit_code)

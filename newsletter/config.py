@@ -1,0 +1,269 @@
+"""newsletter.toml: every setting, its default, and where it stands in the file.
+
+Read once, checked once; a wrong value is one ConfigError with the key, the value
+and the line. Secrets are only named here (`env:NAME`) and read by `secret()` when
+first needed. No other module reads newsletter.toml or the environment's secrets.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct, field
+
+from newsletter.addresses import Mailbox, parse_mailbox
+from newsletter.errors import ConfigError
+from newsletter.settings_errors import explain, locate
+from newsletter.times import Duration, Rate, parse_zone
+
+CONFIG_NAME = "newsletter.toml"
+LOOPBACK = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
+"""Addresses that may do without TLS: nothing leaves the machine."""
+
+
+class WebAddress(str):
+    """An absolute http(s) address without a trailing slash."""
+
+
+class Colour(str):
+    """`#RRGGBB`."""
+
+
+class PublicationSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[publication]`: who writes, and where readers find it."""
+
+    name: str
+    url: WebAddress
+    sender: Mailbox = field(name="from")
+    reply_to: str = ""
+    postal_address: str = ""
+    timezone: ZoneInfo = ZoneInfo("UTC")
+    language: str = "en"
+
+
+class ListSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[lists.<name>]`: a newsletter a reader joins or leaves."""
+
+    title: str
+    description: str = ""
+    default: bool = False
+
+
+class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[signup]`: the words of the signup block, and the limits of its form."""
+
+    heading: str = "Join our daily newsletter"
+    text: str = "Breaking news, product launches and research, explained every morning."
+    button: str = "Join now"
+    forwarded: str = "Was this forwarded to you?"
+    per_network: Rate = Rate("30/h")
+    per_address: Rate = Rate("3/d")
+    min_time: Duration = Duration("2s")
+
+
+class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[send]`: through whom, how fast, how patient."""
+
+    provider: str = "outbox"
+    rate: Rate = Rate("off")
+    max_lateness: Duration = Duration("2h")
+    on_unknown: Literal["hold", "resend", "assume-sent"] = "hold"
+    patience: Duration = Duration("30m")
+
+
+class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[database]`: a SQLAlchemy address; a relative SQLite path is relative to newsletter.toml."""
+
+    url: str = "sqlite:///newsletter.db"
+
+
+class EnvironmentSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[environment]`: the secret that signs links; without it one is made and kept."""
+
+    secret: str = ""
+
+
+class ThemeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[theme]`: what a publication changes without touching a template."""
+
+    accent: Colour = Colour("#0F5BD3")
+    accent_dark: Colour = Colour("#8AB4FF")
+    page: Colour = Colour("#F3F1EC")
+    page_dark: Colour = Colour("#14161A")
+    card: Colour = Colour("#FFFFFF")
+    card_dark: Colour = Colour("#1D2025")
+    heading_font: str = "Georgia, 'Times New Roman', serif"
+    body_font: str = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+    logo: str = ""
+    logo_alt: str = ""
+    logo_width: int = 160
+    social: dict[str, WebAddress] = {}
+
+
+class SponsorSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sponsors.<id>]`: a sponsor that issues name by id."""
+
+    name: str
+    url: WebAddress | None = None
+    image: str = ""
+    alt: str = ""
+    text: str = ""
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of newsletter.toml."""
+
+    publication: PublicationSection
+    lists: dict[str, ListSection] = {}
+    signup: SignupSection = SignupSection()
+    fields: dict[str, Literal["text", "number", "date", "boolean"]] = {}
+    segments: dict[str, dict[str, Any]] = {}
+    send: SendSection = SendSection()
+    providers: dict[str, dict[str, Any]] = {}
+    database: DatabaseSection = DatabaseSection()
+    environment: EnvironmentSection = EnvironmentSection()
+    theme: ThemeSection = ThemeSection()
+    sponsors: dict[str, SponsorSection] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """The newsletter as a whole: its folder and its settings."""
+
+    path: Path
+    """The newsletter.toml."""
+    config: Config
+
+    @property
+    def root(self) -> Path:
+        """The folder that every path in the settings and in issues is relative to."""
+        return self.path.parent
+
+    @cached_property
+    def default_list(self) -> str:
+        """The list marked `default`, else the first."""
+        marked = (name for name, entry in self.config.lists.items() if entry.default)
+        return next(marked, next(iter(self.config.lists)))
+
+    @property
+    def templates(self) -> Path:
+        """The publication's own templates; what is absent there comes from the package."""
+        return self.root / "templates"
+
+    @property
+    def issues(self) -> Path:
+        """Where issue files live."""
+        return self.root / "issues"
+
+
+def find_config(path: str | None = None) -> Path:
+    """The file named by `--config`, else by NEWSLETTER_CONFIG, else ./newsletter.toml."""
+    return Path(path or os.environ.get("NEWSLETTER_CONFIG") or CONFIG_NAME).absolute()
+
+
+def load_publication(path: Path) -> Publication:
+    """Read and check newsletter.toml. Raises ConfigError with the key, the value and the line."""
+    text = _read(path)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(path, str(error)) from error
+    try:
+        config = _checked(raw)
+    except msgspec.ValidationError as error:
+        raise explain(str(error), raw, text, _short(path), Config, _checked) from error
+    _check_lists(path, text, config)
+    return Publication(path=path, config=config)
+
+
+def _checked(raw: dict[str, Any]) -> Config:
+    return msgspec.convert(raw, Config, dec_hook=_decode)
+
+
+def secret(value: str, *, key: str) -> str:
+    """The secret that `env:NAME` names: the variable, or the file that NAME_FILE names.
+
+    `key` is the setting, for the message. Raises ConfigError.
+    """
+    name = value.removeprefix("env:")
+    if not value.startswith("env:") or not name:
+        raise ConfigError(f"{key} holds a secret", hint='Write the name of a variable instead: "env:NAME".')
+    if found := os.environ.get(name):
+        return found
+    if file := os.environ.get(f"{name}_FILE"):
+        return _read(Path(file)).strip()
+    raise ConfigError(f"{name} is not set ({key} names it)", hint=f"Set {name}, or {name}_FILE to a file that holds it.")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        hint = "Make one with `newsletter init`, or name another with --config."
+        raise ConfigError("no such file", place=_short(path), hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"not UTF-8 (byte {error.start})", place=_short(path)) from error
+    except OSError as error:
+        raise ConfigError(error.strerror or "cannot be read", place=_short(path)) from error
+
+
+def _short(path: Path) -> str:
+    """The path as the user would type it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _decode(kind: type, value: Any) -> Any:
+    """A setting that is more than TOML's own types. Raises ValueError with what is allowed."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text; put it in quotes")
+    return _DECODERS[kind](value)
+
+
+def _decode_address(value: str) -> WebAddress:
+    if re.fullmatch(r"https://[^\s/]+(/\S*)?", value) or (LOOPBACK.match(value) and " " not in value):
+        return WebAddress(value.rstrip("/"))
+    raise ValueError(f'"{value}" is not an https:// address')
+
+
+def _decode_colour(value: str) -> Colour:
+    if re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        return Colour(value)
+    raise ValueError(f'"{value}" is not a colour; write one as #0F5BD3')
+
+
+_DECODERS: dict[type, Any] = {
+    WebAddress: _decode_address,
+    Colour: _decode_colour,
+    Duration: Duration,
+    Rate: Rate,
+    ZoneInfo: parse_zone,
+    Mailbox: parse_mailbox,
+}
+
+
+def _not_toml(path: Path, message: str) -> ConfigError:
+    found = re.search(r"\s*\(at line (\d+), column (\d+)\)", message)
+    place = f"{_short(path)}:{found[1]}:{found[2]}" if found else _short(path)
+    return ConfigError(f"not TOML: {message[: found.start()] if found else message}", place=place)
+
+
+def _check_lists(path: Path, text: str, config: Config) -> None:
+    """A publication has at least one list, and at most one default."""
+    defaults = [name for name, entry in config.lists.items() if entry.default]
+    if not config.lists:
+        hint = 'Add [lists.daily] with title = "..." and default = true.'
+        raise ConfigError("no list of readers", place=_short(path), hint=hint)
+    if len(defaults) > 1:
+        place = f"{_short(path)}:{locate(text, ['lists', defaults[1], 'default'])}"
+        raise ConfigError(f"two default lists: {', '.join(defaults)}", place=place, hint="Keep `default = true` on one.")

@@ -1,0 +1,98 @@
+"""What travels from the writing half to the sending half.
+
+The waist of the hourglass: before CompiledMessage nothing knows readers, after it
+nothing knows MJML or Markdown. No behaviour beyond the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from newsletter.addresses import Mailbox
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledMessage:
+    """Subject, HTML and text of an issue, the same for all readers, slots still open.
+
+    An open slot is a token (`NLM00003xNL`) in the texts; `tags[3]` is the merge tag it
+    stands for, as its author wrote it. Compiled once more, by `merge.compile_mailing`,
+    into segments that are joined per reader.
+    """
+
+    slug: str
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    tags: tuple[str, ...]
+    prefix: str = "NLM"
+    """What the tokens begin with; differs only where an author wrote `NLM` and five digits."""
+    links: tuple[str, ...] = ()
+    """Every address the HTML links to, in order, once each."""
+    language: str = "en"
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over subject, HTML and text, with the merge tags in their places."""
+        parts = (self.open(part).encode() for part in (self.subject, self.html, self.text))
+        return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+    def open(self, text: str) -> str:
+        """The text with merge tags instead of tokens, for people to read."""
+        return self.token.sub(lambda found: self.tags[int(found[1])], text)
+
+    @cached_property
+    def token(self) -> re.Pattern[str]:
+        """Finds tokens; group 1 is the index of the tag."""
+        return re.compile(rf"{self.prefix}(\d{{5}})xNL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """Whom one message is for: what the sending code may see of a subscriber."""
+
+    delivery_id: str
+    """Ours, in Message-ID and in the provider's metadata: `<campaign>.<subscriber>`."""
+    email: str
+    fields: Mapping[str, object]
+    """Values of merge tags by name; `email first_name last_name name unsubscribe_url preferences_url web_url` always there."""
+
+    @property
+    def name(self) -> str:
+        """For the To header; empty when unknown."""
+        return str(self.fields.get("name") or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """The headers that all messages of one sending share (RFC 5322, 2919, 8058)."""
+
+    sender: Mailbox
+    reply_to: str
+    list_id: str
+    """`Daily Inference <daily.news.example.com>`: a name and the list's id (RFC 2919)."""
+    date: datetime
+    """Aware. The same for every message and every attempt, so that a retry is the same bytes."""
+    key: str
+    """Makes Message-IDs of this sending differ from every other database's: `<delivery_id>.<key>@domain`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One email to one address, exactly as a provider that takes parts receives it."""
+
+    delivery_id: str
+    sender: Mailbox
+    reply_to: str
+    to: Mailbox
+    subject: str
+    html: str
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Everything else that must be in the email: Message-ID, List-Id, List-Unsubscribe, ..."""

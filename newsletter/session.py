@@ -1,0 +1,38 @@
+"""One run of the command line: what its commands share, opened when first needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from newsletter.config import Publication, find_config, load_publication
+
+if TYPE_CHECKING:
+    from newsletter.database import Database
+
+
+class Session:
+    """The publication and its database; commands get it by `@click.pass_obj`."""
+
+    def __init__(self, config: str | None = None) -> None:
+        self._config = config
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if "database" in self.__dict__:
+            self.database.close()
+
+    @cached_property
+    def publication(self) -> Publication:
+        """newsletter.toml, read and checked. Raises ConfigError."""
+        return load_publication(find_config(self._config))
+
+    @cached_property
+    def database(self) -> Database:
+        """The publication's database, its schema up to date. Raises ConfigError."""
+        from newsletter.database import open_database
+
+        return open_database(self.publication)

@@ -1,0 +1,123 @@
+"""What is wrong in newsletter.toml, said with the key, the value and the line.
+
+msgspec finds the mistake and names its path (`$.send.rate`); this turns it into a
+sentence, and finds the line in the text, which a TOML reader does not keep.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from newsletter.errors import ConfigError, suggestion
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+_MISSING = re.compile(r"Object missing required field `(.+)`")
+_EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_KINDS = {"str": "text in quotes", "bool": "true or false", "int": "a whole number", "object": "a table", "array": "a list", "float": "a number"}
+
+Check = Callable[[Any], object]
+
+
+def explain(error: str, raw: dict[str, Any], text: str, place: str, kind: type, check: Check) -> ConfigError:
+    """The ConfigError for a msgspec message about `raw`, which `check` (a conversion) refuses.
+
+    `text` is the file, `place` its path as shown, `kind` the Struct of the whole.
+    """
+    message, _, where = error.partition(" - at `$")
+    keys = resolve(where.rstrip("`"), raw, error, check)
+    if found := _UNKNOWN.search(message):
+        line = locate(text, [*keys, found[1]])
+        hint = suggestion(found[1], _known(kind, keys), "Keys" if keys else "Sections")
+        return ConfigError(f'{_section(keys)}no setting is named "{found[1]}"', place=f"{place}:{line}", hint=hint)
+    if found := _MISSING.search(message):
+        return ConfigError(f'{_section(keys)}"{found[1]}" is missing', place=f"{place}:{locate(text, keys)}")
+    return ConfigError(_value_message(message, keys, raw), place=f"{place}:{locate(text, keys)}")
+
+
+def locate(text: str, keys: Sequence[str]) -> int:
+    """The line (from 1) where `keys` is set in the TOML `text`, else that of its table, else 1."""
+    table: list[str] = []
+    best, depth = 1, 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        here = _keys_of(line, table)
+        if line.lstrip().startswith("["):
+            table = here
+        matched = _common(here, keys)
+        if matched > depth and matched >= min(len(here), len(keys)):
+            best, depth = number, matched
+    return best
+
+
+def resolve(where: str, raw: Any, error: str, check: Check) -> list[str]:
+    """The keys of a msgspec path; `[...]`, which hides a key, becomes the key that fails by itself."""
+    keys: list[str] = []
+    for part in re.findall(r"\.([^.\[]+)|\[(\.\.\.|\d+)\]", where):
+        keys.append(part[0] or (_failing(keys, raw, error, check) if part[1] == "..." else part[1]))
+    return keys
+
+
+def _failing(keys: list[str], raw: Any, error: str, check: Check) -> str:
+    """The one entry of the table at `keys` that makes `error` by itself."""
+    table = _at(raw, keys)
+    for name in table:
+        try:
+            check(_replaced(raw, keys, {name: table[name]}))
+        except msgspec.ValidationError as found:
+            if str(found) == error:
+                return str(name)
+    return str(next(iter(table)))
+
+
+def _at(raw: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        raw = raw[int(key)] if isinstance(raw, list) else raw[key]
+    return raw
+
+
+def _replaced(raw: dict[str, Any], keys: Sequence[str], value: Any) -> Any:
+    return {**raw, keys[0]: _replaced(raw[keys[0]], keys[1:], value)} if keys else value
+
+
+def _section(keys: Sequence[str]) -> str:
+    return f"[{'.'.join(keys)}] " if keys else ""
+
+
+def _value_message(message: str, keys: list[str], raw: Any) -> str:
+    found = _EXPECTED.search(message)
+    if not found:
+        return f"{_section(keys[:-1])}{keys[-1]}: {message}" if keys else message
+    wanted = " or ".join(_KINDS.get(word.strip(), word.strip()) for word in found[1].split("|"))
+    return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write {wanted}"
+
+
+def _known(kind: type, keys: Sequence[str]) -> list[str]:
+    """The settings that the table at `keys` may have."""
+    for key in keys:
+        hints = get_type_hints(kind)
+        named = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
+        kind = named.get(key, kind)
+        if get_args(kind):
+            return _known(get_args(kind)[-1], keys[2:])
+    return [field.encode_name for field in msgspec.structs.fields(kind)]
+
+
+def _keys_of(line: str, table: Sequence[str]) -> list[str]:
+    """The keys a line of TOML sets: a header's own, or the table's and the assignment's."""
+    line = line.strip()
+    if line.startswith("["):
+        return _dotted(line.strip("[] \t").split("]")[0])
+    if "=" in line and not line.startswith("#"):
+        return [*table, *_dotted(line.split("=", 1)[0])]
+    return []
+
+
+def _dotted(text: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in text.split(".")]
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

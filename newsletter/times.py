@@ -1,0 +1,103 @@
+"""Durations, rates and points in time, as users write them.
+
+Pure: nothing here reads a clock. All times that leave this module are aware.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+OFF = "off"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
+_RATE = re.compile(r"(\d{1,9})\s*/\s*([smhd])")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\s*(Z|[+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]*))?")
+
+
+class Duration(str):
+    """`30s`, `15m`, `2h`, `1d`, or `off` for none; the text as written, with its meaning.
+
+    Raises ValueError with what is allowed.
+    """
+
+    delta: timedelta
+
+    def __new__(cls, text: str) -> Duration:
+        match = _DURATION.fullmatch(text.strip())
+        if not match and text != OFF:
+            raise ValueError(f'"{text}" is not a duration; write 30s, 15m, 2h or 1d')
+        self = super().__new__(cls, text)
+        self.delta = timedelta(seconds=int(match[1]) * _SECONDS[match[2]]) if match else timedelta(0)
+        return self
+
+
+class Rate(str):
+    """`50/s`, `1000/m`, `200/h`, `50000/d`, or `off` for no limit; the text as written, with its meaning.
+
+    Raises ValueError with what is allowed.
+    """
+
+    count: int
+    """Messages in each `per`; 0 when off."""
+    per: int
+    """Seconds."""
+
+    def __new__(cls, text: str) -> Rate:
+        match = _RATE.fullmatch(text.strip())
+        if text != OFF and not (match and int(match[1]) > 0):
+            raise ValueError(f'"{text}" is not a rate; write 50/s, 1000/m or 50000/d')
+        self = super().__new__(cls, text)
+        self.count, self.per = (int(match[1]), _SECONDS[match[2]]) if match else (0, 1)
+        return self
+
+    @property
+    def per_second(self) -> float:
+        """Messages per second; 0 when off."""
+        return self.count / self.per
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """An IANA time zone. Raises ValueError when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f'"{name}" is not a time zone; write one as Europe/Berlin') from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A time to send at: the wall clock, and the zone it is read in."""
+
+    wall: datetime
+    """Naive."""
+    zone: tzinfo | None
+    """None: each reader's own (`local`)."""
+
+    def at(self, zone: tzinfo | None = None) -> datetime:
+        """The aware time; `zone` is the reader's, needed only when this is `local`."""
+        return self.wall.replace(tzinfo=self.zone or zone)
+
+
+def parse_moment(text: str, default_zone: tzinfo) -> Moment:
+    """`2025-01-17 07:00`, with `:SS`, a `T`, and a zone, offset, `Z` or `local` if wanted.
+
+    Raises ValueError with what is allowed.
+    """
+    match = _MOMENT.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f'"{text}" is not a time; write 2025-01-17 07:00, then a time zone if it is not the publication\'s')
+    wall = datetime.fromisoformat(f"{match[1]}T{match[2]}")
+    return Moment(wall=wall, zone=_zone_named(match[3], default_zone))
+
+
+def _zone_named(name: str | None, default_zone: tzinfo) -> tzinfo | None:
+    if name is None:
+        return default_zone
+    if name == "local":
+        return None
+    if name == "Z" or name[0] in "+-":
+        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo
+    return parse_zone(name)
