@@ -1,0 +1,176 @@
+"""The tables, as SQLAlchemy Core sees them; `migrations/` makes them.
+
+Who may write: `subscribers` and `imports` the readers' tables, `suppressions` its
+own, `campaigns` the campaign, and `deliveries` alone the ledger (`batch`, `delivery`,
+`delivery_exception`). Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare
+alike in SQLite and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+subscriber = Table(
+    "subscriber",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),  # never reused: old links name it for ever
+    Column("email", Text, nullable=False),  # as its owner writes it
+    Column("email_key", Text, nullable=False, unique=True),  # addresses.address_key(email)
+    Column("first_name", Text, nullable=False, server_default=""),
+    Column("last_name", Text, nullable=False, server_default=""),
+    Column("timezone", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("fields", Text, nullable=False, server_default="{}"),  # JSON object, the publication's own fields
+    Column("tags", Text, nullable=False, server_default="[]"),  # JSON list, sorted
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("list", Text, primary_key=True),
+    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
+    Column("status", Text, nullable=False),  # pending active unsubscribed
+    Column("changed_at", Text, nullable=False),
+    Index("subscription_by_subscriber", "subscriber_id"),
+    Index("subscription_by_status", "list", "status", "subscriber_id"),  # who is active, by keyset
+    sqlite_with_rowid=False,
+)
+
+consent_source = Table(
+    "consent_source",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),  # import, command line, form, ...
+    Column("detail", Text, nullable=False, server_default="{}"),  # JSON: file and its digest, form version and wording, ...
+    Column("at", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+consent = Table(  # evidence: appended, never changed
+    "consent",
+    metadata,
+    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
+    Column("no", Integer, primary_key=True),  # 1, 2, ... per subscriber
+    Column("list", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("source_id", Integer, ForeignKey("consent_source.id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+suppression = Table(  # outlives the subscriber
+    "suppression",
+    metadata,
+    Column("email_key", Text, primary_key=True),
+    Column("reason", Text, nullable=False),  # bounced complained unsubscribed erased by-hand
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+campaign = Table(
+    "campaign",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("issue", Text, nullable=False),  # slug
+    Column("list", Text, nullable=False),
+    Column("segment", Text, nullable=False, server_default=""),  # "" = the whole list
+    Column("state", Text, nullable=False),  # draft scheduled sending paused sent cancelled
+    Column("reason", Text, nullable=False, server_default=""),  # why it is paused
+    Column("subject", Text, nullable=False),
+    Column("digest", Text, nullable=False),  # of the CompiledMessage
+    Column("message", LargeBinary, nullable=False),  # the CompiledMessage, JSON, zlib
+    Column("page", LargeBinary, nullable=False),  # the issue's web page, zlib
+    Column("key", Text, nullable=False),  # random, in Message-IDs and idempotency keys
+    Column("provider", Text, nullable=False),
+    Column("checks", Text, nullable=False, server_default="[]"),  # JSON: what check said at approval
+    Column("created_at", Text, nullable=False),
+    Column("send_at", Text),  # null = when told
+    Column("started_at", Text),  # the Date header of every message
+    Column("finished_at", Text),
+    Column("cursor", Integer, nullable=False, server_default="0"),  # the last subscriber enqueued
+    Column("enqueued", Boolean, nullable=False, server_default=text("0")),  # everyone is
+    Index("campaign_once", "issue", "list", "segment", unique=True),
+    sqlite_autoincrement=True,
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
+    Column("no", Integer, primary_key=True),  # 1, 2, ... per campaign
+    Column("size", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # queued claimed handed settled unknown
+    Column("attempt", Integer, nullable=False, server_default="0"),  # the fencing number: every step names it
+    Column("generation", Integer, nullable=False, server_default="0"),  # +1 only when it is known that nothing was sent
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("lease_until", Text),
+    Column("not_before", Text),  # BUSY: not again before this
+    Column("first_handed_at", Text),
+    Column("handed_at", Text),
+    Column("settled_at", Text),
+    Column("provider", Text, nullable=False, server_default=""),  # who was handed it
+    Column("payload_hash", Text, nullable=False, server_default=""),  # what was handed; a retry under the key must equal it
+    Column("provider_ids", LargeBinary),  # JSON object by subscriber id, zlib
+    Column("started", LargeBinary),  # one-call providers: a bit per recipient, before the first byte
+    Column("finished", LargeBinary),  # and one after the answer
+    Index("batch_waiting", "campaign_id", "no", sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")),
+    Index("batch_leased", "lease_until", sqlite_where=text("state IN ('claimed', 'handed')"), postgresql_where=text("state IN ('claimed', 'handed')")),
+    sqlite_with_rowid=False,
+)
+
+delivery = Table(  # written once, at enqueue; its state is its batch's, unless delivery_exception says otherwise
+    "delivery",
+    metadata,
+    Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
+    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),  # no foreign key: the row stays when the reader is erased
+    Column("batch_no", Integer, nullable=False),
+    Index("delivery_by_batch", "campaign_id", "batch_no", "subscriber_id"),
+    sqlite_with_rowid=False,
+)
+
+delivery_exception = Table(
+    "delivery_exception",
+    metadata,
+    Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
+    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
+    Column("batch_no", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # accepted rejected unknown skipped, instead of the batch's
+    Column("retryable", Boolean, nullable=False, server_default=text("0")),
+    Column("detail", Text, nullable=False, server_default=""),  # the provider's words, or why skipped
+    Column("at", Text, nullable=False),
+    Index("delivery_exception_by_batch", "campaign_id", "batch_no"),
+    sqlite_with_rowid=False,
+)
+
+rate_bucket = Table(  # GCRA: the theoretical arrival time of the next message
+    "rate_bucket",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("tat", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+host = Table(  # one row: the machine and file this database belongs to
+    "host",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host_id", Text, nullable=False),
+    Column("since", Text, nullable=False),
+)
