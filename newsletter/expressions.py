@@ -1,0 +1,122 @@
+"""What stands inside a merge tag: a Jinja2 expression over a reader's fields.
+
+Parsed once, evaluated in Jinja's sandbox for each reader. A missing or empty field is
+undefined, prints as nothing, and gives way to `default(...)`. Values are never parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import ChainableUndefined, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from newsletter.errors import suggestion
+
+BUILT_IN = ("email", "first_name", "last_name", "name", "unsubscribe_url", "preferences_url", "web_url")
+"""Fields that exist for every reader."""
+
+Fields = Mapping[str, object]
+Expression = Callable[[Fields], object]
+
+
+class ExpressionError(ValueError):
+    """A merge tag that cannot be understood: what, and what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+class _Missing(ChainableUndefined):
+    """A field the reader does not have: prints nothing, compares as nothing."""
+
+    def _nothing(self, other: object) -> bool:
+        return False
+
+    __lt__ = __le__ = __gt__ = __ge__ = _nothing
+
+
+_environment = ImmutableSandboxedEnvironment(undefined=_Missing, autoescape=False)
+
+
+def parse(source: str) -> nodes.Expr:
+    """The expression's tree. Raises ExpressionError."""
+    if not source.strip():
+        raise ExpressionError("the merge tag is empty", "Name a field: {{ first_name }}.")
+    try:
+        template = _environment.parse("{{ " + source + " }}")
+        output = template.body[0]
+        if len(template.body) != 1 or not isinstance(output, nodes.Output) or len(output.nodes) != 1:
+            raise ExpressionError("the merge tag is not one expression")
+        _check_names(output)
+        return output.nodes[0]
+    except TemplateSyntaxError as error:
+        raise ExpressionError(f"the merge tag cannot be read: {error.message}") from error
+
+
+def names(source: str) -> set[str]:
+    """The fields an expression reads. Raises ExpressionError."""
+    parse(source)
+    return meta.find_undeclared_variables(_environment.parse("{{ " + source + " }}"))
+
+
+@lru_cache(maxsize=1024)
+def compile_expression(source: str) -> Expression:
+    """A function from a reader's fields (without the empty ones) to a value; undefined becomes ''.
+
+    Names, and names with a constant default, run without Jinja: they are nearly all there is.
+    """
+    tree = parse(source)
+    if isinstance(tree, nodes.Name):
+        return _field(tree.name, "")
+    if _is_default(tree):
+        return _field(tree.node.name, tree.args[0].value)  # type: ignore[attr-defined]
+    compiled = _environment.compile_expression(source, undefined_to_none=False)
+    return lambda fields: _defined(compiled(**{name: value for name, value in fields.items() if name.isidentifier()}))
+
+
+def truth(source: str) -> Callable[[Fields], bool]:
+    """The same, for the condition of an `if`."""
+    evaluate = compile_expression(source)
+    return lambda fields: bool(evaluate(fields))
+
+
+def present(fields: Fields) -> Fields:
+    """The fields that count: an empty one is a missing one."""
+    return {name: value for name, value in fields.items() if value is not None and value != ""}
+
+
+def _field(name: str, default: object) -> Expression:
+    return lambda fields: fields.get(name, default)
+
+
+def _is_default(tree: nodes.Expr) -> bool:
+    return (
+        isinstance(tree, nodes.Filter)
+        and tree.name in ("default", "d")
+        and isinstance(tree.node, nodes.Name)
+        and len(tree.args) == 1
+        and isinstance(tree.args[0], nodes.Const)
+        and not tree.kwargs
+    )
+
+
+def _defined(value: Any) -> object:
+    return "" if isinstance(value, _Missing) else value
+
+
+def _check_names(tree: nodes.Node) -> None:
+    """Every filter and test exists. Raises ExpressionError with the nearest one."""
+    for kind, known, label in ((nodes.Filter, _environment.filters, "filter"), (nodes.Test, _environment.tests, "test")):
+        for node in tree.find_all(kind):
+            if node.name not in known:  # type: ignore[attr-defined]
+                name = str(node.name)  # type: ignore[attr-defined]
+                near = suggestion(name, known, "Filters").split("?")[0]
+                raise ExpressionError(f'no {label} is named "{name}"', f"{near}?" if "Did you mean" in near else "")
+
+
+EvaluationError = (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError)
+"""What evaluating an expression for one reader may raise."""

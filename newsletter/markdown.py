@@ -1,0 +1,181 @@
+"""Markdown with `:::` blocks and merge tags, to markdown-it tokens that know their lines.
+
+CommonMark plus tables and strikethrough, and three rules of our own: a block
+(`:::name` ... `:::`), a condition (a line with nothing but `{% ... %}`), and HTML
+comments, which are dropped. Raw HTML is text. What blocks there are is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+
+from newsletter.merge_tags import Vault
+
+_OPEN = re.compile(r"(:{3,})\s*([^\s:].*)?$")
+_VOID = re.compile(r"(.*\S)\s+/|([\w-]+)/")
+_FENCE = re.compile(r"(`{3,}|~{3,})")
+_COMMENT_LINES = re.compile(r"<!--(?:.|\n)*?-->[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """A mistake in the structure of blocks: rule, words, and where in the text with tokens."""
+
+    rule: str
+    message: str
+    hint: str
+    line: int
+    """From 0, in the body."""
+    column: int = 1
+
+
+@dataclass(kw_only=True)
+class Environment:
+    """What our rules need and leave behind, in markdown-it's `env`."""
+
+    vault: Vault
+    troubles: list[Trouble] = field(default_factory=list)
+
+
+def parse_markdown(text: str, vault: Vault) -> tuple[list[Token], list[Trouble]]:
+    """The tokens of a body whose merge tags are hidden, and what is wrong with its blocks.
+
+    A block is a `block_open` (info = what follows the colons, hidden = it has no body) ...
+    `block_close` pair, a condition a `condition` token whose content is the tag's token.
+    """
+    environment = Environment(vault=vault)
+    tokens = _parser.parse(text, {"newsletter": environment})
+    return tokens, environment.troubles
+
+
+def _of(state: StateBlock | StateInline) -> Environment:
+    found = state.env["newsletter"]
+    assert isinstance(found, Environment)
+    return found
+
+
+def _line(state: StateBlock, line: int) -> str:
+    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+
+
+def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """`:::name` at the top level, up to the `:::` that closes it."""
+    found = _OPEN.match(_line(state, start))
+    if not found or state.sCount[start] - state.blkIndent > 3:
+        return False
+    if silent:
+        return True
+    if not found[2] or state.level:
+        _misplaced(state, start, found[2])
+        state.line = start + 1
+        return True
+    void = _VOID.fullmatch(found[2])
+    stop = start + 1 if void else _close(state, start, end, found[2].split()[0])
+    _push_block(state, start, stop, (void[1] or void[2]) if void else found[2], void is not None)
+    return True
+
+
+def _misplaced(state: StateBlock, line: int, info: str | None) -> None:
+    """A closing `:::` with nothing to close, or a block inside a list or a quotation."""
+    message = '":::" closes a block, and none is open'
+    hint = "Remove the line, or open a block above it."
+    if info:
+        message = f'block "{info.split()[0]}" stands inside a list or a quotation'
+        hint = "Leave an empty line before it and begin it at the start of the line."
+    _of(state).troubles.append(Trouble(rule="NL004", message=message, hint=hint, line=line, column=state.tShift[line] + 1))
+
+
+def _push_block(state: StateBlock, start: int, stop: int, info: str, void: bool) -> None:
+    opened = state.push("block_open", "div", 1)
+    opened.block, opened.hidden, opened.info, opened.markup = True, void, info, ":::"
+    opened.map = [start, stop]
+    opened.meta = {"column": state.tShift[start] + 1 + _line(state, start).index(info)}
+    if not void:
+        ending = state.lineMax
+        state.lineMax = stop
+        state.md.block.tokenize(state, start + 1, stop)
+        state.lineMax = ending
+    state.push("block_close", "div", -1).block = True
+    closed = not void and stop < state.lineMax and _OPEN.match(_line(state, stop)) and not _OPEN.match(_line(state, stop))[2]  # type: ignore[index]
+    state.line = stop + 1 if closed else stop
+
+
+def _close(state: StateBlock, start: int, end: int, name: str) -> int:
+    """The line of the closing `:::`, else the line where the block must end; code fences hide colons."""
+    fence = ""
+    for line in range(start + 1, end):
+        text = _line(state, line)
+        marker = _FENCE.match(text)
+        if fence:
+            fence = "" if marker and marker[1].startswith(fence) and not text.strip(fence[0]) else fence
+        elif marker:
+            fence = marker[1]
+        elif (found := _OPEN.match(text)) and state.sCount[line] <= 3:
+            if found[2]:
+                _unclosed(state, start, name, f'Close it with a line ":::" before line {{}}; blocks do not nest.', line)
+            return line
+    _unclosed(state, start, name, 'Close it with a line ":::".', end)
+    return end
+
+
+def _unclosed(state: StateBlock, start: int, name: str, hint: str, line: int) -> None:
+    column = state.tShift[start] + 1
+    trouble = Trouble(rule="NL004", message=f'block "{name}" is not closed', hint=hint.replace("{}", f"{{{line}}}"), line=start, column=column)
+    _of(state).troubles.append(trouble)
+
+
+def _condition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A line that holds nothing but statements: `{% if plan == "pro" %}`."""
+    vault = _of(state).vault
+    text = _line(state, start).strip()
+    if state.sCount[start] - state.blkIndent > 3 or not re.fullmatch(rf"({vault.token.pattern}\s*)+", text):
+        return False
+    if not all(tag.is_statement for _, tag in vault.within(text)):
+        return False
+    if not silent:
+        for found in vault.token.finditer(text):
+            token = state.push("condition", "", 0)
+            token.block, token.content, token.map = True, found[0], [start, start + 1]
+        state.line = start + 1
+    return True
+
+
+def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A comment that begins a line and ends one: dropped, with its lines."""
+    offset = state.bMarks[start] + state.tShift[start]
+    found = _COMMENT_LINES.match(state.src, offset, state.eMarks[end - 1])
+    if not found or state.sCount[start] - state.blkIndent > 3:
+        return False
+    if not silent:
+        state.line = start + found[0].count("\n") + 1
+    return True
+
+
+def _comment_inline(state: StateInline, silent: bool) -> bool:
+    """A comment inside a line: dropped."""
+    if not state.src.startswith("<!--", state.pos):
+        return False
+    stop = state.src.find("-->", state.pos + 4)
+    if stop < 0:
+        return False
+    state.pos = stop + 3
+    return True
+
+
+def _make_parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    everywhere = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    parser.block.ruler.before("code", "newsletter_block", _block, everywhere)
+    parser.block.ruler.before("code", "newsletter_condition", _condition, everywhere)
+    parser.block.ruler.before("code", "newsletter_comment", _comment_block, everywhere)
+    parser.inline.ruler.before("autolink", "newsletter_comment", _comment_inline)
+    return parser
+
+
+_parser = _make_parser()

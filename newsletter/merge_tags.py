@@ -1,0 +1,127 @@
+"""Merge tags in an author's text: found, hidden as tokens, and put back.
+
+A tag travels through Markdown, MJML and CSS inlining as a token of ASCII letters and
+digits, which nothing on the way encodes, splits or drops. What a tag means is not
+decided here but in `expressions`; what it becomes for a reader, in `merge`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+_STRING = r'"(?:\\.|[^"\\\n])*"|' + r"'(?:\\.|[^'\\\n])*'"
+_VALUE = rf"\{{\{{(?:{_STRING}|[^\"'\n{{}}]|[{{}}](?![{{}}]))*?\}}\}}|\{{\{{[^\n]*?\}}\}}"
+_STATEMENT = rf"\{{%(?:{_STRING}|[^\"'\n%]|%(?!\}}))*?%\}}|\{{%[^\n]*?%\}}"
+_COMMENT = r"<!--(?:.|\n)*?-->"
+_FOUND = re.compile(rf"(?P<comment>{_COMMENT})|\\(?P<literal>\{{\{{|\{{%)|(?P<tag>{_VALUE}|{_STATEMENT})|(?P<open>\{{\{{|\{{%)")
+LITERALS = ("{{", "{%")
+MOST_TAGS = 99_999
+"""A token has five digits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tag:
+    """One merge tag as its author wrote it."""
+
+    source: str
+    line: int
+    column: int
+
+    @property
+    def is_statement(self) -> bool:
+        """`{% ... %}` and not `{{ ... }}`."""
+        return self.source.startswith("{%")
+
+    @property
+    def inner(self) -> str:
+        """What stands between the braces, without Jinja's white-space dashes."""
+        return self.source[2:-2].strip().strip("-").strip()
+
+
+@dataclass(kw_only=True)
+class Vault:
+    """The tags of one issue, each behind a token. Grows while the issue is built."""
+
+    base: str = "NL"
+    tags: list[Tag] = field(default_factory=list)
+    unclosed: list[Tag] = field(default_factory=list)
+    """Opening braces without closing ones on their line."""
+    _widths: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    @classmethod
+    def for_text(cls, text: str) -> Vault:
+        """An empty vault whose tokens cannot be mistaken for anything in `text`."""
+        base = "NL"
+        while re.search(base + r"[A-Z]\d{5}xNL", text):
+            base += "Q"
+        return cls(base=base)
+
+    @property
+    def token(self) -> re.Pattern[str]:
+        """Finds the tokens of tags; group 1 is the index."""
+        return re.compile(rf"{self.base}M(\d{{5}})xNL")
+
+    def add(self, source: str, *, line: int = 1, column: int = 1) -> str:
+        """Hide one tag; returns its token."""
+        self.tags.append(Tag(source=source, line=line, column=column))
+        return f"{self.base}M{len(self.tags) - 1:05d}xNL"
+
+    def hide(self, text: str) -> str:
+        """The whole file with tokens for its tags. Lines stay; `column` gives columns back."""
+        out: list[str] = []
+        last = 0
+        for found, line, start in _with_places(text):
+            out.append(text[last : found.start()])
+            token = self._hidden(found, line, found.start() - start + 1)
+            if token != found[0]:
+                self._widths.setdefault(line, []).append((len(token), len(found[0])))
+            out.append(token)
+            last = found.end()
+        return "".join(out) + text[last:]
+
+    def _hidden(self, found: re.Match[str], line: int, column: int) -> str:
+        if found["tag"]:
+            return self.add(found["tag"], line=line, column=column)
+        if found["literal"]:
+            return f"{self.base}L{LITERALS.index(found['literal']):05d}xNL"
+        if found["open"]:
+            self.unclosed.append(Tag(source=found["open"], line=line, column=column))
+        return found[0]
+
+    def column(self, hidden_line: str, line: int, column: int) -> int:
+        """The column in the author's line for a column (from 1) in the line with tokens."""
+        widths = iter(self._widths.get(line, []))
+        shift = 0
+        for found in re.finditer(rf"{self.base}[ML]\d{{5}}xNL", hidden_line):
+            token, source = next(widths, (0, 0))
+            if found.start() >= column - 1:
+                break
+            shift += source - token
+        return column + shift
+
+    def literal(self, text: str) -> str:
+        """The text with `{{` and `{%` where the author escaped them."""
+        return re.sub(rf"{self.base}L(\d{{5}})xNL", lambda found: LITERALS[int(found[1])], text)
+
+    def restore(self, text: str, spell: Callable[[str], str] = str) -> str:
+        """The text as its author wrote it; `spell` says how a tag is written there."""
+        opened = self.token.sub(lambda found: spell(self.tags[int(found[1])].source), text)
+        return self.literal(opened)
+
+    def within(self, text: str) -> Iterator[tuple[int, Tag]]:
+        """The tags in a text with tokens, in order, with their indexes."""
+        for found in self.token.finditer(text):
+            yield int(found[1]), self.tags[int(found[1])]
+
+
+def _with_places(text: str) -> Iterator[tuple[re.Match[str], int, int]]:
+    """Every find with its line (from 1) and the offset where that line starts."""
+    line, start = 1, 0
+    for found in _FOUND.finditer(text):
+        passed = text.count("\n", start, found.start())
+        if passed:
+            line += passed
+            start = text.rindex("\n", 0, found.start()) + 1
+        yield found, line, start
