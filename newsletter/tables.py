@@ -18,10 +18,13 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
 metadata = MetaData()
+_WAITING = text("state = 'queued'")
+_LEASED = text("state IN ('claimed', 'handed')")
 
 subscriber = Table(
     "subscriber",
@@ -57,7 +60,7 @@ consent_source = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("kind", Text, nullable=False),  # import, command line, form, ...
-    Column("detail", Text, nullable=False, server_default="{}"),  # JSON: file and its digest, form version and wording, ...
+    Column("detail", Text, nullable=False, server_default="{}"),  # JSON: file and its digest, form and wording, ...
     Column("at", Text, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -105,7 +108,7 @@ campaign = Table(
     Column("started_at", Text),  # the Date header of every message
     Column("finished_at", Text),
     Column("cursor", Integer, nullable=False, server_default="0"),  # the last subscriber enqueued
-    Column("enqueued", Boolean, nullable=False, server_default=text("0")),  # everyone is
+    Column("enqueued", Boolean, nullable=False, server_default=false()),  # everyone is
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,
 )
@@ -126,12 +129,12 @@ batch = Table(
     Column("handed_at", Text),
     Column("settled_at", Text),
     Column("provider", Text, nullable=False, server_default=""),  # who was handed it
-    Column("payload_hash", Text, nullable=False, server_default=""),  # what was handed; a retry under the key must equal it
+    Column("payload_hash", Text, nullable=False, server_default=""),  # a retry under the key must equal it
     Column("provider_ids", LargeBinary),  # JSON object by subscriber id, zlib
     Column("started", LargeBinary),  # one-call providers: a bit per recipient, before the first byte
     Column("finished", LargeBinary),  # and one after the answer
-    Index("batch_waiting", "campaign_id", "no", sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")),
-    Index("batch_leased", "lease_until", sqlite_where=text("state IN ('claimed', 'handed')"), postgresql_where=text("state IN ('claimed', 'handed')")),
+    Index("batch_waiting", "campaign_id", "no", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("batch_leased", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
     sqlite_with_rowid=False,
 )
 
@@ -139,7 +142,8 @@ delivery = Table(  # written once, at enqueue; its state is its batch's, unless 
     "delivery",
     metadata,
     Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
-    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),  # no foreign key: the row stays when the reader is erased
+    # No foreign key: the row stays when the reader is erased.
+    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
     Column("batch_no", Integer, nullable=False),
     Index("delivery_by_batch", "campaign_id", "batch_no", "subscriber_id"),
     sqlite_with_rowid=False,
@@ -152,7 +156,7 @@ delivery_exception = Table(
     Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
     Column("batch_no", Integer, nullable=False),
     Column("state", Text, nullable=False),  # accepted rejected unknown skipped, instead of the batch's
-    Column("retryable", Boolean, nullable=False, server_default=text("0")),
+    Column("retryable", Boolean, nullable=False, server_default=false()),
     Column("detail", Text, nullable=False, server_default=""),  # the provider's words, or why skipped
     Column("at", Text, nullable=False),
     Index("delivery_exception_by_batch", "campaign_id", "batch_no"),

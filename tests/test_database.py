@@ -1,0 +1,206 @@
+"""The database: opened, migrated, shared, refused."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from newsletter.config import Publication, load_publication
+from newsletter.database import HEAD, open_database
+from newsletter.errors import ConfigError, NewsletterError
+from newsletter.migrations import scripts
+from newsletter.tables import metadata
+
+TOML = """
+[publication]
+name = "Daily"
+url = "https://news.example.com"
+from = "Daily <daily@news.example.com>"
+[lists.daily]
+title = "Daily"
+[database]
+url = "{url}"
+"""
+OPEN = "import sys; from newsletter.config import *; from newsletter.database import *\n"
+OPEN += "open_database(load_publication(find_config(sys.argv[1]))).close(); print(*sorted(sys.modules))"
+
+
+def publication(folder: Path, url: str = "sqlite:///news.db") -> Publication:
+    path = folder / "newsletter.toml"
+    path.write_text(TOML.format(url=url))
+    return load_publication(path)
+
+
+def schema(path: Path | str) -> list[str]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
+        found = sorted(" ".join(sql.split()) for (sql,) in rows)
+    connection.close()
+    return found
+
+
+def test_migrations_make_exactly_the_tables_that_the_program_uses(tmp_path: Path) -> None:
+    open_database(publication(tmp_path)).close()
+    engine = create_engine(f"sqlite:///{tmp_path}/wanted.db")
+    metadata.create_all(engine)
+    engine.dispose()
+
+    assert schema(tmp_path / "news.db") == schema(tmp_path / "wanted.db")
+
+
+def test_alembic_sees_no_difference_between_migrations_and_tables(tmp_path: Path) -> None:
+    database = open_database(publication(tmp_path))
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+
+
+def test_the_head_revision_in_the_program_is_that_of_the_scripts() -> None:
+    assert scripts().get_heads() == [HEAD]
+
+
+def test_a_relative_database_stands_beside_newsletter_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    open_database(publication(tmp_path)).close()
+
+    assert (tmp_path / "news.db").is_file()
+
+
+def test_a_database_is_durable_and_checks_its_foreign_keys(tmp_path: Path) -> None:
+    database = open_database(publication(tmp_path))
+    with database.read() as connection:
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
+    database.close()
+
+    assert found == ["wal", 2, 1]
+
+
+def test_alembic_is_loaded_once_and_never_again(tmp_path: Path) -> None:
+    path = publication(tmp_path).path
+    command = [sys.executable, "-c", OPEN, str(path)]
+    first, second = (subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in "12")
+
+    assert "alembic" in first
+    assert "alembic" not in second
+
+
+def test_processes_that_open_a_new_database_at_once_all_succeed(tmp_path: Path) -> None:
+    path = publication(tmp_path).path
+    command = [sys.executable, "-c", OPEN, str(path)]
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(4)]
+
+    assert [(process.communicate()[1], process.returncode) for process in running] == [(b"", 0)] * 4
+
+
+def test_a_writer_waits_for_another_instead_of_failing(tmp_path: Path) -> None:
+    database = open_database(publication(tmp_path))
+    entered, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with database.begin() as connection:
+            connection.execute(text("INSERT INTO rate_bucket VALUES ('a', '1')"))
+            entered.set()
+            release.wait(5)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    entered.wait(5)
+    threading.Timer(0.2, release.set).start()
+    with database.begin() as connection:
+        connection.execute(text("UPDATE rate_bucket SET tat = '2'"))
+    thread.join()
+    with database.read() as connection:
+        assert connection.execute(text("SELECT tat FROM rate_bucket")).scalar() == "2"
+    database.close()
+
+
+def test_a_lock_that_is_never_released_is_said_in_words(tmp_path: Path) -> None:
+    database = open_database(publication(tmp_path), patience=0.1)
+    other = sqlite3.connect(tmp_path / "news.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(NewsletterError, match="locked by another program"), database.begin():
+        pass
+    other.close()
+    database.close()
+
+
+def test_an_exception_undoes_the_whole_transaction(tmp_path: Path) -> None:
+    database = open_database(publication(tmp_path))
+
+    def fail() -> None:
+        with database.begin() as connection:
+            connection.execute(text("INSERT INTO rate_bucket VALUES ('a', '1')"))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM rate_bucket")).scalar() == 0
+    database.close()
+
+
+def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    open_database(publication(tmp_path)).close()
+    with sqlite3.connect(tmp_path / "news.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    with pytest.raises(ConfigError, match=r"newer newsletter \(schema 9999\)"):
+        open_database(publication(tmp_path))
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "news.db").write_bytes(b"Dear diary, " * 100)
+
+    with pytest.raises(ConfigError, match="not a SQLite database"):
+        open_database(publication(tmp_path))
+    assert (tmp_path / "news.db").read_bytes() == b"Dear diary, " * 100
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "news.db") as connection:
+        connection.execute("CREATE TABLE bookmarks (id)")
+    connection.close()
+
+    with pytest.raises(ConfigError, match="belongs to another program"):
+        open_database(publication(tmp_path))
+    assert schema(tmp_path / "news.db") == ["CREATE TABLE bookmarks (id)"]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("sqlite:///missing/news.db", "folder does not exist"),
+        ("sqlite:///.", "is a folder"),
+        ("sqlite:////proc/news.db", "cannot be written"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("mysql://root@127.0.0.1/news", "mysql"),
+        ("news.db", "not a database's address"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_clear_error(tmp_path: Path, url: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        open_database(publication(tmp_path, url))
+    assert caught.value.hint
+
+
+def test_postgresql_without_its_driver_names_the_extra(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['psycopg'] = None\n" + OPEN
+    path = publication(tmp_path, "postgresql://news:pw@127.0.0.1:1/news").path
+    found = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+
+    assert "newsletter[distributed]" in found.stderr
+    assert "pw@" not in found.stderr
