@@ -230,7 +230,8 @@ def _decode(kind: type, value: Any) -> Any:
     return _DECODERS[kind](value)
 
 
-def _decode_address(value: str) -> WebAddress:
+def parse_web_address(value: str) -> WebAddress:
+    """An https address, or plain http on this machine; no trailing slash. Raises ValueError."""
     if re.fullmatch(r"https://[^\s/]+(/\S*)?", value) or (LOOPBACK.match(value) and " " not in value):
         return WebAddress(value.rstrip("/"))
     raise ValueError(f'"{value}" is not an https:// address')
@@ -243,7 +244,7 @@ def _decode_colour(value: str) -> Colour:
 
 
 _DECODERS: dict[type, Any] = {
-    WebAddress: _decode_address,
+    WebAddress: parse_web_address,
     Colour: _decode_colour,
     Duration: Duration,
     Rate: Rate,

@@ -1,0 +1,91 @@
+"""`newsletter init`: a new publication in a folder."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import click
+
+from newsletter import scaffold
+from newsletter.addresses import parse_mailbox
+from newsletter.config import parse_web_address
+from newsletter.errors import NewsletterError
+from newsletter.times import parse_zone
+
+
+def _checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """A value is kept as it was typed, once `parse` has read it."""
+
+    def check(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+        return value
+
+    return check
+
+
+def _parse_name(text: str) -> None:
+    if not text.strip() or re.search(r"[\x00-\x1f\x7f-\x9f]", text):
+        raise ValueError("write a name of one line")
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.option("--name", callback=_checked(_parse_name), help="What readers call it  [default: the folder's name]")
+@click.option("--url", default="https://news.example.com", callback=_checked(parse_web_address), show_default=True,
+              help="Where readers' pages will be reached")  # fmt: skip
+@click.option("--from", "sender", metavar="MAILBOX", callback=_checked(parse_mailbox),
+              help='Who it comes from: "Name <name@example.com>"')  # fmt: skip
+@click.option("--timezone", default="UTC", callback=_checked(parse_zone), show_default=True,
+              help="Whose mornings it is for: Europe/Berlin")  # fmt: skip
+@click.option("--with-templates", is_flag=True, help="Copy every template, to change the look")
+def command(folder: Path, name: str | None, sender: str | None, with_templates: bool, **settings: Any) -> None:
+    """Make a new publication: newsletter.toml, issues/, images/ and templates/.
+
+    Overwrites nothing: if one of its files exists, nothing is made.
+
+    \b
+    Examples:
+        newsletter init
+        newsletter init news --name "Morning News" --timezone Europe/Berlin
+        newsletter init news --url https://news.example.com --from "News <news@example.com>"
+    """
+    name = (name or _name_of(folder)).strip()
+    files = scaffold.publication_files(name=name, sender=sender or _mailbox(name), **settings)
+    if with_templates:
+        files |= scaffold.template_files()
+    ignored = files.pop(scaffold.GIT_IGNORE) if (folder / scaffold.GIT_IGNORE).exists() else b""
+    scaffold.write_new(folder, files)
+    click.echo(str(folder / "newsletter.toml"))
+    if ignored:
+        kept = f"{folder / scaffold.GIT_IGNORE} is left as it is; it should have these lines:"
+        click.echo(f"{kept}\n{indent(ignored.decode(), '    ')}", err=True)
+    click.echo(_next(folder), err=True)
+
+
+def _name_of(folder: Path) -> str:
+    """`morning-news` is "Morning News"."""
+    if folder.exists() and not folder.is_dir():
+        raise NewsletterError("this is a file, not a folder", place=str(folder))
+    words = re.sub(r"[\W_]+", " ", folder.absolute().resolve().name).strip()
+    return words.title() or "Newsletter"
+
+
+def _mailbox(name: str) -> str:
+    """A name and a sample address; the name in quotes where RFC 5322 section 3.2.3 asks for them."""
+    plain = not re.search(r'[()<>\[\]:;@\\,."]', name)
+    shown = name if plain else '"{}"'.format(name.replace("\\", r"\\").replace('"', r"\""))
+    return f"{shown} <news@example.com>"
+
+
+def _next(folder: Path) -> str:
+    first = "" if folder == Path() else f"    cd {shlex.quote(str(folder))}\n"
+    return f'Next:\n{first}    newsletter new "Hello"\n    newsletter build hello'

@@ -1,0 +1,81 @@
+"""`newsletter new`: an issue file to begin with."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+
+from newsletter import scaffold
+from newsletter.config import Publication
+from newsletter.errors import ConfigError, NewsletterError
+from newsletter.session import Session
+from newsletter.slugs import free_slug, slug_of
+
+
+@click.command()
+@click.argument("title")
+@click.option("--date", "day", metavar="DATE", help="The day it is for, as 2025-01-17  [default: today]")
+@click.option("--template", metavar="NAME", help="Another layout: templates/NAME.mjml")
+@click.pass_obj
+def command(session: Session, title: str, day: str | None, template: str | None) -> None:
+    """Start an issue called TITLE and print its path.
+
+    The file builds as it is; write over it. An issue that exists is never touched.
+
+    \b
+    Examples:
+        newsletter new "Hello"
+        newsletter new "Chip rules, explained" --date 2025-01-17
+        newsletter new "A letter" --template letter
+    """
+    publication = session.publication
+    title = _title(title)
+    when = _day(day, publication)
+    if template:
+        scaffold.check_template(publication, template)
+    slug = _slug(publication, title, when)
+    path = publication.issues / f"{when}-{slug}.md"
+    scaffold.write_new(publication.root, {f"issues/{path.name}": scaffold.issue_file(title, template=template)})
+    click.echo(os.path.relpath(path))
+    click.echo(f"Write it, then: newsletter build {slug}", err=True)
+
+
+def _title(text: str) -> str:
+    """One line of words. Raises ConfigError for what no subject may hold."""
+    title = " ".join(text.split())
+    if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", title):
+        raise ConfigError("the title holds a control character", hint="Write it again without.")
+    if not slug_of(title):
+        hint = "The file and its web address are named for them."
+        raise ConfigError(f'the title "{title}" has no letter and no digit', hint=hint)
+    return title
+
+
+def _day(text: str | None, publication: Publication) -> date:
+    """The day named, or today in the publication's time zone. Raises ConfigError."""
+    if text is None:
+        return datetime.now(publication.config.publication.timezone).date()
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or str(day) != text:  # ISO 8601 has other spellings; a file name has one
+        raise ConfigError(f'"{text}" is not a date', hint="Write one as 2025-01-17.")
+    return day
+
+
+def _slug(publication: Publication, title: str, when: date) -> str:
+    """A slug no other issue has. Raises NewsletterError when this very issue exists."""
+    slug = slug_of(title)
+    path = publication.issues / f"{when}-{slug}.md"
+    if path.exists():
+        raise NewsletterError("this issue exists and is left as it is", place=os.path.relpath(path))
+    return free_slug(slug, _taken(publication.issues))
+
+
+def _taken(issues: Path) -> set[str]:
+    return {re.sub(r"^\d{4}-\d\d-\d\d-", "", path.stem) for path in issues.glob("*.md")}

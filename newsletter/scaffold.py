@@ -1,0 +1,107 @@
+"""What a new publication and a new issue begin as: the files, and writing them or none.
+
+Their words are in templates/starter/. Nothing that exists is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from string import Template
+
+from newsletter.config import CONFIG_NAME, Publication
+from newsletter.errors import ConfigError, NewsletterError, suggestion
+
+GIT_IGNORE = ".gitignore"
+
+
+def package_templates() -> Path:
+    """The templates that come with the program: inside the installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "templates"
+    return installed if installed.is_dir() else package.parent / "templates"
+
+
+def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dict[str, bytes]:
+    """The files of a new publication, by path. A path that ends in `/` is an empty folder."""
+    values = {"name": name, "url": url, "sender": sender, "timezone": timezone}
+    return {
+        CONFIG_NAME: _starter("newsletter.toml", {key: _quoted(value) for key, value in values.items()}),
+        "issues/": b"",
+        "images/": b"",
+        "templates/README.md": _starter("templates.md", {}),
+        GIT_IGNORE: _starter("gitignore", {}),
+    }
+
+
+def template_files() -> dict[str, bytes]:
+    """Every template a publication may change, by path."""
+    root = package_templates()
+    found = (
+        path for path in sorted(root.rglob("*")) if path.is_file() and "starter" not in path.relative_to(root).parts
+    )
+    return {f"templates/{path.relative_to(root).as_posix()}": path.read_bytes() for path in found}
+
+
+def issue_file(title: str, *, template: str | None = None) -> bytes:
+    """The text of a new issue; builds as it stands, whatever the title holds."""
+    line = f"template: {_quoted(template)}\n" if template else ""
+    return _starter("issue.md", {"subject": _escaped(title), "template": line})
+
+
+def check_template(publication: Publication, name: str) -> None:
+    """Raises ConfigError, with what there is, when neither publication nor package has templates/<name>.mjml."""
+    folders = (publication.templates, package_templates())
+    known = {path.stem for folder in folders for path in folder.glob("*.mjml")}
+    if name not in known:
+        raise ConfigError(f'no template is named "{name}"', hint=suggestion(name, known, "Templates"))
+
+
+def write_new(root: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files below `root`, or none: raises NewsletterError if one exists or cannot be written."""
+    for path in files:
+        if not path.endswith("/") and (root / path).is_symlink() | (root / path).exists():
+            raise NewsletterError("this file exists and is left as it is", place=str(root / path))
+    with ExitStack() as undo:
+        try:
+            for path, content in files.items():
+                _write(root / path, content, undo, is_folder=path.endswith("/"))
+        except OSError as error:
+            place = str(error.filename or root)
+            raise NewsletterError(
+                f"cannot be written: {error.strerror}", place=place, hint="Nothing was made."
+            ) from error
+        undo.pop_all()
+
+
+def _write(path: Path, content: bytes, undo: ExitStack, *, is_folder: bool) -> None:
+    for folder in _missing(path if is_folder else path.parent):
+        folder.mkdir()
+        undo.callback(folder.rmdir)
+    if not is_folder:
+        with path.open("xb") as file:
+            undo.callback(path.unlink)
+            file.write(content)
+
+
+def _missing(folder: Path) -> Iterator[Path]:
+    """The folders to make, outermost first."""
+    return (each for each in reversed([folder, *folder.parents]) if not each.is_dir())
+
+
+def _starter(file: str, values: Mapping[str, str]) -> bytes:
+    text = (package_templates() / "starter" / file).read_text(encoding="utf-8")
+    return Template(text).substitute(values).encode()
+
+
+def _quoted(text: str) -> str:
+    """A string of TOML and of YAML; both read JSON's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _escaped(title: str) -> str:
+    """The title inside double quotes, of YAML and of a block's field; braces in it are no merge tag."""
+    text = title.replace("\\", "\\\\").replace('"', '\\"')
+    return text.replace("{{", "\\{{").replace("{%", "\\{%")

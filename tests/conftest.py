@@ -1,0 +1,57 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def publication_folder(tmp_path: Path) -> Path:
+    """A folder with a small newsletter.toml, and nothing else."""
+    folder = tmp_path / "publication"
+    folder.mkdir()
+    (folder / "newsletter.toml").write_text(
+        """
+[publication]
+name = "Daily Inference"
+url = "https://news.example.com"
+from = "Daily Inference <daily@news.example.com>"
+timezone = "America/New_York"
+
+[lists.daily]
+title = "Daily Inference"
+default = true
+""".lstrip(),
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.fixture
+def newsletter(tmp_path: Path) -> Run:
+    """Runs the command in a process of its own, as a user does; `cwd` is the test's folder unless told."""
+
+    def run(*arguments: str, cwd: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
+        return subprocess.run(
+            [sys.executable, "-m", "newsletter", *arguments],
+            cwd=cwd or tmp_path,
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+
+    return run

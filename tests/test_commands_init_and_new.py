@@ -1,0 +1,175 @@
+"""`newsletter init` and `newsletter new`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsletter.config import load_publication
+from newsletter.errors import ConfigError, NewsletterError
+from newsletter.scaffold import check_template, package_templates, write_new
+from tests.conftest import Run
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_new_publication_has_settings_that_are_right_and_says_what_is_next(newsletter: Run, tmp_path: Path) -> None:
+    done = newsletter("init", "morning-news")
+
+    publication = load_publication(tmp_path / "morning-news" / "newsletter.toml")
+    assert done.returncode == 0
+    assert done.stdout == "morning-news/newsletter.toml\n"
+    assert 'cd morning-news\n    newsletter new "Hello"\n    newsletter build hello' in done.stderr
+    assert publication.config.publication.name == "Morning News"
+    assert publication.config.publication.sender == "Morning News <news@example.com>"
+    assert publication.config.send.provider == "outbox"
+    assert files_below(tmp_path) == {
+        "morning-news/newsletter.toml",
+        "morning-news/.gitignore",
+        "morning-news/templates/README.md",
+    }
+
+
+@pytest.mark.parametrize("name", ['Say "hi", daily', "Früh & spät", "日刊", "a\\b", "It's; (new)", "$name", "🎉"])
+def test_a_publication_may_have_any_name(newsletter: Run, tmp_path: Path, name: str) -> None:
+    done = newsletter("init", "news", "--name", name)
+
+    settings = load_publication(tmp_path / "news" / "newsletter.toml").config.publication
+    assert done.returncode == 0
+    assert settings.name == name
+    assert settings.sender.name == name
+    assert settings.sender.address == "news@example.com"
+
+
+def test_options_fill_in_the_settings(newsletter: Run, tmp_path: Path) -> None:
+    options = ("--url", "https://n.example/x/", "--from", "N <n@n.example>", "--timezone", "Asia/Kolkata")
+
+    assert newsletter("init", ".", "--name", "N", *options).returncode == 0
+
+    settings = load_publication(tmp_path / "newsletter.toml").config.publication
+    assert (settings.url, settings.sender, str(settings.timezone)) == (
+        "https://n.example/x",
+        "N <n@n.example>",
+        "Asia/Kolkata",
+    )
+
+
+@pytest.mark.parametrize("option", ["--url=news", "--from=news", "--timezone=Mars", "--name= ", "--name=a\nb"])
+def test_a_wrong_option_makes_no_publication(newsletter: Run, tmp_path: Path, option: str) -> None:
+    done = newsletter("init", "news", option)
+
+    assert done.returncode == 2
+    assert option.split("=")[0] in done.stderr
+    assert not (tmp_path / "news").exists()
+
+
+def test_init_overwrites_nothing_and_makes_nothing_when_a_file_exists(newsletter: Run, tmp_path: Path) -> None:
+    (tmp_path / "newsletter.toml").write_text("mine")
+
+    done = newsletter("init")
+
+    assert done.returncode == 1
+    assert done.stderr == "newsletter: error: newsletter.toml: this file exists and is left as it is\n"
+    assert files_below(tmp_path) == {"newsletter.toml"}
+    assert not (tmp_path / "issues").exists()
+
+
+def test_init_keeps_a_gitignore_and_says_what_it_should_hold(newsletter: Run, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine\n")
+
+    done = newsletter("init")
+
+    assert done.returncode == 0
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+    assert "newsletter.db*" in done.stderr
+
+
+def test_init_can_bring_every_template_along(newsletter: Run, tmp_path: Path) -> None:
+    assert newsletter("init", "--with-templates").returncode == 0
+
+    mine, theirs = files_below(tmp_path / "templates"), files_below(package_templates())
+    assert {file for file in theirs if not file.startswith("starter/")} <= mine
+    assert "issue.mjml" in mine
+
+
+def test_what_cannot_be_written_whole_is_not_written_at_all(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(NewsletterError, match="Nothing was made"):
+        write_new(tmp_path, {"a/b/c.md": b"c", "file/d.md": b"d"})
+
+    assert files_below(tmp_path) == {"file"}
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_new_issue_prints_its_path(newsletter: Run, publication_folder: Path) -> None:
+    done = newsletter("new", "Chip rules, explained", "--date", "2025-01-17", cwd=publication_folder)
+
+    assert done.returncode == 0
+    assert done.stdout == "issues/2025-01-17-chip-rules-explained.md\n"
+    assert "newsletter build chip-rules-explained" in done.stderr
+    assert (publication_folder / done.stdout.strip()).is_file()
+
+
+def test_an_issue_that_exists_is_left_as_it_is(newsletter: Run, publication_folder: Path) -> None:
+    path = publication_folder / "issues" / "2025-01-17-hello.md"
+    path.parent.mkdir()
+    path.write_text("mine")
+
+    done = newsletter("new", "Hello", "--date", "2025-01-17", cwd=publication_folder)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("newsletter: error: issues/2025-01-17-hello.md: this issue exists")
+    assert path.read_text() == "mine"
+
+
+def test_a_title_used_on_another_day_gets_a_slug_of_its_own(newsletter: Run, publication_folder: Path) -> None:
+    newsletter("new", "Weekly review", "--date", "2025-01-10", cwd=publication_folder)
+
+    done = newsletter("new", "Weekly review", "--date", "2025-01-17", cwd=publication_folder)
+
+    assert done.stdout == "issues/2025-01-17-weekly-review-2.md\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Hello", "--date", "tomorrow"], '"tomorrow" is not a date'),
+        (["Hello", "--date", "2025-02-30"], '"2025-02-30" is not a date'),
+        (["Hello", "--date", "20250117"], '"20250117" is not a date'),
+        (["Hello", "--date", "../../x"], '"../../x" is not a date'),
+        (["Hello", "--template", "isue"], 'no template is named "isue"\n  Did you mean "issue"?'),
+        (["Hello", "--template", "../issue"], 'no template is named "../issue"'),
+        (["🎉"], "has no letter and no digit"),
+        (["bell\x07"], "the title holds a control character"),
+    ],
+)
+def test_what_cannot_be_an_issue_is_refused_in_words(
+    newsletter: Run, publication_folder: Path, arguments: list[str], message: str
+) -> None:
+    done = newsletter("new", *arguments, cwd=publication_folder)
+
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (publication_folder / "issues").exists()
+
+
+def test_new_outside_a_publication_says_how_to_make_one(newsletter: Run) -> None:
+    done = newsletter("new", "Hello")
+
+    assert done.returncode == 2
+    assert "newsletter init" in done.stderr
+
+
+def test_a_template_of_the_publication_can_be_named(publication_folder: Path) -> None:
+    (publication_folder / "templates").mkdir()
+    (publication_folder / "templates" / "letter.mjml").write_text("<mjml></mjml>")
+    publication = load_publication(publication_folder / "newsletter.toml")
+
+    check_template(publication, "letter")
+
+    with pytest.raises(ConfigError, match="letter"):
+        check_template(publication, "leter")
