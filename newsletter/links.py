@@ -1,0 +1,147 @@
+"""Signed links for readers: made here, read back here, nowhere else.
+
+A link's token says who it was made for and what for, to us alone. Links in old mail
+work for ever: tokens do not expire, and subscriber ids are never used again.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+
+from newsletter.config import Publication, secret
+from newsletter.errors import ConfigError
+
+SECRET_FILE = Path(".newsletter") / "secret"
+MAC_SIZE = 16
+"""Bytes: a forger's chance is 1 in 2**128."""
+
+
+class Purpose(Enum):
+    """What a token is good for; one made for another purpose does not open it."""
+
+    READER = b"reader"
+    """In every email: unsubscribe and preferences."""
+    CONFIRM = b"confirm"
+    """In the email that asks to confirm a signup."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What a token says."""
+
+    subscriber_id: int
+    """0: nobody's; a test to an address that is no subscriber."""
+    campaign_id: int
+    """0: no campaign's."""
+    list: str
+
+
+class Links:
+    """The publication's links: `<url>/unsubscribe/<token>` and its siblings."""
+
+    def __init__(self, publication: Publication) -> None:
+        self._publication = publication
+        self._url = publication.config.publication.url
+
+    def token(self, purpose: Purpose, subscriber_id: int, campaign_id: int, list: str) -> str:
+        """The one token for this reader and purpose; the same arguments give the same token.
+
+        Deterministic authenticated encryption as in SIV (RFC 5297), with HMAC-SHA256 as its
+        function: the MAC of the claims comes first and doubles as the seed of the mask over
+        them. So equal tokens are the only thing an outsider can learn, no counter or nonce has
+        to be kept, and the same reader gets the same bytes on every attempt.
+        """
+        claims = b"%d %d %s" % (subscriber_id, campaign_id, list.encode())
+        mac = self._mac(purpose, claims)
+        return base64.urlsafe_b64encode(mac + self._mask(mac, claims)).rstrip(b"=").decode()
+
+    def read(self, token: str, purpose: Purpose) -> Claims | None:
+        """What the token says, or None when we did not make it for this purpose."""
+        try:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except (binascii.Error, ValueError):
+            return None
+        mac, claims = raw[:MAC_SIZE], self._mask(raw[:MAC_SIZE], raw[MAC_SIZE:])
+        known = hmac.compare_digest(mac, self._mac(purpose, claims))
+        # Base64 has several spellings of the same bytes; only ours counts.
+        if not known or base64.urlsafe_b64encode(raw).rstrip(b"=") != token.encode():
+            return None
+        subscriber_id, campaign_id, name = claims.split(b" ", 2)
+        return Claims(subscriber_id=int(subscriber_id), campaign_id=int(campaign_id), list=name.decode())
+
+    def unsubscribe_url(self, token: str) -> str:
+        """Where a reader leaves; POST there is RFC 8058's one click."""
+        return f"{self._url}/unsubscribe/{token}"
+
+    def preferences_url(self, token: str) -> str:
+        """Where a reader chooses lists, name and time zone."""
+        return f"{self._url}/preferences/{token}"
+
+    def web_url(self, slug: str) -> str:
+        """The issue on the web; the same for everybody."""
+        return f"{self._url}/issues/{slug}"
+
+    @cached_property
+    def _keys(self) -> tuple[bytes, bytes]:
+        """One key to sign and one to mask, so that neither is used for two things."""
+        root = link_secret(self._publication).encode()
+        return hmac.digest(root, b"newsletter: sign links", "sha256"), hmac.digest(root, b"newsletter: mask links", "sha256")
+
+    def _mac(self, purpose: Purpose, claims: bytes) -> bytes:
+        return hmac.digest(self._keys[0], purpose.value + b"\0" + claims, "sha256")[:MAC_SIZE]
+
+    def _mask(self, mac: bytes, claims: bytes) -> bytes:
+        """`claims` under the stream that belongs to `mac`; twice is once back."""
+        stream = hmac.digest(self._keys[1], mac, "sha256")
+        if len(claims) > len(stream):
+            stream = hashlib.shake_256(stream).digest(len(claims))
+        size = len(claims)
+        return (int.from_bytes(claims) ^ int.from_bytes(stream[:size])).to_bytes(size)
+
+
+def link_secret(publication: Publication) -> str:
+    """`[environment] secret`, else the one in `.newsletter/secret`, made at first use.
+
+    Raises ConfigError. Without it links in mail already sent stop working.
+    """
+    if named := publication.config.environment.secret:
+        return secret(named, key="[environment] secret")
+    path = publication.root / SECRET_FILE
+    try:
+        return _kept(path)
+    except OSError as error:
+        hint = "Its folder must be writable, or name a secret with [environment] secret."
+        raise ConfigError(f"the secret that signs links: {error.strerror}", place=str(path), hint=hint) from error
+
+
+def _kept(path: Path) -> str:
+    if not path.exists():
+        _keep(path, secrets.token_urlsafe(32))
+    if found := path.read_text(encoding="ascii", errors="replace").strip():
+        return found
+    raise ConfigError("the secret that signs links is empty", place=str(path), hint="Restore it from a backup.")
+
+
+def _keep(path: Path, text: str) -> None:
+    """Whole and on disk before it has its name; of two processes at once, the first one's stays."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    new = path.with_name(f"secret.{os.getpid()}.{secrets.token_hex(4)}")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink()

@@ -1,0 +1,58 @@
+"""The outbox: every message a file, for trying things out; no account, no network.
+
+A message's file is named after its delivery, so that writing it again replaces it:
+nobody is ever in the outbox twice.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from newsletter.messages import Recipient
+from newsletter.providers.record import Answer, Batch, Outcome, Provider, Result, Setting, Settings
+
+_NAME_CAP = 80
+
+
+def send(batch: Batch, settings: Settings) -> Answer:
+    """Write one `.eml` per recipient to `<path>/<label>/`."""
+    folder = Path(settings["path"]) / batch.label
+    results: list[Result] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        results.extend(_written(batch, recipient, folder) for recipient in batch.recipients)
+    except OSError as error:
+        return _stopped(batch, results, f"the outbox {folder} cannot be written: {error.strerror}")
+    return Answer(results=tuple(results))
+
+
+def _stopped(batch: Batch, results: list[Result], reason: str) -> Answer:
+    """Those before the failure are there, the others are not."""
+    left = len(batch.recipients) - len(results)
+    return Answer(results=(*results, *[Result(outcome=Outcome.BUSY, reason=reason)] * left), stop=reason)
+
+
+def _written(batch: Batch, recipient: Recipient, folder: Path) -> Result:
+    """Under a name of its own first: who looks into the folder sees whole messages only."""
+    path = folder / file_name(recipient)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_bytes(batch.mailing.mime(recipient))
+    unfinished.replace(path)
+    return Result(outcome=Outcome.ACCEPTED, provider_id=path.name)
+
+
+def file_name(recipient: Recipient) -> str:
+    """`12.345-ada-example.com.eml`: the delivery, and enough of the address to find it by eye."""
+    address = re.sub(r"[^a-z0-9.]+", "-", recipient.email.lower()).strip("-.")[:_NAME_CAP]
+    return f"{recipient.delivery_id}-{address}.eml"
+
+
+OUTBOX = Provider(
+    name="outbox",
+    title="the outbox",
+    settings=(Setting(name="path", default="outbox", kind="path"),),
+    batch_size=500,
+    dedupe="replay",
+    send=send,
+)

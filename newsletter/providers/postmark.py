@@ -1,0 +1,164 @@
+"""Postmark: https://postmarkapp.com/developer/api/email-api (batches of finished messages).
+
+It recognises no repeats, so a call without a whole answer stays unknown until
+someone looks. Every message carries our delivery id as `Metadata`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from newsletter.addresses import Mailbox
+from newsletter.messages import Message
+from newsletter.providers.record import (
+    WEBHOOK,
+    Answer,
+    Batch,
+    Outcome,
+    Provider,
+    Request,
+    Response,
+    Result,
+    Setting,
+    Settings,
+)
+from newsletter.providers.transport import wait_asked_for
+
+# https://postmarkapp.com/developer/api/overview#error-codes
+STOPPING = frozenset({10, 400, 401, 405, 412, 413, *range(1220, 1240)})
+"""Token, sender signature, credits, account pending or closed, message stream: all further calls fail alike."""
+WAITING = frozenset({100, 429})
+"""Maintenance, rate."""
+INVALID, INACTIVE = 300, 406
+"""This message or this address, not the account."""
+
+KEEP_ID = {"Name": "X-PM-KeepID", "Value": "true"}
+"""Postmark gives every message a Message-ID of its own unless told to keep ours."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Verdict(msgspec.Struct, frozen=True):
+    """One entry of the answer: https://postmarkapp.com/developer/api/email-api#send-batch-emails."""
+
+    code: int = msgspec.field(name="ErrorCode")
+    words: str = msgspec.field(name="Message", default="")
+    message_id: str = msgspec.field(name="MessageID", default="")
+
+
+_decode_list = msgspec.json.Decoder(list[_Verdict]).decode
+_decode_one = msgspec.json.Decoder(_Verdict).decode
+
+
+def request(batch: Batch, settings: Settings) -> Request:
+    """POST /email/batch. Messages are encoded one by one, so that only one is held as text."""
+    body = bytearray(b"[")
+    for number, recipient in enumerate(batch.recipients):
+        body += b"," if number else b""
+        body += _encode(_parts(batch.mailing.message(recipient), settings["message_stream"]))
+    body += b"]"
+    headers = {
+        "X-Postmark-Server-Token": settings["token"],
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+    }
+    return Request(method="POST", url=f"{settings['base_url']}/email/batch", headers=headers, body=body)
+
+
+def _parts(message: Message, stream: str) -> dict[str, Any]:
+    parts: dict[str, Any] = {
+        "From": _mailbox(message.sender),
+        "To": _mailbox(message.to),
+        "Subject": message.subject,
+        "HtmlBody": message.html,
+        "TextBody": message.text,
+        "MessageStream": stream,
+        "Metadata": {"delivery_id": message.delivery_id},
+        "Headers": [KEEP_ID, *({"Name": name, "Value": value} for name, value in message.headers.items())],
+    }
+    return parts | ({"ReplyTo": message.reply_to} if message.reply_to else {})
+
+
+def _mailbox(mailbox: Mailbox) -> str:
+    """`"A, B" <a@example.com>`: a name in quotes may hold anything (RFC 5322 section 3.2.4)."""
+    if not mailbox.name:
+        return mailbox.address
+    name = "".join(character if character.isprintable() else " " for character in mailbox.name)
+    return '"{}" <{}>'.format(name.replace("\\", "\\\\").replace('"', '\\"'), mailbox.address)
+
+
+def outcomes(response: Response, batch: Batch) -> Answer:
+    """What a whole response says; a list has one entry per message, in their order, even when some failed."""
+    if response.status == 200:
+        return _listed(response, batch)
+    words = _words(response)
+    if response.status in (429, 503) or _code(response) in WAITING:
+        wait = wait_asked_for(response.headers, words)
+        return batch.everyone(Outcome.BUSY, f"Postmark is busy: {words}", retry_after=wait)
+    # Of a 500 Postmark says that the message is lost "in most cases": not in all.
+    if response.status >= 500 or response.status in (201, 202, 408):
+        return batch.everyone(Outcome.UNKNOWN, f"Postmark answered {words}")
+    if len(batch.recipients) == 1 and _code(response) in (INVALID, INACTIVE):
+        return batch.everyone(Outcome.REJECTED, words)
+    return batch.everyone(Outcome.BUSY, f"Postmark refused the request: {words}", stop=True)
+
+
+def _listed(response: Response, batch: Batch) -> Answer:
+    try:
+        verdicts = _decode_list(response.body)
+    except msgspec.DecodeError as error:
+        return batch.everyone(Outcome.UNKNOWN, f"Postmark answered 200 with something that is no list of results ({error})")
+    if len(verdicts) != len(batch.recipients):
+        reason = f"Postmark answered {len(verdicts)} results for {len(batch.recipients)} messages"
+        return batch.everyone(Outcome.UNKNOWN, reason)
+    return Answer(results=tuple(map(_result, verdicts)), stop=_stop(verdicts))
+
+
+def _result(verdict: _Verdict) -> Result:
+    reason = f"{verdict.words} (code {verdict.code})"
+    if verdict.code == 0:
+        return Result(outcome=Outcome.ACCEPTED, provider_id=verdict.message_id)
+    if verdict.code in WAITING | STOPPING:
+        return Result(outcome=Outcome.BUSY, reason=f"Postmark: {reason}")
+    return Result(outcome=Outcome.REJECTED, reason=reason)
+
+
+def _stop(verdicts: Sequence[_Verdict]) -> str:
+    found = next((verdict for verdict in verdicts if verdict.code in STOPPING), None)
+    return f"Postmark refused to send: {found.words} (code {found.code})" if found else ""
+
+
+def _code(response: Response) -> int | None:
+    try:
+        return _decode_one(response.body).code
+    except msgspec.DecodeError:
+        return None
+
+
+def _words(response: Response) -> str:
+    """`422 (code 405): You are not allowed to send.`, or the status alone when the body is not Postmark's."""
+    try:
+        verdict = _decode_one(response.body)
+    except msgspec.DecodeError:
+        return f"{response.status} without words of its own"
+    return f"{response.status} (code {verdict.code}): {verdict.words}"
+
+
+POSTMARK = Provider(
+    name="postmark",
+    title="Postmark",
+    settings=(
+        Setting(name="token", kind="secret"),
+        Setting(name="message_stream", default="broadcast"),
+        Setting(name="base_url", default="https://api.postmarkapp.com", kind="address"),
+        *WEBHOOK,
+    ),
+    batch_size=500,
+    byte_cap=50_000_000,
+    unsubscribe="option",
+    request=request,
+    outcomes=outcomes,
+)

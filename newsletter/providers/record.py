@@ -1,0 +1,159 @@
+"""What a provider is: facts, pure functions, and what it may say to a batch.
+
+No I/O, no database, no settings file: a provider sees recipients, a mailing and its
+own settings, and is tested as data in, data out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from newsletter.messages import Message, Recipient
+
+
+class Outcome(StrEnum):
+    """What became of one message when it was handed over."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    """Not sent, and never will be: the provider refuses this message or address."""
+    BUSY = "busy"
+    """Certainly not sent; may be tried again."""
+    UNKNOWN = "unknown"
+    """May have been sent: the request left, and no whole answer came back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """The outcome of one message."""
+
+    outcome: Outcome
+    provider_id: str = ""
+    """The provider's own name for an accepted message."""
+    reason: str = ""
+    """The provider's words."""
+    retry_after: float | None = None
+    """Seconds to wait before trying again, when the provider says so."""
+    retryable: bool = False
+    """Rejected, but a person may sensibly send it once more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a provider said to a batch: one result per recipient, in their order."""
+
+    results: tuple[Result, ...]
+    stop: str = ""
+    """STOP: why everything else would be refused as well (bad key, suspended, quota). Pauses the campaign.
+
+    Recipients whose message was not taken for this reason are BUSY in `results`.
+    """
+
+    @property
+    def retry_after(self) -> float | None:
+        """The longest wait asked for, in seconds."""
+        return max((r.retry_after for r in self.results if r.retry_after is not None), default=None)
+
+
+class Mailing(Protocol):
+    """A compiled message and its envelope, ready to be filled per recipient."""
+
+    def mime(self, recipient: Recipient) -> bytes:
+        """The finished RFC 5322 message, CRLF."""
+
+    def message(self, recipient: Recipient) -> Message:
+        """The same in parts, for providers that take JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The recipients of one provider call."""
+
+    mailing: Mailing
+    recipients: tuple[Recipient, ...]
+    key: str
+    """Names this call for providers that recognise a repeat; the same for every attempt."""
+    label: str
+    """`<campaign>-<slug>`, or `other` for mail that belongs to no campaign."""
+
+    def everyone(
+        self, outcome: Outcome, reason: str, *, retry_after: float | None = None, stop: bool = False
+    ) -> Answer:
+        """The answer that says the same of every recipient; with `stop`, `reason` pauses the campaign."""
+        result = Result(outcome=outcome, reason=reason, retry_after=retry_after)
+        return Answer(results=(result,) * len(self.recipients), stop=reason if stop else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One HTTP request, complete."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | bytearray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """One HTTP response that arrived whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One key of `[providers.<name>]`."""
+
+    name: str
+    default: str | None = None
+    """None: the key must be given."""
+    kind: Literal["text", "secret", "path", "address"] = "text"
+    """A secret is named (`env:NAME`), a path is relative to newsletter.toml, an address is a URL."""
+    sending: bool = True
+    """False: only the webhook's side needs it, so sending does not read it."""
+
+
+WEBHOOK = (
+    Setting(name="webhook_token", default="", kind="secret", sending=False),
+    Setting(name="webhook_secret", default="", kind="secret", sending=False),
+)
+"""What every HTTP provider takes for the events it reports."""
+
+
+Settings = Mapping[str, str]
+"""The keys of `[providers.<name>]`, defaults filled in, secrets read, paths absolute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """Facts about a provider, and the functions that speak its language.
+
+    An HTTP provider has `request` and `outcomes`, both pure, and the shared transport
+    does the rest; any other has `send`, which does its own I/O and answers like them.
+    """
+
+    name: str
+    title: str
+    """How people write it."""
+    settings: tuple[Setting, ...]
+    batch_size: int
+    """Recipients a call may have."""
+    byte_cap: int | None = None
+    """Bytes a request's body may have."""
+    dedupe: Literal["replay", "refuse"] | None = None
+    """What a repeat under the same key does: `replay` is answered as the first was, `refuse` is refused."""
+    dedupe_ttl: timedelta | None = None
+    """How long keys are remembered; None: for ever."""
+    unsubscribe: Literal["ours", "option", "theirs"] = "ours"
+    """Whose List-Unsubscribe header readers get; `option`: ours when the account is set up so."""
+    request: Callable[[Batch, Settings], Request] | None = None
+    outcomes: Callable[[Response, Batch], Answer] | None = None
+    send: Callable[[Batch, Settings], Answer] | None = None

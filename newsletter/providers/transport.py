@@ -1,0 +1,198 @@
+"""The one way to a provider's API: a `requests` call that is never repeated by itself.
+
+Says whether a request that failed may have been accepted. Knows no provider, no
+ledger, and never tries again: a repeat is a decision of the sender.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import requests
+import urllib3.exceptions as inner
+from requests.adapters import HTTPAdapter
+
+from newsletter.providers.record import Answer, Batch, Outcome, Provider, Request, Response
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+RESPONSE_CAP = 8 * 1024 * 1024
+"""Bytes: 500 results are some 100 KB; nothing larger is an answer to us."""
+PIECE = 1024 * 1024
+
+_local = threading.local()
+
+
+class TransportError(Exception):
+    """No whole response came back."""
+
+    def __init__(self, outcome: Outcome, reason: str, *, stop: bool = False) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        """BUSY: nothing left this machine, or nobody took it. UNKNOWN: it may have been accepted."""
+        self.reason = reason
+        self.stop = stop
+        """Trying again cannot help."""
+
+
+def send(provider: Provider, batch: Batch, request: Request) -> Answer:
+    """Hand `request`, which carries `batch`, to an HTTP provider, once."""
+    assert provider.outcomes is not None
+    try:
+        response = exchange(request)
+    except TransportError as failed:
+        return batch.everyone(failed.outcome, failed.reason, stop=failed.stop)
+    return provider.outcomes(response, batch)
+
+
+def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float = READ_SECONDS) -> Response:
+    """One request, one response; times in seconds. Raises TransportError."""
+    body = _Body(request.body)
+    try:
+        return _exchange(request, body, (connect, read))
+    except requests.exceptions.SSLError as error:
+        raise _tls(error, started=body.started) from error
+    except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
+        raise TransportError(Outcome.BUSY, f"no connection to {_host(request)}: {_words(error)}") from error
+    except requests.exceptions.ConnectionError as error:
+        raise _connection(error, request) from error
+    except requests.exceptions.Timeout as error:
+        raise TransportError(Outcome.UNKNOWN, f"no answer from {_host(request)} within {read:g} s") from error
+    except ValueError as error:  # an address or a header that cannot be written: nothing left
+        raise TransportError(Outcome.BUSY, f"the request to {request.url} cannot be made: {error}", stop=True) from error
+    except (requests.exceptions.RequestException, inner.HTTPError, OSError) as error:
+        raise TransportError(Outcome.UNKNOWN, f"the answer of {_host(request)} was cut: {_words(error)}") from error
+
+
+def _exchange(request: Request, body: _Body, timeout: tuple[float, float]) -> Response:
+    data = body if len(body) else None
+    call = requests.Request(request.method, request.url, headers=dict(request.headers), data=data).prepare()
+    with _session().send(call, timeout=timeout, allow_redirects=False, stream=True) as response:
+        content = b"".join(_pieces(response))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Response(status=response.status_code, headers=headers, body=content)
+
+
+def _pieces(response: requests.Response) -> list[bytes]:
+    pieces, size = [], 0
+    for piece in response.iter_content(65536):
+        pieces.append(piece)
+        size += len(piece)
+        if size > RESPONSE_CAP:
+            raise TransportError(Outcome.UNKNOWN, f"the answer is over {RESPONSE_CAP >> 20} MiB")
+    return pieces
+
+
+class _Body:
+    """The request's bytes, handed out in pieces; knows whether the first was asked for.
+
+    A TLS error says by itself neither whether it came before or after the request.
+    """
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self._data, self._at = memoryview(data), 0
+
+    @property
+    def started(self) -> bool:
+        return self._at > 0
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> _Body:
+        return self
+
+    def __next__(self) -> memoryview:
+        if piece := self.read():
+            return piece
+        raise StopIteration
+
+    def read(self, size: int = PIECE) -> memoryview:
+        piece = self._data[self._at : self._at + max(size, PIECE)]
+        self._at += len(piece)
+        return piece
+
+
+def _session() -> requests.Session:
+    """This thread's own: sessions are not safe to share."""
+    if not hasattr(_local, "session"):
+        _local.session = requests.Session()
+        _local.session.trust_env = False
+        _local.session.mount("http://", HTTPAdapter(max_retries=0))
+        _local.session.mount("https://", HTTPAdapter(max_retries=0))
+    session: requests.Session = _local.session
+    return session
+
+
+def _tls(error: Exception, *, started: bool) -> TransportError:
+    if started:
+        return TransportError(Outcome.UNKNOWN, f"the encrypted connection broke: {_words(error)}")
+    return TransportError(Outcome.BUSY, f"no encrypted connection: {_words(error)}", stop=True)
+
+
+def _connection(error: Exception, request: Request) -> TransportError:
+    """`ConnectionError` alone says nothing: its inner reason tells before from after."""
+    if isinstance(_reason(error), inner.NewConnectionError):
+        return TransportError(Outcome.BUSY, f"no connection to {_host(request)}: {_words(error)}")
+    if isinstance(_reason(error), inner.ReadTimeoutError):
+        return TransportError(Outcome.UNKNOWN, f"no answer from {_host(request)} in time")
+    return TransportError(Outcome.UNKNOWN, f"the connection to {_host(request)} broke: {_words(error)}")
+
+
+def _reason(error: Exception) -> object:
+    first = error.args[0] if error.args else error
+    return getattr(first, "reason", None) or first
+
+
+def _words(error: Exception) -> str:
+    """The innermost reason, without object addresses and host lists."""
+    reason = _reason(error)
+    if isinstance(reason, inner.NameResolutionError):
+        return "its name cannot be found"
+    if isinstance(reason, inner.ConnectTimeoutError) and not isinstance(reason, inner.NewConnectionError):
+        return f"none within {CONNECT_SECONDS} s"
+    while isinstance(reason, BaseException) and reason.args and isinstance(reason.args[-1], BaseException):
+        reason = reason.args[-1]
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return reason.verify_message
+    text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+    return re.sub(r"^.*?: (?=TransportError to|\[)", "", re.sub(r"<[^>]*>:? ?", "", text)) or type(reason).__name__
+
+
+def _host(request: Request) -> str:
+    return request.url.split("/")[2] if request.url.count("/") >= 2 else request.url
+
+
+def wait_asked_for(headers: Mapping[str, str], text: str = "", now: float | None = None) -> float | None:
+    """The seconds a 429 or 503 asks us to wait, or None when it does not say.
+
+    Five forms are in use: `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3),
+    `RateLimit-Reset` in seconds, `X-RateLimit-Reset` as Unix time, and words in the
+    body ("after 120 seconds", "after Mon, 20 Dec 2021 20:33:21 UTC"). `headers` by
+    lower-case name; `now` is Unix time, for dates.
+    """
+    now = time.time() if now is None else now
+    for name in ("retry-after", "ratelimit-reset", "x-sib-ratelimit-reset", "x-ratelimit-reset"):
+        if name in headers and (wait := _seconds(headers[name], now)) is not None:
+            return wait
+    if found := re.search(r"\bafter (\d+(?:\.\d+)?) ?s(?:ec(?:onds?)?)?\b", text):
+        return float(found[1])
+    if found := re.search(r"\bafter (\w{3}, \d{1,2} \w{3} \d{4} [\d:]{8} \w+)", text):
+        return _seconds(found[1], now)
+    return None
+
+
+def _seconds(value: str, now: float) -> float | None:
+    """From a number of seconds, a Unix time or a date; never negative."""
+    if re.fullmatch(r"\d{1,15}(\.\d+)?", value.strip()):
+        number = float(value)
+        return max(0.0, number - now) if number > 1e9 else number
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, IndexError):
+        return None
