@@ -1,0 +1,22 @@
+"""`make bench`: every benchmark, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from bench.timing import ROOT
+
+NAMES = ("start", "build", "merge", "imports")
+
+
+def main() -> None:
+    """Run those named, or all."""
+    for name in sys.argv[1:] or NAMES:
+        done = subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=ROOT, check=False)
+        if done.returncode:
+            raise SystemExit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Taking turns and printing what came out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+ROOT = Path(__file__).parent.parent
+COMMAND = str(Path(sys.executable).with_name("newsletter"))
+"""The installed `newsletter` of this environment."""
+
+
+def in_turns(contestants: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
+    """The median seconds of each, run one after the other `rounds` times; a first round is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds + 1):
+        for name, run in contestants.items():
+            started = perf_counter()
+            run()
+            seconds[name].append(perf_counter() - started)
+    return {name: median(taken[1:]) for name, taken in seconds.items()}
+
+
+def process(*arguments: str, cwd: Path = ROOT) -> Callable[[], object]:
+    """Runs a command to its end; a failure ends the benchmark with its words."""
+
+    def run() -> None:
+        done = subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(arguments)}\n{done.stderr}")
+
+    return run
+
+
+def report(title: str, rows: Sequence[tuple[str, str]], target: str) -> None:
+    """A heading, a line for each figure, and what is wanted."""
+    print(f"\n{title}")
+    for name, figure in rows:
+        print(f"  {name:<52} {figure:>16}")
+    print(f"  {'wanted':<52} {target:>16}", flush=True)
