@@ -94,7 +94,8 @@ class Links:
     def _keys(self) -> tuple[bytes, bytes]:
         """One key to sign and one to mask, so that neither is used for two things."""
         root = link_secret(self._publication).encode()
-        return hmac.digest(root, b"newsletter: sign links", "sha256"), hmac.digest(root, b"newsletter: mask links", "sha256")
+        sign, mask = b"newsletter: sign links", b"newsletter: mask links"
+        return hmac.digest(root, sign, "sha256"), hmac.digest(root, mask, "sha256")
 
     def _mac(self, purpose: Purpose, claims: bytes) -> bytes:
         return hmac.digest(self._keys[0], purpose.value + b"\0" + claims, "sha256")[:MAC_SIZE]

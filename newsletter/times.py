@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 OFF = "off"
@@ -15,6 +15,11 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
 _RATE = re.compile(r"(\d{1,9})\s*/\s*([smhd])")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\s*(Z|[+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]*))?")
+
+
+def stamp(moment: datetime) -> str:
+    """An aware time as the database keeps it: `2025-01-17T12:00:00.000Z`, UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Duration(str):
@@ -57,6 +62,11 @@ class Rate(str):
     def per_second(self) -> float:
         """Messages per second; 0 when off."""
         return self.count / self.per
+
+
+def utc_text(moment: datetime) -> str:
+    """`2025-01-17T12:00:00.000Z`: how tables keep an aware time; sorts and compares as text."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_zone(name: str) -> ZoneInfo:

@@ -110,7 +110,7 @@ def _listed(response: Response, batch: Batch) -> Answer:
     try:
         verdicts = _decode_list(response.body)
     except msgspec.DecodeError as error:
-        return batch.everyone(Outcome.UNKNOWN, f"Postmark answered 200 with something that is no list of results ({error})")
+        return batch.everyone(Outcome.UNKNOWN, f"Postmark answered 200, but no list of results: {error}")
     if len(verdicts) != len(batch.recipients):
         reason = f"Postmark answered {len(verdicts)} results for {len(batch.recipients)} messages"
         return batch.everyone(Outcome.UNKNOWN, reason)

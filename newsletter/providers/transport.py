@@ -64,7 +64,7 @@ def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float 
     except requests.exceptions.Timeout as error:
         raise TransportError(Outcome.UNKNOWN, f"no answer from {_host(request)} within {read:g} s") from error
     except ValueError as error:  # an address or a header that cannot be written: nothing left
-        raise TransportError(Outcome.BUSY, f"the request to {request.url} cannot be made: {error}", stop=True) from error
+        raise TransportError(Outcome.BUSY, f"no request can be made to {request.url}: {error}", stop=True) from error
     except (requests.exceptions.RequestException, inner.HTTPError, OSError) as error:
         raise TransportError(Outcome.UNKNOWN, f"the answer of {_host(request)} was cut: {_words(error)}") from error
 

@@ -1,0 +1,193 @@
+"""Campaign: one sending of one compiled message to one list and segment.
+
+Approves (freezes what is sent), finds, and moves campaigns along their arrows, which
+`docs/sending.md` draws. Alone writes the campaign table; nothing here touches deliveries.
+"""
+
+from __future__ import annotations
+
+import secrets
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select, update
+
+from newsletter.errors import NewsletterError, nearest
+from newsletter.messages import CompiledMessage
+from newsletter.tables import campaign as table
+from newsletter.times import utc_text
+
+
+class State(StrEnum):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+
+
+ARROWS: dict[str, dict[State, State]] = {
+    "start": {State.DRAFT: State.SENDING, State.SCHEDULED: State.SENDING},
+    "pause": {State.SENDING: State.PAUSED, State.SCHEDULED: State.PAUSED},
+    "resume": {State.PAUSED: State.SENDING},
+    "finish": {State.SENDING: State.SENT},
+}
+"""Every change of state: verb, from, to. What is not here does not happen."""
+
+
+def after(state: State, verb: str) -> State:
+    """The state that `verb` leads to. Raises NewsletterError when it leads nowhere from here."""
+    if state not in ARROWS[verb]:
+        allowed = " or ".join(ARROWS[verb])
+        raise NewsletterError(f"the campaign is {state}", hint=f"Only a campaign that is {allowed} can {verb}.")
+    return ARROWS[verb][state]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """A row of the campaign table, without the two large columns."""
+
+    id: int
+    issue: str
+    """The slug."""
+    list: str
+    segment: str
+    """Empty: the whole list."""
+    state: State
+    reason: str
+    """Why it is paused."""
+    subject: str
+    digest: str
+    key: str
+    provider: str
+    send_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    cursor: int
+    """The last subscriber enqueued."""
+    enqueued: bool
+    """Everyone is."""
+
+    @property
+    def date(self) -> datetime:
+        """When it started; the Date of every message, whenever that one leaves."""
+        assert self.started_at is not None
+        return datetime.fromisoformat(self.started_at)
+
+    @property
+    def audience(self) -> str:
+        """`daily`, or `daily, segment engaged`: for messages."""
+        return f"{self.list}, segment {self.segment}" if self.segment else self.list
+
+
+_FIELDS = [table.c[name] for name in Campaign.__dataclass_fields__]
+
+
+def approve(
+    connection: Connection,
+    *,
+    message: CompiledMessage,
+    page: str,
+    list: str,
+    segment: str,
+    provider: str,
+    now: datetime,
+) -> Campaign:
+    """Freeze `message` and the issue's web `page` as a new campaign, a draft.
+
+    From here on, editing the file changes nothing. The caller has looked for a campaign of
+    the same issue, list and segment in the same transaction: there is at most one.
+    """
+    values = {
+        "issue": message.slug,
+        "list": list,
+        "segment": segment,
+        "state": State.DRAFT,
+        "subject": message.open(message.subject),
+        "digest": message.digest,
+        "message": zlib.compress(msgspec.json.encode(message)),
+        "page": zlib.compress(page.encode()),
+        "key": secrets.token_hex(8),
+        "provider": provider,
+        "created_at": utc_text(now),
+    }
+    row = connection.execute(insert(table).values(values).returning(*_FIELDS)).one()
+    return _campaign(row)
+
+
+def frozen_message(connection: Connection, campaign_id: int) -> CompiledMessage:
+    """The message as it was approved."""
+    packed = connection.execute(select(table.c.message).where(table.c.id == campaign_id)).scalar_one()
+    return msgspec.json.decode(zlib.decompress(packed), type=CompiledMessage)
+
+
+def frozen_page(connection: Connection, campaign_id: int) -> str:
+    """The issue's web page as it was approved."""
+    packed = connection.execute(select(table.c.page).where(table.c.id == campaign_id)).scalar_one()
+    return zlib.decompress(packed).decode()
+
+
+def move(connection: Connection, campaign_id: int, verb: str, *, now: datetime, reason: str = "") -> Campaign:
+    """Take the arrow `verb`; `reason` says why it is paused. Raises NewsletterError when there is no such arrow."""
+    found = get(connection, campaign_id)
+    state = after(found.state, verb)
+    values: dict[str, object] = {"state": state, "reason": reason}
+    if state is State.SENDING and not found.started_at:
+        values["started_at"] = utc_text(now)
+    if state is State.SENT:
+        values["finished_at"] = utc_text(now)
+    connection.execute(update(table).where(table.c.id == campaign_id).values(values))
+    return get(connection, campaign_id)
+
+
+def advance(connection: Connection, campaign_id: int, *, cursor: int, enqueued: bool) -> None:
+    """Remember up to which subscriber the audience is enqueued; in the transaction that enqueues it."""
+    connection.execute(update(table).where(table.c.id == campaign_id).values(cursor=cursor, enqueued=enqueued))
+
+
+def get(connection: Connection, campaign_id: int) -> Campaign:
+    """The campaign with this id, which exists."""
+    return _campaign(connection.execute(select(*_FIELDS).where(table.c.id == campaign_id)).one())
+
+
+def of_issue(connection: Connection, issue: str, list: str, segment: str) -> Campaign | None:
+    """The one campaign of this issue, list and segment."""
+    same = (table.c.issue == issue) & (table.c.list == list) & (table.c.segment == segment)
+    row = connection.execute(select(*_FIELDS).where(same)).one_or_none()
+    return _campaign(row) if row else None
+
+
+def siblings(connection: Connection, campaign: Campaign) -> list[int]:
+    """The other campaigns of the same issue."""
+    other = (table.c.issue == campaign.issue) & (table.c.id != campaign.id)
+    return [*connection.execute(select(table.c.id).where(other)).scalars()]
+
+
+def all_campaigns(connection: Connection) -> list[Campaign]:
+    """Every campaign, the latest first."""
+    return [_campaign(row) for row in connection.execute(select(*_FIELDS).order_by(table.c.id.desc()))]
+
+
+def find(connection: Connection, name: str) -> Campaign:
+    """The campaign a user means: an id if there is one, else a slug's latest. Raises NewsletterError."""
+    if name.isascii() and name.isdigit() and len(name) < 19:
+        by_id = connection.execute(select(*_FIELDS).where(table.c.id == int(name))).one_or_none()
+        if by_id:
+            return _campaign(by_id)
+    latest = select(*_FIELDS).where(table.c.issue == name).order_by(table.c.id.desc()).limit(1)
+    if row := connection.execute(latest).one_or_none():
+        return _campaign(row)
+    near = nearest(name, connection.execute(select(table.c.issue).distinct()).scalars())
+    hint = f'Did you mean "{near}"?' if near else "See them all with `newsletter campaigns`."
+    raise NewsletterError(f'no campaign named "{name}"', hint=hint)
+
+
+def _campaign(row: Row[tuple[object, ...]]) -> Campaign:
+    values = row._asdict()
+    return Campaign(**{**values, "state": State(values["state"])})
