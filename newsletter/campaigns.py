@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from newsletter.errors import NewsletterError, nearest
 from newsletter.messages import CompiledMessage
 from newsletter.tables import campaign as table
-from newsletter.times import utc_text
+from newsletter.times import stamp
 
 
 class State(StrEnum):
@@ -115,7 +115,7 @@ def approve(
         "page": zlib.compress(page.encode()),
         "key": secrets.token_hex(8),
         "provider": provider,
-        "created_at": utc_text(now),
+        "created_at": stamp(now),
     }
     row = connection.execute(insert(table).values(values).returning(*_FIELDS)).one()
     return _campaign(row)
@@ -139,9 +139,9 @@ def move(connection: Connection, campaign_id: int, verb: str, *, now: datetime, 
     state = after(found.state, verb)
     values: dict[str, object] = {"state": state, "reason": reason}
     if state is State.SENDING and not found.started_at:
-        values["started_at"] = utc_text(now)
+        values["started_at"] = stamp(now)
     if state is State.SENT:
-        values["finished_at"] = utc_text(now)
+        values["finished_at"] = stamp(now)
     connection.execute(update(table).where(table.c.id == campaign_id).values(values))
     return get(connection, campaign_id)
 

@@ -64,11 +64,6 @@ class Rate(str):
         return self.count / self.per
 
 
-def utc_text(moment: datetime) -> str:
-    """`2025-01-17T12:00:00.000Z`: how tables keep an aware time; sorts and compares as text."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def parse_zone(name: str) -> ZoneInfo:
     """An IANA time zone. Raises ValueError when there is none of that name."""
     try:
