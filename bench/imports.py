@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from bench.readers import COLUMNS, readers
-from bench.timing import COMMAND, ROOT, report
+from bench.timing import COMMAND, ENVIRONMENT, ROOT, report
 
 READERS = 1_000_000
 
@@ -44,7 +44,7 @@ def _measured(command: list[str], folder: Path) -> tuple[float, float]:
     """Seconds, and the most memory (MiB) the process itself held."""
     started = perf_counter()
     with (folder / "log").open("w+") as log:
-        child = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:

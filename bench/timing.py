@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,9 @@ from time import perf_counter
 ROOT = Path(__file__).parent.parent
 COMMAND = str(Path(sys.executable).with_name("newsletter"))
 """The installed `newsletter` of this environment."""
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Installed programs have their bytecode; the first round, which is not counted, writes it."""
 
 
 def in_turns(contestants: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
@@ -29,7 +33,7 @@ def process(*arguments: str, cwd: Path = ROOT) -> Callable[[], object]:
     """Runs a command to its end; a failure ends the benchmark with its words."""
 
     def run() -> None:
-        done = subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, check=False)
+        done = subprocess.run(arguments, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{' '.join(arguments)}\n{done.stderr}")
 
