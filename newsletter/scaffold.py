@@ -13,15 +13,9 @@ from string import Template
 
 from newsletter.config import CONFIG_NAME, Publication
 from newsletter.errors import ConfigError, NewsletterError, suggestion
+from newsletter.theme import Theme, package_templates
 
 GIT_IGNORE = ".gitignore"
-
-
-def package_templates() -> Path:
-    """The templates that come with the program: inside the installed package, beside it in a checkout."""
-    package = Path(__file__).parent
-    installed = package / "templates"
-    return installed if installed.is_dir() else package.parent / "templates"
 
 
 def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dict[str, bytes]:
@@ -37,7 +31,7 @@ def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dic
 
 
 def template_files() -> dict[str, bytes]:
-    """Every template a publication may change, by path."""
+    """Every template of the package that a publication may change, by path."""
     root = package_templates()
     found = (
         path for path in sorted(root.rglob("*")) if path.is_file() and "starter" not in path.relative_to(root).parts
@@ -53,8 +47,7 @@ def issue_file(title: str, *, template: str | None = None) -> bytes:
 
 def check_template(publication: Publication, name: str) -> None:
     """Raises ConfigError, with what there is, when neither publication nor package has templates/<name>.mjml."""
-    folders = (publication.templates, package_templates())
-    known = {path.stem for folder in folders for path in folder.glob("*.mjml")}
+    known = Theme(publication=publication).templates
     if name not in known:
         raise ConfigError(f'no template is named "{name}"', hint=suggestion(name, known, "Templates"))
 

@@ -8,7 +8,8 @@ import pytest
 
 from newsletter.config import load_publication
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.scaffold import check_template, package_templates, write_new
+from newsletter.scaffold import check_template, write_new
+from newsletter.theme import package_templates
 from tests.conftest import Run
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 from datetime import date, datetime
-from pathlib import Path
 
 import click
 
-from newsletter import scaffold
+from newsletter import issues, scaffold
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.session import Session
@@ -74,8 +73,4 @@ def _slug(publication: Publication, title: str, when: date) -> str:
     path = publication.issues / f"{when}-{slug}.md"
     if path.exists():
         raise NewsletterError("this issue exists and is left as it is", place=os.path.relpath(path))
-    return free_slug(slug, _taken(publication.issues))
-
-
-def _taken(issues: Path) -> set[str]:
-    return {re.sub(r"^\d{4}-\d\d-\d\d-", "", path.stem) for path in issues.glob("*.md")}
+    return free_slug(slug, {issues.slug_of(file) for file in issues.issue_files(publication)})

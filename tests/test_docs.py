@@ -1,0 +1,126 @@
+"""The documentation is true: what the program has is in it, and has an example."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+
+import click
+import msgspec
+import pytest
+
+from newsletter.blocks import KINDS
+from newsletter.cli import COMMANDS
+from newsletter.config import Config
+from newsletter.providers import PROVIDERS
+from tests.conftest import ROOT
+
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+ALL = "\n".join(PAGES.values())
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command and sub-command, by the words that run it."""
+    for name in COMMANDS:
+        command = importlib.import_module(f"newsletter.commands.{name}").command
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {part}", child) for part, child in command.commands.items())
+
+
+def keys_of(section: type) -> list[str]:
+    return [field.encode_name for field in msgspec.structs.fields(section)]
+
+
+def section_of(page: str, heading: str) -> str:
+    """The text under `## [heading...`, to the next."""
+    found = re.search(rf"^## \[{heading}[^\n]*\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert found, f"no section ## [{heading}] in docs/configuration.md"
+    return found[1]
+
+
+def struct_of(annotation: object) -> type | None:
+    """The settings of a section, or of each entry of a section of named ones."""
+    kinds = [annotation, *getattr(annotation, "__args__", ())]
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)), None)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_documentation(name: str) -> None:
+    assert f"newsletter {name}" in ALL
+
+
+def test_every_command_has_help_a_promise_and_an_example() -> None:
+    for words, command in commands():
+        text = command.help or ""
+        assert re.match(r"[A-Z][^\n]+\.(\n|$)", text), f"{words}: the help begins with a sentence"
+        assert "Examples:" in text, f"{words}: no examples"
+        assert f"newsletter {words.split()[0]}" in text.partition("Examples:")[2], (
+            f"{words}: an example runs something else"
+        )
+
+
+def test_every_option_is_explained_without_a_full_stop() -> None:
+    for words, command in commands():
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert option.help, f"{words} {option.opts[0]}: no help"
+                assert not option.help.endswith("."), f"{words} {option.opts[0]}: ends with a full stop"
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(Config), ids=lambda field: field.name)
+def test_every_setting_is_in_the_documentation(field: msgspec.structs.FieldInfo) -> None:
+    text = section_of(PAGES["configuration.md"], field.encode_name)
+
+    settings = struct_of(field.type)
+    missing = [key for key in keys_of(settings) if f"`{key}`" not in text] if settings else []
+
+    assert not missing, f"[{field.encode_name}] is documented without {missing}"
+
+
+def test_the_documentation_has_no_setting_that_is_not_there() -> None:
+    for field in msgspec.structs.fields(Config):
+        settings = struct_of(field.type)
+        text = section_of(PAGES["configuration.md"], field.encode_name)
+        told = [
+            key for row in re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)
+        ]
+        assert not settings or set(told) <= set(keys_of(settings)), field.encode_name
+
+
+def test_every_default_in_the_documentation_is_the_one_in_the_program() -> None:
+    for field in msgspec.structs.fields(Config):
+        settings = struct_of(field.type)
+        for setting in msgspec.structs.fields(settings) if settings else ():
+            default = setting.default
+            if isinstance(default, str) and default:
+                rows = re.findall(
+                    rf"^\|[^|]*`{setting.encode_name}`[^|]*\|([^\n]+)",
+                    section_of(PAGES["configuration.md"], field.encode_name),
+                    re.MULTILINE,
+                )
+                assert rows, f"{field.encode_name}.{setting.encode_name} has no row"
+                assert f'`"{default}"`' in rows[0], (
+                    f"{field.encode_name}.{setting.encode_name} is {default!r} in the program"
+                )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_block_and_each_of_its_fields_is_in_the_documentation(name: str) -> None:
+    row = re.search(rf"^\| `{name}` \|[^\n]*", PAGES["writing.md"], re.MULTILINE)
+
+    assert row, f"no row for {name} in docs/writing.md"
+    assert not [field for field in KINDS[name].fields if f"`{field}" not in row[0]]
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_provider_is_in_the_documentation(name: str) -> None:
+    assert f"| `{name}` |" in PAGES["configuration.md"]
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for name, text in PAGES.items():
+        folder = ROOT if name == "README.md" else ROOT / "docs"
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
+            assert (folder / target).exists(), f"{name} links to {target}"
