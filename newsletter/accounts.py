@@ -1,0 +1,116 @@
+"""What became of a campaign's deliveries: counted, listed, and put as `status --json` has it.
+
+Reads the ledger and never writes it. Every delivery is in exactly one state, so the
+counts add up to the audience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Select, and_, func, select
+
+from newsletter.campaigns import Campaign
+from newsletter.deliveries import BatchState
+from newsletter.tables import batch, delivery, delivery_exception, subscriber
+from newsletter.times import stamp
+
+STATES = ("queued", "handed", "accepted", "rejected", "unknown", "skipped")
+"""A delivery's, in the order they are shown."""
+MINUTE = timedelta(minutes=1)
+_OF_BATCH = {
+    BatchState.QUEUED: "queued",
+    BatchState.CLAIMED: "queued",
+    BatchState.HANDED: "handed",
+    BatchState.SETTLED: "accepted",
+    BatchState.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exceptional:
+    """A delivery that went otherwise than its batch, and why."""
+
+    subscriber_id: int
+    email: str
+    """Empty when the reader has been erased since."""
+    detail: str
+
+
+def counts(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """How many deliveries are in each of STATES. A row per batch is read, and the exceptions; not every delivery."""
+    found = dict.fromkeys(STATES, 0)
+    sizes = select(batch.c.state, func.sum(batch.c.size)).where(batch.c.campaign_id == campaign_id)
+    for state, size in connection.execute(sizes.group_by(batch.c.state)):
+        found[_OF_BATCH[state]] += size
+    for of_batch, state, number in connection.execute(_exceptions(campaign_id)):
+        found[_OF_BATCH[of_batch]] -= number
+        found[state] += number
+    return found
+
+
+def _exceptions(campaign_id: int) -> Select[tuple[str, str, int]]:
+    same = and_(batch.c.campaign_id == delivery_exception.c.campaign_id, batch.c.no == delivery_exception.c.batch_no)
+    return (
+        select(batch.c.state, delivery_exception.c.state, func.count())
+        .join_from(delivery_exception, batch, same)
+        .where(delivery_exception.c.campaign_id == campaign_id)
+        .group_by(batch.c.state, delivery_exception.c.state)
+    )
+
+
+def exceptional(connection: Connection, campaign_id: int, state: str, limit: int) -> list[Exceptional]:
+    """The first `limit` deliveries that are `rejected`, `skipped` or by themselves `unknown`, with the reason."""
+    found = (
+        select(delivery_exception.c.subscriber_id, subscriber.c.email, delivery_exception.c.detail)
+        .join_from(delivery_exception, subscriber, subscriber.c.id == delivery_exception.c.subscriber_id, isouter=True)
+        .where(delivery_exception.c.campaign_id == campaign_id, delivery_exception.c.state == state)
+        .order_by(delivery_exception.c.subscriber_id)
+        .limit(limit)
+    )
+    rows = connection.execute(found)
+    return [Exceptional(subscriber_id=id, email=email or "", detail=detail) for id, email, detail in rows]
+
+
+def unknown(connection: Connection, campaign_id: int, limit: int) -> list[Exceptional]:
+    """The first `limit` unknown deliveries: those of unknown batches, and those unknown by themselves."""
+    apart = and_(
+        delivery_exception.c.campaign_id == delivery.c.campaign_id,
+        delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
+    )
+    of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
+    found = (
+        select(delivery.c.subscriber_id, subscriber.c.email)
+        .join_from(delivery, batch, of_batch)
+        .outerjoin(delivery_exception, apart)
+        .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+        .where(batch.c.campaign_id == campaign_id, batch.c.state == BatchState.UNKNOWN)
+        .where(delivery_exception.c.state.is_(None))
+        .order_by(delivery.c.batch_no, delivery.c.subscriber_id)
+        .limit(limit)
+    )
+    whole = [Exceptional(subscriber_id=id, email=email or "", detail="") for id, email in connection.execute(found)]
+    return (whole + exceptional(connection, campaign_id, "unknown", limit))[:limit]
+
+
+def status(campaign: Campaign, deliveries: Mapping[str, int]) -> dict[str, object]:
+    """`status --json`: the audience is the sum of the deliveries."""
+    return {
+        "campaign": campaign.id,
+        "issue": campaign.issue,
+        "state": str(campaign.state),
+        "audience": sum(deliveries.values()),
+        "deliveries": dict(deliveries),
+    }
+
+
+def pace(connection: Connection, campaign: Campaign, now: datetime) -> float:
+    """Messages per second, by the batches that were settled in the last minute."""
+    if not campaign.started_at:
+        return 0.0
+    since = max(campaign.date, now - MINUTE)
+    settled = (batch.c.campaign_id == campaign.id) & (batch.c.settled_at >= stamp(since))
+    number = connection.execute(select(func.sum(batch.c.size)).where(settled)).scalar() or 0
+    return float(number) / max((now - since).total_seconds(), 1.0)

@@ -1,0 +1,268 @@
+"""The ledger: one row per campaign and subscriber, and every change to it.
+
+No other module writes `batch`, `delivery` and `delivery_exception`. A batch is claimed
+before its provider is called, `handed` before the first byte leaves, and settled after;
+one that was handed and never settled is unknown, and only a provider that knows
+its key, or a person, may say more. A delivery's state is its batch's, unless an exception
+says otherwise. Who still gets a message is `recipients`; counting is `accounts`.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection, ColumnElement, and_, exists, func, insert, or_, select, update
+
+from newsletter import campaigns, segments
+from newsletter.config import Publication
+from newsletter.errors import NewsletterError
+from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.tables import batch, campaign, delivery, delivery_exception
+from newsletter.times import stamp
+
+PAGE = 10_000
+"""Subscribers enqueued in one transaction."""
+LEASE = timedelta(minutes=5)
+"""Longer than a call may take; what SQLite's file lock does not need, other databases do."""
+
+
+class BatchState(StrEnum):
+    """Where a batch stands."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    HANDED = "handed"
+    SETTLED = "settled"
+    UNKNOWN = "unknown"
+
+
+OPEN = (BatchState.QUEUED, BatchState.CLAIMED, BatchState.HANDED)
+"""States in which something is still to be done."""
+
+
+class LostError(NewsletterError):
+    """The batch is no longer this sender's: another took it over, or the campaign is not sending."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A batch that one sender holds; every later step names the attempt, which is its fence."""
+
+    campaign_id: int
+    no: int
+    attempt: int
+    generation: int
+    """Goes up when it is known that nothing was sent; with it the key changes."""
+    first_handed_at: str | None
+    """Set: these recipients may have been handed over already, so the same ones go again, under the same key."""
+
+    @property
+    def key(self) -> str:
+        """Names the call, the same for every attempt of one generation; the campaign's own key goes before it."""
+        return f"{self.no}-{self.generation}"
+
+
+def enqueue(connection: Connection, publication: Publication, campaign_id: int, size: int) -> int:
+    """Write the next page of the audience as deliveries, in batches of `size`; how many.
+
+    The cursor moves in the same transaction: it may be killed, and run again, anywhere.
+    """
+    found = campaigns.get(connection, campaign_id)
+    limit = max(PAGE // size, 1) * size
+    ids = segments.members(connection, publication, found.list, found.segment, after=found.cursor, limit=limit)
+    _write(connection, campaign_id, [ids[start : start + size] for start in range(0, len(ids), size)])
+    cursor = ids[-1] if ids else found.cursor
+    campaigns.advance(connection, campaign_id, cursor=cursor, enqueued=len(ids) < limit)
+    return len(ids)
+
+
+def _write(connection: Connection, campaign_id: int, batches: Sequence[Sequence[int]]) -> None:
+    if not batches:
+        return
+    last = select(func.max(batch.c.no)).where(batch.c.campaign_id == campaign_id)
+    first = (connection.execute(last).scalar() or 0) + 1
+    rows = [
+        {"campaign_id": campaign_id, "no": no, "size": len(ids), "state": BatchState.QUEUED}
+        for no, ids in enumerate(batches, start=first)
+    ]
+    connection.execute(insert(batch), rows)
+    people = [
+        {"campaign_id": campaign_id, "subscriber_id": id, "batch_no": no}
+        for no, ids in enumerate(batches, start=first)
+        for id in ids
+    ]
+    connection.execute(insert(delivery), people)
+
+
+def claim(connection: Connection, campaign_id: int, *, owner: str, now: datetime) -> Claim | None:
+    """Take the next batch that may be sent now, or None. Nothing is claimed of a campaign that is not sending."""
+    due = or_(batch.c.not_before.is_(None), batch.c.not_before <= stamp(now))
+    waiting = and_(batch.c.campaign_id == campaign_id, batch.c.state == BatchState.QUEUED)
+    next_no = select(batch.c.no).where(waiting, due).order_by(batch.c.no).limit(1).scalar_subquery()
+    taken = (
+        update(batch)
+        .where(waiting, batch.c.no == next_no, _sending(campaign_id))
+        .values(
+            state=BatchState.CLAIMED,
+            attempt=batch.c.attempt + 1,
+            owner=owner,
+            lease_until=stamp(now + LEASE),
+        )
+        .returning(*(batch.c[name] for name in Claim.__dataclass_fields__))
+    )
+    row = connection.execute(taken).one_or_none()
+    return Claim(**row._asdict()) if row else None
+
+
+def skip(connection: Connection, held: Claim, reasons: Mapping[int, str], now: datetime) -> None:
+    """Leave out these subscribers, each for its reason.
+
+    Of a batch that may have been handed over before nobody can say "skipped": they are unknown.
+    """
+    state = "unknown" if held.first_handed_at else "skipped"
+    _except(connection, held, {id: (state, False, reason) for id, reason in reasons.items()}, now)
+
+
+def hand(connection: Connection, held: Claim, *, provider: str, now: datetime) -> None:
+    """Say that the first byte may leave; commit before it does.
+
+    Raises LostError when the batch is another's by now, or the campaign is not sending any more.
+    """
+    values = {
+        "state": BatchState.HANDED,
+        "handed_at": stamp(now),
+        "first_handed_at": held.first_handed_at or stamp(now),
+        "provider": provider,
+        "lease_until": stamp(now + LEASE),
+    }
+    _step(connection, held, BatchState.CLAIMED, values, _sending(held.campaign_id))
+
+
+def release(connection: Connection, held: Claim) -> None:
+    """Give a claimed batch back: nothing left. A batch that is not ours any more is left alone."""
+    ours = and_(_ours(held), batch.c.state == BatchState.CLAIMED)
+    connection.execute(update(batch).where(ours).values(state=BatchState.QUEUED, owner="", lease_until=None))
+
+
+def settle(
+    connection: Connection, held: Claim, ids: Sequence[int], answer: Answer, *, now: datetime, wait: float = 0
+) -> None:
+    """Write what the provider said to each of `ids`, in their order; those it did not take wait `wait` seconds.
+
+    A batch is queued again when any of its messages was certainly not sent; what became
+    of the others is kept as exceptions. Raises LostError.
+    """
+    results = dict(zip(ids, answer.results, strict=True))
+    state = _state_after(answer)
+    usual = {BatchState.SETTLED: Outcome.ACCEPTED, BatchState.UNKNOWN: Outcome.UNKNOWN}.get(state, Outcome.BUSY)
+    values: dict[str, object] = {"state": state, "owner": "", "lease_until": None}
+    if state is BatchState.QUEUED:
+        values |= {"generation": held.generation + 1, "first_handed_at": None}
+        values |= {"not_before": stamp(now + timedelta(seconds=wait))}
+    else:
+        values |= {"settled_at": stamp(now)}
+    values["provider_ids"] = _with_ids(connection, held, results)
+    _step(connection, held, BatchState.HANDED, values)
+    unusual = {id: result for id, result in results.items() if result.outcome is not usual}
+    _except(connection, held, {id: (r.outcome, r.retryable, r.reason) for id, r in unusual.items()}, now)
+
+
+def _state_after(answer: Answer) -> BatchState:
+    outcomes = {result.outcome for result in answer.results}
+    if Outcome.BUSY in outcomes:
+        return BatchState.QUEUED
+    if Outcome.UNKNOWN in outcomes and Outcome.ACCEPTED not in outcomes:
+        return BatchState.UNKNOWN
+    return BatchState.SETTLED
+
+
+def close_empty(connection: Connection, held: Claim, now: datetime) -> None:
+    """Settle a claimed batch of which nobody is left to be mailed."""
+    _step(connection, held, BatchState.CLAIMED, {"state": BatchState.SETTLED, "settled_at": stamp(now), "owner": ""})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovered:
+    """What a sender that died in the middle had in its hands: messages, not batches."""
+
+    replayed: int
+    unknown: int
+
+
+def recover(connection: Connection, may_replay: Callable[[str, str], bool]) -> Recovered:
+    """Take over from a dead sender, of any campaign; only while holding the lock that proves it dead.
+
+    What it had claimed is queued again. What it had handed over is queued too when
+    `may_replay(provider, first_handed_at)`: under the same key, to the same recipients. Else it is unknown.
+    """
+    claimed = batch.c.state == BatchState.CLAIMED
+    connection.execute(update(batch).where(claimed).values(state=BatchState.QUEUED, owner="", lease_until=None))
+    columns = (batch.c.campaign_id, batch.c.no, batch.c.size, batch.c.provider, batch.c.first_handed_at)
+    handed = connection.execute(select(*columns).where(batch.c.state == BatchState.HANDED)).all()
+    sizes = {BatchState.QUEUED: 0, BatchState.UNKNOWN: 0}
+    for row in handed:
+        state = BatchState.QUEUED if may_replay(row.provider, row.first_handed_at) else BatchState.UNKNOWN
+        this = (batch.c.campaign_id == row.campaign_id) & (batch.c.no == row.no)
+        connection.execute(update(batch).where(this).values(state=state, owner="", lease_until=None))
+        sizes[state] += row.size
+    return Recovered(replayed=sizes[BatchState.QUEUED], unknown=sizes[BatchState.UNKNOWN])
+
+
+def is_done(connection: Connection, campaign_id: int) -> bool:
+    """Whether everyone is enqueued and no batch is left to be sent."""
+    left = exists().where(batch.c.campaign_id == campaign_id, batch.c.state.in_(OPEN))
+    done = select(and_(campaign.c.enqueued, ~left)).where(campaign.c.id == campaign_id)
+    return bool(connection.execute(done).scalar())
+
+
+def _sending(campaign_id: int) -> ColumnElement[bool]:
+    return exists().where(campaign.c.id == campaign_id, campaign.c.state == campaigns.State.SENDING)
+
+
+def _ours(held: Claim) -> ColumnElement[bool]:
+    fence = batch.c.attempt == held.attempt
+    return and_(batch.c.campaign_id == held.campaign_id, batch.c.no == held.no, fence)
+
+
+def _step(
+    connection: Connection, held: Claim, state: BatchState, values: Mapping[str, object], *also: ColumnElement[bool]
+) -> None:
+    """Change our batch, which must be in `state`. Raises LostError."""
+    changed = connection.execute(update(batch).where(_ours(held), batch.c.state == state, *also).values(values))
+    if changed.rowcount != 1:
+        raise LostError(f"batch {held.no} of campaign {held.campaign_id} is no longer this sender's")
+
+
+def _except(
+    connection: Connection, held: Claim, states: Mapping[int, tuple[str, bool, str]], now: datetime
+) -> None:
+    rows = [
+        {
+            "campaign_id": held.campaign_id,
+            "subscriber_id": id,
+            "batch_no": held.no,
+            "state": str(state),
+            "retryable": retryable,
+            "detail": detail,
+            "at": stamp(now),
+        }
+        for id, (state, retryable, detail) in states.items()
+        if state != Outcome.BUSY
+    ]
+    if rows:
+        connection.execute(insert(delivery_exception), rows)
+
+
+def _with_ids(connection: Connection, held: Claim, results: Mapping[int, Result]) -> bytes | None:
+    """The provider's ids of the whole batch, those of an earlier attempt among them."""
+    new = {str(id): result.provider_id for id, result in results.items() if result.provider_id}
+    this = (batch.c.campaign_id == held.campaign_id) & (batch.c.no == held.no)
+    old = connection.execute(select(batch.c.provider_ids).where(this)).scalar()
+    if not new:
+        return old
+    return zlib.compress(json.dumps((json.loads(zlib.decompress(old)) if old else {}) | new).encode(), 1)
