@@ -14,7 +14,7 @@ help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: $(READY)  ## Build the newest sample issue and send it to 1,000 sample readers, into .eml files
-	@BIN=$(BIN) bench/demo
+	@BIN=$(BIN) bench/demo.sh
 
 test: $(READY)  ## Run every test
 	$(BIN)/pytest -n auto

@@ -13,6 +13,7 @@ import pytest
 from newsletter.blocks import KINDS
 from newsletter.cli import COMMANDS
 from newsletter.config import Config
+from newsletter.parse import KEYS
 from newsletter.providers import PROVIDERS
 from tests.conftest import ROOT
 
@@ -108,15 +109,25 @@ def test_every_default_in_the_documentation_is_the_one_in_the_program() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_block_and_each_of_its_fields_is_in_the_documentation(name: str) -> None:
-    row = re.search(rf"^\| `{name}` \|[^\n]*", PAGES["writing.md"], re.MULTILINE)
+    row = re.search(rf"^\| `{name}` \|[^\n]*", PAGES["writing.md"].partition("## Blocks")[2], re.MULTILINE)
 
     assert row, f"no row for {name} in docs/writing.md"
     assert not [field for field in KINDS[name].fields if f"`{field}" not in row[0]]
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_every_provider_is_in_the_documentation(name: str) -> None:
-    assert f"| `{name}` |" in PAGES["configuration.md"]
+def test_every_provider_and_each_of_its_keys_is_in_the_documentation(name: str) -> None:
+    module, _, attribute = PROVIDERS[name].partition(":")
+    provider = getattr(importlib.import_module(module), attribute)
+    row = re.search(rf"^\| `{name}` \|[^\n]*", PAGES["configuration.md"], re.MULTILINE)
+
+    assert row, f"no row for {name} in docs/configuration.md"
+    assert not [setting.name for setting in provider.settings if f"`{setting.name}`" not in row[0]]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_of_front_matter_is_in_the_documentation(key: str) -> None:
+    assert f"| `{key}` |" in PAGES["writing.md"].partition("## Blocks")[0]
 
 
 def test_links_between_pages_lead_somewhere() -> None:
