@@ -163,6 +163,10 @@ class Publication:
         """Where issue files live."""
         return self.root / "issues"
 
+    def place(self, *keys: str) -> str:
+        """`newsletter.toml:12`, the line that sets `keys`: for messages."""
+        return f"{_short(self.path)}:{locate(_read(self.path), keys)}"
+
 
 def find_config(path: str | None = None) -> Path:
     """The file named by `--config`, else by NEWSLETTER_CONFIG, else ./newsletter.toml."""

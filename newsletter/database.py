@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
@@ -70,6 +72,24 @@ class Database:
             if type(error) in (OperationalError, DatabaseError, InterfaceError):
                 raise _explain(str(error.orig), self.name) from error
             raise
+
+
+def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows, values in the order of `columns`: as SQLAlchemy would, in a third of its time.
+
+    For plain text and numbers only: no type of SQLAlchemy converts them.
+    """
+    if not rows:
+        return
+    compiled = insert(table).compile(dialect=connection.dialect, column_keys=list(columns))
+    order = compiled.positiontup
+    if not order:
+        connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
+    elif list(columns) == order:
+        connection.exec_driver_sql(str(compiled), list(rows))
+    else:
+        pick = itemgetter(*(columns.index(name) for name in order))
+        connection.exec_driver_sql(str(compiled), list(map(pick, rows)))
 
 
 def open_database(publication: Publication, *, patience: float = PATIENCE) -> Database:

@@ -1,6 +1,6 @@
 """The tables, as SQLAlchemy Core sees them; `migrations/` makes them.
 
-Who may write: `subscribers` and `imports` the readers' tables, `suppressions` its
+Who may write: `subscribers` and `entries` the readers' tables, `consent` its two, `suppressions` its
 own, `campaigns` the campaign, and `deliveries` alone the ledger (`batch`, `delivery`,
 `delivery_exception`). Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare
 alike in SQLite and PostgreSQL.

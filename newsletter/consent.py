@@ -1,0 +1,85 @@
+"""Consent: the evidence of who joined or left which list, when, and how we know.
+
+Appended, never changed; no other module writes `consent` and `consent_source`. It goes
+only with its reader, and a source names no reader, so that erasing one erases all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select
+
+from newsletter.database import insert_many
+from newsletter.tables import consent, consent_source
+from newsletter.times import stamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """One change of one reader on one list."""
+
+    list: str
+    status: str
+    at: str
+    source: str
+    """What said so: `import`, `command line`, ..."""
+    detail: Mapping[str, Any]
+    """More about the source: the file and its SHA-256, the form's wording, ..."""
+
+
+class Change(NamedTuple):
+    """A change to put on record."""
+
+    subscriber_id: int
+    list: str
+    status: str
+
+
+def record_source(connection: Connection, kind: str, detail: Mapping[str, object], at: datetime) -> int:
+    """Say where a number of changes come from; returns the id that `record` wants."""
+    row = {"kind": kind, "detail": msgspec.json.encode(detail).decode(), "at": stamp(at)}
+    found = connection.execute(insert(consent_source).values(row).returning(consent_source.c.id))
+    return int(found.scalar_one())
+
+
+def record(
+    connection: Connection, changes: Sequence[Change], source_id: int, at: str, last: Mapping[int, int] | None = None
+) -> None:
+    """Append changes; `last` holds the numbers already taken, by subscriber, when the caller knows them."""
+    if not changes:
+        return
+    numbers = dict(_last(connection, {change.subscriber_id for change in changes}) if last is None else last)
+    rows = []
+    for subscriber_id, list_name, status in changes:
+        no = numbers[subscriber_id] = numbers.get(subscriber_id, 0) + 1
+        rows.append((subscriber_id, no, list_name, status, at, source_id))
+    insert_many(connection, consent, ("subscriber_id", "no", "list", "status", "at", "source_id"), rows)
+
+
+def evidence(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, list[Consent]]:
+    """All that is on record of these readers (at most 30,000), oldest first."""
+    asked = (
+        select(consent, consent_source.c.kind, consent_source.c.detail)
+        .join(consent_source, consent.c.source_id == consent_source.c.id)
+        .where(consent.c.subscriber_id.in_(list(subscriber_ids)))
+        .order_by(consent.c.subscriber_id, consent.c.no)
+    )
+    found: dict[int, list[Consent]] = defaultdict(list)
+    for row in connection.execute(asked):
+        detail = msgspec.json.decode(row.detail)
+        one = Consent(list=row.list, status=row.status, at=row.at, source=row.kind, detail=detail)
+        found[row.subscriber_id].append(one)
+    return found
+
+
+def _last(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, int]:
+    """The highest number of each reader's evidence."""
+    asked = select(consent.c.subscriber_id, func.max(consent.c.no).label("no")).group_by(consent.c.subscriber_id)
+    found = connection.execute(asked.where(consent.c.subscriber_id.in_(list(subscriber_ids))))
+    return {row.subscriber_id: row.no for row in found}

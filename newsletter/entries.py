@@ -1,0 +1,257 @@
+"""Entries: what a row of a file or a command says about one reader, and writing many at once.
+
+The rules that protect readers are here: who left is not brought back unless named, a suppressed
+address is not added, nothing said erases nothing known. Reading files is `imports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from newsletter import consent, suppressions
+from newsletter.addresses import address_key
+from newsletter.consent import Change
+from newsletter.database import insert_many
+from newsletter.reader_fields import BUILT_IN, FieldValue
+from newsletter.tables import subscriber, subscription
+from newsletter.times import stamp
+
+MOST_ENTRIES = 5_000
+"""In one call: a transaction that others wait for a quarter of a second at most."""
+
+encode = msgspec.json.Encoder(order="sorted").encode
+decode = msgspec.json.Decoder().decode
+
+
+_SAID = (*BUILT_IN, "fields", "tags")
+"""The columns that an entry may change."""
+
+
+class Status(StrEnum):
+    """Of a reader on a list."""
+
+    PENDING = "pending"
+    """Asked to join, not yet confirmed."""
+    ACTIVE = "active"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class Entry(NamedTuple):
+    """What is said about one reader; an empty value says nothing."""
+
+    email: str
+    """As `addresses.parse_address` returns it."""
+    statuses: tuple[tuple[str, str], ...]
+    """Pairs of list and Status."""
+    built_in: tuple[str, ...] = ("",) * len(BUILT_IN)
+    """In the order of `reader_fields.BUILT_IN`."""
+    fields: Mapping[str, FieldValue] = {}
+    tags: tuple[str, ...] = ()
+
+
+class Effect(StrEnum):
+    """What an entry did."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    """The address is suppressed and unknown."""
+
+
+class Entered(NamedTuple):
+    """What became of an entry."""
+
+    effect: Effect
+    kept_unsubscribed: bool = False
+    """It would have brought back somebody who left; it did not."""
+    reason: str = ""
+    """Why it was refused."""
+
+
+class _Reader:
+    """A reader while a batch is entered: as in the database, and then as it will be."""
+
+    __slots__ = ("built_in", "changes", "email", "fields", "id", "is_new", "key", "said", "statuses", "stored", "tags")
+
+    def __init__(self, key: str, email: str, *, is_new: bool = True) -> None:
+        self.id = 0
+        self.key = key
+        self.email = email
+        self.is_new = is_new
+        self.said = is_new
+        """Whether the row of `subscriber` has to be written."""
+        self.built_in: tuple[str, ...] = ("",) * len(BUILT_IN)
+        self.fields = "{}"
+        self.tags = "[]"
+        self.statuses: dict[str, str] = {}
+        self.stored: Container[str] = ()
+        """The lists that have a row in the database."""
+        self.changes: list[tuple[str, str]] = []
+
+    def has_left(self) -> bool:
+        """Active and pending nowhere, after having been somewhere."""
+        return bool(self.statuses) and all(status == Status.UNSUBSCRIBED for status in self.statuses.values())
+
+    def learn(self, entry: Entry) -> None:
+        """Take over what the entry says besides consent."""
+        if entry.built_in != self.built_in:
+            known = tuple(said or old for said, old in zip(entry.built_in, self.built_in, strict=True))
+            self.said |= known != self.built_in
+            self.built_in = known
+        if entry.fields:
+            self.fields = self._noted(self.fields, decode(self.fields) | entry.fields)
+        if entry.tags:
+            self.tags = self._noted(self.tags, sorted({*decode(self.tags), *entry.tags}))
+
+    def _noted(self, old: str, new: object) -> str:
+        encoded = encode(new).decode()
+        self.said |= encoded != old
+        return encoded
+
+    def move(self, statuses: Sequence[tuple[str, str]], *, stays_out: bool, revives: bool) -> bool:
+        """Change lists; returns whether somebody who left was kept out of one."""
+        kept = False
+        for list_name, wanted in statuses:
+            now = self.statuses.get(list_name)
+            if now == wanted or (wanted == Status.PENDING and now == Status.ACTIVE):
+                continue
+            if wanted != Status.UNSUBSCRIBED and (stays_out or (now == Status.UNSUBSCRIBED and not revives)):
+                kept = True
+                continue
+            self.statuses[list_name] = wanted
+            self.changes.append((list_name, wanted))
+        return kept
+
+
+def enter(
+    connection: Connection,
+    entries: Sequence[Entry],
+    source_id: int,
+    now: datetime,
+    resubscribe: Container[str] = (),
+) -> list[Entered]:
+    """Write entries (at most MOST_ENTRIES), each in its turn; returns what each did.
+
+    `source_id` is the evidence's, of `consent.record_source`; `resubscribe` holds the address
+    keys of those who may be brought back. Needs a transaction of `Database.begin`.
+    """
+    keys = [address_key(entry.email) for entry in entries]
+    _hold(connection)
+    readers = _load(connection, keys)
+    barred = suppressions.suppressed(connection, keys)
+    effects = []
+    for key, entry in zip(keys, entries, strict=True):
+        named = key in resubscribe
+        if key in barred and named:
+            suppressions.lift(connection, [key])
+            del barred[key]
+        effects.append(_enter_one(readers, key, entry, barred.get(key, ""), named))
+    _write(connection, readers, source_id, stamp(now))
+    return effects
+
+
+def _enter_one(readers: dict[str, _Reader], key: str, entry: Entry, barred: str, named: bool) -> Entered:
+    reader = readers.get(key)
+    effect = Effect.UNCHANGED
+    if reader is None:
+        if barred:
+            return Entered(Effect.REFUSED, reason=f"this address is suppressed ({barred})")
+        reader = readers[key] = _Reader(key, entry.email)
+        effect = Effect.ADDED
+    before = reader.said, len(reader.changes)
+    reader.said = reader.is_new
+    reader.learn(entry)
+    stays_out = bool(barred) or (not named and reader.has_left())
+    kept = reader.move(entry.statuses, stays_out=stays_out, revives=named)
+    if effect is Effect.UNCHANGED and (reader.said > reader.is_new or len(reader.changes) > before[1]):
+        effect = Effect.UPDATED
+    reader.said |= before[0]
+    return Entered(effect, kept)
+
+
+def _hold(connection: Connection) -> None:
+    """On PostgreSQL, let one writer of readers in at a time; on SQLite, `begin` has done so."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _Reader]:
+    """Those of the addresses that are known, by key."""
+    columns = subscriber.c
+    built_in = (columns[name] for name in BUILT_IN)
+    asked = select(columns.id, columns.email_key, columns.email, columns.fields, columns.tags, *built_in)
+    readers: dict[int, _Reader] = {}
+    for row in connection.execute(asked.where(columns.email_key.in_(keys))):
+        reader = readers[row[0]] = _Reader(row[1], row[2], is_new=False)
+        reader.id, reader.fields, reader.tags, reader.built_in = row[0], row[3], row[4], tuple(row[5:])
+    if readers:
+        _load_statuses(connection, readers)
+    return {reader.key: reader for reader in readers.values()}
+
+
+def _load_statuses(connection: Connection, readers: dict[int, _Reader]) -> None:
+    columns = subscription.c
+    asked = select(columns.subscriber_id, columns.list, columns.status)
+    for subscriber_id, list_name, status in connection.execute(asked.where(columns.subscriber_id.in_(list(readers)))):
+        readers[subscriber_id].statuses[list_name] = status
+    for reader in readers.values():
+        reader.stored = frozenset(reader.statuses)
+
+
+def _write(connection: Connection, readers: dict[str, _Reader], source_id: int, at: str) -> None:
+    added = [reader for reader in readers.values() if reader.is_new]
+    if added:
+        _insert(connection, added, at)
+    _update(connection, [reader for reader in readers.values() if reader.said and not reader.is_new], at)
+    _move(connection, [reader for reader in readers.values() if reader.changes], source_id, at)
+
+
+def _insert(connection: Connection, readers: list[_Reader], at: str) -> None:
+    for reader, subscriber_id in zip(readers, _reserve(connection, len(readers)), strict=True):
+        reader.id = subscriber_id
+    columns = ("id", "email", "email_key", *_SAID, "created_at", "updated_at")
+    rows = [(r.id, r.email, r.key, *r.built_in, r.fields, r.tags, at, at) for r in readers]
+    insert_many(connection, subscriber, columns, rows)
+
+
+def _reserve(connection: Connection, count: int) -> Sequence[int]:
+    """Ids that no reader ever had; knowing them first saves asking for each."""
+    if connection.dialect.name == "postgresql":
+        asked = text("SELECT nextval(pg_get_serial_sequence('subscriber', 'id')) FROM generate_series(1, :count)")
+        return connection.scalars(asked, {"count": count}).all()
+    last = connection.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'")) or 0
+    return range(last + 1, last + 1 + count)
+
+
+def _update(connection: Connection, readers: list[_Reader], at: str) -> None:
+    if readers:
+        changed = [dict(zip(_SAID, (*r.built_in, r.fields, r.tags), strict=True)) for r in readers]
+        rows = [row | {"reader": r.id, "updated_at": at} for r, row in zip(readers, changed, strict=True)]
+        connection.execute(update(subscriber).where(subscriber.c.id == bindparam("reader")), rows)
+
+
+def _move(connection: Connection, readers: list[_Reader], source_id: int, at: str) -> None:
+    """Write the final status per list, and every step to it as evidence."""
+    final = [Change(r.id, name, r.statuses[name]) for r in readers for name in dict(r.changes) if name not in r.stored]
+    again = [Change(r.id, name, r.statuses[name]) for r in readers for name in dict(r.changes) if name in r.stored]
+    subscribe(connection, added=final, changed=again, at=at)
+    for some, last in (([r for r in readers if r.is_new], {}), ([r for r in readers if not r.is_new], None)):
+        changes = [Change(reader.id, *change) for reader in some for change in reader.changes]
+        consent.record(connection, changes, source_id, at, last)
+
+
+def subscribe(connection: Connection, *, added: Sequence[Change], changed: Sequence[Change], at: str) -> None:
+    """Write statuses without evidence: `added` to lists the reader had none on, `changed` where there was one."""
+    rows = [(change.list, change.subscriber_id, change.status, at) for change in added]
+    insert_many(connection, subscription, ("list", "subscriber_id", "status", "changed_at"), rows)
+    if changed:
+        this = (subscription.c.list == bindparam("of")) & (subscription.c.subscriber_id == bindparam("reader"))
+        updates = [{"of": c.list, "reader": c.subscriber_id, "status": c.status, "changed_at": at} for c in changed]
+        connection.execute(update(subscription).where(this), updates)

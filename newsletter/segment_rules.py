@@ -1,0 +1,137 @@
+"""What `[segments.<name>]` may say: the grammar, checked against the fields there are.
+
+Pure, and without SQL, so that checking an issue loads no database. What a rule selects is
+`segments`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from newsletter.config import Publication
+from newsletter.errors import ConfigError, suggestion
+from newsletter.reader_fields import BUILT_IN, FieldValue
+
+TAG_RULES = ("tags_any", "tags_all", "tags_none")
+COLUMNS = ("email", *BUILT_IN)
+_ORDER = ("at_least", "at_most", "above", "below")
+_OPERATORS = {
+    "text": ("not", "contains", "missing"),
+    "number": ("not", *_ORDER, "missing"),
+    "date": ("not", *_ORDER, "missing"),
+    "boolean": ("not", "missing"),
+}
+_EXAMPLES = {"text": '"pro"', "number": "10", "date": "2025-01-17", "boolean": "true"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One line of a segment: all of them have to hold."""
+
+    subject: str
+    """`tags`, a built-in column or an own field."""
+    kind: str
+    """tags, text, number, date or boolean."""
+    operator: str
+    """any all none; is, not, contains, missing, at_least, at_most, above, below."""
+    values: tuple[FieldValue, ...]
+    """One, or for `any all none is not` one or more."""
+
+
+def list_named(publication: Publication, name: str | None) -> str:
+    """The list of that name, or the default one. Raises ConfigError."""
+    if name is None:
+        return publication.default_list
+    if name not in publication.config.lists:
+        raise ConfigError(f'no list is named "{name}"', hint=suggestion(name, publication.config.lists, "Lists"))
+    return name
+
+
+def rules_of(publication: Publication, segment: str) -> tuple[Rule, ...]:
+    """The rules of a segment of newsletter.toml. Raises ConfigError with the line."""
+    known = publication.config.segments
+    if segment not in known:
+        hint = suggestion(segment, known, "Segments") or f"Add [segments.{segment}] to newsletter.toml."
+        raise ConfigError(f'no segment is named "{segment}"', hint=hint)
+    reading = _Reading(publication, segment)
+    return tuple(rule for key, value in known[segment].items() for rule in reading.rules(key, value))
+
+
+def check_segments(publication: Publication) -> None:
+    """Read every segment. Raises ConfigError for the first that is wrong."""
+    for name in publication.config.segments:
+        rules_of(publication, name)
+
+
+class _Reading:
+    """One segment being read: where it stands, for messages."""
+
+    def __init__(self, publication: Publication, segment: str) -> None:
+        self.publication = publication
+        self.segment = segment
+
+    def rules(self, key: str, value: Any) -> list[Rule]:
+        """What one setting means."""
+        if key in TAG_RULES:
+            return [self._tags(key, value)]
+        kind = self._kind(key)
+        if not isinstance(value, dict):
+            return [self._rule(key, kind, "is", value, [key])]
+        return [self._rule(key, kind, operator, given, [key, operator]) for operator, given in value.items()]
+
+    def _tags(self, key: str, value: Any) -> Rule:
+        tags = value if isinstance(value, list) else [value]
+        if not tags or not all(isinstance(tag, str) and tag for tag in tags):
+            raise self._error(f"{key} = {value!r}: write a list of tags", [key], f'For example: {key} = ["pro"]')
+        return Rule(subject="tags", kind="tags", operator=key.removeprefix("tags_"), values=tuple(tags))
+
+    def _kind(self, key: str) -> str:
+        """A field's kind. Raises ConfigError for an unknown one."""
+        declared = self.publication.config.fields
+        if key in COLUMNS or key in declared:
+            return "text" if key in COLUMNS else declared[key]
+        hint = suggestion(key, [*TAG_RULES, *COLUMNS, *declared], "Fields and tags")
+        message = f'no field is named "{key}"'
+        raise self._error(message, [key], f"{hint} Own fields are declared in [fields].")
+
+    def _rule(self, key: str, kind: str, operator: str, value: Any, keys: Sequence[str]) -> Rule:
+        if operator != "is" and operator not in _OPERATORS[kind]:
+            hint = suggestion(operator, _OPERATORS[kind], f"For a {kind}")
+            raise self._error(f'{key} cannot be compared by "{operator}"', keys, hint)
+        values = value if isinstance(value, list) and operator in ("is", "not") else [value]
+        wanted = "boolean" if operator == "missing" else kind
+        if not values or not all(_is(wanted, one) for one in values):
+            raise self._error(f"{'.'.join(keys)} = {value!r}: {key} is a {kind}", keys, f"Write {_EXAMPLES[wanted]}.")
+        return Rule(subject=key, kind=kind, operator=operator, values=tuple(map(_plain, values)))
+
+    def _error(self, message: str, keys: Sequence[str], hint: str) -> ConfigError:
+        place = self.publication.place("segments", self.segment, *keys)
+        return ConfigError(f"[segments.{self.segment}] {message}", place=place, hint=hint)
+
+
+def _is(kind: str, value: object) -> bool:
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "date":
+        return _is_date(value)
+    return isinstance(value, str)
+
+
+def _is_date(value: object) -> bool:
+    try:
+        return type(value) is date or (isinstance(value, str) and bool(date.fromisoformat(value)))
+    except ValueError:
+        return False
+
+
+def _plain(value: Any) -> FieldValue:
+    """TOML writes dates bare or in quotes; fields keep them as text."""
+    if isinstance(value, date):
+        return value.isoformat()
+    plain: FieldValue = value
+    return plain

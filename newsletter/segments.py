@@ -1,0 +1,131 @@
+"""Segments: who of a list is meant, asked from the database.
+
+Reads only. The rules themselves are `segment_rules`; what SQLite and PostgreSQL say differently
+about JSON is in the four functions at the end, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Numeric, Select, and_, case, cast, exists, func, not_, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from newsletter.config import Publication
+from newsletter.segment_rules import COLUMNS, Rule, rules_of
+from newsletter.tables import subscriber, subscription
+
+Condition = ColumnElement[bool]
+
+
+def members(
+    connection: Connection,
+    publication: Publication,
+    list_name: str,
+    segment: str | None = None,
+    *,
+    after: int = 0,
+    limit: int = 10_000,
+) -> list[int]:
+    """The ids of those active on the list and in the segment: ascending, above `after`, at most `limit`.
+
+    Raises ConfigError when newsletter.toml has no such segment or it is wrong.
+    """
+    found = select(subscription.c.subscriber_id).where(subscription.c.subscriber_id > after)
+    found = _chosen(found, connection, publication, list_name, segment)
+    return list(connection.scalars(found.order_by(subscription.c.subscriber_id).limit(limit)))
+
+
+def count(connection: Connection, publication: Publication, list_name: str, segment: str | None = None) -> int:
+    """How many `members` there are. Raises ConfigError as it does."""
+    found = _chosen(select(func.count()).select_from(subscription), connection, publication, list_name, segment)
+    return int(connection.execute(found).scalar_one())
+
+
+def condition(connection: Connection, publication: Publication, segment: str) -> Condition:
+    """What the segment says about a row of `subscriber`, whatever its lists. Raises ConfigError."""
+    return and_(*(_where(rule, connection.dialect.name) for rule in rules_of(publication, segment)))
+
+
+def has_tag(connection: Connection, tag: str) -> Condition:
+    """Whether a row of `subscriber` has the tag."""
+    return _any_tag((tag,), connection.dialect.name)
+
+
+def _chosen(
+    found: Select[Any], connection: Connection, publication: Publication, list_name: str, segment: str | None
+) -> Select[Any]:
+    found = found.where(subscription.c.list == list_name, subscription.c.status == "active")
+    if not segment:
+        return found
+    return found.join_from(subscription, subscriber).where(condition(connection, publication, segment))
+
+
+def _where(rule: Rule, dialect: str) -> Condition:
+    if rule.kind == "tags":
+        return _tags(rule, dialect)
+    value = _value(rule, dialect)
+    missing = _missing(value, rule.kind)
+    match rule.operator:
+        case "missing":
+            return missing if rule.values[0] else not_(missing)
+        case "is":
+            return and_(not_(missing), value.in_(rule.values))
+        case "not":
+            return or_(missing, value.not_in(rule.values))
+        case "contains":
+            return and_(not_(missing), _contains(value, str(rule.values[0]), dialect))
+    return and_(not_(missing), _ordered(value, rule))
+
+
+def _tags(rule: Rule, dialect: str) -> Condition:
+    if rule.operator == "all":
+        return and_(*(_any_tag((tag,), dialect) for tag in rule.values))
+    found = _any_tag(rule.values, dialect)
+    return found if rule.operator == "any" else not_(found)
+
+
+def _missing(value: ColumnElement[Any], kind: str) -> Condition:
+    """An empty text is a missing one."""
+    return or_(value.is_(None), value == "") if kind in ("text", "date") else value.is_(None)
+
+
+def _ordered(value: ColumnElement[Any], rule: Rule) -> Condition:
+    bound = rule.values[0]
+    compared = {"at_least": value >= bound, "at_most": value <= bound, "above": value > bound, "below": value < bound}
+    return compared[rule.operator]
+
+
+def _contains(value: ColumnElement[Any], part: str, dialect: str) -> Condition:
+    found: ColumnElement[int] = (func.instr if dialect == "sqlite" else func.strpos)(value, part)
+    return found > 0
+
+
+def _any_tag(tags: tuple[Any, ...], dialect: str) -> Condition:
+    if dialect == "sqlite":
+        each = func.json_each(subscriber.c.tags).table_valued("value")
+    else:
+        each = func.jsonb_array_elements_text(cast(subscriber.c.tags, JSONB)).table_valued("value")
+    return exists(select(1).select_from(each).where(each.c.value.in_(tags)))
+
+
+def _value(rule: Rule, dialect: str) -> ColumnElement[Any]:
+    """The field's value; null when it is missing or of another kind."""
+    if rule.subject in COLUMNS:
+        return subscriber.c[rule.subject]
+    return (_sqlite_value if dialect == "sqlite" else _postgresql_value)(rule)
+
+
+def _sqlite_value(rule: Rule) -> ColumnElement[Any]:
+    path = f'$."{rule.subject}"'
+    value: ColumnElement[Any] = func.json_extract(subscriber.c.fields, path)
+    types = {"number": ("integer", "real"), "boolean": ("true", "false")}.get(rule.kind, ("text",))
+    return case((func.json_type(subscriber.c.fields, path).in_(types), value))
+
+
+def _postgresql_value(rule: Rule) -> ColumnElement[Any]:
+    fields = cast(subscriber.c.fields, JSONB)
+    types = {"number": "number", "boolean": "boolean"}.get(rule.kind, "string")
+    text = fields[rule.subject].astext
+    value = cast(text, Numeric) if rule.kind == "number" else text == "true" if rule.kind == "boolean" else text
+    return case((func.jsonb_typeof(fields[rule.subject]) == types, value))

@@ -1,0 +1,157 @@
+"""Subscribers: readers, what is known of them, and their consent per list.
+
+Finding, paging, changing one reader's lists, removing. Many readers at once are entered by `entries`.
+No other module but these two writes `subscriber` and `subscription`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select
+
+from newsletter import consent
+from newsletter.addresses import address_key
+from newsletter.consent import Change, Consent
+from newsletter.entries import Status, subscribe
+from newsletter.reader_fields import BUILT_IN, FieldValue, full_name
+from newsletter.tables import subscriber, subscription
+from newsletter.times import stamp
+
+PAGE = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscriber:
+    """A reader: the address, what is known, and consent per list."""
+
+    id: int
+    email: str
+    fields: Mapping[str, FieldValue]
+    """Built-in ones (`first_name`, ...) and the publication's own; empty ones are absent."""
+    tags: tuple[str, ...]
+    lists: Mapping[str, Status]
+    consent: tuple[Consent, ...]
+    """Oldest first."""
+
+    @property
+    def status(self) -> Status:
+        """Of the whole: active if any list is, else pending if any is, else unsubscribed."""
+        return whole_status(self.lists.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """As `subscribers show --json` prints it."""
+        return {
+            "email": self.email,
+            "status": self.status,
+            "lists": self.lists,
+            "fields": self.fields,
+            "tags": self.tags,
+            "consent": [msgspec.to_builtins(one) for one in self.consent],
+        }
+
+
+def whole_status(statuses: Iterable[str]) -> Status:
+    """Of a reader with these statuses: active before pending before unsubscribed."""
+    known = set(statuses)
+    return next((one for one in (Status.ACTIVE, Status.PENDING) if one in known), Status.UNSUBSCRIBED)
+
+
+def subscriber_fields(row: Row[Any]) -> dict[str, Any]:
+    """What merge tags may say of a row of `tables.subscriber`; the links to leave are the sender's to add."""
+    own = msgspec.json.decode(row.fields)
+    name = full_name(row.first_name, row.last_name, own)
+    built_in = {column: getattr(row, column) for column in ("email", *BUILT_IN)}
+    return {**own, **built_in, "name": name}
+
+
+def find(connection: Connection, address: str) -> Subscriber | None:
+    """The reader of this address in any spelling of it, or None."""
+    rows = connection.execute(select(subscriber).where(subscriber.c.email_key == address_key(address))).all()
+    return next(iter(_complete(connection, rows)), None)
+
+
+def pages(connection: Connection, *conditions: ColumnElement[bool], size: int = PAGE) -> Iterator[list[Subscriber]]:
+    """Every reader that meets the conditions, in the order they joined, a page at a time."""
+    last = 0
+    while True:
+        asked = select(subscriber).where(subscriber.c.id > last, *conditions).order_by(subscriber.c.id).limit(size)
+        rows = connection.execute(asked).all()
+        if not rows:
+            return
+        last = rows[-1].id
+        yield _complete(connection, rows)
+
+
+def on_list(list_name: str | None, status: str | None) -> ColumnElement[bool]:
+    """Whether a row of `subscriber` is on the list with that status; None: any list, the status of the whole."""
+    if list_name is None and status is not None:
+        return _has_whole(status)
+    these = [subscription.c.list == list_name, subscription.c.subscriber_id == subscriber.c.id]
+    return exists().where(*these, *([subscription.c.status == status] if status else []))
+
+
+def _has_whole(status: str) -> ColumnElement[bool]:
+    def somewhere(one: Status) -> ColumnElement[bool]:
+        return exists().where(subscription.c.subscriber_id == subscriber.c.id, subscription.c.status == one)
+
+    if status == Status.ACTIVE:
+        return somewhere(Status.ACTIVE)
+    if status == Status.PENDING:
+        return somewhere(Status.PENDING) & ~somewhere(Status.ACTIVE)
+    return ~somewhere(Status.ACTIVE) & ~somewhere(Status.PENDING)
+
+
+def set_status(
+    connection: Connection, subscriber_id: int, statuses: Mapping[str, Status], source_id: int, now: datetime
+) -> None:
+    """Move one reader between lists, with evidence; what does not change leaves none.
+
+    `source_id` is that of `consent.record_source`. Whether the reader may be moved is the caller's to know.
+    """
+    asked = select(subscription.c.list, subscription.c.status).where(subscription.c.subscriber_id == subscriber_id)
+    known = {row.list: row.status for row in connection.execute(asked)}
+    changes = [Change(subscriber_id, name, status) for name, status in statuses.items() if known.get(name) != status]
+    subscribe(
+        connection,
+        added=[change for change in changes if change.list not in known],
+        changed=[change for change in changes if change.list in known],
+        at=stamp(now),
+    )
+    consent.record(connection, changes, source_id, stamp(now))
+
+
+def remove(connection: Connection, address: str) -> bool:
+    """Erase a reader: fields, lists, tags and evidence. False when unknown.
+
+    The ledger's rows stay; what was not yet handed to a provider is skipped when its turn comes.
+    """
+    found = connection.execute(delete(subscriber).where(subscriber.c.email_key == address_key(address)))
+    return found.rowcount > 0
+
+
+def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> list[Subscriber]:
+    """The readers of these rows (at most 30,000), with lists and evidence."""
+    ids = [row.id for row in rows]
+    lists: dict[int, dict[str, Status]] = {one: {} for one in ids}
+    asked = select(subscription).where(subscription.c.subscriber_id.in_(ids)).order_by(subscription.c.list)
+    for row in connection.execute(asked) if ids else ():
+        lists[row.subscriber_id][row.list] = Status(row.status)
+    proof = consent.evidence(connection, ids) if ids else {}
+    return [_subscriber(row, lists[row.id], proof.get(row.id, [])) for row in rows]
+
+
+def _subscriber(row: Row[Any], lists: dict[str, Status], proof: list[Consent]) -> Subscriber:
+    built_in = {name: getattr(row, name) for name in BUILT_IN if getattr(row, name)}
+    return Subscriber(
+        id=row.id,
+        email=row.email,
+        fields=built_in | msgspec.json.decode(row.fields),
+        tags=tuple(msgspec.json.decode(row.tags)),
+        lists=lists,
+        consent=tuple(proof),
+    )
