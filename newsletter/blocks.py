@@ -93,6 +93,7 @@ KINDS: Mapping[str, BlockKind] = {
 _DECLARED = re.compile(r"\{#-?\s*fields:(?P<fields>[^#;]*)(?:;\s*positional:\s*(?P<positional>\w+)\s*)?(?:;\s*body:\s*(?P<body>\w+)\s*)?-?#\}")
 _NAME = re.compile(r"([A-Za-z][\w-]*)")
 _FIELD = re.compile(r"""\s*(?:(?P<key>[A-Za-z_][\w-]*)=)?(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"'“”][^\s]*|(?=\s|$))""")
+_HALF_QUOTED = re.compile(r"[\w-]+=[\"'“”‘’]")
 _URL = re.compile(r"(?:https?://[^\s/]|mailto:[^\s]|tel:[+\d])", re.IGNORECASE)
 
 
@@ -137,7 +138,7 @@ def _pairs(rest: str, mistakes: list[Mistake]) -> Iterator[tuple[str, str, int]]
     while rest[position:].strip():
         found = _FIELD.match(rest, position)
         column = position + len(rest[position:]) - len(rest[position:].lstrip()) + 1
-        if not found or found.end() == position:
+        if not found or found.end() == position or _HALF_QUOTED.match(found["value"]):
             mistakes.append(_unreadable(rest[column - 1 :], column))
             return
         value = found["value"]

@@ -39,6 +39,11 @@ class Tag:
         """What stands between the braces, without Jinja's white-space dashes."""
         return self.source[2:-2].strip().strip("-").strip()
 
+    @property
+    def canonical(self) -> str:
+        """The tag in the one spelling that a compiled message keeps."""
+        return f"{{% {self.inner} %}}" if self.is_statement else f"{{{{ {self.inner} }}}}"
+
 
 @dataclass(kw_only=True)
 class Vault:
@@ -67,6 +72,12 @@ class Vault:
         """Hide one tag; returns its token."""
         self.tags.append(Tag(source=source, line=line, column=column))
         return f"{self.base}M{len(self.tags) - 1:05d}xNL"
+
+    def own(self, expression: str) -> str:
+        """The token of a template's own merge tag; the same tag again is the same token."""
+        source = f"{{{{ {expression} }}}}"
+        known = next((index for index, tag in enumerate(self.tags) if tag.source == source), None)
+        return self.add(source) if known is None else f"{self.base}M{known:05d}xNL"
 
     def hide(self, text: str) -> str:
         """The whole file with tokens for its tags. Lines stay; `column` gives columns back."""

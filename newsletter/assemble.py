@@ -1,0 +1,204 @@
+"""From an Issue and a Theme to a Document: one MJML text, bodies and merge tags as tokens.
+
+Article HTML never enters MJML: each body is a token here and is put back after the
+compiler. No author's text is ever run as a template; it is only a value in one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+from urllib.parse import quote
+
+from markdown_it.token import Token
+from markupsafe import Markup, escape
+
+from newsletter import palette
+from newsletter.blocks import Is
+from newsletter.bodies import Image, body_html, inline_html
+from newsletter.config import Publication, SponsorSection
+from newsletter.issues import Block, Condition, Issue
+from newsletter.merge_tags import Vault
+from newsletter.news import NewsItem, news_items
+from newsletter.pictures import PictureError, find_picture, is_remote, picture_url
+from newsletter.theme import Theme
+
+Medium = Literal["email", "web"]
+COLUMN = 552
+"""Width of the text column in CSS pixels: 600 less two gutters of 24."""
+_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
+"""Languages written from right to left (CLDR, layout.xml)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """The assembled MJML of one issue, and what its tokens stand for."""
+
+    mjml: str
+    css: str
+    """Rules for bodies, to be put on their elements."""
+    bodies: tuple[str, ...]
+    vault: Vault = field(repr=False)
+
+    def with_bodies(self, text: str) -> str:
+        """The text with the HTML of bodies in place of their tokens."""
+        return re.sub(rf"{self.vault.base}B(\d{{5}})xNL", lambda found: self.bodies[int(found[1])], text)
+
+
+def assemble(issue: Issue, theme: Theme, medium: Medium = "email") -> Document:
+    """Render every block and the frame around them. Raises NewsletterError for a template's mistake."""
+    assembly = _Assembly(issue=issue, theme=theme, medium=medium)
+    values = assembly.values()
+    content = "\n".join(assembly.piece(piece, values) for piece in issue.content)
+    carries_signup = any(isinstance(piece, Block) and piece.name == "signup" for piece in issue.content)
+    frame = {**values, **_empty_fields(theme, "signup"), "content": Markup(content)}
+    frame["signup"] = values["signup"] if issue.signup and not carries_signup else None
+    return Document(
+        mjml=issue.vault.literal(_ascii(theme.render(f"{issue.template}.mjml", frame))),
+        css=theme.render("inline.css", values),
+        bodies=tuple(assembly.bodies),
+        vault=issue.vault,
+    )
+
+
+def date_line(issue: Issue) -> str:
+    """`Friday, January 17`."""
+    return f"{issue.date:%A, %B} {issue.date.day}"
+
+
+def direction(language: str) -> str:
+    """`rtl` for a language written from right to left, else `ltr`."""
+    return "rtl" if re.split("[-_]", language.lower())[0] in _RIGHT_TO_LEFT else "ltr"
+
+
+def signup_url(publication: Publication, list_name: str) -> str:
+    """Where the signup button of an email leads."""
+    only = len(publication.config.lists) < 2
+    return f"{publication.config.publication.url}/subscribe" + ("" if only else f"?list={quote(list_name)}")
+
+
+@dataclass(kw_only=True)
+class _Assembly:
+    """One issue being assembled: its bodies so far."""
+
+    issue: Issue
+    theme: Theme
+    medium: Medium
+    bodies: list[str] = field(default_factory=list)
+
+    @property
+    def publication(self) -> Publication:
+        return self.theme.publication
+
+    def values(self) -> dict[str, object]:
+        """What every template may use."""
+        config = self.publication.config
+        side = direction(config.publication.language)
+        start, end = ("left", "right") if side == "ltr" else ("right", "left")
+        settings = {name: getattr(config.theme, name) for name in config.theme.__struct_fields__}
+        return {
+            "publication": config.publication,
+            "theme": {**settings, "light": asdict(palette.light(config.theme)), "dark": asdict(palette.dark(config.theme))},
+            "issue": self.issue,
+            "date_line": date_line(self.issue),
+            "language": config.publication.language,
+            "dir": side,
+            "start": start,
+            "end": end,
+            "medium": self.medium,
+            "list_title": config.lists[self.issue.list].title,
+            "signup": config.signup,
+            "signup_url": signup_url(self.publication, self.issue.list),
+            "tag": self.issue.vault.own,
+            "image": lambda path: picture_url(config.publication.url, path),
+        }
+
+    def hide(self, html: str) -> Markup | None:
+        """A token for a body; None when there is none."""
+        if not html:
+            return None
+        self.bodies.append(html)
+        return Markup(f"{self.issue.vault.base}B{len(self.bodies) - 1:05d}xNL")  # noqa: S704 - letters and digits
+
+    def piece(self, piece: Block | Condition, values: Mapping[str, object]) -> str:
+        """The MJML of one piece of the issue."""
+        if isinstance(piece, Condition):
+            return f"<mj-raw>{piece.token}</mj-raw>"
+        own = {**_empty_fields(self.theme, piece.name), **self._fields(piece)}
+        own["body"] = self._body(piece)
+        own["items"] = [self._item(item) for item in news_items(piece.body)] if piece.name == "news" else []
+        own["is_first"] = piece is next(block for block in self.issue.content if isinstance(block, Block) and block.name == piece.name)
+        return self.theme.render(f"blocks/{piece.name}.mjml", {**values, **own})
+
+    def _fields(self, block: Block) -> dict[str, object]:
+        """A block's fields; pictures become addresses, `image` is also `image_url` (a function has its name)."""
+        kind = self.theme.kinds.get(block.name)
+        fields: dict[str, object] = dict(block.fields)
+        if block.name == "sponsor":
+            fields = {**_sponsor_fields(self._sponsor(block)), **fields}
+        for name, value in list(fields.items()):
+            if kind and kind.fields.get(name) is Is.IMAGE and value:
+                found = self.find_image(str(value))
+                fields[name if name != "image" else "image_url"] = found.url
+                fields[f"{name}_width"] = found.width
+        fields.pop("image", None)
+        return fields
+
+    def _sponsor(self, block: Block) -> SponsorSection | None:
+        return self.publication.config.sponsors.get(block.fields.get("id", ""))
+
+    def _body(self, block: Block) -> Markup | None:
+        if block.name == "news":
+            return None
+        body = block.body
+        if block.name == "button":
+            return self.hide(inline_html([child for token in body for child in token.children or []], self.issue.vault, self.find_image))
+        known = self._sponsor(block) if block.name == "sponsor" else None
+        if not body and known and known.text:
+            return self.hide(f"<p>{escape(known.text)}</p>")
+        return self.hide(body_html(body, self.issue.vault, self.find_image))
+
+    def _item(self, item: NewsItem) -> dict[str, object]:
+        return {
+            "title": self._inline(item.title),
+            "url": item.url,
+            "blurb": self._inline(item.blurb),
+            "image_url": self.find_image(item.image).url if item.image else None,
+            "alt": item.alt,
+        }
+
+    def _inline(self, children: tuple[Token, ...]) -> Markup | None:
+        return self.hide(inline_html(children, self.issue.vault, self.find_image)) if children else None
+
+    def find_image(self, path: str) -> Image:
+        """The picture readers load, as wide as it is but never wider than the column."""
+        url = picture_url(self.publication.config.publication.url, path)
+        if is_remote(path):
+            return Image(url=url, width=COLUMN)
+        try:
+            width = find_picture(self.publication.root, path).width
+        except PictureError:  # a path with a merge tag in it: only the reader's copy knows the file
+            width = 0
+        return Image(url=url, width=min(width or COLUMN, COLUMN))
+
+
+def _empty_fields(theme: Theme, name: str) -> dict[str, object]:
+    kind = theme.kinds.get(name)
+    names = kind.fields if kind else ()
+    empty: dict[str, object] = {field: None for field in names if field != "image"}
+    return {**empty, "image_url": None, "body": None, "items": []}
+
+
+def _sponsor_fields(sponsor: SponsorSection | None) -> dict[str, object]:
+    if sponsor is None:
+        return {}
+    pairs = {"name": sponsor.name, "url": sponsor.url, "image": sponsor.image, "alt": sponsor.alt}
+    return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _ascii(mjml: str) -> str:
+    """Character references for what a template's author wrote himself, outside of style sheets, which know none."""
+    parts = re.split(r"(<mj-style\b.*?</mj-style>)", mjml, flags=re.DOTALL)
+    return "".join(part if index % 2 else part.encode("ascii", "xmlcharrefreplace").decode() for index, part in enumerate(parts))

@@ -1,0 +1,144 @@
+"""The whole first half: from an issue file to a message ready to approve.
+
+Parse, assemble, compile; the plain text from the same tokens. No readers, no database,
+no network, no clock: the same files give the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from functools import cached_property
+from pathlib import Path
+
+from newsletter.assemble import Document, assemble, date_line, signup_url
+from newsletter.config import Publication
+from newsletter.errors import Problem, Severity
+from newsletter.issues import Issue
+from newsletter.mailing import Mailing, envelope
+from newsletter.merge import as_text, expressions_of, filled, fragment
+from newsletter.messages import CompiledMessage, Recipient
+from newsletter.mjml import compile_mjml
+from newsletter.palette import unreadable
+from newsletter.parse import parse_issue
+from newsletter.plaintext import plain_content
+from newsletter.settings_errors import locate
+from newsletter.theme import Theme
+
+SAMPLE_TOKEN = "sample"
+"""Stands in the links of whoever is no reader: previews, built files."""
+_LINK = re.compile(r"<a\b[^>]*?\shref=(?:\"([^\"]*)\"|'([^']*)')")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """An issue, built: what was read, what came of it, and what its author should know."""
+
+    issue: Issue
+    document: Document
+    message: CompiledMessage
+    warnings: tuple[Problem, ...]
+    theme: Theme = field(repr=False)
+
+    @cached_property
+    def page(self) -> str:
+        """The web page of the issue: the signup as a form, slots filled for nobody, no personal links."""
+        page = _compiled(self.issue, compile_mjml(assemble(self.issue, self.theme, "web")), "", self.message.language)
+        nobody = {"web_url": web_url(self.theme.publication, self.issue.slug)}
+        return filled(page, page.html, nobody)
+
+    @property
+    def slots(self) -> list[str]:
+        """The open slots as their author wrote them, once each, in order."""
+        message = self.message
+        trees = (fragment(message.subject, message, as_text), fragment(message.html, message), fragment(message.text, message, as_text))
+        return list(dict.fromkeys(name for tree in trees for name in expressions_of(tree)))
+
+
+def build_issue(publication: Publication, path: Path) -> Built:
+    """Everything from an issue file to a CompiledMessage.
+
+    Raises IssueError with every mistake in the file, NewsletterError for a template's.
+    """
+    theme = Theme(publication=publication)
+    issue = parse_issue(path, publication, theme.kinds, theme.templates)
+    document = assemble(issue, theme)
+    message = _compiled(issue, compile_mjml(document), plain_text(issue, theme), publication.config.publication.language)
+    warnings = (*issue.warnings, *_theme_warnings(publication))
+    return Built(issue=issue, document=document, message=message, warnings=warnings, theme=theme)
+
+
+def plain_text(issue: Issue, theme: Theme) -> str:
+    """The text part: the content, inside `templates/issue.txt`."""
+    publication = theme.publication
+    values = {
+        "publication": publication.config.publication,
+        "issue": issue,
+        "date_line": date_line(issue),
+        "list_title": publication.config.lists[issue.list].title,
+        "content": plain_content(issue, publication.config.sponsors),
+        "signup": publication.config.signup if issue.signup else None,
+        "signup_url": signup_url(publication, issue.list),
+        "tag": issue.vault.own,
+    }
+    return issue.vault.literal(theme.render_text("issue.txt", values))
+
+
+def sample_recipient(publication: Publication, slug: str) -> Recipient:
+    """A reader without a name, whose links carry a fixed token: who the built files are for."""
+    url = publication.config.publication.url
+    fields = {
+        "email": "reader@example.com",
+        "unsubscribe_url": f"{url}/unsubscribe/{SAMPLE_TOKEN}",
+        "preferences_url": f"{url}/preferences/{SAMPLE_TOKEN}",
+        "web_url": web_url(publication, slug),
+    }
+    return Recipient(delivery_id="0.0", email="reader@example.com", fields=fields)
+
+
+def sample_mailing(publication: Publication, built: Built) -> Mailing:
+    """The mailing behind `message.eml`: dated the issue's day at 00:00 in the publication's zone."""
+    midnight = datetime.combine(built.issue.date, time(), tzinfo=publication.config.publication.timezone)
+    return Mailing(built.message, envelope(publication, built.issue.list, midnight, built.message.digest[:8]))
+
+
+def web_url(publication: Publication, slug: str) -> str:
+    """The archive page of an issue."""
+    return f"{publication.config.publication.url}/issues/{slug}"
+
+
+def _compiled(issue: Issue, page: str, text: str, language: str) -> CompiledMessage:
+    vault = issue.vault
+    return CompiledMessage(
+        slug=issue.slug,
+        subject=vault.literal(issue.subject),
+        preheader=vault.literal(issue.preheader),
+        html=page,
+        text=text,
+        tags=tuple(tag.canonical for tag in vault.tags),
+        prefix=f"{vault.base}M",
+        links=_links(page),
+        language=language,
+    )
+
+
+def _links(page: str) -> tuple[str, ...]:
+    found = (html.unescape(one or other) for one, other in _LINK.findall(page))
+    return tuple(dict.fromkeys(found))
+
+
+def _theme_warnings(publication: Publication) -> list[Problem]:
+    """Colours of newsletter.toml that cannot be read."""
+    text = publication.path.read_text(encoding="utf-8")
+    return [
+        Problem(
+            rule="NL205",
+            message=f"[theme] {setting}: {why}",
+            path=publication.path.name,
+            line=locate(text, ["theme", setting]),
+            severity=Severity.WARNING,
+        )
+        for setting, why in unreadable(publication.config.theme)
+    ]

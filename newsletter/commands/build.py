@@ -1,0 +1,49 @@
+"""`newsletter build`: the email of an issue, as files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from newsletter.build import Built, build_issue
+from newsletter.issues import find_issue
+from newsletter.outputs import summary, write_files
+from newsletter.session import Session
+
+
+@click.command()
+@click.argument("issue", nargs=-1, required=True)
+@click.option("--out", metavar="DIR", default="build", help="Where the folder of each issue goes  [default: build]")
+@click.option("--json", "as_json", is_flag=True, help="Print what was built as JSON")
+@click.pass_obj
+def command(session: Session, issue: tuple[str, ...], out: str, as_json: bool) -> None:
+    """Write the email of an issue to a folder.
+
+    The same issue gives the same bytes, on every machine. Nobody is mailed, nothing is fetched.
+
+    \b
+    Examples:
+        newsletter build chip-rules
+        newsletter build issues/2025-01-17-chip-rules.md --out /tmp/mail
+        newsletter build chip-rules --json
+    """
+    publication = session.publication
+    paths = [find_issue(publication, name) for name in issue]
+    built = [build_issue(publication, path) for path in paths]
+    for one in built:
+        _narrate(one, write_files(publication, one, Path(out)), as_json)
+    if as_json:
+        found = [summary(one) for one in built]
+        click.echo(json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=2))
+
+
+def _narrate(built: Built, folder: Path, as_json: bool) -> None:
+    for warning in built.warnings:
+        click.echo(f"newsletter: warning: {warning}", err=True)
+    size = len(built.message.html.encode()) / 1024
+    click.echo(f"{built.issue.path.name}: {size:.1f} KB of HTML, digest {built.message.digest[:12]}", err=True)
+    if not as_json:
+        for name in ("message.html", "message.txt", "message.eml", "document.mjml", "message.json"):
+            click.echo(folder / name)

@@ -1,0 +1,154 @@
+"""Issue: one edition of the newsletter as its author wrote it, from one file.
+
+Finds, reads and checks issue files. Knows lines and columns; knows no HTML and no
+readers. Every mistake of a file is found in one pass and raised as one IssueError.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from markdown_it.token import Token
+
+from newsletter.config import Publication
+from newsletter.errors import IssueError, NewsletterError, Problem, nearest
+from newsletter.merge_tags import Vault
+from newsletter.times import Moment
+
+MOST_BYTES = 1024 * 1024
+"""A larger file is no issue: Gmail clips an email at a tenth of it."""
+_FILE_NAME = re.compile(r"(?:(\d{4}-\d\d-\d\d)(?:-|$))?(.*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """One piece of an issue: a `:::` block, or Markdown between blocks (`name` is "text")."""
+
+    name: str
+    fields: Mapping[str, str]
+    """Without the unset ones; merge tags are tokens."""
+    body: tuple[Token, ...]
+    line: int
+    """From 1, where it opens."""
+    end_line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A `{% if ... %}`, `{% elif ... %}`, `{% else %}` or `{% endif %}` between blocks."""
+
+    token: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issue:
+    """One edition. Texts hold tokens where merge tags stand; `vault` has the tags."""
+
+    path: Path
+    slug: str
+    subject: str
+    preheader: str
+    date: date
+    author: str
+    list: str
+    segment: str | None
+    send_at: Moment | None
+    template: str
+    signup: bool
+    content: tuple[Block | Condition, ...]
+    vault: Vault = field(repr=False)
+    warnings: tuple[Problem, ...] = ()
+
+
+def slug_of(path: Path) -> str:
+    """The file name without date and `.md`; the date itself when there is nothing else."""
+    found = _FILE_NAME.fullmatch(path.stem)
+    return (found[2] if found else "") or path.stem
+
+
+def date_of(path: Path) -> date | None:
+    """The date in the file name, if there is one."""
+    found = _FILE_NAME.fullmatch(path.stem)
+    try:
+        return date.fromisoformat(found[1]) if found and found[1] else None
+    except ValueError:
+        return None
+
+
+def issue_files(publication: Publication) -> list[Path]:
+    """Every issue file of the publication, by name."""
+    return sorted(path for path in publication.issues.glob("*.md") if not path.name.startswith("."))
+
+
+def find_issue(publication: Publication, name: str) -> Path:
+    """The issue a user means: a path, a slug, or a unique part of a file name. Raises NewsletterError."""
+    path = Path(name)
+    if path.suffix == ".md" and path.is_file():
+        return path.absolute()
+    files = issue_files(publication)
+    exact = [file for file in files if name in (slug_of(file), file.stem)]
+    found = exact or [file for file in files if name.lower() in file.stem.lower()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(file.stem for file in found[:5])
+        raise NewsletterError(f'"{name}" names {len(found)} issues: {named}', hint="Write more of the file name.")
+    raise _no_issue(name, files)
+
+
+def _no_issue(name: str, files: Sequence[Path]) -> NewsletterError:
+    near = nearest(name, [slug_of(file) for file in files])
+    latest = ", ".join(slug_of(file) for file in files[-3:])
+    hint = f'Did you mean "{near}"?' if near else f"Latest issues: {latest}." if files else "There are no issues yet: newsletter new TITLE."
+    return NewsletterError(f'no issue named "{name}"', hint=hint)
+
+
+def same_slug(publication: Publication, path: Path) -> Path | None:
+    """Another issue file with this one's slug, which must be unique."""
+    return next((f for f in issue_files(publication) if slug_of(f) == slug_of(path) and f.absolute() != path.absolute()), None)
+
+
+def read_issue(path: Path, shown: str) -> str:
+    """The text of an issue file. Raises IssueError: too large, no text, not UTF-8, empty."""
+    try:
+        size = path.stat().st_size
+        raw = path.read_bytes() if size <= MOST_BYTES else b""
+    except OSError as error:
+        raise NewsletterError(error.strerror or "cannot be read", place=shown) from error
+    if size > MOST_BYTES:
+        raise _unreadable(shown, 1, f"the file is {size / MOST_BYTES:.1f} MiB; an issue has at most 1 MiB", "Pictures belong in files of their own.")
+    if b"\0" in raw:
+        line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
+        raise _unreadable(shown, line, "not a text file (it holds a NUL byte)", "An issue is Markdown in UTF-8.")
+    try:
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _unreadable(shown, line, f"not UTF-8 (byte 0x{raw[error.start]:02x})", "Save the file as UTF-8.") from error
+    if not text.strip():
+        raise _unreadable(shown, 1, "the file is empty", 'Begin it with "---", `subject: ...` and "---".')
+    return text
+
+
+def _unreadable(shown: str, line: int, message: str, hint: str) -> IssueError:
+    return IssueError([Problem(rule="NL000", message=message, path=shown, line=line, hint=hint)])
+
+
+def shown_path(publication: Publication, path: Path) -> str:
+    """The path as messages show it: relative to where the user is, else to the publication."""
+    for base in (Path.cwd(), publication.root):
+        if path.absolute().is_relative_to(base):
+            return str(path.absolute().relative_to(base))
+    return str(path)
+
+
+def texts(content: Iterable[Block | Condition]) -> Iterable[Token]:
+    """Every inline token of the content, in order."""
+    for piece in content:
+        if isinstance(piece, Block):
+            yield from (token for token in piece.body if token.type == "inline")

@@ -1,0 +1,127 @@
+"""Mailing: a CompiledMessage made ready for one sending, and each reader's copy of it.
+
+Cut and encoded once, joined per reader: finished MIME bytes for SMTP and files, or the
+parts of a message for APIs that take those.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from newsletter.addresses import Mailbox
+from newsletter.config import Publication
+from newsletter.expressions import Fields, present
+from newsletter.merge import Segments, as_text, fragment, joined, subject_line
+from newsletter.messages import CompiledMessage, Envelope, Message, Recipient
+from newsletter.mime import SOFT_BREAK, header_date, header_mailbox, header_text, mailbox, quoted_printable, quoted_value
+
+_CRLF = b"\r\n"
+
+
+class Mailing:
+    """One CompiledMessage under one Envelope. Cheap to ask, not cheap to make: make it once."""
+
+    def __init__(self, message: CompiledMessage, envelope: Envelope) -> None:
+        self.compiled = message
+        self.envelope = envelope
+        html = fragment(message.html, message)
+        text = fragment(message.text, message, as_text)
+        self._subject = subject_line(fragment(message.subject, message, as_text))
+        self._html, self._text = joined(html), joined(text)
+        self._html_segments = Segments(html, quoted_printable, quoted_value, SOFT_BREAK)
+        self._text_segments = Segments(text, quoted_printable, quoted_value, SOFT_BREAK)
+        boundary = f"=_{message.digest[:32]}".encode()  # "=_" cannot occur in quoted-printable
+        self._head, self._between, self._tail = _frame(envelope, boundary)
+        self._between_html = self._between + _part_head("html", message.language)
+
+    def subject(self, recipient: Recipient) -> str:
+        """One reader's subject, decoded."""
+        return self._subject(present(recipient.fields))
+
+    def mime(self, recipient: Recipient) -> bytes:
+        """One reader's copy as a whole message (RFC 5322, 2046): multipart/alternative, CRLF, lines of at most 76."""
+        fields = present(recipient.fields)
+        return b"".join(
+            (
+                self._own_headers(recipient, fields),
+                self._head,
+                *self._text_segments.parts(fields),
+                self._between_html,
+                *self._html_segments.parts(fields),
+                self._tail,
+            )
+        )
+
+    def message(self, recipient: Recipient) -> Message:
+        """One reader's copy in parts, decoded."""
+        fields = present(recipient.fields)
+        return Message(
+            delivery_id=recipient.delivery_id,
+            sender=self.envelope.sender,
+            reply_to=self.envelope.reply_to,
+            to=Mailbox(name=recipient.name, address=recipient.email),
+            subject=self._subject(fields),
+            html=self._html(fields),
+            text=self._text(fields),
+            headers=self._headers(recipient),
+        )
+
+    def message_id(self, recipient: Recipient) -> str:
+        """Ours, and the same at every attempt: `<12.345.9f2c@news.example.com>`."""
+        return f"<{recipient.delivery_id}.{self.envelope.key}@{self.envelope.sender.domain}>"
+
+    def _headers(self, recipient: Recipient) -> dict[str, str]:
+        """The headers beyond From, To, Reply-To and Subject (RFC 2919; RFC 8058 section 3.1)."""
+        return {
+            "Message-ID": self.message_id(recipient),
+            "List-Id": header_text(self.envelope.list_id).decode(),
+            "List-Unsubscribe": f"<{recipient.fields['unsubscribe_url']}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
+
+    def _own_headers(self, recipient: Recipient, fields: Fields) -> bytes:
+        return b"".join(
+            (
+                b"To: ", header_mailbox(recipient.name, recipient.email),
+                b"\r\nSubject: ", header_text(self._subject(fields)),
+                b"\r\nMessage-ID: ", self.message_id(recipient).encode("ascii", "replace"),
+                b"\r\nList-Unsubscribe: <", str(recipient.fields["unsubscribe_url"]).encode("ascii", "replace"), b">\r\n",
+            )
+        )  # fmt: skip
+
+
+def _frame(envelope: Envelope, boundary: bytes) -> tuple[bytes, bytes, bytes]:
+    """The headers all messages share with the text part's, what stands before the HTML part, and the end."""
+    lines = [
+        b"From: " + mailbox(envelope.sender),
+        b"Date: " + header_date(envelope.date),
+        b"List-Id: " + header_text(envelope.list_id),
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        b"MIME-Version: 1.0",
+        b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"',
+    ]
+    if envelope.reply_to:
+        lines.insert(1, b"Reply-To: " + header_mailbox("", envelope.reply_to))
+    head = _CRLF.join(lines) + b"\r\n\r\n--" + boundary + _CRLF + _part_head("plain", "")
+    return head, b"\r\n--" + boundary + _CRLF, b"\r\n--" + boundary + b"--\r\n"
+
+
+def _part_head(kind: str, language: str) -> bytes:
+    lines = [f"Content-Type: text/{kind}; charset=utf-8", "Content-Transfer-Encoding: quoted-printable"]
+    if language:
+        lines.append(f"Content-Language: {language}")
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def envelope(publication: Publication, list_name: str, date: datetime, key: str) -> Envelope:
+    """The headers of one sending to one list, from newsletter.toml. `date` is aware."""
+    config = publication.config
+    host = urlsplit(config.publication.url).hostname or "localhost"
+    return Envelope(
+        sender=config.publication.sender,
+        reply_to=config.publication.reply_to,
+        list_id=f"{config.lists[list_name].title} <{list_name}.{host}>",
+        date=date,
+        key=key,
+    )

@@ -1,0 +1,264 @@
+"""One compiled message for many readers: segments, joined per reader.
+
+A CompiledMessage is cut once at its open slots; what stands between is encoded once.
+Per reader only the slots' values are computed, made safe for the place they stand in,
+and joined. Values are data: never a template, never Markdown, never a header.
+"""
+
+from __future__ import annotations
+
+import html as html_escapes
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from newsletter.expressions import EvaluationError, Fields, compile_expression, present, truth
+from newsletter.merge_tags import Tag
+from newsletter.messages import CompiledMessage
+from newsletter.mime import one_line
+
+Escape = Callable[[str], str]
+_TAG = re.compile(r"<[A-Za-z/](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>")
+_ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)")
+_URL_ATTRIBUTES = {"href", "src", "action", "background", "cite", "poster", "formaction"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
+
+
+def clean(value: object) -> str:
+    """A value as text: without control characters (Gmail clips an email at some of them), lines end in `\\n`."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def in_html(value: str) -> str:
+    """For HTML text and for attributes in either kind of quotes."""
+    return html_escapes.escape(value, quote=True)
+
+
+def in_url(value: str) -> str:
+    """For a part of an address in an attribute: everything but letters, digits and `-._~` percent-encoded."""
+    return quote(value, safe="")
+
+
+def as_url(value: str) -> str:
+    """For a value that is the whole address: only one that leads somewhere safe, else `#`."""
+    value = value.strip()
+    if not _ADDRESS.match(value):
+        return "#"
+    return html_escapes.escape(quote(value, safe=":/?#[]@!$&'()*+,;=%-._~"), quote=True)
+
+
+def in_style(value: str) -> str:
+    """For a style attribute: what colours and lengths are made of."""
+    return re.sub(r"[^\w#%., -]", "", value)
+
+
+def as_text(value: str) -> str:
+    """For the text part."""
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """An open slot: an expression, and how its value is made safe where it stands."""
+
+    expression: str
+    escape: Escape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A conditional slot, rendered as a whole: the first branch whose condition holds."""
+
+    branches: tuple[tuple[str, Fragment], ...]
+    """Condition (empty for `else`) and content."""
+
+
+Fragment = tuple["str | Value | Choice", ...]
+"""Text, and slots where it differs per reader."""
+
+
+def fragment(text: str, message: CompiledMessage, escape: Escape | None = None) -> Fragment:
+    """A text with tokens as a tree. Without `escape` it is HTML, and each slot's place decides."""
+    pieces = list(_pieces(text, message, escape))
+    tree, _ = _tree(pieces, 0)
+    return tree
+
+
+def expressions_of(tree: Fragment) -> Iterator[str]:
+    """The slots of a tree as their author knows them: `first_name | default("there")`, `if plan == "pro"`."""
+    for part in tree:
+        if isinstance(part, Value):
+            yield part.expression
+        elif isinstance(part, Choice):
+            for condition, branch in part.branches:
+                if condition:
+                    yield f"if {condition}"
+                yield from expressions_of(branch)
+
+
+def _pieces(text: str, message: CompiledMessage, escape: Escape | None) -> Iterator[str | Tag | Value]:
+    places = _Places(text) if escape is None else None
+    last = 0
+    for found in message.token.finditer(text):
+        yield text[last : found.start()]
+        tag = Tag(source=message.tags[int(found[1])], line=0, column=0)
+        how = escape or (places.escape(found.start()) if places else in_html)
+        yield tag if tag.is_statement else Value(expression=tag.inner, escape=how)
+        last = found.end()
+    yield text[last:]
+
+
+def _tree(pieces: list[str | Tag | Value], at: int) -> tuple[Fragment, int]:
+    """The parts from `at` up to the `elif`, `else` or `endif` that ends this branch, and where that stands."""
+    parts: list[str | Value | Choice] = []
+    while at < len(pieces):
+        piece = pieces[at]
+        if not isinstance(piece, Tag):
+            if piece != "":
+                parts.append(piece)
+        elif piece.inner.startswith("if"):
+            choice, at = _choice(pieces, at)
+            parts.append(choice)
+        else:
+            break
+        at += 1
+    return tuple(parts), at
+
+
+def _choice(pieces: list[str | Tag | Value], at: int) -> tuple[Choice, int]:
+    branches: list[tuple[str, Fragment]] = []
+    while True:
+        opening = pieces[at]
+        assert isinstance(opening, Tag)
+        if opening.inner == "endif":
+            return Choice(branches=tuple(branches)), at
+        condition = opening.inner.partition(" ")[2].strip()
+        branch, at = _tree(pieces, at + 1)
+        branches.append((condition, branch))
+
+
+class _Places:
+    """Where in HTML a position stands: text, an attribute, an address, a style."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tags = [(found.start(), found.end()) for found in _TAG.finditer(text)]
+
+    def escape(self, position: int) -> Escape:
+        """How a value at this position is made safe."""
+        from bisect import bisect_right
+
+        index = bisect_right(self._tags, (position, len(self._text))) - 1
+        if index < 0 or position >= self._tags[index][1]:
+            return in_html
+        start, end = self._tags[index]
+        for found in _ATTRIBUTE.finditer(self._text, start, end):
+            if found.start(2) <= position < found.end(2):
+                return self._in_attribute(found, position)
+        return in_html
+
+    def _in_attribute(self, found: re.Match[str], position: int) -> Escape:
+        name = found[1].lower()
+        if name == "style":
+            return in_style
+        if name not in _URL_ATTRIBUTES:
+            return in_html
+        return as_url if position - found.start(2) <= 1 else in_url  # right after the quote
+
+
+Render = Callable[[Fields], str]
+
+
+def renderer(part: Value | Choice) -> Render:
+    """A slot as a function of a reader's fields (the present ones). An expression that fails for a reader counts as missing."""
+    if isinstance(part, Choice):
+        return _choice_renderer(part)
+    evaluate, escape = compile_expression(part.expression), part.escape
+
+    def render(fields: Fields) -> str:
+        try:
+            return escape(clean(evaluate(fields)))
+        except EvaluationError:
+            return ""
+
+    return render
+
+
+def _choice_renderer(choice: Choice) -> Render:
+    branches = [(_condition(condition), joined(branch)) for condition, branch in choice.branches]
+
+    def render(fields: Fields) -> str:
+        return next((content(fields) for holds, content in branches if holds(fields)), "")
+
+    return render
+
+
+def _condition(source: str) -> Callable[[Fields], bool]:
+    if not source:
+        return lambda fields: True
+    holds = truth(source)
+
+    def safely(fields: Fields) -> bool:
+        try:
+            return holds(fields)
+        except EvaluationError:
+            return False
+
+    return safely
+
+
+def joined(tree: Fragment) -> Render:
+    """A whole tree as one function of a reader's fields."""
+    if all(isinstance(part, str) for part in tree):
+        whole = "".join(part for part in tree if isinstance(part, str))
+        return lambda fields: whole
+    parts = [part if isinstance(part, str) else renderer(part) for part in tree]
+    return lambda fields: "".join(part if isinstance(part, str) else part(fields) for part in parts)
+
+
+class Segments:
+    """A fragment cut into what is the same for all and what is not; equal slots are computed once."""
+
+    def __init__(self, tree: Fragment, encode: Callable[[str], bytes], encode_value: Callable[[str], bytes], seam: bytes = b"") -> None:
+        """`encode` and `encode_value` make bytes of the fixed and the open parts; `seam` goes between them."""
+        self._template: list[bytes] = [b""]
+        self._order: list[int] = []
+        self._renders: list[Render] = []
+        self._encode = encode_value
+        self._index: dict[Value | Choice, int] = {}
+        for part in tree:
+            if isinstance(part, str):
+                self._template[-1] += encode(part) + seam
+            else:
+                self._open(part, seam)
+
+    def _open(self, part: Value | Choice, seam: bytes) -> None:
+        if part not in self._index:
+            self._index[part] = len(self._renders)
+            self._renders.append(renderer(part))
+        self._order.append(self._index[part])
+        self._template += [b"", seam]
+
+    def parts(self, fields: Fields) -> list[bytes]:
+        """The bytes of one reader's copy, to be joined with whatever else the message has."""
+        encode = self._encode
+        values = [encode(render(fields)) for render in self._renders]
+        out = self._template.copy()
+        out[1::2] = [values[index] for index in self._order]
+        return out
+
+
+def subject_line(tree: Fragment) -> Render:
+    """The subject as one function of a reader's fields: always one line."""
+    render = joined(tree)
+    return lambda fields: one_line(render(fields))
+
+
+def filled(message: CompiledMessage, text: str, fields: Mapping[str, object], escape: Escape | None = None) -> str:
+    """One text with its slots filled, for one reader. `escape` as in `fragment`."""
+    return joined(fragment(text, message, escape))(present(fields))

@@ -1,0 +1,158 @@
+"""Headers and bodies as bytes: encoded words, folding, quoted-printable.
+
+RFC 5322 (headers), 2047 (encoded words), 2045 (quoted-printable). Knows text only, no
+readers. Nothing it returns can end a header or a line that its caller did not end.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from email.utils import format_datetime
+from functools import lru_cache
+
+from newsletter.addresses import Mailbox
+
+LINE = 76
+"""The longest line of quoted-printable, with its `=` (RFC 2045 section 6.7)."""
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_PLAIN = re.compile(rb"[A-Za-z0-9 !-<>-~]{0,72}[A-Za-z0-9!-<>-~]|")
+_WORD_BYTES = 45
+"""How much UTF-8 fits an encoded word of 75 characters in base64."""
+
+
+def one_line(text: str) -> str:
+    """The text of a header: control characters and runs of white space become single spaces."""
+    if text.isprintable() and "  " not in text:
+        return text.strip()
+    kept = "".join(c if c.isprintable() or c in _JOINERS else " " for c in text)
+    return " ".join(kept.split())
+
+
+_JOINERS = "\u200c\u200d\u200e\u200f\u061c"
+"""Not printable for Python, but part of words (and emoji) in many scripts."""
+
+
+@lru_cache(maxsize=4096)
+def header_text(text: str) -> bytes:
+    """An unstructured header's value (Subject), encoded where it must be, folded at 76."""
+    text = one_line(text)
+    if text.isascii() and "=?" not in text:
+        return _folded(text, 60)
+    return b"\r\n ".join(_encoded_words(text))
+
+
+@lru_cache(maxsize=4096)
+def header_mailbox(name: str, address: str) -> bytes:
+    """An address header's value: `"A. Lovelace" <ada@example.com>`."""
+    name = one_line(name)
+    return _phrase(name) + b" <" + address.encode("ascii", "replace") + b">" if name else address.encode("ascii", "replace")
+
+
+def mailbox(value: Mailbox) -> bytes:
+    """The same for a mailbox of the settings."""
+    return header_mailbox(value.name, value.address)
+
+
+def header_date(moment: datetime) -> bytes:
+    """RFC 5322 section 3.3."""
+    return format_datetime(moment).encode()
+
+
+def _folded(text: str, first: int) -> bytes:
+    """ASCII text, broken before spaces so that no line passes 76; a longer word stays whole."""
+    lines: list[str] = []
+    room, line = first, ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > room:
+            lines.append(line)
+            room, line = LINE - 1, word
+        else:
+            line = f"{line} {word}" if line else word
+    return "\r\n ".join([*lines, line]).encode("ascii")
+
+
+def _phrase(name: str) -> bytes:
+    """A display name: atoms, a quoted string, or encoded words for what is not ASCII.
+
+    Only the words that need it are encoded, neighbours together with the space between
+    them: Python's own reader keeps the white space that RFC 2047 section 6.2 drops.
+    """
+    if name.isascii() and "=?" not in name:
+        return name.encode() if _ATOMS.fullmatch(name) else _quoted(name)
+    parts: list[bytes] = []
+    for is_plain, words in _runs(name.split(" ")):
+        if is_plain:
+            parts.append(" ".join(words).encode() if _ATOMS.fullmatch(" ".join(words)) else _quoted(" ".join(words)))
+        else:
+            parts.extend(_encoded_words(" ".join(words)))
+    return b"\r\n ".join(parts)
+
+
+def _runs(words: list[str]) -> Iterator[tuple[bool, list[str]]]:
+    """Neighbouring words of a kind: plain ASCII, or not."""
+    run: list[str] = []
+    kind = True
+    for word in words:
+        is_plain = word.isascii() and "=?" not in word
+        if run and is_plain is not kind:
+            yield kind, run
+            run = []
+        kind = is_plain
+        run.append(word)
+    yield kind, run
+
+
+def _quoted(text: str) -> bytes:
+    return b'"' + re.sub(r'([\\"])', r"\\\1", text).encode("ascii") + b'"'
+
+
+def _encoded_words(text: str) -> list[bytes]:
+    """RFC 2047 words of at most 75 characters, none cutting a character."""
+    words: list[bytes] = []
+    chunk = b""
+    for character in text:
+        raw = character.encode("utf-8", "replace")
+        if len(chunk) + len(raw) > _WORD_BYTES:
+            words.append(chunk)
+            chunk = b""
+        chunk += raw
+    return [b"=?utf-8?b?" + base64.b64encode(word) + b"?=" for word in [*words, chunk]]
+
+
+def quoted_printable(text: str) -> bytes:
+    """A run of text as quoted-printable, CRLF between its lines, none after the last.
+
+    No line begins with a dot or `From `, so that no transport has to change it.
+    """
+    raw = text.encode("utf-8", "replace").replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    encoded = re.sub(rb"(?<!\r)\n", b"\r\n", binascii.b2a_qp(raw, istext=True))
+    return _LINE_START.sub(_guarded, encoded)
+
+
+_LINE_START = re.compile(rb"(?m)^(?:\.|From )[^\r\n]*")
+
+
+def _guarded(found: re.Match[bytes]) -> bytes:
+    """The line with its first character encoded, broken again if it has become too long."""
+    line = b"=%02X" % found[0][0] + found[0][1:]
+    if len(line) <= LINE:
+        return line
+    cut = LINE - 6
+    if b"=" in line[cut - 2 : cut]:  # not inside =XX
+        cut = line.rindex(b"=", cut - 2, cut)
+    return line[:cut] + b"=\r\n" + line[cut:]
+
+
+SOFT_BREAK = b"=\r\n"
+
+
+def quoted_value(text: str) -> bytes:
+    """A reader's value, to stand on lines of its own between soft breaks."""
+    raw = text.encode("utf-8", "replace")
+    if _PLAIN.fullmatch(raw) and not raw.startswith((b".", b"From ")):
+        return raw
+    return quoted_printable(text)

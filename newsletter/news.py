@@ -1,0 +1,107 @@
+"""The body of a news block: a list, each item a thumbnail, a title and a sentence.
+
+Splits tokens only; what an item looks like is the template's and `plaintext`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markdown_it.token import Token
+
+_GAP = " \t\n—–:-"
+"""What authors put between a title and its sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewsItem:
+    """One item; the inline tokens of title and sentence."""
+
+    title: tuple[Token, ...]
+    url: str
+    """Empty for a bare title."""
+    blurb: tuple[Token, ...]
+    image: str
+    """Path or address of the thumbnail; empty for none."""
+    alt: str
+    line: int
+    """From 0, in the body."""
+
+
+def news_mistake(body: list[Token]) -> tuple[str, Token] | None:
+    """Why this body is not one list of items, and the token where it stops being one."""
+    depth = 0
+    for token in body:
+        if depth == 0 and token.type not in ("bullet_list_open", "ordered_list_open", "bullet_list_close", "ordered_list_close"):
+            return "a news block holds one list and nothing else", token
+        if token.type in ("bullet_list_open", "ordered_list_open") and depth > 0:
+            return "a news item holds no list", token
+        if depth > 0 and token.type in ("condition", "fence", "code_block", "heading_open", "blockquote_open", "hr"):
+            return "a news item holds a title and a sentence", token
+        depth += token.nesting
+    empty = next((token for token, following in zip(body, body[1:], strict=False) if token.type == "list_item_open" and following.type == "list_item_close"), None)
+    return ("a news item is empty", empty) if empty else None
+
+
+def news_items(body: tuple[Token, ...]) -> Iterator[NewsItem]:
+    """The items of a body that `news_mistake` has nothing against."""
+    inlines: list[Token] = []
+    for token in body:
+        if token.type == "list_item_open":
+            inlines = []
+        elif token.type == "inline":
+            inlines.append(token)
+        elif token.type == "list_item_close":
+            yield _item(inlines)
+
+
+def _item(inlines: list[Token]) -> NewsItem:
+    children = list(inlines[0].children or [])
+    image, children = _take_image(children)
+    title, url, rest = _take_title(children)
+    for more in inlines[1:]:
+        rest = [*rest, _space(), *(more.children or [])] if rest else list(more.children or [])
+    return NewsItem(
+        title=tuple(title),
+        url=url,
+        blurb=tuple(_stripped(rest)),
+        image=str(image.attrs.get("src", "")) if image else "",
+        alt=image.content if image else "",
+        line=inlines[0].map[0] if inlines[0].map else 0,
+    )
+
+
+def _take_image(children: list[Token]) -> tuple[Token | None, list[Token]]:
+    if children and children[0].type == "image":
+        return children[0], _stripped(children[1:])
+    return None, children
+
+
+def _take_title(children: list[Token]) -> tuple[list[Token], str, list[Token]]:
+    """A link, else bold text, else the first line."""
+    first = children[0].type if children else ""
+    if first == "text" and not children[0].content and len(children) > 1:  # markdown-it leaves empty text before `**`
+        return _take_title(children[1:])
+    if first in ("link_open", "strong_open"):
+        end = next(i for i, token in enumerate(children) if token.type == first.replace("open", "close") and token.level == children[0].level)
+        return children[1:end], str(children[0].attrs.get("href", "")), children[end + 1 :]
+    breaks = [i for i, token in enumerate(children) if token.type in ("softbreak", "hardbreak")]
+    cut = breaks[0] if breaks else len(children)
+    return children[:cut], "", children[cut + 1 :]
+
+
+def _stripped(children: list[Token]) -> list[Token]:
+    """Without white space, dashes and colons at the start."""
+    while children and children[0].type in ("softbreak", "hardbreak"):
+        children = children[1:]
+    if children and children[0].type == "text":
+        text = children[0].content.lstrip(_GAP)
+        if not text:
+            return _stripped(children[1:])
+        return [children[0].copy(content=text), *children[1:]]
+    return children
+
+
+def _space() -> Token:
+    return Token(type="text", tag="", nesting=0, content=" ")

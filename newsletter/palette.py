@@ -1,0 +1,85 @@
+"""Colours of a theme: computed from a few settings, and checked for contrast.
+
+Pure arithmetic on `#RRGGBB` (WCAG 2.2, "relative luminance" and "contrast ratio").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from newsletter.config import ThemeSection
+
+READABLE = 4.5
+"""WCAG 2.2, success criterion 1.4.3: text on its ground."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """The colours of one mode, light or dark."""
+
+    page: str
+    card: str
+    tint: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    border: str
+
+
+def light(theme: ThemeSection) -> Palette:
+    """What readers see by day."""
+    return _palette(theme.page, theme.card, theme.accent)
+
+
+def dark(theme: ThemeSection) -> Palette:
+    """What readers see at night (`prefers-color-scheme: dark`)."""
+    return _palette(theme.page_dark, theme.card_dark, theme.accent_dark)
+
+
+def _palette(page: str, card: str, accent: str) -> Palette:
+    is_light = luminance(card) > 0.4
+    text, muted = ("#1B1D21", "#5E6470") if is_light else ("#E7E5E0", "#A3A7B0")
+    return Palette(
+        page=page,
+        card=card,
+        tint=mix(card, accent, 0.07),
+        text=text,
+        muted=muted,
+        accent=accent,
+        on_accent=max("#FFFFFF", "#0E1726", key=lambda colour: contrast(colour, accent)),
+        border=mix(card, text, 0.13),
+    )
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, 0 (black) to 1 (white)."""
+    red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, 1 to 21."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def mix(ground: str, colour: str, share: float) -> str:
+    """`ground` with a share (0 to 1) of `colour` in it."""
+    pairs = ((int(ground[at : at + 2], 16), int(colour[at : at + 2], 16)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
+
+
+def unreadable(theme: ThemeSection) -> Iterator[tuple[str, str]]:
+    """The settings whose colours cannot be read, and why: `("accent", "2.1 against the card ...")`."""
+    for palette, names in ((light(theme), ("accent", "card", "page")), (dark(theme), ("accent_dark", "card_dark", "page_dark"))):
+        colours = asdict(palette)
+        for setting, ink, ground in ((names[0], "accent", "card"), (names[0], "on_accent", "accent"), (names[1], "text", "card"), (names[2], "muted", "page")):
+            ratio = contrast(colours[ink], colours[ground])
+            if ratio < READABLE:
+                yield setting, f"{ink.replace('_', ' ')} {colours[ink]} on {ground} {colours[ground]} has a contrast of {ratio:.1f}; text needs {READABLE}"

@@ -1,0 +1,141 @@
+"""What is wrong with the merge tags of an issue: unreadable, unknown, unbalanced.
+
+Conditions must open and close inside one container (a paragraph, a list item, a block's
+body, a field), so that leaving a branch out leaves whole HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from markdown_it.token import Token
+
+from newsletter.errors import nearest
+from newsletter.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
+from newsletter.frontmatter import FrontMatter
+from newsletter.issues import Block, Condition
+from newsletter.merge_tags import Tag, Vault
+
+_CONDITION = re.compile(r"(if|elif)\s+(.+)", re.DOTALL)
+_LIKE = 0.75
+"""How alike an unknown field and a known one are before it is taken for a slip."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """One mistake, at the author's own line and column."""
+
+    message: str
+    hint: str
+    line: int
+    column: int
+    is_error: bool = True
+
+
+def check_tags(vault: Vault, parts: Iterable[str], declared: Iterable[str]) -> Iterator[Found]:
+    """Every mistake in the tags of an issue; `parts` are its containers' texts, tokens in them."""
+    known = (*BUILT_IN, *declared)
+    for tag in vault.unclosed:
+        yield _at(tag, f'"{tag.source}" is not closed on its line', f'Close it, or write "\\{tag.source}" for the braces themselves.')
+    for tag in vault.tags:
+        yield from _check_tag(tag, known)
+    for part in parts:
+        yield from _check_balance(tag for _, tag in vault.within(part))
+
+
+def containers(front: FrontMatter, content: Iterable[Block | Condition]) -> Iterator[str]:
+    """The texts in which conditions must balance, each a run of tokens of merge tags and whatever is between."""
+    yield from (value.text for value in front.values.values())
+    pieces = list(content)
+    yield " ".join(piece.token for piece in pieces if isinstance(piece, Condition))
+    for piece in pieces:
+        if isinstance(piece, Block):
+            yield from piece.fields.values()
+            yield from _nested(piece.body)
+
+
+def _nested(tokens: Iterable[Token]) -> Iterator[str]:
+    """One text for each level of a run of Markdown tokens, inner ones first."""
+    levels: list[list[str]] = [[]]
+    for token in tokens:
+        if token.nesting > 0:
+            levels.append([])
+        yield from (str(value) for value in token.attrs.values())
+        if token.type in ("inline", "image") and token.children:
+            yield from _nested(token.children)
+        elif token.content:
+            levels[-1].append(token.content)
+        if token.nesting < 0 and len(levels) > 1:
+            yield " ".join(levels.pop())
+    yield from (" ".join(level) for level in levels)
+
+
+def is_readable(tag: Tag) -> bool:
+    """Whether a value tag is an expression at all."""
+    try:
+        names(tag.inner)
+    except ExpressionError:
+        return tag.is_statement
+    return True
+
+
+def _check_tag(tag: Tag, known: tuple[str, ...]) -> Iterator[Found]:
+    source = tag.inner
+    if tag.is_statement:
+        condition = _CONDITION.fullmatch(source)
+        if source in ("else", "endif"):
+            return
+        if not condition:
+            yield _at(tag, f'"{tag.source}" is not a condition', "Merge tags know if, elif, else and endif.")
+            return
+        source = condition[2]
+    try:
+        yield from _check_names(tag, names(source), known)
+        compile_expression(source)({})
+    except ExpressionError as error:
+        yield _at(tag, error.message, error.hint)
+    except EvaluationError as error:
+        yield _at(tag, f"the merge tag fails for a reader without fields: {error}", "Give what may be missing a default(...).")
+
+
+def _check_names(tag: Tag, used: set[str], known: tuple[str, ...]) -> Iterator[Found]:
+    for name in sorted(used.difference(known)):
+        near = nearest(name, known)
+        if near and _alike(name, near) >= _LIKE:
+            yield _at(tag, f'no field is named "{name}"', f'Did you mean "{near}"?')
+        else:
+            hint = f'Declare it in newsletter.toml, [fields]: {name} = "text".'
+            yield _at(tag, f'field "{name}" is not declared; readers without it see nothing', hint, is_error=False)
+
+
+def _alike(one: str, other: str) -> float:
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, one, other).ratio()
+
+
+def _check_balance(tags: Iterable[Tag]) -> Iterator[Found]:
+    stack: list[Tag] = []
+    seen_else: list[bool] = []
+    for tag in tags:
+        word = tag.inner.split(" ")[0] if tag.is_statement else ""
+        if word == "if":
+            stack.append(tag)
+            seen_else.append(False)
+        elif word in ("elif", "else", "endif") and not stack:
+            yield _at(tag, f'"{tag.source}" has no {{% if %}} before it here', "Open and close a condition in one paragraph, list item, block or field, or around whole ones.")
+        elif word in ("elif", "else") and seen_else[-1]:
+            yield _at(tag, f'"{tag.source}" comes after {{% else %}}', "The else branch is the last.")
+        elif word == "else":
+            seen_else[-1] = True
+        elif word == "endif":
+            stack.pop()
+            seen_else.pop()
+    for tag in stack:
+        yield _at(tag, f'"{tag.source}" has no {{% endif %}}', "Close it in the same paragraph, list item, block or field.")
+
+
+def _at(tag: Tag, message: str, hint: str, *, is_error: bool = True) -> Found:
+    return Found(message=message, hint=hint, line=tag.line, column=tag.column, is_error=is_error)

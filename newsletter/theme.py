@@ -1,0 +1,117 @@
+"""Theme: the templates of a publication, and what they may use.
+
+A template absent from the publication's `templates/` comes from the package. Whatever
+a template prints is made safe for MJML, in text and in attributes alike.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from markupsafe import Markup
+
+from newsletter.blocks import KINDS, BlockKind, kind_from_template
+from newsletter.config import Publication
+from newsletter.errors import NewsletterError, suggestion
+
+_HERE = Path(__file__).resolve().parent
+_SAFE = re.compile(r"[ -!#-%'-;=?-\[\]-~]*")
+"""ASCII without `"`, `&`, `<`, `>` and the backslash."""
+
+
+def package_templates() -> Path:
+    """The templates that come with the program: in the wheel, else in the checkout."""
+    inside = _HERE / "templates"
+    return inside if inside.is_dir() else _HERE.parent / "templates"
+
+
+def encode(value: object) -> Markup:
+    """A value for MJML text or attributes.
+
+    MRML writes attributes as Rust debug strings: anything but plain ASCII, and backslashes,
+    line breaks and quotes, must arrive as character references.
+    """
+    if hasattr(value, "__html__"):
+        return Markup(value)
+    text = str(value)
+    if _SAFE.fullmatch(text):
+        return Markup(text)
+    escaped = html.escape(text, quote=True).replace("\\", "&#92;").replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
+    return Markup(escaped.encode("ascii", "xmlcharrefreplace").decode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theme:
+    """The templates of one publication, compiled when first used."""
+
+    publication: Publication
+
+    @cached_property
+    def folders(self) -> tuple[Path, ...]:
+        """Where templates are looked for, in order."""
+        return tuple(folder for folder in (self.publication.templates, package_templates()) if folder.is_dir())
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Jinja2 with our encoder on everything that is printed."""
+        loader = ChoiceLoader([FileSystemLoader(folder) for folder in self.folders])
+        return Environment(loader=loader, autoescape=True, finalize=encode, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+    @cached_property
+    def kinds(self) -> Mapping[str, BlockKind]:
+        """The kinds of block: the built-in ones, and those of the publication's own templates."""
+        own = self.publication.templates / "blocks"
+        names = sorted(file.stem for file in own.glob("*.mjml")) if own.is_dir() else []
+        added = {name: self._kind(own / f"{name}.mjml") for name in names if name not in KINDS and name != "text"}
+        return {**KINDS, **added}
+
+    def _kind(self, file: Path) -> BlockKind:
+        try:
+            return kind_from_template(file.stem, file.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            raise NewsletterError(str(error), place=f"templates/blocks/{file.name}:1") from error
+
+    @cached_property
+    def templates(self) -> frozenset[str]:
+        """The names that `template:` may say."""
+        return frozenset(file.stem for folder in self.folders for file in folder.glob("*.mjml"))
+
+    @cached_property
+    def text_environment(self) -> Environment:
+        """The same for plain text, where nothing needs to be made safe."""
+        return self.environment.overlay(autoescape=False, finalize=str)
+
+    def render_text(self, name: str, values: Mapping[str, object]) -> str:
+        """One plain-text template with values. Raises NewsletterError at the template's line."""
+        return self._render(self.text_environment, name, values)
+
+    def render(self, name: str, values: Mapping[str, object]) -> str:
+        """One MJML or CSS template with values. Raises NewsletterError at the template's line."""
+        return self._render(self.environment, name, values)
+
+    def _render(self, environment: Environment, name: str, values: Mapping[str, object]) -> str:
+        try:
+            return environment.get_template(name).render(values)
+        except TemplateNotFound as error:
+            hint = suggestion(str(error.name), self.templates, "Templates")
+            raise NewsletterError(f"no template {error.name}", place=f"templates/{name}", hint=hint) from error
+        except TemplateSyntaxError as error:
+            raise NewsletterError(str(error.message), place=f"templates/{error.name or name}:{error.lineno}") from error
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise NewsletterError(str(error), place=f"templates/{name}:{_line_in_template(error)}") from error
+
+
+def _line_in_template(error: BaseException) -> int:
+    """The line that failed: the last frame of the traceback that is a template's."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.endswith((".mjml", ".css", ".txt", ".html")):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
