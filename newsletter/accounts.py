@@ -46,12 +46,12 @@ def counts(connection: Connection, campaign_id: int) -> dict[str, int]:
     for state, size in connection.execute(sizes.group_by(batch.c.state)):
         found[_OF_BATCH[state]] += size
     for of_batch, state, number in connection.execute(_exceptions(campaign_id)):
-        found[_OF_BATCH[of_batch]] -= number
+        found[_OF_BATCH[BatchState(of_batch)]] -= number
         found[state] += number
     return found
 
 
-def _exceptions(campaign_id: int) -> Select[tuple[str, str, int]]:
+def _exceptions(campaign_id: int) -> Select[str, str, int]:
     same = and_(batch.c.campaign_id == delivery_exception.c.campaign_id, batch.c.no == delivery_exception.c.batch_no)
     return (
         select(batch.c.state, delivery_exception.c.state, func.count())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, ColumnElement, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
 from newsletter import campaigns, segments
 from newsletter.config import Publication
@@ -238,9 +238,7 @@ def _step(
         raise LostError(f"batch {held.no} of campaign {held.campaign_id} is no longer this sender's")
 
 
-def _except(
-    connection: Connection, held: Claim, states: Mapping[int, tuple[str, bool, str]], now: datetime
-) -> None:
+def _except(connection: Connection, held: Claim, states: Mapping[int, tuple[str, bool, str]], now: datetime) -> None:
     rows = [
         {
             "campaign_id": held.campaign_id,

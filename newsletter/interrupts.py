@@ -1,0 +1,37 @@
+"""Ctrl-C and SIGTERM, asked politely once and obeyed at once the second time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """While entered, the first signal sets `asked` and says so; the second ends the process."""
+
+    def __init__(self, sentence: str) -> None:
+        self.asked = threading.Event()
+        self._sentence = sentence
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if self.asked.is_set():
+            os._exit(128 + number)
+        # Not print: the signal may have come in the middle of one.
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n{self._sentence}\n".encode())
+        self.asked.set()

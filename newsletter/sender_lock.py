@@ -1,0 +1,60 @@
+"""One sender at a time on a database file: an operating-system lock that ends with its process.
+
+Whoever gets it knows that no other process is sending, however the last one ended. Reading,
+pausing and everything else about campaigns needs no lock.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from newsletter.errors import ConfigError
+
+
+class SenderLock:
+    """`<database>.sender.lock`, next to the database; holds the process id of its owner, for messages."""
+
+    def __init__(self, database_file: str) -> None:
+        self._path = Path(f"{database_file}.sender.lock")
+        self._file: int | None = None
+
+    def __enter__(self) -> SenderLock:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def acquire(self) -> bool:
+        """Whether it is ours now. Does not wait. Raises ConfigError when the file cannot be made."""
+        import fcntl  # not on Windows: only sending needs it
+
+        if self._file is not None:
+            return True
+        file = self._open()
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        os.ftruncate(file, 0)
+        os.pwrite(file, b"%d\n" % os.getpid(), 0)
+        self._file = file
+        return True
+
+    @property
+    def owner(self) -> str:
+        """`process 4711`, or `another process` while that one has not said its name."""
+        try:
+            number = self._path.read_text(encoding="ascii").strip()
+        except OSError:
+            number = ""
+        return f"process {number}" if number else "another process"
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ConfigError(f"the sender's lock: {error.strerror}", place=str(self._path)) from error
