@@ -11,8 +11,36 @@ import sys
 from collections.abc import Iterator
 
 COLUMNS = ("email", "first_name", "last_name", "plan", "tags", "language")
-FIRST = ("Ada", "Grace", "José", "Zoë", "Nguyễn", "محمد", "सीता", "美咲", "Ольга", "Ann 🎉", 'Bob "Bo"', "D'Arcy", "", "")
-LAST = ("Lovelace", "Hopper", "García", "O'Neill", "Smith, Jr.", "الفاسي", "शर्मा", "山田", "Иванова", "<b>Bold</b>", "", "")
+FIRST = (
+    "Ada",
+    "Grace",
+    "José",
+    "Zoë",
+    "Nguyễn",
+    "محمد",
+    "सीता",
+    "美咲",
+    "Ольга",
+    "Ann 🎉",
+    'Bob "Bo"',
+    "D'Arcy",
+    "",
+    "",
+)
+LAST = (
+    "Lovelace",
+    "Hopper",
+    "García",
+    "O'Neill",
+    "Smith, Jr.",
+    "الفاسي",
+    "शर्मा",
+    "山田",
+    "Иванова",
+    "<b>Bold</b>",
+    "",
+    "",
+)
 PLANS = ("free", "free", "free", "pro", "team", "")
 TAGS = ("", "", "beta", "pro", "beta,pro")
 LANGUAGES = ("en", "en", "", "ar", "de")

@@ -1,0 +1,88 @@
+"""How long a reader's finished message takes beside the standard library's EmailMessage.
+
+Ours fills the slots and joins; EmailMessage is given the reader's HTML and text already
+filled in, and only encodes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from itertools import cycle, islice
+from typing import TypeVar
+
+from bench.readers import readers
+from bench.sample import SLUG, publication
+from bench.timing import in_turns, report
+from newsletter.build import build_issue
+from newsletter.config import load_publication
+from newsletter.mailing import Mailing, envelope
+from newsletter.messages import CompiledMessage, Message, Recipient
+
+T = TypeVar("T")
+MANY = 200
+FEW = 10
+
+
+def main() -> None:
+    """Print microseconds per message, and the ratio."""
+    with publication() as folder:
+        settings = load_publication(folder / "newsletter.toml")
+        message = build_issue(settings, folder / "issues" / f"2025-01-17-{SLUG}.md").message
+        mailing = Mailing(message, envelope(settings, "daily", datetime(2025, 1, 17, tzinfo=UTC), "bench"))
+    recipients = [_recipient(number, row) for number, row in enumerate(readers(MANY))]
+    filled = cycle([mailing.message(recipient) for recipient in recipients])
+    taken = in_turns(
+        {
+            "newsletter": lambda: _each(mailing.mime, recipients),
+            "EmailMessage": lambda: _each(_standard, islice(filled, FEW)),
+        },
+        rounds=25,
+    )
+    _print(taken["newsletter"] / MANY, taken["EmailMessage"] / FEW, message)
+
+
+def _each(make: Callable[[T], bytes], of: Iterable[T]) -> None:
+    """One after the other, none kept: how they are sent."""
+    for one in of:
+        make(one)
+
+
+def _recipient(number: int, row: tuple[str, ...]) -> Recipient:
+    token = f"https://news.example.com/unsubscribe/{number:040d}"
+    email, first, last, plan, *_ = row
+    fields = {"email": email, "first_name": first, "last_name": last, "name": f"{first} {last}".strip(), "plan": plan}
+    urls = {"unsubscribe_url": token, "preferences_url": token, "web_url": "https://news.example.com/issues/long"}
+    return Recipient(delivery_id=f"1.{number}", email=email, fields={**fields, **urls})
+
+
+def _standard(message: Message) -> bytes:
+    """The same message by the standard library."""
+    email = EmailMessage(policy=SMTP)
+    email["From"] = str(message.sender)
+    email["To"] = message.to.address
+    email["Subject"] = message.subject
+    for name, value in message.headers.items():
+        email[name] = value
+    email.set_content(message.text)
+    email.add_alternative(message.html, subtype="html")
+    return email.as_bytes()
+
+
+def _print(ours: float, theirs: float, message: CompiledMessage) -> None:
+    rows = [
+        (
+            f"EmailMessage.as_bytes() ({len(message.html) // 1000} KB of HTML, {len(message.links)} links)",
+            f"{theirs * 1e6:,.0f} us",
+        ),
+        ("newsletter: merge and MIME", f"{ours * 1e6:,.1f} us"),
+        ("messages a second, one core", f"{1 / ours:,.0f}"),
+        ("ratio", f"{theirs / ours:.0f}"),
+    ]
+    report("Merge: EmailMessage.as_bytes() / newsletter, per message", rows, "at least 80")
+
+
+if __name__ == "__main__":
+    main()
