@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Numeric, Select, and_, case, cast, exists, func, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Numeric,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from newsletter.config import Publication
@@ -44,7 +58,7 @@ def count(connection: Connection, publication: Publication, list_name: str, segm
 
 def condition(connection: Connection, publication: Publication, segment: str) -> Condition:
     """What the segment says about a row of `subscriber`, whatever its lists. Raises ConfigError."""
-    return and_(*(_where(rule, connection.dialect.name) for rule in rules_of(publication, segment)))
+    return and_(true(), *(_where(rule, connection.dialect.name) for rule in rules_of(publication, segment)))
 
 
 def has_tag(connection: Connection, tag: str) -> Condition:
