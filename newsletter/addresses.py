@@ -28,6 +28,7 @@ class Mailbox(str):
     address: str
 
     def __new__(cls, *, name: str, address: str) -> Mailbox:
+        """From its two parts; the name may be empty."""
         self = super().__new__(cls, f"{name} <{address}>" if name else address)
         self.name, self.address = name, address
         return self

@@ -63,11 +63,19 @@ class Mistake:
     column: int
 
 
-def _kind(name: str, fields: str, **more: object) -> BlockKind:
-    """`fields` is written as in the design's table: `title* url image`."""
+def _kind(
+    name: str, fields: str, *, positional: str = "", body: Body = Body.MARKDOWN, body_required: bool = False
+) -> BlockKind:
+    """`fields` is written as the documentation's table writes them: `title* url image`."""
     names = fields.split()
-    required = tuple(field.rstrip("*") for field in names if field.endswith("*"))
-    return BlockKind(name=name, fields={field.rstrip("*"): _is(field.rstrip("*")) for field in names}, required=required, **more)  # type: ignore[arg-type]
+    return BlockKind(
+        name=name,
+        fields={field.rstrip("*"): _is(field.rstrip("*")) for field in names},
+        required=tuple(field.rstrip("*") for field in names if field.endswith("*")),
+        positional=positional,
+        body=body,
+        body_required=body_required,
+    )
 
 
 def _is(field: str) -> Is:
@@ -90,9 +98,13 @@ KINDS: Mapping[str, BlockKind] = {
     )
 }
 
-_DECLARED = re.compile(r"\{#-?\s*fields:(?P<fields>[^#;]*)(?:;\s*positional:\s*(?P<positional>\w+)\s*)?(?:;\s*body:\s*(?P<body>\w+)\s*)?-?#\}")
+_DECLARED = re.compile(
+    r"\{#-?\s*fields:(?P<fields>[^#;]*)(?:;\s*positional:\s*(?P<positional>\w+)\s*)?(?:;\s*body:\s*(?P<body>\w+)\s*)?-?#\}"
+)
 _NAME = re.compile(r"([A-Za-z][\w-]*)")
-_FIELD = re.compile(r"""\s*(?:(?P<key>[A-Za-z_][\w-]*)=)?(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"'“”][^\s]*|(?=\s|$))""")
+_FIELD = re.compile(
+    r"""\s*(?:(?P<key>[A-Za-z_][\w-]*)=)?(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"'“”][^\s]*|(?=\s|$))"""
+)
 _HALF_QUOTED = re.compile(r"[\w-]+=[\"'“”‘’]")
 _URL = re.compile(r"(?:https?://[^\s/]|mailto:[^\s]|tel:[+\d])", re.IGNORECASE)
 
@@ -148,8 +160,14 @@ def _pairs(rest: str, mistakes: list[Mistake]) -> Iterator[tuple[str, str, int]]
 
 def _unreadable(text: str, column: int) -> Mistake:
     if any(quote in text for quote in "“”‘’"):
-        return Mistake(message="curly quotes do not quote a value", hint='Use straight ones: title="...".', column=column)
-    return Mistake(message="a quote is not closed", hint='End the value with the quote it began with; inside, write \\" for ".', column=column)
+        return Mistake(
+            message="curly quotes do not quote a value", hint='Use straight ones: title="...".', column=column
+        )
+    return Mistake(
+        message="a quote is not closed",
+        hint='End the value with the quote it began with; inside, write \\" for ".',
+        column=column,
+    )
 
 
 def _unquoted(value: str) -> str:
@@ -164,7 +182,9 @@ def _refused(name: str, value: str, kind: BlockKind, values: Mapping[str, FieldV
         return Mistake(message=f'unexpected "{value}" in block "{kind.name}"', hint=hint, column=column)
     if name not in kind.fields:
         hint = suggestion(name, kind.fields, "Fields") or f'Block "{kind.name}" has no fields.'
-        return Mistake(message=f'block "{kind.name}" has no field "{name}"', hint=hint, column=max(1, column - len(name) - 1))
+        return Mistake(
+            message=f'block "{kind.name}" has no field "{name}"', hint=hint, column=max(1, column - len(name) - 1)
+        )
     if name in values:
         return Mistake(message=f'"{name}" is set twice', hint="Keep one.", column=column)
     return None
@@ -181,7 +201,11 @@ def _wrong(kind: BlockKind, values: Mapping[str, FieldValue]) -> Iterator[Mistak
         if hint := _type_hint(kind.fields[name], value.text):
             yield Mistake(message=f'{name}: "{value.text}" is not {hint[0]}', hint=hint[1], column=value.column)
     if kind.name == "sponsor" and "id" not in values and "name" not in values:
-        yield Mistake(message='block "sponsor" has neither an id nor a name', hint='Write ":::sponsor acme" for [sponsors.acme], or name="...".', column=1)
+        yield Mistake(
+            message='block "sponsor" has neither an id nor a name',
+            hint='Write ":::sponsor acme" for [sponsors.acme], or name="...".',
+            column=1,
+        )
 
 
 def _missing(kind: BlockKind, name: str) -> Mistake:

@@ -47,7 +47,19 @@ class _Renderer(RendererHTML):
         return f"<img{self.renderAttrs(token)}>"
 
 
-_OPTIONS = OptionsDict({"maxNesting": 20, "html": False, "linkify": False, "typographer": False, "quotes": "", "xhtmlOut": False, "breaks": False, "langPrefix": "language-", "highlight": None})
+_OPTIONS = OptionsDict(
+    {
+        "maxNesting": 20,
+        "html": False,
+        "linkify": False,
+        "typographer": False,
+        "quotes": "",
+        "xhtmlOut": False,
+        "breaks": False,
+        "langPrefix": "language-",
+        "highlight": None,
+    }
+)
 
 
 def body_html(tokens: Sequence[Token], vault: Vault, find_image: FindImage) -> str:

@@ -18,7 +18,7 @@ from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
 from newsletter.issues import Issue
 from newsletter.mailing import Mailing, envelope
-from newsletter.merge import as_text, expressions_of, filled, fragment
+from newsletter.merge import expressions_of, html_fragment, joined, text_fragment
 from newsletter.messages import CompiledMessage, Recipient
 from newsletter.mjml import compile_mjml
 from newsletter.palette import unreadable
@@ -47,13 +47,17 @@ class Built:
         """The web page of the issue: the signup as a form, slots filled for nobody, no personal links."""
         page = _compiled(self.issue, compile_mjml(assemble(self.issue, self.theme, "web")), "", self.message.language)
         nobody = {"web_url": web_url(self.theme.publication, self.issue.slug)}
-        return filled(page, page.html, nobody)
+        return joined(html_fragment(page.html, page))(nobody)
 
     @property
     def slots(self) -> list[str]:
         """The open slots as their author wrote them, once each, in order."""
         message = self.message
-        trees = (fragment(message.subject, message, as_text), fragment(message.html, message), fragment(message.text, message, as_text))
+        trees = (
+            text_fragment(message.subject, message),
+            html_fragment(message.html, message),
+            text_fragment(message.text, message),
+        )
         return list(dict.fromkeys(name for tree in trees for name in expressions_of(tree)))
 
 
@@ -65,7 +69,9 @@ def build_issue(publication: Publication, path: Path) -> Built:
     theme = Theme(publication=publication)
     issue = parse_issue(path, publication, theme.kinds, theme.templates)
     document = assemble(issue, theme)
-    message = _compiled(issue, compile_mjml(document), plain_text(issue, theme), publication.config.publication.language)
+    message = _compiled(
+        issue, compile_mjml(document), plain_text(issue, theme), publication.config.publication.language
+    )
     warnings = (*issue.warnings, *_theme_warnings(publication))
     return Built(issue=issue, document=document, message=message, warnings=warnings, theme=theme)
 
@@ -78,8 +84,8 @@ def plain_text(issue: Issue, theme: Theme) -> str:
         "issue": issue,
         "date_line": date_line(issue),
         "list_title": publication.config.lists[issue.list].title,
-        "content": plain_content(issue, publication.config.sponsors),
-        "signup": publication.config.signup if issue.signup else None,
+        "content": plain_content(issue, publication.config, signup_url(publication, issue.list)),
+        "signup": publication.config.signup if issue.wants_signup else None,
         "signup_url": signup_url(publication, issue.list),
         "tag": issue.vault.own,
     }

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from newsletter import __version__
-
-if TYPE_CHECKING:
-    from newsletter.session import Session
 
 COMMANDS = {
     "init": "Make a new publication.",
@@ -35,9 +31,11 @@ class LazyGroup(click.Group):
     """Imports a command only when it is run or asked for its own help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
         if name not in COMMANDS:
             return None
         command = importlib.import_module(f"newsletter.commands.{name}").command
@@ -45,16 +43,19 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, so that help imports nothing."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command a user means, or an error with the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from newsletter.errors import suggestion
 
-            raise click.UsageError(f'No command is named "{args[0]}".\n{suggestion(args[0], COMMANDS, "Commands")}', ctx)
+            known = suggestion(args[0], COMMANDS, "Commands")
+            raise click.UsageError(f'No command is named "{args[0]}".\n{known}', ctx)
         return super().resolve_command(ctx, args)
 
 

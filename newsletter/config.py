@@ -204,7 +204,9 @@ def secret(value: str, *, key: str) -> str:
         return found
     if file := os.environ.get(f"{name}_FILE"):
         return _read(Path(file)).strip()
-    raise ConfigError(f"{name} is not set ({key} names it)", hint=f"Set {name}, or {name}_FILE to a file that holds it.")
+    raise ConfigError(
+        f"{name} is not set ({key} names it)", hint=f"Set {name}, or {name}_FILE to a file that holds it."
+    )
 
 
 def _read(path: Path) -> str:
@@ -271,4 +273,6 @@ def _check_lists(path: Path, text: str, config: Config) -> None:
         raise ConfigError("no list of readers", place=_short(path), hint=hint)
     if len(defaults) > 1:
         place = f"{_short(path)}:{locate(text, ['lists', defaults[1], 'default'])}"
-        raise ConfigError(f"two default lists: {', '.join(defaults)}", place=place, hint="Keep `default = true` on one.")
+        raise ConfigError(
+            f"two default lists: {', '.join(defaults)}", place=place, hint="Keep `default = true` on one."
+        )

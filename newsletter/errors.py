@@ -39,7 +39,7 @@ class ConfigError(NewsletterError):
     exit_code = 2
 
 
-class ProviderStopped(NewsletterError):
+class ProviderStopped(NewsletterError):  # noqa: N818 - a state of the world, named as the ledger names it
     """The provider refuses everything (bad key, suspended, quota): the campaign is paused."""
 
     exit_code = 4

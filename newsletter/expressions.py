@@ -33,10 +33,10 @@ class ExpressionError(ValueError):
 class _Missing(ChainableUndefined):
     """A field the reader does not have: prints nothing, compares as nothing."""
 
-    def _nothing(self, other: object) -> bool:
+    def __lt__(self, *args: object) -> bool:  # type: ignore[override]
         return False
 
-    __lt__ = __le__ = __gt__ = __ge__ = _nothing
+    __le__ = __gt__ = __ge__ = __lt__  # type: ignore[assignment]
 
 
 _environment = ImmutableSandboxedEnvironment(undefined=_Missing, autoescape=False)
@@ -72,8 +72,8 @@ def compile_expression(source: str) -> Expression:
     tree = parse(source)
     if isinstance(tree, nodes.Name):
         return _field(tree.name, "")
-    if _is_default(tree):
-        return _field(tree.node.name, tree.args[0].value)  # type: ignore[attr-defined]
+    if (found := _name_and_default(tree)) is not None:
+        return _field(*found)
     compiled = _environment.compile_expression(source, undefined_to_none=False)
     return lambda fields: _defined(compiled(**{name: value for name, value in fields.items() if name.isidentifier()}))
 
@@ -93,15 +93,13 @@ def _field(name: str, default: object) -> Expression:
     return lambda fields: fields.get(name, default)
 
 
-def _is_default(tree: nodes.Expr) -> bool:
-    return (
-        isinstance(tree, nodes.Filter)
-        and tree.name in ("default", "d")
-        and isinstance(tree.node, nodes.Name)
-        and len(tree.args) == 1
-        and isinstance(tree.args[0], nodes.Const)
-        and not tree.kwargs
-    )
+def _name_and_default(tree: nodes.Expr) -> tuple[str, object] | None:
+    """The parts of `name | default("constant")`; None for any other expression."""
+    if not isinstance(tree, nodes.Filter) or tree.name not in ("default", "d") or len(tree.args) != 1 or tree.kwargs:
+        return None
+    if isinstance(tree.node, nodes.Name) and isinstance(tree.args[0], nodes.Const):
+        return tree.node.name, tree.args[0].value
+    return None
 
 
 def _defined(value: Any) -> object:
@@ -110,10 +108,13 @@ def _defined(value: Any) -> object:
 
 def _check_names(tree: nodes.Node) -> None:
     """Every filter and test exists. Raises ExpressionError with the nearest one."""
-    for kind, known, label in ((nodes.Filter, _environment.filters, "filter"), (nodes.Test, _environment.tests, "test")):
+    for kind, known, label in (
+        (nodes.Filter, _environment.filters, "filter"),
+        (nodes.Test, _environment.tests, "test"),
+    ):
         for node in tree.find_all(kind):
-            if node.name not in known:  # type: ignore[attr-defined]
-                name = str(node.name)  # type: ignore[attr-defined]
+            if node.name not in known:
+                name = str(node.name)
                 near = suggestion(name, known, "Filters").split("?")[0]
                 raise ExpressionError(f'no {label} is named "{name}"', f"{near}?" if "Did you mean" in near else "")
 

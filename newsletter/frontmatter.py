@@ -87,20 +87,38 @@ def _values(node: yaml.MappingNode | None, path: str, body_line: int) -> tuple[F
         if isinstance(value, yaml.ScalarNode):
             values[name] = _value(value)
         else:
-            problems.append(_problem(f'"{name}" is not text', path, *place, "Write one value; quote it if it has brackets, braces or a colon."))
+            problems.append(
+                _problem(
+                    f'"{name}" is not text',
+                    path,
+                    *place,
+                    "Write one value; quote it if it has brackets, braces or a colon.",
+                )
+            )
     return FrontMatter(values=values, places=places, body_line=body_line), problems
 
 
 def _value(node: yaml.ScalarNode) -> Value:
     null = node.tag == "tag:yaml.org,2002:null"
     quoted = 1 if node.style in ("'", '"') else 0
-    return Value(text="" if null else node.value, line=node.start_mark.line + 2, column=node.start_mark.column + 1 + quoted, is_null=null)
+    return Value(
+        text="" if null else node.value,
+        line=node.start_mark.line + 2,
+        column=node.start_mark.column + 1 + quoted,
+        is_null=null,
+    )
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, path: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 2, mark.column + 1) if mark else (1, 1)
-    return _problem(f"the front matter is not YAML: {error.problem or error.context}", path, line, column, "Put values with colons or brackets in quotes.")
+    return _problem(
+        f"the front matter is not YAML: {error.problem or error.context}",
+        path,
+        line,
+        column,
+        "Put values with colons or brackets in quotes.",
+    )
 
 
 def _problem(message: str, path: str, line: int, column: int, hint: str = "") -> Problem:

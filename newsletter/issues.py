@@ -7,7 +7,7 @@ readers. Every mistake of a file is found in one pass and raised as one IssueErr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -64,6 +64,12 @@ class Issue:
     vault: Vault = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 
+    @property
+    def wants_signup(self) -> bool:
+        """Whether the signup block comes after the content: it is not switched off, and not placed by hand."""
+        placed = any(isinstance(piece, Block) and piece.name == "signup" for piece in self.content)
+        return self.signup and not placed
+
 
 def slug_of(path: Path) -> str:
     """The file name without date and `.md`; the date itself when there is nothing else."""
@@ -104,13 +110,21 @@ def find_issue(publication: Publication, name: str) -> Path:
 def _no_issue(name: str, files: Sequence[Path]) -> NewsletterError:
     near = nearest(name, [slug_of(file) for file in files])
     latest = ", ".join(slug_of(file) for file in files[-3:])
-    hint = f'Did you mean "{near}"?' if near else f"Latest issues: {latest}." if files else "There are no issues yet: newsletter new TITLE."
+    hint = (
+        f'Did you mean "{near}"?'
+        if near
+        else f"Latest issues: {latest}."
+        if files
+        else "There are no issues yet: newsletter new TITLE."
+    )
     return NewsletterError(f'no issue named "{name}"', hint=hint)
 
 
 def same_slug(publication: Publication, path: Path) -> Path | None:
     """Another issue file with this one's slug, which must be unique."""
-    return next((f for f in issue_files(publication) if slug_of(f) == slug_of(path) and f.absolute() != path.absolute()), None)
+    return next(
+        (f for f in issue_files(publication) if slug_of(f) == slug_of(path) and f.absolute() != path.absolute()), None
+    )
 
 
 def read_issue(path: Path, shown: str) -> str:
@@ -121,7 +135,12 @@ def read_issue(path: Path, shown: str) -> str:
     except OSError as error:
         raise NewsletterError(error.strerror or "cannot be read", place=shown) from error
     if size > MOST_BYTES:
-        raise _unreadable(shown, 1, f"the file is {size / MOST_BYTES:.1f} MiB; an issue has at most 1 MiB", "Pictures belong in files of their own.")
+        raise _unreadable(
+            shown,
+            1,
+            f"the file is {size / MOST_BYTES:.1f} MiB; an issue has at most 1 MiB",
+            "Pictures belong in files of their own.",
+        )
     if b"\0" in raw:
         line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
         raise _unreadable(shown, line, "not a text file (it holds a NUL byte)", "An issue is Markdown in UTF-8.")
@@ -129,7 +148,9 @@ def read_issue(path: Path, shown: str) -> str:
         text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _unreadable(shown, line, f"not UTF-8 (byte 0x{raw[error.start]:02x})", "Save the file as UTF-8.") from error
+        raise _unreadable(
+            shown, line, f"not UTF-8 (byte 0x{raw[error.start]:02x})", "Save the file as UTF-8."
+        ) from error
     if not text.strip():
         raise _unreadable(shown, 1, "the file is empty", 'Begin it with "---", `subject: ...` and "---".')
     return text
@@ -145,10 +166,3 @@ def shown_path(publication: Publication, path: Path) -> str:
         if path.absolute().is_relative_to(base):
             return str(path.absolute().relative_to(base))
     return str(path)
-
-
-def texts(content: Iterable[Block | Condition]) -> Iterable[Token]:
-    """Every inline token of the content, in order."""
-    for piece in content:
-        if isinstance(piece, Block):
-            yield from (token for token in piece.body if token.type == "inline")

@@ -12,9 +12,17 @@ from urllib.parse import urlsplit
 from newsletter.addresses import Mailbox
 from newsletter.config import Publication
 from newsletter.expressions import Fields, present
-from newsletter.merge import Segments, as_text, fragment, joined, subject_line
+from newsletter.merge import Segments, html_fragment, joined, subject_line, text_fragment
 from newsletter.messages import CompiledMessage, Envelope, Message, Recipient
-from newsletter.mime import SOFT_BREAK, header_date, header_mailbox, header_text, mailbox, quoted_printable, quoted_value
+from newsletter.mime import (
+    SOFT_BREAK,
+    header_date,
+    header_mailbox,
+    header_text,
+    mailbox,
+    quoted_printable,
+    quoted_value,
+)
 
 _CRLF = b"\r\n"
 
@@ -25,9 +33,9 @@ class Mailing:
     def __init__(self, message: CompiledMessage, envelope: Envelope) -> None:
         self.compiled = message
         self.envelope = envelope
-        html = fragment(message.html, message)
-        text = fragment(message.text, message, as_text)
-        self._subject = subject_line(fragment(message.subject, message, as_text))
+        html = html_fragment(message.html, message)
+        text = text_fragment(message.text, message)
+        self._subject = subject_line(text_fragment(message.subject, message))
         self._html, self._text = joined(html), joined(text)
         self._html_segments = Segments(html, quoted_printable, quoted_value, SOFT_BREAK)
         self._text_segments = Segments(text, quoted_printable, quoted_value, SOFT_BREAK)
@@ -40,7 +48,7 @@ class Mailing:
         return self._subject(present(recipient.fields))
 
     def mime(self, recipient: Recipient) -> bytes:
-        """One reader's copy as a whole message (RFC 5322, 2046): multipart/alternative, CRLF, lines of at most 76."""
+        """One reader's copy as a whole message (RFC 5322, 2046): CRLF, lines of at most 76 characters."""
         fields = present(recipient.fields)
         return b"".join(
             (
@@ -81,14 +89,15 @@ class Mailing:
         }
 
     def _own_headers(self, recipient: Recipient, fields: Fields) -> bytes:
-        return b"".join(
-            (
-                b"To: ", header_mailbox(recipient.name, recipient.email),
-                b"\r\nSubject: ", header_text(self._subject(fields)),
-                b"\r\nMessage-ID: ", self.message_id(recipient).encode("ascii", "replace"),
-                b"\r\nList-Unsubscribe: <", str(recipient.fields["unsubscribe_url"]).encode("ascii", "replace"), b">\r\n",
-            )
-        )  # fmt: skip
+        unsubscribe_url = str(recipient.fields["unsubscribe_url"]).encode("ascii", "replace")
+        lines = (
+            b"To: " + header_mailbox(recipient.name, recipient.email),
+            b"Subject: " + header_text(self._subject(fields)),
+            b"Message-ID: " + self.message_id(recipient).encode("ascii", "replace"),
+            b"List-Unsubscribe: <" + unsubscribe_url + b">",
+            b"",
+        )
+        return _CRLF.join(lines)
 
 
 def _frame(envelope: Envelope, boundary: bytes) -> tuple[bytes, bytes, bytes]:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
@@ -88,7 +89,9 @@ def _misplaced(state: StateBlock, line: int, info: str | None) -> None:
     if info:
         message = f'block "{info.split()[0]}" stands inside a list or a quotation'
         hint = "Leave an empty line before it and begin it at the start of the line."
-    _of(state).troubles.append(Trouble(rule="NL004", message=message, hint=hint, line=line, column=state.tShift[line] + 1))
+    _of(state).troubles.append(
+        Trouble(rule="NL004", message=message, hint=hint, line=line, column=state.tShift[line] + 1)
+    )
 
 
 def _push_block(state: StateBlock, start: int, stop: int, info: str, void: bool) -> None:
@@ -102,8 +105,8 @@ def _push_block(state: StateBlock, start: int, stop: int, info: str, void: bool)
         state.md.block.tokenize(state, start + 1, stop)
         state.lineMax = ending
     state.push("block_close", "div", -1).block = True
-    closed = not void and stop < state.lineMax and _OPEN.match(_line(state, stop)) and not _OPEN.match(_line(state, stop))[2]  # type: ignore[index]
-    state.line = stop + 1 if closed else stop
+    closing = _OPEN.match(_line(state, stop)) if not void and stop < state.lineMax else None
+    state.line = stop + 1 if closing and not closing[2] else stop
 
 
 def _close(state: StateBlock, start: int, end: int, name: str) -> int:
@@ -118,7 +121,7 @@ def _close(state: StateBlock, start: int, end: int, name: str) -> int:
             fence = marker[1]
         elif (found := _OPEN.match(text)) and state.sCount[line] <= 3:
             if found[2]:
-                _unclosed(state, start, name, f'Close it with a line ":::" before line {{}}; blocks do not nest.', line)
+                _unclosed(state, start, name, 'Close it with a line ":::" before line {}; blocks do not nest.', line)
             return line
     _unclosed(state, start, name, 'Close it with a line ":::".', end)
     return end
@@ -126,7 +129,13 @@ def _close(state: StateBlock, start: int, end: int, name: str) -> int:
 
 def _unclosed(state: StateBlock, start: int, name: str, hint: str, line: int) -> None:
     column = state.tShift[start] + 1
-    trouble = Trouble(rule="NL004", message=f'block "{name}" is not closed', hint=hint.replace("{}", f"{{{line}}}"), line=start, column=column)
+    trouble = Trouble(
+        rule="NL004",
+        message=f'block "{name}" is not closed',
+        hint=hint.replace("{}", f"{{{line}}}"),
+        line=start,
+        column=column,
+    )
     _of(state).troubles.append(trouble)
 
 
@@ -170,7 +179,7 @@ def _comment_inline(state: StateInline, silent: bool) -> bool:
 
 def _make_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    everywhere = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    everywhere: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("code", "newsletter_block", _block, everywhere)
     parser.block.ruler.before("code", "newsletter_condition", _condition, everywhere)
     parser.block.ruler.before("code", "newsletter_comment", _comment_block, everywhere)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import html as html_escapes
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from newsletter.expressions import EvaluationError, Fields, compile_expression, present, truth
+from newsletter.expressions import EvaluationError, Fields, compile_expression, truth
 from newsletter.merge_tags import Tag
 from newsletter.messages import CompiledMessage
 from newsletter.mime import one_line
@@ -23,6 +23,7 @@ _TAG = re.compile(r"<[A-Za-z/](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>")
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)")
 _URL_ATTRIBUTES = {"href", "src", "action", "background", "cite", "poster", "formaction"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_ANGLES = re.compile(r"<[^<>\s]+>")
 _ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 
 
@@ -46,10 +47,13 @@ def in_url(value: str) -> str:
 
 def as_url(value: str) -> str:
     """For a value that is the whole address: only one that leads somewhere safe, else `#`."""
+    return html_escapes.escape(as_plain_url(value) or "#", quote=True)
+
+
+def as_plain_url(value: str) -> str:
+    """For a value that is the whole address in the text part; empty when it leads nowhere safe."""
     value = value.strip()
-    if not _ADDRESS.match(value):
-        return "#"
-    return html_escapes.escape(quote(value, safe=":/?#[]@!$&'()*+,;=%-._~"), quote=True)
+    return quote(value, safe=":/?#[]@!$&'()*+,;=%-._~") if _ADDRESS.match(value) else ""
 
 
 def in_style(value: str) -> str:
@@ -82,11 +86,20 @@ Fragment = tuple["str | Value | Choice", ...]
 """Text, and slots where it differs per reader."""
 
 
-def fragment(text: str, message: CompiledMessage, escape: Escape | None = None) -> Fragment:
-    """A text with tokens as a tree. Without `escape` it is HTML, and each slot's place decides."""
-    pieces = list(_pieces(text, message, escape))
-    tree, _ = _tree(pieces, 0)
-    return tree
+def html_fragment(text: str, message: CompiledMessage) -> Fragment:
+    """HTML with tokens as a tree; each slot's place decides how it is made safe."""
+    return _tree(list(_pieces(text, message, _Places(text).escape)), 0)[0]
+
+
+def text_fragment(text: str, message: CompiledMessage) -> Fragment:
+    """Plain text with tokens as a tree; in `<https://...>` a value is a part of an address."""
+    addresses = [(found.start(), found.end()) for found in _ANGLES.finditer(text)]
+
+    def escape(position: int) -> Escape:
+        inside = next((start for start, end in addresses if start < position < end), None)
+        return as_text if inside is None else in_url if position > inside + 1 else as_plain_url
+
+    return _tree(list(_pieces(text, message, escape)), 0)[0]
 
 
 def expressions_of(tree: Fragment) -> Iterator[str]:
@@ -101,14 +114,12 @@ def expressions_of(tree: Fragment) -> Iterator[str]:
                 yield from expressions_of(branch)
 
 
-def _pieces(text: str, message: CompiledMessage, escape: Escape | None) -> Iterator[str | Tag | Value]:
-    places = _Places(text) if escape is None else None
+def _pieces(text: str, message: CompiledMessage, escape: Callable[[int], Escape]) -> Iterator[str | Tag | Value]:
     last = 0
     for found in message.token.finditer(text):
         yield text[last : found.start()]
         tag = Tag(source=message.tags[int(found[1])], line=0, column=0)
-        how = escape or (places.escape(found.start()) if places else in_html)
-        yield tag if tag.is_statement else Value(expression=tag.inner, escape=how)
+        yield tag if tag.is_statement else Value(expression=tag.inner, escape=escape(found.start()))
         last = found.end()
     yield text[last:]
 
@@ -175,7 +186,7 @@ Render = Callable[[Fields], str]
 
 
 def renderer(part: Value | Choice) -> Render:
-    """A slot as a function of a reader's fields (the present ones). An expression that fails for a reader counts as missing."""
+    """A slot as a function of a reader's present fields; what fails for a reader counts as missing."""
     if isinstance(part, Choice):
         return _choice_renderer(part)
     evaluate, escape = compile_expression(part.expression), part.escape
@@ -224,7 +235,9 @@ def joined(tree: Fragment) -> Render:
 class Segments:
     """A fragment cut into what is the same for all and what is not; equal slots are computed once."""
 
-    def __init__(self, tree: Fragment, encode: Callable[[str], bytes], encode_value: Callable[[str], bytes], seam: bytes = b"") -> None:
+    def __init__(
+        self, tree: Fragment, encode: Callable[[str], bytes], encode_value: Callable[[str], bytes], seam: bytes = b""
+    ) -> None:
         """`encode` and `encode_value` make bytes of the fixed and the open parts; `seam` goes between them."""
         self._template: list[bytes] = [b""]
         self._order: list[int] = []
@@ -257,8 +270,3 @@ def subject_line(tree: Fragment) -> Render:
     """The subject as one function of a reader's fields: always one line."""
     render = joined(tree)
     return lambda fields: one_line(render(fields))
-
-
-def filled(message: CompiledMessage, text: str, fields: Mapping[str, object], escape: Escape | None = None) -> str:
-    """One text with its slots filled, for one reader. `escape` as in `fragment`."""
-    return joined(fragment(text, message, escape))(present(fields))

@@ -15,7 +15,9 @@ _STRING = r'"(?:\\.|[^"\\\n])*"|' + r"'(?:\\.|[^'\\\n])*'"
 _VALUE = rf"\{{\{{(?:{_STRING}|[^\"'\n{{}}]|[{{}}](?![{{}}]))*?\}}\}}|\{{\{{[^\n]*?\}}\}}"
 _STATEMENT = rf"\{{%(?:{_STRING}|[^\"'\n%]|%(?!\}}))*?%\}}|\{{%[^\n]*?%\}}"
 _COMMENT = r"<!--(?:.|\n)*?-->"
-_FOUND = re.compile(rf"(?P<comment>{_COMMENT})|\\(?P<literal>\{{\{{|\{{%)|(?P<tag>{_VALUE}|{_STATEMENT})|(?P<open>\{{\{{|\{{%)")
+_FOUND = re.compile(
+    rf"(?P<comment>{_COMMENT})|\\(?P<literal>\{{\{{|\{{%)|(?P<tag>{_VALUE}|{_STATEMENT})|(?P<open>\{{\{{|\{{%)"
+)
 LITERALS = ("{{", "{%")
 MOST_TAGS = 99_999
 """A token has five digits."""

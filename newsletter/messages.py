@@ -61,7 +61,7 @@ class Recipient:
     """Ours, in Message-ID and in the provider's metadata: `<campaign>.<subscriber>`."""
     email: str
     fields: Mapping[str, object]
-    """Values of merge tags by name; `email first_name last_name name unsubscribe_url preferences_url web_url` always there."""
+    """Values of merge tags by name; `email`, `unsubscribe_url`, `preferences_url` and `web_url` are always there."""
 
     @property
     def name(self) -> str:

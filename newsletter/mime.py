@@ -49,7 +49,11 @@ def header_text(text: str) -> bytes:
 def header_mailbox(name: str, address: str) -> bytes:
     """An address header's value: `"A. Lovelace" <ada@example.com>`."""
     name = one_line(name)
-    return _phrase(name) + b" <" + address.encode("ascii", "replace") + b">" if name else address.encode("ascii", "replace")
+    return (
+        _phrase(name) + b" <" + address.encode("ascii", "replace") + b">"
+        if name
+        else address.encode("ascii", "replace")
+    )
 
 
 def mailbox(value: Mailbox) -> bytes:

@@ -61,7 +61,10 @@ def _prove(document: Document, html: str) -> None:
     lost = set(pattern.findall(document.with_bodies(document.mjml))) - set(pattern.findall(html))
     if lost:
         tag = document.vault.tags[int(min(lost))]
-        raise NewsletterError(f"the merge tag {tag.source} was lost while compiling (line {tag.line}) [NL008]", hint="Move it out of the attribute or element that the compiler drops.")
+        raise NewsletterError(
+            f"the merge tag {tag.source} was lost while compiling (line {tag.line}) [NL008]",
+            hint="Move it out of the attribute or element that the compiler drops.",
+        )
     if re.search(rf"{document.vault.base}B\d{{5}}xNL", html):
         raise NewsletterError("a body was left as a token while compiling [NL008]")
 
@@ -75,4 +78,6 @@ def _explained(mjml: str, message: str) -> NewsletterError:
     line = before.count("\n") + 1
     excerpt = mjml.split("\n")[line - 1].strip()[:80]
     words = _POSITION.sub("", message).strip()
-    return NewsletterError(f"the templates do not make valid MJML: {words}", place="templates/", hint=f"Near: {excerpt}")
+    return NewsletterError(
+        f"the templates do not make valid MJML: {words}", place="templates/", hint=f"Near: {excerpt}"
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markdown_it.token import Token
 
@@ -33,14 +34,26 @@ def news_mistake(body: list[Token]) -> tuple[str, Token] | None:
     """Why this body is not one list of items, and the token where it stops being one."""
     depth = 0
     for token in body:
-        if depth == 0 and token.type not in ("bullet_list_open", "ordered_list_open", "bullet_list_close", "ordered_list_close"):
+        if depth == 0 and token.type not in (
+            "bullet_list_open",
+            "ordered_list_open",
+            "bullet_list_close",
+            "ordered_list_close",
+        ):
             return "a news block holds one list and nothing else", token
         if token.type in ("bullet_list_open", "ordered_list_open") and depth > 0:
             return "a news item holds no list", token
         if depth > 0 and token.type in ("condition", "fence", "code_block", "heading_open", "blockquote_open", "hr"):
             return "a news item holds a title and a sentence", token
         depth += token.nesting
-    empty = next((token for token, following in zip(body, body[1:], strict=False) if token.type == "list_item_open" and following.type == "list_item_close"), None)
+    empty = next(
+        (
+            token
+            for token, following in pairwise(body)
+            if token.type == "list_item_open" and following.type == "list_item_close"
+        ),
+        None,
+    )
     return ("a news item is empty", empty) if empty else None
 
 
@@ -84,7 +97,11 @@ def _take_title(children: list[Token]) -> tuple[list[Token], str, list[Token]]:
     if first == "text" and not children[0].content and len(children) > 1:  # markdown-it leaves empty text before `**`
         return _take_title(children[1:])
     if first in ("link_open", "strong_open"):
-        end = next(i for i, token in enumerate(children) if token.type == first.replace("open", "close") and token.level == children[0].level)
+        end = next(
+            i
+            for i, token in enumerate(children)
+            if token.type == first.replace("open", "close") and token.level == children[0].level
+        )
         return children[1:end], str(children[0].attrs.get("href", "")), children[end + 1 :]
     breaks = [i for i, token in enumerate(children) if token.type in ("softbreak", "hardbreak")]
     cut = breaks[0] if breaks else len(children)

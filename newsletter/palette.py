@@ -77,9 +77,18 @@ def mix(ground: str, colour: str, share: float) -> str:
 
 def unreadable(theme: ThemeSection) -> Iterator[tuple[str, str]]:
     """The settings whose colours cannot be read, and why: `("accent", "2.1 against the card ...")`."""
-    for palette, names in ((light(theme), ("accent", "card", "page")), (dark(theme), ("accent_dark", "card_dark", "page_dark"))):
+    for palette, names in (
+        (light(theme), ("accent", "card", "page")),
+        (dark(theme), ("accent_dark", "card_dark", "page_dark")),
+    ):
         colours = asdict(palette)
-        for setting, ink, ground in ((names[0], "accent", "card"), (names[0], "on_accent", "accent"), (names[1], "text", "card"), (names[2], "muted", "page")):
+        for setting, ink, ground in (
+            (names[0], "accent", "card"),
+            (names[0], "on_accent", "accent"),
+            (names[1], "text", "card"),
+            (names[2], "muted", "page"),
+        ):
             ratio = contrast(colours[ink], colours[ground])
             if ratio < READABLE:
-                yield setting, f"{ink.replace('_', ' ')} {colours[ink]} on {ground} {colours[ground]} has a contrast of {ratio:.1f}; text needs {READABLE}"
+                what = f"{ink.replace('_', ' ')} {colours[ink]} on {ground} {colours[ground]}"
+                yield setting, f"{what} has a contrast of {ratio:.1f}; text needs {READABLE}"

@@ -7,31 +7,38 @@ Addresses stand in angle brackets after their words (RFC 3986 appendix C).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-from newsletter.config import SponsorSection
+from newsletter.config import Config, SignupSection, SponsorSection
 from newsletter.issues import Block, Condition, Issue
 from newsletter.news import NewsItem, news_items
 
 RULE = "-" * 40
 
 
-def plain_content(issue: Issue, sponsors: Mapping[str, SponsorSection]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What blocks say that is not in the issue: sponsors and the signup's words, from newsletter.toml."""
+
+    sponsors: Mapping[str, SponsorSection]
+    signup: SignupSection
+    signup_url: str
+
+
+def plain_content(issue: Issue, config: Config, signup_url: str) -> str:
     """The text of an issue's content; what stands around it is in `templates/issue.txt`."""
-    content = "".join(_piece(piece, sponsors) for piece in issue.content)
+    words = Words(sponsors=config.sponsors, signup=config.signup, signup_url=signup_url)
+    content = "".join(_piece(piece, words) for piece in issue.content)
     return issue.vault.literal(content.strip("\n"))
 
 
-def _piece(piece: Block | Condition, sponsors: Mapping[str, SponsorSection]) -> str:
+def _piece(piece: Block | Condition, words: Words) -> str:
     """One piece with the empty line after it; a condition takes no room of its own."""
     if isinstance(piece, Condition):
         return piece.token
-    writer = _WRITERS.get(piece.name, _other)
-    if piece.name == "sponsor":
-        writer = partial(_sponsor, sponsors=sponsors)
-    text = writer(piece)
+    text = _WRITERS.get(piece.name, _other)(piece, words)
     return f"{text}\n\n" if text else ""
 
 
@@ -39,15 +46,19 @@ def _paragraphs(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _article(block: Block) -> str:
+def _article(block: Block, words: Words) -> str:
     field = block.fields.get
     title = _with_address(field("title", ""), field("url", ""))
     label = field("label", "").upper()
-    credit = " · ".join(filter(None, (_prefixed("By ", field("author", "")), _prefixed("Source: ", field("source", "")))))
-    return _paragraphs("\n".join(filter(None, (label, title, "=" * 40))), _picture(field("alt", "")), flow(block.body), credit)
+    credit = " · ".join(
+        filter(None, (_prefixed("By ", field("author", "")), _prefixed("Source: ", field("source", ""))))
+    )
+    return _paragraphs(
+        "\n".join(filter(None, (label, title, "=" * 40))), _picture(field("alt", "")), flow(block.body), credit
+    )
 
 
-def _news(block: Block) -> str:
+def _news(block: Block, words: Words) -> str:
     title = block.fields.get("title", "")
     return _paragraphs(f"{title}\n{RULE}" if title else "", *(_news_item(item) for item in news_items(block.body)))
 
@@ -57,55 +68,58 @@ def _news_item(item: NewsItem) -> str:
     return f"* {_with_address(_inline(item.title), item.url)}" + (f"\n  {blurb}" if blurb else "")
 
 
-def _sponsor(block: Block, sponsors: Mapping[str, SponsorSection]) -> str:
-    known = sponsors.get(block.fields.get("id", ""))
+def _sponsor(block: Block, words: Words) -> str:
+    known = words.sponsors.get(block.fields.get("id", ""))
     name = block.fields.get("name") or (known.name if known else "")
     url = block.fields.get("url") or (known.url if known and known.url else "")
     text = flow(block.body) or (known.text if known else "")
     return _paragraphs(f"Sponsored by {_with_address(name, url)}\n{RULE}", text)
 
 
-def _quote(block: Block) -> str:
+def _quote(block: Block, words: Words) -> str:
     quoted = "\n".join(f"> {line}" if line else ">" for line in flow(block.body).split("\n"))
     by = _with_address(block.fields.get("by", ""), block.fields.get("url", ""))
     return quoted + (f"\n>\n> — {by}" if by else "")
 
 
-def _button(block: Block) -> str:
+def _button(block: Block, words: Words) -> str:
     return _with_address(flow(block.body), block.fields.get("url", ""))
 
 
-def _image(block: Block) -> str:
-    words = block.fields.get("caption") or block.fields.get("alt", "")
-    return _with_address(_picture(words), block.fields.get("url", "")) if words else ""
+def _image(block: Block, words: Words) -> str:
+    shown = block.fields.get("caption") or block.fields.get("alt", "")
+    return _with_address(_picture(shown), block.fields.get("url", "")) if shown else ""
 
 
-def _note(block: Block) -> str:
+def _note(block: Block, words: Words) -> str:
     return _paragraphs(block.fields.get("title", ""), flow(block.body))
 
 
-def _text(block: Block) -> str:
+def _text(block: Block, words: Words) -> str:
     return flow(block.body)
 
 
-def _nothing(block: Block) -> str:
-    return ""
+def _signup(block: Block, words: Words) -> str:
+    heading = block.fields.get("heading") or words.signup.heading
+    text = block.fields.get("text") or words.signup.text
+    button = block.fields.get("button") or words.signup.button
+    return f"{RULE}\n{heading}\n{text}\n{_with_address(button, words.signup_url)}"
 
 
-def _divider(block: Block) -> str:
+def _divider(block: Block, words: Words) -> str:
     return RULE
 
 
-def _other(block: Block) -> str:
+def _other(block: Block, words: Words) -> str:
     """A publication's own kind: its texts, its address, its body."""
     address = block.fields.get("url", "")
-    words = [value for name, value in block.fields.items() if name not in ("url", "image", "src", "width")]
-    return _paragraphs(*words, flow(block.body), f"<{address}>" if address else "")
+    texts = [value for name, value in block.fields.items() if name not in ("url", "image", "src", "width")]
+    return _paragraphs(*texts, flow(block.body), f"<{address}>" if address else "")
 
 
-_WRITERS: Mapping[str, Callable[[Block], str]] = {
-    "text": _text, "article": _article, "news": _news, "quote": _quote, "button": _button,
-    "image": _image, "note": _note, "divider": _divider, "signup": _nothing,
+_WRITERS: Mapping[str, Callable[[Block, Words], str]] = {
+    "text": _text, "article": _article, "news": _news, "sponsor": _sponsor, "quote": _quote, "button": _button,
+    "image": _image, "note": _note, "divider": _divider, "signup": _signup,
 }  # fmt: skip
 
 
@@ -158,7 +172,9 @@ class _Flow:
                 heading = token.tag
             elif token.type == "inline":
                 words = _inline(token.children or [])
-                self._paragraph(f"{words}\n{'=' * 40 if heading == 'h1' else RULE}" if heading in ("h1", "h2") else words)
+                self._paragraph(
+                    f"{words}\n{'=' * 40 if heading == 'h1' else RULE}" if heading in ("h1", "h2") else words
+                )
                 heading = ""
             elif token.type in ("fence", "code_block"):
                 self._paragraph("\n".join(f"    {line}" for line in token.content.rstrip("\n").split("\n")))

@@ -17,7 +17,14 @@ from newsletter.errors import ConfigError, suggestion
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
-_KINDS = {"str": "text in quotes", "bool": "true or false", "int": "a whole number", "object": "a table", "array": "a list", "float": "a number"}
+_KINDS = {
+    "str": "text in quotes",
+    "bool": "true or false",
+    "int": "a whole number",
+    "object": "a table",
+    "array": "a list",
+    "float": "a number",
+}
 
 Check = Callable[[Any], object]
 

@@ -38,7 +38,11 @@ def check_tags(vault: Vault, parts: Iterable[str], declared: Iterable[str]) -> I
     """Every mistake in the tags of an issue; `parts` are its containers' texts, tokens in them."""
     known = (*BUILT_IN, *declared)
     for tag in vault.unclosed:
-        yield _at(tag, f'"{tag.source}" is not closed on its line', f'Close it, or write "\\{tag.source}" for the braces themselves.')
+        yield _at(
+            tag,
+            f'"{tag.source}" is not closed on its line',
+            f'Close it, or write "\\{tag.source}" for the braces themselves.',
+        )
     for tag in vault.tags:
         yield from _check_tag(tag, known)
     for part in parts:
@@ -97,7 +101,9 @@ def _check_tag(tag: Tag, known: tuple[str, ...]) -> Iterator[Found]:
     except ExpressionError as error:
         yield _at(tag, error.message, error.hint)
     except EvaluationError as error:
-        yield _at(tag, f"the merge tag fails for a reader without fields: {error}", "Give what may be missing a default(...).")
+        yield _at(
+            tag, f"the merge tag fails for a reader without fields: {error}", "Give what may be missing a default(...)."
+        )
 
 
 def _check_names(tag: Tag, used: set[str], known: tuple[str, ...]) -> Iterator[Found]:
@@ -125,7 +131,11 @@ def _check_balance(tags: Iterable[Tag]) -> Iterator[Found]:
             stack.append(tag)
             seen_else.append(False)
         elif word in ("elif", "else", "endif") and not stack:
-            yield _at(tag, f'"{tag.source}" has no {{% if %}} before it here', "Open and close a condition in one paragraph, list item, block or field, or around whole ones.")
+            yield _at(
+                tag,
+                f'"{tag.source}" has no {{% if %}} before it here',
+                "Open and close a condition in one paragraph, list item, block or field, or around whole ones.",
+            )
         elif word in ("elif", "else") and seen_else[-1]:
             yield _at(tag, f'"{tag.source}" comes after {{% else %}}', "The else branch is the last.")
         elif word == "else":
@@ -134,7 +144,9 @@ def _check_balance(tags: Iterable[Tag]) -> Iterator[Found]:
             stack.pop()
             seen_else.pop()
     for tag in stack:
-        yield _at(tag, f'"{tag.source}" has no {{% endif %}}', "Close it in the same paragraph, list item, block or field.")
+        yield _at(
+            tag, f'"{tag.source}" has no {{% endif %}}', "Close it in the same paragraph, list item, block or field."
+        )
 
 
 def _at(tag: Tag, message: str, hint: str, *, is_error: bool = True) -> Found:

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
 from markupsafe import Markup
 
 from newsletter.blocks import KINDS, BlockKind, kind_from_template
@@ -42,7 +50,13 @@ def encode(value: object) -> Markup:
     text = str(value)
     if _SAFE.fullmatch(text):
         return Markup(text)
-    escaped = html.escape(text, quote=True).replace("\\", "&#92;").replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
+    escaped = (
+        html.escape(text, quote=True)
+        .replace("\\", "&#92;")
+        .replace("\n", "&#10;")
+        .replace("\r", "&#13;")
+        .replace("\t", "&#9;")
+    )
     return Markup(escaped.encode("ascii", "xmlcharrefreplace").decode())
 
 
@@ -61,7 +75,14 @@ class Theme:
     def environment(self) -> Environment:
         """Jinja2 with our encoder on everything that is printed."""
         loader = ChoiceLoader([FileSystemLoader(folder) for folder in self.folders])
-        return Environment(loader=loader, autoescape=True, finalize=encode, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        return Environment(
+            loader=loader,
+            autoescape=True,
+            finalize=encode,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
 
     @cached_property
     def kinds(self) -> Mapping[str, BlockKind]:

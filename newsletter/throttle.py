@@ -27,7 +27,7 @@ def reserve(due: float, now: float, count: int, rate: Rate) -> tuple[float, floa
 
 def batch_size(most: int, rate: Rate) -> int:
     """Recipients in a batch: the provider's `most`, fewer when that would be a long burst at this rate."""
-    if not rate.count:
+    if not rate.messages:
         return most
     return max(1, min(most, int(rate.per_second * BURST_SECONDS)))
 

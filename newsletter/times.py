@@ -31,6 +31,7 @@ class Duration(str):
     delta: timedelta
 
     def __new__(cls, text: str) -> Duration:
+        """From the text a user wrote."""
         match = _DURATION.fullmatch(text.strip())
         if not match and text != OFF:
             raise ValueError(f'"{text}" is not a duration; write 30s, 15m, 2h or 1d')
@@ -45,23 +46,24 @@ class Rate(str):
     Raises ValueError with what is allowed.
     """
 
-    count: int
-    """Messages in each `per`; 0 when off."""
+    messages: int
+    """How many in each `per`; 0 when off."""
     per: int
     """Seconds."""
 
     def __new__(cls, text: str) -> Rate:
+        """From the text a user wrote."""
         match = _RATE.fullmatch(text.strip())
         if text != OFF and not (match and int(match[1]) > 0):
             raise ValueError(f'"{text}" is not a rate; write 50/s, 1000/m or 50000/d')
         self = super().__new__(cls, text)
-        self.count, self.per = (int(match[1]), _SECONDS[match[2]]) if match else (0, 1)
+        self.messages, self.per = (int(match[1]), _SECONDS[match[2]]) if match else (0, 1)
         return self
 
     @property
     def per_second(self) -> float:
         """Messages per second; 0 when off."""
-        return self.count / self.per
+        return self.messages / self.per
 
 
 def parse_zone(name: str) -> ZoneInfo:
@@ -93,7 +95,9 @@ def parse_moment(text: str, default_zone: tzinfo) -> Moment:
     """
     match = _MOMENT.fullmatch(text.strip())
     if not match:
-        raise ValueError(f'"{text}" is not a time; write 2025-01-17 07:00, then a time zone if it is not the publication\'s')
+        raise ValueError(
+            f'"{text}" is not a time; write 2025-01-17 07:00, then a time zone if it is not the publication\'s'
+        )
     wall = datetime.fromisoformat(f"{match[1]}T{match[2]}")
     return Moment(wall=wall, zone=_zone_named(match[3], default_zone))
 

@@ -18,7 +18,13 @@ from newsletter.session import Session
 
 @click.command()
 @click.argument("issue", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print problems  [default: text]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How to print problems  [default: text]",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json")
 @click.option("--strict", is_flag=True, help="Fail on warnings too")
 @click.pass_obj

@@ -1,0 +1,95 @@
+"""The front matter of an issue: which keys there are, and what their values must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from newsletter.errors import suggestion
+from newsletter.frontmatter import FrontMatter, Value
+from newsletter.issues import date_of, same_slug, slug_of
+from newsletter.reading import Reading
+from newsletter.times import Moment, parse_moment
+
+KEYS = ("subject", "preheader", "date", "author", "list", "segment", "send_at", "template", "signup")
+"""What front matter may say."""
+
+
+def read_line(value: Value | None) -> str:
+    """One line: line breaks of a folded value become spaces."""
+    return " ".join(value.text.split()) if value else ""
+
+
+def check_keys(reading: Reading, front: FrontMatter) -> None:
+    """Only known keys, and a subject."""
+    for name, (line, column) in front.places.items():
+        if name not in KEYS:
+            reading.problem("NL002", f'no key is named "{name}"', line, column, suggestion(name, KEYS, "Keys"))
+    subject = front.values.get("subject")
+    if "subject" not in front.places and not any(p.rule == "NL001" for p in reading.problems):
+        reading.problem("NL001", "the subject is missing", 1, 1, "Add `subject: ...` to the front matter.")
+    elif subject and not subject.text.strip():
+        reading.problem(
+            "NL001", "the subject is empty", subject.line, subject.column, "Readers choose by it: write one."
+        )
+
+
+def check_slug(reading: Reading, path: Path) -> None:
+    """The slug is this file's alone."""
+    if other := same_slug(reading.publication, path):
+        hint = f"{other.name} has it too; rename one."
+        reading.problem("NL001", f'the slug "{slug_of(path)}" is not unique in the publication', 1, 1, hint)
+
+
+def read_date(reading: Reading, path: Path, front: FrontMatter) -> date:
+    """The front matter's date, else the file name's; `date.min` where there is none, which is a mistake."""
+    value = front.values.get("date")
+    if value and not value.is_null:
+        try:
+            return date.fromisoformat(value.text.strip())
+        except ValueError:
+            reading.problem(
+                "NL011", f'date: "{value.text}" is not a date', value.line, value.column, "Write it as 2025-01-17."
+            )
+    elif (named := date_of(path)) is not None:
+        return named
+    elif not any(p.rule == "NL001" for p in reading.problems):
+        reading.problem(
+            "NL001", "the issue has no date", 1, 1, "Add `date: 2025-01-17`, or begin the file name with one."
+        )
+    return date.min
+
+
+def read_known(reading: Reading, value: Value | None, what: str, known: Mapping[str, object] | frozenset[str]) -> str:
+    """The name, if it is one of the known ones."""
+    name = read_line(value)
+    if value and name and name not in known:
+        hint = suggestion(name, known, f"{what.title()}s") or f"newsletter.toml has no {what}s."
+        reading.problem("NL011", f'{what}: there is no {what} "{name}"', value.line, value.column, hint)
+    return name
+
+
+def read_send_at(reading: Reading, value: Value | None) -> Moment | None:
+    """When to send, in the publication's time zone unless it names another."""
+    if not value or not value.text.strip():
+        return None
+    try:
+        return parse_moment(value.text, reading.publication.config.publication.timezone)
+    except ValueError as error:
+        reading.problem("NL011", f"send_at: {error}", value.line, value.column)
+        return None
+
+
+def read_switch(reading: Reading, value: Value | None) -> bool:
+    """`true` (the default) or `false`."""
+    text = value.text.strip().lower() if value else "true"
+    if value and text not in ("true", "false"):
+        reading.problem(
+            "NL011",
+            f'signup: "{value.text}" is not true or false',
+            value.line,
+            value.column,
+            "Write `signup: false` to leave the block out.",
+        )
+    return text != "false"
