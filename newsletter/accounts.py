@@ -61,8 +61,14 @@ def _exceptions(campaign_id: int) -> Select[str, str, int]:
     )
 
 
-def exceptional(connection: Connection, campaign_id: int, state: str, limit: int) -> list[Exceptional]:
-    """The first `limit` deliveries that are `rejected`, `skipped` or by themselves `unknown`, with the reason."""
+def named(connection: Connection, campaign_id: int, state: str, limit: int) -> list[Exceptional]:
+    """The first `limit` deliveries that are `rejected`, `skipped` or `unknown`, with the reason where there is one."""
+    if state == "unknown":
+        return _unknown(connection, campaign_id, limit)
+    return _exceptional(connection, campaign_id, state, limit)
+
+
+def _exceptional(connection: Connection, campaign_id: int, state: str, limit: int) -> list[Exceptional]:
     found = (
         select(delivery_exception.c.subscriber_id, subscriber.c.email, delivery_exception.c.detail)
         .join_from(delivery_exception, subscriber, subscriber.c.id == delivery_exception.c.subscriber_id, isouter=True)
@@ -74,8 +80,8 @@ def exceptional(connection: Connection, campaign_id: int, state: str, limit: int
     return [Exceptional(subscriber_id=id, email=email or "", detail=detail) for id, email, detail in rows]
 
 
-def unknown(connection: Connection, campaign_id: int, limit: int) -> list[Exceptional]:
-    """The first `limit` unknown deliveries: those of unknown batches, and those unknown by themselves."""
+def _unknown(connection: Connection, campaign_id: int, limit: int) -> list[Exceptional]:
+    """Those of unknown batches, then those unknown by themselves."""
     apart = and_(
         delivery_exception.c.campaign_id == delivery.c.campaign_id,
         delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
@@ -92,7 +98,7 @@ def unknown(connection: Connection, campaign_id: int, limit: int) -> list[Except
         .limit(limit)
     )
     whole = [Exceptional(subscriber_id=id, email=email or "", detail="") for id, email in connection.execute(found)]
-    return (whole + exceptional(connection, campaign_id, "unknown", limit))[:limit]
+    return (whole + _exceptional(connection, campaign_id, "unknown", limit))[:limit]
 
 
 def status(campaign: Campaign, deliveries: Mapping[str, int]) -> dict[str, object]:

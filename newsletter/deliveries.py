@@ -202,14 +202,16 @@ def recover(connection: Connection, may_replay: Callable[[str, str], bool]) -> R
     """
     claimed = batch.c.state == BatchState.CLAIMED
     connection.execute(update(batch).where(claimed).values(state=BatchState.QUEUED, owner="", lease_until=None))
-    columns = (batch.c.campaign_id, batch.c.no, batch.c.size, batch.c.provider, batch.c.first_handed_at)
+    apart = (delivery_exception.c.campaign_id == batch.c.campaign_id) & (delivery_exception.c.batch_no == batch.c.no)
+    left = batch.c.size - select(func.count()).select_from(delivery_exception).where(apart).scalar_subquery()
+    columns = (batch.c.campaign_id, batch.c.no, left.label("left"), batch.c.provider, batch.c.first_handed_at)
     handed = connection.execute(select(*columns).where(batch.c.state == BatchState.HANDED)).all()
     sizes = {BatchState.QUEUED: 0, BatchState.UNKNOWN: 0}
     for row in handed:
         state = BatchState.QUEUED if may_replay(row.provider, row.first_handed_at) else BatchState.UNKNOWN
         this = (batch.c.campaign_id == row.campaign_id) & (batch.c.no == row.no)
         connection.execute(update(batch).where(this).values(state=state, owner="", lease_until=None))
-        sizes[state] += row.size
+        sizes[state] += row.left
     return Recovered(replayed=sizes[BatchState.QUEUED], unknown=sizes[BatchState.UNKNOWN])
 
 

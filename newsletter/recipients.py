@@ -91,11 +91,16 @@ def _served(connection: Connection, campaign: Campaign, ids: Sequence[int]) -> d
 
 def recipient(row: Row[Any], campaign: Campaign, links: Links) -> Recipient:
     """What the message may say of this subscriber, with the reader's own links."""
-    token = links.token(Purpose.READER, row.id, campaign.id, campaign.list)
-    fields = {
-        **subscriber_fields(row),
+    personal = personal_links(links, row.id, campaign.id, campaign.list, campaign.issue)
+    fields = {**subscriber_fields(row), **personal}
+    return Recipient(delivery_id=f"{campaign.id}.{row.id}", email=row.email, fields=fields)
+
+
+def personal_links(links: Links, subscriber_id: int, campaign_id: int, list_name: str, slug: str) -> dict[str, str]:
+    """The three addresses that every message has; 0 for a reader or a campaign that there is not."""
+    token = links.token(Purpose.READER, subscriber_id, campaign_id, list_name)
+    return {
         "unsubscribe_url": links.unsubscribe_url(token),
         "preferences_url": links.preferences_url(token),
-        "web_url": links.web_url(campaign.issue),
+        "web_url": links.web_url(slug),
     }
-    return Recipient(delivery_id=f"{campaign.id}.{row.id}", email=row.email, fields=fields)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -62,13 +63,13 @@ class Ending:
     interrupted: bool
 
 
-class Watcher:
-    """Told what goes on; this one keeps it to itself."""
+class Watcher(Protocol):
+    """Is told what goes on while it goes on."""
 
     def say(self, sentence: str) -> None:
         """Something a person wants to know now."""
 
-    def progress(self, campaign: Campaign, counted: dict[str, int]) -> None:
+    def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
         """How far it is; a few times a second."""
 
 
@@ -300,9 +301,9 @@ def _lock_file(database: Database) -> str:
 def _about(found: Recovered) -> str:
     """What a dead sender left behind, in a sentence."""
     if found.unknown:
-        return f"The last run ended in the middle of a call: {found.unknown:,} deliveries are unknown, and not repeated."
+        return f"The last run ended in the middle of a call: {found.unknown:,} deliveries are unknown, never repeated."
     if found.replayed:
-        return f"The last run ended in the middle of a batch: {found.replayed:,} deliveries are done once more, in place."
+        return f"The last run ended in the middle of a batch: {found.replayed:,} deliveries are done over, in place."
     return ""
 
 

@@ -1,0 +1,34 @@
+"""`newsletter campaigns`: every campaign and its state."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from newsletter import accounts, campaigns, reports
+from newsletter.session import Session
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print them as a JSON list, as `status --json` has each")
+@click.pass_obj
+def command(session: Session, as_json: bool) -> None:
+    """List every campaign and its state.
+
+    The latest first.
+
+    \b
+    Examples:
+        newsletter campaigns
+        newsletter campaigns --json
+    """
+    with session.database.read() as connection:
+        found = [(one, accounts.counts(connection, one.id)) for one in campaigns.all_campaigns(connection)]
+    if as_json:
+        click.echo(json.dumps([accounts.status(one, counted) for one, counted in found]))
+        return
+    for one, counted in found:
+        click.echo(f"{one.id:>4}  {one.state:<9}  {one.issue}  ({one.audience})  {reports.tally(counted)}")
+    if not found:
+        click.echo("No campaigns yet. Make one with: newsletter send ISSUE", err=True)

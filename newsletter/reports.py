@@ -1,0 +1,67 @@
+"""A campaign in words and numbers, for people; `accounts.status` is the same for programs.
+
+Text in, text out: prints nothing, asks no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from newsletter.accounts import Exceptional
+from newsletter.campaigns import Campaign, State
+from newsletter.errors import MOST_SHOWN
+
+
+def readers(number: int) -> str:
+    """`1 reader`, `8,120 readers`."""
+    return f"{number:,} reader{'' if number == 1 else 's'}"
+
+
+def table(campaign: Campaign, deliveries: Mapping[str, int], pace: float = 0) -> str:
+    """What `status` prints: what it is, each count that is not zero, and how long it will take."""
+    head = f"Campaign {campaign.id}: {campaign.issue}, {campaign.state}"
+    lines = [head, f'"{campaign.subject}" to {campaign.audience} through {campaign.provider}', ""]
+    lines += [f"  {state:<10}{number:>10,}" for state, number in deliveries.items() if number]
+    lines += [f"  {'audience':<10}{sum(deliveries.values()):>10,}"]
+    return "\n".join([*lines, *_remarks(campaign, deliveries, pace)])
+
+
+def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float) -> Iterable[str]:
+    if campaign.state is State.PAUSED:
+        yield f"\nPaused: {campaign.reason}"
+        yield f"Let it go on with: newsletter resume {campaign.id}"
+    if campaign.state is State.SENDING:
+        yield f"\n{remaining(deliveries, pace)}"
+    if deliveries["unknown"]:
+        yield "\nUnknown: they may have it or not; nobody of them is mailed again."
+
+
+def remaining(deliveries: Mapping[str, int], pace: float) -> str:
+    """`48 a second, 3 min left`."""
+    if pace <= 0:
+        return "Nothing was sent in the last minute."
+    left = timedelta(seconds=round((deliveries["queued"] + deliveries["handed"]) / pace))
+    return f"{pace:,.0f} a second, {duration(left)} left"
+
+
+def duration(time: timedelta) -> str:
+    """`12 s`, `4 min 12 s`, `2 h 5 min`."""
+    seconds = round(time.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def tally(deliveries: Mapping[str, int]) -> str:
+    """`8,117 accepted   2 rejected   1 unknown`: in one line, without the zeros."""
+    return "   ".join(f"{number:,} {state}" for state, number in deliveries.items() if number) or "nobody"
+
+
+def named(found: Iterable[Exceptional], total: int, state: str) -> str:
+    """Up to MOST_SHOWN deliveries by address, each with its reason, then how many more there are."""
+    shown = list(found)[:MOST_SHOWN]
+    lines = [f"  {state}: {one.email or '(erased)'}{': ' + one.detail if one.detail else ''}" for one in shown]
+    return "\n".join(lines + ([f"  and {total - len(shown):,} more {state}"] if total > len(shown) else []))
