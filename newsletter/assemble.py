@@ -13,13 +13,14 @@ from typing import Literal
 from urllib.parse import quote
 
 from markdown_it.token import Token
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from newsletter import palette
 from newsletter.blocks import Is
 from newsletter.bodies import Image, body_html, inline_html
 from newsletter.config import Publication, SponsorSection
 from newsletter.issues import Block, Condition, Issue
+from newsletter.markdown import settings_tokens
 from newsletter.merge_tags import Vault
 from newsletter.news import NewsItem, news_items
 from newsletter.pictures import PictureError, find_picture, is_remote, picture_url
@@ -165,8 +166,8 @@ class _Assembly:
                 )
             )
         known = self._sponsor(block) if block.name == "sponsor" else None
-        if not body and known and known.text:
-            return self.hide(f"<p>{escape(known.text)}</p>")
+        if not body and known:
+            body = settings_tokens(known.text)
         return self.hide(body_html(body, self.issue.vault, self.find_image))
 
     def _item(self, item: NewsItem) -> dict[str, object]:

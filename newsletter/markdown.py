@@ -55,6 +55,11 @@ def parse_markdown(text: str, vault: Vault) -> tuple[list[Token], list[Trouble]]
     return tokens, environment.troubles
 
 
+def settings_tokens(text: str) -> tuple[Token, ...]:
+    """The tokens of Markdown from newsletter.toml, such as a sponsor's words: braces in it are only braces."""
+    return tuple(parse_markdown(text, Vault())[0])
+
+
 def _of(state: StateBlock | StateInline) -> Environment:
     found = state.env["newsletter"]
     assert isinstance(found, Environment)

@@ -13,6 +13,7 @@ from markdown_it.token import Token
 
 from newsletter.config import Config, SignupSection, SponsorSection
 from newsletter.issues import Block, Condition, Issue
+from newsletter.markdown import settings_tokens
 from newsletter.news import NewsItem, news_items
 
 RULE = "-" * 40
@@ -72,7 +73,7 @@ def _sponsor(block: Block, words: Words) -> str:
     known = words.sponsors.get(block.fields.get("id", ""))
     name = block.fields.get("name") or (known.name if known else "")
     url = block.fields.get("url") or (known.url if known and known.url else "")
-    text = flow(block.body) or (known.text if known else "")
+    text = flow(block.body or settings_tokens(known.text if known else ""))
     return _paragraphs(f"Sponsored by {_with_address(name, url)}\n{RULE}", text)
 
 
