@@ -413,3 +413,19 @@ def test_on_the_web_the_signup_is_a_form_and_no_link_is_personal(studio: Studio,
         assert [text for text in page.evaluate(CONTRASTS) if text[1] < 4.5] == []
     assert not re.search("Unsubscribe|Preferences|View in browser", html)
     assert {tag.source for _, tag in issue.vault.within(html)} == {'{{ first_name | default("there") }}'}
+
+
+def test_the_block_that_the_documentation_adds_works(tmp_path: Path, studio: Studio) -> None:
+    written = (ROOT / "docs/theme.md").read_text(encoding="utf-8")
+    template = re.search(r"^(\{# fields:.*?</mj-section>)$", written, re.MULTILINE | re.DOTALL)
+    usage = re.search(r"`(:::figure [^`]+)`", written)
+    assert template and usage
+    folder = publish(tmp_path / "p", figure=f"---\nsubject: One figure\n---\n{usage[1]}\n")
+    (folder / "templates/blocks").mkdir(parents=True)
+    (folder / "templates/blocks/figure.mjml").write_text(template[1], encoding="utf-8")
+
+    build(tmp_path / "out", folder, "figure")
+
+    with Studio(browser=studio.browser, folder=tmp_path / "out").page("figure", 375, "dark") as page:
+        assert box(page, ".card >> text=80x")["height"] >= 48
+        assert style(page, ".card >> text=80x", "color") == rgb("#E7E5E0")
