@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -18,7 +19,7 @@ KEYS = ("subject", "preheader", "date", "author", "list", "segment", "send_at", 
 
 def read_line(value: Value | None) -> str:
     """One line: line breaks of a folded value become spaces."""
-    return " ".join(value.text.split()) if value else ""
+    return re.sub(r"[ \t\r\n]+", " ", value.text).strip(" ") if value else ""
 
 
 def check_keys(reading: Reading, front: FrontMatter) -> None:

@@ -20,6 +20,8 @@ LINE = 76
 """The longest line of quoted-printable, with its `=` (RFC 2045 section 6.7)."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PLAIN = re.compile(rb"[A-Za-z0-9 !-<>-~]{0,72}[A-Za-z0-9!-<>-~]|")
+_LONGEST = 200
+"""Characters of a word that cannot be folded; a line may have 998 (RFC 5322 section 2.1.1)."""
 _WORD_BYTES = 45
 """How much UTF-8 fits an encoded word of 75 characters in base64."""
 
@@ -27,20 +29,20 @@ _WORD_BYTES = 45
 def one_line(text: str) -> str:
     """The text of a header: control characters and runs of white space become single spaces."""
     if text.isprintable() and "  " not in text:
-        return text.strip()
-    kept = "".join(c if c.isprintable() or c in _JOINERS else " " for c in text)
-    return " ".join(kept.split())
+        return text.strip(" ")
+    kept = "".join(c if c.isprintable() or c in _KEPT else " " for c in text)
+    return " ".join(word for word in kept.split(" ") if word)
 
 
-_JOINERS = "\u200c\u200d\u200e\u200f\u061c"
-"""Not printable for Python, but part of words (and emoji) in many scripts."""
+_KEPT = "\u00a0\u200c\u200d\u200e\u200f\u202f\u061c\u3000"
+"""Not printable for Python, but part of words, numbers and emoji in many scripts."""
 
 
 @lru_cache(maxsize=4096)
 def header_text(text: str) -> bytes:
     """An unstructured header's value (Subject), encoded where it must be, folded at 76."""
     text = one_line(text)
-    if text.isascii() and "=?" not in text:
+    if all(_is_plain(word) for word in text.split(" ")):
         return _folded(text, 60)
     return b"\r\n ".join(_encoded_words(text))
 
@@ -66,6 +68,11 @@ def header_date(moment: datetime) -> bytes:
     return format_datetime(moment).encode()
 
 
+def _is_plain(word: str) -> bool:
+    """It may stand as it is: ASCII, nothing like an encoded word, and short enough for a line."""
+    return word.isascii() and "=?" not in word and len(word) <= _LONGEST
+
+
 def _folded(text: str, first: int) -> bytes:
     """ASCII text, broken before spaces so that no line passes 76; a longer word stays whole."""
     lines: list[str] = []
@@ -85,11 +92,11 @@ def _phrase(name: str) -> bytes:
     Only the words that need it are encoded, neighbours together with the space between
     them: Python's own reader keeps the white space that RFC 2047 section 6.2 drops.
     """
-    if name.isascii() and "=?" not in name:
+    if len(name) <= _LONGEST and _is_plain(name):
         return name.encode() if _ATOMS.fullmatch(name) else _quoted(name)
     parts: list[bytes] = []
     for is_plain, words in _runs(name.split(" ")):
-        if is_plain:
+        if is_plain and len(" ".join(words)) <= _LONGEST:
             parts.append(" ".join(words).encode() if _ATOMS.fullmatch(" ".join(words)) else _quoted(" ".join(words)))
         else:
             parts.extend(_encoded_words(" ".join(words)))
@@ -101,7 +108,7 @@ def _runs(words: list[str]) -> Iterator[tuple[bool, list[str]]]:
     run: list[str] = []
     kind = True
     for word in words:
-        is_plain = word.isascii() and "=?" not in word
+        is_plain = _is_plain(word)
         if run and is_plain is not kind:
             yield kind, run
             run = []

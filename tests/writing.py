@@ -1,0 +1,57 @@
+"""Issues written and built inside a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from newsletter.build import Built, build_issue, sample_mailing, sample_recipient
+from newsletter.config import load_publication
+from newsletter.errors import IssueError, Problem
+from newsletter.messages import Message, Recipient
+
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000004500000024408060000009f9a0000")
+"""The first bytes of a picture of 1,104 x 580."""
+
+
+def write(folder: Path, text: str, name: str = "2025-01-17-hello.md") -> Path:
+    """An issue file with exactly this text."""
+    path = folder / "issues" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def built(folder: Path, body: str, front: str = "subject: Hello") -> Built:
+    """A body under some front matter, built."""
+    path = write(folder, f"---\n{front}\n---\n{body}\n")
+    return build_issue(load_publication(folder / "newsletter.toml"), path)
+
+
+def problems(folder: Path, text: str, name: str = "2025-01-17-hello.md") -> list[Problem]:
+    """What is wrong with a file, the whole of which is `text`; fails when nothing is."""
+    path = write(folder, text, name)
+    try:
+        build_issue(load_publication(folder / "newsletter.toml"), path)
+    except IssueError as error:
+        return list(error.problems)
+    raise AssertionError("the issue built")
+
+
+def message_for(one: Built, **fields: object) -> Message:
+    """One reader's copy; the reader has these fields besides the sample's."""
+    publication = one.theme.publication
+    sample = sample_recipient(publication, one.issue.slug)
+    reader = Recipient(delivery_id="1.1", email="ada@example.com", fields={**sample.fields, **fields})
+    return sample_mailing(publication, one).message(reader)
+
+
+def reader(fields: dict[str, object]) -> Recipient:
+    """A recipient with the links that every reader has."""
+    links = {
+        "unsubscribe_url": "https://news.example.com/unsubscribe/t",
+        "preferences_url": "https://news.example.com/preferences/t",
+        "web_url": "https://news.example.com/issues/hello",
+    }
+    return Recipient(
+        delivery_id="12.345", email="ada@example.com", fields={"email": "ada@example.com", **links, **fields}
+    )
