@@ -29,6 +29,8 @@ encode = msgspec.json.Encoder(order="sorted").encode
 decode = msgspec.json.Decoder().decode
 
 
+EVERYWHERE = "*"
+"""Instead of a list in an Entry: each list the reader is on."""
 _SAID = (*BUILT_IN, "fields", "tags")
 """The columns that an entry may change."""
 
@@ -48,7 +50,7 @@ class Entry(NamedTuple):
     email: str
     """As `addresses.parse_address` returns it."""
     statuses: tuple[tuple[str, str], ...]
-    """Pairs of list and Status."""
+    """Pairs of list (or EVERYWHERE) and Status."""
     built_in: tuple[str, ...] = ("",) * len(BUILT_IN)
     """In the order of `reader_fields.BUILT_IN`."""
     fields: Mapping[str, FieldValue] = {}
@@ -118,6 +120,8 @@ class _Reader:
     def move(self, statuses: Sequence[tuple[str, str]], *, stays_out: bool, revives: bool) -> bool:
         """Change lists; returns whether somebody who left was kept out of one."""
         kept = False
+        if statuses and statuses[0][0] == EVERYWHERE:
+            statuses = [(name, statuses[0][1]) for name in self.statuses] + list(statuses[1:])
         for list_name, wanted in statuses:
             now = self.statuses.get(list_name)
             if now == wanted or (wanted == Status.PENDING and now == Status.ACTIVE):

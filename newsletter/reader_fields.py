@@ -29,18 +29,25 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPACES = re.compile(r"\s+")
 
 
+def parse_built_in(name: str, text: str) -> str:
+    """The value of a built-in field. Raises ValueError with what is allowed."""
+    _check_text(name, text)
+    if name == "timezone":
+        return _zone(text)
+    if name == "language" and not _LANGUAGE.fullmatch(text):
+        raise ValueError(f'language "{text}" is not one; write it as en or pt-BR')
+    return _SPACES.sub(" ", text)  # a name goes into a header, on one line
+
+
 def parse_field(name: str, text: str, kinds: Kinds) -> FieldValue:
-    """The value of a field, built-in or own, as its kind wants it. Raises ValueError with what is allowed."""
-    if _CONTROL.search(text):
-        raise ValueError(f"{name} has a control character")
-    if name in BUILT_IN:
-        return _built_in(name, text)
+    """The value of an own field, as its kind wants it. Raises ValueError with what is allowed."""
+    _check_text(name, text)
     return _PARSERS[kinds.get(name, "text")](name, text)
 
 
 def check_name(name: str) -> None:
     """Refuse a name that a merge tag could not use. Raises ValueError."""
-    if not name.isidentifier():
+    if not name.isidentifier() or name.startswith("_"):
         raise ValueError(f'"{name}" cannot be a field: use letters, digits and _, and start with a letter')
     if name in RESERVED:
         raise ValueError(f'"{name}" cannot be a field: it has a meaning of its own')
@@ -51,12 +58,9 @@ def full_name(first_name: str, last_name: str, fields: Mapping[str, object]) -> 
     return str(fields.get("name") or f"{first_name} {last_name}".strip())
 
 
-def _built_in(name: str, text: str) -> str:
-    if name == "timezone":
-        return _zone(text)
-    if name == "language" and not _LANGUAGE.fullmatch(text):
-        raise ValueError(f'language "{text}" is not one; write it as en or pt-BR')
-    return _SPACES.sub(" ", text)  # a name goes into a header, on one line
+def _check_text(name: str, text: str) -> None:
+    if _CONTROL.search(text):
+        raise ValueError(f"{name} has a control character")
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,7 @@
 """Segments: who of a list is meant, asked from the database.
 
 Reads only. The rules themselves are `segment_rules`; what SQLite and PostgreSQL say differently
-about JSON is in the four functions at the end, and nowhere else.
+about JSON is here and nowhere else.
 """
 
 from __future__ import annotations
@@ -64,6 +64,16 @@ def condition(connection: Connection, publication: Publication, segment: str) ->
 def has_tag(connection: Connection, tag: str) -> Condition:
     """Whether a row of `subscriber` has the tag."""
     return _any_tag((tag,), connection.dialect.name)
+
+
+def field_names(connection: Connection) -> list[str]:
+    """Every own field that any reader has, sorted."""
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(subscriber.c.fields).table_valued("key")
+        asked = select(each.c.key).select_from(subscriber).join(each, true())
+    else:
+        asked = select(func.jsonb_object_keys(cast(subscriber.c.fields, JSONB)))
+    return sorted(connection.scalars(asked.distinct()))
 
 
 def _chosen(

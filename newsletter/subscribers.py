@@ -75,8 +75,13 @@ def find(connection: Connection, address: str) -> Subscriber | None:
     return next(iter(_complete(connection, rows)), None)
 
 
-def pages(connection: Connection, *conditions: ColumnElement[bool], size: int = PAGE) -> Iterator[list[Subscriber]]:
-    """Every reader that meets the conditions, in the order they joined, a page at a time."""
+def pages(
+    connection: Connection, *conditions: ColumnElement[bool], size: int = PAGE, with_consent: bool = True
+) -> Iterator[list[Subscriber]]:
+    """Every reader that meets the conditions, in the order they joined, a page at a time.
+
+    Without consent, `Subscriber.consent` is empty, and reading them takes half the time.
+    """
     last = 0
     while True:
         asked = select(subscriber).where(subscriber.c.id > last, *conditions).order_by(subscriber.c.id).limit(size)
@@ -84,7 +89,7 @@ def pages(connection: Connection, *conditions: ColumnElement[bool], size: int = 
         if not rows:
             return
         last = rows[-1].id
-        yield _complete(connection, rows)
+        yield _complete(connection, rows, with_consent=with_consent)
 
 
 def on_list(list_name: str | None, status: str | None) -> ColumnElement[bool]:
@@ -134,14 +139,14 @@ def remove(connection: Connection, address: str) -> bool:
     return found.rowcount > 0
 
 
-def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> list[Subscriber]:
+def _complete(connection: Connection, rows: Sequence[Row[Any]], *, with_consent: bool = True) -> list[Subscriber]:
     """The readers of these rows (at most 30,000), with lists and evidence."""
     ids = [row.id for row in rows]
     lists: dict[int, dict[str, Status]] = {one: {} for one in ids}
     asked = select(subscription).where(subscription.c.subscriber_id.in_(ids)).order_by(subscription.c.list)
     for row in connection.execute(asked) if ids else ():
         lists[row.subscriber_id][row.list] = Status(row.status)
-    proof = consent.evidence(connection, ids) if ids else {}
+    proof = consent.evidence(connection, ids) if ids and with_consent else {}
     return [_subscriber(row, lists[row.id], proof.get(row.id, [])) for row in rows]
 
 

@@ -1,0 +1,328 @@
+"""`newsletter subscribers`: readers added, imported, exported, listed, shown and removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from datetime import UTC, datetime
+from io import BufferedIOBase, TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from newsletter import consent, segments, subscribers
+from newsletter.addresses import address_key, parse_address
+from newsletter.config import Publication
+from newsletter.entries import Effect, Entered, Entry, Status, enter
+from newsletter.errors import ConfigError, NewsletterError
+from newsletter.exports import export_csv
+from newsletter.import_progress import ImportProgress
+from newsletter.imports import Listener, Report, import_csv, parse_statuses, parse_tags
+from newsletter.reader_fields import BUILT_IN, FieldValue, check_name, parse_built_in, parse_field
+from newsletter.segment_rules import list_named
+from newsletter.session import Session
+from newsletter.subscribers import Subscriber
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+
+
+@click.group()
+def command() -> None:
+    """Add, import, export, list, show and remove readers.
+
+    \b
+    Examples:
+        newsletter subscribers import readers.csv
+        newsletter subscribers add ada@example.com --first-name Ada
+        newsletter subscribers list --status active
+    """
+
+
+@command.command()
+@click.argument("address")
+@click.option("--first-name", metavar="NAME", default="", help="What the reader is called")
+@click.option("--last-name", metavar="NAME", default="", help="The family's name")
+@click.option("--list", "lists", metavar="LIST", multiple=True, help="A list to join, else the default; repeatable")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; repeatable")
+@click.option("--field", "fields", metavar="NAME=VALUE", multiple=True, help="A field of your own; repeatable")
+@click.option("--status", type=click.Choice([*Status]), help="On these lists  [default: active]")
+@click.option("--timezone", metavar="ZONE", default="", help="The reader's own, as Europe/Berlin")
+@click.option("--language", metavar="CODE", default="", help="The reader's own, as en or pt-BR")
+@click.option("--resubscribe", is_flag=True, help="Bring back somebody who left")
+@as_json_option
+@click.pass_obj
+def add(session: Session, /, address: str, resubscribe: bool, as_json: bool, **said: Any) -> None:
+    """Add the reader at ADDRESS, or tell more about one who is there.
+
+    No confirmation is sent: that the reader agreed is your word, and is put on record. Whoever
+    left stays out unless --resubscribe is given.
+
+    \b
+    Examples:
+        newsletter subscribers add ada@example.com
+        newsletter subscribers add ada@example.com --first-name Ada --list weekly --tag vip
+        newsletter subscribers add ada@example.com --field plan=pro --timezone Europe/London
+    """
+    entry = _entry(session.publication, address, said)
+    now = datetime.now(UTC)
+    with session.database.begin() as connection:
+        source_id = consent.record_source(connection, "command line", {"command": "subscribers add"}, now)
+        named = {address_key(entry.email)} if resubscribe else ()
+        [entered] = enter(connection, [entry], source_id, now, named)
+        _refuse_to_revive(entry, entered)
+        reader = _found(connection, entry.email)
+    if as_json:
+        click.echo(_json(reader.as_json(), indent=2))
+    click.echo(f"{entered.effect}: {reader.email}, {reader.status}", err=True)
+
+
+def _entry(publication: Publication, address: str, said: dict[str, Any]) -> Entry:
+    """What the options of `add` say. Raises ConfigError."""
+    known = publication.config.lists
+    try:
+        return Entry(
+            email=parse_address(address),
+            statuses=parse_statuses(known, publication.default_list, ",".join(said["lists"]), said["status"] or ""),
+            built_in=tuple(said[name].strip() and parse_built_in(name, said[name].strip()) for name in BUILT_IN),
+            fields=dict(_field(publication, text) for text in said["fields"]),
+            tags=parse_tags(said["tags"]),
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _field(publication: Publication, text: str) -> tuple[str, FieldValue]:
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not value:
+        raise ValueError(f'"{text}" sets no field; write --field plan=pro')
+    check_name(name)
+    return name, parse_field(name, value, publication.config.fields)
+
+
+def _refuse_to_revive(entry: Entry, entered: Entered) -> None:
+    hint = "Nothing was changed. If they asked to be back, say so with --resubscribe."
+    if entered.effect is Effect.REFUSED:
+        raise NewsletterError(f"{entry.email}: {entered.reason}", hint=hint)
+    if entered.kept_unsubscribed:
+        raise NewsletterError(f"{entry.email} has left", hint=hint)
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--rejects", metavar="CSV", type=click.Path(dir_okay=False), help="Where to write the refused rows")
+@click.option("--resubscribe", metavar="ADDRESS", multiple=True, help="Bring back this one who left; repeatable")
+@as_json_option
+@click.pass_obj
+def import_(session: Session, file: str, rejects: str | None, resubscribe: tuple[str, ...], as_json: bool) -> None:
+    """Import readers from a CSV FILE, or from `-`, the standard input.
+
+    Columns: email, then any of first_name, last_name, status, lists, tags, timezone, language; others become fields.
+    A bad row is reported and costs no good one. Whoever left stays out unless named with --resubscribe.
+    Stopped half-way, run it again: what is known is left as it is.
+
+    \b
+    Examples:
+        newsletter subscribers import readers.csv
+        newsletter subscribers import readers.csv --rejects refused.csv
+        newsletter subscribers import readers.csv --resubscribe ada@example.com
+        gunzip -c readers.csv.gz | newsletter subscribers import -
+    """
+    if rejects and Path(rejects).exists() and file != "-" and os.path.samefile(file, rejects):
+        raise ConfigError("--rejects names the file to import", hint="Name another; this one would be lost.")
+    with ExitStack() as stack:
+        source = stack.enter_context(_source(file))
+        size = os.fstat(source.fileno()).st_size
+        told = stack.enter_context(ImportProgress(_name(file), size, rejects))
+        report = import_csv(
+            session.database,
+            session.publication,
+            source,
+            _name(file),
+            now=datetime.now(UTC),
+            resubscribe={address_key(address) for address in resubscribe},
+            listener=Listener(started=told.started, refused=told.refused, progress=told.progress),
+        )
+    click.echo(_json(report.as_json(), indent=2) if as_json else _summary(report))
+    told.conclude(report)
+    if report.rows == report.refused:
+        raise NewsletterError("no row was imported", place=_name(file))
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == "-" else os.path.basename(file)
+
+
+@contextmanager
+def _source(file: str) -> Iterator[BufferedIOBase]:
+    """The file; standard input is kept in a temporary one, for its digest and its size."""
+    if file != "-":
+        with Path(file).open("rb") as opened:
+            yield opened
+        return
+    with tempfile.TemporaryFile() as kept:
+        shutil.copyfileobj(sys.stdin.buffer, kept)
+        kept.seek(0)
+        yield cast(BufferedIOBase, kept)
+
+
+def _summary(report: Report) -> str:
+    names = ("added", "updated", "unchanged", "refused")
+    parts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)]
+    return f"{report.rows:,} rows: {', '.join(parts)}" if parts else "no rows"
+
+
+@command.command()
+@click.pass_obj
+def export(session: Session) -> None:
+    """Write every reader of every status to standard output, as CSV.
+
+    The columns are those that `import` reads; exported and imported again, nothing changes.
+    Cells that a spreadsheet would run as a formula get an apostrophe in front.
+
+    \b
+    Examples:
+        newsletter subscribers export > readers.csv
+    """
+    stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    count = export_csv(session.database, session.publication, stream)
+    stream.flush()
+    stream.detach()
+    click.echo(_readers(count), err=True)
+
+
+@command.command("list")
+@click.option("--list", "list_name", metavar="LIST", help="Only those on this list")
+@click.option("--segment", metavar="NAME", help="Only those in this segment of newsletter.toml")
+@click.option("--status", type=click.Choice([*Status]), help="Only those with this status, on the list or as a whole")
+@click.option("--tag", metavar="TAG", help="Only those with this tag")
+@as_json_option
+@click.pass_obj
+def list_(session: Session, /, list_name: str | None, as_json: bool, **wanted: Any) -> None:
+    """List readers, in the order they joined.
+
+    All conditions have to hold. With --json, each reader is as `show --json` prints it.
+
+    \b
+    Examples:
+        newsletter subscribers list
+        newsletter subscribers list --list weekly --status unsubscribed
+        newsletter subscribers list --segment engaged --json
+    """
+    if list_name is not None:
+        list_named(session.publication, list_name)
+    count = 0
+    with session.database.read() as connection, _array() if as_json else nullcontext():
+        conditions = _conditions(connection, session.publication, list_name, wanted)
+        for page in subscribers.pages(connection, *conditions, with_consent=as_json):
+            lines = [_json(one.as_json()) for one in page] if as_json else _table(page)
+            click.echo(("," if as_json and count else "") + (",\n" if as_json else "\n").join(lines))
+            count += len(page)
+    if not as_json:
+        click.echo(_readers(count), err=True)
+
+
+def _conditions(
+    connection: Connection, publication: Publication, list_name: str | None, wanted: dict[str, Any]
+) -> list[ColumnElement[bool]]:
+    found = []
+    if list_name or wanted["status"]:
+        found.append(subscribers.on_list(list_name, wanted["status"]))
+    if wanted["segment"]:
+        found.append(segments.condition(connection, publication, wanted["segment"]))
+    if wanted["tag"]:
+        found.append(segments.has_tag(connection, wanted["tag"]))
+    return found
+
+
+@contextmanager
+def _array() -> Iterator[None]:
+    click.echo("[")
+    yield
+    click.echo("]")
+
+
+def _table(page: list[Subscriber]) -> list[str]:
+    width = max(len(one.email) for one in page)
+    return [
+        f"{one.email:<{width}}  {one.status:<12}  {', '.join(one.lists):<16}  {', '.join(one.tags)}".rstrip()
+        for one in page
+    ]
+
+
+@command.command()
+@click.argument("address")
+@as_json_option
+@click.pass_obj
+def show(session: Session, address: str, as_json: bool) -> None:
+    """Show everything that is known of one reader.
+
+    That is what to answer when a reader asks for it. Exit code 1 when the address is unknown.
+
+    \b
+    Examples:
+        newsletter subscribers show ada@example.com
+        newsletter subscribers show ada@example.com --json
+    """
+    with session.database.read() as connection:
+        reader = _found(connection, address)
+    if as_json:
+        click.echo(_json(reader.as_json(), indent=2))
+        return
+    click.echo(f"{reader.email}  {reader.status}")
+    for name, status in reader.lists.items():
+        click.echo(f"  list {name}: {status}")
+    for field, value in reader.fields.items():
+        click.echo(f"  {field}: {value}")
+    if reader.tags:
+        click.echo(f"  tags: {', '.join(reader.tags)}")
+    for one in reader.consent:
+        click.echo(f"  {one.at}  {one.status} on {one.list}, by {one.source} {_json(one.detail)}")
+
+
+@command.command()
+@click.argument("address", nargs=-1, required=True)
+@click.pass_obj
+def remove(session: Session, address: tuple[str, ...]) -> None:
+    """Erase readers: fields, lists, tags and the record of their consent.
+
+    The ledger keeps that something was sent, not to whom. What waits to be sent to them is skipped.
+    To stop mailing somebody, unsubscribe them instead: an erased reader can be imported again.
+
+    \b
+    Examples:
+        newsletter subscribers remove ada@example.com
+        newsletter subscribers remove ada@example.com bob@example.com
+    """
+    with session.database.begin() as connection:
+        for one in address:
+            if not subscribers.remove(connection, one):
+                raise _unknown(one, "Nobody was removed." if len(address) > 1 else "")
+    click.echo(f"removed: {_readers(len(address))}", err=True)
+
+
+def _found(connection: Connection, address: str) -> Subscriber:
+    reader = subscribers.find(connection, address)
+    if reader is None:
+        raise _unknown(address, "See who is there with: newsletter subscribers list")
+    return reader
+
+
+def _unknown(address: str, hint: str) -> NewsletterError:
+    return NewsletterError(f'no reader has the address "{address}"', hint=hint)
+
+
+def _readers(count: int) -> str:
+    return "1 reader" if count == 1 else f"{count:,} readers"
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=dict)

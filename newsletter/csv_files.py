@@ -1,0 +1,167 @@
+"""CSV of any size: read record by record in little memory, written safe for spreadsheets.
+
+A record that cannot be read is a Record with a problem, and the next line is tried: one
+bad line never costs the good ones. What the columns mean is `imports` and `exports`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedIOBase
+from typing import NamedTuple, TextIO
+
+LONGEST_LINE = 1 << 20
+"""Bytes; a longer line is refused without being held in memory."""
+LONGEST_CELL = 131_072
+"""Characters, the csv module's own limit; it also ends a quote that is never closed."""
+DELIMITERS = ",;\t"
+_BOM = b"\xef\xbb\xbf"
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_PROBLEMS = {
+    "larger than field limit": f"a cell is longer than {LONGEST_CELL:,} characters, or its quote is never closed",
+    "unexpected end of data": "a quote is opened and never closed",
+    "expected after": "text follows a closing quote; double the quotes inside a cell",
+    "new-line character": "a bare carriage return stands in the row",
+}
+
+
+class Record(NamedTuple):
+    """One record of a file."""
+
+    row: int
+    """As spreadsheets count: the header is 1."""
+    cells: Sequence[str]
+    problem: str = ""
+    """Why it could not be read; empty for a good one."""
+
+
+class _BadLineError(Exception):
+    """A line that is no text."""
+
+
+class CsvFile:
+    """A CSV file in UTF-8, with its header read; iterate over it for the other records."""
+
+    def __init__(self, file: BufferedIOBase, *, must_have: str) -> None:
+        """Read the header. Raises ValueError when there is none, or no column of that name."""
+        self._lines = _Lines(file)
+        self._row = 0
+        self.header, self.delimiter = self._read_header(must_have)
+
+    def _read_header(self, must_have: str) -> tuple[list[str], str]:
+        """The first line that holds anything, split by the delimiter that finds the wanted column."""
+        try:
+            first = next((line for line in self._lines if line.strip(" ,;\t\r\n")), "")
+        except _BadLineError as error:
+            raise ValueError(str(error)) from error
+        if not first:
+            raise ValueError("the file is empty")
+        self._row = self._lines.taken
+        for delimiter in DELIMITERS:
+            header = _split(first, delimiter)
+            if must_have in header:
+                return header, delimiter
+        header = max((_split(first, delimiter) for delimiter in DELIMITERS), key=len)
+        raise ValueError(f'no column is named "{must_have}"; columns: {", ".join(header)[:200]}')
+
+    def __iter__(self) -> Iterator[Record]:
+        lines, width = self._lines, len(self.header)
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        while True:
+            lines.since.clear()
+            self._row += 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, _BadLineError) as error:
+                yield Record(self._row, (), lines.retry(_explain(error)))
+                continue
+            if len(cells) == width:
+                yield Record(self._row, cells)
+            elif any(cell.strip() for cell in cells):
+                yield Record(self._row, cells, lines.retry(f"has {len(cells)} cells, the header has {width}"))
+
+
+class _Lines:
+    """The lines of a file, in bytes of bounded number, decoded; can give back those of a bad record."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+        self._again: deque[str] = deque()
+        self.since: list[str] = []
+        """The lines of the present record."""
+        self.taken = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self._read()
+        self.since.append(line)
+        return line
+
+    def retry(self, problem: str) -> str:
+        """Give back all lines of this record but the first: an open quote may have swallowed good rows."""
+        self._again.extendleft(reversed(self.since[1:]))
+        return problem
+
+    def _read(self) -> str:
+        raw = self._file.readline(LONGEST_LINE)
+        if not raw:
+            raise StopIteration
+        self.taken += 1
+        if len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
+            while (more := self._file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
+                pass
+            raise _BadLineError(f"the line is longer than {LONGEST_LINE:,} bytes")
+        return _decode(raw.removeprefix(_BOM) if self.taken == 1 else raw)
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise _BadLineError("this is UTF-16; save the file as CSV UTF-8") from error
+        raise _BadLineError(f"not UTF-8 (byte {error.start + 1} of the line); save the file as CSV UTF-8") from error
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    """A header's column names: `First Name` is first_name. Raises ValueError."""
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"the header cannot be read: {_explain(error)}") from error
+    return [re.sub(r"[\s-]+", "_", unguard(cell.strip())).lower() for cell in cells]
+
+
+def _explain(error: Exception) -> str:
+    return next((words for part, words in _PROBLEMS.items() if part in str(error)), str(error))
+
+
+def guard(cell: str) -> str:
+    """The cell as a spreadsheet takes it for text: `=1+1` gets an apostrophe in front.
+
+    OWASP, CSV injection: cells that begin with = + - @ tab or carriage return may be run.
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unguard(cell: str) -> str:
+    """The cell that `guard` was given."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+
+
+class CsvWriter:
+    """Writes records that any spreadsheet may open."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._writer = csv.writer(stream, lineterminator="\n")
+
+    def write(self, cells: Iterable[str]) -> None:
+        """Write one record, every cell guarded."""
+        self._writer.writerow([guard(cell) for cell in cells])

@@ -1,0 +1,277 @@
+"""Imports: readers from a CSV file of any size, in constant memory.
+
+Written in transactions of a few thousand rows: stopped half-way, the good rows before stay, and running
+it again finishes. What may happen to a reader is decided in `entries`; here is what columns mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import BufferedIOBase
+from typing import NamedTuple
+
+from newsletter import consent
+from newsletter.addresses import parse_address
+from newsletter.config import Publication
+from newsletter.csv_files import CsvFile, Record, unguard
+from newsletter.database import Database
+from newsletter.entries import EVERYWHERE, MOST_ENTRIES, Effect, Entered, Entry, Status, enter
+from newsletter.errors import NewsletterError, suggestion
+from newsletter.reader_fields import BUILT_IN, check_name, parse_built_in, parse_field
+
+COLUMNS = ("email", "first_name", "last_name", "status", "lists", "tags", "timezone", "language")
+"""What a column may be; any other is an own field."""
+MOST_KEPT = 1_000
+"""Refusals that a report holds; all of them are counted and told one by one."""
+_MOST_CACHED = 10_000
+_LONGEST_SHOWN = 300
+
+
+class Refusal(NamedTuple):
+    """A row that was not imported."""
+
+    row: int
+    email: str
+    reason: str
+    cells: Sequence[str]
+    """As they stand in the file."""
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What an import did; added, updated, unchanged and refused make up the rows."""
+
+    rows: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    kept_unsubscribed: int = 0
+    """Rows of people who left and were not brought back; they count above as well."""
+    refusals: list[Refusal] = field(default_factory=list)
+    """The first MOST_KEPT."""
+
+    def as_json(self) -> dict[str, object]:
+        """As `subscribers import --json` prints it."""
+        named = {"rows", "added", "updated", "unchanged", "refused", "kept_unsubscribed"}
+        counts: dict[str, object] = {name: value for name, value in vars(self).items() if name in named}
+        return counts | {"refusals": [{"row": r.row, "email": r.email, "reason": r.reason} for r in self.refusals]}
+
+
+@dataclass(kw_only=True)
+class Listener:
+    """Who hears about an import while it runs."""
+
+    started: Callable[[Sequence[str]], None] = lambda header: None
+    """Once the header is known to be good."""
+    refused: Callable[[Refusal], None] = lambda refusal: None
+    progress: Callable[[int, int], None] = lambda rows, position: None
+    """After each transaction: rows so far, bytes read so far."""
+
+
+def import_csv(
+    database: Database,
+    publication: Publication,
+    file: BufferedIOBase,
+    name: str,
+    *,
+    now: datetime,
+    resubscribe: Collection[str] = (),
+    listener: Listener | None = None,
+) -> Report:
+    """Import a seekable file.
+
+    `name` is the file's, for messages and as evidence, next to its SHA-256. `resubscribe` holds the address
+    keys of those who left and may be brought back. Raises NewsletterError when the file cannot be read at all.
+    """
+    listener = listener or Listener()
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    rows, columns = _open(publication, file, name)
+    listener.started(rows.header)
+    with database.begin() as connection:
+        source_id = consent.record_source(connection, "import", {"file": name, "sha256": digest}, now)
+    run = _Run(database, source_id, now, resubscribe, listener)
+    for record in rows:
+        run.take(record, columns)
+        if len(run.entries) == MOST_ENTRIES:
+            run.flush(file.tell())
+    run.flush(file.tell())
+    return run.report
+
+
+def _open(publication: Publication, file: BufferedIOBase, name: str) -> tuple[CsvFile, _Columns]:
+    try:
+        rows = CsvFile(file, must_have="email")
+        return rows, _Columns(publication, rows.header)
+    except ValueError as error:
+        hint = f"Nothing was imported. The first row names the columns: {', '.join(COLUMNS)}, or fields of your own."
+        raise NewsletterError(str(error), place=f"{name}:1", hint=hint) from error
+
+
+def _shown(text: str) -> str:
+    """Short, and without what a terminal would act on."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:_LONGEST_SHOWN])
+
+
+class _Run:
+    """One import under way."""
+
+    def __init__(
+        self, database: Database, source_id: int, now: datetime, resubscribe: Collection[str], listener: Listener
+    ) -> None:
+        self.database = database
+        self.source_id = source_id
+        self.now = now
+        self.resubscribe = resubscribe
+        self.listener = listener
+        self.report = Report()
+        self.entries: list[Entry] = []
+        self.records: list[Record] = []
+
+    def take(self, record: Record, columns: _Columns) -> None:
+        """Read one record; a bad one is refused at once."""
+        try:
+            if record.problem:
+                raise ValueError(record.problem)
+            entry = columns.entry(record.cells)
+        except ValueError as error:
+            self._refuse(record, columns.email_of(record.cells), str(error))
+            return
+        if entry:
+            self.entries.append(entry)
+            self.records.append(record)
+
+    def flush(self, position: int) -> None:
+        """Write what was taken since the last time, in one transaction."""
+        if self.entries:
+            with self.database.begin() as connection:
+                effects = enter(connection, self.entries, self.source_id, self.now, self.resubscribe)
+            for record, entry, entered in zip(self.records, self.entries, effects, strict=True):
+                self._count(record, entry, entered)
+            self.entries, self.records = [], []
+        self.listener.progress(self.report.rows, position)
+
+    def _count(self, record: Record, entry: Entry, entered: Entered) -> None:
+        report = self.report
+        if entered.effect is Effect.REFUSED:
+            self._refuse(record, entry.email, entered.reason)
+            return
+        report.rows += 1
+        report.added += entered.effect is Effect.ADDED
+        report.updated += entered.effect is Effect.UPDATED
+        report.unchanged += entered.effect is Effect.UNCHANGED
+        report.kept_unsubscribed += entered.kept_unsubscribed
+
+    def _refuse(self, record: Record, email: str, reason: str) -> None:
+        refusal = Refusal(record.row, _shown(email), _shown(reason), record.cells)
+        self.report.rows += 1
+        self.report.refused += 1
+        if len(self.report.refusals) < MOST_KEPT:
+            self.report.refusals.append(refusal._replace(cells=()))
+        self.listener.refused(refusal)
+
+
+class _Columns:
+    """What each column of a file is."""
+
+    def __init__(self, publication: Publication, header: list[str]) -> None:
+        """Raises ValueError for columns that are double or cannot be fields."""
+        self._lists = publication.config.lists
+        self._default = publication.default_list
+        self._kinds = publication.config.fields
+        spelled = {name.lower(): name for name in self._kinds}
+        header = [spelled.get(name, name) for name in header]
+        if double := next((name for name in header if name and header.count(name) > 1), ""):
+            raise ValueError(f'two columns are named "{double}"')
+        self._at = {name: header.index(name) for name in header if name and not name.startswith("_")}
+        self._email = self._at["email"]
+        self._fields = [(name, at) for name, at in self._at.items() if name not in COLUMNS]
+        for name, _at in self._fields:
+            check_name(name)
+        self._built_in = [(name, self._at.get(name)) for name in BUILT_IN]
+        self._statuses_of: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+        self._tags_of: dict[str, tuple[str, ...]] = {"": ()}
+
+    def email_of(self, cells: Sequence[str]) -> str:
+        """What stands in the column `email`; for reports."""
+        return cells[self._email].strip() if len(cells) > self._email else ""
+
+    def entry(self, cells: Sequence[str]) -> Entry | None:
+        """What the row says; None when every cell is empty. Raises ValueError with what is wrong."""
+        cells = [unguard(cell.strip()) for cell in cells]
+        email = cells[self._email]
+        if not email:
+            if not any(cells):
+                return None
+            raise ValueError("no address")
+        known = [parse_built_in(name, cells[at]) if at is not None and cells[at] else "" for name, at in self._built_in]
+        return Entry(
+            parse_address(email),
+            self._statuses(self._cell(cells, "lists"), self._cell(cells, "status")),
+            tuple(known),
+            {name: parse_field(name, cells[at], self._kinds) for name, at in self._fields if cells[at]},
+            self._tags(self._cell(cells, "tags")),
+        )
+
+    def _cell(self, cells: list[str], column: str) -> str:
+        at = self._at.get(column)
+        return "" if at is None else cells[at]
+
+    def _tags(self, cell: str) -> tuple[str, ...]:
+        found = self._tags_of.get(cell)
+        if found is None:
+            found = self._tags_of[cell] = parse_tags([cell])
+            if len(self._tags_of) > _MOST_CACHED:
+                self._tags_of = {"": ()}
+        return found
+
+    def _statuses(self, lists: str, status: str) -> tuple[tuple[str, str], ...]:
+        found = self._statuses_of.get((lists, status))
+        if found is None:
+            found = self._statuses_of[lists, status] = parse_statuses(self._lists, self._default, lists, status)
+            if len(self._statuses_of) > _MOST_CACHED:
+                self._statuses_of = {}
+        return found
+
+
+def parse_tags(texts: Sequence[str]) -> tuple[str, ...]:
+    """The tags of cells such as `pro, early bird`: separated by commas. Raises ValueError."""
+    tags = {tag.strip() for text in texts for tag in text.split(",")} - {""}
+    if bad := next((tag for tag in tags if not tag.isprintable()), ""):
+        raise ValueError(f"the tag {bad!r} has a control character")
+    return tuple(sorted(tags))
+
+
+def parse_statuses(
+    known: Collection[str], default: str, lists: str, status: str = ""
+) -> tuple[tuple[str, str], ...]:
+    """What cells such as `daily, weekly:unsubscribed` and `active` say: pairs of list and Status.
+
+    No list: the default one, and to leave without saying which is to leave all. Raises ValueError.
+    """
+    whole = _status(status) if status else Status.ACTIVE
+    names = [name.strip() for name in lists.split(",") if name.strip()]
+    if not names:
+        return ((EVERYWHERE, whole), (default, whole)) if whole is Status.UNSUBSCRIBED else ((default, whole),)
+    return tuple(_on_list(known, name, whole) for name in names)
+
+
+def _on_list(known: Collection[str], text: str, whole: Status) -> tuple[str, Status]:
+    name, colon, own = text.rpartition(":")
+    if text in known or not colon:
+        name, own = text, ""
+    name = name.strip()
+    if name not in known:
+        raise ValueError(f'no list is named "{name}". {suggestion(name, known, "Lists")}')
+    return name, _status(own.strip()) if own else whole
+
+
+def _status(text: str) -> Status:
+    try:
+        return Status(text.lower())
+    except ValueError as error:
+        raise ValueError(f'"{text}" is not a status. {suggestion(text.lower(), Status, "Statuses")}') from error
