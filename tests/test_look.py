@@ -419,8 +419,9 @@ def test_the_block_that_the_documentation_adds_works(tmp_path: Path, studio: Stu
     written = (ROOT / "docs/theme.md").read_text(encoding="utf-8")
     template = re.search(r"^(\{# fields:.*?</mj-section>)$", written, re.MULTILINE | re.DOTALL)
     usage = re.search(r"`(:::figure [^`]+)`", written)
-    assert template and usage
-    folder = publish(tmp_path / "p", figure=f"---\nsubject: One figure\n---\n{usage[1]}\n")
+    assert template
+    assert usage
+    folder = publish(tmp_path / "p", figure=f"---\nsubject: One figure\ndate: 2025-01-17\n---\n{usage[1]}\n")
     (folder / "templates/blocks").mkdir(parents=True)
     (folder / "templates/blocks/figure.mjml").write_text(template[1], encoding="utf-8")
 
