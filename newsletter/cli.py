@@ -6,6 +6,7 @@ narration. Errors raised on purpose end here, as one message and an exit code.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 
@@ -82,6 +83,7 @@ def main() -> None:
     """The `newsletter` command: runs it, and turns errors raised on purpose into words and an exit code."""
     from newsletter.errors import NewsletterError
 
+    gc.set_threshold(200_000)  # imports make that many objects and no garbage; looking for it took a tenth of a build
     try:
         cli(standalone_mode=True)
     except NewsletterError as error:
