@@ -13,7 +13,7 @@ import pytest
 from newsletter.blocks import KINDS
 from newsletter.cli import COMMANDS
 from newsletter.config import Config
-from newsletter.parse import KEYS
+from newsletter.issue_fields import KEYS
 from newsletter.providers import PROVIDERS
 from tests.conftest import ROOT
 
