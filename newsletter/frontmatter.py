@@ -110,7 +110,8 @@ def _value(node: yaml.ScalarNode) -> Value:
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, path: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
+    opened = (error.context or "").startswith(("while scanning a quoted", "while parsing a flow"))
+    mark = (opened and error.context_mark) or error.problem_mark or error.context_mark  # where it began, not the end
     line, column = (mark.line + 2, mark.column + 1) if mark else (1, 1)
     return _problem(
         f"the front matter is not YAML: {error.problem or error.context}",

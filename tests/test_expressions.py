@@ -1,0 +1,54 @@
+"""What stands inside a merge tag."""
+
+from __future__ import annotations
+
+import pytest
+from jinja2.exceptions import SecurityError
+
+from newsletter.expressions import ExpressionError, compile_expression, names, present
+
+
+@pytest.mark.parametrize(
+    ("source", "ada", "nobody"),
+    [
+        ("first_name", "Ada", ""),
+        ('first_name | default("there")', "Ada", "there"),
+        ("first_name|default('there')|upper", "ADA", "THERE"),
+        ('"Dr " ~ first_name', "Dr Ada", "Dr "),
+        ('"pro" if plan == "pro" else "free"', "pro", "free"),
+        ("score + 1", 42, None),
+        ("company.name", "", ""),
+        ("first_name | length", 3, 0),
+        ("score > 40", True, False),
+    ],
+)
+def test_an_expression_gives_a_value_for_any_reader(source: str, ada: object, nobody: object) -> None:
+    evaluate = compile_expression(source)
+    assert evaluate(present({"first_name": "Ada", "plan": "pro", "score": 41})) == ada
+    if nobody is not None:
+        assert evaluate(present({"first_name": "", "plan": None})) == nobody
+
+
+def test_an_empty_field_is_a_missing_one() -> None:
+    assert present({"a": "", "b": None, "c": 0, "d": False, "e": "x"}) == {"c": 0, "d": False, "e": "x"}
+
+
+def test_the_fields_an_expression_reads_are_known() -> None:
+    assert names('plan == "pro" and (first_name | default(email))') == {"plan", "first_name", "email"}
+
+
+@pytest.mark.parametrize(
+    "source", ["", "first_name |", "a b", "first_name | defalt('x')", "x is prime", "}} {{ x", "1 +", "{% if x %}"]
+)
+def test_what_cannot_be_read_is_refused_in_words(source: str) -> None:
+    with pytest.raises(ExpressionError, match=r"merge tag|filter|test"):
+        compile_expression(source)
+
+
+@pytest.mark.parametrize("source", ["''.__class__.__mro__", "first_name.__init__.__globals__", "cycler.__init__"])
+def test_the_sandbox_hands_out_nothing_of_pythons_own(source: str) -> None:
+    try:
+        value = compile_expression(source)({"first_name": "Ada"})
+    except SecurityError:
+        return
+    assert value == ""

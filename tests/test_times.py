@@ -1,0 +1,81 @@
+"""Durations, rates and times as users write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from newsletter.times import Duration, Rate, parse_moment, parse_zone
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("15m", 900), ("2h", 7200), ("1d", 86400), ("off", 0), ("0s", 0)]
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert Duration(text).delta == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "per_second"), [("50/s", 50), ("600/m", 10), ("7200/h", 2), ("86400/d", 1), ("off", 0)]
+)
+def test_a_rate_is_a_number_per_unit(text: str, per_second: float) -> None:
+    assert Rate(text).per_second == per_second
+
+
+@pytest.mark.parametrize("text", ["", "50", "50/w", "0/s", "-1/s", "1.5/s", "s", "50 per second"])
+def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match="write 50/s"):
+        Rate(text)
+
+
+@pytest.mark.parametrize("text", ["", "30", "30x", "-5m", "1h30m"])
+def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match="write 30s"):
+        Duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2025-01-17 07:00", datetime(2025, 1, 17, 7, tzinfo=NEW_YORK)),
+        ("2025-01-17T07:00:30", datetime(2025, 1, 17, 7, 0, 30, tzinfo=NEW_YORK)),
+        ("2025-01-17 07:00 Europe/Berlin", datetime(2025, 1, 17, 7, tzinfo=ZoneInfo("Europe/Berlin"))),
+        ("2025-01-17 07:00Z", datetime(2025, 1, 17, 7, tzinfo=UTC)),
+        ("2025-01-17 07:00 +05:30", datetime(2025, 1, 17, 7, tzinfo=timezone(timedelta(hours=5, minutes=30)))),
+        ("2025-01-17 07:00-0800", datetime(2025, 1, 17, 7, tzinfo=timezone(timedelta(hours=-8)))),
+    ],
+)
+def test_a_time_is_in_the_publications_zone_unless_it_names_one(text: str, moment: datetime) -> None:
+    assert parse_moment(text, NEW_YORK).at() == moment
+
+
+def test_local_is_each_readers_own_time() -> None:
+    moment = parse_moment("2025-01-17 07:00 local", NEW_YORK)
+    assert moment.zone is None
+    assert moment.at(ZoneInfo("Asia/Tokyo")) == datetime(2025, 1, 17, 7, tzinfo=ZoneInfo("Asia/Tokyo"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tomorrow",
+        "2025-13-01 07:00",
+        "2025-01-17",
+        "2025-01-17 25:00",
+        "2025-01-17 07:00 Mars/Base",
+        "2025-02-30 07:00",
+    ],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a time|must be in|out of range|time zone"):
+        parse_moment(text, NEW_YORK)
+
+
+@pytest.mark.parametrize("name", ["Mars/Base", "", "../../etc/passwd", "America"])
+def test_what_is_no_time_zone_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        parse_zone(name)
