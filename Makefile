@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports bench screenshots lock clean
+.PHONY: help demo test check format lint types imports bench pictures lock clean
 
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -36,7 +36,7 @@ imports: $(READY)  ## Who may import whom (contracts in pyproject.toml)
 bench: $(READY)  ## Benchmarks beside what people use today, as ratios in one run
 	$(BIN)/python -m bench
 
-screenshots: $(READY)  ## The README's pictures anew, from a sent message (needs Chromium)
+pictures: $(READY)  ## The README's pictures anew, from a sent message (needs Chromium)
 	$(BIN)/python docs/screenshots.py
 
 lock: $(READY)  ## Resolve the development environment anew into requirements-dev.txt

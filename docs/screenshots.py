@@ -1,7 +1,7 @@
 """The README's pictures: a sent issue, opened in Chromium as a desktop and a phone show it, by day and by night.
 
 Sends the newest sample issue to one reader of a temporary publication, through the outbox, and opens the
-`.eml` it wrote. Run by `make screenshots`; needs Chromium and no network.
+`.eml` it wrote. Run by `make pictures`; needs Chromium and no network.
 """
 
 from __future__ import annotations
