@@ -86,11 +86,9 @@ class _Flow:
         if self.cells is not None:
             self.cells.append(words)
             return
-        underline = _UNDERLINES.get(self.heading)
-        self._put(
-            f"{words}\n{underline}" if underline else words,
-            close=bool(self.marker) and self.is_tight and not self.opening,
-        )
+        if underline := _UNDERLINES.get(self.heading):
+            words = f"{words}\n{underline}"
+        self._put(words, close=bool(self.marker) and self.is_tight and not self.opening)
 
     def _fence(self, token: Token) -> None:
         self._put("\n".join(f"    {line}" for line in token.content.rstrip("\n").split("\n")))

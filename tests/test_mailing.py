@@ -64,7 +64,7 @@ anything = st.text(max_size=200) | st.sampled_from(
 
 
 def parsed(raw: bytes) -> EmailMessage:
-    return cast(EmailMessage, email.message_from_bytes(raw, policy=email.policy.default))
+    return email.message_from_bytes(raw, policy=email.policy.default)
 
 
 def content(message: EmailMessage, kind: str) -> str:
