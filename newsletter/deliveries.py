@@ -67,13 +67,15 @@ class Claim:
         return f"{self.no}-{self.generation}"
 
 
-def enqueue(connection: Connection, publication: Publication, campaign_id: int, size: int) -> int:
-    """Write the next page of the audience as deliveries, in batches of `size`; how many.
+def enqueue(
+    connection: Connection, publication: Publication, campaign_id: int, size: int, *, page: int = PAGE
+) -> int:
+    """Write the next `page` of the audience as deliveries, in batches of `size`; how many.
 
     The cursor moves in the same transaction: it may be killed, and run again, anywhere.
     """
     found = campaigns.get(connection, campaign_id)
-    limit = max(PAGE // size, 1) * size
+    limit = max(page // size, 1) * size
     ids = segments.members(connection, publication, found.list, found.segment, after=found.cursor, limit=limit)
     _write(connection, campaign_id, [ids[start : start + size] for start in range(0, len(ids), size)])
     cursor = ids[-1] if ids else found.cursor
