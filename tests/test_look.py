@@ -1,23 +1,17 @@
 """What readers see, measured in Chromium: built emails on phones and desktops, by day, by night, without pictures.
 
-What the compiler makes of MJML is tested in `test_mjml`; here only what meets the eye.
+Only what meets the eye; what the compiler makes of MJML is tested beside it.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from newsletter.assemble import assemble
 from newsletter.config import load_publication
@@ -25,34 +19,21 @@ from newsletter.mjml import compile_mjml
 from newsletter.parse import parse_issue
 from newsletter.theme import Theme
 from tests.conftest import ROOT
+from tests.studio import (
+    CHROMIUM,
+    CONTRASTS,
+    Scheme,
+    Studio,
+    as_word_sees_it,
+    box,
+    build,
+    luminance_of,
+    publish,
+    rgb,
+    style,
+)
 
-CHROMIUM = "/usr/bin/chromium"
 SAMPLES = ("chip-rules", "sanctions-so-far", "zero-sum")
-Scheme = Literal["light", "dark"]
-
-CONTRASTS = """() => {
-  const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  const ground = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = numbers(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const found = [];
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.replace(/[\\s\\u034f\\u200c]/g, "") || !element.offsetHeight) continue;
-    const both = [luminance(numbers(getComputedStyle(element).color)), luminance(ground(element))];
-    const [low, high] = both.sort((a, b) => a - b);
-    found.push([walker.currentNode.textContent.trim().slice(0, 40), (high + 0.05) / (low + 0.05)]);
-  }
-  return found;
-}"""
-"""Every visible text with its contrast against the ground behind it (WCAG 2.2)."""
 
 MARKDOWN = """---
 subject: "What Markdown makes"
@@ -116,67 +97,6 @@ date: 2025-01-17
 """
 
 
-@dataclass(frozen=True)
-class Studio:
-    """Opens built emails in one Chromium."""
-
-    browser: Browser
-    folder: Path
-
-    @contextmanager
-    def page(
-        self,
-        slug: str,
-        width: int = 1024,
-        scheme: Scheme = "light",
-        pictures: bool = True,
-        change: Callable[[str], str] = str,
-    ) -> Iterator[Page]:
-        """The email `slug` as a reader has it; `change` rewrites its HTML first."""
-        context = self.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        try:
-            page = context.new_page()
-            page.set_default_timeout(5_000)
-            page.route("**/*", lambda route: _answer(route, pictures))
-            page.set_content(change(self.html(slug)))
-            yield page
-        finally:
-            context.close()
-
-    def html(self, slug: str) -> str:
-        return (self.folder / slug / "message.html").read_text(encoding="utf-8")
-
-
-def _answer(route: Route, pictures: bool) -> None:
-    """Pictures come from the repository; nothing else is fetched."""
-    path = ROOT / "images" / route.request.url.rpartition("/images/")[2]
-    if pictures and path.is_file():
-        route.fulfill(path=path)
-    else:
-        route.abort()
-
-
-def build(out: Path, cwd: Path, *issues: str) -> None:
-    command = [sys.executable, "-m", "newsletter", "build", *issues, "--out", str(out)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def publish(folder: Path, *, theme: str = "", language: str = "en", **issues: str) -> Path:
-    """A publication with the sample's pictures and the given issues."""
-    (folder / "issues").mkdir(parents=True)
-    shutil.copytree(ROOT / "images", folder / "images")
-    (folder / "newsletter.toml").write_text(
-        f'[publication]\nname = "Daily Inference"\nurl = "https://news.example.com"\nfrom = "daily@news.example.com"\n'
-        f'postal_address = "1 Example Street"\nlanguage = "{language}"\n'
-        f'[lists.daily]\ntitle = "Daily Inference"\n[theme]\n{theme}\n',
-        encoding="utf-8",
-    )
-    for slug, text in issues.items():
-        (folder / "issues" / f"{slug}.md").write_text(text, encoding="utf-8")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     out = tmp_path_factory.mktemp("built")
@@ -189,27 +109,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             yield Studio(browser=browser, folder=out)
         finally:
             browser.close()
-
-
-def style(page: Page, selector: str, name: str) -> str:
-    return str(page.locator(selector).first.evaluate("(element, name) => getComputedStyle(element)[name]", name))
-
-
-def box(page: Page, selector: str, nth: int = 0) -> Any:
-    found = page.locator(selector).nth(nth).bounding_box()
-    assert found, f"{selector} is not shown"
-    return found
-
-
-def rgb(colour: str) -> str:
-    return "rgb({}, {}, {})".format(*(int(colour[at : at + 2], 16) for at in (1, 3, 5)))
-
-
-def as_word_sees_it(html: str) -> str:
-    """Outlook for Windows: its own branches of the HTML, and no maximum width."""
-    html = re.sub(r"<!--\[if !mso\]><!-->.*?<!--<!\[endif\]-->", "", html, flags=re.DOTALL)
-    html = re.sub(r"<!--\[if (?:mso \| IE|mso)\]>(.*?)<!\[endif\]-->", r"\1", html, flags=re.DOTALL)
-    return re.sub(r"max-width:[^;\"]*;?", "", html)
 
 
 @pytest.mark.parametrize("slug", [*SAMPLES, "markdown", "arabic"])
@@ -253,11 +152,6 @@ def test_the_night_is_the_themes_own_and_not_an_inversion(studio: Studio) -> Non
         assert style(page, ".btn a", "backgroundColor") == rgb("#8AB4FF")
         assert style(page, ".quote table table", "borderLeftColor") == rgb("#8AB4FF")
         assert luminance_of(style(page, ".panel table table", "backgroundColor")) < 60
-
-
-def luminance_of(colour: str) -> float:
-    red, green, blue = (int(number) for number in re.findall(r"\d+", colour)[:3])
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_outlook_com_at_night_gets_the_same_colours(studio: Studio) -> None:
