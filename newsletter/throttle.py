@@ -10,8 +10,8 @@ import random
 
 from newsletter.times import Rate
 
-LONGEST_PAUSE = 30.0
-"""Seconds between two tries at a busy provider, at most."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between two tries at a busy provider, whatever it asks for."""
 BURST_SECONDS = 10
 """A batch holds at most this many seconds' worth of the rate."""
 
@@ -39,4 +39,4 @@ def pause(tries: int, asked: float | None = None) -> float:
     so that several senders do not come back together.
     """
     wait = asked if asked is not None else 2.0 ** min(tries - 1, 10) * random.uniform(0.75, 1.25)
-    return min(wait, LONGEST_PAUSE)
+    return min(max(wait, SHORTEST_PAUSE), LONGEST_PAUSE)

@@ -43,7 +43,7 @@ def test_a_batch_is_never_a_long_burst(rate: str, size: int) -> None:
 
 @given(tries=st.integers(min_value=1, max_value=10_000), asked=st.none() | st.floats(min_value=0, max_value=1e9))
 def test_a_busy_provider_is_tried_again_within_half_a_minute(tries: int, asked: float | None) -> None:
-    assert 0 <= throttle.pause(tries, asked) <= throttle.LONGEST_PAUSE
+    assert throttle.SHORTEST_PAUSE <= throttle.pause(tries, asked) <= throttle.LONGEST_PAUSE
 
 
 def test_a_busy_provider_s_own_word_counts() -> None:
