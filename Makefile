@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports bench pictures lock clean
+.PHONY: help demo test check format lint types imports golden bench pictures lock clean
 
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -38,6 +38,9 @@ bench: $(READY)  ## Benchmarks beside what people use today, as ratios in one ru
 
 pictures: $(READY)  ## The README's pictures anew, from a sent message (needs Chromium)
 	$(BIN)/python docs/screenshots.py
+
+golden: $(READY)  ## Write the golden files anew, after a change of the look that was meant
+	NEWSLETTER_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/test_golden.py
 
 lock: $(READY)  ## Resolve the development environment anew into requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
