@@ -83,7 +83,7 @@ def main() -> None:
     """The `newsletter` command: runs it, and turns errors raised on purpose into words and an exit code."""
     from newsletter.errors import NewsletterError
 
-    gc.set_threshold(20_000)  # imports make many objects and no garbage; looking for it 30 times as often shows in a build
+    gc.set_threshold(20_000)  # imports make many objects and no garbage; looking for it so often shows in a build
     try:
         cli(standalone_mode=True)
     except NewsletterError as error:
