@@ -99,6 +99,7 @@ class Sender:
                 self._send()
         if self._error:
             raise self._error
+        self._finish()
         return self._ending()
 
     def _wait_for(self, lock: SenderLock) -> bool:
@@ -136,7 +137,6 @@ class Sender:
             while thread.is_alive():
                 thread.join(TICK)
                 self._show()
-        self._finish()
 
     def _enqueue(self) -> None:
         """Write the audience down, page by page; threads send what is there already."""
@@ -245,8 +245,7 @@ class Sender:
             return wait, ""
 
     def _finish(self) -> None:
-        if self._error:
-            return
+        """Say that everyone has it, if so; whoever sees it first."""
         with self._writer() as connection:
             state = campaigns.get(connection, self._job.campaign.id).state
             if state is State.SENDING and deliveries.is_done(connection, self._job.campaign.id):

@@ -44,6 +44,8 @@ def settings(folder: Path, more: str = "", *, issue: bool = False) -> Publicatio
 
 def add_readers(database: Database, number: int, lists: Sequence[str] = ("daily",)) -> list[int]:
     """`r1@example.com` and so on, active on these lists; their ids."""
+    if not number:
+        return []
     with database.begin() as connection:
         rows = [_reader(n) for n in range(1, number + 1)]
         connection.execute(insert(subscriber), rows)

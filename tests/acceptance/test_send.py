@@ -1,0 +1,316 @@
+"""`newsletter send`, as a user runs it: real processes, a real server, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+
+from newsletter.database import open_database
+from tests.postmark_server import TOKEN, PostmarkServer
+from tests.sending import add_readers, settings
+
+COMMAND = [sys.executable, "-m", "newsletter"]
+POSTMARK = '[send]\nprovider = "postmark"\n[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
+
+
+@pytest.fixture
+def server() -> Iterator[PostmarkServer]:
+    with PostmarkServer() as found:
+        yield found
+
+
+def publication(folder: Path, more: str = "", readers: int = 1000) -> Path:
+    """A folder with an issue `hello`, and readers."""
+    database = open_database(settings(folder, more, issue=True))
+    add_readers(database, readers)
+    database.close()
+    return folder
+
+
+def start(folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.Popen[str]:
+    environment = {**os.environ, "POSTMARK_TOKEN": token}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+    )
+
+
+def run(folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
+    process = start(folder, *arguments, token=token)
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def status(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads(run(folder, "status", "hello", "--json").stdout)
+    return found
+
+
+def deliveries(**counts: int) -> dict[str, int]:
+    return {**dict.fromkeys(("queued", "handed", "accepted", "rejected", "unknown", "skipped"), 0), **counts}
+
+
+def addresses(number: int) -> list[str]:
+    return sorted(f"r{n}@example.com" for n in range(1, number + 1))
+
+
+def test_a_thousand_readers_get_the_issue_in_two_calls_and_a_rejected_address_is_named(
+    tmp_path: Path, server: PostmarkServer
+) -> None:
+    server.refused["r7@example.com"] = (406, "Inactive recipient.")
+    folder = publication(tmp_path, POSTMARK.format(url=server.url))
+
+    sent = run(folder, "send", "hello", "--yes")
+
+    assert (sent.returncode, sorted(server.calls)) == (0, [500, 500])
+    assert sorted(server.addresses) == sorted(set(addresses(1000)) - {"r7@example.com"})
+    assert sent.stdout.startswith("999 accepted   1 rejected")
+    assert "rejected: r7@example.com: Inactive recipient. (code 406)" in sent.stderr
+    assert "See it with: newsletter status 1" in sent.stderr
+
+
+def test_sending_again_sends_to_nobody(tmp_path: Path, server: PostmarkServer) -> None:
+    folder = publication(tmp_path, POSTMARK.format(url=server.url))
+    run(folder, "send", "hello", "--yes")
+
+    again = run(folder, "send", "hello", "--yes", "--json")
+
+    assert (again.returncode, len(server.messages)) == (0, 1000)
+    assert "Nobody was mailed." in again.stderr
+    assert json.loads(again.stdout) == status(folder)
+    assert status(folder) == {
+        "campaign": 1,
+        "issue": "hello",
+        "state": "sent",
+        "audience": 1000,
+        "deliveries": deliveries(accepted=1000),
+    }
+
+
+def test_a_wrong_key_stops_at_once_and_says_that_nothing_was_sent(tmp_path: Path, server: PostmarkServer) -> None:
+    folder = publication(tmp_path, POSTMARK.format(url=server.url))
+
+    stopped = run(folder, "send", "hello", "--yes", token="wrong")
+
+    assert stopped.returncode == 4
+    assert "Postmark refused the request: 401 (code 10)" in stopped.stderr
+    assert "Nothing was sent. 0 of 1,000 deliveries changed; the campaign is paused." in stopped.stderr
+    assert (status(folder)["state"], status(folder)["deliveries"]) == ("paused", deliveries(queued=1000))
+    assert server.messages == []
+
+
+def test_a_paused_campaign_refuses_until_it_is_resumed(tmp_path: Path, server: PostmarkServer) -> None:
+    folder = publication(tmp_path, POSTMARK.format(url=server.url))
+    run(folder, "send", "hello", "--yes", token="wrong")
+
+    refused = run(folder, "send", "hello", "--yes")
+    assert refused.returncode == 1
+    assert "newsletter resume 1" in refused.stderr
+    assert run(folder, "resume", "hello").returncode == 0
+
+    assert run(folder, "send", "hello", "--yes").returncode == 0
+    assert sorted(server.addresses) == addresses(1000)
+
+
+@pytest.mark.timeout(240)
+def test_killed_in_the_middle_and_started_again_nobody_gets_it_twice(tmp_path: Path, server: PostmarkServer) -> None:
+    server.delay = 0.2
+    readers, kills = 12_000, 3
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=readers)
+    randomly = random.Random(2025)
+
+    for _ in range(kills):
+        process = start(folder, "send", "hello", "--yes")
+        server.wait_for_calls(len(server.calls) + 1)
+        time.sleep(randomly.uniform(0, 0.2))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    last = run(folder, "send", "hello", "--yes", "--json")
+
+    found = json.loads(last.stdout)["deliveries"]
+    assert max(Counter(server.addresses).values()) == 1
+    assert sum(found.values()) == readers
+    assert (found["queued"], found["handed"]) == (0, 0)
+    assert found["accepted"] <= len(server.addresses) <= found["accepted"] + found["unknown"]
+    assert found["unknown"] > 0
+    assert last.returncode == 3
+    assert "unknown: r" in last.stderr
+
+
+def test_killed_while_the_outbox_is_written_everyone_is_in_it_once(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=3000)
+    process = start(folder, "send", "hello", "--yes")
+    outbox = folder / "outbox" / "1-hello"
+    while not outbox.exists() or len(os.listdir(outbox)) < 200:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+    again = run(folder, "send", "hello", "--yes", "--json")
+
+    files = [name for name in os.listdir(outbox)]
+    assert (again.returncode, len(files)) == (0, 3000)
+    assert json.loads(again.stdout)["deliveries"] == deliveries(accepted=3000)
+    assert all(name.endswith(".eml") and not name.startswith(".") for name in files)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_polite_signal_leaves_nothing_unknown_and_says_how_to_go_on(
+    tmp_path: Path, server: PostmarkServer, number: signal.Signals
+) -> None:
+    server.delay = 0.3
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=6000)
+    process = start(folder, "send", "hello", "--yes")
+    server.wait_for_calls(1)
+    process.send_signal(number)
+
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "Stopping" in err
+    assert "Go on with: newsletter send hello" in err
+    found = status(folder)["deliveries"]
+    assert found == deliveries(accepted=len(server.messages), queued=6000 - len(server.messages))
+
+
+def test_two_sends_at_once_share_the_work_and_both_end_well(tmp_path: Path, server: PostmarkServer) -> None:
+    server.delay = 0.2
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=4000)
+
+    both = [start(folder, "send", "hello", "--yes", "--json") for _ in range(2)]
+    ends = [process.communicate(timeout=60) for process in both]
+
+    assert [process.returncode for process in both] == [0, 0]
+    assert [json.loads(out)["deliveries"] for out, _ in ends] == [deliveries(accepted=4000)] * 2
+    assert sorted(server.addresses) == addresses(4000)
+
+
+def test_without_a_terminal_and_without_yes_nothing_happens(tmp_path: Path) -> None:
+    folder = publication(tmp_path)
+
+    asked = run(folder, "send", "hello")
+
+    assert asked.returncode == 2
+    assert 'Send "Hello" to 1,000 readers of daily through outbox?' in asked.stderr
+    assert json.loads(run(folder, "campaigns", "--json").stdout) == []
+    assert not (folder / "outbox").exists()
+
+
+def test_a_dry_run_shows_the_count_and_changes_nothing(tmp_path: Path) -> None:
+    folder = publication(tmp_path)
+
+    dry = run(folder, "send", "hello", "--dry-run")
+
+    assert dry.returncode == 0
+    assert 'Would send "Hello" to 1,000 readers of daily through outbox.' in dry.stderr
+    assert json.loads(run(folder, "campaigns", "--json").stdout) == []
+    assert not (folder / "outbox").exists()
+
+
+def test_an_issue_edited_after_approval_is_sent_as_it_was_approved(tmp_path: Path, server: PostmarkServer) -> None:
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=10)
+    run(folder, "send", "hello", "--yes", token="wrong")
+    issue = folder / "issues" / "2025-01-17-hello.md"
+    issue.write_text(issue.read_text().replace("subject: Hello", "subject: Edited"))
+    run(folder, "resume", "hello")
+
+    sent = run(folder, "send", "hello", "--yes")
+
+    assert {message["Subject"] for message in server.messages} == {"Hello"}
+    assert "was edited since campaign 1 was approved; what was approved is sent." in sent.stderr
+
+
+def test_a_broken_issue_is_refused_and_no_campaign_is_made(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=1)
+    (folder / "issues" / "2025-01-17-hello.md").write_text("---\nsubject: Hello\n---\n:::qoute\n:::\n")
+
+    refused = run(folder, "send", "hello", "--yes")
+
+    assert refused.returncode == 1
+    assert re.search(r"issues/2025-01-17-hello.md:4:\d+: ", refused.stderr)
+    assert json.loads(run(folder, "campaigns", "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["send", "helo", "--yes"], 1, 'Did you mean "hello"'),
+        (["send", "hello", "--list", "dialy", "--yes"], 2, 'Did you mean "daily"'),
+        (["send", "hello", "--segment", "vip", "--yes"], 2, 'no segment is named "vip"'),
+        (["send", "hello", "--rate", "fast"], 2, "write 50/s"),
+        (["send", "hello", "--list", "weekly", "--yes"], 1, "there is nobody to send it to: 0 readers of weekly"),
+        (["status", "7"], 1, 'no campaign named "7"'),
+        (["resume", "hello"], 1, 'no campaign named "hello"'),
+        (["test", "hello", "--to", "nobody"], 2, "is not an email address"),
+        (["test", "hello"], 2, "--to"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_mails_nobody(
+    tmp_path: Path, arguments: Sequence[str], code: int, words: str
+) -> None:
+    folder = publication(tmp_path, readers=0) if "weekly" in arguments else settings(tmp_path, issue=True).root
+
+    refused = run(folder, *arguments)
+
+    assert refused.returncode == code
+    assert words in refused.stderr
+    assert not (folder / "outbox").exists()
+
+
+def test_a_test_is_marked_and_nobody_counts_as_having_the_issue(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=3)
+
+    tested = run(folder, "test", "hello", "--to", "R2@example.com", "new@example.com")
+
+    assert tested.returncode == 0
+    assert tested.stdout == "R2@example.com: accepted\nnew@example.com: accepted\n"
+    messages = [
+        message_from_bytes(path.read_bytes(), policy=policy.default)
+        for path in sorted((folder / "outbox" / "other").iterdir())
+    ]
+    assert [message["Subject"] for message in messages] == ["[TEST] Hello", "[TEST] Hello"]
+    assert len({message["Message-ID"] for message in messages}) == 2
+    bodies = [message.get_body(("plain",)) for message in messages]
+    assert ["Hello Reader 2." in body.get_content() for body in bodies if body] == [True, False]
+    assert json.loads(run(folder, "campaigns", "--json").stdout) == []
+
+
+def test_a_test_that_the_provider_refuses_says_so(tmp_path: Path, server: PostmarkServer) -> None:
+    server.refused["bad@example.com"] = (300, "Invalid 'To' address.")
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=0)
+
+    tested = run(folder, "test", "hello", "--to", "me@example.com", "--to", "bad@example.com", "--json")
+
+    assert tested.returncode == 1
+    assert [entry["outcome"] for entry in json.loads(tested.stdout)] == ["accepted", "rejected"]
+    assert "the test did not go to 1 of 2 addresses: Invalid 'To' address. (code 300)" in tested.stderr
+
+
+def test_status_shows_people_the_same_numbers(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=1200)
+    run(folder, "send", "hello", "--yes")
+
+    shown = run(folder, "status", "hello").stdout
+
+    assert shown.startswith('Campaign 1: hello, sent\n"Hello" to daily through outbox\n')
+    assert "  accepted       1,200\n  audience       1,200" in shown
+    assert "1  sent       hello  (daily)  1,200 accepted" in run(folder, "campaigns").stdout
