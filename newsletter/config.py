@@ -261,8 +261,10 @@ _DECODERS: dict[type, Any] = {
 
 def _not_toml(path: Path, message: str) -> ConfigError:
     found = re.search(r"\s*\(at line (\d+), column (\d+)\)", message)
-    place = f"{_short(path)}:{found[1]}:{found[2]}" if found else _short(path)
-    return ConfigError(f"not TOML: {message[: found.start()] if found else message}", place=place)
+    if found is None:  # "(at end of document)"
+        last = len(_read(path).splitlines())
+        return ConfigError(f"not TOML: {message.split(' (at')[0]}", place=f"{_short(path)}:{last}")
+    return ConfigError(f"not TOML: {message[: found.start()]}", place=f"{_short(path)}:{found[1]}:{found[2]}")
 
 
 def _check_lists(path: Path, text: str, config: Config) -> None:

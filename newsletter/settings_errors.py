@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -42,7 +42,8 @@ def explain(error: str, raw: dict[str, Any], text: str, place: str, kind: type, 
         return ConfigError(f'{_section(keys)}no setting is named "{found[1]}"', place=f"{place}:{line}", hint=hint)
     if found := _MISSING.search(message):
         return ConfigError(f'{_section(keys)}"{found[1]}" is missing', place=f"{place}:{locate(text, keys)}")
-    return ConfigError(_value_message(message, keys, raw), place=f"{place}:{locate(text, keys)}")
+    words = _value_message(message, keys, raw, _choices(kind, keys))
+    return ConfigError(words, place=f"{place}:{locate(text, keys)}")
 
 
 def locate(text: str, keys: Sequence[str]) -> int:
@@ -93,12 +94,25 @@ def _section(keys: Sequence[str]) -> str:
     return f"[{'.'.join(keys)}] " if keys else ""
 
 
-def _value_message(message: str, keys: list[str], raw: Any) -> str:
+def _value_message(message: str, keys: list[str], raw: Any, choices: Sequence[str]) -> str:
     found = _EXPECTED.search(message)
+    if choices:
+        return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write one of {', '.join(choices)}"
     if not found:
         return f"{_section(keys[:-1])}{keys[-1]}: {message}" if keys else message
     wanted = " or ".join(_KINDS.get(word.strip(), word.strip()) for word in found[1].split("|"))
     return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write {wanted}"
+
+
+def _choices(kind: Any, keys: Sequence[str]) -> list[str]:
+    """What the setting at `keys` may be, where it is one of a few words."""
+    for key in keys:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            names = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+            kind = get_type_hints(kind)[names[key]]
+        else:
+            kind = (get_args(kind) or (None,))[-1]
+    return [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
 
 
 def _known(kind: type, keys: Sequence[str]) -> list[str]:
