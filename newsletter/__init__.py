@@ -1,3 +1,58 @@
-"""A newsletter as code."""
+"""A newsletter as code. This is the map.
+
+    issues/...md  -parse->  Issue  -assemble->  Document (MJML)  -compile->  HTML  -+
+                    |                                                               +->  CompiledMessage, frozen
+                    +---------------------- plain text ----------------------------+     under its digest
+                                                                                    | approve
+    list, segment  -enqueue->  deliveries  -claim->  recipients  -personalise->  Message  -hand over->  provider
+                                    ^------------------------- settle: accepted, rejected, unknown ---------+
+
+Before CompiledMessage nothing knows readers; after it nothing knows Markdown or MJML. Imports
+point down: cli > commands > outputs > build, sender > nouns > mailing > providers > messages >
+database > config. The contracts in pyproject.toml prove it.
+
+I want to change...                         I open...
+a command                                   commands/<name>.py, and its line in cli.py
+a setting                                   config.py, docs/configuration.md
+what a wrong setting is told                settings_errors.py
+what a new publication or issue is          templates/starter/, scaffold.py
+
+the steps of a build                        build.py; from file to Issue: parse.py; finding files: issues.py
+a key of front matter                       issue_fields.py; the YAML itself: frontmatter.py
+a kind of block                             blocks.py, templates/blocks/<name>.mjml, plaintext.py
+what Markdown may say                       markdown.py, bodies.py
+what merge tags may say                     expressions.py; how they are found: merge_tags.py, tag_checks.py
+which mistakes an issue can have            reading.py, issue_content.py, issue_fields.py, pictures.py, news.py
+the look of every issue                     templates/issue.mjml, inline.css, head.css, dark.css; colours: palette.py
+how templates are found and filled          theme.py, assemble.py, mjml.py
+the plain text                              plaintext.py, text_flow.py, templates/issue.txt
+the files `build` writes                    outputs.py
+
+a header, an encoding                       mime.py; who gets which: mailing.py
+how a value is made safe where it stands    merge.py
+a link that knows its reader                links.py
+
+what is known of a reader                   subscribers.py, reader_fields.py, tables.py and a new migration
+who joined when, and how we know            consent.py
+what an import takes and refuses            imports.py, entries.py, csv_files.py; what it says: import_progress.py
+what an export holds                        exports.py
+who a segment means                         segment_rules.py (words), segments.py (SQL)
+who must never be mailed                    suppressions.py
+
+when a campaign may do what                 campaigns.py
+what became of each delivery                deliveries.py; counted: accounts.py; told: reports.py, progress.py
+the order of claiming, sending, settling    sender.py, handover.py, recipients.py
+how fast we send                            throttle.py (pure), rates.py (shared)
+what stops a sender                         interrupts.py, sender_lock.py
+a provider                                  providers/<name>.py, and its line in providers/__init__.py
+what an exception of the network means      providers/transport.py
+
+what travels between the halves             messages.py
+how addresses, times, slugs are written     addresses.py, times.py, slugs.py
+what an error is, and its exit code         errors.py
+what commands share                         session.py
+a column                                    tables.py, migrations/versions/000n_....py
+how the database is opened                  database.py
+"""
 
 __version__ = "0.1.0"

@@ -10,6 +10,7 @@ import click
 import msgspec
 import pytest
 
+import newsletter
 from newsletter.blocks import KINDS
 from newsletter.cli import COMMANDS
 from newsletter.config import Config
@@ -135,3 +136,13 @@ def test_links_between_pages_lead_somewhere() -> None:
         folder = ROOT if name == "README.md" else ROOT / "docs"
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
             assert (folder / target).exists(), f"{name} links to {target}"
+
+
+def test_the_map_names_every_module_and_none_that_is_gone() -> None:
+    named = set(re.findall(r"\b([\w/]+)\.py\b", newsletter.__doc__ or ""))
+
+    there = {path.stem for path in (ROOT / "newsletter").glob("*.py")}
+    gone = [name for name in named if not (ROOT / "newsletter" / f"{name}.py").exists()]
+
+    assert there - named == {"__init__", "__main__"}
+    assert not [name for name in gone if not name.startswith("migrations/versions/000n_")]
