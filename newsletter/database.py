@@ -14,19 +14,38 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, make_url, text
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration's revision."""
 PATIENCE = 30.0
 """Seconds that a lock is waited for."""
 CACHE_KIB = 16 * 1024
 """SQLite's page cache, per connection."""
+CHECKPOINT_PAGES = 8 * 1024
+"""Pages of 4 KiB that the write-ahead log holds before they are copied: what many transactions change is copied once."""
 _SCHEMES = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."
 _PICK = "Take another with [database] url in newsletter.toml."
 
@@ -92,6 +111,14 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
         connection.exec_driver_sql(str(compiled), list(map(pick, rows)))
 
 
+def among(connection: Connection, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    """`column IN (values)`, any number of them: they travel as one parameter, which both databases like better."""
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
+
+
 def open_database(publication: Publication, *, patience: float = PATIENCE) -> Database:
     """The publication's database, made when absent, its schema up to date.
 
@@ -153,8 +180,9 @@ def _engine(url: URL, patience: float) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Python's sqlite3 would begin by itself, late and without the write lock.
     connection.isolation_level = None
-    for pragma in ("synchronous = FULL", "foreign_keys = ON", f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY"):
-        connection.execute(f"PRAGMA {pragma}")
+    settings = {"synchronous": "FULL", "foreign_keys": "ON", "temp_store": "MEMORY", "cache_size": -CACHE_KIB}
+    for name, value in (settings | {"wal_autocheckpoint": CHECKPOINT_PAGES}).items():
+        connection.execute(f"PRAGMA {name} = {value}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

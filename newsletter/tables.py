@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlalchemy import (
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -163,11 +164,24 @@ delivery_exception = Table(
     sqlite_with_rowid=False,
 )
 
-rate_bucket = Table(  # GCRA: the theoretical arrival time of the next message
+rate_bucket = Table(  # one row per provider; GCRA: the theoretical arrival time of the next message
     "rate_bucket",
     metadata,
     Column("key", Text, primary_key=True),
     Column("tat", Text, nullable=False),
+    Column("warm_since", Text),  # the first day of its warm-up plan, in the publication's zone
+    Column("ceiling", Float),  # messages a second it was slowed down to
+    Column("slowed_at", Text),
+    sqlite_with_rowid=False,
+)
+
+rate_spent = Table(  # what of a quota is used up, in slots of a fiftieth of its time; old ones are deleted
+    "rate_spent",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("span", Text, primary_key=True),  # the quota's seconds, or warm-up
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("messages", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

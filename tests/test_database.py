@@ -109,7 +109,7 @@ def test_a_writer_waits_for_another_instead_of_failing(tmp_path: Path) -> None:
 
     def hold() -> None:
         with database.begin() as connection:
-            connection.execute(text("INSERT INTO rate_bucket VALUES ('a', '1')"))
+            connection.execute(text("INSERT INTO rate_bucket (key, tat) VALUES ('a', '1')"))
             entered.set()
             release.wait(5)
 
@@ -141,7 +141,7 @@ def test_an_exception_undoes_the_whole_transaction(tmp_path: Path) -> None:
 
     def fail() -> None:
         with database.begin() as connection:
-            connection.execute(text("INSERT INTO rate_bucket VALUES ('a', '1')"))
+            connection.execute(text("INSERT INTO rate_bucket (key, tat) VALUES ('a', '1')"))
             raise KeyError
 
     with pytest.raises(KeyError):
