@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
-from newsletter.database import insert_many
+from newsletter.database import among, insert_many
 from newsletter.tables import consent, consent_source
 from newsletter.times import stamp
 
@@ -63,11 +63,11 @@ def record(
 
 
 def evidence(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, list[Consent]]:
-    """All that is on record of these readers (at most 30,000), oldest first."""
+    """All that is on record of these readers, oldest first."""
     asked = (
         select(consent, consent_source.c.kind, consent_source.c.detail)
         .join(consent_source, consent.c.source_id == consent_source.c.id)
-        .where(consent.c.subscriber_id.in_(list(subscriber_ids)))
+        .where(among(connection, consent.c.subscriber_id, list(subscriber_ids)))
         .order_by(consent.c.subscriber_id, consent.c.no)
     )
     found: dict[int, list[Consent]] = defaultdict(list)
@@ -81,5 +81,5 @@ def evidence(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int,
 def _last(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, int]:
     """The highest number of each reader's evidence."""
     asked = select(consent.c.subscriber_id, func.max(consent.c.no).label("no")).group_by(consent.c.subscriber_id)
-    found = connection.execute(asked.where(consent.c.subscriber_id.in_(list(subscriber_ids))))
+    found = connection.execute(asked.where(among(connection, consent.c.subscriber_id, list(subscriber_ids))))
     return {row.subscriber_id: row.no for row in found}

@@ -45,7 +45,7 @@ PATIENCE = 30.0
 CACHE_KIB = 16 * 1024
 """SQLite's page cache, per connection."""
 CHECKPOINT_PAGES = 8 * 1024
-"""Pages of 4 KiB that the write-ahead log holds before they are copied: what many transactions change is copied once."""
+"""Pages (4 KiB) of write-ahead log before they are copied: what many transactions change is copied once."""
 _SCHEMES = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."
 _PICK = "Take another with [database] url in newsletter.toml."
 

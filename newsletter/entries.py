@@ -6,10 +6,10 @@ address is not added, nothing said erases nothing known. Reading files is `impor
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select, text, update
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select, text, update
 from newsletter import consent, suppressions
 from newsletter.addresses import address_key
 from newsletter.consent import Change
-from newsletter.database import insert_many
+from newsletter.database import among, insert_many
 from newsletter.reader_fields import BUILT_IN, FieldValue
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
@@ -55,6 +55,7 @@ class Entry(NamedTuple):
     """In the order of `reader_fields.BUILT_IN`."""
     fields: Mapping[str, FieldValue] = {}
     tags: tuple[str, ...] = ()
+    """Sorted, each once."""
 
 
 class Effect(StrEnum):
@@ -104,16 +105,17 @@ class _Reader:
     def learn(self, entry: Entry) -> None:
         """Take over what the entry says besides consent."""
         if entry.built_in != self.built_in:
-            known = tuple(said or old for said, old in zip(entry.built_in, self.built_in, strict=True))
+            known = tuple([said or old for said, old in zip(entry.built_in, self.built_in, strict=True)])
             self.said |= known != self.built_in
             self.built_in = known
         if entry.fields:
-            self.fields = self._noted(self.fields, decode(self.fields) | entry.fields)
+            self.fields = self._noted(self.fields, "{}", entry.fields, lambda old: old | entry.fields)
         if entry.tags:
-            self.tags = self._noted(self.tags, sorted({*decode(self.tags), *entry.tags}))
+            self.tags = self._noted(self.tags, "[]", entry.tags, lambda old: sorted({*old, *entry.tags}))
 
-    def _noted(self, old: str, new: object) -> str:
-        encoded = encode(new).decode()
+    def _noted(self, old: str, empty: str, said: object, joined: Callable[[Any], object]) -> str:
+        """The JSON of what is known now; most readers are new, and nothing is known of them."""
+        encoded = encode(said if old == empty else joined(decode(old))).decode()
         self.said |= encoded != old
         return encoded
 
@@ -192,7 +194,7 @@ def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _Reader]:
     built_in = (columns[name] for name in BUILT_IN)
     asked = select(columns.id, columns.email_key, columns.email, columns.fields, columns.tags, *built_in)
     readers: dict[int, _Reader] = {}
-    for row in connection.execute(asked.where(columns.email_key.in_(keys))):
+    for row in connection.execute(asked.where(among(connection, columns.email_key, keys))):
         reader = readers[row[0]] = _Reader(row[1], row[2], is_new=False)
         reader.id, reader.fields, reader.tags, reader.built_in = row[0], row[3], row[4], tuple(row[5:])
     if readers:
@@ -203,7 +205,8 @@ def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _Reader]:
 def _load_statuses(connection: Connection, readers: dict[int, _Reader]) -> None:
     columns = subscription.c
     asked = select(columns.subscriber_id, columns.list, columns.status)
-    for subscriber_id, list_name, status in connection.execute(asked.where(columns.subscriber_id.in_(list(readers)))):
+    asked = asked.where(among(connection, columns.subscriber_id, list(readers)))
+    for subscriber_id, list_name, status in connection.execute(asked):
         readers[subscriber_id].statuses[list_name] = status
     for reader in readers.values():
         reader.stored = frozenset(reader.statuses)

@@ -59,7 +59,7 @@ def full_name(first_name: str, last_name: str, fields: Mapping[str, object]) -> 
 
 
 def _check_text(name: str, text: str) -> None:
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise ValueError(f"{name} has a control character")
 
 

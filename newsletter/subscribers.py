@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select
 from newsletter import consent
 from newsletter.addresses import address_key
 from newsletter.consent import Change, Consent
+from newsletter.database import among
 from newsletter.entries import Status, subscribe
 from newsletter.reader_fields import BUILT_IN, FieldValue, full_name
 from newsletter.tables import subscriber, subscription
@@ -140,11 +141,11 @@ def remove(connection: Connection, address: str) -> bool:
 
 
 def _complete(connection: Connection, rows: Sequence[Row[Any]], *, with_consent: bool = True) -> list[Subscriber]:
-    """The readers of these rows (at most 30,000), with lists and evidence."""
+    """The readers of these rows, with lists and evidence."""
     ids = [row.id for row in rows]
     lists: dict[int, dict[str, Status]] = {one: {} for one in ids}
-    asked = select(subscription).where(subscription.c.subscriber_id.in_(ids)).order_by(subscription.c.list)
-    for row in connection.execute(asked) if ids else ():
+    asked = select(subscription).where(among(connection, subscription.c.subscriber_id, ids))
+    for row in connection.execute(asked.order_by(subscription.c.list)) if ids else ():
         lists[row.subscriber_id][row.list] = Status(row.status)
     proof = consent.evidence(connection, ids) if ids and with_consent else {}
     return [_subscriber(row, lists[row.id], proof.get(row.id, [])) for row in rows]

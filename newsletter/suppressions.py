@@ -13,11 +13,9 @@ from enum import StrEnum
 from sqlalchemy import Connection, delete, insert, select
 
 from newsletter.addresses import address_key
+from newsletter.database import among
 from newsletter.tables import suppression
 from newsletter.times import stamp
-
-MOST_ASKED = 30_000
-"""Addresses in one question; SQLite takes 32,766 values in one statement, PostgreSQL 65,535."""
 
 
 class Reason(StrEnum):
@@ -45,11 +43,12 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
 
 
 def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, str]:
-    """Of these keys (at most MOST_ASKED), the suppressed ones, each with its reason."""
-    asked = select(suppression.c.email_key, suppression.c.reason).where(suppression.c.email_key.in_(email_keys))
-    return {row.email_key: row.reason for row in connection.execute(asked)}
+    """Of these keys, the suppressed ones, each with its reason."""
+    asked = select(suppression.c.email_key, suppression.c.reason)
+    found = connection.execute(asked.where(among(connection, suppression.c.email_key, email_keys)))
+    return {row.email_key: row.reason for row in found}
 
 
 def lift(connection: Connection, email_keys: Iterable[str]) -> None:
     """Mail these addresses again: only when a person said so, of each by name."""
-    connection.execute(delete(suppression).where(suppression.c.email_key.in_(list(email_keys))))
+    connection.execute(delete(suppression).where(among(connection, suppression.c.email_key, list(email_keys))))
