@@ -7,7 +7,7 @@ compiler. No author's text is ever run as a template; it is only a value in one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from newsletter import palette
+from newsletter import palette, trace
 from newsletter.blocks import Is
 from newsletter.bodies import Image, body_html, inline_html
 from newsletter.config import Publication, SponsorSection
@@ -48,11 +48,14 @@ class Document:
         return re.sub(rf"{self.vault.base}B(\d{{5}})xNL", lambda found: self.bodies[int(found[1])], text)
 
 
-def assemble(issue: Issue, theme: Theme, medium: Medium = "email") -> Document:
-    """Render every block and the frame around them. Raises NewsletterError for a template's mistake."""
-    assembly = _Assembly(issue=issue, theme=theme, medium=medium)
+def assemble(issue: Issue, theme: Theme, medium: Medium = "email", *, traced: bool = False) -> Document:
+    """Render every block and the frame around them. Raises NewsletterError for a template's mistake.
+
+    A `traced` document carries the marks of `trace` through the compiler.
+    """
+    assembly = _Assembly(issue=issue, theme=theme, medium=medium, traced=traced)
     values = assembly.values()
-    content = "\n".join(assembly.piece(piece, values) for piece in issue.content)
+    content = "\n".join(assembly.pieces(values))
     frame = {**values, **_empty_fields(theme, "signup"), "content": Markup(content)}
     frame["signup"] = values["signup"] if issue.wants_signup else None
     return Document(
@@ -86,11 +89,16 @@ class _Assembly:
     issue: Issue
     theme: Theme
     medium: Medium
+    traced: bool = False
     bodies: list[str] = field(default_factory=list)
 
     @property
     def publication(self) -> Publication:
         return self.theme.publication
+
+    @property
+    def _traced_from(self) -> int | None:
+        return self.issue.body_line if self.traced else None
 
     def values(self) -> dict[str, object]:
         """What every template may use."""
@@ -126,6 +134,12 @@ class _Assembly:
         self.bodies.append(html)
         return Markup(f"{self.issue.vault.base}B{len(self.bodies) - 1:05d}xNL")
 
+    def pieces(self, values: Mapping[str, object]) -> Iterator[str]:
+        """The MJML of each piece of the issue; in a traced document, blocks stand between marks."""
+        for index, piece in enumerate(self.issue.content):
+            mjml = self.piece(piece, values)
+            yield trace.around(index, mjml) if self.traced and isinstance(piece, Block) else mjml
+
     def piece(self, piece: Block | Condition, values: Mapping[str, object]) -> str:
         """The MJML of one piece of the issue."""
         if isinstance(piece, Condition):
@@ -160,15 +174,11 @@ class _Assembly:
             return None
         body = block.body
         if block.name == "button":
-            return self.hide(
-                inline_html(
-                    [child for token in body for child in token.children or []], self.issue.vault, self.find_image
-                )
-            )
+            return self._inline([child for token in body for child in token.children or []])
         known = self._sponsor(block) if block.name == "sponsor" else None
         if not body and known:
-            body = settings_tokens(known.text)
-        return self.hide(body_html(body, self.issue.vault, self.find_image))
+            return self.hide(body_html(settings_tokens(known.text), self.issue.vault, self.find_image))
+        return self.hide(body_html(body, self.issue.vault, self.find_image, traced_from=self._traced_from))
 
     def _item(self, item: NewsItem) -> dict[str, object]:
         return {
@@ -179,8 +189,10 @@ class _Assembly:
             "alt": item.alt,
         }
 
-    def _inline(self, children: tuple[Token, ...]) -> Markup | None:
-        return self.hide(inline_html(children, self.issue.vault, self.find_image)) if children else None
+    def _inline(self, children: Sequence[Token]) -> Markup | None:
+        if not children:
+            return None
+        return self.hide(inline_html(children, self.issue.vault, self.find_image, traced_from=self._traced_from))
 
     def find_image(self, path: str) -> Image:
         """The picture readers load, as wide as it is but never wider than the column."""

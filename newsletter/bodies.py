@@ -15,6 +15,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 from newsletter.merge_tags import Vault
+from newsletter.trace import LINE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,13 @@ class _Renderer(RendererHTML):
     """CommonMark's HTML, with conditions, real widths on pictures, and headings that a theme can reach."""
 
     find_image: FindImage
+    first_line: int | None = None
+    """The line of the file that tokens count from: in a traced build, elements say their lines."""
+
+    def renderAttrs(self, token: Token) -> str:  # type: ignore[override]  # noqa: N802
+        line = token.meta.get("line", token.map[0] if token.map else None)
+        traced = "" if self.first_line is None or line is None else f' {LINE}="{self.first_line + line}"'
+        return traced + super().renderAttrs(token)
 
     def condition(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         return tokens[index].content
@@ -62,19 +70,21 @@ _OPTIONS = OptionsDict(
 )
 
 
-def body_html(tokens: Sequence[Token], vault: Vault, find_image: FindImage) -> str:
-    """The HTML of a block's body."""
-    return _finished(_renderer(find_image).render(tokens, _OPTIONS, {}), vault)
+def body_html(tokens: Sequence[Token], vault: Vault, find_image: FindImage, *, traced_from: int | None = None) -> str:
+    """The HTML of a block's body; with `traced_from`, the line of the file that tokens count from, a traced one."""
+    return _finished(_renderer(find_image, traced_from).render(tokens, _OPTIONS, {}), vault)
 
 
-def inline_html(children: Sequence[Token], vault: Vault, find_image: FindImage) -> str:
+def inline_html(
+    children: Sequence[Token], vault: Vault, find_image: FindImage, *, traced_from: int | None = None
+) -> str:
     """The HTML of a run of inline tokens: a title, a sentence."""
-    return _finished(_renderer(find_image).renderInline(children, _OPTIONS, {}), vault)
+    return _finished(_renderer(find_image, traced_from).renderInline(children, _OPTIONS, {}), vault)
 
 
-def _renderer(find_image: FindImage) -> _Renderer:
+def _renderer(find_image: FindImage, traced_from: int | None) -> _Renderer:
     renderer = _Renderer()
-    renderer.find_image = find_image
+    renderer.find_image, renderer.first_line = find_image, traced_from
     return renderer
 
 

@@ -26,6 +26,7 @@ from newsletter.parse import parse_issue
 from newsletter.plaintext import plain_content
 from newsletter.settings_errors import locate
 from newsletter.theme import Theme
+from newsletter.trace import without_marks
 
 SAMPLE_TOKEN = "sample"
 """Stands in the links of whoever is no reader: previews, built files."""
@@ -41,6 +42,8 @@ class Built:
     message: CompiledMessage
     warnings: tuple[Problem, ...]
     theme: Theme = field(repr=False)
+    traced: str = field(default="", repr=False)
+    """The HTML with the marks of `trace`, if it was asked for."""
 
     @cached_property
     def page(self) -> str:
@@ -67,13 +70,25 @@ def build_issue(publication: Publication, path: Path) -> Built:
     Raises IssueError with every mistake in the file, NewsletterError for a template's.
     """
     theme = Theme(publication=publication)
-    issue = parse_issue(path, publication, theme.kinds, theme.templates)
-    document = assemble(issue, theme)
-    message = _compiled(
-        issue, compile_mjml(document), plain_text(issue, theme), publication.config.publication.language
-    )
+    return build(parse_issue(path, publication, theme.kinds, theme.templates), theme)
+
+
+def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
+    """The same from an issue that was parsed without errors; if `traced`, with the trace beside the message."""
+    publication = theme.publication
+    document = assemble(issue, theme, traced=traced)
+    page = compile_mjml(document)
+    html = without_marks(page) if traced else page
+    message = _compiled(issue, html, plain_text(issue, theme), publication.config.publication.language)
     warnings = (*issue.warnings, *_theme_warnings(publication))
-    return Built(issue=issue, document=document, message=message, warnings=warnings, theme=theme)
+    return Built(
+        issue=issue,
+        document=document,
+        message=message,
+        warnings=warnings,
+        theme=theme,
+        traced=page if traced else "",
+    )
 
 
 def plain_text(issue: Issue, theme: Theme) -> str:

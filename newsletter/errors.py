@@ -54,6 +54,19 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edit:
+    """A part of one line to be replaced: a safe way to put a problem right."""
+
+    line: int
+    column: int
+    """From 1, in characters."""
+    width: int
+    """How many characters go; 0 inserts."""
+    text: str
+    """What comes instead; no line break."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """One thing that is wrong at one place of one file."""
 
@@ -67,6 +80,10 @@ class Problem:
     """From 1, in characters."""
     severity: Severity = Severity.ERROR
     hint: str = ""
+    width: int = 1
+    """How many characters of the line it is about."""
+    edits: tuple[Edit, ...] = ()
+    """What puts it right without changing what readers are told; empty where a person must decide."""
 
     @property
     def place(self) -> str:

@@ -61,6 +61,8 @@ class Issue:
     template: str
     signup: bool
     content: tuple[Block | Condition, ...]
+    body_line: int
+    """The line of the file (from 1) that tokens count from: a token's line 0 is this one."""
     vault: Vault = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 

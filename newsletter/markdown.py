@@ -8,12 +8,13 @@ comments, which are dropped. Raw HTML is text. What blocks there are is not know
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
-from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline import StateInline, autolink, image, link
 from markdown_it.token import Token
 
 from newsletter.merge_tags import Vault
@@ -52,7 +53,30 @@ def parse_markdown(text: str, vault: Vault) -> tuple[list[Token], list[Trouble]]
     """
     environment = Environment(vault=vault)
     tokens = _parser.parse(text, {"newsletter": environment})
+    _place(tokens, text.split("\n"))
     return tokens, environment.troubles
+
+
+def place_in(token: Token, at: int, lines: list[str]) -> tuple[int, int]:
+    """Line (from 0) and column (from 1) of a character of an inline token's content, in the `lines` it was parsed from.
+
+    Markdown strips what stands before the content of a line: a list's indent, a quotation's `>`.
+    """
+    before = token.content[:at]
+    line = (token.map[0] if token.map else 0) + before.count("\n")
+    start = before.rfind("\n") + 1
+    written = token.content[start:].partition("\n")[0]
+    indent = len(written) - len(written.lstrip())
+    found = lines[line].find(written.strip()) if line < len(lines) else -1
+    return line, max(found, 0) + at - start - indent + 1 if found >= 0 else 1
+
+
+def _place(tokens: list[Token], lines: list[str]) -> None:
+    """Links and pictures learn where they stand: `meta["line"]` (from 0) and `meta["column"]` (from 1)."""
+    for token in tokens:
+        for child in token.children or ():
+            if "at" in child.meta:
+                child.meta["line"], child.meta["column"] = place_in(token, child.meta["at"], lines)
 
 
 def settings_tokens(text: str) -> tuple[Token, ...]:
@@ -182,12 +206,28 @@ def _comment_inline(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _placed(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline, bool], bool]:
+    """The rule, leaving with its token where in the text it begins."""
+
+    def run(state: StateInline, silent: bool) -> bool:
+        at, before = state.pos, len(state.tokens)
+        found = rule(state, silent)
+        if found and not silent:
+            made = (token for token in state.tokens[before:] if token.type in ("link_open", "image"))
+            next(made).meta.update(at=at, end=state.pos)
+        return found
+
+    return run
+
+
 def _make_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     everywhere: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("code", "newsletter_block", _block, everywhere)
     parser.block.ruler.before("code", "newsletter_condition", _condition, everywhere)
     parser.block.ruler.before("code", "newsletter_comment", _comment_block, everywhere)
+    for name, rule in (("link", link), ("image", image), ("autolink", autolink)):
+        parser.inline.ruler.at(name, _placed(rule))
     parser.inline.ruler.before("autolink", "newsletter_comment", _comment_inline)
     return parser
 

@@ -24,6 +24,14 @@ PREMAILER = {
 }
 
 
+class TokenLost(NewsletterError):  # noqa: N818 - what happened to the merge tag
+    """A template dropped what held a merge tag; `line` is the tag's in the issue, 1 for a template's own."""
+
+    def __init__(self, message: str, *, line: int, hint: str) -> None:
+        super().__init__(f"{message} [NL008]", hint=hint)
+        self.cause, self.line = message, line
+
+
 def compile_mjml(document: Document) -> str:
     """The HTML of a document, tokens of merge tags still in it.
 
@@ -61,12 +69,13 @@ def _prove(document: Document, html: str) -> None:
     lost = set(pattern.findall(document.with_bodies(document.mjml))) - set(pattern.findall(html))
     if lost:
         tag = document.vault.tags[int(min(lost))]
-        raise NewsletterError(
-            f"the merge tag {tag.source} was lost while compiling (line {tag.line}) [NL008]",
+        raise TokenLost(
+            f"the merge tag {tag.source} was lost while compiling (line {tag.line})",
+            line=tag.line,
             hint="Move it out of the attribute or element that the compiler drops.",
         )
     if re.search(rf"{document.vault.base}B\d{{5}}xNL", html):
-        raise NewsletterError("a body was left as a token while compiling [NL008]")
+        raise TokenLost("a body was left as a token while compiling", line=1, hint="Print it as text in the template.")
 
 
 def _explained(mjml: str, message: str) -> NewsletterError:

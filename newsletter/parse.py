@@ -28,6 +28,20 @@ def parse_issue(
 
     `kinds` are the blocks there are, `templates` the names `template:` may say.
     """
+    issue, problems = inspect_issue(path, publication, kinds, templates)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise IssueError(errors)
+    return issue
+
+
+def inspect_issue(
+    path: Path, publication: Publication, kinds: Mapping[str, BlockKind], templates: frozenset[str]
+) -> tuple[Issue, list[Problem]]:
+    """What could be read of a file, for showing and checking, and every mistake in it.
+
+    Raises IssueError only when it cannot be read as text. An issue with errors must not be built.
+    """
     shown = shown_path(publication, path)
     text = read_issue(path, shown)
     vault = Vault.for_text(text)
@@ -39,11 +53,7 @@ def parse_issue(
     _unquote_tags(vault, front.body_line)
     for problem in problems:
         reading.problem(problem.rule, problem.message, problem.line, problem.column, problem.hint)
-    issue = _issue(reading, path, front, read_content(reading, hidden))
-    errors = [problem for problem in reading.problems if problem.severity is Severity.ERROR]
-    if errors:
-        raise IssueError(errors)
-    return issue
+    return _issue(reading, path, front, read_content(reading, hidden)), reading.problems
 
 
 def _unquote_tags(vault: Vault, body_line: int) -> None:
@@ -71,6 +81,7 @@ def _issue(reading: Reading, path: Path, front: FrontMatter, content: tuple[Bloc
         template=read_known(reading, values.get("template"), "template", reading.templates) or "issue",
         signup=read_switch(reading, values.get("signup")),
         content=content,
+        body_line=front.body_line + 1,
         vault=reading.vault,
     )
     _check_tags(reading, front, content)

@@ -1,0 +1,13 @@
+"""The catalogue: every rule, by id. Imported only by what checks issues; a family is added here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from newsletter.checks import parsing
+from newsletter.checks.rule import Rule
+
+FAMILIES: Sequence[Sequence[Rule]] = (parsing.RULES,)
+
+RULES: Mapping[str, Rule] = {rule.id: rule for rule in sorted((r for f in FAMILIES for r in f), key=lambda r: r.id)}
+"""Every rule in the order of ids."""

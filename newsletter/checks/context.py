@@ -1,0 +1,150 @@
+"""Context: everything a rule may look at, each computed once and only when asked for.
+
+The issue file with its lines; the built message; its HTML as a tree whose elements know
+the block and the line they came from; the copies of the readers a mail merge fails for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from newsletter import trace
+from newsletter.build import Built, build
+from newsletter.checks.readers import Copy, copies
+from newsletter.config import Config, Publication
+from newsletter.issues import Block, Issue
+from newsletter.messages import CompiledMessage
+from newsletter.theme import Theme
+from newsletter.trace import Span
+
+if TYPE_CHECKING:
+    from newsletter.checks.earlier import Earlier
+
+Element = Any
+"""An lxml element; lxml carries no types."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One issue being checked."""
+
+    issue: Issue
+    theme: Theme
+    shown: str
+    """The path of the issue file as messages show it."""
+    source: str
+    """The text of the file, lines ending in `\\n`."""
+    has_errors: bool
+    """Whether the parser refused it: then there is a source, and nothing built."""
+    earlier: Earlier
+    """The other issues of the publication."""
+
+    @property
+    def publication(self) -> Publication:
+        """Whose issue it is."""
+        return self.theme.publication
+
+    @property
+    def config(self) -> Config:
+        """The publication's settings."""
+        return self.publication.config
+
+    @cached_property
+    def lines(self) -> Sequence[str]:
+        """The lines of the file as their author wrote them; `lines[0]` is line 1."""
+        return self.source.split("\n")
+
+    def line(self, number: int) -> str:
+        """The text of a line (from 1); empty past the end."""
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+    @property
+    def body_line(self) -> int:
+        """The first line (from 1) after the front matter."""
+        return self.issue.body_line
+
+    def column(self, line: int, column: int) -> int:
+        """The author's column for a column of a line with tokens for merge tags, as Markdown's tokens have it."""
+        return self.issue.vault.column(self.hidden_line(line), line, column)
+
+    def hidden_line(self, number: int) -> str:
+        """The text of a line with tokens for merge tags, as Markdown sees it."""
+        return self._hidden[number - 1] if 0 < number <= len(self._hidden) else ""
+
+    @cached_property
+    def _hidden(self) -> Sequence[str]:
+        return type(self.issue.vault)(base=self.issue.vault.base).hide(self.source).split("\n")
+
+    def written(self, text: str) -> str:
+        """A text of the issue or of the built HTML with merge tags in place of their tokens."""
+        return self.issue.vault.restore(text)
+
+    @cached_property
+    def blocks(self) -> Sequence[Block]:
+        """The blocks of the issue in order, text between blocks included."""
+        return [piece for piece in self.issue.content if isinstance(piece, Block)]
+
+    @cached_property
+    def built(self) -> Built:
+        """The issue, built with its trace. Raises NewsletterError for a template's mistake."""
+        return build(self.issue, self.theme, traced=True)
+
+    @property
+    def message(self) -> CompiledMessage:
+        """What would be sent, slots open."""
+        return self.built.message
+
+    @cached_property
+    def tree(self) -> Element:
+        """The root element of the built HTML, all branches of conditions in it, merge tags as tokens."""
+        from lxml import html
+
+        return html.document_fromstring(self.built.traced.encode(), parser=html.HTMLParser(encoding="utf-8"))
+
+    def elements(self, *names: str) -> Iterator[Element]:
+        """The elements of these names (all without names) in document order."""
+        return (element for element in self.tree.iter(*names) if isinstance(element.tag, str))
+
+    def block_of(self, element: Element) -> Block | None:
+        """The block an element came from; None for the frame around the issue."""
+        return self._places.get(element, (None, 1))[0]
+
+    def line_of(self, element: Element) -> int:
+        """The line of the file an element came from: the body's, else its block's opening line, else 1."""
+        return self._places.get(element, (None, 1))[1]
+
+    @cached_property
+    def _places(self) -> dict[Element, tuple[Block | None, int]]:
+        """By element; a dictionary keeps lxml's proxies alive, so that they are the same objects when asked for."""
+        places: dict[Element, tuple[Block | None, int]] = {}
+        block: Block | None = None
+        for node in self.tree.iter():
+            if not isinstance(node.tag, str):
+                block = self._after(node, block)
+                continue
+            said = trace.line_of(node.attrib)
+            above = places.get(node.getparent(), (None, 1))
+            inherited = above[1] if block and above[0] is block else block.line if block else 1
+            places[node] = (block, said or inherited)
+        return places
+
+    def _after(self, comment: Element, block: Block | None) -> Block | None:
+        text = comment.text or ""
+        begun = trace.piece_begun(text)
+        if begun is not None:
+            piece = self.issue.content[begun]
+            return piece if isinstance(piece, Block) else None
+        return None if trace.is_end(text) else block
+
+    @cached_property
+    def spans(self) -> Sequence[Span]:
+        """Where the HTML of each block stands in the message's, in bytes."""
+        return trace.spans(self.built.traced)
+
+    @cached_property
+    def copies(self) -> Sequence[Copy]:
+        """The finished copies of the readers a mail merge fails for first."""
+        return copies(self.built)

@@ -1,0 +1,64 @@
+"""The readers a mail merge fails for first, and their finished copies of an issue.
+
+Nobody of them exists. What their copies must be is a rule's to say.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from functools import cached_property
+
+from newsletter.build import Built, sample_mailing, sample_recipient
+from newsletter.mailing import Mailing
+from newsletter.messages import Message, Recipient
+
+WORST: Mapping[str, str | None] = {
+    "without any field": None,
+    "with empty fields": "",
+    "with fields of 200 characters": "Wolfeschlegelsteinhausen-Bergerdorff & " * 5 + "Sons.",
+    "with emoji": "Zoë 👩\u200d💻\ufe0f❤️",
+    "written from right to left": "\u202eשרה \u0627\u0644\u0639\u0631\u0628\u064a\u0629",
+    "with markup": "<script>alert('&amp;')</script>",
+    "with braces": "{{ email }}{% if x %}",
+    "with a line break": "Ada\r\nBcc: all@example.com\r\n\r\nHello",
+}
+"""What every field of theirs holds, by what makes them hard."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """One reader's copy of an issue."""
+
+    reader: str
+    """What makes this one hard: a key of WORST."""
+    value: str
+    """What the fields hold."""
+    recipient: Recipient
+    message: Message
+    mailing: Mailing
+
+    @cached_property
+    def mime(self) -> EmailMessage:
+        """The whole message, as a mail program parses it."""
+        return email.message_from_bytes(self.mailing.mime(self.recipient), policy=email.policy.default)
+
+
+def copies(built: Built) -> Sequence[Copy]:
+    """The copy of each reader of WORST."""
+    mailing = sample_mailing(built.theme.publication, built)
+    return [_copy(built, mailing, reader, value) for reader, value in WORST.items()]
+
+
+def _copy(built: Built, mailing: Mailing, reader: str, value: str | None) -> Copy:
+    publication = built.theme.publication
+    sample = sample_recipient(publication, built.issue.slug)
+    names = ("first_name", "last_name", "name", *publication.config.fields)
+    values = {} if value is None else dict.fromkeys(names, value)
+    recipient = Recipient(delivery_id=sample.delivery_id, email=sample.email, fields={**values, **sample.fields})
+    return Copy(
+        reader=reader, value=value or "", recipient=recipient, message=mailing.message(recipient), mailing=mailing
+    )

@@ -1,0 +1,41 @@
+"""Every rule: its example fires it, the other does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from newsletter.checks.catalogue import FAMILIES, RULES
+from newsletter.checks.rule import Example, Rule
+from tests.checks.publications import check
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_example_of_a_rule_fires_it(rule: Rule, tmp_path: Path) -> None:
+    found = check(tmp_path, rule.fires)
+
+    assert rule.id in [problem.rule for problem in found]
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_other_example_of_a_rule_does_not(rule: Rule, tmp_path: Path) -> None:
+    found = check(tmp_path, rule.passes)
+
+    assert rule.id not in [problem.rule for problem in found]
+
+
+def test_an_issue_without_a_fault_has_no_problem(tmp_path: Path) -> None:
+    assert check(tmp_path, Example()) == []
+
+
+def test_no_two_rules_share_an_id() -> None:
+    assert len(RULES) == sum(len(family) for family in FAMILIES)
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_every_rule_says_what_why_and_what_to_do_in_sentences(rule: Rule) -> None:
+    assert re.fullmatch(r"NL\d{3}", rule.id)
+    for sentence in (rule.summary, rule.why, rule.fix):
+        assert re.fullmatch(r"[A-Z`].*\.", sentence), sentence
