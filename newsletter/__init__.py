@@ -49,6 +49,7 @@ what an exception of the network means      providers/transport.py
 
 what travels between the halves             messages.py
 how addresses, times, slugs are written     addresses.py, times.py, slugs.py
+what a time means in a time zone            zones.py; who reads the clock: clock.py
 what an error is, and its exit code         errors.py
 what commands share                         session.py
 a column                                    tables.py, migrations/versions/000n_....py

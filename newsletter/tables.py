@@ -2,8 +2,8 @@
 
 Who may write: `subscribers` and `entries` the readers' tables, `consent` its two, `suppressions` its
 own, `campaigns` the campaign, and `deliveries` alone the ledger (`batch`, `delivery`,
-`delivery_exception`). Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare
-alike in SQLite and PostgreSQL.
+`delivery_exception`, `delivery_note`). Times are UTC, ISO 8601 text to the millisecond: they sort, read
+and compare alike in SQLite and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -105,11 +105,12 @@ campaign = Table(
     Column("provider", Text, nullable=False),
     Column("checks", Text, nullable=False, server_default="[]"),  # JSON: what check said at approval
     Column("created_at", Text, nullable=False),
-    Column("send_at", Text),  # null = when told
+    Column("send_at", Text),  # the moment it starts; null = when told
     Column("started_at", Text),  # the Date header of every message
     Column("finished_at", Text),
     Column("cursor", Integer, nullable=False, server_default="0"),  # the last subscriber enqueued
     Column("enqueued", Boolean, nullable=False, server_default=false()),  # everyone is
+    Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,
 )
@@ -120,12 +121,12 @@ batch = Table(
     Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
     Column("no", Integer, primary_key=True),  # 1, 2, ... per campaign
     Column("size", Integer, nullable=False),
-    Column("state", Text, nullable=False),  # queued claimed handed settled unknown
+    Column("state", Text, nullable=False),  # queued claimed handed settled unknown cancelled
     Column("attempt", Integer, nullable=False, server_default="0"),  # the fencing number: every step names it
     Column("generation", Integer, nullable=False, server_default="0"),  # +1 only when it is known that nothing was sent
     Column("owner", Text, nullable=False, server_default=""),
     Column("lease_until", Text),
-    Column("not_before", Text),  # BUSY: not again before this
+    Column("not_before", Text),  # BUSY, or its readers' own time: not before this
     Column("first_handed_at", Text),
     Column("handed_at", Text),
     Column("settled_at", Text),
@@ -134,6 +135,7 @@ batch = Table(
     Column("provider_ids", LargeBinary),  # JSON object by subscriber id, zlib
     Column("started", LargeBinary),  # one-call providers: a bit per recipient, before the first byte
     Column("finished", LargeBinary),  # and one after the answer
+    Column("enqueued_at", Text),
     Index("batch_waiting", "campaign_id", "no", sqlite_where=_WAITING, postgresql_where=_WAITING),
     Index("batch_leased", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
     sqlite_with_rowid=False,
@@ -164,6 +166,17 @@ delivery_exception = Table(
     sqlite_with_rowid=False,
 )
 
+delivery_note = Table(  # what became of a delivery before its present state, when a person sent it on
+    "delivery_note",
+    metadata,
+    Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
+    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
+    Column("no", Integer, primary_key=True),  # 1, 2, ... per delivery
+    Column("at", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 rate_bucket = Table(  # one row per provider; GCRA: the theoretical arrival time of the next message
     "rate_bucket",
     metadata,
@@ -191,4 +204,21 @@ host = Table(  # one row: the machine and file this database belongs to
     Column("id", Integer, primary_key=True),
     Column("host_id", Text, nullable=False),
     Column("since", Text, nullable=False),
+)
+
+runner = Table(  # a row per `newsletter run`, kept fresh while it lives
+    "runner",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("since", Text, nullable=False),
+    Column("seen_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+notice = Table(  # what the editors were told by email, so that they are told once
+    "notice",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
