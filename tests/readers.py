@@ -1,0 +1,75 @@
+"""A publication with readers, for the tests of everything that concerns readers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from newsletter import consent, subscribers
+from newsletter.config import Publication, load_publication
+from newsletter.database import Database, open_database
+from newsletter.entries import Entered, Entry, enter
+from newsletter.imports import Listener, Refusal, Report, import_csv
+from newsletter.subscribers import Subscriber
+
+NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
+SETTINGS = """
+[lists.weekly]
+title = "Weekly"
+
+[fields]
+score = "number"
+joined = "date"
+beta = "boolean"
+Plan = "text"
+"""
+
+
+@dataclass
+class Readers:
+    """An open database and short words for what tests do to it."""
+
+    publication: Publication
+    database: Database
+    refused: list[Refusal] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, folder: Path) -> Readers:
+        path = folder / "newsletter.toml"
+        if "[lists.weekly]" not in (text := path.read_text(encoding="utf-8")):
+            path.write_text(text + SETTINGS, encoding="utf-8")
+        publication = load_publication(path)
+        return cls(publication, open_database(publication))
+
+    def read(self, csv: str | bytes, *, resubscribe: Collection[str] = (), now: datetime = NOW) -> Report:
+        """Import a file; what was refused is in `refused`."""
+        self.refused = []
+        raw = csv.encode() if isinstance(csv, str) else csv
+        listener = Listener(refused=self.refused.append)
+        return import_csv(
+            self.database, self.publication, io.BytesIO(raw), "some.csv", now=now, resubscribe=resubscribe, listener=listener
+        )
+
+    def enter(self, *entries: Entry, resubscribe: Collection[str] = ()) -> list[Entered]:
+        """Enter readers as a command would."""
+        with self.database.begin() as connection:
+            return enter(connection, entries, consent.record_source(connection, "test", {}, NOW), NOW, resubscribe)
+
+    def find(self, address: str) -> Subscriber:
+        """The reader of this address, who has to be there."""
+        with self.database.read() as connection:
+            found = subscribers.find(connection, address)
+        assert found
+        return found
+
+    def all(self) -> list[Subscriber]:
+        """Every reader, in the order they joined."""
+        with self.database.read() as connection:
+            return [one for page in subscribers.pages(connection, size=3) for one in page]
+
+    def reasons(self) -> list[tuple[int, str]]:
+        """Row and reason of what the last import refused."""
+        return [(one.row, one.reason) for one in self.refused]
