@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,38 @@ def test_a_template_of_the_publication_can_be_named(publication_folder: Path) ->
 
     with pytest.raises(ConfigError, match="letter"):
         check_template(publication, "leter")
+
+
+TITLES = [
+    'Say "hello" \\ goodbye',
+    "Braces {{ first_name }} and {% if %} are words here",
+    "Colons: hashes # and 'quotes'",
+    "<b>Bold</b> & <!-- hidden -->",
+    "- a list? | > [brackets](x) *stars* `ticks`",
+    "A $100 camera, ${slug} and %s",
+    "नमस्ते 👋🏽 مرحبا",
+    "null",
+    "2025-01-17",
+    ":::article",
+]
+
+
+def test_an_unedited_new_issue_builds_whatever_its_title(newsletter: Run, publication_folder: Path) -> None:
+    paths = [newsletter("new", "--", title, cwd=publication_folder).stdout.strip() for title in TITLES]
+
+    done = newsletter("build", "--json", *paths, cwd=publication_folder)
+
+    assert done.returncode == 0, done.stderr
+    assert [built["subject"] for built in json.loads(done.stdout)] == TITLES
+    assert "warning" not in done.stderr
+    assert newsletter("check", "--strict", cwd=publication_folder).returncode == 0
+
+
+def test_init_new_and_build_work_one_after_the_other(newsletter: Run, tmp_path: Path) -> None:
+    newsletter("init", "news")
+    newsletter("new", "Hello", cwd=tmp_path / "news")
+
+    done = newsletter("build", "hello", cwd=tmp_path / "news")
+
+    assert done.returncode == 0
+    assert (tmp_path / "news" / "build" / "hello" / "message.html").is_file()
