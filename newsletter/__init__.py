@@ -42,7 +42,8 @@ who must never be mailed                    suppressions.py
 when a campaign may do what                 campaigns.py
 what became of each delivery                deliveries.py; counted: accounts.py; told: reports.py, progress.py
 the order of claiming, sending, settling    sender.py, handover.py, recipients.py
-how fast we send                            throttle.py (pure), rates.py (shared)
+how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py
+when a campaign waits or pauses by itself   pacing.py, breaker.py
 what stops a sender                         interrupts.py, sender_lock.py
 a provider                                  providers/<name>.py, and its line in providers/__init__.py
 what an exception of the network means      providers/transport.py

@@ -20,6 +20,7 @@ from newsletter.times import stamp
 STATES = ("queued", "handed", "accepted", "rejected", "unknown", "skipped")
 """A delivery's, in the order they are shown."""
 MINUTE = timedelta(minutes=1)
+LATELY = timedelta(seconds=10)
 _OF_BATCH = {
     BatchState.QUEUED: "queued",
     BatchState.CLAIMED: "queued",
@@ -120,3 +121,13 @@ def pace(connection: Connection, campaign: Campaign, now: datetime) -> float:
     settled = (batch.c.campaign_id == campaign.id) & (batch.c.settled_at >= stamp(since))
     number = connection.execute(select(func.sum(batch.c.size)).where(settled)).scalar() or 0
     return float(number) / max((now - since).total_seconds(), 1.0)
+
+
+def speed(connection: Connection, provider: str, now: datetime) -> float:
+    """Messages a second that went through a provider lately, whatever their campaign; 0 when there were none."""
+    since = stamp(now - LATELY)
+    columns = func.sum(batch.c.size), func.min(batch.c.handed_at)
+    lately = select(*columns).where(batch.c.provider == provider, batch.c.settled_at >= since)
+    number, first = connection.execute(lately).one()
+    seconds = (now - max(datetime.fromisoformat(first), now - LATELY)).total_seconds() if number else 0.0
+    return float(number or 0) / max(seconds, 1.0)

@@ -22,7 +22,8 @@ from msgspec import Struct, field
 from newsletter.addresses import Mailbox, parse_mailbox
 from newsletter.errors import ConfigError
 from newsletter.settings_errors import explain, locate
-from newsletter.times import Duration, Rate, parse_zone
+from newsletter.times import OFF, Duration, Rate, parse_zone
+from newsletter.warmup import Warmup
 
 CONFIG_NAME = "newsletter.toml"
 LOOPBACK = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
@@ -35,6 +36,22 @@ class WebAddress(str):
 
 class Colour(str):
     """`#RRGGBB`."""
+
+
+class Share(str):
+    """`5%`, or `off`."""
+
+    part: float
+    """0.05 for 5%; 1 when off."""
+
+    def __new__(cls, text: str) -> Share:
+        """From the text a user wrote. Raises ValueError with what is allowed."""
+        match = re.fullmatch(r"(\d{1,2}(?:\.\d{1,3})?)\s*%", text.strip())
+        if text != OFF and not match:
+            raise ValueError(f'"{text}" is not a share; write 5%, or off')
+        self = super().__new__(cls, text)
+        self.part = float(match[1]) / 100 if match else 1.0
+        return self
 
 
 class PublicationSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,9 +91,11 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     provider: str = "outbox"
     rate: Rate = Rate("off")
+    warmup: Warmup = Warmup("off")
     max_lateness: Duration = Duration("2h")
     on_unknown: Literal["hold", "resend", "assume-sent"] = "hold"
     patience: Duration = Duration("30m")
+    max_rejected: Share = Share("5%")
 
 
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -254,6 +273,8 @@ _DECODERS: dict[type, Any] = {
     Colour: _decode_colour,
     Duration: Duration,
     Rate: Rate,
+    Warmup: Warmup,
+    Share: Share,
     ZoneInfo: parse_zone,
     Mailbox: parse_mailbox,
 }

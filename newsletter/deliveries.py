@@ -13,7 +13,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
@@ -43,6 +43,8 @@ class BatchState(StrEnum):
 
 OPEN = (BatchState.QUEUED, BatchState.CLAIMED, BatchState.HANDED)
 """States in which something is still to be done."""
+IN_HAND = (BatchState.CLAIMED, BatchState.HANDED)
+"""States in which a sender holds it."""
 
 
 class LostError(NewsletterError):
@@ -67,9 +69,7 @@ class Claim:
         return f"{self.no}-{self.generation}"
 
 
-def enqueue(
-    connection: Connection, publication: Publication, campaign_id: int, size: int, *, page: int = PAGE
-) -> int:
+def enqueue(connection: Connection, publication: Publication, campaign_id: int, size: int, *, page: int = PAGE) -> int:
     """Write the next `page` of the audience as deliveries, in batches of `size`; how many.
 
     The cursor moves in the same transaction: it may be killed, and run again, anywhere.
@@ -222,6 +222,18 @@ def is_done(connection: Connection, campaign_id: int) -> bool:
     left = exists().where(batch.c.campaign_id == campaign_id, batch.c.state.in_(OPEN))
     done = select(and_(campaign.c.enqueued, ~left)).where(campaign.c.id == campaign_id)
     return bool(connection.execute(done).scalar())
+
+
+def next_due(connection: Connection, campaign_id: int) -> datetime | None:
+    """When the next queued batch may be sent, the past meaning now; None when none is queued or one is in hand."""
+    of_campaign = batch.c.campaign_id == campaign_id
+    if connection.execute(select(exists().where(of_campaign, batch.c.state.in_(IN_HAND)))).scalar():
+        return None
+    first = select(func.min(func.coalesce(batch.c.not_before, ""))).where(
+        of_campaign, batch.c.state == BatchState.QUEUED
+    )
+    due = connection.execute(first).scalar()
+    return None if due is None else datetime.fromisoformat(due) if due else datetime.min.replace(tzinfo=UTC)
 
 
 def _sending(campaign_id: int) -> ColumnElement[bool]:

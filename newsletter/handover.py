@@ -1,14 +1,18 @@
 """One batch to one provider: what will be sent is made first, then handed over.
 
 Two steps, so that the ledger can say `handed` between them. Knows no ledger and
-never tries again.
+never tries again; a call that was refused as a whole is made once more in halves.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from newsletter.messages import Recipient
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Request, Result, Settings
 
 Call = Callable[[], Answer]
@@ -20,35 +24,71 @@ class Part:
 
     batch: Batch
     call: Call
+    halves: Callable[[], list[Part]]
+    """The same recipients in two calls, made when asked for."""
+    digest: bytes = b""
+    """Of the request's body, where a repeat under the same key must equal it."""
+
+
+class Marks(Protocol):
+    """Is told what is in the air, for providers that take one message a call."""
+
+    def advance(self, done: Sequence[tuple[Recipient, Result]], starting: Sequence[Recipient]) -> None:
+        """Remember what became of `done`; only then may the first byte of `starting` leave."""
 
 
 def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
-    """Everything up to the first byte; split where the provider's byte cap wants it."""
+    """Everything up to the first byte; split where the provider's caps want it."""
+    size = provider.window or provider.batch_size
+    if len(batch.recipients) > size:
+        return [part for piece in _cut(batch, size) for part in prepare(provider, piece, settings)]
     if provider.send is not None:
         send = provider.send
-        return [Part(batch=batch, call=lambda: send(batch, settings))]
+        return [_part(provider, batch, settings, lambda: send(batch, settings))]
     assert provider.request is not None
     request = provider.request(batch, settings)
     if provider.byte_cap is None or len(request.body) <= provider.byte_cap:
-        return [Part(batch=batch, call=_http(provider, batch, request))]
+        return [_part(provider, batch, settings, _http(provider, batch, request), request)]
     if len(batch.recipients) == 1:
-        return [_too_large(provider, batch, len(request.body))]
+        return [_too_large(provider, batch, settings, len(request.body))]
     del request  # tens of megabytes, while its halves are made
-    return [part for half in _halves(batch) for part in prepare(provider, half, settings)]
+    return _halves(provider, batch, settings)
 
 
-def hand_over(parts: Sequence[Part]) -> Answer:
+def payload_hash(parts: Sequence[Part]) -> str:
+    """Of all that is about to be sent; empty where the provider knows no keys."""
+    digests = [part.digest for part in parts]
+    return hashlib.sha256(b"".join(digests)).hexdigest() if all(digests) else ""
+
+
+def hand_over(parts: Sequence[Part], marks: Marks | None = None) -> Answer:
     """Make the calls, one after the other; after one that was not taken, the others are not made."""
     results: list[Result] = []
-    stop = ""
-    for part in parts:
-        if stop or any(result.outcome is Outcome.BUSY for result in results):
-            results.extend(part.batch.everyone(Outcome.BUSY, results[-1].reason).results)
-            continue
+    done: list[tuple[Recipient, Result]] = []
+    waiting, stop = deque(parts), ""
+    while waiting and not _is_refused(results, stop):
+        part = waiting.popleft()
+        if marks:
+            marks.advance(done, part.batch.recipients)
+        done = []
         answer = part.call()
+        if answer.split and len(part.batch.recipients) > 1:
+            waiting.extendleft(reversed(part.halves()))
+            continue
+        done = [*zip(part.batch.recipients, answer.results, strict=True)]
         results.extend(answer.results)
         stop = answer.stop
-    return Answer(results=tuple(results), stop=stop)
+    left = [result for part in waiting for result in part.batch.everyone(Outcome.BUSY, results[-1].reason).results]
+    return Answer(results=(*results, *left), stop=stop)
+
+
+def _is_refused(results: Sequence[Result], stop: str) -> bool:
+    return bool(stop or (results and results[-1].outcome is Outcome.BUSY))
+
+
+def _part(provider: Provider, batch: Batch, settings: Settings, call: Call, request: Request | None = None) -> Part:
+    digest = hashlib.sha256(request.body).digest() if request and provider.dedupe else b""
+    return Part(batch=batch, call=call, halves=lambda: _halves(provider, batch, settings), digest=digest)
 
 
 def _http(provider: Provider, batch: Batch, request: Request) -> Call:
@@ -57,12 +97,23 @@ def _http(provider: Provider, batch: Batch, request: Request) -> Call:
     return lambda: transport.send(provider, batch, request)
 
 
-def _halves(batch: Batch) -> tuple[Batch, Batch]:
-    middle = len(batch.recipients) // 2
-    first = replace(batch, recipients=batch.recipients[:middle], key=f"{batch.key}-1")
-    return first, replace(batch, recipients=batch.recipients[middle:], key=f"{batch.key}-2")
+def _halves(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
+    pieces = _cut(batch, -(-len(batch.recipients) // 2))
+    return [part for piece in pieces for part in prepare(provider, piece, settings)]
 
 
-def _too_large(provider: Provider, batch: Batch, size: int) -> Part:
+def _cut(batch: Batch, size: int) -> list[Batch]:
+    """Pieces of `size`, each under a key of its own that is the same at every attempt."""
+    people = batch.recipients
+    starts = range(0, len(people), size)
+    return [
+        replace(batch, recipients=people[start : start + size], key=f"{batch.key}-{number}")
+        for number, start in enumerate(starts, start=1)
+    ]
+
+
+def _too_large(provider: Provider, batch: Batch, settings: Settings, size: int) -> Part:
     reason = f"the message has {size:,} bytes; {provider.title} takes {provider.byte_cap:,}"
-    return Part(batch=batch, call=lambda: batch.everyone(Outcome.REJECTED, reason))
+    digest = hashlib.sha256(reason.encode()).digest()
+    part = _part(provider, batch, settings, lambda: batch.everyone(Outcome.REJECTED, reason))
+    return replace(part, digest=digest)

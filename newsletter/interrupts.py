@@ -15,8 +15,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """While entered, the first signal sets `asked` and says so; the second ends the process."""
 
-    def __init__(self, sentence: str) -> None:
-        self.asked = threading.Event()
+    def __init__(self, sentence: str, asked: threading.Event | None = None) -> None:
+        self.asked = asked or threading.Event()
         self._sentence = sentence
         self._before: dict[signal.Signals, Any] = {}
 

@@ -1,38 +1,133 @@
-"""The rate limit that all senders of a provider share, kept in the database.
+"""How fast a provider may be used: limits that all senders share, and what a busy provider made of them.
 
-How long to wait is `throttle`'s to say; this remembers the one number it needs.
+Kept in the database, one row per provider. How long to wait is `throttle`'s to say, what a
+quota has left `quotas`'; this remembers the pace.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection, insert, select, update
 
-from newsletter import throttle
+from newsletter import quotas, throttle
+from newsletter.quotas import Quota
 from newsletter.tables import rate_bucket as table
-from newsletter.times import Rate
+from newsletter.times import Rate, stamp
+from newsletter.warmup import Warmup
 
 
-def reserve(connection: Connection, key: str, count: int, rate: Rate, now: datetime) -> float:
-    """Take the next `count` messages of the rate; the seconds to wait before sending them."""
-    due, wait = throttle.reserve(_due(connection, key), now.timestamp(), count, rate)
-    _keep(connection, key, due)
-    return wait
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the settings say."""
+
+    rate: Rate
+    warmup: Warmup
+    zone: tzinfo
+    """Where the days of a warm-up plan begin."""
 
 
-def refund(connection: Connection, key: str, count: int, rate: Rate) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """When messages may leave."""
+
+    wait: float
+    """Seconds until they do, or else until it is worth asking again."""
+    full: str = ""
+    """The quota that is used up: then nothing was reserved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bucket:
+    """A row of the table."""
+
+    tat: str = datetime.fromtimestamp(0, UTC).isoformat()
+    warm_since: str | None = None
+    ceiling: float | None = None
+    slowed_at: str | None = None
+
+    @property
+    def due(self) -> float:
+        """Unix time at which the last message that was reserved is due."""
+        return datetime.fromisoformat(self.tat).timestamp()
+
+
+_FIELDS = [table.c[name] for name in _Bucket.__dataclass_fields__]
+
+
+def reserve(connection: Connection, key: str, count: int, limits: Limits, now: datetime) -> Turn:
+    """Take the next `count` messages of the provider `key`'s pace and quotas."""
+    bucket = _bucket(connection, key)
+    all_quotas = _quotas(connection, key, bucket, limits, now)
+    for quota in all_quotas:
+        if wait := quota.wait(connection, count, now):
+            return Turn(wait=wait, full=quota.name)
+    for quota in all_quotas:
+        quota.spend(connection, count)
+    pace = _pace(bucket, limits.rate, now)
+    if not pace:
+        return Turn(wait=0.0)
+    due, wait = throttle.reserve(bucket.due, now.timestamp(), count, pace)
+    _keep(connection, key, tat=_text(due))
+    return Turn(wait=wait)
+
+
+def refund(connection: Connection, key: str, count: int, limits: Limits, now: datetime) -> None:
     """Give back `count` messages that were reserved and not sent."""
-    _keep(connection, key, max(0.0, _due(connection, key) - count / rate.per_second))
+    bucket = _bucket(connection, key)
+    for quota in _quotas(connection, key, bucket, limits, now):
+        quota.spend(connection, -count)
+    if pace := _pace(bucket, limits.rate, now):
+        _keep(connection, key, tat=_text(max(0.0, bucket.due - count / pace)))
 
 
-def _due(connection: Connection, key: str) -> float:
-    """Unix time; 0 when nothing was ever sent."""
-    kept = connection.execute(select(table.c.tat).where(table.c.key == key)).scalar()
-    return datetime.fromisoformat(kept).timestamp() if kept else 0.0
+def slow_down(
+    connection: Connection, key: str, rate: Rate, *, seen: float, handed_at: datetime, wait: float, now: datetime
+) -> None:
+    """A call handed over at `handed_at` was refused as too much: nothing for `wait` seconds, then slower.
+
+    `seen` is how many messages a second went through lately. Calls that were in the air together
+    slow it down once.
+    """
+    bucket = _bucket(connection, key)
+    hold = _text(max(bucket.due, now.timestamp() + wait))
+    if bucket.slowed_at and stamp(handed_at) < bucket.slowed_at:
+        return _keep(connection, key, tat=hold)
+    pace = min(_pace(bucket, rate, now) or seen, seen) * throttle.SLOWER
+    _keep(connection, key, tat=hold, ceiling=pace, slowed_at=stamp(now + timedelta(seconds=wait)))
 
 
-def _keep(connection: Connection, key: str, due: float) -> None:
-    tat = datetime.fromtimestamp(due, UTC).isoformat(timespec="microseconds")
-    if connection.execute(update(table).where(table.c.key == key).values(tat=tat)).rowcount == 0:
-        connection.execute(insert(table).values(key=key, tat=tat))
+def _quotas(connection: Connection, key: str, bucket: _Bucket, limits: Limits, now: datetime) -> list[Quota]:
+    found = [quotas.rolling(key, window, now) for window in limits.rate.quotas]
+    if limits.warmup.first:
+        today = now.astimezone(limits.zone).date()
+        if not bucket.warm_since:
+            _keep(connection, key, warm_since=today.isoformat())
+        since = date.fromisoformat(bucket.warm_since or today.isoformat())
+        found.append(quotas.of_the_day(key, limits.warmup, since, now, limits.zone))
+    return found
+
+
+def _pace(bucket: _Bucket, rate: Rate, now: datetime) -> float:
+    """Messages a second at present; 0: as many as will go."""
+    if not bucket.slowed_at:
+        return rate.per_second
+    seconds = (now - datetime.fromisoformat(bucket.slowed_at)).total_seconds()
+    ceiling = throttle.ceiling(bucket.ceiling, seconds)
+    return min(rate.per_second or ceiling or 0.0, ceiling or rate.per_second)
+
+
+def _bucket(connection: Connection, key: str) -> _Bucket:
+    """The provider's row, locked where rows can be."""
+    row = connection.execute(select(*_FIELDS).where(table.c.key == key).with_for_update()).one_or_none()
+    return _Bucket(**row._asdict()) if row else _Bucket()
+
+
+def _text(due: float) -> str:
+    return datetime.fromtimestamp(due, UTC).isoformat(timespec="microseconds")
+
+
+def _keep(connection: Connection, key: str, **values: object) -> None:
+    if connection.execute(update(table).where(table.c.key == key).values(values)).rowcount == 0:
+        connection.execute(insert(table).values({"key": key, "tat": _Bucket.tat, **values}))

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection
 
-from newsletter import accounts, campaigns, deliveries, handover, throttle
+from newsletter import accounts, campaigns, deliveries, handover
 from newsletter.campaigns import Campaign, State
+from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.deliveries import Claim, LostError, Recovered
@@ -27,9 +29,9 @@ from newsletter.errors import ConfigError
 from newsletter.interrupts import Interrupts
 from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
+from newsletter.pacing import Pacing, batch_size
 from newsletter.providers import PROVIDERS, find_provider
-from newsletter.providers.record import Answer, Batch, Outcome, Provider, Settings
-from newsletter.rates import refund, reserve
+from newsletter.providers.record import Answer, Batch, Provider, Settings
 from newsletter.recipients import Roll, call_roll, recipient
 from newsletter.sender_lock import SenderLock
 from newsletter.times import Rate
@@ -38,6 +40,11 @@ THREADS = 4
 """Calls in the air at once: after a crash, as many batches may be unknown."""
 TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
+DRAIN = 9.0
+"""Seconds that a call may take after the wish to stop; one that takes longer is recovered at the next start."""
+REST = timedelta(minutes=1)
+"""What is due later than that is a later wave; a busy provider is tried again before."""
+STOPPING = "Stopping: what is in the air is finished first. Once more stops at once."
 TTL_SHARE = 0.8
 """Of the time a provider remembers a key: later a repeat is too risky."""
 
@@ -52,6 +59,7 @@ class Job:
     provider: Provider
     settings: Settings
     rate: Rate
+    clock: Clock = utc_now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +69,22 @@ class Ending:
     campaign: Campaign
     deliveries: dict[str, int]
     interrupted: bool
+
+
+class Desk:
+    """What all senders of one process share: one writer of the database, one wish to stop."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.asked = threading.Event()
+        """Set: what is in the air is finished, nothing more is handed over."""
+        self.writing = threading.Lock()
+
+    @contextmanager
+    def writer(self) -> Iterator[Connection]:
+        """A transaction of the one writer: threads of one process do not fight for the file's lock."""
+        with self.writing, self.database.begin() as connection:
+            yield connection
 
 
 class Watcher(Protocol):
@@ -76,15 +100,15 @@ class Watcher(Protocol):
 class Sender:
     """One run of one campaign in this process."""
 
-    def __init__(self, job: Job, watcher: Watcher) -> None:
+    def __init__(self, job: Job, watcher: Watcher, desk: Desk | None = None) -> None:
         self._job = job
         self._watcher = watcher
-        self._interrupts = Interrupts("Stopping: what is in the air is finished first. Once more stops at once.")
+        self._desk = desk or Desk(job.database)
         self._over = threading.Event()
-        self._writing = threading.Lock()
-        self._busy_since: datetime | None = None
-        self._busy_tries = 0
+        self._pacing = Pacing(job.publication, job.rate, job.clock)
+        self._said = ""
         self._error: BaseException | None = None
+        self._rests = False
         with job.database.read() as connection:
             message = campaigns.frozen_message(connection, job.campaign.id)
         campaign = job.campaign
@@ -93,10 +117,19 @@ class Sender:
 
     def run(self) -> Ending:
         """Send until everyone has it, the campaign is paused, or a signal asks to stop. Raises NewsletterError."""
-        with self._interrupts, SenderLock(_lock_file(self._job.database)) as lock:
+        with Interrupts(STOPPING, self._desk.asked), SenderLock(lock_file(self._job.database)) as lock:
             if self._wait_for(lock):
-                self._recover()
+                recover(self._desk, self._job.publication, self._watcher, self._job.clock)
                 self._send()
+        return self._end()
+
+    def work(self) -> Ending:
+        """The same for whoever holds the lock and has recovered: until nothing is due for a while."""
+        self._rests = True
+        self._send()
+        return self._end()
+
+    def _end(self) -> Ending:
         if self._error:
             raise self._error
         self._finish()
@@ -109,40 +142,30 @@ class Sender:
         self._watcher.say(f"{lock.owner.capitalize()} is sending from this database; following it.")
         self._enqueue()
         while not lock.acquire():
-            if self._interrupts.asked.wait(TICK) or self._is_over():
+            if self._desk.asked.wait(TICK) or self._show():
                 return False
-            self._show()
         return True
-
-    def _recover(self) -> None:
-        with self._writer() as connection:
-            found = deliveries.recover(connection, self._may_replay)
-        if sentence := _about(found):
-            self._watcher.say(sentence)
-
-    def _may_replay(self, name: str, first_handed_at: str) -> bool:
-        if name not in PROVIDERS:
-            return False
-        provider = find_provider(self._job.publication, name)
-        if provider.dedupe is None or provider.dedupe_ttl is None:
-            return provider.dedupe is not None
-        return _now() - datetime.fromisoformat(first_handed_at) < provider.dedupe_ttl * TTL_SHARE
 
     def _send(self) -> None:
         threads = [threading.Thread(target=self._work, name=f"sender-{n}", daemon=True) for n in range(THREADS)]
         for thread in threads:
             thread.start()
         self._guarded(self._enqueue)
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(TICK)
-                self._show()
+        self._watch(threads)
+
+    def _watch(self, threads: Sequence[threading.Thread]) -> None:
+        """Until all have ended; a call that outlasts DRAIN after a wish to stop is left in the air."""
+        left = DRAIN
+        while left > 0 and (alive := [thread for thread in threads if thread.is_alive()]):
+            alive[0].join(TICK)
+            self._show()
+            left -= TICK if self._desk.asked.is_set() else 0
 
     def _enqueue(self) -> None:
         """Write the audience down, page by page; threads send what is there already."""
-        size = throttle.batch_size(self._job.provider.batch_size, self._job.rate)
+        size = batch_size(self._job.publication, self._job.provider, self._job.rate)
         while not self._stopping():
-            with self._writer() as connection:
+            with self._desk.writer() as connection:
                 if campaigns.get(connection, self._job.campaign.id).enqueued:
                     return
                 deliveries.enqueue(connection, self._job.publication, self._job.campaign.id, size)
@@ -154,32 +177,33 @@ class Sender:
 
     def _drain(self) -> None:
         while not self._stopping():
-            if taken := self._take():
-                self._deliver(*taken)
-            elif self._is_over():
+            with self._desk.writer() as connection:
+                taken = self._take(connection)
+                over = taken is None and self._is_over(connection)
+            if over:
                 return
-            else:
+            if taken is None:
                 self._pause(TICK)
+            elif taken[1].going:
+                self._deliver(*taken)
 
-    def _take(self) -> tuple[Claim, Roll] | None:
+    def _take(self, connection: Connection) -> tuple[Claim, Roll] | None:
         """Claim a batch and call its roll, in one transaction."""
-        with self._writer() as connection:
-            held = deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=_now())
-            if held is None:
-                return None
-            roll = call_roll(connection, held, self._job.campaign)
-            deliveries.skip(connection, held, roll.gone, _now())
-            if not roll.going:
-                deliveries.close_empty(connection, held, _now())
+        held = deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=self._job.clock())
+        if held is None:
+            return None
+        roll = call_roll(connection, held, self._job.campaign)
+        deliveries.skip(connection, held, roll.gone, self._job.clock())
+        if not roll.going:
+            deliveries.close_empty(connection, held, self._job.clock())
         return held, roll
 
     def _deliver(self, held: Claim, roll: Roll) -> None:
-        if not roll.going:
-            return
         parts = handover.prepare(self._job.provider, self._batch(held, roll), self._job.settings)
         if not (self._turn(len(roll.going)) and self._handed(held)):
             return self._release(held)
-        self._settle(held, roll, handover.hand_over(parts))
+        handed_at = self._job.clock()
+        self._settle(held, roll, handover.hand_over(parts), handed_at)
 
     def _batch(self, held: Claim, roll: Roll) -> Batch:
         campaign = self._job.campaign
@@ -192,95 +216,91 @@ class Sender:
 
     def _turn(self, count: int) -> bool:
         """Wait until the rate allows `count` messages; False when asked to stop meanwhile."""
-        if not self._job.rate.per_second:
-            return not self._stopping()
-        with self._writer() as connection:
-            wait = reserve(connection, self._job.provider.name, count, self._job.rate, _now())
-        self._pause(wait)
+        while not self._stopping():
+            with self._desk.writer() as connection:
+                turn = self._pacing.take(connection, self._job.provider.name, count)
+            self._say_once(f"{turn.full}: that is used up; it goes on by itself." if turn.full else "")
+            self._pause(turn.wait)
+            if not turn.full:
+                return self._kept_turn(count)
+        return False
+
+    def _kept_turn(self, count: int) -> bool:
+        """Whether what was reserved is still wanted; else it is given back."""
         if not self._stopping():
             return True
-        with self._writer() as connection:
-            refund(connection, self._job.provider.name, count, self._job.rate)
+        with self._desk.writer() as connection:
+            self._pacing.give_back(connection, self._job.provider.name, count)
         return False
 
     def _handed(self, held: Claim) -> bool:
         """Commit that the first byte may leave; False when it may not any more."""
         try:
-            with self._writer() as connection:
-                deliveries.hand(connection, held, provider=self._job.provider.name, now=_now())
+            with self._desk.writer() as connection:
+                deliveries.hand(connection, held, provider=self._job.provider.name, now=self._job.clock())
         except LostError:
             return False
         return True
 
     def _release(self, held: Claim) -> None:
-        with self._writer() as connection:
+        with self._desk.writer() as connection:
             deliveries.release(connection, held)
 
-    def _settle(self, held: Claim, roll: Roll, answer: Answer) -> None:
-        wait, reason = self._reaction(answer)
-        with self._writer() as connection:
-            deliveries.settle(connection, held, [*roll.going], answer, now=_now(), wait=wait)
+    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime) -> None:
+        reaction = self._pacing.react(answer)
+        with self._desk.writer() as connection:
+            deliveries.settle(connection, held, [*roll.going], answer, now=self._job.clock(), wait=reaction.wait)
+            name, wait = self._job.provider.name, reaction.wait
+            self._pacing.slow_down(connection, name, answer, handed_at=handed_at, wait=wait)
             state = campaigns.get(connection, self._job.campaign.id).state
-            if reason and state is State.SENDING:
-                campaigns.move(connection, self._job.campaign.id, "pause", now=_now(), reason=reason)
-        if reason:
+            if reaction.pause and state is State.SENDING:
+                campaigns.move(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
+        if reaction.pause:
             self._over.set()
-        elif wait:
-            self._watcher.say(f"{_busy(answer)}. Trying again in {wait:.0f} s.")
-            self._pause(wait)
-
-    def _reaction(self, answer: Answer) -> tuple[float, str]:
-        """Seconds to wait before the next try, and why the campaign pauses, if it does."""
-        if answer.stop:
-            return 0, answer.stop
-        with self._writing:
-            if not any(result.outcome is Outcome.BUSY for result in answer.results):
-                self._busy_since, self._busy_tries = None, 0
-                return 0, ""
-            self._busy_since, self._busy_tries = self._busy_since or _now(), self._busy_tries + 1
-            wait = throttle.pause(self._busy_tries, answer.retry_after)
-            patience = self._job.publication.config.send.patience
-            if _now() + timedelta(seconds=wait) - self._busy_since > patience.delta:
-                return 0, f"{_busy(answer)}, for longer than {patience}"
-            return wait, ""
+        elif reaction.wait:
+            self._watcher.say(reaction.remark)
+            self._pause(reaction.wait)
 
     def _finish(self) -> None:
         """Say that everyone has it, if so; whoever sees it first."""
-        with self._writer() as connection:
+        with self._desk.writer() as connection:
             state = campaigns.get(connection, self._job.campaign.id).state
             if state is State.SENDING and deliveries.is_done(connection, self._job.campaign.id):
-                campaigns.move(connection, self._job.campaign.id, "finish", now=_now())
+                campaigns.move(connection, self._job.campaign.id, "finish", now=self._job.clock())
 
-    def _is_over(self) -> bool:
-        with self._job.database.read() as connection:
-            campaign = campaigns.get(connection, self._job.campaign.id)
-            return campaign.state is not State.SENDING or deliveries.is_done(connection, campaign.id)
+    def _is_over(self, connection: Connection) -> bool:
+        campaign = campaigns.get(connection, self._job.campaign.id)
+        if campaign.state is not State.SENDING or deliveries.is_done(connection, campaign.id):
+            return True
+        due = deliveries.next_due(connection, campaign.id) if self._rests and campaign.enqueued else None
+        return due is not None and due - self._job.clock() > REST
 
-    def _show(self) -> None:
+    def _show(self) -> bool:
+        """Show how far it is; whether it is over."""
         with self._job.database.read() as connection:
             campaign = campaigns.get(connection, self._job.campaign.id)
             self._watcher.progress(campaign, accounts.counts(connection, campaign.id))
+            return self._is_over(connection)
 
     def _ending(self) -> Ending:
         with self._job.database.read() as connection:
             campaign = campaigns.get(connection, self._job.campaign.id)
             counted = accounts.counts(connection, campaign.id)
-        return Ending(campaign=campaign, deliveries=counted, interrupted=self._interrupts.asked.is_set())
+        return Ending(campaign=campaign, deliveries=counted, interrupted=self._desk.asked.is_set())
 
     def _stopping(self) -> bool:
-        return self._over.is_set() or self._interrupts.asked.is_set()
+        return self._over.is_set() or self._desk.asked.is_set()
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence and sentence != self._said:
+            self._watcher.say(sentence)
+        self._said = sentence
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not on when asked to stop."""
-        until = _now() + timedelta(seconds=seconds)
-        while (left := (until - _now()).total_seconds()) > 0 and not self._stopping():
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stopping():
             self._over.wait(min(left, TICK))
-
-    @contextmanager
-    def _writer(self) -> Iterator[Connection]:
-        """A transaction of the one writer: threads of one process do not fight for the file's lock."""
-        with self._writing, self._job.database.begin() as connection:
-            yield connection
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Run a step of the sender; whatever goes wrong ends the run, and is raised in `run`."""
@@ -291,10 +311,28 @@ class Sender:
             self._over.set()
 
 
-def _lock_file(database: Database) -> str:
+def lock_file(database: Database) -> str:
+    """The file whose lock the sender holds. Raises ConfigError for a database that is no file."""
     if database.engine.dialect.name != "sqlite":
         raise ConfigError("`send` works on a SQLite database", hint="Set [database] url to sqlite:///newsletter.db.")
     return database.name
+
+
+def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock) -> None:
+    """Take over what a dead sender left, and say so; the caller holds the lock."""
+
+    def may_replay(name: str, first_handed_at: str) -> bool:
+        if name not in PROVIDERS:
+            return False
+        provider = find_provider(publication, name)
+        if provider.dedupe is None or provider.dedupe_ttl is None:
+            return provider.dedupe is not None
+        return clock() - datetime.fromisoformat(first_handed_at) < provider.dedupe_ttl * TTL_SHARE
+
+    with desk.writer() as connection:
+        found = deliveries.recover(connection, may_replay)
+    if sentence := _about(found):
+        watcher.say(sentence)
 
 
 def _about(found: Recovered) -> str:
@@ -304,11 +342,3 @@ def _about(found: Recovered) -> str:
     if found.replayed:
         return f"The last run ended in the middle of a batch: {found.replayed:,} deliveries are done over, in place."
     return ""
-
-
-def _busy(answer: Answer) -> str:
-    return next(result.reason for result in answer.results if result.outcome is Outcome.BUSY)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

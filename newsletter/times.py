@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from newsletter.zones import first_moment
+
 OFF = "off"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
@@ -40,30 +42,51 @@ class Duration(str):
         return self
 
 
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """So many messages in so many seconds."""
+
+    messages: int
+    per: int
+
+    @property
+    def per_second(self) -> float:
+        """Messages per second, evenly spread."""
+        return self.messages / self.per
+
+
 class Rate(str):
-    """`50/s`, `1000/m`, `200/h`, `50000/d`, or `off` for no limit; the text as written, with its meaning.
+    """`50/s`, `1000/m`, several as `14/s, 50000/d`, or `off` for no limit; the text as written, with its meaning.
 
     Raises ValueError with what is allowed.
     """
 
-    messages: int
-    """How many in each `per`; 0 when off."""
-    per: int
-    """Seconds."""
+    windows: tuple[Window, ...]
+    """The fastest first; none when off."""
 
     def __new__(cls, text: str) -> Rate:
         """From the text a user wrote."""
-        match = _RATE.fullmatch(text.strip())
-        if text != OFF and not (match and int(match[1]) > 0):
-            raise ValueError(f'"{text}" is not a rate; write 50/s, 1000/m or 50000/d')
         self = super().__new__(cls, text)
-        self.messages, self.per = (int(match[1]), _SECONDS[match[2]]) if match else (0, 1)
+        windows = [] if text == OFF else [_window(part, text) for part in text.split(",")]
+        self.windows = tuple(sorted(windows, key=lambda window: -window.per_second))
         return self
 
     @property
     def per_second(self) -> float:
-        """Messages per second; 0 when off."""
-        return self.messages / self.per
+        """The pace, messages per second: that of the fastest window; 0 when off."""
+        return self.windows[0].per_second if self.windows else 0.0
+
+    @property
+    def quotas(self) -> tuple[Window, ...]:
+        """The other windows: what may be used up at the pace, and then has to come back."""
+        return self.windows[1:]
+
+
+def _window(part: str, text: str) -> Window:
+    match = _RATE.fullmatch(part.strip())
+    if not match or not int(match[1]):
+        raise ValueError(f'"{text}" is not a rate; write 50/s, 1000/m or 50000/d, or several: 14/s, 50000/d')
+    return Window(messages=int(match[1]), per=_SECONDS[match[2]])
 
 
 def parse_zone(name: str) -> ZoneInfo:
@@ -84,8 +107,10 @@ class Moment:
     """None: each reader's own (`local`)."""
 
     def at(self, zone: tzinfo | None = None) -> datetime:
-        """The aware time; `zone` is the reader's, needed only when this is `local`."""
-        return self.wall.replace(tzinfo=self.zone or zone)
+        """The moment, UTC; `zone` is the reader's, needed only when this is `local`. See `zones` for gaps and overlaps."""
+        known = self.zone or zone
+        assert known is not None
+        return first_moment(self.wall, known)
 
 
 def parse_moment(text: str, default_zone: tzinfo) -> Moment:

@@ -98,7 +98,11 @@ def test_every_reader_gets_their_own_name_link_and_delivery_id(
 
     send(publication, database)
 
-    assert sorted(message["Subject"] for message in server.messages) == ["Hello Reader 1", "Hello Reader 2", "Hello Reader 3"]
+    assert sorted(message["Subject"] for message in server.messages) == [
+        "Hello Reader 1",
+        "Hello Reader 2",
+        "Hello Reader 3",
+    ]
     assert sorted(message["Metadata"]["delivery_id"] for message in server.messages) == ["1.1", "1.2", "1.3"]
     assert len({message["TextBody"].rpartition("/")[2] for message in server.messages}) == 3
 

@@ -20,16 +20,24 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "per_second"), [("50/s", 50), ("600/m", 10), ("7200/h", 2), ("86400/d", 1), ("off", 0)]
+    ("text", "per_second"),
+    [("50/s", 50), ("600/m", 10), ("7200/h", 2), ("86400/d", 1), ("off", 0), ("50000/d, 14/s", 14)],
 )
 def test_a_rate_is_a_number_per_unit(text: str, per_second: float) -> None:
     assert Rate(text).per_second == per_second
 
 
-@pytest.mark.parametrize("text", ["", "50", "50/w", "0/s", "-1/s", "1.5/s", "s", "50 per second"])
+@pytest.mark.parametrize("text", ["", "50", "50/w", "0/s", "-1/s", "1.5/s", "s", "50 per second", "50/s,", "off, 50/s"])
 def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="write 50/s"):
         Rate(text)
+
+
+def test_of_several_windows_the_fastest_is_the_pace_and_the_others_are_quotas() -> None:
+    rate = Rate("50000/d, 14/s, 5000/h")
+
+    assert [(quota.messages, quota.per) for quota in rate.quotas] == [(5000, 3600), (50000, 86400)]
+    assert Rate("14/s").quotas == ()
 
 
 @pytest.mark.parametrize("text", ["", "30", "30x", "-5m", "1h30m"])

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from newsletter import accounts, campaigns, reports, segments, throttle
+from newsletter import accounts, campaigns, reports, segments
 from newsletter.build import Built, build_issue
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.errors import MOST_SHOWN, ConfigError, NewsletterError, ProviderStopped, suggestion
 from newsletter.issues import find_issue
+from newsletter.pacing import batch_size
 from newsletter.progress import CampaignProgress
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Provider
@@ -205,7 +206,7 @@ def _show_only(session: Session, plan: Plan, as_json: bool) -> None:
         click.echo(f"Campaign {plan.campaign.id} is {plan.campaign.state} already. Nobody was mailed.", err=True)
         click.echo(_json(plan.campaign, counted) if as_json else reports.tally(counted))
         sys.exit(UNKNOWN_LEFT if counted["unknown"] else 0)
-    _say_plan(plan)
+    _say_plan(session, plan)
     if as_json:
         queued = {**dict.fromkeys(accounts.STATES, 0), "queued": plan.waiting}
         state = plan.campaign.state if plan.campaign else State.DRAFT
@@ -213,9 +214,9 @@ def _show_only(session: Session, plan: Plan, as_json: bool) -> None:
         click.echo(json.dumps({**found, "state": state, "audience": plan.waiting, "deliveries": queued}))
 
 
-def _say_plan(plan: Plan) -> None:
+def _say_plan(session: Session, plan: Plan) -> None:
     _remark(plan)
-    size = throttle.batch_size(plan.provider.batch_size, plan.rate)
+    size = batch_size(session.publication, plan.provider, plan.rate)
     click.echo(f'Would send "{plan.subject}" to {plan.audience} through {plan.provider.name}.', err=True)
     click.echo(f"{-(-plan.waiting // size):,} batches of up to {size}, rate {plan.rate}.", err=True)
     if plan.provider.unsubscribe != "ours":

@@ -6,12 +6,14 @@ own settings, and is tested as data in, data out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from newsletter.addresses import Mailbox
 from newsletter.messages import Message, Recipient
 
 
@@ -52,11 +54,42 @@ class Answer:
 
     Recipients whose message was not taken for this reason are BUSY in `results`.
     """
+    split: bool = False
+    """Refused as a whole, for one of its recipients or for its size: nobody has it, and its halves may do."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Nothing of the call was taken, and all of it may be tried again."""
+        return all(result.outcome is Outcome.BUSY for result in self.results)
 
     @property
     def retry_after(self) -> float | None:
         """The longest wait asked for, in seconds."""
         return max((r.retry_after for r in self.results if r.retry_after is not None), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Syntax:
+    """How a provider that substitutes by itself writes a slot, and what else it would take for one."""
+
+    slot: str
+    """With the slot's number for `{}`: `%recipient.s{}%`."""
+    literal: re.Pattern[str]
+    """Finds, in anybody's text, the first character of what the provider would take for a slot of its own."""
+    mark: str
+    """That character: text without it is as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A message with slots in a provider's own syntax, the same for all; what fills them is `Mailing.variables`."""
+
+    sender: Mailbox
+    reply_to: str
+    subject: str
+    html: str
+    text: str
+    headers: Mapping[str, str]
 
 
 class Mailing(Protocol):
@@ -67,6 +100,12 @@ class Mailing(Protocol):
 
     def message(self, recipient: Recipient) -> Message:
         """The same in parts, for providers that take JSON."""
+
+    def template(self, syntax: Syntax) -> Template:
+        """The message for providers that substitute, slots numbered from 0."""
+
+    def variables(self, recipient: Recipient, syntax: Syntax) -> Sequence[str]:
+        """What stands in the template's slots for one reader, in their order, made safe for where it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +118,8 @@ class Batch:
     """Names this call for providers that recognise a repeat; the same for every attempt."""
     label: str
     """`<campaign>-<slug>`, or `other` for mail that belongs to no campaign."""
+    tag: str = ""
+    """Names the ledger's batch in the provider's own search; the same for every part and attempt."""
 
     def everyone(
         self, outcome: Outcome, reason: str, *, retry_after: float | None = None, stop: bool = False
@@ -106,6 +147,39 @@ class Response:
     headers: Mapping[str, str]
     """By lower-case name."""
     body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What to look for at a provider: the messages of one batch."""
+
+    tag: str
+    """The batch's, as it was handed over."""
+    handed_at: datetime
+    """Aware; when it first was."""
+    page: str = ""
+    """Where the last answer said that there is more; empty: the first page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """One page of what a provider's search shows."""
+
+    delivery_ids: frozenset[str]
+    """Ours, of the messages it has."""
+    more: str = ""
+    """Names the next page; empty: that was the last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """How to ask a provider which messages of a batch it has."""
+
+    request: Callable[[Search, Settings], Request]
+    sight: Callable[[Response], Sight | None]
+    """What an answer shows; None when it shows nothing (an error, a page of a proxy)."""
+    settle: timedelta
+    """How long the search may lag behind: absence says nothing earlier."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,14 +220,20 @@ class Provider:
     settings: tuple[Setting, ...]
     batch_size: int
     """Recipients a call may have."""
+    calls_per_second: float = 5.0
+    """Calls that a rate is spread over: as many small ones as the provider likes, so that the rate is even."""
     byte_cap: int | None = None
     """Bytes a request's body may have."""
+    window: int | None = None
+    """One message a call: how many leave between two marks in the ledger, so that a crash leaves no more unknown."""
     dedupe: Literal["replay", "refuse"] | None = None
     """What a repeat under the same key does: `replay` is answered as the first was, `refuse` is refused."""
     dedupe_ttl: timedelta | None = None
     """How long keys are remembered; None: for ever."""
     unsubscribe: Literal["ours", "option", "theirs"] = "ours"
     """Whose List-Unsubscribe header readers get; `option`: ours when the account is set up so."""
+    lookup: Lookup | None = None
+    """None: it cannot be asked."""
     request: Callable[[Batch, Settings], Request] | None = None
     outcomes: Callable[[Response, Batch], Answer] | None = None
     send: Callable[[Batch, Settings], Answer] | None = None

@@ -1,0 +1,96 @@
+"""Pacing: when one run of a campaign may hand over, waits for a busy provider, or had better ask a person.
+
+Decides; waits for nothing and ends nothing itself. The limits that all runs share are `rates`,
+the arithmetic is `throttle`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from newsletter import accounts, rates, throttle
+from newsletter.breaker import Breaker
+from newsletter.clock import Clock
+from newsletter.config import Publication
+from newsletter.providers.record import Answer, Outcome, Provider
+from newsletter.rates import Limits, Turn
+from newsletter.times import Rate
+
+ASK_AGAIN = 60.0
+"""Seconds, at most, between two looks at a quota that is used up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reaction:
+    """What an answer of the provider means for the run."""
+
+    wait: float = 0.0
+    """Seconds until those it did not take are tried again."""
+    pause: str = ""
+    """Why the campaign pauses."""
+    remark: str = ""
+    """What a person wants to know now."""
+
+
+def batch_size(publication: Publication, provider: Provider, rate: Rate) -> int:
+    """Recipients in a batch of a new campaign."""
+    warmup = publication.config.send.warmup
+    return throttle.batch_size(provider.batch_size, rate, warmup, provider.calls_per_second)
+
+
+class Pacing:
+    """Of one run; several threads may ask it at once."""
+
+    def __init__(self, publication: Publication, rate: Rate, clock: Clock) -> None:
+        send = publication.config.send
+        self._limits = Limits(rate=rate, warmup=send.warmup, zone=publication.config.publication.timezone)
+        self._patience = send.patience
+        self._breaker = Breaker(send.max_rejected)
+        self._clock = clock
+        self._deciding = threading.Lock()
+        self._busy_since: datetime | None = None
+        self._busy_tries = 0
+
+    def take(self, connection: Connection, provider: str, count: int) -> Turn:
+        """When `count` messages may leave through the provider."""
+        turn = rates.reserve(connection, provider, count, self._limits, self._clock())
+        return replace(turn, wait=min(turn.wait, ASK_AGAIN)) if turn.full else turn
+
+    def give_back(self, connection: Connection, provider: str, count: int) -> None:
+        """They did not leave after all."""
+        rates.refund(connection, provider, count, self._limits, self._clock())
+
+    def slow_down(
+        self, connection: Connection, provider: str, answer: Answer, *, handed_at: datetime, wait: float
+    ) -> None:
+        """When the provider took nothing of a call, all senders go slower for a while, and then faster again."""
+        if not answer.is_busy or answer.stop:
+            return
+        now = self._clock()
+        seen = accounts.speed(connection, provider, now) or len(answer.results)
+        rate = self._limits.rate
+        rates.slow_down(connection, provider, rate, seen=seen, handed_at=handed_at, wait=wait, now=now)
+
+    def react(self, answer: Answer) -> Reaction:
+        """What to do about an answer."""
+        if answer.stop:
+            return Reaction(pause=answer.stop)
+        with self._deciding:
+            if tripped := self._breaker.follow(answer):
+                return Reaction(pause=f"{tripped}. Look at the reasons before you go on")
+            return self._patient(answer)
+
+    def _patient(self, answer: Answer) -> Reaction:
+        words = next((result.reason for result in answer.results if result.outcome is Outcome.BUSY), None)
+        if words is None:
+            self._busy_since, self._busy_tries = None, 0
+            return Reaction()
+        self._busy_since, self._busy_tries = self._busy_since or self._clock(), self._busy_tries + 1
+        wait = throttle.pause(self._busy_tries, answer.retry_after)
+        if self._clock() + timedelta(seconds=wait) - self._busy_since > self._patience.delta:
+            return Reaction(pause=f"{words}, for longer than {self._patience}")
+        return Reaction(wait=wait, remark=f"{words}. Trying again in {wait:.0f} s.")
