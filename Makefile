@@ -42,8 +42,8 @@ pictures: $(READY)  ## The README's pictures anew, from a sent message (needs Ch
 golden: $(READY)  ## Write the golden files anew, after a change of the look that was meant
 	NEWSLETTER_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/test_golden.py
 
-lock: $(READY)  ## Resolve the development environment anew into requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+lock:  ## Bring requirements-dev.txt in line with pyproject.toml; UPGRADE=--upgrade takes newer versions
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --output-file requirements-dev.txt \
 		--group dev pyproject.toml
 

@@ -27,11 +27,11 @@ run send "$slug" --yes
 mailbox="$(find outbox -mindepth 1 -maxdepth 1 -type d | head -n 1)"
 cat <<END
 
-Done: one issue, $(find "$mailbox" -name '*.eml' | wc -l) readers, each mailed once; the second send mailed nobody.
+Done: one issue, $(find "$mailbox" -type f -name '*.eml' | wc -l) readers, each mailed once; the second send mailed nobody.
 
   demo/build/$slug/message.html   the email, for a browser
-  demo/$mailbox/                  every message, as a mail program opens it
-  demo/newsletter.db              readers, and the ledger of what was sent to whom
+  demo/$mailbox/        every message, as a mail program opens it
+  demo/newsletter.db                    readers, and the ledger of what was sent to whom
 
 Try next, in demo/ (with $bin in your PATH):
 

@@ -14,6 +14,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 
@@ -102,3 +103,16 @@ def third_party(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.split(".")[0])
     return found - sys.stdlib_module_names - {"newsletter"}
+
+
+def test_the_locked_environment_has_everything_that_is_declared_with_hashes_and_no_address() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lock = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", lock, re.MULTILINE))
+
+    for line in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"]):
+        wanted = Requirement(line)
+        assert wanted.name in locked, f"{wanted.name} is not locked: make lock"
+        assert wanted.specifier.contains(locked[wanted.name]), f"{wanted} is locked at {locked[wanted.name]}: make lock"
+    assert lock.count("--hash=sha256:") >= len(locked)
+    assert not re.search(r"https?://|file:|index-url|find-links", lock)
