@@ -45,6 +45,7 @@ the order of claiming, sending, settling    sender.py, handover.py, recipients.p
 how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py
 when a campaign waits or pauses by itself   pacing.py, breaker.py
 what stops a sender                         interrupts.py, sender_lock.py
+what providers fill in by themselves        substitution.py
 a provider                                  providers/<name>.py, and its line in providers/__init__.py
 what an exception of the network means      providers/transport.py
 

@@ -38,6 +38,14 @@ class Mailbox(str):
         """What stands after the `@`."""
         return self.address.rpartition("@")[2]
 
+    @property
+    def quoted(self) -> str:
+        """`"A, B" <a@example.com>`, for APIs: a name in quotes may hold anything (RFC 5322 section 3.2.4)."""
+        if not self.name:
+            return self.address
+        name = "".join(character if character.isprintable() else " " for character in self.name)
+        return '"{}" <{}>'.format(name.replace("\\", "\\\\").replace('"', '\\"'), self.address)
+
 
 def parse_address(text: str) -> str:
     """The address, its domain in lower case. Raises ValueError with what is wrong.

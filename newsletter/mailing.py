@@ -23,6 +23,8 @@ from newsletter.mime import (
     quoted_printable,
     quoted_value,
 )
+from newsletter.providers.record import Syntax, Template
+from newsletter.substitution import Substitution
 
 _CRLF = b"\r\n"
 
@@ -42,6 +44,7 @@ class Mailing:
         boundary = f"=_{message.digest[:32]}".encode()  # "=_" cannot occur in quoted-printable
         self._head, self._between, self._tail = _frame(envelope, boundary)
         self._between_html = self._between + _part_head("html", message.language)
+        self._substitutions: dict[Syntax, Substitution] = {}
 
     def subject(self, recipient: Recipient) -> str:
         """One reader's subject, decoded."""
@@ -75,18 +78,42 @@ class Mailing:
             headers=self._headers(recipient),
         )
 
+    def template(self, syntax: Syntax) -> Template:
+        """For providers that substitute by themselves, Message-ID left to them."""
+        found = self._substitution(syntax)
+        return Template(
+            sender=self.envelope.sender,
+            reply_to=self.envelope.reply_to,
+            subject=found.subject,
+            html=found.html,
+            text=found.text,
+            headers=self._shared_headers(found.unsubscribe_url),
+        )
+
+    def variables(self, recipient: Recipient, syntax: Syntax) -> list[str]:
+        """What fills `template(syntax)` for one reader."""
+        return self._substitution(syntax).values(present(recipient.fields))
+
     def message_id(self, recipient: Recipient) -> str:
         """Ours, and the same at every attempt: `<12.345.9f2c@news.example.com>`."""
         return f"<{recipient.delivery_id}.{self.envelope.key}@{self.envelope.sender.domain}>"
 
     def _headers(self, recipient: Recipient) -> dict[str, str]:
         """The headers beyond From, To, Reply-To and Subject (RFC 2919; RFC 8058 section 3.1)."""
+        shared = self._shared_headers(str(recipient.fields["unsubscribe_url"]))
+        return {"Message-ID": self.message_id(recipient), **shared}
+
+    def _shared_headers(self, unsubscribe_url: str) -> dict[str, str]:
         return {
-            "Message-ID": self.message_id(recipient),
             "List-Id": header_text(self.envelope.list_id).decode(),
-            "List-Unsubscribe": f"<{recipient.fields['unsubscribe_url']}>",
+            "List-Unsubscribe": f"<{unsubscribe_url}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
+
+    def _substitution(self, syntax: Syntax) -> Substitution:
+        if syntax not in self._substitutions:
+            self._substitutions[syntax] = Substitution(self.compiled, syntax)
+        return self._substitutions[syntax]
 
     def _own_headers(self, recipient: Recipient, fields: Fields) -> bytes:
         unsubscribe_url = str(recipient.fields["unsubscribe_url"]).encode("ascii", "replace")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PROVIDERS = {
     "outbox": "newsletter.providers.outbox:OUTBOX",
     "postmark": "newsletter.providers.postmark:POSTMARK",
+    "resend": "newsletter.providers.resend:RESEND",
+    "mailgun": "newsletter.providers.mailgun:MAILGUN",
 }
 """Every provider and where its record is; imported on use."""
 

@@ -1,29 +1,33 @@
 """Postmark: https://postmarkapp.com/developer/api/email-api (batches of finished messages).
 
-It recognises no repeats, so a call without a whole answer stays unknown until
-someone looks. Every message carries our delivery id as `Metadata`.
+It recognises no repeats, so a call without a whole answer stays unknown until its
+search is asked. Every message carries our delivery id and its batch as `Metadata`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
-from newsletter.addresses import Mailbox
 from newsletter.messages import Message
 from newsletter.providers.record import (
     WEBHOOK,
     Answer,
     Batch,
+    Lookup,
     Outcome,
     Provider,
     Request,
     Response,
     Result,
+    Search,
     Setting,
     Settings,
+    Sight,
 )
 from newsletter.providers.transport import wait_asked_for
 
@@ -37,6 +41,9 @@ INVALID, INACTIVE = 300, 406
 
 KEEP_ID = {"Name": "X-PM-KeepID", "Value": "true"}
 """Postmark gives every message a Message-ID of its own unless told to keep ours."""
+
+PAGE = 500
+"""Messages on a page of the search: as many as a batch has."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -58,36 +65,32 @@ def request(batch: Batch, settings: Settings) -> Request:
     body = bytearray(b"[")
     for number, recipient in enumerate(batch.recipients):
         body += b"," if number else b""
-        body += _encode(_parts(batch.mailing.message(recipient), settings["message_stream"]))
+        body += _encode(_parts(batch.mailing.message(recipient), batch.tag, settings["message_stream"]))
     body += b"]"
-    headers = {
+    url = f"{settings['base_url']}/email/batch"
+    return Request(method="POST", url=url, headers=_headers(settings), body=body)
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    return {
         "X-Postmark-Server-Token": settings["token"],
         "Content-Type": "application/json",
         "Accept": "application/json",
     }
-    return Request(method="POST", url=f"{settings['base_url']}/email/batch", headers=headers, body=body)
 
 
-def _parts(message: Message, stream: str) -> dict[str, Any]:
+def _parts(message: Message, tag: str, stream: str) -> dict[str, Any]:
     parts: dict[str, Any] = {
-        "From": _mailbox(message.sender),
-        "To": _mailbox(message.to),
+        "From": message.sender.quoted,
+        "To": message.to.quoted,
         "Subject": message.subject,
         "HtmlBody": message.html,
         "TextBody": message.text,
         "MessageStream": stream,
-        "Metadata": {"delivery_id": message.delivery_id},
+        "Metadata": {"delivery_id": message.delivery_id} | ({"batch": tag} if tag else {}),
         "Headers": [KEEP_ID, *({"Name": name, "Value": value} for name, value in message.headers.items())],
     }
     return parts | ({"ReplyTo": message.reply_to} if message.reply_to else {})
-
-
-def _mailbox(mailbox: Mailbox) -> str:
-    """`"A, B" <a@example.com>`: a name in quotes may hold anything (RFC 5322 section 3.2.4)."""
-    if not mailbox.name:
-        return mailbox.address
-    name = "".join(character if character.isprintable() else " " for character in mailbox.name)
-    return '"{}" <{}>'.format(name.replace("\\", "\\\\").replace('"', '\\"'), mailbox.address)
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
@@ -147,6 +150,34 @@ def _words(response: Response) -> str:
     return f"{response.status} (code {verdict.code}): {verdict.words}"
 
 
+class _Found(msgspec.Struct, frozen=True):
+    metadata: dict[str, str] = msgspec.field(name="Metadata", default_factory=dict)
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """https://postmarkapp.com/developer/api/messages-api#outbound-message-search."""
+
+    messages: list[_Found] = msgspec.field(name="Messages")
+
+
+def look(search: Search, settings: Settings) -> Request:
+    """GET /messages/outbound: one field of metadata per question, so the batch's."""
+    query = {"count": PAGE, "offset": 0, "metadata_batch": search.tag, "messagestream": settings["message_stream"]}
+    url = f"{settings['base_url']}/messages/outbound?{urlencode(query)}"
+    return Request(method="GET", url=url, headers=_headers(settings), body=b"")
+
+
+def sight(response: Response) -> Sight | None:
+    """The delivery ids on a page of the search. A batch is one page."""
+    try:
+        page = msgspec.json.decode(response.body, type=_Page) if response.status == 200 else None
+    except msgspec.DecodeError:
+        page = None
+    if page is None:
+        return None
+    return Sight(delivery_ids=frozenset(found.metadata.get("delivery_id", "") for found in page.messages))
+
+
 POSTMARK = Provider(
     name="postmark",
     title="Postmark",
@@ -159,6 +190,7 @@ POSTMARK = Provider(
     batch_size=500,
     byte_cap=50_000_000,
     unsubscribe="option",
+    lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=10)),
     request=request,
     outcomes=outcomes,
 )

@@ -13,22 +13,21 @@ from newsletter.errors import ConfigError
 from newsletter.mailing import Mailing
 from newsletter.providers import PROVIDERS, find_provider, read_settings
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Response
-from tests.postmark_server import TOKEN, PostmarkServer
+from tests.provider_server import KEY, SERVERS, ProviderServer
 from tests.providers.test_postmark import ENVELOPE, recipient
 from tests.sending import MESSAGE, settings
 
 NAMES = sorted(PROVIDERS)
-KEYS = {"outbox": "", "postmark": 'token = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'}
 
 
 def publication(folder: Path, name: str, url: str = "http://127.0.0.1:1", more: str = "") -> Publication:
-    keys = KEYS[name].format(url=url)
+    keys = f'base_url = "{url}"\n{SERVERS[name].settings}' if name in SERVERS else ""
     return settings(folder, f'[send]\nprovider = "{name}"\n[providers.{name}]\n{keys}{more}')
 
 
 @pytest.fixture(params=NAMES)
 def provider(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    monkeypatch.setenv("PROVIDER_KEY", KEY)
     return find_provider(publication(tmp_path, request.param))
 
 
@@ -53,7 +52,7 @@ def test_it_speaks_http_or_sends_by_itself_and_never_both(provider: Provider) ->
 
 
 def test_a_whole_batch_is_accepted_with_one_result_each(provider: Provider, tmp_path: Path) -> None:
-    with PostmarkServer() as server:
+    with SERVERS.get(provider.name, ProviderServer)() as server:
         answer = hand_over(tmp_path, provider, provider.batch_size, server.url)
 
     assert [result.outcome for result in answer.results] == [Outcome.ACCEPTED] * provider.batch_size
@@ -94,21 +93,21 @@ def test_http_answers_of_every_status_give_one_result_each(provider: Provider) -
 
 
 def test_a_secret_is_read_only_when_sending_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("POSTMARK_TOKEN", raising=False)
+    monkeypatch.delenv("PROVIDER_KEY", raising=False)
     found = publication(tmp_path, "postmark", more='webhook_secret = "env:NOT_SET"\n')
     provider = find_provider(found)
 
-    with pytest.raises(ConfigError, match="POSTMARK_TOKEN is not set"):
+    with pytest.raises(ConfigError, match="PROVIDER_KEY is not set"):
         read_settings(found, provider)
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
-    assert read_settings(found, provider)["token"] == TOKEN
+    monkeypatch.setenv("PROVIDER_KEY", KEY)
+    assert read_settings(found, provider)["token"] == KEY
 
 
 @pytest.mark.parametrize("secret", ["two\nlines", "ключ"])
 def test_a_secret_that_no_header_can_carry_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
-    monkeypatch.setenv("POSTMARK_TOKEN", secret)
+    monkeypatch.setenv("PROVIDER_KEY", secret)
     found = publication(tmp_path, "postmark")
 
     with pytest.raises(ConfigError, match=r"\[providers.postmark\] token"):
@@ -116,7 +115,7 @@ def test_a_secret_that_no_header_can_carry_is_refused(
 
 
 def test_a_key_never_travels_unencrypted_to_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    monkeypatch.setenv("PROVIDER_KEY", KEY)
     found = publication(tmp_path, "postmark", url="http://api.example.com")
 
     with pytest.raises(ConfigError, match="is not an https:// address"):
@@ -128,4 +127,4 @@ def test_an_unknown_provider_gets_the_nearest_with_the_line(tmp_path: Path) -> N
         find_provider(settings(tmp_path, '[send]\nprovider = "postmrk"\n'))
 
     assert "newsletter.toml:11: " in str(found.value)
-    assert 'Did you mean "postmark"? Providers: outbox, postmark.' in str(found.value)
+    assert 'Did you mean "postmark"? Providers: mailgun, outbox, postmark,' in str(found.value)

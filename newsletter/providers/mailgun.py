@@ -1,0 +1,200 @@
+"""Mailgun: https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending.
+
+It takes one message and each reader's variables, up to 1,000 readers at once, all or none.
+It recognises no repeats; our delivery id travels as a variable, the batch as a tag.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import timedelta
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from newsletter.addresses import Mailbox
+from newsletter.messages import Recipient
+from newsletter.providers.record import (
+    WEBHOOK,
+    Answer,
+    Batch,
+    Lookup,
+    Outcome,
+    Provider,
+    Request,
+    Response,
+    Result,
+    Search,
+    Setting,
+    Settings,
+    Sight,
+    Syntax,
+)
+from newsletter.providers.transport import wait_asked_for
+
+SYNTAX = Syntax(
+    slot="%recipient.s{}%",
+    literal=re.compile(r"%(?=recipient(?:[.%]|$)|[A-Za-z_]+(?:%|$))"),
+    mark="%",
+)
+DELIVERY = "%recipient.d%"
+
+ONE_IS_WRONG = ("parameter is not a valid address", "not allowed to send large batches")
+"""Of 400 and 403, the words that halves of the batch help against; everything else is about the account."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    id: str = ""
+    message: str = ""
+
+
+def request(batch: Batch, settings: Settings) -> Request:
+    """POST /v3/<domain>/messages, multipart: the template once, then a line of variables per reader."""
+    template = batch.mailing.template(SYNTAX)
+    fields = {
+        "from": template.sender.quoted,
+        "to": ", ".join(map(_to, batch.recipients)),
+        "subject": template.subject,
+        "html": template.html,
+        "text": template.text,
+        **{f"h:{name}": value for name, value in template.headers.items()},
+        **({"h:Reply-To": template.reply_to} if template.reply_to else {}),
+        "v:delivery_id": DELIVERY,
+        **({"o:tag": batch.tag} if batch.tag else {}),
+    }
+    boundary = f"newsletter-{hashlib.sha256(batch.key.encode()).hexdigest()[:32]}"
+    parts = [_field(boundary, name, value.encode("utf-8", "replace")) for name, value in fields.items()]
+    parts.append(_field(boundary, "recipient-variables", _variables(batch)))
+    body = b"".join([*parts, f"--{boundary}--\r\n".encode()])
+    headers = {**_headers(settings), "Content-Type": f"multipart/form-data; boundary={boundary}"}
+    return Request(method="POST", url=f"{_domain(settings)}/messages", headers=headers, body=body)
+
+
+def _to(recipient: Recipient) -> str:
+    """Never with a slot's syntax in the name."""
+    return Mailbox(name=recipient.name.replace("%", ""), address=recipient.email).quoted
+
+
+def _variables(batch: Batch) -> bytes:
+    """Keyed by address; without a reader's entry everybody would see everybody in To."""
+    return _encode({recipient.email: _values(batch, recipient) for recipient in batch.recipients})
+
+
+def _values(batch: Batch, recipient: Recipient) -> dict[str, str]:
+    values = batch.mailing.variables(recipient, SYNTAX)
+    return {"d": recipient.delivery_id} | {f"s{number}": value for number, value in enumerate(values)}
+
+
+def _field(boundary: str, name: str, value: bytes) -> bytes:
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
+    return head.encode() + value + b"\r\n"
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    key = base64.b64encode(f"api:{settings['api_key']}".encode()).decode()
+    return {"Authorization": f"Basic {key}"}
+
+
+def _domain(settings: Settings) -> str:
+    return f"{settings['base_url']}/v3/{quote(settings['domain'])}"
+
+
+def outcomes(response: Response, batch: Batch) -> Answer:
+    """What a whole response says: of everyone the same."""
+    words = _words(response)
+    if response.status == 200:
+        return _accepted(response, batch)
+    if response.status == 429 or (response.status == 503 and "retry-after" in response.headers):
+        wait = wait_asked_for(response.headers, words)
+        return batch.everyone(Outcome.BUSY, f"Mailgun is busy: {words}", retry_after=wait)
+    if response.status >= 500 or response.status in (201, 202, 408):
+        return batch.everyone(Outcome.UNKNOWN, f"Mailgun answered {words}")
+    if response.status == 413 or any(one in words for one in ONE_IS_WRONG):
+        if len(batch.recipients) == 1:
+            return batch.everyone(Outcome.REJECTED, words)
+        return Answer(results=batch.everyone(Outcome.BUSY, words).results, split=True)
+    return batch.everyone(Outcome.BUSY, f"Mailgun refused the request: {words}", stop=True)
+
+
+def _accepted(response: Response, batch: Batch) -> Answer:
+    reply = _reply(response)
+    if reply and reply.id:
+        result = Result(outcome=Outcome.ACCEPTED, provider_id=reply.id.strip("<>"))
+        return Answer(results=(result,) * len(batch.recipients))
+    # The API greets with 200 whoever asks at an address that it does not have.
+    if b"Mailgun Magnificent API" in response.body[:200]:
+        return batch.everyone(Outcome.BUSY, "Mailgun has nothing at base_url: is it right?", stop=True)
+    return batch.everyone(Outcome.UNKNOWN, "Mailgun answered 200, but no id")
+
+
+def _reply(response: Response) -> _Reply | None:
+    try:
+        return msgspec.json.decode(response.body, type=_Reply)
+    except msgspec.DecodeError:
+        return None
+
+
+def _words(response: Response) -> str:
+    """`400: to parameter is not a valid address`; some refusals are plain text."""
+    reply = _reply(response)
+    said = reply.message if reply else response.body[:200].decode("utf-8", "replace").partition("<")[0]
+    return f"{response.status}: {' '.join(said.split()) or 'without words of its own'}"
+
+
+class _Event(msgspec.Struct, frozen=True):
+    variables: dict[str, object] = msgspec.field(name="user-variables", default_factory=dict)
+
+
+class _Paging(msgspec.Struct, frozen=True):
+    next: str = ""
+
+
+class _Events(msgspec.Struct, frozen=True):
+    """https://documentation.mailgun.com/docs/mailgun/api-reference/openapi-final/tag/Events."""
+
+    items: list[_Event]
+    paging: _Paging = _Paging()
+
+
+def look(search: Search, settings: Settings) -> Request:
+    """GET /v3/<domain>/events by the batch's tag; a page has at most 300, and names the next."""
+    begin = int((search.handed_at - timedelta(minutes=5)).timestamp())
+    query = {"begin": begin, "ascending": "yes", "limit": 300, "tags": search.tag, "event": "accepted"}
+    url = f"{_domain(settings)}/events?{urlencode(query)}"
+    if search.page:  # an address of theirs; our key goes nowhere but to base_url
+        next_page = urlsplit(search.page)
+        url = f"{settings['base_url']}{next_page.path}?{next_page.query}"
+    return Request(method="GET", url=url, headers=_headers(settings), body=b"")
+
+
+def sight(response: Response) -> Sight | None:
+    """The delivery ids on a page of the events; an empty page is the last."""
+    try:
+        events = msgspec.json.decode(response.body, type=_Events) if response.status == 200 else None
+    except msgspec.DecodeError:
+        events = None
+    if events is None:
+        return None
+    ids = frozenset(str(event.variables.get("delivery_id", "")) for event in events.items)
+    return Sight(delivery_ids=ids, more=events.paging.next if events.items else "")
+
+
+MAILGUN = Provider(
+    name="mailgun",
+    title="Mailgun",
+    settings=(
+        Setting(name="api_key", kind="secret"),
+        Setting(name="domain"),
+        Setting(name="base_url", default="https://api.mailgun.net", kind="address"),
+        *WEBHOOK,
+    ),
+    batch_size=1000,
+    byte_cap=25_000_000,
+    lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=30)),
+    request=request,
+    outcomes=outcomes,
+)

@@ -1,0 +1,136 @@
+"""Resend: https://resend.com/docs/api-reference/emails/send-batch-emails (batches of finished messages).
+
+It remembers an idempotency key for 24 hours and answers a repeat as it answered the
+first call, so a call without a whole answer is made again, to the byte, under its key.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from newsletter.messages import Message
+from newsletter.providers.record import (
+    WEBHOOK,
+    Answer,
+    Batch,
+    Outcome,
+    Provider,
+    Request,
+    Response,
+    Result,
+    Setting,
+    Settings,
+)
+from newsletter.providers.transport import wait_asked_for
+
+# https://resend.com/docs/api-reference/errors
+QUOTAS = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded"})
+"""429 as well, but no waiting helps today."""
+IN_FLIGHT, OTHER_PAYLOAD = "concurrent_idempotent_requests", "invalid_idempotent_request"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    data: list[_Id]
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    name: str
+    message: str = ""
+
+
+def request(batch: Batch, settings: Settings) -> Request:
+    """POST /emails/batch; it is accepted or refused as a whole. Encoded message by message."""
+    body = bytearray(b"[")
+    for number, recipient in enumerate(batch.recipients):
+        body += b"," if number else b""
+        body += _encode(_parts(batch.mailing.message(recipient)))
+    body += b"]"
+    headers = {
+        "Authorization": f"Bearer {settings['api_key']}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": batch.key,
+    }
+    return Request(method="POST", url=f"{settings['base_url']}/emails/batch", headers=headers, body=body)
+
+
+def _parts(message: Message) -> dict[str, Any]:
+    parts: dict[str, Any] = {
+        "from": message.sender.quoted,
+        "to": [message.to.quoted],
+        "subject": message.subject,
+        "html": message.html,
+        "text": message.text,
+        "headers": dict(message.headers),
+        # A tag's value may hold letters, digits, `_` and `-` only.
+        "tags": [{"name": "delivery_id", "value": message.delivery_id.replace(".", "-")}],
+    }
+    return parts | ({"reply_to": message.reply_to} if message.reply_to else {})
+
+
+def outcomes(response: Response, batch: Batch) -> Answer:
+    """What a whole response says: of everyone the same, but for their ids."""
+    if response.status in (200, 201):
+        return _accepted(response, batch)
+    refusal = _refusal(response)
+    words = f"{response.status} ({refusal.name}): {refusal.message}" if refusal else f"{response.status} without words"
+    name = refusal.name if refusal else ""
+    if name in QUOTAS:
+        return batch.everyone(Outcome.BUSY, f"Resend refused to send: {words}", stop=True)
+    if response.status == 429 or name == IN_FLIGHT or (response.status == 503 and "retry-after" in response.headers):
+        wait = wait_asked_for(response.headers, words)
+        return batch.everyone(Outcome.BUSY, f"Resend is busy: {words}", retry_after=wait)
+    if response.status >= 500 or response.status in (202, 408) or name == OTHER_PAYLOAD:
+        return batch.everyone(Outcome.UNKNOWN, f"Resend answered {words}")
+    if response.status in (400, 413, 422) and refusal:
+        return _invalid(batch, words)
+    return batch.everyone(Outcome.BUSY, f"Resend refused the request: {words}", stop=True)
+
+
+def _invalid(batch: Batch, words: str) -> Answer:
+    """One bad address refuses a whole batch: its halves are tried, down to the one."""
+    if len(batch.recipients) == 1:
+        return batch.everyone(Outcome.REJECTED, words)
+    return Answer(results=batch.everyone(Outcome.BUSY, words).results, split=True)
+
+
+def _accepted(response: Response, batch: Batch) -> Answer:
+    try:
+        ids = msgspec.json.decode(response.body, type=_Accepted).data
+    except msgspec.DecodeError as error:
+        return batch.everyone(Outcome.UNKNOWN, f"Resend answered 200, but no list of ids: {error}")
+    if len(ids) != len(batch.recipients):
+        return batch.everyone(Outcome.UNKNOWN, f"Resend answered {len(ids)} ids for {len(batch.recipients)} messages")
+    return Answer(results=tuple(Result(outcome=Outcome.ACCEPTED, provider_id=one.id) for one in ids))
+
+
+def _refusal(response: Response) -> _Refusal | None:
+    try:
+        return msgspec.json.decode(response.body, type=_Refusal)
+    except msgspec.DecodeError:
+        return None
+
+
+RESEND = Provider(
+    name="resend",
+    title="Resend",
+    settings=(
+        Setting(name="api_key", kind="secret"),
+        Setting(name="base_url", default="https://api.resend.com", kind="address"),
+        *WEBHOOK,
+    ),
+    batch_size=100,
+    byte_cap=40_000_000,
+    dedupe="replay",
+    dedupe_ttl=timedelta(hours=24),
+    request=request,
+    outcomes=outcomes,
+)
