@@ -6,10 +6,10 @@ address is not added, nothing said erases nothing known. Reading files is `impor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select, text, update
@@ -81,15 +81,15 @@ class Entered(NamedTuple):
 class _Reader:
     """A reader while a batch is entered: as in the database, and then as it will be."""
 
-    __slots__ = ("built_in", "changes", "email", "fields", "id", "is_new", "key", "said", "statuses", "stored", "tags")
+    __slots__ = ("built_in", "changes", "email", "fields", "id", "is_new", "key", "learned", "statuses", "stored", "tags")
 
     def __init__(self, key: str, email: str, *, is_new: bool = True) -> None:
         self.id = 0
         self.key = key
         self.email = email
         self.is_new = is_new
-        self.said = is_new
-        """Whether the row of `subscriber` has to be written."""
+        self.learned = False
+        """Whether something is known that is not in the row of `subscriber`."""
         self.built_in: tuple[str, ...] = ("",) * len(BUILT_IN)
         self.fields = "{}"
         self.tags = "[]"
@@ -102,22 +102,20 @@ class _Reader:
         """Active and pending nowhere, after having been somewhere."""
         return bool(self.statuses) and all(status == Status.UNSUBSCRIBED for status in self.statuses.values())
 
-    def learn(self, entry: Entry) -> None:
-        """Take over what the entry says besides consent."""
+    def learn(self, entry: Entry) -> bool:
+        """Take over what the entry says besides consent; returns whether any of it is news."""
+        before = self.built_in, self.fields, self.tags
         if entry.built_in != self.built_in:
-            known = tuple([said or old for said, old in zip(entry.built_in, self.built_in, strict=True)])
-            self.said |= known != self.built_in
-            self.built_in = known
+            self.built_in = tuple([said or old for said, old in zip(entry.built_in, self.built_in, strict=True)])
         if entry.fields:
-            self.fields = self._noted(self.fields, "{}", entry.fields, lambda old: old | entry.fields)
+            known = entry.fields if self.fields == "{}" else decode(self.fields) | entry.fields
+            self.fields = encode(known).decode()
         if entry.tags:
-            self.tags = self._noted(self.tags, "[]", entry.tags, lambda old: sorted({*old, *entry.tags}))
-
-    def _noted(self, old: str, empty: str, said: object, joined: Callable[[Any], object]) -> str:
-        """The JSON of what is known now; most readers are new, and nothing is known of them."""
-        encoded = encode(said if old == empty else joined(decode(old))).decode()
-        self.said |= encoded != old
-        return encoded
+            tags = entry.tags if self.tags == "[]" else sorted({*decode(self.tags), *entry.tags})
+            self.tags = encode(tags).decode()
+        is_news = before != (self.built_in, self.fields, self.tags)
+        self.learned |= is_news
+        return is_news
 
     def move(self, statuses: Sequence[tuple[str, str]], *, stays_out: bool, revives: bool) -> bool:
         """Change lists; returns whether somebody who left was kept out of one."""
@@ -171,14 +169,11 @@ def _enter_one(readers: dict[str, _Reader], key: str, entry: Entry, barred: str,
             return Entered(Effect.REFUSED, reason=f"this address is suppressed ({barred})")
         reader = readers[key] = _Reader(key, entry.email)
         effect = Effect.ADDED
-    before = reader.said, len(reader.changes)
-    reader.said = reader.is_new
-    reader.learn(entry)
+    is_news, moves = reader.learn(entry), len(reader.changes)
     stays_out = bool(barred) or (not named and reader.has_left())
     kept = reader.move(entry.statuses, stays_out=stays_out, revives=named)
-    if effect is Effect.UNCHANGED and (reader.said > reader.is_new or len(reader.changes) > before[1]):
+    if effect is Effect.UNCHANGED and (is_news or len(reader.changes) > moves):
         effect = Effect.UPDATED
-    reader.said |= before[0]
     return Entered(effect, kept)
 
 
@@ -216,7 +211,7 @@ def _write(connection: Connection, readers: dict[str, _Reader], source_id: int, 
     added = [reader for reader in readers.values() if reader.is_new]
     if added:
         _insert(connection, added, at)
-    _update(connection, [reader for reader in readers.values() if reader.said and not reader.is_new], at)
+    _update(connection, [reader for reader in readers.values() if reader.learned and not reader.is_new], at)
     _move(connection, [reader for reader in readers.values() if reader.changes], source_id, at)
 
 

