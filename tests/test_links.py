@@ -117,5 +117,3 @@ def test_an_empty_secret_is_an_error_and_not_a_new_secret(tmp_path: Path) -> Non
 
     with pytest.raises(ConfigError, match="is empty"):
         link_secret(publication)
-
-
