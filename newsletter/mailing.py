@@ -13,7 +13,7 @@ from newsletter.addresses import Mailbox
 from newsletter.config import Publication
 from newsletter.expressions import Fields, present
 from newsletter.merge import Segments, html_fragment, joined, subject_line, text_fragment
-from newsletter.messages import CompiledMessage, Envelope, Message, Recipient
+from newsletter.messages import CompiledMessage, Envelope, Message, Recipient, Syntax, Template
 from newsletter.mime import (
     SOFT_BREAK,
     header_date,
@@ -23,7 +23,6 @@ from newsletter.mime import (
     quoted_printable,
     quoted_value,
 )
-from newsletter.providers.record import Syntax, Template
 from newsletter.substitution import Substitution
 
 _CRLF = b"\r\n"

@@ -96,3 +96,27 @@ class Message:
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
     """Everything else that must be in the email: Message-ID, List-Id, List-Unsubscribe, ..."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Syntax:
+    """How a provider that substitutes by itself writes a slot, and what else it would take for one."""
+
+    slot: str
+    """With the slot's number for `{}`: `%recipient.s{}%`."""
+    literal: re.Pattern[str]
+    """Finds, in anybody's text, the first character of what the provider would take for a slot of its own."""
+    mark: str
+    """That character: text without it is as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A message with slots in a provider's own syntax, the same for all; what fills them is `Mailing.variables`."""
+
+    sender: Mailbox
+    reply_to: str
+    subject: str
+    html: str
+    text: str
+    headers: Mapping[str, str]

@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 from newsletter.expressions import Fields
 from newsletter.merge import Choice, Fragment, Render, Value, html_fragment, renderer, text_fragment
-from newsletter.messages import CompiledMessage
+from newsletter.messages import CompiledMessage, Syntax
 from newsletter.mime import one_line
-from newsletter.providers.record import Syntax
 
 WORD_JOINER = "\u2060"
 """Shows nothing and breaks nothing, but ends what would be the name of a slot."""

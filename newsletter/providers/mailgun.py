@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from newsletter.addresses import Mailbox
-from newsletter.messages import Recipient
+from newsletter.messages import Recipient, Syntax
 from newsletter.providers.record import (
     WEBHOOK,
     Answer,
@@ -30,7 +30,6 @@ from newsletter.providers.record import (
     Setting,
     Settings,
     Sight,
-    Syntax,
 )
 from newsletter.providers.transport import wait_asked_for
 

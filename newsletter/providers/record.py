@@ -6,15 +6,13 @@ own settings, and is tested as data in, data out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from newsletter.addresses import Mailbox
-from newsletter.messages import Message, Recipient
+from newsletter.messages import Message, Recipient, Syntax, Template
 
 
 class Outcome(StrEnum):
@@ -66,30 +64,6 @@ class Answer:
     def retry_after(self) -> float | None:
         """The longest wait asked for, in seconds."""
         return max((r.retry_after for r in self.results if r.retry_after is not None), default=None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Syntax:
-    """How a provider that substitutes by itself writes a slot, and what else it would take for one."""
-
-    slot: str
-    """With the slot's number for `{}`: `%recipient.s{}%`."""
-    literal: re.Pattern[str]
-    """Finds, in anybody's text, the first character of what the provider would take for a slot of its own."""
-    mark: str
-    """That character: text without it is as it is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Template:
-    """A message with slots in a provider's own syntax, the same for all; what fills them is `Mailing.variables`."""
-
-    sender: Mailbox
-    reply_to: str
-    subject: str
-    html: str
-    text: str
-    headers: Mapping[str, str]
 
 
 class Mailing(Protocol):
