@@ -87,14 +87,14 @@ def slow_down(
 ) -> None:
     """A call handed over at `handed_at` was refused as too much: nothing for `wait` seconds, then slower.
 
-    `seen` is how many messages a second went through lately. Calls that were in the air together
-    slow it down once.
+    `seen` is how many messages a second went through lately; it counts where no rate is configured.
+    Calls that were in the air together slow it down once.
     """
     bucket = _bucket(connection, key)
     hold = _text(max(bucket.due, now.timestamp() + wait))
     if bucket.slowed_at and stamp(handed_at) < bucket.slowed_at:
         return _keep(connection, key, tat=hold)
-    pace = min(_pace(bucket, rate, now) or seen, seen) * throttle.SLOWER
+    pace = (_pace(bucket, rate, now) or seen) * throttle.SLOWER
     _keep(connection, key, tat=hold, ceiling=pace, slowed_at=stamp(now + timedelta(seconds=wait)))
 
 

@@ -1,0 +1,142 @@
+"""How fast a campaign really goes, what makes it slower, and what makes it pause."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsletter import campaigns
+from newsletter.campaigns import State
+from newsletter.config import Publication
+from newsletter.database import Database, open_database
+from newsletter.providers import find_provider, read_settings
+from newsletter.sender import Ending, Job, Sender
+from newsletter.times import Rate
+from tests.postmark_server import TOKEN, PostmarkServer
+from tests.sending import Quiet, add_readers, settings, start_campaign
+
+POSTMARK = '[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
+SEND = '[send]\nprovider = "postmark"\n'
+
+
+class Timed(PostmarkServer):
+    """Remembers when each call was accepted, and how many messages it had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[float, int]] = []
+
+    def accept(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self.taken.append((time.monotonic(), len(messages)))
+        return super().accept(messages)
+
+    @property
+    def rate(self) -> float:
+        """Messages a second from the first call, whose own came before, to the last."""
+        (first, of_first), (last, _) = self.taken[0], self.taken[-1]
+        return (sum(number for _, number in self.taken) - of_first) / (last - first)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Timed]:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with Timed() as found:
+        yield found
+
+
+@pytest.fixture
+def publication(server: Timed, tmp_path: Path) -> Publication:
+    return settings(tmp_path, SEND + POSTMARK.format(url=server.url))
+
+
+def send(publication: Publication, readers: int, rate: str = "off", watcher: Quiet | None = None) -> Ending:
+    database = open_database(publication)
+    add_readers(database, readers)
+    with database.begin() as connection:
+        start_campaign(connection, provider="postmark")
+    ending = go_on(publication, database, rate, watcher)
+    database.close()
+    return ending
+
+
+def go_on(publication: Publication, database: Database, rate: str = "off", watcher: Quiet | None = None) -> Ending:
+    with database.read() as connection:
+        campaign = campaigns.get(connection, 1)
+    provider = find_provider(publication, campaign.provider)
+    job = Job(
+        publication=publication,
+        database=database,
+        campaign=campaign,
+        provider=provider,
+        settings=read_settings(publication, provider),
+        rate=Rate(rate),
+    )
+    return Sender(job, watcher or Quiet()).run()
+
+
+@pytest.mark.parametrize(("rate", "readers"), [(20, 100), (500, 2500)])
+def test_the_rate_is_kept_within_five_percent(server: Timed, publication: Publication, rate: int, readers: int) -> None:
+    ending = send(publication, readers, f"{rate}/s")
+
+    assert ending.deliveries["accepted"] == readers
+    assert server.rate == pytest.approx(rate, rel=0.05)
+
+
+def test_a_slow_provider_does_not_make_the_rate_slower(server: Timed, publication: Publication) -> None:
+    server.delay = 0.4
+
+    send(publication, 600, "200/s")
+
+    assert server.rate == pytest.approx(200, rel=0.05)
+
+
+def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: Timed, tmp_path: Path) -> None:
+    more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
+    watcher = Stopping()
+
+    ending = send(settings(tmp_path, more), 300, watcher=watcher)
+
+    assert watcher.said[0] == "100 today, by the warm-up plan: that is used up; it goes on by itself."
+    assert {state: number for state, number in ending.deliveries.items() if number} == {"accepted": 100, "queued": 200}
+
+
+class Stopping(Quiet):
+    """Asks the sender to stop when it says something, as Ctrl-C would."""
+
+    def say(self, sentence: str) -> None:
+        super().say(sentence)
+        if len(self.said) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
+    server: Timed, publication: Publication
+) -> None:
+    server.refused = {f"r{n}@example.com": (406, "Inactive recipient.") for n in range(1, 10_000, 10)}
+
+    ending = send(publication, 10_000)
+
+    assert ending.campaign.state is State.PAUSED
+    assert "messages were rejected, more than 5%" in ending.campaign.reason
+    assert ending.deliveries["queued"] > 5000
+    assert ending.deliveries["accepted"] == len(server.messages)
+    assert sum(ending.deliveries.values()) == 10_000
+
+
+def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is_left_out(
+    server: Timed, publication: Publication
+) -> None:
+    server.faults = ["maintenance"] * 2
+    watcher = Quiet()
+
+    ending = send(publication, 1000, "1000/s", watcher)
+
+    assert ending.deliveries["accepted"] == 1000
+    assert len(set(server.addresses)) == len(server.addresses) == 1000
+    assert any("Trying again in" in sentence for sentence in watcher.said)
