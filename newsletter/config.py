@@ -98,6 +98,14 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_rejected: Share = Share("5%")
 
 
+class CheckSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[check]`: which rules `newsletter check` asks, and what it assumes."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    link_allowance: int = 80
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy address; a relative SQLite path is relative to newsletter.toml."""
 
@@ -146,6 +154,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fields: dict[str, Literal["text", "number", "date", "boolean"]] = {}
     segments: dict[str, dict[str, Any]] = {}
     send: SendSection = SendSection()
+    check: CheckSection = CheckSection()
     providers: dict[str, dict[str, Any]] = {}
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from newsletter.checks import parsing
+from newsletter.checks import headers, links, marks, parsing, pictures, size, source, structure, subject, tags
 from newsletter.checks.rule import Rule
 
-FAMILIES: Sequence[Sequence[Rule]] = (parsing.RULES,)
+FAMILIES: Sequence[Sequence[Rule]] = (
+    parsing.RULES,
+    tags.RULES,
+    marks.RULES,
+    source.RULES,
+    size.RULES,
+    pictures.RULES,
+    structure.RULES,
+    links.RULES,
+    headers.RULES,
+    subject.RULES,
+)
 
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in sorted((r for f in FAMILIES for r in f), key=lambda r: r.id)}
 """Every rule in the order of ids."""

@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from newsletter import trace
 from newsletter.build import Built, build
+from newsletter.checks import places
+from newsletter.checks.places import Link, Picture, Spot
 from newsletter.checks.readers import Copy, copies
+from newsletter.checks.visibility import Element
 from newsletter.config import Config, Publication
+from newsletter.frontmatter import FrontMatter, parse_front_matter
 from newsletter.issues import Block, Issue
+from newsletter.merge_tags import Vault
 from newsletter.messages import CompiledMessage
 from newsletter.theme import Theme
 from newsletter.trace import Span
 
 if TYPE_CHECKING:
     from newsletter.checks.earlier import Earlier
-
-Element = Any
-"""An lxml element; lxml carries no types."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +74,40 @@ class Context:
 
     def hidden_line(self, number: int) -> str:
         """The text of a line with tokens for merge tags, as Markdown sees it."""
-        return self._hidden[number - 1] if 0 < number <= len(self._hidden) else ""
+        return self.hidden_lines[number - 1] if 0 < number <= len(self.hidden_lines) else ""
 
     @cached_property
-    def _hidden(self) -> Sequence[str]:
-        return type(self.issue.vault)(base=self.issue.vault.base).hide(self.source).split("\n")
+    def hidden_lines(self) -> Sequence[str]:
+        """Every line of the file, so."""
+        return self._hidden.split("\n")
+
+    @cached_property
+    def _hidden(self) -> str:
+        return Vault(base=self.issue.vault.base).hide(self.source)
+
+    @cached_property
+    def front(self) -> FrontMatter:
+        """The front matter with the places of its values; merge tags as tokens."""
+        return parse_front_matter(self._hidden, self.shown)[0]
+
+    def front_spot(self, key: str) -> Spot:
+        """Where the value of a key of the front matter is written, its first line; line 1 when it is not."""
+        value = self.front.values.get(key)
+        if value is None:
+            return Spot(1, 1, max(1, len(self.line(1))))
+        column = self.column(value.line, value.column)
+        room = len(self.line(value.line).rstrip()) - column + 1
+        return Spot(value.line, column, max(1, min(len(self.written(value.text)) or 1, room)))
+
+    @cached_property
+    def links(self) -> Sequence[Link]:
+        """Every link of the issue, with its place in the file."""
+        return list(places.links(self))
+
+    @cached_property
+    def pictures(self) -> Sequence[Picture]:
+        """Every picture of the issue, with its place in the file."""
+        return list(places.pictures(self))
 
     def written(self, text: str) -> str:
         """A text of the issue or of the built HTML with merge tags in place of their tokens."""

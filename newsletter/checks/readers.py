@@ -5,14 +5,15 @@ Nobody of them exists. What their copies must be is a rule's to say.
 
 from __future__ import annotations
 
-import email
 import email.policy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email.message import Message as Headers
+from email.parser import BytesHeaderParser
 from functools import cached_property
 
 from newsletter.build import Built, sample_mailing, sample_recipient
+from newsletter.checks.visibility import Element, visible_words
 from newsletter.mailing import Mailing
 from newsletter.messages import Message, Recipient
 
@@ -42,9 +43,22 @@ class Copy:
     mailing: Mailing
 
     @cached_property
-    def mime(self) -> EmailMessage:
-        """The whole message, as a mail program parses it."""
-        return email.message_from_bytes(self.mailing.mime(self.recipient), policy=email.policy.default)
+    def headers(self) -> Headers[str, str]:
+        """The headers of the whole message, as a mail program parses them."""
+        head = self.mailing.mime(self.recipient).partition(b"\r\n\r\n")[0]
+        return BytesHeaderParser(policy=email.policy.default).parsebytes(head + b"\r\n\r\n")
+
+    @cached_property
+    def tree(self) -> Element:
+        """The root element of the HTML."""
+        from lxml import html
+
+        return html.document_fromstring(self.message.html.encode(), parser=html.HTMLParser(encoding="utf-8"))
+
+    @cached_property
+    def words(self) -> str:
+        """What the HTML shows, on one line."""
+        return visible_words(self.tree)
 
 
 def copies(built: Built) -> Sequence[Copy]:

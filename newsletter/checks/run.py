@@ -12,7 +12,9 @@ from pathlib import Path
 from newsletter.checks.catalogue import RULES
 from newsletter.checks.context import Context
 from newsletter.checks.earlier import Earlier
+from newsletter.checks.marks import ignores, unused
 from newsletter.checks.rule import Finding, Rule, Scope
+from newsletter.checks.selection import Selection, is_refusal, selection
 from newsletter.config import Publication
 from newsletter.errors import IssueError, Problem, Severity
 from newsletter.issues import read_issue, shown_path
@@ -20,28 +22,49 @@ from newsletter.mjml import TokenLost
 from newsletter.parse import inspect_issue
 from newsletter.theme import Theme
 
-
-def check_issue(publication: Publication, path: Path) -> list[Problem]:
-    """Everything wrong with one issue, in the order of the file. Needs no network and no database."""
-    return next(iter(check_issues(publication, [path])))[1]
+OFFLINE = frozenset((Scope.SOURCE, Scope.HTML, Scope.MESSAGE))
+"""What is asked without --online."""
 
 
-def check_issues(publication: Publication, paths: Iterable[Path]) -> Iterator[tuple[Path, list[Problem]]]:
+def check_issue(publication: Publication, path: Path, chosen: Selection | None = None) -> list[Problem]:
+    """Everything wrong with one issue, in the order of the file. Needs no network and no database.
+
+    Raises NewsletterError when a template cannot be rendered, ConfigError when `[check]` names no rule.
+    """
+    return next(iter(check_issues(publication, [path], chosen)))[1]
+
+
+def check_issues(
+    publication: Publication, paths: Iterable[Path], chosen: Selection | None = None
+) -> Iterator[tuple[Path, list[Problem]]]:
     """The same for many, which share what they can."""
+    chosen = chosen or selection(publication)
     theme, earlier = Theme(publication=publication), Earlier(publication=publication)
     for path in paths:
-        yield path, _sorted(_problems(path, theme, earlier))
+        yield path, _sorted(_problems(path, theme, earlier, chosen))
 
 
-def _problems(path: Path, theme: Theme, earlier: Earlier) -> Iterator[Problem]:
-    publication = theme.publication
-    shown = shown_path(publication, path)
+def _problems(path: Path, theme: Theme, earlier: Earlier, chosen: Selection) -> Iterator[Problem]:
     try:
-        issue, parsed = inspect_issue(path, publication, theme.kinds, theme.templates)
+        context, parsed = open_context(path, theme, earlier)
     except IssueError as error:
         yield from error.problems
         return
-    yield from parsed
+    asked = [rule for rule in RULES.values() if rule.scope in OFFLINE and chosen.wants(rule.id)]
+    if context.has_errors:
+        asked = [rule for rule in asked if rule.scope is Scope.SOURCE]
+    try:
+        found = [*parsed, *ask(context, asked)]
+    except TokenLost as error:
+        found = [*parsed, _lost(context, error)]
+    yield from _heard(context, [problem for problem in found if chosen.keeps(problem)], asked)
+
+
+def open_context(path: Path, theme: Theme, earlier: Earlier) -> tuple[Context, list[Problem]]:
+    """What rules may look at, and what the parser found. Raises IssueError when the file is no text."""
+    publication = theme.publication
+    shown = shown_path(publication, path)
+    issue, parsed = inspect_issue(path, publication, theme.kinds, theme.templates)
     context = Context(
         issue=issue,
         theme=theme,
@@ -50,26 +73,32 @@ def _problems(path: Path, theme: Theme, earlier: Earlier) -> Iterator[Problem]:
         has_errors=any(problem.severity is Severity.ERROR for problem in parsed),
         earlier=earlier,
     )
-    yield from ask(context, RULES.values())
-    yield from _lost(context)
+    return context, parsed
 
 
 def ask(context: Context, rules: Iterable[Rule]) -> Iterator[Problem]:
     """What these rules find."""
     for rule in rules:
-        if rule.scope is Scope.SOURCE or (rule.scope is not Scope.NETWORK and not context.has_errors):
-            for finding in rule.find(context):
-                yield _problem(rule, finding, context)
+        for finding in rule.find(context):
+            yield _problem(rule, finding, context)
 
 
-def _lost(context: Context) -> Iterator[Problem]:
-    """NL008 is the compiler's to find: the issue parses, and yet does not build."""
-    if context.has_errors:
-        return
-    try:
-        _ = context.built
-    except TokenLost as error:
-        yield Problem(rule="NL008", message=error.cause, path=context.shown, line=error.line, hint=error.hint)
+def _heard(context: Context, found: list[Problem], asked: Iterable[Rule]) -> Iterator[Problem]:
+    """Without what the author has answered in the file, and with the answers that nothing asked for."""
+    answers = ignores(context)
+    for problem in found:
+        is_own = problem.path == context.shown and not is_refusal(problem)
+        if not (is_own and any(answer.silences(problem) for answer in answers)):
+            yield problem
+    ids = {rule.id for rule in asked}
+    if "NL015" in ids:
+        for finding in unused(answers, found, ids):
+            yield _problem(RULES["NL015"], finding, context)
+
+
+def _lost(context: Context, error: TokenLost) -> Problem:
+    """The compiler finds NL008: the issue parses, and yet does not build."""
+    return Problem(rule="NL008", message=error.cause, path=context.shown, line=error.line, hint=error.hint)
 
 
 def _problem(rule: Rule, finding: Finding, context: Context) -> Problem:
