@@ -81,7 +81,9 @@ class Entered(NamedTuple):
 class _Reader:
     """A reader while a batch is entered: as in the database, and then as it will be."""
 
-    __slots__ = ("built_in", "changes", "email", "fields", "id", "is_new", "key", "learned", "statuses", "stored", "tags")
+    __slots__ = (
+        "built_in", "changes", "email", "fields", "id", "is_new", "key", "learned", "statuses", "stored", "tags",
+    )  # fmt: skip
 
     def __init__(self, key: str, email: str, *, is_new: bool = True) -> None:
         self.id = 0

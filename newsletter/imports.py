@@ -246,9 +246,7 @@ def parse_tags(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(tags))
 
 
-def parse_statuses(
-    known: Collection[str], default: str, lists: str, status: str = ""
-) -> tuple[tuple[str, str], ...]:
+def parse_statuses(known: Collection[str], default: str, lists: str, status: str = "") -> tuple[tuple[str, str], ...]:
     """What cells such as `daily, weekly:unsubscribed` and `active` say: pairs of list and Status.
 
     No list: the default one, and to leave without saying which is to leave all. Raises ValueError.

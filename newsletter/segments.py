@@ -56,6 +56,19 @@ def count(connection: Connection, publication: Publication, list_name: str, segm
     return int(connection.execute(found).scalar_one())
 
 
+def by_zone(
+    connection: Connection, publication: Publication, list_name: str, segment: str | None = None
+) -> dict[str, int]:
+    """How many `members` there are by the time zone they named; "": none. Raises ConfigError as it does."""
+    each = select(subscriber.c.timezone, func.count()).join_from(
+        subscription, subscriber, subscriber.c.id == subscription.c.subscriber_id
+    )
+    found = each.where(subscription.c.list == list_name, subscription.c.status == "active")
+    if segment:
+        found = found.where(condition(connection, publication, segment))
+    return {zone: int(number) for zone, number in connection.execute(found.group_by(subscriber.c.timezone))}
+
+
 def condition(connection: Connection, publication: Publication, segment: str) -> Condition:
     """What the segment says about a row of `subscriber`, whatever its lists. Raises ConfigError."""
     return and_(true(), *(_where(rule, connection.dialect.name) for rule in rules_of(publication, segment)))

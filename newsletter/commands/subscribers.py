@@ -32,6 +32,7 @@ from newsletter.subscribers import Subscriber
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
+STATUSES = click.Choice([status.value for status in Status])
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 
 
@@ -54,7 +55,7 @@ def command() -> None:
 @click.option("--list", "lists", metavar="LIST", multiple=True, help="A list to join, else the default; repeatable")
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; repeatable")
 @click.option("--field", "fields", metavar="NAME=VALUE", multiple=True, help="A field of your own; repeatable")
-@click.option("--status", type=click.Choice([*Status]), help="On these lists  [default: active]")
+@click.option("--status", type=STATUSES, help="On these lists  [default: active]")
 @click.option("--timezone", metavar="ZONE", default="", help="The reader's own, as Europe/Berlin")
 @click.option("--language", metavar="CODE", default="", help="The reader's own, as en or pt-BR")
 @click.option("--resubscribe", is_flag=True, help="Bring back somebody who left")
@@ -202,7 +203,7 @@ def export(session: Session) -> None:
 @command.command("list")
 @click.option("--list", "list_name", metavar="LIST", help="Only those on this list")
 @click.option("--segment", metavar="NAME", help="Only those in this segment of newsletter.toml")
-@click.option("--status", type=click.Choice([*Status]), help="Only those with this status, on the list or as a whole")
+@click.option("--status", type=STATUSES, help="Only those with this status, on the list or as a whole")
 @click.option("--tag", metavar="TAG", help="Only those with this tag")
 @as_json_option
 @click.pass_obj
