@@ -40,6 +40,7 @@ who a segment means                         segment_rules.py (words), segments.p
 who must never be mailed                    suppressions.py
 
 when a campaign may do what                 campaigns.py
+what may become of a batch                  batches.py; whose time it goes by: waves.py
 what became of each delivery                deliveries.py; counted: accounts.py; told: reports.py, progress.py
 the order of claiming, sending, settling    sender.py, handover.py, recipients.py
 how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Select, and_, func, select
 
+from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
-from newsletter.deliveries import BatchState
 from newsletter.tables import batch, delivery, delivery_exception, subscriber
 from newsletter.times import stamp
 
@@ -27,6 +27,7 @@ _OF_BATCH = {
     BatchState.HANDED: "handed",
     BatchState.SETTLED: "accepted",
     BatchState.UNKNOWN: "unknown",
+    BatchState.CANCELLED: "skipped",
 }
 
 

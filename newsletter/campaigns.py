@@ -33,18 +33,32 @@ class State(StrEnum):
 
 
 ARROWS: dict[str, dict[State, State]] = {
+    "schedule": {
+        State.DRAFT: State.SCHEDULED,
+        State.SCHEDULED: State.SCHEDULED,
+        State.PAUSED: State.SCHEDULED,
+    },
     "start": {State.DRAFT: State.SENDING, State.SCHEDULED: State.SENDING},
     "pause": {State.SENDING: State.PAUSED, State.SCHEDULED: State.PAUSED},
     "resume": {State.PAUSED: State.SENDING},
     "finish": {State.SENDING: State.SENT},
+    "reopen": {State.SENT: State.SENDING},
+    "cancel": {
+        State.DRAFT: State.CANCELLED,
+        State.SCHEDULED: State.CANCELLED,
+        State.SENDING: State.CANCELLED,
+        State.PAUSED: State.CANCELLED,
+    },
 }
 """Every change of state: verb, from, to. What is not here does not happen."""
+ENDED = (State.SENT, State.CANCELLED)
+"""States in which nobody is mailed any more by itself."""
 
 
 def after(state: State, verb: str) -> State:
     """The state that `verb` leads to. Raises NewsletterError when it leads nowhere from here."""
     if state not in ARROWS[verb]:
-        allowed = " or ".join(ARROWS[verb])
+        allowed = ", ".join(ARROWS[verb])
         raise NewsletterError(f"the campaign is {state}", hint=f"Only a campaign that is {allowed} can {verb}.")
     return ARROWS[verb][state]
 
@@ -67,6 +81,9 @@ class Campaign:
     key: str
     provider: str
     send_at: str | None
+    """The moment it starts, UTC; None: when told."""
+    local_at: str | None
+    """The wall clock time of each reader's own wave, naive; None: everyone at once."""
     started_at: str | None
     finished_at: str | None
     cursor: int
@@ -79,6 +96,16 @@ class Campaign:
         """When it started; the Date of every message, whenever that one leaves."""
         assert self.started_at is not None
         return datetime.fromisoformat(self.started_at)
+
+    @property
+    def start(self) -> datetime | None:
+        """When it is to start, if that is known."""
+        return datetime.fromisoformat(self.send_at) if self.send_at else None
+
+    @property
+    def wall(self) -> datetime | None:
+        """When each reader gets it by their own clock, naive; None: everyone at once."""
+        return datetime.fromisoformat(self.local_at) if self.local_at else None
 
     @property
     def audience(self) -> str:
@@ -109,16 +136,61 @@ def approve(
         "list": list,
         "segment": segment,
         "state": State.DRAFT,
+        "key": secrets.token_hex(8),
+        "provider": provider,
+        "created_at": stamp(now),
+        **_frozen(message, page),
+    }
+    row = connection.execute(insert(table).values(values).returning(*_FIELDS)).one()
+    return _campaign(row)
+
+
+def _frozen(message: CompiledMessage, page: str) -> dict[str, object]:
+    return {
         "subject": message.open(message.subject),
         "digest": message.digest,
         "message": zlib.compress(msgspec.json.encode(message)),
         "page": zlib.compress(page.encode()),
-        "key": secrets.token_hex(8),
-        "provider": provider,
-        "created_at": stamp(now),
     }
-    row = connection.execute(insert(table).values(values).returning(*_FIELDS)).one()
-    return _campaign(row)
+
+
+def approve_again(connection: Connection, campaign_id: int, message: CompiledMessage, page: str) -> None:
+    """Freeze a newer `message` and `page` instead: of a campaign that nobody has anything of yet."""
+    _require_unstarted(get(connection, campaign_id))
+    connection.execute(update(table).where(table.c.id == campaign_id).values(_frozen(message, page)))
+
+
+def schedule(
+    connection: Connection, campaign_id: int, *, send_at: datetime, wall: datetime | None, now: datetime
+) -> Campaign:
+    """Let it start at `send_at` (aware), each reader's own wave at `wall` (naive) if there are any.
+
+    Raises NewsletterError once it has begun, and for a campaign that is over.
+    """
+    move(connection, campaign_id, "schedule", now=now)
+    _require_unstarted(get(connection, campaign_id))
+    values = {"send_at": stamp(send_at), "local_at": wall.isoformat() if wall else None}
+    connection.execute(update(table).where(table.c.id == campaign_id).values(values))
+    return get(connection, campaign_id)
+
+
+def _require_unstarted(found: Campaign) -> None:
+    if found.started_at:
+        hint = f"Go on with `newsletter resume {found.id}`, or end it with `newsletter cancel {found.id}`."
+        raise NewsletterError(f"campaign {found.id} has begun already; it cannot be scheduled", hint=hint)
+
+
+def start_now(connection: Connection, campaign_id: int, *, now: datetime) -> Campaign:
+    """Start it whatever its schedule says, for everyone at once."""
+    connection.execute(update(table).where(table.c.id == campaign_id).values(local_at=None))
+    return move(connection, campaign_id, "start", now=now)
+
+
+def resume(connection: Connection, campaign_id: int, *, now: datetime) -> Campaign:
+    """Let a paused one go on: sending, or waiting for its time when that is still to come."""
+    found = get(connection, campaign_id)
+    waits = found.state is State.PAUSED and found.start and not found.started_at and found.start > now
+    return move(connection, campaign_id, "schedule" if waits else "resume", now=now)
 
 
 def frozen_message(connection: Connection, campaign_id: int) -> CompiledMessage:
@@ -140,8 +212,7 @@ def move(connection: Connection, campaign_id: int, verb: str, *, now: datetime, 
     values: dict[str, object] = {"state": state, "reason": reason}
     if state is State.SENDING and not found.started_at:
         values["started_at"] = stamp(now)
-    if state is State.SENT:
-        values["finished_at"] = stamp(now)
+    values["finished_at"] = stamp(now) if state in ENDED else None
     connection.execute(update(table).where(table.c.id == campaign_id).values(values))
     return get(connection, campaign_id)
 
@@ -172,6 +243,18 @@ def siblings(connection: Connection, campaign: Campaign) -> list[int]:
 def all_campaigns(connection: Connection) -> list[Campaign]:
     """Every campaign, the latest first."""
     return [_campaign(row) for row in connection.execute(select(*_FIELDS).order_by(table.c.id.desc()))]
+
+
+def in_state(connection: Connection, *states: State) -> list[Campaign]:
+    """The campaigns in one of these states, those that are to start first first."""
+    found = select(*_FIELDS).where(table.c.state.in_(states)).order_by(table.c.send_at, table.c.id)
+    return [_campaign(row) for row in connection.execute(found)]
+
+
+def of_slug(connection: Connection, issue: str) -> list[Campaign]:
+    """Every campaign of an issue, the latest first."""
+    found = select(*_FIELDS).where(table.c.issue == issue).order_by(table.c.id.desc())
+    return [_campaign(row) for row in connection.execute(found)]
 
 
 def find(connection: Connection, name: str) -> Campaign:

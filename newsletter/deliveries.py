@@ -1,6 +1,6 @@
 """The ledger: one row per campaign and subscriber, and every change to it.
 
-No other module writes `batch`, `delivery` and `delivery_exception`. A batch is claimed
+No other module writes `batch`, `delivery`, `delivery_exception` and `delivery_note`. A batch is claimed
 before its provider is called, `handed` before the first byte leaves, and settled after;
 one that was handed and never settled is unknown, and only a provider that knows
 its key, or a person, may say more. A delivery's state is its batch's, unless an exception
@@ -14,37 +14,23 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from itertools import groupby
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
-from newsletter import campaigns, segments
+from newsletter import campaigns, segments, waves
+from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer, after_cancelling, after_death
+from newsletter.campaigns import Campaign
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.providers.record import Answer, Outcome, Result
-from newsletter.tables import batch, campaign, delivery, delivery_exception
+from newsletter.tables import batch, campaign, delivery, delivery_exception, delivery_note
 from newsletter.times import stamp
 
 PAGE = 10_000
 """Subscribers enqueued in one transaction."""
 LEASE = timedelta(minutes=5)
 """Longer than a call may take; what SQLite's file lock does not need, other databases do."""
-
-
-class BatchState(StrEnum):
-    """Where a batch stands."""
-
-    QUEUED = "queued"
-    CLAIMED = "claimed"
-    HANDED = "handed"
-    SETTLED = "settled"
-    UNKNOWN = "unknown"
-
-
-OPEN = (BatchState.QUEUED, BatchState.CLAIMED, BatchState.HANDED)
-"""States in which something is still to be done."""
-IN_HAND = (BatchState.CLAIMED, BatchState.HANDED)
-"""States in which a sender holds it."""
 
 
 class LostError(NewsletterError):
@@ -69,29 +55,48 @@ class Claim:
         return f"{self.no}-{self.generation}"
 
 
-def enqueue(connection: Connection, publication: Publication, campaign_id: int, size: int, *, page: int = PAGE) -> int:
+def enqueue(
+    connection: Connection, publication: Publication, campaign_id: int, size: int, *, now: datetime, page: int = PAGE
+) -> int:
     """Write the next `page` of the audience as deliveries, in batches of `size`; how many.
 
-    The cursor moves in the same transaction: it may be killed, and run again, anywhere.
+    The cursor moves in the same transaction: it may be killed, and run again, anywhere. Where
+    each reader's own time counts, a batch holds readers of one moment, and waits for it.
     """
     found = campaigns.get(connection, campaign_id)
     limit = max(page // size, 1) * size
     ids = segments.members(connection, publication, found.list, found.segment, after=found.cursor, limit=limit)
-    _write(connection, campaign_id, [ids[start : start + size] for start in range(0, len(ids), size)])
+    for due, wave in _waves(connection, publication, found, ids):
+        parts = [wave[start : start + size] for start in range(0, len(wave), size)]
+        _write(connection, campaign_id, parts, now, not_before=max(due, now) if due else None)
     cursor = ids[-1] if ids else found.cursor
     campaigns.advance(connection, campaign_id, cursor=cursor, enqueued=len(ids) < limit)
     return len(ids)
 
 
-def _write(connection: Connection, campaign_id: int, batches: Sequence[Sequence[int]]) -> None:
-    if not batches:
-        return
+def _waves(
+    connection: Connection, publication: Publication, found: Campaign, ids: Sequence[int]
+) -> list[tuple[datetime | None, Sequence[int]]]:
+    """The readers by the moment at which their own clocks show the campaign's time; all at once without one."""
+    if not found.wall:
+        return [(None, ids)] if ids else []
+    moments = waves.moments(connection, publication, found.wall, ids)
+    return [(due, [*wave]) for due, wave in groupby(sorted(ids, key=lambda id: (moments[id], id)), moments.__getitem__)]
+
+
+def _write(
+    connection: Connection,
+    campaign_id: int,
+    batches: Sequence[Sequence[int]],
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
+) -> None:
     last = select(func.max(batch.c.no)).where(batch.c.campaign_id == campaign_id)
     first = (connection.execute(last).scalar() or 0) + 1
-    rows = [
-        {"campaign_id": campaign_id, "no": no, "size": len(ids), "state": BatchState.QUEUED}
-        for no, ids in enumerate(batches, start=first)
-    ]
+    common = {"campaign_id": campaign_id, "state": BatchState.QUEUED, "enqueued_at": stamp(now)}
+    common["not_before"] = stamp(not_before) if not_before else None
+    rows = [{**common, "no": no, "size": len(ids)} for no, ids in enumerate(batches, start=first)]
     connection.execute(insert(batch), rows)
     people = [
         {"campaign_id": campaign_id, "subscriber_id": id, "batch_no": no}
@@ -142,7 +147,7 @@ def hand(connection: Connection, held: Claim, *, provider: str, now: datetime) -
         "provider": provider,
         "lease_until": stamp(now + LEASE),
     }
-    _step(connection, held, BatchState.CLAIMED, values, _sending(held.campaign_id))
+    _step(connection, held, "hand", BatchState.CLAIMED, values, _sending(held.campaign_id))
 
 
 def release(connection: Connection, held: Claim) -> None:
@@ -160,32 +165,27 @@ def settle(
     of the others is kept as exceptions. Raises LostError.
     """
     results = dict(zip(ids, answer.results, strict=True))
-    state = _state_after(answer)
+    over = campaigns.get(connection, held.campaign_id).state is campaigns.State.CANCELLED
+    before = bool(held.first_handed_at)
+    state = after_answer(answer, cancelled=over, handed_before=before)
     usual = {BatchState.SETTLED: Outcome.ACCEPTED, BatchState.UNKNOWN: Outcome.UNKNOWN}.get(state, Outcome.BUSY)
     values: dict[str, object] = {"state": state, "owner": "", "lease_until": None}
-    if state is BatchState.QUEUED:
-        values |= {"generation": held.generation + 1, "first_handed_at": None}
-        values |= {"not_before": stamp(now + timedelta(seconds=wait))}
-    else:
+    if state is not BatchState.QUEUED:
         values |= {"settled_at": stamp(now)}
+    else:
+        values |= {"not_before": stamp(now + timedelta(seconds=wait))}
+        if not before:  # else an earlier call may have been taken: only the same key keeps a reader from two copies
+            values |= {"generation": held.generation + 1, "first_handed_at": None}
     values["provider_ids"] = _with_ids(connection, held, results)
-    _step(connection, held, BatchState.HANDED, values)
+    _step(connection, held, "settle", BatchState.HANDED, values)
     unusual = {id: result for id, result in results.items() if result.outcome is not usual}
     _except(connection, held, {id: (r.outcome, r.retryable, r.reason) for id, r in unusual.items()}, now)
 
 
-def _state_after(answer: Answer) -> BatchState:
-    outcomes = {result.outcome for result in answer.results}
-    if Outcome.BUSY in outcomes:
-        return BatchState.QUEUED
-    if Outcome.UNKNOWN in outcomes and Outcome.ACCEPTED not in outcomes:
-        return BatchState.UNKNOWN
-    return BatchState.SETTLED
-
-
 def close_empty(connection: Connection, held: Claim, now: datetime) -> None:
     """Settle a claimed batch of which nobody is left to be mailed."""
-    _step(connection, held, BatchState.CLAIMED, {"state": BatchState.SETTLED, "settled_at": stamp(now), "owner": ""})
+    values = {"state": BatchState.SETTLED, "settled_at": stamp(now), "owner": ""}
+    _step(connection, held, "close", BatchState.CLAIMED, values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,25 +196,79 @@ class Recovered:
     unknown: int
 
 
-def recover(connection: Connection, may_replay: Callable[[str, str], bool]) -> Recovered:
-    """Take over from a dead sender, of any campaign; only while holding the lock that proves it dead.
+def recover(
+    connection: Connection, may_replay: Callable[[str, str], bool], *, expired: datetime | None = None
+) -> Recovered:
+    """Take over from dead senders, of any campaign: all that are held, or those whose lease ended before `expired`.
 
-    What it had claimed is queued again. What it had handed over is queued too when
-    `may_replay(provider, first_handed_at)`: under the same key, to the same recipients. Else it is unknown.
+    Without `expired` only while holding the lock that proves every other sender dead. What one had
+    claimed is queued again. What it had handed over is queued too when `may_replay(provider,
+    first_handed_at)`: under the same key, to the same recipients. Else it is unknown.
     """
-    claimed = batch.c.state == BatchState.CLAIMED
-    connection.execute(update(batch).where(claimed).values(state=BatchState.QUEUED, owner="", lease_until=None))
     apart = (delivery_exception.c.campaign_id == batch.c.campaign_id) & (delivery_exception.c.batch_no == batch.c.no)
     left = batch.c.size - select(func.count()).select_from(delivery_exception).where(apart).scalar_subquery()
-    columns = (batch.c.campaign_id, batch.c.no, left.label("left"), batch.c.provider, batch.c.first_handed_at)
-    handed = connection.execute(select(*columns).where(batch.c.state == BatchState.HANDED)).all()
+    of_batch = (batch.c.campaign_id, batch.c.no, batch.c.state, batch.c.provider, batch.c.first_handed_at)
+    held = select(*of_batch, left.label("left"), campaign.c.state.label("campaign_state")).join(
+        campaign, campaign.c.id == batch.c.campaign_id
+    )
+    held = held.where(batch.c.state.in_(IN_HAND), *([batch.c.lease_until < stamp(expired)] if expired else []))
     sizes = {BatchState.QUEUED: 0, BatchState.UNKNOWN: 0}
-    for row in handed:
-        state = BatchState.QUEUED if may_replay(row.provider, row.first_handed_at) else BatchState.UNKNOWN
+    for row in connection.execute(held).all():
+        found = BatchState(row.state)
+        over = row.campaign_state == campaigns.State.CANCELLED
+        replayed = found is BatchState.HANDED and not over and may_replay(row.provider, row.first_handed_at)
+        state = after_death(found, may_replay=replayed)
         this = (batch.c.campaign_id == row.campaign_id) & (batch.c.no == row.no)
         connection.execute(update(batch).where(this).values(state=state, owner="", lease_until=None))
-        sizes[state] += row.left
+        sizes[state] += row.left if found is BatchState.HANDED else 0
     return Recovered(replayed=sizes[BatchState.QUEUED], unknown=sizes[BatchState.UNKNOWN])
+
+
+def cancel(connection: Connection, campaign_id: int, now: datetime) -> None:
+    """Whoever is not handed over never will be; of those handed over, what becomes of them is still written down."""
+    waiting = and_(batch.c.campaign_id == campaign_id, batch.c.state.in_((BatchState.QUEUED, BatchState.CLAIMED)))
+    for before in (False, True):
+        these = and_(waiting, batch.c.first_handed_at.is_not(None) if before else batch.c.first_handed_at.is_(None))
+        values = {"state": after_cancelling(handed_before=before), "settled_at": stamp(now), "owner": ""}
+        connection.execute(update(batch).where(these).values(**values, lease_until=None))
+
+
+def retryable(connection: Connection, campaign_id: int) -> int:
+    """How many were rejected for a reason that may have gone away."""
+    found = select(func.count()).select_from(delivery_exception).where(_retryable(campaign_id))
+    return int(connection.execute(found).scalar_one())
+
+
+def retry(connection: Connection, campaign_id: int, size: int, now: datetime) -> int:
+    """Queue the `retryable` again, in new batches of `size`; how many. What was said of them stays as a note."""
+    apart = delivery_exception.c
+    rows = connection.execute(
+        select(delivery_exception).where(_retryable(campaign_id)).order_by(apart.subscriber_id)
+    ).all()
+    for row in rows:
+        _note(connection, campaign_id, row.subscriber_id, row.at, f"rejected: {row.detail}")
+        _note(connection, campaign_id, row.subscriber_id, stamp(now), "queued again by a retry")
+        of_batch = (batch.c.campaign_id == campaign_id) & (batch.c.no == row.batch_no)
+        connection.execute(update(batch).where(of_batch).values(size=batch.c.size - 1))
+    connection.execute(delete(delivery_exception).where(_retryable(campaign_id)))
+    ids = [row.subscriber_id for row in rows]
+    gone = delete(delivery).where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id == bindparam("who"))
+    if ids:
+        connection.execute(gone, [{"who": id} for id in ids])
+        _write(connection, campaign_id, [ids[start : start + size] for start in range(0, len(ids), size)], now)
+    return len(ids)
+
+
+def _retryable(campaign_id: int) -> ColumnElement[bool]:
+    rejected = and_(delivery_exception.c.state == Outcome.REJECTED, delivery_exception.c.retryable)
+    return and_(delivery_exception.c.campaign_id == campaign_id, rejected)
+
+
+def _note(connection: Connection, campaign_id: int, subscriber_id: int, at: str, what: str) -> None:
+    this = (delivery_note.c.campaign_id == campaign_id) & (delivery_note.c.subscriber_id == subscriber_id)
+    no = connection.execute(select(func.coalesce(func.max(delivery_note.c.no), 0) + 1).where(this)).scalar_one()
+    values = {"campaign_id": campaign_id, "subscriber_id": subscriber_id, "no": no, "at": at, "what": what}
+    connection.execute(insert(delivery_note).values(values))
 
 
 def is_done(connection: Connection, campaign_id: int) -> bool:
@@ -246,9 +300,15 @@ def _ours(held: Claim) -> ColumnElement[bool]:
 
 
 def _step(
-    connection: Connection, held: Claim, state: BatchState, values: Mapping[str, object], *also: ColumnElement[bool]
+    connection: Connection,
+    held: Claim,
+    verb: str,
+    state: BatchState,
+    values: Mapping[str, object],
+    *also: ColumnElement[bool],
 ) -> None:
-    """Change our batch, which must be in `state`. Raises LostError."""
+    """Take the arrow `verb` with our batch, which must be in `state`. Raises LostError."""
+    assert values["state"] in ARROWS[verb][state]
     changed = connection.execute(update(batch).where(_ours(held), batch.c.state == state, *also).values(values))
     if changed.rowcount != 1:
         raise LostError(f"batch {held.no} of campaign {held.campaign_id} is no longer this sender's")

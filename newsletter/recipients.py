@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select
 
 from newsletter import campaigns
+from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
-from newsletter.deliveries import BatchState, Claim
+from newsletter.deliveries import Claim
 from newsletter.links import Links, Purpose
 from newsletter.messages import Recipient
 from newsletter.subscribers import subscriber_fields

@@ -158,7 +158,8 @@ class Sender:
         left = DRAIN
         while left > 0 and (alive := [thread for thread in threads if thread.is_alive()]):
             alive[0].join(TICK)
-            self._show()
+            if self._show():
+                self._over.set()
             left -= TICK if self._desk.asked.is_set() else 0
 
     def _enqueue(self) -> None:
@@ -168,7 +169,9 @@ class Sender:
             with self._desk.writer() as connection:
                 if campaigns.get(connection, self._job.campaign.id).enqueued:
                     return
-                deliveries.enqueue(connection, self._job.publication, self._job.campaign.id, size)
+                deliveries.enqueue(
+                    connection, self._job.publication, self._job.campaign.id, size, now=self._job.clock()
+                )
             self._show()
 
     def _work(self) -> None:

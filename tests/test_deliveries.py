@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def enqueued(database: Database, publication: Publication, readers: int, size: i
     with database.begin() as connection:
         campaign = start_campaign(connection)
         while not campaigns.get(connection, campaign.id).enqueued:
-            deliveries.enqueue(connection, publication, campaign.id, size, page=page)
+            deliveries.enqueue(connection, publication, campaign.id, size, now=NOW, page=page)
     return campaign.id
 
 
@@ -92,13 +93,13 @@ def test_enqueueing_that_was_killed_goes_on_where_it_was(database: Database, pub
     add_readers(database, 25)
     with database.begin() as connection:
         campaign = start_campaign(connection)
-        deliveries.enqueue(connection, publication, campaign.id, 5, page=10)
+        deliveries.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10)
     with pytest.raises(RuntimeError), database.begin() as connection:
-        deliveries.enqueue(connection, publication, campaign.id, 5, page=10)
+        deliveries.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10)
         raise RuntimeError("killed")
 
     with database.begin() as connection:
-        while deliveries.enqueue(connection, publication, campaign.id, 5, page=10):
+        while deliveries.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10):
             pass
 
     assert counts(database) == {"queued": 25}
@@ -274,7 +275,7 @@ def test_a_reader_who_has_the_issue_by_another_campaign_is_skipped(
             row = {"list": "weekly", "subscriber_id": reader, "status": "active", "changed_at": "2025"}
             connection.execute(subscription.insert().values(row))
         other = start_campaign(connection, "weekly")
-        deliveries.enqueue(connection, publication, other.id, 500)
+        deliveries.enqueue(connection, publication, other.id, 500, now=NOW)
 
     going, gone = roll(database, take(database, other.id))
 

@@ -213,7 +213,7 @@ def test_those_who_left_before_their_batch_did_are_skipped(
 ) -> None:
     begin(database, 10)
     with database.begin() as connection:
-        deliveries.enqueue(connection, publication, 1, 500)
+        deliveries.enqueue(connection, publication, 1, 500, now=NOW)
         connection.execute(update(subscription).where(subscription.c.subscriber_id <= 3).values(status="unsubscribed"))
 
     ending = send(publication, database)
@@ -227,7 +227,7 @@ def test_what_a_dead_sender_had_handed_over_is_not_sent_again(
 ) -> None:
     begin(database, 1000)
     with database.begin() as connection:
-        deliveries.enqueue(connection, publication, 1, 500)
+        deliveries.enqueue(connection, publication, 1, 500, now=NOW)
         held = deliveries.claim(connection, 1, owner="dead", now=NOW)
         assert held
         deliveries.hand(connection, held, provider="postmark", now=NOW)
@@ -310,7 +310,7 @@ def test_a_second_sender_follows_the_first_and_takes_over_when_it_ends(
 def test_the_configured_rate_is_kept(server: PostmarkServer, publication: Publication, database: Database) -> None:
     begin(database, 60)
     with database.begin() as connection:
-        deliveries.enqueue(connection, publication, 1, 10)
+        deliveries.enqueue(connection, publication, 1, 10, now=NOW)
     began = time.monotonic()
 
     ending = send(publication, database, rate="20/s")
