@@ -5,53 +5,24 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import click
 
-from newsletter import accounts, campaigns, reports, segments
-from newsletter.build import Built, build_issue
+from newsletter import accounts, reports
+from newsletter.asking import ask
 from newsletter.campaigns import Campaign, State
-from newsletter.config import Publication
-from newsletter.errors import MOST_SHOWN, ConfigError, NewsletterError, ProviderStopped, suggestion
-from newsletter.issues import find_issue
+from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
 from newsletter.pacing import batch_size
+from newsletter.plans import Plan, make_plan, refuse, remarks, start
 from newsletter.progress import CampaignProgress
-from newsletter.providers import find_provider, read_settings
-from newsletter.providers.record import Provider
+from newsletter.providers import read_settings
 from newsletter.sender import Ending, Job, Sender
 from newsletter.session import Session
 from newsletter.times import Rate
 
 UNKNOWN_LEFT = 3
 """The exit code when it ended, but with unknown deliveries."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What would be sent, to whom, through whom; nothing of it has happened."""
-
-    built: Built
-    list: str
-    segment: str
-    provider: Provider
-    rate: Rate
-    campaign: Campaign | None
-    """What there is already of this issue, list and segment."""
-    waiting: int
-    """Readers who would be mailed now."""
-
-    @property
-    def subject(self) -> str:
-        """As its author wrote it; the frozen one when there is one."""
-        return self.campaign.subject if self.campaign else self.built.message.open(self.built.message.subject)
-
-    @property
-    def audience(self) -> str:
-        """`8,120 readers of daily`, with the segment if there is one."""
-        part = f", segment {self.segment}" if self.segment else ""
-        return f"{reports.readers(self.waiting)} of {self.list}{part}"
 
 
 def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Rate | None:
@@ -97,22 +68,23 @@ def command(
         newsletter send chip-rules
         newsletter send chip-rules --list weekly --segment engaged --rate 20/s --yes
     """
-    plan = _plan(session, issue, list_name, segment, rate)
-    if dry_run or (plan.campaign and plan.campaign.state in (State.SENT, State.CANCELLED)):
-        _show_only(session, plan, as_json)
-        return
-    _refuse(plan)
-    _remark(plan)
+    plan = make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+    pace = rate or session.publication.config.send.rate
+    if plan.is_over:
+        return _say_over(session, plan, as_json)
+    _say(plan)
+    if dry_run:
+        return _say_plan(session, plan, pace, as_json)
+    refuse(plan)
     settings = read_settings(session.publication, plan.provider)
-    _ask(plan, yes)
-    campaign = _start(session, plan)
+    ask(_question(plan), yes=yes)
     job = Job(
         publication=session.publication,
         database=session.database,
-        campaign=campaign,
+        campaign=start(session.database, plan, datetime.now(UTC)),
         provider=plan.provider,
         settings=settings,
-        rate=plan.rate,
+        rate=pace,
     )
     began = time.monotonic()
     with CampaignProgress() as progress:
@@ -120,108 +92,41 @@ def command(
     _report(session, ending, timedelta(seconds=time.monotonic() - began), as_json)
 
 
-def _plan(session: Session, name: str, list_name: str | None, segment: str | None, rate: Rate | None) -> Plan:
-    publication = session.publication
-    built = build_issue(publication, find_issue(publication, name))
-    for warning in built.warnings:
+def _say(plan: Plan) -> None:
+    for warning in plan.built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
-    to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
-    with session.database.read() as connection:
-        campaign = campaigns.of_issue(connection, built.issue.slug, to, part)
-        waiting = segments.count(connection, publication, to, part)
-        if campaign:
-            counted = accounts.counts(connection, campaign.id)
-            left = 0 if campaign.enqueued else max(0, waiting - sum(counted.values()))
-            waiting = counted["queued"] + left
-    return Plan(
-        built=built,
-        list=to,
-        segment=part,
-        provider=find_provider(publication, campaign.provider if campaign else ""),
-        rate=rate or publication.config.send.rate,
-        campaign=campaign,
-        waiting=waiting,
-    )
+    for remark in remarks(plan, datetime.now(UTC)):
+        click.echo(remark, err=True)
 
 
-def _list(publication: Publication, name: str) -> str:
-    if name in publication.config.lists:
-        return name
-    raise ConfigError(f'no list is named "{name}"', hint=suggestion(name, publication.config.lists, "Lists"))
-
-
-def _refuse(plan: Plan) -> None:
-    """Say why this cannot be sent now. Raises NewsletterError."""
-    if plan.campaign and plan.campaign.state is State.PAUSED:
-        hint = f"Let it go on with `newsletter resume {plan.campaign.id}`, then send again."
-        raise NewsletterError(f"campaign {plan.campaign.id} is paused: {plan.campaign.reason}", hint=hint)
-    if not plan.campaign and not plan.waiting:
-        hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
-        raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=hint)
-
-
-def _remark(plan: Plan) -> None:
-    """Say what the user may not expect."""
-    if plan.campaign and plan.campaign.digest != plan.built.message.digest:
-        what = f"{plan.built.issue.path.name} was edited since campaign {plan.campaign.id} was approved"
-        click.echo(f"{what}; what was approved is sent.", err=True)
-    send_at = plan.built.issue.send_at
-    if send_at and send_at.zone and send_at.at() > datetime.now(UTC):
-        click.echo(f"send_at is {send_at.wall:%Y-%m-%d %H:%M}; sending starts now nevertheless.", err=True)
-
-
-def _ask(plan: Plan, yes: bool) -> None:
-    """Let a person decide, with the count. Raises ConfigError when there is none to ask."""
-    if yes:
-        return
+def _question(plan: Plan) -> str:
     verb = "Go on sending" if plan.campaign and plan.campaign.state is State.SENDING else "Send"
-    question = f'{verb} "{plan.subject}" to {plan.audience} through {plan.provider.name}?'
-    if not sys.stdin.isatty():
-        raise ConfigError(f"not sent: no terminal to ask on. {question}", hint="Add --yes to send without asking.")
-    if not click.confirm(question, err=True):
-        raise NewsletterError("not sent", hint="Nothing was changed.")
+    return f'{verb} "{plan.subject}" to {plan.audience} through {plan.provider.name}?'
 
 
-def _start(session: Session, plan: Plan) -> Campaign:
-    """Approve if need be, and start; in one transaction, so that of two commands at once one does."""
-    now = datetime.now(UTC)
-    with session.database.begin() as connection:
-        found = campaigns.of_issue(connection, plan.built.issue.slug, plan.list, plan.segment) or campaigns.approve(
-            connection,
-            message=plan.built.message,
-            page=plan.built.page,
-            list=plan.list,
-            segment=plan.segment,
-            provider=plan.provider.name,
-            now=now,
-        )
-        return found if found.state is State.SENDING else campaigns.move(connection, found.id, "start", now=now)
+def _say_over(session: Session, plan: Plan, as_json: bool) -> None:
+    """A campaign that has ended: who got it. Nobody is mailed."""
+    assert plan.campaign is not None
+    with session.database.read() as connection:
+        counted = accounts.counts(connection, plan.campaign.id)
+    click.echo(f"Campaign {plan.campaign.id} is {plan.campaign.state} already. Nobody was mailed.", err=True)
+    click.echo(_json(plan.campaign, counted) if as_json else reports.tally(counted))
+    if counted["unknown"]:
+        sys.exit(UNKNOWN_LEFT)
 
 
-def _show_only(session: Session, plan: Plan, as_json: bool) -> None:
-    """For a dry run, and for a campaign that is over: who got it or would get it. Nobody is mailed."""
-    if plan.campaign and plan.campaign.state in (State.SENT, State.CANCELLED):
-        with session.database.read() as connection:
-            counted = accounts.counts(connection, plan.campaign.id)
-        click.echo(f"Campaign {plan.campaign.id} is {plan.campaign.state} already. Nobody was mailed.", err=True)
-        click.echo(_json(plan.campaign, counted) if as_json else reports.tally(counted))
-        sys.exit(UNKNOWN_LEFT if counted["unknown"] else 0)
-    _say_plan(session, plan)
+def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
+    size = batch_size(session.publication, plan.provider, pace)
+    click.echo(f'Would send "{plan.subject}" to {plan.audience} through {plan.provider.name}.', err=True)
+    click.echo(f"{-(-plan.waiting // size):,} batches of up to {size}, rate {pace}.", err=True)
+    if plan.provider.unsubscribe != "ours":
+        click.echo(f"{plan.provider.title} may put its own unsubscribe link beside ours: docs/sending.md.", err=True)
+    click.echo("Nothing was changed.", err=True)
     if as_json:
         queued = {**dict.fromkeys(accounts.STATES, 0), "queued": plan.waiting}
         state = plan.campaign.state if plan.campaign else State.DRAFT
         found = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.built.issue.slug}
         click.echo(json.dumps({**found, "state": state, "audience": plan.waiting, "deliveries": queued}))
-
-
-def _say_plan(session: Session, plan: Plan) -> None:
-    _remark(plan)
-    size = batch_size(session.publication, plan.provider, plan.rate)
-    click.echo(f'Would send "{plan.subject}" to {plan.audience} through {plan.provider.name}.', err=True)
-    click.echo(f"{-(-plan.waiting // size):,} batches of up to {size}, rate {plan.rate}.", err=True)
-    if plan.provider.unsubscribe != "ours":
-        click.echo(f"{plan.provider.title} may put its own unsubscribe link beside ours: docs/sending.md.", err=True)
-    click.echo("Nothing was changed.", err=True)
 
 
 def _report(session: Session, ending: Ending, took: timedelta, as_json: bool) -> None:

@@ -167,7 +167,7 @@ def test_killed_while_the_outbox_is_written_everyone_is_in_it_once(tmp_path: Pat
 
     again = run(folder, "send", "hello", "--yes", "--json")
 
-    files = [name for name in os.listdir(outbox)]
+    files = os.listdir(outbox)
     assert (again.returncode, len(files)) == (0, 3000)
     assert json.loads(again.stdout)["deliveries"] == deliveries(accepted=3000)
     assert all(name.endswith(".eml") and not name.startswith(".") for name in files)

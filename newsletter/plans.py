@@ -1,0 +1,114 @@
+"""Plan: what would be sent, to whom and through whom, before any of it happens.
+
+Made from the issue file, the readers and what there is already of the same campaign.
+Making one changes nothing; `start` is the one step that does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter import accounts, campaigns, reports, segments
+from newsletter.build import Built, build_issue
+from newsletter.campaigns import Campaign, State
+from newsletter.config import Publication
+from newsletter.database import Database
+from newsletter.errors import ConfigError, NewsletterError, suggestion
+from newsletter.issues import find_issue
+from newsletter.providers import find_provider
+from newsletter.providers.record import Provider
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One issue to one list and segment."""
+
+    built: Built
+    list: str
+    segment: str
+    """Empty: the whole list."""
+    provider: Provider
+    campaign: Campaign | None
+    """What there is already of this issue, list and segment."""
+    waiting: int
+    """Readers who would be mailed now."""
+
+    @property
+    def subject(self) -> str:
+        """As its author wrote it; the frozen one when there is one."""
+        return self.campaign.subject if self.campaign else self.built.message.open(self.built.message.subject)
+
+    @property
+    def audience(self) -> str:
+        """`8,120 readers of daily`, with the segment if there is one."""
+        part = f", segment {self.segment}" if self.segment else ""
+        return f"{reports.readers(self.waiting)} of {self.list}{part}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its campaign has ended: nobody will be mailed any more."""
+        return self.campaign is not None and self.campaign.state in (State.SENT, State.CANCELLED)
+
+
+def make_plan(
+    publication: Publication, database: Database, issue: str, *, list_name: str | None, segment: str | None
+) -> Plan:
+    """The plan for an issue as a user names it; list and segment are the issue's own unless given.
+
+    Raises IssueError, and ConfigError for a list, segment or provider that there is not.
+    """
+    built = build_issue(publication, find_issue(publication, issue))
+    to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
+    with database.read() as connection:
+        campaign = campaigns.of_issue(connection, built.issue.slug, to, part)
+        waiting = segments.count(connection, publication, to, part)
+        if campaign:
+            counted = accounts.counts(connection, campaign.id)
+            left = 0 if campaign.enqueued else max(0, waiting - sum(counted.values()))
+            waiting = counted["queued"] + left
+    provider = find_provider(publication, campaign.provider if campaign else "")
+    return Plan(built=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
+
+
+def _list(publication: Publication, name: str) -> str:
+    if name in publication.config.lists:
+        return name
+    raise ConfigError(f'no list is named "{name}"', hint=suggestion(name, publication.config.lists, "Lists"))
+
+
+def refuse(plan: Plan) -> None:
+    """Raise NewsletterError when this cannot be sent now."""
+    if plan.campaign and plan.campaign.state is State.PAUSED:
+        hint = f"Let it go on with `newsletter resume {plan.campaign.id}`, then send again."
+        raise NewsletterError(f"campaign {plan.campaign.id} is paused: {plan.campaign.reason}", hint=hint)
+    if not plan.campaign and not plan.waiting:
+        hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
+        raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=hint)
+
+
+def remarks(plan: Plan, now: datetime) -> list[str]:
+    """What the user may not expect, a sentence each."""
+    said = []
+    if plan.campaign and plan.campaign.digest != plan.built.message.digest:
+        name = plan.built.issue.path.name
+        said.append(f"{name} was edited since campaign {plan.campaign.id} was approved; what was approved is sent.")
+    send_at = plan.built.issue.send_at
+    if send_at and send_at.zone and send_at.at() > now:
+        said.append(f"send_at is {send_at.wall:%Y-%m-%d %H:%M}; `send` does not wait for it.")
+    return said
+
+
+def start(database: Database, plan: Plan, now: datetime) -> Campaign:
+    """Approve if need be, and start; in one transaction, so that of two commands at once one does."""
+    with database.begin() as connection:
+        found = campaigns.of_issue(connection, plan.built.issue.slug, plan.list, plan.segment) or campaigns.approve(
+            connection,
+            message=plan.built.message,
+            page=plan.built.page,
+            list=plan.list,
+            segment=plan.segment,
+            provider=plan.provider.name,
+            now=now,
+        )
+        return found if found.state is State.SENDING else campaigns.move(connection, found.id, "start", now=now)
