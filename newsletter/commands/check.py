@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from newsletter.build import build_issue
+from newsletter.checks import fixes, formats
+from newsletter.checks.catalogue import RULES
+from newsletter.checks.run import check_issue, check_issues
+from newsletter.checks.selection import Selection, selection
 from newsletter.config import Publication
-from newsletter.errors import IssueError, Problem, Severity
-from newsletter.issues import find_issue, issue_files
+from newsletter.errors import ConfigError, Problem, Severity, nearest
+from newsletter.issues import find_issue, issue_files, shown_path
 from newsletter.session import Session
+
+MOST_ROUNDS = 5
+"""Fixes that lie on top of each other are made one after the other, so often at most."""
 
 
 @click.command()
@@ -21,57 +26,94 @@ from newsletter.session import Session
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "github"]),
     default="text",
     help="How to print problems  [default: text]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json")
 @click.option("--strict", is_flag=True, help="Fail on warnings too")
+@click.option("--select", metavar="RULES", help="Only these: ids or their beginnings, separated by commas")
+@click.option("--ignore", metavar="RULES", help="Not these, besides those newsletter.toml ignores")
+@click.option("--fix", is_flag=True, help="Make the safe fixes in the files, and show them")
+@click.option("--diff", is_flag=True, help="Show the safe fixes and write nothing")
+@click.option("--explain", metavar="RULE", help="Say what a rule is about, with examples")
 @click.pass_obj
-def command(session: Session, issue: tuple[str, ...], form: str, as_json: bool, strict: bool) -> None:
+def command(
+    session: Session,
+    issue: tuple[str, ...],
+    form: str,
+    as_json: bool,
+    strict: bool,
+    select: str | None,
+    ignore: str | None,
+    fix: bool,
+    diff: bool,
+    explain: str | None,
+) -> None:
     """Say what is wrong with issues, line by line.
 
-    Without an ISSUE, all of them. Changes nothing and needs no network; exits 1 when there is an error.
+    Without an ISSUE, all of them. Needs no network and changes nothing but with --fix, which makes only
+    what changes no words that readers see; exits 1 when there is an error.
 
     \b
     Examples:
         newsletter check
         newsletter check chip-rules --strict
-        newsletter check --format json
+        newsletter check --fix --diff
+        newsletter check --select NL1,NL402 --format json
+        newsletter check --explain NL210
     """
+    if explain:
+        click.echo(_explained(explain))
+        return
     publication = session.publication
+    chosen = selection(publication, select, ignore)
     paths = [find_issue(publication, name) for name in issue] or issue_files(publication)
-    problems = [problem for path in paths for problem in problems_of(publication, path)]
-    if as_json or form == "json":
-        click.echo(json.dumps([_as_json(problem) for problem in problems], ensure_ascii=False, indent=2))
-    else:
-        for problem in problems:
-            click.echo(f"{problem.severity}: {problem}")
-        click.echo(_summary(problems, len(paths)), err=True)
-    if any(strict or problem.severity is Severity.ERROR for problem in problems):
+    if fix or diff:
+        for path in paths:
+            _fix(publication, path, chosen, writes=not diff)
+    problems = [problem for _, found in check_issues(publication, paths, chosen) for problem in found]
+    if not diff:
+        _print(publication, problems, "json" if as_json else form)
+    click.echo(formats.summary(problems, len(paths)), err=True)
+    if any(_fails(problem, strict) for problem in problems):
         sys.exit(1)
 
 
-def problems_of(publication: Publication, path: Path) -> Iterator[Problem]:
-    """Everything wrong with one issue: its errors, or the warnings of its build."""
-    try:
-        yield from build_issue(publication, path).warnings
-    except IssueError as error:
-        yield from error.problems
+def _explained(name: str) -> str:
+    rule = RULES.get(name.upper())
+    if rule is None:
+        near = nearest(name.upper(), RULES)
+        hint = f'Did you mean "{near}"?' if near else f"Rules are {', '.join(RULES)}."
+        raise ConfigError(f'--explain: no rule is named "{name}"', hint=hint)
+    return formats.explanation(rule)
 
 
-def _as_json(problem: Problem) -> dict[str, object]:
-    return {
-        "rule": problem.rule,
-        "severity": str(problem.severity),
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "message": problem.message,
-    }
+def _print(publication: Publication, problems: Sequence[Problem], form: str) -> None:
+    if form == "json":
+        click.echo(formats.as_json(problems))
+    elif problems:
+        click.echo(formats.as_github(problems) if form == "github" else formats.as_text(publication, problems))
 
 
-def _summary(problems: list[Problem], files: int) -> str:
-    errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    found = f"{errors} errors, {len(problems) - errors} warnings" if problems else "nothing wrong"
-    return f"{files} issue{'s' if files != 1 else ''} checked: {found}"
+def _fix(publication: Publication, path: Path, chosen: Selection, *, writes: bool) -> None:
+    """Make the safe fixes of one issue, or only show them: those on stderr as a remark, these as data."""
+    shown = shown_path(publication, path)
+    for made in _rounds(publication, path, shown, chosen):
+        click.echo(made.diff, nl=False, err=writes)
+        if not writes:
+            return
+        fixes.write(made)
+
+
+def _rounds(publication: Publication, path: Path, shown: str, chosen: Selection) -> Iterator[fixes.Fix]:
+    """What to change, until nothing is left to."""
+    for _ in range(MOST_ROUNDS):
+        problems = [problem for problem in check_issue(publication, path, chosen) if problem.edits]
+        if not problems:
+            return
+        yield fixes.fix(path, shown, problems)
+
+
+def _fails(problem: Problem, strict: bool) -> bool:
+    return problem.severity is Severity.ERROR or (strict and problem.severity is Severity.WARNING)

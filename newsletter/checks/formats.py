@@ -1,0 +1,137 @@
+"""Problems as people, scripts and code hosts read them: a code frame, JSON, annotations.
+
+The text has the place first, in the form editors open; then the line with a caret, why, and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from newsletter.checks.catalogue import RULES
+from newsletter.checks.rule import Example, Rule
+from newsletter.config import Publication
+from newsletter.errors import Problem, Severity
+
+SHOWN = 100
+"""Characters of a line that a frame shows; of longer ones, the part around the caret."""
+_LEVELS: Mapping[Severity, str] = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def as_json(problems: Iterable[Problem]) -> str:
+    """A list of `{"rule","severity","path","line","column","message"}`."""
+    keys = ("rule", "severity", "path", "line", "column", "message")
+    return json.dumps([{key: getattr(p, key) for key in keys} for p in problems], ensure_ascii=False, indent=2)
+
+
+def as_github(problems: Iterable[Problem]) -> str:
+    """Workflow commands that GitHub shows beside the line."""
+    return "\n".join(_annotation(problem) for problem in problems)
+
+
+def _annotation(problem: Problem) -> str:
+    place = f"file={_property(problem.path)},line={problem.line},col={problem.column}"
+    end = f"endColumn={problem.column + problem.width}"
+    message = _data(f"{problem.message}\n{problem.hint}".strip())
+    return f"::{_LEVELS[problem.severity]} {place},{end},title={problem.rule}::{message}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def as_text(publication: Publication, problems: Iterable[Problem]) -> str:
+    """A frame for each problem; why a rule is there is said once."""
+    lines_of = cache(lambda path: _read(publication, path))
+    told: set[str] = set()
+    return "\n".join(_frame(problem, lines_of(problem.path), told) for problem in problems)
+
+
+def _read(publication: Publication, path: str) -> Sequence[str]:
+    """The lines of a file as its messages name it; none when it cannot be read."""
+    for file in (Path(path), publication.root / path):
+        if file.is_file():
+            return re.split(r"\r\n|\r|\n", file.read_text(encoding="utf-8-sig", errors="replace"))
+    return ()
+
+
+def _frame(problem: Problem, lines: Sequence[str], told: set[str]) -> str:
+    out = [f"{problem.place}: {problem.severity}: {problem.message} [{problem.rule}]"]
+    gutter = " " * len(str(problem.line))
+    if 0 < problem.line <= len(lines):
+        shown, caret = _excerpt(lines[problem.line - 1], problem.column, problem.width)
+        out += [f"{gutter} |", f"{problem.line} | {shown}".rstrip(), f"{gutter} | {caret}"]
+    rule = RULES.get(problem.rule)
+    if rule and problem.rule not in told:
+        told.add(problem.rule)
+        out.append(f"{gutter} = why: {rule.why}")
+    if problem.hint:
+        out.append(f"{gutter} = fix: {problem.hint}")
+    return "\n".join([*out, ""])
+
+
+def _excerpt(line: str, column: int, width: int) -> tuple[str, str]:
+    """The line, or its part around the column, and the carets below it."""
+    start = max(0, min(column - 1 - SHOWN // 3, len(line) - SHOWN))
+    part = line[start : start + SHOWN]
+    before = part[: column - 1 - start]
+    marked = part[column - 1 - start : column - 1 - start + width]
+    lead, tail = ("…" if start else ""), ("…" if start + SHOWN < len(line) else "")
+    caret = " " * (len(lead) + _columns(before)) + "^" * max(1, _columns(marked))
+    return lead + "".join(map(_visible, part)) + tail, caret
+
+
+def _visible(character: str) -> str:
+    """Control characters as their pictures, a tab as a space."""
+    if character == "\t":
+        return " "
+    if ord(character) < 0x20:
+        return chr(0x2400 + ord(character))
+    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    taken = (0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(taken)
+
+
+def summary(problems: Sequence[Problem], issues: int) -> str:
+    """`3 issues checked: 1 error, 2 warnings`."""
+    names = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "remark"))
+    counts = ((sum(p.severity is severity for p in problems), name) for severity, name in names)
+    found = ", ".join(_counted(count, name) for count, name in counts if count) or "nothing wrong"
+    fixable = sum(bool(problem.edits) for problem in problems)
+    hint = f"; {fixable} can be put right by --fix" if fixable else ""
+    return f"{_counted(issues, 'issue')} checked: {found}{hint}"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+def explanation(rule: Rule) -> str:
+    """All there is to know of a rule, for a person."""
+    parts = (f"{rule.id}  {rule.severity}", rule.summary, f"Why: {rule.why}", f"Fix: {rule.fix}")
+    examples = (("Fires", rule.fires), ("Does not fire", rule.passes))
+    shown = (f"{title}:\n" + "\n".join(f"    {line}" for line in example_lines(each)) for title, each in examples)
+    return "\n\n".join((*parts, *shown))
+
+
+def example_lines(example: Example) -> Iterator[str]:
+    """An example as the documentation shows it."""
+    if example.shown:
+        yield example.shown
+        return
+    for part in (example.front, example.settings):
+        yield from (line for line in part.splitlines() if line)
+    if not (example.front or example.settings) or example.body != Example().body:
+        yield from (line for line in example.body.splitlines() if line)
