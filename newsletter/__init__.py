@@ -23,6 +23,8 @@ a kind of block                             blocks.py, templates/blocks/<name>.m
 what Markdown may say                       markdown.py, bodies.py
 what merge tags may say                     expressions.py; how they are found: merge_tags.py, tag_checks.py
 which mistakes an issue can have            reading.py, issue_content.py, issue_fields.py, pictures.py, news.py
+what `check` complains about                checks/<family>.py, its line in checks/catalogue.py; what rules see: checks/context.py
+which block and line a piece of HTML is of  trace.py
 the look of every issue                     templates/issue.mjml, inline.css, head.css, dark.css; colours: palette.py
 how templates are found and filled          theme.py, assemble.py, mjml.py
 the plain text                              plaintext.py, text_flow.py, templates/issue.txt
@@ -39,11 +41,13 @@ what an export holds                        exports.py
 who a segment means                         segment_rules.py (words), segments.py (SQL)
 who must never be mailed                    suppressions.py
 
+what `send` would do, and what it asks      plans.py, asking.py
 when a campaign may do what                 campaigns.py
 what may become of a batch                  batches.py; whose time it goes by: waves.py
 what became of each delivery                deliveries.py; counted: accounts.py; told: reports.py, progress.py
 the order of claiming, sending, settling    sender.py, handover.py, recipients.py
 how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py
+what `bench` measures, and against whom       bench.py, bench_provider.py
 when a campaign waits or pauses by itself   pacing.py, breaker.py
 what stops a sender                         interrupts.py, sender_lock.py
 what providers fill in by themselves        substitution.py

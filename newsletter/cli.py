@@ -24,6 +24,7 @@ COMMANDS = {
     "send": "Send an issue, to each reader once.",
     "campaigns": "List every campaign and its state.",
     "status": "Count what happened to a campaign's deliveries.",
+    "bench": "Measure sending on this machine; nobody is mailed.",
     "resume": "Let a paused campaign go on.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`."""

@@ -46,7 +46,8 @@ class Timed(PostmarkServer):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Timed]:
     monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
-    with Timed() as found:
+    found = Timed()
+    with found:
         yield found
 
 

@@ -1,0 +1,206 @@
+"""`newsletter bench`: one campaign to made-up readers, measured, and its books compared with the provider's.
+
+Everything happens in a temporary folder and between processes of this machine: the real
+`send` command on one side, `bench_provider` on the other.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from newsletter import campaigns
+from newsletter.bench_provider import Behaviour, Counts
+from newsletter.config import Publication, load_publication
+from newsletter.database import open_database
+from newsletter.errors import NewsletterError
+from newsletter.imports import import_csv
+
+SLUG = "bench"
+REJECTED = 0.001
+"""Of all addresses, those that the provider refuses."""
+SETTINGS = """
+[publication]
+name = "Bench"
+url = "https://news.example.com"
+from = "Bench <bench@news.example.com>"
+[lists.daily]
+title = "Bench"
+default = true
+[send]
+provider = "postmark"
+[providers.postmark]
+token = "env:NEWSLETTER_BENCH_TOKEN"
+base_url = "http://127.0.0.1:{port}"
+"""
+ISSUE = """---
+subject: 'A long issue for {{ first_name | default("you") }}'
+date: 2025-01-17
+---
+Good morning {{ first_name | default("there") }}.
+"""
+ARTICLE = """
+:::article title="Story %(number)d"
+**What changed:** the panel read the draft twice and put the vote off by a week. %(sentences)s
+
+- [The first source](https://example.com/%(number)d/1) has the numbers.
+- [The second source](https://example.com/%(number)d/2) has the names.
+- [The third source](https://example.com/%(number)d/3) has the dates.
+:::
+"""
+SENTENCE = "A small laboratory would have to file the same forms as a large one, the panel heard. "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one run was like; `figures` puts it as JSON has it."""
+
+    readers: int
+    deliveries: dict[str, int]
+    """By the ledger."""
+    provider: Counts
+    seconds: float
+    """From the campaign's start to its end."""
+    cpu_seconds: float
+    """Of the whole `send` command, its start included."""
+    peak_mib: float
+
+    @property
+    def adds_up(self) -> bool:
+        """Accepted, rejected, skipped and unknown are the audience, which is everyone."""
+        final = sum(self.deliveries[state] for state in ("accepted", "rejected", "skipped", "unknown"))
+        return final == sum(self.deliveries.values()) == self.readers
+
+    @property
+    def agrees(self) -> bool:
+        """What the ledger calls accepted the provider has, and what it has besides is called unknown."""
+        accepted = self.deliveries["accepted"]
+        return accepted <= self.provider.readers <= accepted + self.deliveries["unknown"]
+
+    @property
+    def twice(self) -> int:
+        """Messages that somebody got once more."""
+        return self.provider.accepted - self.provider.readers
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it may be said in public."""
+        return self.adds_up and self.agrees and not self.twice
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """As `bench --json` prints it."""
+        return {
+            "readers": self.readers,
+            "seconds": round(self.seconds, 3),
+            "messages_per_second": round(self.readers / max(self.seconds, 0.001)),
+            "cpu_us_per_message": round(self.cpu_seconds / self.readers * 1e6, 1),
+            "peak_mib": round(self.peak_mib, 1),
+            "deliveries": self.deliveries,
+            "provider": {"accepted": self.provider.accepted, "twice": self.twice, "faults": self.provider.faults},
+            "adds_up": self.adds_up,
+            "agrees": self.agrees,
+        }
+
+
+def measure(readers: int, faults: float) -> Measured:
+    """Send to `readers` made-up readers; of all calls, the share `faults` goes wrong. Raises NewsletterError."""
+    behaviour = Behaviour(faults=faults, rejected=REJECTED if faults else 0.0)
+    with TemporaryDirectory(prefix="newsletter-bench-") as name, running_provider(behaviour) as port:
+        publication = prepare(Path(name), readers, port)
+        deliveries, cpu, peak = _send(publication.root)
+        return Measured(
+            readers=readers,
+            deliveries=deliveries,
+            provider=msgspec.json.decode(ask(port, "/counts"), type=Counts),
+            seconds=_seconds(publication),
+            cpu_seconds=cpu,
+            peak_mib=peak,
+        )
+
+
+@contextmanager
+def running_provider(behaviour: Behaviour) -> Iterator[int]:
+    """A `bench_provider` in a process of its own; its port."""
+    words = [sys.executable, "-m", "newsletter.bench_provider", msgspec.json.encode(behaviour).decode()]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+
+
+def ask(port: int, path: str) -> bytes:
+    """What the provider has seen: `/counts`, or `/accepted` by delivery."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+        found: bytes = answer.read()
+        return found
+
+
+def prepare(folder: Path, readers: int, port: int, more: str = "") -> Publication:
+    """A publication in `folder` with one long issue, about 50 KB of HTML, and so many readers."""
+    (folder / "newsletter.toml").write_text(SETTINGS.format(port=port) + more, encoding="utf-8")
+    (folder / "issues").mkdir()
+    articles = (ARTICLE % {"number": number, "sentences": SENTENCE * 6} for number in range(1, 13))
+    (folder / "issues" / f"2025-01-17-{SLUG}.md").write_text(ISSUE + "".join(articles), encoding="utf-8")
+    publication = load_publication(folder / "newsletter.toml")
+    add_readers(publication, readers)
+    return publication
+
+
+def add_readers(publication: Publication, number: int) -> None:
+    """`reader1@example.com` and so on, imported as any others."""
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(("email", "first_name"))
+    rows.writerows((f"reader{n}@example.com", f"Reader {n}") for n in range(1, number + 1))
+    database = open_database(publication)
+    try:
+        import_csv(database, publication, io.BytesIO(text.getvalue().encode()), "bench", now=datetime.now(UTC))
+    finally:
+        database.close()
+
+
+def _send(folder: Path) -> tuple[dict[str, int], float, float]:
+    """Run the command; the ledger's counts, seconds of CPU and MiB of memory at most."""
+    words = [sys.executable, "-m", "newsletter", "send", SLUG, "--yes", "--json"]
+    environment = {
+        **os.environ,
+        "NEWSLETTER_BENCH_TOKEN": "bench",
+        "NEWSLETTER_CONFIG": str(folder / "newsletter.toml"),
+    }
+    narration = folder / "narration"
+    with narration.open("w") as err:
+        process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=err)
+    assert process.stdout
+    with process.stdout as out:
+        said = out.read()
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 3):
+        raise NewsletterError("the campaign did not end", hint=narration.read_text().strip())
+    peak = usage.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    return json.loads(said)["deliveries"], usage.ru_utime + usage.ru_stime, peak
+
+
+def _seconds(publication: Publication) -> float:
+    database = open_database(publication)
+    with database.read() as connection:
+        campaign = campaigns.find(connection, SLUG)
+    database.close()
+    return (datetime.fromisoformat(campaign.finished_at or "") - campaign.date).total_seconds()
