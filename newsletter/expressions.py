@@ -107,7 +107,9 @@ def _defined(value: Any) -> object:
 
 
 def _check_names(tree: nodes.Node) -> None:
-    """Every filter and test exists. Raises ExpressionError with the nearest one."""
+    """Every filter and test exists, and nothing private is reached for. Raises ExpressionError with the nearest one."""
+    for private in (node.attr for node in tree.find_all(nodes.Getattr) if node.attr.startswith("_")):
+        raise ExpressionError(f'no field is named "{private}"')
     for kind, known, label in (
         (nodes.Filter, _environment.filters, "filter"),
         (nodes.Test, _environment.tests, "test"),

@@ -22,7 +22,6 @@ from newsletter.merge_tags import Vault
 _OPEN = re.compile(r"(:{3,})\s*([^\s:].*)?$")
 _VOID = re.compile(r"(.*\S)\s+/|([\w-]+)/")
 _FENCE = re.compile(r"(`{3,}|~{3,})")
-_COMMENT_LINES = re.compile(r"<!--(?:.|\n)*?-->[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +42,14 @@ class Environment:
 
     vault: Vault
     troubles: list[Trouble] = field(default_factory=list)
+    _searched: str = ""
+    _last: int = -1
+
+    def comment_end(self, text: str, start: int) -> int:
+        """Where the comment that begins at `start` ends; 0 when it does not. A text without an end is searched once."""
+        if self._searched is not text:
+            self._searched, self._last = text, text.rfind("-->")
+        return text.find("-->", start + 4) + 3 if self._last >= start + 4 else 0
 
 
 def parse_markdown(text: str, vault: Vault) -> tuple[list[Token], list[Trouble]]:
@@ -184,14 +191,17 @@ def _condition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return True
 
 
-def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+def _comment_block(state: StateBlock, start: int, stop: int, silent: bool) -> bool:
     """A comment that begins a line and ends one: dropped, with its lines."""
     offset = state.bMarks[start] + state.tShift[start]
-    found = _COMMENT_LINES.match(state.src, offset, state.eMarks[end - 1])
-    if not found or state.sCount[start] - state.blkIndent > 3:
+    if not state.src.startswith("<!--", offset) or state.sCount[start] - state.blkIndent > 3:
+        return False
+    end = _of(state).comment_end(state.src, offset)
+    line = start + state.src.count("\n", offset, end)
+    if not end or line >= stop or state.src[end : state.eMarks[line]].strip():
         return False
     if not silent:
-        state.line = start + found[0].count("\n") + 1
+        state.line = line + 1
     return True
 
 
@@ -199,11 +209,10 @@ def _comment_inline(state: StateInline, silent: bool) -> bool:
     """A comment inside a line: dropped."""
     if not state.src.startswith("<!--", state.pos):
         return False
-    stop = state.src.find("-->", state.pos + 4)
-    if stop < 0:
-        return False
-    state.pos = stop + 3
-    return True
+    end = _of(state).comment_end(state.src, state.pos)
+    if end:
+        state.pos = end
+    return bool(end)
 
 
 def _placed(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline, bool], bool]:

@@ -12,12 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 _STRING = r'"(?:\\.|[^"\\\n])*"|' + r"'(?:\\.|[^'\\\n])*'"
-_VALUE = rf"\{{\{{(?:{_STRING}|[^\"'\n{{}}]|[{{}}](?![{{}}]))*?\}}\}}|\{{\{{[^\n]*?\}}\}}"
-_STATEMENT = rf"\{{%(?:{_STRING}|[^\"'\n%]|%(?!\}}))*?%\}}|\{{%[^\n]*?%\}}"
-_COMMENT = r"<!--(?:.|\n)*?-->"
-_FOUND = re.compile(
-    rf"(?P<comment>{_COMMENT})|\\(?P<literal>\{{\{{|\{{%)|(?P<tag>{_VALUE}|{_STATEMENT})|(?P<open>\{{\{{|\{{%)"
-)
+_VALUE = re.compile(rf"\{{\{{(?:{_STRING}|[^\"'\n{{}}]|[{{}}](?![{{}}]))*?\}}\}}")
+_STATEMENT = re.compile(rf"\{{%(?:{_STRING}|[^\"'\n%]|%(?!\}}))*?%\}}")
+_OPENING = re.compile(r"<!--|\\?\{\{|\\?\{%")
 LITERALS = ("{{", "{%")
 MOST_TAGS = 99_999
 """A token has five digits."""
@@ -85,23 +82,24 @@ class Vault:
         """The whole file with tokens for its tags. Lines stay; `column` gives columns back."""
         out: list[str] = []
         last = 0
-        for found, line, start in _with_places(text):
-            out.append(text[last : found.start()])
-            token = self._hidden(found, line, found.start() - start + 1)
-            if token != found[0]:
-                self._widths.setdefault(line, []).append((len(token), len(found[0])))
-            out.append(token)
-            last = found.end()
+        for start, end, line, column in _finds(text):
+            token = self._hidden(text[start:end], line, column)
+            out += [text[last:start], token]
+            last = end
         return "".join(out) + text[last:]
 
-    def _hidden(self, found: re.Match[str], line: int, column: int) -> str:
-        if found["tag"]:
-            return self.add(found["tag"], line=line, column=column)
-        if found["literal"]:
-            return f"{self.base}L{LITERALS.index(found['literal']):05d}xNL"
-        if found["open"]:
-            self.unclosed.append(Tag(source=found["open"], line=line, column=column))
-        return found[0]
+    def _hidden(self, found: str, line: int, column: int) -> str:
+        if not found.endswith(("}}", "%}")) and found[0] != "\\":
+            self.unclosed.append(Tag(source=found, line=line, column=column))
+            return found
+        is_literal = found[0] == "\\"
+        token = (
+            f"{self.base}L{LITERALS.index(found[1:]):05d}xNL"
+            if is_literal
+            else self.add(found, line=line, column=column)
+        )
+        self._widths.setdefault(line, []).append((len(token), len(found)))
+        return token
 
     def column(self, hidden_line: str, line: int, column: int) -> int:
         """The column in the author's line for a column (from 1) in the line with tokens."""
@@ -129,12 +127,40 @@ class Vault:
             yield int(found[1]), self.tags[int(found[1])]
 
 
-def _with_places(text: str) -> Iterator[tuple[re.Match[str], int, int]]:
-    """Every find with its line (from 1) and the offset where that line starts."""
-    line, start = 1, 0
-    for found in _FOUND.finditer(text):
-        passed = text.count("\n", start, found.start())
-        if passed:
-            line += passed
-            start = text.rindex("\n", 0, found.start()) + 1
-        yield found, line, start
+def _finds(text: str) -> Iterator[tuple[int, int, int, int]]:
+    """Start, end, line and column of every tag, escaped brace and unclosed brace; none in comments.
+
+    Every character is looked at a fixed number of times: of a line with an unclosed brace the rest is passed over.
+    """
+    at, line, line_start, comments = 0, 1, 0, True
+    while opening := _OPENING.search(text, at):
+        start = opening.start()
+        line, line_start = line + text.count("\n", at, start), max(line_start, text.rfind("\n", at, start) + 1)
+        end = _end(text, opening, comments)
+        if opening[0] == "<!--":
+            comments = comments and end > opening.end()
+        else:
+            yield start, end or opening.end(), line, start - line_start + 1
+            end = end or _line_end(text, start)
+        line, line_start = line + text.count("\n", start, end), max(line_start, text.rfind("\n", start, end) + 1)
+        at = end
+
+
+def _end(text: str, opening: re.Match[str], comments: bool) -> int:
+    """Where what begins here ends; 0 for a brace that is not closed on its line."""
+    start, end = opening.span()
+    if opening[0] == "<!--":
+        closing = text.find("-->", end) if comments else -1
+        return closing + 3 if closing >= 0 else end
+    if opening[0].startswith("\\"):
+        return end
+    strict = (_VALUE if opening[0] == "{{" else _STATEMENT).match(text, start)
+    if strict:
+        return strict.end()
+    closing = text.find("}}" if opening[0] == "{{" else "%}", end, _line_end(text, start))
+    return closing + 2 if closing >= 0 else 0
+
+
+def _line_end(text: str, at: int) -> int:
+    found = text.find("\n", at)
+    return found if found >= 0 else len(text)

@@ -141,15 +141,18 @@ def quoted_printable(text: str) -> bytes:
     """
     raw = text.encode("utf-8", "replace").replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     encoded = re.sub(rb"(?<!\r)\n", b"\r\n", binascii.b2a_qp(raw, istext=True))
-    return _LINE_START.sub(_guarded, encoded)
+    return _TO_MEND.sub(_mended, encoded)
 
 
-_LINE_START = re.compile(rb"(?m)^(?:\.|From )[^\r\n]*")
+_TO_MEND = re.compile(rb"(?m)^(?:\.|From |[^\r\n]{77})[^\r\n]*")
+"""Lines that a transport would change, and the one kind that binascii makes too long: white space at column 76."""
 
 
-def _guarded(found: re.Match[bytes]) -> bytes:
-    """The line with its first character encoded, broken again if it has become too long."""
-    line = b"=%02X" % found[0][0] + found[0][1:]
+def _mended(found: re.Match[bytes]) -> bytes:
+    """The line with its first character encoded where it must be, broken again where it is too long."""
+    line = found[0]
+    if line.startswith((b".", b"From ")):
+        line = b"=%02X" % line[0] + line[1:]
     if len(line) <= LINE:
         return line
     cut = LINE - 6

@@ -20,6 +20,8 @@ prose = st.text(max_size=400) | st.lists(
 @example("From " + "é" * 40)
 @example("x" * 74 + "=")
 @example(" ")
+@example("0" * 74 + " \n")
+@example("0" * 149 + "\t\nx")
 def test_quoted_printable_reads_back_and_keeps_its_lines_short(text: str) -> None:
     text = clean(text)
     encoded = quoted_printable(text)

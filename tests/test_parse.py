@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
+from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,8 @@ from newsletter.build import build_issue
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, NewsletterError
 from newsletter.issues import Block, Condition, find_issue
+from newsletter.markdown import parse_markdown
+from newsletter.merge_tags import Vault
 from tests.writing import built, problems, write
 
 
@@ -142,3 +145,12 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(publication_fold
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     publication = load_publication(publication_folder / "newsletter.toml")
     assert build_issue(publication, path).message == plain
+
+
+@pytest.mark.parametrize("hostile", ["{{ ", "{% ", "<!-- ", '{{ "', "x\n<!-- ", ":::\n", ":::note\n", "{{ a }} "])
+def test_a_large_file_of_half_open_things_is_read_in_a_moment(publication_folder: Path, hostile: str) -> None:
+    vault = Vault.for_text(hostile)
+    text = hostile * (200_000 // len(hostile))
+    started = perf_counter()
+    parse_markdown(vault.hide(text), vault)
+    assert perf_counter() - started < 20  # a square would take minutes
