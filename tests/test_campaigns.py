@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +14,7 @@ from newsletter import campaigns
 from newsletter.campaigns import ARROWS, Campaign, State, after
 from newsletter.database import Database, open_database
 from newsletter.errors import NewsletterError
+from tests.conftest import ROOT
 from tests.sending import MESSAGE, NOW, settings, start_campaign
 
 
@@ -49,6 +51,17 @@ def test_a_campaign_moves_only_along_its_arrows(state: State, verb: str) -> None
 def test_only_a_retry_leads_out_of_sent_and_nothing_out_of_cancelled() -> None:
     assert [verb for verb, arrows in ARROWS.items() if State.SENT in arrows] == ["reopen"]
     assert not [verb for verb, arrows in ARROWS.items() if State.CANCELLED in arrows]
+
+
+@pytest.mark.parametrize("verb", ARROWS)
+def test_every_arrow_is_drawn_and_explained(verb: str) -> None:
+    page = (ROOT / "docs" / "sending.md").read_text(encoding="utf-8")
+    campaign = page.partition("## Campaigns")[2].partition("## Batches")[0]
+
+    drawn = re.findall(rf"(\w+) --> (\w+): {verb}\n", campaign)
+
+    assert sorted(drawn) == sorted((str(before), str(after)) for before, after in ARROWS[verb].items())
+    assert f"- **{verb}**: " in campaign
 
 
 def test_what_was_approved_is_frozen_with_its_digest_and_page(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
 from newsletter import accounts, campaigns, deliveries
+from newsletter.batches import ARROWS
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
 from newsletter.deliveries import Claim, LostError
@@ -19,6 +21,7 @@ from newsletter.providers.record import Answer, Outcome, Result
 from newsletter.recipients import call_roll
 from newsletter.suppressions import Reason, suppress
 from newsletter.tables import subscriber, subscription
+from tests.conftest import ROOT
 from tests.sending import NOW, add_readers, start_campaign
 from tests.sending import settings as publication_settings
 
@@ -289,6 +292,16 @@ def test_a_batch_of_which_nobody_is_left_is_done(database: Database, publication
         deliveries.close_empty(connection, held, NOW)
 
     assert counts(database) == {"skipped": 2}
+
+
+@pytest.mark.parametrize("verb", ARROWS)
+def test_every_arrow_of_a_batch_is_drawn_and_explained(verb: str) -> None:
+    batches = (ROOT / "docs" / "sending.md").read_text(encoding="utf-8").partition("## Batches")[2]
+
+    drawn = re.findall(rf"(\w+) --> (\w+): {verb}\n", batches)
+
+    assert sorted(drawn) == sorted((str(before), str(after)) for before, ends in ARROWS[verb].items() for after in ends)
+    assert f"- **{verb}**: " in batches
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
