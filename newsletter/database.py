@@ -125,7 +125,9 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
     Raises ConfigError when the address, the file or the schema cannot be used.
     """
     url = _address(publication)
-    name = url.database or "" if _is_sqlite(url) else url.render_as_string(hide_password=True)
+    name = (
+        url.database or "" if _is_sqlite(url) else url.set(drivername="postgresql").render_as_string(hide_password=True)
+    )
     database = Database(_engine(url, patience), name)
     try:
         if _is_sqlite(url):
@@ -227,7 +229,7 @@ def _explain(said: str, name: str) -> NewsletterError:
     if "full" in said:
         hint = "Free some space, then run this again; what was committed is kept."
         return NewsletterError("the disk is full", place=name, hint=hint)
-    return NewsletterError(f"the database failed: {said.strip()}", place=name)
+    return NewsletterError(f"the database failed: {' '.join(said.split())}", place=name)
 
 
 def _migrate(database: Database) -> None:
