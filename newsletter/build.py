@@ -64,12 +64,12 @@ class Built:
         return list(dict.fromkeys(name for tree in trees for name in expressions_of(tree)))
 
 
-def build_issue(publication: Publication, path: Path) -> Built:
-    """Everything from an issue file to a CompiledMessage.
+def build_issue(publication: Publication, path: Path, theme: Theme | None = None) -> Built:
+    """Everything from an issue file to a CompiledMessage; builds that share a `theme` share its compiled templates.
 
     Raises IssueError with every mistake in the file, NewsletterError for a template's.
     """
-    theme = Theme(publication=publication)
+    theme = theme or Theme(publication=publication)
     return build(parse_issue(path, publication, theme.kinds, theme.templates), theme)
 
 

@@ -124,9 +124,10 @@ def approve(
     list: str,
     segment: str,
     provider: str,
+    checks: str = "[]",
     now: datetime,
 ) -> Campaign:
-    """Freeze `message` and the issue's web `page` as a new campaign, a draft.
+    """Freeze `message` and the issue's web `page` as a new campaign, a draft; `checks` is what the gate found.
 
     From here on, editing the file changes nothing. The caller has looked for a campaign of
     the same issue, list and segment in the same transaction: there is at most one.
@@ -138,6 +139,7 @@ def approve(
         "state": State.DRAFT,
         "key": secrets.token_hex(8),
         "provider": provider,
+        "checks": checks,
         "created_at": stamp(now),
         **_frozen(message, page),
     }

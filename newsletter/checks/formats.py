@@ -106,12 +106,17 @@ def _columns(text: str) -> int:
 
 def summary(problems: Sequence[Problem], issues: int) -> str:
     """`3 issues checked: 1 error, 2 warnings`."""
-    names = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "remark"))
-    counts = ((sum(p.severity is severity for p in problems), name) for severity, name in names)
-    found = ", ".join(_counted(count, name) for count, name in counts if count) or "nothing wrong"
+    found = counted(problems) or "nothing wrong"
     fixable = sum(bool(problem.edits) for problem in problems)
     hint = f"; {fixable} can be put right by --fix" if fixable else ""
     return f"{_counted(issues, 'issue')} checked: {found}{hint}"
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """`1 error, 2 warnings`; empty for none."""
+    names = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "remark"))
+    counts = ((sum(p.severity is severity for p in problems), name) for severity, name in names)
+    return ", ".join(_counted(count, name) for count, name in counts if count)
 
 
 def _counted(count: int, name: str) -> str:

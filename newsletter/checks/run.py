@@ -6,7 +6,8 @@ about its source are asked. The same files give the same answer, whatever was ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.checks.catalogue import RULES
@@ -26,30 +27,50 @@ OFFLINE = frozenset((Scope.SOURCE, Scope.HTML, Scope.MESSAGE))
 """What is asked without --online."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """An issue file and everything wrong with it, in the order of the file."""
+
+    path: Path
+    problems: Sequence[Problem]
+    digest: str
+    """Of the message that was checked; empty when the file does not build."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether `build` refuses the file."""
+        return any(is_refusal(problem) for problem in self.problems)
+
+
 def check_issue(publication: Publication, path: Path, chosen: Selection | None = None) -> list[Problem]:
     """Everything wrong with one issue, in the order of the file. Needs no network and no database.
 
     Raises NewsletterError when a template cannot be rendered, ConfigError when `[check]` names no rule.
     """
-    return next(iter(check_issues(publication, [path], chosen)))[1]
+    return list(next(iter(check_issues(publication, [path], chosen))).problems)
 
 
 def check_issues(
-    publication: Publication, paths: Iterable[Path], chosen: Selection | None = None
-) -> Iterator[tuple[Path, list[Problem]]]:
-    """The same for many, which share what they can."""
+    publication: Publication, paths: Iterable[Path], chosen: Selection | None = None, theme: Theme | None = None
+) -> Iterator[Checked]:
+    """The same for many, which share what they can; `theme` is one of the publication's, to share it with a build."""
     chosen = chosen or selection(publication)
-    theme, earlier = Theme(publication=publication), Earlier(publication=publication)
+    theme, earlier = theme or Theme(publication=publication), Earlier(publication=publication)
     for path in paths:
-        yield path, _sorted(_problems(path, theme, earlier, chosen))
+        yield _checked(path, theme, earlier, chosen)
 
 
-def _problems(path: Path, theme: Theme, earlier: Earlier, chosen: Selection) -> Iterator[Problem]:
+def _checked(path: Path, theme: Theme, earlier: Earlier, chosen: Selection) -> Checked:
     try:
         context, parsed = open_context(path, theme, earlier)
     except IssueError as error:
-        yield from error.problems
-        return
+        return Checked(path=path, problems=error.problems, digest="")
+    problems = _sorted(_problems(context, parsed, chosen))
+    lost = context.has_errors or any(problem.rule == "NL008" for problem in problems)
+    return Checked(path=path, problems=problems, digest="" if lost else context.message.digest)
+
+
+def _problems(context: Context, parsed: list[Problem], chosen: Selection) -> Iterator[Problem]:
     asked = [rule for rule in RULES.values() if rule.scope in OFFLINE and chosen.wants(rule.id)]
     if context.has_errors:
         asked = [rule for rule in asked if rule.scope is Scope.SOURCE]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 
 from newsletter.blocks import Is
 from newsletter.checks.context import Context
@@ -60,7 +61,8 @@ def _html(context: Context) -> Iterator[Finding]:
         kind = context.theme.kinds.get(block.name)
         for name in block.fields:
             if kind and kind.fields.get(name) is Is.TEXT:
-                yield from _elements(context.written(block.fields[name]), field_spot(context, block, name))
+                found = _elements(context.written(block.fields[name]), field_spot(context, block, name))
+                yield from (replace(finding, severity=WARNING) for finding in found)
 
 
 def _elements(text: str, spot: Spot) -> Iterator[Finding]:
@@ -121,7 +123,7 @@ RULES = (
         id="NL302",
         severity=ERROR,
         scope=Scope.SOURCE,
-        summary="HTML in the text: readers see its tags as they stand.",
+        summary="HTML in the text: readers see its tags as they stand (in a field, a warning).",
         why="Issues are Markdown, and raw HTML is shown as text so that nothing can break the email.",
         fix="Write Markdown, or a block of your own; in code, put it between backticks.",
         fires=Example(body="The <b>new</b> rules are out."),

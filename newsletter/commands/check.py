@@ -72,7 +72,8 @@ def command(
     if fix or diff:
         for path in paths:
             _fix(publication, path, chosen, writes=not diff)
-    problems = [problem for _, found in check_issues(publication, paths, chosen) for problem in found]
+    checked = check_issues(publication, paths, chosen)
+    problems = list(dict.fromkeys(problem for one in checked for problem in one.problems))  # settings are wrong once
     if not diff:
         _print(publication, problems, "json" if as_json else form)
     click.echo(formats.summary(problems, len(paths)), err=True)

@@ -1,0 +1,51 @@
+"""The gate before a campaign: an issue with errors is not approved, unless somebody allows them by name.
+
+What was found, allowed and checked (by digest) is kept with the campaign. Knows no database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from newsletter.build import Built
+from newsletter.checks.run import Checked, check_issues
+from newsletter.checks.selection import is_refusal, read_rules
+from newsletter.config import Publication
+from newsletter.errors import MOST_SHOWN, NewsletterError, Problem, Severity
+
+
+def gate(publication: Publication, built: Built, allow: str | None = None) -> str:
+    """Check the issue that is about to be approved; returns what to keep with the campaign, as JSON:
+
+    `{"digest", "allowed": [rules], "problems": [{"rule","severity","path","line","column","message"}]}`.
+    Raises NewsletterError, naming each error that `allow` (`NL401,NL3`) does not, ConfigError for no rule.
+    """
+    allowed = read_rules(allow, "--allow")
+    checked = next(iter(check_issues(publication, [built.issue.path])))
+    if checked.digest != built.message.digest and not checked.is_refused:
+        name = built.issue.path.name
+        raise NewsletterError(f"{name} was edited while it was checked", hint="Nothing was changed. Run it again.")
+    if stopping := [problem for problem in checked.problems if _stops(problem, allowed)]:
+        raise _refused(stopping)
+    return _record(checked, allowed)
+
+
+def _stops(problem: Problem, allowed: Sequence[str]) -> bool:
+    waved_through = problem.rule.startswith(tuple(allowed)) and not is_refusal(problem)
+    return problem.severity is Severity.ERROR and not waved_through
+
+
+def _refused(problems: Sequence[Problem]) -> NewsletterError:
+    rules = ",".join(dict.fromkeys(problem.rule for problem in problems))
+    shown = "\n".join(f"  {problem.place}: {problem.message} [{problem.rule}]" for problem in problems[:MOST_SHOWN])
+    left = f"\n  and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
+    count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
+    hint = f"Nothing was changed. Put it right, or allow it: --allow {rules}"
+    return NewsletterError(f"the issue has {count}\n{shown}{left}", hint=hint)
+
+
+def _record(checked: Checked, allowed: Sequence[str]) -> str:
+    keys = ("rule", "severity", "path", "line", "column", "message")
+    problems = [{key: getattr(problem, key) for key in keys} for problem in checked.problems]
+    return json.dumps({"digest": checked.digest, "allowed": allowed, "problems": problems}, ensure_ascii=False)
