@@ -17,6 +17,7 @@ from newsletter import __version__
 COMMANDS = {
     "init": "Make a new publication.",
     "new": "Start an issue and print its path.",
+    "draft": "Start an issue from feeds and pages.",
     "check": "Say what is wrong with issues, line by line.",
     "build": "Write the email of an issue to a folder.",
     "test": "Send a marked test of an issue to a few addresses.",

@@ -13,7 +13,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -106,6 +106,14 @@ class CheckSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     link_allowance: int = 80
 
 
+class DraftSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[draft]`: where `newsletter draft` looks, and how much it takes."""
+
+    sources: tuple[str, ...] = field(name="from", default=())
+    since: Duration = Duration("off")
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy address; a relative SQLite path is relative to newsletter.toml."""
 
@@ -156,6 +164,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     send: SendSection = SendSection()
     check: CheckSection = CheckSection()
     providers: dict[str, dict[str, Any]] = {}
+    draft: DraftSection = DraftSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()

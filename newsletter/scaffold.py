@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from datetime import date, datetime
 from pathlib import Path
 from string import Template
 
@@ -22,11 +23,11 @@ def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dic
     """The files of a new publication, by path. A path that ends in `/` is an empty folder."""
     values = {"name": name, "url": url, "sender": sender, "timezone": timezone}
     return {
-        CONFIG_NAME: _starter("newsletter.toml", {key: _quoted(value) for key, value in values.items()}),
+        CONFIG_NAME: starter("newsletter.toml", {key: _quoted(value) for key, value in values.items()}),
         "issues/": b"",
         "images/": b"",
-        "templates/README.md": _starter("templates.md", {}),
-        GIT_IGNORE: _starter("gitignore", {}),
+        "templates/README.md": starter("templates.md", {}),
+        GIT_IGNORE: starter("gitignore", {}),
     }
 
 
@@ -42,7 +43,20 @@ def template_files() -> dict[str, bytes]:
 def issue_file(title: str, *, template: str | None = None) -> bytes:
     """The text of a new issue; builds as it stands, whatever the title holds."""
     line = f"template: {_quoted(template)}\n" if template else ""
-    return _starter("issue.md", {"subject": _escaped(title), "template": line})
+    return starter("issue.md", {"subject": _escaped(title), "template": line})
+
+
+def issue_day(text: str | None, publication: Publication) -> date:
+    """The day named, or today in the publication's time zone. Raises ConfigError."""
+    if text is None:
+        return datetime.now(publication.config.publication.timezone).date()
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or str(day) != text:  # ISO 8601 has other spellings; a file name has one
+        raise ConfigError(f'"{text}" is not a date', hint="Write one as 2025-01-17.")
+    return day
 
 
 def check_template(publication: Publication, name: str) -> None:
@@ -50,6 +64,12 @@ def check_template(publication: Publication, name: str) -> None:
     known = Theme(publication=publication).templates
     if name not in known:
         raise ConfigError(f'no template is named "{name}"', hint=suggestion(name, known, "Templates"))
+
+
+def starter(file: str, values: Mapping[str, str]) -> bytes:
+    """A file of templates/starter/ with its `$names` filled in."""
+    text = (package_templates() / "starter" / file).read_text(encoding="utf-8")
+    return Template(text).substitute(values).encode()
 
 
 def write_new(root: Path, files: Mapping[str, bytes]) -> None:
@@ -82,11 +102,6 @@ def _write(path: Path, content: bytes, undo: ExitStack, *, is_folder: bool) -> N
 def _missing(folder: Path) -> Iterator[Path]:
     """The folders to make, outermost first."""
     return (each for each in reversed([folder, *folder.parents]) if not each.is_dir())
-
-
-def _starter(file: str, values: Mapping[str, str]) -> bytes:
-    text = (package_templates() / "starter" / file).read_text(encoding="utf-8")
-    return Template(text).substitute(values).encode()
 
 
 def _quoted(text: str) -> str:

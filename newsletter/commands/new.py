@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import date, datetime
+from datetime import date
 
 import click
 
@@ -33,7 +33,7 @@ def command(session: Session, title: str, day: str | None, template: str | None)
     """
     publication = session.publication
     title = _title(title)
-    when = _day(day, publication)
+    when = scaffold.issue_day(day, publication)
     if template:
         scaffold.check_template(publication, template)
     slug = _slug(publication, title, when)
@@ -52,19 +52,6 @@ def _title(text: str) -> str:
         hint = "The file and its web address are named for them."
         raise ConfigError(f'the title "{title}" has no letter and no digit', hint=hint)
     return title
-
-
-def _day(text: str | None, publication: Publication) -> date:
-    """The day named, or today in the publication's time zone. Raises ConfigError."""
-    if text is None:
-        return datetime.now(publication.config.publication.timezone).date()
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or str(day) != text:  # ISO 8601 has other spellings; a file name has one
-        raise ConfigError(f'"{text}" is not a date', hint="Write one as 2025-01-17.")
-    return day
 
 
 def _slug(publication: Publication, title: str, when: date) -> str:

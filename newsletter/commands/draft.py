@@ -1,0 +1,96 @@
+"""`newsletter draft`: an issue file from feeds and pages."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+
+import click
+
+from newsletter import issues, scaffold
+from newsletter.bars import Bar
+from newsletter.config import Publication
+from newsletter.draft import Gathered, gather, issue_text, left_out
+from newsletter.errors import ConfigError
+from newsletter.network import network_of
+from newsletter.session import Session
+from newsletter.slugs import free_slug, slug_of
+from newsletter.stories import Story
+from newsletter.times import OFF, Duration, parse_moment
+
+
+@click.command()
+@click.option("--from", "sources", metavar="URL|FILE", multiple=True,
+              help="A feed, an article's page or its text; may be repeated  [default: [draft] from]")  # fmt: skip
+@click.option("--since", metavar="T", help="Only newer stories: 2d, or 2025-01-17  [default: [draft] since]")
+@click.option("--limit", metavar="N", type=click.IntRange(1, 100), help="At most N stories  [default: [draft] limit]")
+@click.option("--date", "day", metavar="DATE", help="The day it is for, as 2025-01-17  [default: today]")
+@click.option("--json", "as_json", is_flag=True, help="Print the path and the stories as JSON")
+@click.pass_obj
+def command(
+    session: Session, sources: tuple[str, ...], since: str | None, limit: int | None, day: str | None, as_json: bool
+) -> None:
+    """Draft an issue from feeds and pages, and print its path.
+
+    What earlier issues link to is left out, and no file is overwritten. Every sentence is the source's own:
+    `newsletter check` asks for each until it was rewritten. Only the addresses you name are asked.
+
+    \b
+    Examples:
+        newsletter draft
+        newsletter draft --from https://example.com/feed.xml --since 1d
+        newsletter draft --from https://example.com/story --from notes.txt --limit 5
+    """
+    publication = session.publication
+    settings = publication.config.draft
+    names = sources or settings.sources
+    if not names:
+        raise ConfigError("no source is named", hint='Write --from URL, or [draft] from = ["https://..."].')
+    when = scaffold.issue_day(day, publication)
+    oldest = _oldest(since or settings.since, publication)
+    network = network_of(publication.config.publication.url)
+    with Bar("sources read", len(names)) as bar:
+        gathered = gather(publication, names, network, since=oldest, limit=limit or settings.limit, done=bar.step)
+    zone = publication.config.publication.timezone
+    title = gathered.stories[0].title
+    slug = free_slug(slug_of(title) or "draft", {issues.slug_of(file) for file in issues.issue_files(publication)})
+    name = f"issues/{when}-{slug}.md"
+    scaffold.write_new(publication.root, {name: issue_text(gathered.stories, when, zone)})
+    _tell(os.path.relpath(publication.root / name), slug, gathered, as_json)
+
+
+def _oldest(text: str, publication: Publication) -> datetime | None:
+    """`2d` ago, a day or a time in the publication's zone; None for `off`. Raises ConfigError."""
+    if text == OFF:
+        return None
+    zone = publication.config.publication.timezone
+    try:
+        return datetime.now(UTC) - Duration(text).delta
+    except (ValueError, OverflowError):
+        pass
+    try:
+        moment = parse_moment(text if ":" in text else f"{text} 00:00", zone)
+        return moment.at(zone)
+    except ValueError as error:
+        hint = "Write a duration such as 2d, or a day such as 2025-01-17."
+        raise ConfigError(f'--since: "{text}" is no time', hint=hint) from error
+
+
+def _tell(path: str, slug: str, gathered: Gathered, as_json: bool) -> None:
+    for error in gathered.failures:
+        click.echo(f"newsletter: warning: {error}", err=True)
+    if as_json:
+        stories = [_as_json(story) for story in gathered.stories]
+        click.echo(json.dumps({"path": path, "stories": stories}, ensure_ascii=False, indent=2))
+    else:
+        click.echo(path)
+    count = len(gathered.stories)
+    left = left_out(gathered)
+    words = f"{count} {'story' if count == 1 else 'stories'}" + (f"; left out: {left}" if left != "no stories" else "")
+    click.echo(f"{words}\nRewrite it, then: newsletter check {slug}", err=True)
+
+
+def _as_json(story: Story) -> dict[str, object]:
+    published = story.published.isoformat() if story.published else None
+    return {"title": story.title, "url": story.url, "source": story.source, "published": published}

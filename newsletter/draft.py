@@ -1,0 +1,217 @@
+"""A draft: what sources tell becomes the text of an issue, for its author to rewrite.
+
+Every sentence is the source's own and marked for review. Words of strangers are escaped:
+in the issue they are text, never a block, a merge tag, a link or HTML. Reading sources is
+`sources`' work; nothing is written here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+
+from newsletter.config import Publication
+from newsletter.errors import NewsletterError
+from newsletter.issues import MOST_BYTES, issue_files
+from newsletter.network import Network
+from newsletter.scaffold import starter
+from newsletter.sources import Read, read_source
+from newsletter.stories import Section, Story, link_key, one_line
+
+REVIEW = "<!-- review -->"
+LONGEST_SUBJECT = 78
+LONGEST_PREHEADER = 110
+SHORTEST_PREHEADER = 30
+_LINK = re.compile(r"https?://[^\s<>\"')\]]+")
+_OLDEST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """The stories for a draft, the first of which leads, and what was left out."""
+
+    stories: Sequence[Story]
+    known: int
+    """In earlier issues, or told twice."""
+    old: int
+    """From before `since`."""
+    beyond: int
+    """More than `limit`."""
+    failures: Sequence[NewsletterError]
+    """Sources that could not be read, while others could."""
+
+
+def gather(
+    publication: Publication,
+    names: Sequence[str],
+    network: Network,
+    *,
+    since: datetime | None,
+    limit: int,
+    done: Callable[[], None] = lambda: None,
+) -> Gathered:
+    """Read every source, and keep what is new. Raises NewsletterError when there is nothing.
+
+    Articles come first in the order of `names`, then the entries of feeds, the newest first. Entries
+    without a date are never too old. `done` is called after each source.
+    """
+    reads: list[Read] = []
+    failures: list[NewsletterError] = []
+    for name in names:
+        try:
+            reads.append(read_source(name, network, publication.root))
+        except NewsletterError as error:
+            failures.append(error)
+        done()
+    if failures and not reads:
+        raise _all_failed(failures)
+    told = _in_order(reads)
+    young = [story for story in told if not (since and story.published and story.published < since)]
+    new = _new(young, _links_of_issues(publication))
+    gathered = Gathered(
+        stories=new[:limit],
+        known=len(young) - len(new),
+        old=len(told) - len(young),
+        beyond=max(0, len(new) - limit),
+        failures=failures,
+    )
+    if not gathered.stories:
+        raise NewsletterError(f"nothing new was found: {left_out(gathered)}", place=", ".join(names))
+    return gathered
+
+
+def left_out(gathered: Gathered) -> str:
+    """`3 known from earlier issues, 1 too old`."""
+    counts = (
+        (gathered.known, "known already"),
+        (gathered.old, "too old"),
+        (gathered.beyond, "over the limit"),
+    )
+    return ", ".join(f"{count} {words}" for count, words in counts if count) or "no stories"
+
+
+def _all_failed(failures: Sequence[NewsletterError]) -> NewsletterError:
+    if len(failures) == 1:
+        return failures[0]
+    reasons = "\n  ".join(f"{error.place}: {error.message}" for error in failures)
+    return NewsletterError(f"none of {len(failures)} sources can be read", hint=reasons)
+
+
+def _in_order(reads: Iterable[Read]) -> list[Story]:
+    pages = [story for read in reads if not read.is_feed for story in read.stories]
+    entries = [story for read in reads if read.is_feed for story in read.stories]
+    return pages + sorted(entries, key=lambda story: story.published or _OLDEST, reverse=True)
+
+
+def _new(stories: Iterable[Story], known: set[str]) -> list[Story]:
+    """Each story once, and none that readers had."""
+    kept: dict[str, Story] = {}
+    for story in stories:
+        key = link_key(story.url) if story.url else story.title.casefold()
+        if key not in known:
+            kept.setdefault(key, story)
+    return list(kept.values())
+
+
+def _links_of_issues(publication: Publication) -> set[str]:
+    """The keys of every address in the publication's issues."""
+    keys: set[str] = set()
+    for path in issue_files(publication):
+        try:
+            with path.open(encoding="utf-8", errors="replace") as stream:
+                keys.update(link_key(found) for found in _LINK.findall(stream.read(MOST_BYTES)))
+        except OSError:  # `check` says so, of this file; a draft only loses a comparison
+            continue
+    return keys
+
+
+def issue_text(stories: Sequence[Story], day: date, zone: tzinfo) -> bytes:
+    """An issue file with these stories: the first an article, the others news. Builds as it is."""
+    lead, others = stories[0], stories[1:]
+    preheader = _preheader(lead, others)
+    values = {
+        "subject": _quoted(one_line(lead.title, LONGEST_SUBJECT)),
+        "preheader": f'preheader: "{_quoted(preheader)}" # review\n' if preheader else "",
+        "lead": _article(lead, day, zone),
+    }
+    text = starter("draft.md", values)
+    if others:
+        items = "\n".join(_news_item(story, day, zone) for story in others)
+        text += starter("draft-news.md", {"items": items})
+    return text
+
+
+def _preheader(lead: Story, others: Sequence[Story]) -> str:
+    """The next headlines, else the lead's sentence; nothing when that is too short to help."""
+    also = "Also: " + "; ".join(story.title for story in others[:2])
+    text = one_line(also if others else lead.summary, LONGEST_PREHEADER)
+    return text if len(text) >= SHORTEST_PREHEADER and text != lead.title else ""
+
+
+def _article(story: Story, day: date, zone: tzinfo) -> str:
+    fields = {"title": story.title, "url": story.url, "author": story.author, "source": story.source}
+    written = (f"{name}={_field(name, value)}" for name, value in fields.items() if value)
+    if story.sections:
+        body = "\n\n".join(_section(section) for section in story.sections)
+    else:
+        body = " ".join(part for part in (_sentence(story), _origin("", story, day, zone), REVIEW) if part)
+    return f":::article {' '.join(written)}\n{body}\n:::"
+
+
+def _news_item(story: Story, day: date, zone: tzinfo) -> str:
+    title = f"[{_text(story.title)}]({story.url})" if story.url else f"**{_text(story.title)}**"
+    parts = (title, _sentence(story), _origin(story.source, story, day, zone), REVIEW)
+    return "- " + " ".join(part for part in parts if part)
+
+
+def _sentence(story: Story) -> str:
+    """The source's sentence in quotation marks; they also keep it from being anything but text."""
+    return f"“{_text(story.summary)}”" if story.summary and story.summary != story.title else ""
+
+
+def _origin(source: str, story: Story, day: date, zone: tzinfo) -> str:
+    """`(Example Wire, January 17)`."""
+    told = story.published.astimezone(zone).date() if story.published else None
+    year = f", {told.year}" if told and told.year != day.year else ""
+    when = f"{told:%B} {told.day}{year}" if told else ""
+    words = ", ".join(part for part in (_text(source), when) if part)
+    return f"({words})" if words else ""
+
+
+def _section(section: Section) -> str:
+    label = f"**{_text(section.label)}:** " if section.label else ""
+    paragraph = f"{label}{_text(section.text) if label else _first(section.text)} {REVIEW}"
+    points = "\n".join(f"- {_first(point)}" for point in section.points)
+    return f"{paragraph}\n\n{points}" if points else paragraph
+
+
+def _quoted(text: str) -> str:
+    """The inside of a double-quoted string of YAML, which reads JSON's."""
+    return _braces(json.dumps(text, ensure_ascii=False)[1:-1])
+
+
+def _field(name: str, value: str) -> str:
+    """A block's field; an address needs no quotes, `stories.link_of` made sure."""
+    if name == "url":
+        return value
+    return '"' + _braces(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _text(text: str) -> str:
+    """Words as Markdown that shows them as they are, inside a line."""
+    return _braces(re.sub(r"[\\`*\[\]<>~|]|(?<!\w)_|_(?!\w)|&(?=#?\w)", r"\\\g<0>", text))
+
+
+def _first(text: str) -> str:
+    """The same at the beginning of a line, where a number or a sign would open something."""
+    escaped = _text(text)
+    if re.match(r"[#+=:-]", escaped):
+        return "\\" + escaped
+    return re.sub(r"^(\d{1,9})([.)])", r"\1\\\2", escaped)
+
+
+def _braces(text: str) -> str:
+    return re.sub(r"\{[{%]", r"\\\g<0>", text)

@@ -1,0 +1,127 @@
+"""The text of a page, as copied from a browser: its headline, labelled sections, credit and recent news.
+
+Reads shapes, not words of one site: short lines around the article are its furniture,
+`Label: sentence` opens a section, bullets belong to it, a heading opens more news.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from newsletter.errors import NewsletterError
+from newsletter.stories import LONGEST_NAME, LONGEST_TITLE, Section, Story, first_sentence, one_line
+
+_BULLET = re.compile(r"\s*(?:[•●◦‣▪■–—*·-]|\d{1,2}[.)])\s+(\S.*)")
+_LABEL = re.compile(r"([^\W\d_][^:.!?\n]{1,59}):\s+(\S.*)")
+_FURNITURE = re.compile(
+    r"(?:join|subscribe|sign up|sign in|log in|share|menu|search|advertisement|skip to)\b.{0,200}", re.IGNORECASE
+)
+_AUTHOR = re.compile(r"(?:written )?by\b:?\s*(.*)", re.IGNORECASE)
+_DATE = re.compile(r"(?:published|updated|posted)(?: on)?\b:?\s*(.*)", re.IGNORECASE)
+_MORE = re.compile(
+    r"(?:(?:recent|latest|more|other|related|further) )(?:news|stories|articles|headlines|reading)", re.IGNORECASE
+)
+_DAYS = ("%Y-%m-%d", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%m/%d/%Y")
+_FINISHED = re.compile(r"[.!?…:;,。！？][\"'”’»)\]]*$")
+
+
+@dataclass(kw_only=True)
+class _Page:
+    """A page while it is read."""
+
+    title: str = ""
+    author: str = ""
+    published: datetime | None = None
+    credit: str = ""
+    sections: list[Section] = field(default_factory=list)
+    news: list[Story] = field(default_factory=list)
+
+
+def plain_stories(text: str) -> list[Story]:
+    """The article of a page's text, and the news beside it. Raises NewsletterError when there is no article."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    page = _Page()
+    at = _read_head(lines, page)
+    more = next((n for n in range(at, len(lines)) if _MORE.fullmatch(lines[n].strip())), len(lines))
+    _read_article(lines[at:more], page)
+    _read_news(lines[more + 1 :], page)
+    if not page.title or not page.sections:
+        raise NewsletterError("no article is in this text", hint="It needs a headline, an empty line, and paragraphs.")
+    lead = Story(
+        title=page.title,
+        source=page.credit,
+        author=page.author,
+        published=page.published,
+        summary=first_sentence(page.sections[0].text),
+        sections=tuple(page.sections),
+    )
+    return [lead, *page.news]
+
+
+def _read_head(lines: list[str], page: _Page) -> int:
+    """The headline and what stands around it, up to the first empty line after it; returns where the article begins."""
+    for number, line in enumerate(lines):
+        words = one_line(line)
+        if not words and page.title:
+            return number
+        if found := _AUTHOR.fullmatch(words):
+            page.author = one_line(found[1], LONGEST_NAME)
+        elif found := _DATE.fullmatch(words):
+            page.published = _day(found[1])
+        elif not page.title and len(re.findall(r"\w+", words)) > 1 and not _FURNITURE.fullmatch(words):
+            page.title = one_line(words, LONGEST_TITLE)
+    return len(lines)
+
+
+def _read_article(lines: list[str], page: _Page) -> None:
+    for kind, words in _pieces(lines):
+        last = page.sections[-1] if page.sections else None
+        if kind == "point" and last:
+            page.sections[-1] = Section(label=last.label, text=last.text, points=(*last.points, words))
+        elif found := _LABEL.fullmatch(words):
+            page.sections.append(Section(label=one_line(found[1]), text=one_line(found[2])))
+        elif last and last.points and not _FINISHED.search(words) and len(words) <= 120:
+            page.credit = one_line(words, LONGEST_NAME)
+        elif not _FURNITURE.fullmatch(words) or _FINISHED.search(words):
+            page.sections.append(Section(label="", text=words))
+
+
+def _pieces(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """Points and paragraphs; lines of one paragraph are joined, a line right after a point is a paragraph."""
+    paragraph: list[str] = []
+    for line in [*lines, ""]:
+        point = _BULLET.fullmatch(line)
+        if (point or not line.strip()) and paragraph:
+            yield "paragraph", one_line(" ".join(paragraph))
+            paragraph = []
+        if point:
+            yield "point", one_line(point[1])
+        elif line.strip():
+            paragraph.append(line)
+
+
+def _read_news(lines: list[str], page: _Page) -> None:
+    """A title and a sentence, in turn; a paragraph that ends like a sentence belongs to the title before it."""
+    title = ""
+    for _, words in _pieces(lines):
+        if title and _FINISHED.search(words):
+            page.news.append(Story(title=one_line(title, LONGEST_TITLE), summary=first_sentence(words)))
+            title = ""
+        elif not _FURNITURE.fullmatch(words):
+            if title:
+                page.news.append(Story(title=one_line(title, LONGEST_TITLE)))
+            title = words
+    if title:
+        page.news.append(Story(title=one_line(title, LONGEST_TITLE)))
+
+
+def _day(text: str) -> datetime | None:
+    for form in _DAYS:
+        try:
+            return datetime.strptime(text.strip(), form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,106 @@
+"""Sources of a draft: a web address or a file becomes text, and the text stories.
+
+Decides what a source is (a feed, a page, the text of a page) from its content, never from
+its name, and what its bytes mean. The network is only used for web addresses.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.articles import article_story, is_page
+from newsletter.errors import NewsletterError
+from newsletter.feeds import feed_stories, is_feed
+from newsletter.network import Network
+from newsletter.plain_pages import plain_stories
+from newsletter.stories import Story
+
+MOST_BYTES = 5 * 1024 * 1024
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_DECLARED = re.compile(rb"(?:<\?xml[^>]*?encoding|<meta[^>]*?charset)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_NAMES = re.compile(
+    r"(?:utf|ucs|iso|latin|windows|cp|koi8|gb|hz|big5|euc|shift|sjis|ms|mac|tis|us-ascii|ascii)[\w.:-]*", re.IGNORECASE
+)
+"""Encodings of text; Python knows others, which are none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """What a source gave."""
+
+    name: str
+    """As the user wrote it."""
+    stories: list[Story]
+    is_feed: bool
+
+
+def read_source(name: str, network: Network, folder: Path) -> Read:
+    """The stories of a web address, or of a file relative to `folder`. Raises NewsletterError that names it."""
+    try:
+        if re.match(r"https?://", name, re.IGNORECASE):
+            return _from_web(name, network)
+        if re.match(r"[\w+.-]+://|(?:javascript|data|mailto):", name, re.IGNORECASE):
+            raise NewsletterError("only http:// and https:// addresses and files can be read")
+        return _read(name, _content(folder / name), "", "")
+    except NewsletterError as error:
+        raise NewsletterError(error.message, place=name, hint=error.hint) from error
+
+
+def _from_web(name: str, network: Network) -> Read:
+    from newsletter.fetch import fetch  # requests: only where an address is asked
+
+    answer = fetch(network, name)
+    return _read(name, answer.body, answer.charset, answer.url)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise NewsletterError("no such file" if not path.exists() else "this is no file")
+        if path.stat().st_size > MOST_BYTES:
+            raise NewsletterError(f"the file is over {MOST_BYTES >> 20} MB", hint="Cut it to its first entries.")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL character
+        raise NewsletterError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _read(name: str, content: bytes, charset: str, url: str) -> Read:
+    text = decoded(content, charset)
+    if not text.strip():
+        raise NewsletterError("there is nothing in it")
+    if is_feed(text):
+        return Read(name=name, stories=feed_stories(text, url), is_feed=True)
+    if is_page(text):
+        return Read(name=name, stories=[article_story(text, url)], is_feed=False)
+    if "\0" in text or text.lstrip()[:1] in "<{[%":
+        raise NewsletterError(
+            "this is neither a feed, nor a page, nor text", hint="RSS, Atom, JSON Feed, HTML and text can be read."
+        )
+    return Read(name=name, stories=plain_stories(text), is_feed=False)
+
+
+def decoded(content: bytes, charset: str = "") -> str:
+    """The text of bytes: by their mark, else as UTF-8 when they are, else as `charset` or they themselves say.
+
+    UTF-8 comes first because whatever decodes as it, is it, and servers often say otherwise.
+    """
+    mark = next((name for sign, name in _MARKS if content.startswith(sign)), "")
+    declared = _DECLARED.search(content[:2048].replace(b"\0", b""))
+    said = [charset, declared[1].decode() if declared else ""]
+    stateful = [name for name in said if re.match(r"iso-2022|hz|utf-?7|utf-?16|utf-?32", name, re.IGNORECASE)]
+    for name in (mark, *stateful, "utf-8", *said):
+        if name and _NAMES.fullmatch(name):
+            try:
+                return content.decode(name).lstrip("\ufeff")
+            except (LookupError, UnicodeError):
+                continue
+    return content.decode("cp1252", "replace")

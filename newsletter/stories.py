@@ -1,0 +1,146 @@
+"""Story: what a source tells of one article, as text that is safe to put into an issue.
+
+Cleans words and addresses that strangers wrote: one line, no control characters, no
+comments, only public http(s) links. Where stories come from is not known here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+
+from newsletter.network import is_public
+
+LONGEST_TITLE = 200
+LONGEST_NAME = 80
+LONGEST_SENTENCE = 300
+LONGEST_TEXT = 20_000
+"""Characters of a description that are looked at; one sentence of them is kept."""
+LONGEST_LINK = 2_000
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufffd-\uffff]"
+    "|[\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, direction overrides, invisible characters, and what is no character at all."""
+_WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
+"""Quotes and dashes of Windows-1252 in text that was declared as Latin-1."""
+_COMMENT_SIGNS = re.compile(r"<!--|-->|<!\[CDATA\[|\]\]>")
+_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|_hs(?:enc|mi)|igshid|yclid", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.!?…]{1,4}[\"'”’»)\]]{0,3}(?=\s[\"'“‘«(¿¡]{0,3}[^\W_a-z]|$)|[。！？]")
+_ABBREVIATION = re.compile(
+    r"(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|no|inc|ltd|co|corp|gen|sen|rep|gov|u\.s|u\.k|e\.g|i\.e|approx|est|vol|fig|[^\W\d_])",
+    re.IGNORECASE,
+)
+"""What a full stop after it does not end; a single letter is an initial."""
+_SHORTEST_SENTENCE = 40
+_CUT_OFF = re.compile(r"\s*\[(?:…|\.\.\.)\]$")
+_INVITATION = re.compile(
+    r"(?<=[.…!?])\s(?:continue reading|read more)\b.{0,80}$|\sThe post .{1,300} appeared first on .{1,100}$",
+    re.IGNORECASE,
+)
+"""What blog software puts after a summary."""
+_LOCAL_NAMES = ("local", "localhost", "internal", "intranet", "lan", "home", "corp", "arpa", "test", "invalid", "onion")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A paragraph with a label, and the points under it."""
+
+    label: str
+    text: str
+    points: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """One article, as its source tells it. All texts are single lines; empty where it does not say."""
+
+    title: str
+    url: str = ""
+    source: str = ""
+    """Who published it."""
+    author: str = ""
+    published: datetime | None = None
+    """Aware."""
+    summary: str = ""
+    """A sentence of the source's own."""
+    sections: tuple[Section, ...] = ()
+    """Only of a page that was given as text."""
+
+
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """The words of a text in one line, cut at a word when there are more than `longest` characters."""
+    text = _COMMENT_SIGNS.sub(" ", text[: 4 * LONGEST_TEXT]).translate(_WINDOWS)
+    words = " ".join(_UNPRINTABLE.sub("", text).split())
+    if len(words) <= longest:
+        return words
+    return words[: longest - 1].rsplit(" ", 1)[0].rstrip(",;:–—- ") + "…"
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a description, or the first two when the first is very short."""
+    text = _CUT_OFF.sub("…", _INVITATION.sub("", one_line(text)))
+    for found in _SENTENCE_END.finditer(text):
+        word = text[text.rfind(" ", 0, found.start()) + 1 : found.start()].lstrip("\"'“‘«(¿¡[")
+        if found[0].startswith(".") and _ABBREVIATION.fullmatch(word):
+            continue
+        if found.end() >= min(_SHORTEST_SENTENCE, len(text)):
+            return one_line(text[: found.end()], LONGEST_SENTENCE)
+    return one_line(text, LONGEST_SENTENCE)
+
+
+def link_of(raw: str, base: str = "") -> str:
+    """The public http(s) address that `raw` names on a page at `base`, without tracking; empty for anything else.
+
+    Written so that it can stand in Markdown and in a block's field as it is.
+    """
+    written = re.sub(r"[\t\r\n]", "", raw[: 2 * LONGEST_LINK]).strip()
+    try:
+        parts = urlsplit(urljoin(base, written) if written else "")
+        host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
+    except ValueError:  # UnicodeError is one
+        return ""
+    if parts.scheme not in ("http", "https") or not _is_public_name(host):
+        return ""
+    place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    query = _quoted(_without_tracking(parts.query), "/%:@!$&*+,=~?")
+    link = urlunsplit(
+        (parts.scheme, place, _quoted(parts.path, "/%:@!$&*+,;=~"), query, _quoted(parts.fragment, "/%:@!$&*+,=~?"))
+    )
+    return link if len(link) <= LONGEST_LINK else ""
+
+
+def link_key(url: str) -> str:
+    """The same for all spellings of an address: scheme, `www.`, tracking, order and a final slash do not count."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").removeprefix("www."), parts.port
+    except ValueError:
+        return url
+    place = host if port in (None, 80, 443) else f"{host}:{port}"
+    query = urlencode(sorted(parse_qsl(_without_tracking(parts.query), keep_blank_values=True)))
+    return f"{place}{parts.path.rstrip('/')}?{query}"
+
+
+def _is_public_name(host: str) -> bool:
+    """Whether strangers could reach a host of this name; no name is looked up."""
+    try:
+        return is_public(str(ipaddress.ip_address(host)))
+    except ValueError:
+        labels = host.rstrip(".").split(".")
+        good = all(re.fullmatch(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?", label) for label in labels)
+        return good and len(labels) > 1 and labels[-1] not in _LOCAL_NAMES and not labels[-1].isdigit()
+
+
+def _without_tracking(query: str) -> str:
+    kept = (part for part in query.split("&") if not _TRACKING.fullmatch(part.split("=", 1)[0]))
+    return "&".join(kept)
+
+
+def _quoted(text: str, safe: str) -> str:
+    """Percent-encoded (RFC 3986 section 2.1), what already is staying so."""
+    return re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", quote(_UNPRINTABLE.sub("", text), safe=safe))
