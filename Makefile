@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports golden bench pictures lock clean
+.PHONY: help demo test soak check format lint types imports golden bench pictures lock clean
 
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -18,6 +18,9 @@ demo: $(READY)  ## Build the newest sample issue and send it to 1,000 sample rea
 
 test: $(READY)  ## Run every test
 	$(BIN)/pytest -n auto
+
+soak: $(READY)  ## The long tests: a thousand kills of a sender, a rate of one a second
+	NEWSLETTER_SOAK=1 NEWSLETTER_KILLS=1000 $(BIN)/pytest -s --timeout 0 tests/acceptance/test_kill.py tests/test_pacing.py
 
 check: format lint types imports test  ## Everything that must pass before a commit
 

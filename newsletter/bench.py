@@ -41,11 +41,18 @@ from = "Bench <bench@news.example.com>"
 title = "Bench"
 default = true
 [send]
-provider = "postmark"
-[providers.postmark]
-token = "env:NEWSLETTER_BENCH_TOKEN"
+provider = "{provider}"
+[providers.{provider}]
 base_url = "http://127.0.0.1:{port}"
+{keys}
 """
+TOKEN = "NEWSLETTER_BENCH_TOKEN"
+KEYS = {
+    "postmark": f'token = "env:{TOKEN}"',
+    "resend": f'api_key = "env:{TOKEN}"',
+    "mailgun": f'api_key = "env:{TOKEN}"\ndomain = "news.example.com"',
+}
+"""Of the providers that `bench_provider` speaks like."""
 ISSUE = """---
 subject: 'A long issue for {{ first_name | default("you") }}'
 date: 2025-01-17
@@ -116,11 +123,11 @@ class Measured:
         }
 
 
-def measure(readers: int, faults: float) -> Measured:
+def measure(readers: int, faults: float, provider: str) -> Measured:
     """Send to `readers` made-up readers; of all calls, the share `faults` goes wrong. Raises NewsletterError."""
     behaviour = Behaviour(faults=faults, rejected=REJECTED if faults else 0.0)
     with TemporaryDirectory(prefix="newsletter-bench-") as name, running_provider(behaviour) as port:
-        publication = prepare(Path(name), readers, port)
+        publication = prepare(Path(name), readers, port, provider)
         deliveries, cpu, peak = _send(publication.root)
         return Measured(
             readers=readers,
@@ -152,9 +159,10 @@ def ask(port: int, path: str) -> bytes:
         return found
 
 
-def prepare(folder: Path, readers: int, port: int, more: str = "") -> Publication:
+def prepare(folder: Path, readers: int, port: int, provider: str) -> Publication:
     """A publication in `folder` with one long issue, about 50 KB of HTML, and so many readers."""
-    (folder / "newsletter.toml").write_text(SETTINGS.format(port=port) + more, encoding="utf-8")
+    settings = SETTINGS.format(port=port, provider=provider, keys=KEYS[provider])
+    (folder / "newsletter.toml").write_text(settings, encoding="utf-8")
     (folder / "issues").mkdir()
     articles = (ARTICLE % {"number": number, "sentences": SENTENCE * 6} for number in range(1, 13))
     (folder / "issues" / f"2025-01-17-{SLUG}.md").write_text(ISSUE + "".join(articles), encoding="utf-8")
@@ -181,7 +189,7 @@ def _send(folder: Path) -> tuple[dict[str, int], float, float]:
     words = [sys.executable, "-m", "newsletter", "send", SLUG, "--yes", "--json"]
     environment = {
         **os.environ,
-        "NEWSLETTER_BENCH_TOKEN": "bench",
+        TOKEN: "bench",
         "NEWSLETTER_CONFIG": str(folder / "newsletter.toml"),
     }
     narration = folder / "narration"

@@ -81,7 +81,10 @@ def go_on(publication: Publication, database: Database, rate: str = "off", watch
     return Sender(job, watcher or Quiet()).run()
 
 
-@pytest.mark.parametrize(("rate", "readers"), [(20, 100), (500, 2500)])
+RATES = [(20, 100), (500, 2500)] + ([(1, 60)] if "NEWSLETTER_SOAK" in os.environ else [])
+
+
+@pytest.mark.parametrize(("rate", "readers"), RATES)
 def test_the_rate_is_kept_within_five_percent(server: Timed, publication: Publication, rate: int, readers: int) -> None:
     ending = send(publication, readers, f"{rate}/s")
 

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from newsletter.bench import Measured, measure
+from newsletter.bench import KEYS, Measured, measure
 from newsletter.errors import NewsletterError
 
 
@@ -14,8 +14,10 @@ from newsletter.errors import NewsletterError
 @click.option("--readers", default=10_000, show_default=True, type=click.IntRange(1), metavar="N", help="How many")
 @click.option("--faults", default=2.0, show_default=True, type=click.FloatRange(0, 100), metavar="PERCENT",
               help="Of the provider's answers, how many go wrong")  # fmt: skip
+@click.option("--provider", default="postmark", show_default=True, type=click.Choice([*KEYS]),
+              help="Whose API the made-up provider speaks")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON")
-def command(readers: int, faults: float, as_json: bool) -> None:
+def command(readers: int, faults: float, provider: str, as_json: bool) -> None:
     """Send to made-up readers through a made-up provider, and measure it.
 
     In a temporary folder, on this machine alone: nobody is mailed. The provider is a process of its own that
@@ -26,9 +28,9 @@ def command(readers: int, faults: float, as_json: bool) -> None:
     Examples:
         newsletter bench
         newsletter bench --readers 100000 --faults 0
-        newsletter bench --json
+        newsletter bench --provider mailgun --json
     """
-    measured = measure(readers, faults / 100)
+    measured = measure(readers, faults / 100, provider)
     click.echo(json.dumps(measured.figures) if as_json else _table(measured))
     if not measured.is_right:
         raise NewsletterError("the ledger and the provider disagree", hint="This is a bug: please report it.")
