@@ -57,7 +57,8 @@ class CampaignProgress:
         if self._bar is None:
             self._show()
         if self._bar and self._task is not None:
-            words = reports.remaining(counted, (done - self._done_at_first) / seconds)
+            pace = (done - self._done_at_first) / seconds
+            words = reports.remaining(counted, pace) if pace else ""
             total = sum(counted.values()) if campaign.enqueued else None
             self._bar.update(self._task, completed=done, total=total, words=words)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import random
 import re
 import signal
@@ -12,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -213,6 +215,56 @@ def test_without_a_terminal_and_without_yes_nothing_happens(tmp_path: Path) -> N
     assert 'Send "Hello" to 1,000 readers of daily through outbox?' in asked.stderr
     assert json.loads(run(folder, "campaigns", "--json").stdout) == []
     assert not (folder / "outbox").exists()
+
+
+def on_a_terminal(folder: Path, answer: str) -> tuple[int, str]:
+    """Run `send` on a terminal of its own, and give the answer; the exit code, and what was to be seen."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execv(sys.executable, [*COMMAND, "send", "hello"])
+    shown = b""
+    with suppress(OSError):  # Linux says so at the end
+        while piece := os.read(terminal, 4096):
+            shown += piece
+            if b"[y/N]" in piece:
+                os.write(terminal, answer.encode())
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
+@pytest.mark.parametrize(("answer", "code", "messages"), [("y\n", 0, 20), ("n\n", 1, 0), ("\n", 1, 0), ("\x04", 1, 0)])
+def test_on_a_terminal_a_person_decides_with_the_count(tmp_path: Path, answer: str, code: int, messages: int) -> None:
+    folder = publication(tmp_path, readers=20)
+
+    ended, shown = on_a_terminal(folder, answer)
+
+    assert 'Send "Hello" to 20 readers of daily through outbox? [y/N]' in shown
+    assert ended == code
+    assert len([*folder.glob("outbox/1-hello/*.eml")]) == messages
+    assert (json.loads(run(folder, "campaigns", "--json").stdout) == []) == (messages == 0)
+
+
+def test_a_second_signal_stops_at_once_and_what_was_in_the_air_is_unknown(
+    tmp_path: Path, server: PostmarkServer
+) -> None:
+    server.delay = 5
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=100)
+    process = start(folder, "send", "hello", "--yes")
+    server.wait_for_calls(1)
+
+    process.send_signal(signal.SIGINT)
+    assert process.stderr
+    while "Stopping" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=3)
+
+    server.delay = 0
+    again = run(folder, "send", "hello", "--yes", "--json")
+    assert (process.returncode, again.returncode) == (130, 3)
+    assert json.loads(again.stdout)["deliveries"] == deliveries(unknown=100)
+    assert len(server.messages) == 100
 
 
 def test_a_dry_run_shows_the_count_and_changes_nothing(tmp_path: Path) -> None:

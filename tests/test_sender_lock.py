@@ -1,0 +1,54 @@
+"""One sender at a time, and the next one at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from newsletter.errors import ConfigError
+from newsletter.sender_lock import SenderLock
+
+HOLD = "import sys, time; from newsletter.sender_lock import SenderLock\n"
+HOLD += "print(SenderLock(sys.argv[1]).acquire(), flush=True); time.sleep(60)"
+
+
+def hold(file: str) -> subprocess.Popen[str]:
+    """A process that holds the lock."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, file], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "True\n"
+    return process
+
+
+def test_who_holds_the_lock_is_named_and_a_kill_frees_it(tmp_path: Path) -> None:
+    file = str(tmp_path / "newsletter.db")
+    other = hold(file)
+    with SenderLock(file) as lock:
+        assert not lock.acquire()
+        assert lock.owner == f"process {other.pid}"
+
+        other.send_signal(signal.SIGKILL)
+        other.communicate()
+
+        assert lock.acquire()
+        assert lock.owner == f"process {os.getpid()}"
+
+
+def test_a_lock_is_given_back_when_its_sender_is_done(tmp_path: Path) -> None:
+    file = str(tmp_path / "newsletter.db")
+    with SenderLock(file) as first:
+        assert first.acquire()
+        assert first.acquire()
+
+    with SenderLock(file) as second:
+        assert second.acquire()
+
+
+def test_a_lock_that_cannot_be_made_is_an_error_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the sender's lock"):
+        SenderLock(str(tmp_path / "nowhere" / "newsletter.db")).acquire()
