@@ -22,6 +22,7 @@ PROVIDERS = {
     "postmark": "newsletter.providers.postmark:POSTMARK",
     "resend": "newsletter.providers.resend:RESEND",
     "mailgun": "newsletter.providers.mailgun:MAILGUN",
+    "smtp": "newsletter.providers.smtp:SMTP",
 }
 """Every provider and where its record is; imported on use."""
 
@@ -56,11 +57,21 @@ def _check_keys(publication: Publication, provider: Provider) -> None:
         if key not in known:
             message = f'[providers.{provider.name}] no setting is named "{key}"'
             raise ConfigError(message, place=place, hint=suggestion(key, known, "Keys"))
-        if not isinstance(value, str) or not value:
-            raise ConfigError(f"[providers.{provider.name}] {key} = {value!r}: write text in quotes", place=place)
+        _check_value(f"[providers.{provider.name}] {key}", value, provider.settings[known.index(key)], place)
     for setting in provider.settings:
         if setting.default is None and setting.name not in given:
             raise _missing(publication, provider, setting)
+
+
+def _check_value(key: str, value: object, setting: Setting, place: str) -> None:
+    if setting.kind == "port":
+        if not str(value).isascii() or not str(value).isdigit() or not 0 < int(str(value)) < 65536:
+            raise ConfigError(f"{key} = {value!r}: write a number up to 65535", place=place)
+        return
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{key} = {value!r}: write text in quotes", place=place)
+    if setting.choices and value not in setting.choices:
+        raise ConfigError(f'{key} = "{value}"', place=place, hint=suggestion(value, setting.choices, "Values"))
 
 
 def _missing(publication: Publication, provider: Provider, setting: Setting) -> ConfigError:
@@ -80,7 +91,9 @@ def _value(publication: Publication, provider: Provider, setting: Setting, given
         return str(publication.root / value)
     if setting.kind == "address":
         return _address(value, key, place)
-    if setting.kind == "secret":
+    if setting.kind == "pem":
+        return secret(value, key=key) if value else ""
+    if setting.kind == "secret" and value:
         return _header_safe(secret(value, key=key), key, place)
     return value
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from newsletter.messages import Message, Recipient, Syntax, Template
+from newsletter.messages import Envelope, Message, Recipient, Syntax, Template
 
 
 class Outcome(StrEnum):
@@ -68,6 +68,10 @@ class Answer:
 
 class Mailing(Protocol):
     """A compiled message and its envelope, ready to be filled per recipient."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """The headers that all its messages share."""
 
     def mime(self, recipient: Recipient) -> bytes:
         """The finished RFC 5322 message, CRLF."""
@@ -163,8 +167,11 @@ class Setting:
     name: str
     default: str | None = None
     """None: the key must be given."""
-    kind: Literal["text", "secret", "path", "address"] = "text"
-    """A secret is named (`env:NAME`), a path is relative to newsletter.toml, an address is a URL."""
+    kind: Literal["text", "secret", "pem", "path", "address", "port"] = "text"
+    """Secrets are named (`env:NAME`), one of several lines is a pem; a path is relative to newsletter.toml, an
+    address is a URL, a port may be a number."""
+    choices: tuple[str, ...] = ()
+    """The values it may have; empty: any."""
     sending: bool = True
     """False: only the webhook's side needs it, so sending does not read it."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from newsletter import handover
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
 from newsletter.mailing import Mailing
-from newsletter.providers import PROVIDERS, find_provider, read_settings
+from newsletter.providers import PROVIDERS, find_provider, read_settings, smtp
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Response
+from tests.mail_server import Script
 from tests.provider_server import KEY, SERVERS, ProviderServer
 from tests.providers.test_postmark import ENVELOPE, recipient
 from tests.sending import MESSAGE, settings
@@ -22,7 +25,21 @@ NAMES = sorted(PROVIDERS)
 
 def publication(folder: Path, name: str, url: str = "http://127.0.0.1:1", more: str = "") -> Publication:
     keys = f'base_url = "{url}"\n{SERVERS[name].settings}' if name in SERVERS else ""
+    if name == "smtp":
+        keys = f'host = "127.0.0.1"\nport = {url.rpartition(":")[2]}\nsecurity = "none"\n'
     return settings(folder, f'[send]\nprovider = "{name}"\n[providers.{name}]\n{keys}{more}')
+
+
+@contextmanager
+def served(name: str) -> Iterator[str]:
+    """The address of a server that speaks like the provider called `name`."""
+    if name == "smtp":
+        with Script({}) as script:
+            yield f"smtp://127.0.0.1:{script.port}"
+            smtp._forget()
+    else:
+        with SERVERS.get(name, ProviderServer)() as server:
+            yield server.url
 
 
 @pytest.fixture(params=NAMES)
@@ -52,8 +69,8 @@ def test_it_speaks_http_or_sends_by_itself_and_never_both(provider: Provider) ->
 
 
 def test_a_whole_batch_is_accepted_with_one_result_each(provider: Provider, tmp_path: Path) -> None:
-    with SERVERS.get(provider.name, ProviderServer)() as server:
-        answer = hand_over(tmp_path, provider, provider.batch_size, server.url)
+    with served(provider.name) as url:
+        answer = hand_over(tmp_path, provider, provider.batch_size, url)
 
     assert [result.outcome for result in answer.results] == [Outcome.ACCEPTED] * provider.batch_size
     assert all(result.provider_id for result in answer.results)
@@ -127,4 +144,4 @@ def test_an_unknown_provider_gets_the_nearest_with_the_line(tmp_path: Path) -> N
         find_provider(settings(tmp_path, '[send]\nprovider = "postmrk"\n'))
 
     assert "newsletter.toml:11: " in str(found.value)
-    assert 'Did you mean "postmark"? Providers: mailgun, outbox, postmark,' in str(found.value)
+    assert 'Did you mean "postmark"? Providers: mailgun, outbox, postmark, resend, smtp.' in str(found.value)

@@ -1,0 +1,152 @@
+"""SMTP: one finished message a call, to any mail server (RFC 5321), over connections that are kept.
+
+Says of every message what the server said of it, or that nobody knows: only a connection
+that broke after the final dot, before the answer, leaves a message unknown.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from smtplib import SMTPException
+
+from newsletter.messages import Recipient
+from newsletter.providers.dkim import SigningError, signature
+from newsletter.providers.record import Answer, Batch, Outcome, Provider, Result, Setting, Settings
+from newsletter.providers.smtp_session import BrokenError, RefusedError, Session, Stage
+
+WINDOW = 20
+"""Messages between two marks in the ledger: as many are unknown after a crash, at most."""
+_DELIVERABLE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
+_local = threading.local()
+
+
+class _StopError(Exception):
+    """Every other message would fare alike; `stop`: until somebody changes something."""
+
+    def __init__(self, reason: str, *, stop: bool) -> None:
+        super().__init__(reason)
+        self.reason, self.stop = reason, stop
+
+
+def send(batch: Batch, settings: Settings) -> Answer:
+    """Hand the messages over one after the other; when the server takes no more, the rest is BUSY."""
+    results: list[Result] = []
+    try:
+        results.extend(_handed(batch, recipient, settings) for recipient in batch.recipients)
+    except _StopError as stopped:
+        left = len(batch.recipients) - len(results)
+        busy = Result(outcome=Outcome.BUSY, reason=stopped.reason)
+        return Answer(results=(*results, *[busy] * left), stop=stopped.reason if stopped.stop else "")
+    return Answer(results=tuple(results))
+
+
+def _handed(batch: Batch, recipient: Recipient, settings: Settings) -> Result:
+    """One message, once; a second time only over a new connection, when it certainly did not leave over the old."""
+    if not _DELIVERABLE.fullmatch(recipient.email):
+        return Result(outcome=Outcome.REJECTED, reason="SMTP cannot carry an address with such characters")
+    data = _signed(batch.mailing.mime(recipient), batch, settings)
+    session, is_kept = _session(batch, settings)
+    try:
+        return _offered(session, batch, recipient, data)
+    except BrokenError as broken:
+        if not is_kept:
+            raise _StopError(f"{_server(settings)}: {broken}", stop=False) from broken
+    session, _ = _session(batch, settings)
+    try:
+        return _offered(session, batch, recipient, data)
+    except BrokenError as broken:
+        raise _StopError(f"{_server(settings)}: {broken}", stop=False) from broken
+
+
+def _offered(session: Session, batch: Batch, recipient: Recipient, data: bytes) -> Result:
+    """What the server says. Raises BrokenError when the message did not leave and the connection is of no more use."""
+    try:
+        session.envelope(batch.mailing.envelope.sender.address, recipient.email, len(data))
+        unknown = session.body(data)
+    except RefusedError as refused:
+        return _refusal(refused)
+    except BrokenError:
+        _forget()
+        raise
+    if unknown:
+        _forget()
+        return Result(outcome=Outcome.UNKNOWN, reason=unknown)
+    return Result(outcome=Outcome.ACCEPTED, provider_id=session.said[:100])
+
+
+def _refusal(refused: RefusedError) -> Result:
+    """By the stage and the code (RFC 5321 section 4.2, RFC 3463): this address, this message, or everything."""
+    if refused.code < 500:
+        return Result(outcome=Outcome.BUSY, reason=str(refused))
+    everything = refused.stage is Stage.MAIL and refused.code != 552
+    # A server that does not know us refuses to relay to anybody, one address after the other.
+    if (
+        everything
+        or refused.code in (530, 535)
+        or re.search(r"relay(ing)?\b.*\b(denied|prohibited)", refused.said, re.I)
+    ):
+        raise _StopError(f"the mail server refused to send: {refused}", stop=True)
+    return Result(outcome=Outcome.REJECTED, reason=str(refused))
+
+
+def _signed(message: bytes, batch: Batch, settings: Settings) -> bytes:
+    if not settings["dkim_key"]:
+        return message
+    try:
+        domain = settings["dkim_domain"] or batch.mailing.envelope.sender.domain
+        return signature(message, domain, settings["dkim_selector"], settings["dkim_key"]) + message
+    except SigningError as error:
+        raise _StopError(str(error), stop=True) from error
+
+
+def _session(batch: Batch, settings: Settings) -> tuple[Session, bool]:
+    """This thread's connection, and whether it was used before."""
+    kept: tuple[Settings, Session] | None = getattr(_local, "kept", None)
+    if kept and kept[0] == settings:
+        return kept[1], True
+    _forget()
+    session = _connected(batch, settings)
+    _local.kept = settings, session
+    return session, False
+
+
+def _connected(batch: Batch, settings: Settings) -> Session:
+    try:
+        return Session(settings, batch.mailing.envelope.sender.domain)
+    except RefusedError as refused:
+        raise _StopError(f"{_server(settings)}: {refused}", stop=refused.code >= 500) from refused
+    except BrokenError as broken:
+        raise _StopError(f"{_server(settings)}: {broken}", stop=broken.stop) from broken
+    except SMTPException as error:
+        raise _StopError(f"{_server(settings)}: {error}", stop=True) from error
+
+
+def _forget() -> None:
+    kept: tuple[Settings, Session] | None = getattr(_local, "kept", None)
+    if kept:
+        _local.kept = None
+        kept[1].close()
+
+
+def _server(settings: Settings) -> str:
+    return f"the mail server {settings['host']}:{settings['port']}"
+
+
+SMTP = Provider(
+    name="smtp",
+    title="SMTP",
+    settings=(
+        Setting(name="host"),
+        Setting(name="port", default="587", kind="port"),
+        Setting(name="security", default="starttls", choices=("none", "starttls", "tls")),
+        Setting(name="username", default=""),
+        Setting(name="password", default="", kind="secret"),
+        Setting(name="dkim_domain", default=""),
+        Setting(name="dkim_selector", default="newsletter"),
+        Setting(name="dkim_key", default="", kind="pem"),
+    ),
+    batch_size=500,
+    window=WINDOW,
+    send=send,
+)

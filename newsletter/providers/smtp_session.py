@@ -1,0 +1,210 @@
+"""One SMTP connection: greeted, encrypted, logged in, and used for message after message.
+
+Python's smtplib speaks; here is what it lacks: the envelope in one packet where the server
+allows it (RFC 2920), and a body that is sent as it is. It never repeats anything by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import socket
+import ssl
+from enum import StrEnum
+
+from newsletter.providers.record import Settings
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Stage(StrEnum):
+    """What the server was asked when it refused."""
+
+    CONNECT = "the connection"
+    LOGIN = "the login"
+    MAIL = "the sender"
+    RCPT = "the recipient"
+    DATA = "the message"
+
+
+Refusal = tuple[Stage, int, str]
+"""Asked what, answered with which code, in which words."""
+
+
+class RefusedError(Exception):
+    """The server said no, in its own words; the connection can be used on."""
+
+    def __init__(self, stage: Stage, code: int, said: str) -> None:
+        super().__init__(f"{stage} was refused: {code} {said}")
+        self.stage, self.code, self.said = stage, code, said
+
+
+class BrokenError(Exception):
+    """The connection is of no more use, and the message did not leave over it."""
+
+    def __init__(self, reason: str, *, stop: bool = False) -> None:
+        super().__init__(reason)
+        self.stop = stop
+        """Trying again cannot help."""
+
+
+class Session(smtplib.SMTP):
+    """An open connection, ready for a message. Raises BrokenError, RefusedError or SMTPException when made."""
+
+    def __init__(self, settings: Settings, hello: str) -> None:
+        self._security = settings["security"]
+        self.said = ""
+        """The server's last word on a message that it took."""
+        try:
+            super().__init__(settings["host"], int(settings["port"]), hello, CONNECT_SECONDS)
+            self._open(settings)
+        except BaseException as error:
+            self.close()
+            raise _explained(error) from error
+
+    def __del__(self) -> None:
+        """A thread that ends leaves as politely as can be done without waiting."""
+        with contextlib.suppress(OSError, AttributeError):
+            if self.sock:
+                self.sock.sendall(b"QUIT\r\n")
+        with contextlib.suppress(OSError, AttributeError):
+            self.close()
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        made = socket.create_connection((host, port), timeout)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an answer is awaited after every packet
+        made.settimeout(READ_SECONDS)
+        if self._security != "tls":
+            return made
+        try:
+            return ssl.create_default_context().wrap_socket(made, server_hostname=host)
+        except BaseException:
+            made.close()
+            raise
+
+    def _open(self, settings: Settings) -> None:
+        self.ehlo_or_helo_if_needed()
+        if self._security == "starttls":
+            if not self.has_extn("starttls"):
+                raise BrokenError("it does not offer STARTTLS, so nothing was said to it", stop=True)
+            self.starttls(context=ssl.create_default_context())
+            self.ehlo()
+        if settings["username"]:
+            if self._security == "none" and settings["host"] not in LOOPBACK:
+                raise BrokenError("a password is not sent without encryption: set security", stop=True)
+            self.login(settings["username"], settings["password"])
+        self._pipelining = self.has_extn("pipelining")
+        self._size = self.has_extn("size")
+
+    def envelope(self, sender: str, recipient: str, size: int) -> None:
+        """Announce a message, until the server waits for it. Raises RefusedError or BrokenError."""
+        announced = f" SIZE={size}" if self._size else ""
+        commands = {
+            Stage.MAIL: f"MAIL FROM:<{sender}>{announced}\r\n",
+            Stage.RCPT: f"RCPT TO:<{recipient}>\r\n",
+            Stage.DATA: "DATA\r\n",
+        }
+        try:
+            refused = self._at_once(commands) if self._pipelining else self._one_by_one(commands)
+            if refused:
+                self._begin_anew(refused)
+        except (smtplib.SMTPException, OSError) as error:
+            raise BrokenError(_words(error)) from error
+        if refused:
+            raise RefusedError(*refused)
+
+    def _at_once(self, commands: dict[Stage, str]) -> Refusal | None:
+        """All three in one packet: a third of the round trips."""
+        self._write("".join(commands.values()).encode("ascii"))
+        refused = None
+        for stage in commands:
+            code, said = self._reply()
+            if refused is None and not _goes_on(stage, code):
+                refused = stage, code, said
+                if code == 421:
+                    return refused
+        if refused and code == 354:  # it waits for a message to nobody
+            self._write(b".\r\n")
+            self._reply()
+        return refused
+
+    def _one_by_one(self, commands: dict[Stage, str]) -> Refusal | None:
+        for stage, command in commands.items():
+            self._write(command.encode("ascii"))
+            code, said = self._reply()
+            if not _goes_on(stage, code):
+                return stage, code, said
+        return None
+
+    def _begin_anew(self, refused: Refusal) -> None:
+        """Forget the envelope; a server that said 421 has hung up (RFC 5321 section 3.8)."""
+        _, code, said = refused
+        if code == 421:
+            raise smtplib.SMTPServerDisconnected(f"421 {said}")
+        self._write(b"RSET\r\n")
+        self._reply()
+
+    def body(self, data: bytes) -> str:
+        """Send the message; empty when it was taken, else why nobody knows. Raises RefusedError or BrokenError.
+
+        `data` is ours: CRLF at its end, and no line that begins with a dot.
+        """
+        try:
+            self._write(data + b".\r\n")
+        except OSError as error:
+            if isinstance(self.sock, ssl.SSLSocket):
+                return f"the connection broke in the message: {_words(error)}"
+            raise BrokenError(f"the connection broke in the message: {_words(error)}") from error
+        try:
+            code, self.said = self._reply()
+        except (smtplib.SMTPException, OSError) as error:
+            return f"the connection broke after the message: {_words(error)}"
+        if code == 421:
+            raise BrokenError(f"421 {self.said}")
+        if code < 200 or 300 <= code < 400:
+            return f"the server answered {code} {self.said}"
+        if code >= 400:
+            raise RefusedError(Stage.DATA, code, self.said)
+        return ""
+
+    def _write(self, data: bytes) -> None:
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("it hung up")
+        self.sock.sendall(data)
+
+    def _reply(self) -> tuple[int, str]:
+        code, said = self.getreply()
+        return code, " ".join(said.decode("utf-8", "replace").split())
+
+
+def _goes_on(stage: Stage, code: int) -> bool:
+    return code == 354 if stage is Stage.DATA else 200 <= code < 300
+
+
+def _explained(error: BaseException) -> BaseException:
+    """Why there is no connection, as one of ours."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return RefusedError(Stage.LOGIN, error.smtp_code, _text(error.smtp_error))
+    if isinstance(error, smtplib.SMTPConnectError):
+        return RefusedError(Stage.CONNECT, error.smtp_code, _text(error.smtp_error))
+    if isinstance(error, ssl.SSLError):
+        return BrokenError(f"no encrypted connection: {_words(error)}", stop=True)
+    if isinstance(error, (OSError, smtplib.SMTPServerDisconnected)) and not isinstance(
+        error, (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException)
+    ):
+        return BrokenError(f"no connection: {_words(error)}")
+    return error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _text(said: bytes | str) -> str:
+    return " ".join((said if isinstance(said, str) else said.decode("utf-8", "replace")).split())
