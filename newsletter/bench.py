@@ -7,7 +7,6 @@ Everything happens in a temporary folder and between processes of this machine: 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import subprocess
@@ -16,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,7 +26,6 @@ from newsletter.bench_provider import Behaviour, Counts
 from newsletter.config import Publication, load_publication
 from newsletter.database import open_database
 from newsletter.errors import NewsletterError
-from newsletter.imports import import_csv
 
 SLUG = "bench"
 REJECTED = 0.001
@@ -172,16 +170,17 @@ def prepare(folder: Path, readers: int, port: int, provider: str) -> Publication
 
 
 def add_readers(publication: Publication, number: int) -> None:
-    """`reader1@example.com` and so on, imported as any others."""
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(("email", "first_name"))
-    rows.writerows((f"reader{n}@example.com", f"Reader {n}") for n in range(1, number + 1))
-    database = open_database(publication)
-    try:
-        import_csv(database, publication, io.BytesIO(text.getvalue().encode()), "bench", now=datetime.now(UTC))
-    finally:
-        database.close()
+    """`reader1@example.com` and so on, imported as any others; in a process of its own, whose memory is not ours."""
+    path = publication.root / "readers.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("email", "first_name"))
+        rows.writerows((f"reader{n}@example.com", f"Reader {n}") for n in range(1, number + 1))
+    words = [sys.executable, "-m", "newsletter", "subscribers", "import", str(path)]
+    environment = {**os.environ, "NEWSLETTER_CONFIG": str(publication.path)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NewsletterError("the made-up readers were not imported", hint=done.stderr.strip())
 
 
 def _send(folder: Path) -> tuple[dict[str, int], float, float]:

@@ -1,0 +1,21 @@
+"""A provider that makes every message and throws it away, and `newsletter` with it: `python -m bench.null send ...`."""
+
+from __future__ import annotations
+
+from newsletter.cli import main
+from newsletter.providers import PROVIDERS
+from newsletter.providers.record import Answer, Batch, Outcome, Provider, Settings
+
+
+def send(batch: Batch, _settings: Settings) -> Answer:
+    """As if it had been sent: every reader's whole message is made."""
+    for recipient in batch.recipients:
+        batch.mailing.mime(recipient)
+    return batch.everyone(Outcome.ACCEPTED, "")
+
+
+NULL = Provider(name="null", title="the null sink", settings=(), batch_size=500, send=send)
+
+if __name__ == "__main__":
+    PROVIDERS["null"] = "bench.null:NULL"
+    main()
