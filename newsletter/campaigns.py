@@ -156,10 +156,12 @@ def _frozen(message: CompiledMessage, page: str) -> dict[str, object]:
     }
 
 
-def approve_again(connection: Connection, campaign_id: int, message: CompiledMessage, page: str) -> None:
+def approve_again(
+    connection: Connection, campaign_id: int, message: CompiledMessage, page: str, checks: str = "[]"
+) -> None:
     """Freeze a newer `message` and `page` instead: of a campaign that nobody has anything of yet."""
     _require_unstarted(get(connection, campaign_id))
-    connection.execute(update(table).where(table.c.id == campaign_id).values(_frozen(message, page)))
+    connection.execute(update(table).where(table.c.id == campaign_id).values(**_frozen(message, page), checks=checks))
 
 
 def schedule(
