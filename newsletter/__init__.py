@@ -14,7 +14,7 @@ database > config. The contracts in pyproject.toml prove it.
 I want to change...                         I open...
 a command                                   commands/<name>.py, and its line in cli.py
 a setting                                   config.py, docs/configuration.md
-what a wrong setting is told                settings_errors.py
+what a wrong setting is told                settings_errors.py, settings_checks.py
 what a new publication or issue is          templates/starter/, scaffold.py
 
 the steps of a build                        build.py; from file to Issue: parse.py; finding files: issues.py
@@ -47,12 +47,15 @@ who must never be mailed                    suppressions.py
 what `send` would do, and what it asks      plans.py, asking.py
 when a campaign may do what                 campaigns.py
 what may become of a batch                  batches.py; whose time it goes by: waves.py
-what became of each delivery                deliveries.py; counted: accounts.py; told: reports.py, progress.py
+what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py
+how that is told                            reports.py, progress.py, following.py; editors by email: notices.py
 the order of claiming, sending, settling    sender.py, handover.py, recipients.py
 how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py
 what `bench` measures, and against whom       bench.py, bench_provider.py
 when a campaign waits or pauses by itself   pacing.py, breaker.py
-what stops a sender                         interrupts.py, sender_lock.py
+what stops a sender                         interrupts.py, sender_lock.py; a copied database: hosts.py
+what is due when, and who starts it         runner.py, schedule.py; today's issue: daily.py; who is there: heartbeat.py
+how a run ends, and its exit code           endings.py
 what providers fill in by themselves        substitution.py
 a provider                                  providers/<name>.py, and its line in providers/__init__.py
 what an exception of the network means      providers/transport.py

@@ -24,6 +24,7 @@ from newsletter.mjml import compile_mjml
 from newsletter.palette import unreadable
 from newsletter.parse import parse_issue
 from newsletter.plaintext import plain_content
+from newsletter.settings_checks import check_settings
 from newsletter.settings_errors import locate
 from newsletter.theme import Theme
 from newsletter.trace import without_marks
@@ -67,8 +68,9 @@ class Built:
 def build_issue(publication: Publication, path: Path, theme: Theme | None = None) -> Built:
     """Everything from an issue file to a CompiledMessage; builds that share a `theme` share its compiled templates.
 
-    Raises IssueError with every mistake in the file, NewsletterError for a template's.
+    Raises IssueError with every mistake in the file, NewsletterError for a template's, ConfigError for a setting's.
     """
+    check_settings(publication)
     theme = theme or Theme(publication=publication)
     return build(parse_issue(path, publication, theme.kinds, theme.templates), theme)
 
