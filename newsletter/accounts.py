@@ -21,7 +21,7 @@ STATES = ("queued", "handed", "accepted", "rejected", "unknown", "skipped")
 """A delivery's, in the order they are shown."""
 MINUTE = timedelta(minutes=1)
 LATELY = timedelta(seconds=10)
-_OF_BATCH = {
+OF_BATCH = {
     BatchState.QUEUED: "queued",
     BatchState.CLAIMED: "queued",
     BatchState.HANDED: "handed",
@@ -46,9 +46,9 @@ def counts(connection: Connection, campaign_id: int) -> dict[str, int]:
     found = dict.fromkeys(STATES, 0)
     sizes = select(batch.c.state, func.sum(batch.c.size)).where(batch.c.campaign_id == campaign_id)
     for state, size in connection.execute(sizes.group_by(batch.c.state)):
-        found[_OF_BATCH[state]] += size
+        found[OF_BATCH[state]] += size
     for of_batch, state, number in connection.execute(_exceptions(campaign_id)):
-        found[_OF_BATCH[BatchState(of_batch)]] -= number
+        found[OF_BATCH[BatchState(of_batch)]] -= number
         found[state] += number
     return found
 

@@ -23,10 +23,17 @@ COMMANDS = {
     "test": "Send a marked test of an issue to a few addresses.",
     "subscribers": "Add, import, export, list, show and remove readers.",
     "send": "Send an issue, to each reader once.",
+    "schedule": "Let an issue be sent at a time.",
+    "run": "Send what is scheduled, when it is due.",
     "campaigns": "List every campaign and its state.",
     "status": "Count what happened to a campaign's deliveries.",
     "bench": "Measure sending on this machine; nobody is mailed.",
+    "pause": "Stop handing over a campaign's messages.",
     "resume": "Let a paused campaign go on.",
+    "cancel": "End a campaign for good.",
+    "retry": "Send again what was rejected and may work now.",
+    "why": "Say what happened to one reader's copy.",
+    "adopt": "Let a database that was copied here send from here.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`."""
 

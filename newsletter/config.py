@@ -22,7 +22,7 @@ from msgspec import Struct, field
 from newsletter.addresses import Mailbox, parse_mailbox
 from newsletter.errors import ConfigError
 from newsletter.settings_errors import explain, locate
-from newsletter.times import OFF, Duration, Rate, parse_zone
+from newsletter.times import OFF, DayTime, Duration, Rate, parse_zone
 from newsletter.warmup import Warmup
 
 CONFIG_NAME = "newsletter.toml"
@@ -114,6 +114,12 @@ class DraftSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
 
 
+class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[schedule]`: what `newsletter run` sends without being told."""
+
+    daily: DayTime = DayTime("off")
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy address; a relative SQLite path is relative to newsletter.toml."""
 
@@ -165,6 +171,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     check: CheckSection = CheckSection()
     providers: dict[str, dict[str, Any]] = {}
     draft: DraftSection = DraftSection()
+    schedule: ScheduleSection = ScheduleSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()
@@ -291,6 +298,7 @@ _DECODERS: dict[type, Any] = {
     Colour: _decode_colour,
     Duration: Duration,
     Rate: Rate,
+    DayTime: DayTime,
     Warmup: Warmup,
     Share: Share,
     ZoneInfo: parse_zone,

@@ -1,23 +1,28 @@
 """Plan: what would be sent, to whom and through whom, before any of it happens.
 
 Made from the issue file, the readers and what there is already of the same campaign.
-Making one changes nothing; `start` is the one step that does.
+Making one changes nothing; `start` and `schedule` are the steps that do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from sqlalchemy import Connection
 
 from newsletter import accounts, campaigns, reports, segments
 from newsletter.build import Built, build_issue
 from newsletter.campaigns import Campaign, State
+from newsletter.checks.gate import gate
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.issues import find_issue
 from newsletter.providers import find_provider
 from newsletter.providers.record import Provider
+from newsletter.schedule import Timing, is_too_late, timing, wall_clock
+from newsletter.times import Moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +38,18 @@ class Plan:
     """What there is already of this issue, list and segment."""
     waiting: int
     """Readers who would be mailed now."""
+    checks: str = "[]"
+    """What `checks.gate` said of the issue; kept with the campaign."""
 
     @property
     def subject(self) -> str:
         """As its author wrote it; the frozen one when there is one."""
-        return self.campaign.subject if self.campaign else self.built.message.open(self.built.message.subject)
+        return self.campaign.subject if self.campaign else self.own_subject
+
+    @property
+    def own_subject(self) -> str:
+        """As the file has it now."""
+        return self.built.message.open(self.built.message.subject)
 
     @property
     def audience(self) -> str:
@@ -77,12 +89,29 @@ def _list(publication: Publication, name: str) -> str:
     raise ConfigError(f'no list is named "{name}"', hint=suggestion(name, publication.config.lists, "Lists"))
 
 
+def gated(publication: Publication, plan: Plan, allow: str | None) -> Plan:
+    """The plan with what `check` says of its issue. Raises NewsletterError for an error that `allow` does not name."""
+    return replace(plan, checks=gate(publication, plan.built, allow))
+
+
 def refuse(plan: Plan) -> None:
     """Raise NewsletterError when this cannot be sent now."""
     if plan.campaign and plan.campaign.state is State.PAUSED:
         hint = f"Let it go on with `newsletter resume {plan.campaign.id}`, then send again."
         raise NewsletterError(f"campaign {plan.campaign.id} is paused: {plan.campaign.reason}", hint=hint)
     if not plan.campaign and not plan.waiting:
+        hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
+        raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=hint)
+
+
+def refuse_schedule(plan: Plan) -> None:
+    """Raise NewsletterError when this cannot be scheduled: it has begun, it is over, there is nobody."""
+    found = plan.campaign
+    if found and found.started_at and found.state not in campaigns.ENDED:
+        raise NewsletterError(f"campaign {found.id} has begun already", hint=f"See `newsletter status {found.id}`.")
+    if found and found.state in campaigns.ENDED:
+        raise NewsletterError(f"campaign {found.id} is {found.state} already", hint="Nobody is mailed again.")
+    if not plan.waiting:
         hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
         raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=hint)
 
@@ -102,13 +131,43 @@ def remarks(plan: Plan, now: datetime) -> list[str]:
 def start(database: Database, plan: Plan, now: datetime) -> Campaign:
     """Approve if need be, and start; in one transaction, so that of two commands at once one does."""
     with database.begin() as connection:
-        found = campaigns.of_issue(connection, plan.built.issue.slug, plan.list, plan.segment) or campaigns.approve(
-            connection,
-            message=plan.built.message,
-            page=plan.built.page,
-            list=plan.list,
-            segment=plan.segment,
-            provider=plan.provider.name,
-            now=now,
-        )
-        return found if found.state is State.SENDING else campaigns.move(connection, found.id, "start", now=now)
+        found = _approved(connection, plan, now)
+        return found if found.state is State.SENDING else campaigns.start_now(connection, found.id, now=now)
+
+
+def schedule(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:
+    """Approve, and let it start at `moment`; scheduled again it gets the new time, and what the file says now.
+
+    Raises NewsletterError for a campaign that has begun, and for a time that has gone by.
+    """
+    when = check_time(publication, database, plan, moment, now)
+    with database.begin() as connection:
+        found = _approved(connection, plan, now)
+        found = campaigns.schedule(connection, found.id, send_at=when.start, wall=when.wall, now=now)
+        if found.digest != plan.built.message.digest:
+            campaigns.approve_again(connection, found.id, plan.built.message, plan.built.page, plan.checks)
+        return campaigns.get(connection, found.id)
+
+
+def check_time(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Timing:
+    """What `moment` means for the plan's readers. Raises NewsletterError when it would be too late already."""
+    with database.read() as connection:
+        when = timing(connection, publication, moment, plan.list, plan.segment, now)
+    if is_too_late(when.start, now, publication.config.send.max_lateness):
+        hint = f"Send it at once with: newsletter send {plan.built.issue.slug}"
+        raise NewsletterError(f"{wall_clock(publication, when.start)} has gone by", hint=hint)
+    return when
+
+
+def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:
+    """The campaign there is, else a new draft."""
+    return campaigns.of_issue(connection, plan.built.issue.slug, plan.list, plan.segment) or campaigns.approve(
+        connection,
+        message=plan.built.message,
+        page=plan.built.page,
+        list=plan.list,
+        segment=plan.segment,
+        provider=plan.provider.name,
+        checks=plan.checks,
+        now=now,
+    )

@@ -60,6 +60,22 @@ def tally(deliveries: Mapping[str, int]) -> str:
     return "   ".join(f"{number:,} {state}" for state, number in deliveries.items() if number) or "nobody"
 
 
+def who_has_it(deliveries: Mapping[str, int]) -> str:
+    """Of a campaign that is cancelled: who has it, who never will, and what nobody can say yet."""
+    never = deliveries["skipped"] + deliveries["rejected"] + deliveries["queued"]
+    said = [f"{has(deliveries['accepted'])} it", f"{readers(never)} never will"]
+    if deliveries["handed"]:
+        said.append(f"{readers(deliveries['handed'])} are being handed over right now")
+    if deliveries["unknown"]:
+        said.append(f"of {readers(deliveries['unknown'])} it is unknown")
+    return f"{'; '.join(said)}."
+
+
+def has(number: int) -> str:
+    """`Nobody has`, `1 reader has`, `8,120 readers have`."""
+    return f"{readers(number)} {'has' if number == 1 else 'have'}" if number else "Nobody has"
+
+
 def named(found: Iterable[Exceptional], total: int, state: str) -> str:
     """Up to MOST_SHOWN deliveries by address, each with its reason, then how many more there are."""
     shown = list(found)[:MOST_SHOWN]

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from newsletter import accounts, campaigns, deliveries, handover
+from newsletter import accounts, campaigns, deliveries, handover, hosts
 from newsletter.campaigns import Campaign, State
 from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
@@ -30,7 +30,7 @@ from newsletter.interrupts import Interrupts
 from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
 from newsletter.pacing import Pacing, batch_size
-from newsletter.providers import PROVIDERS, find_provider
+from newsletter.providers import PROVIDERS, find_provider, read_settings
 from newsletter.providers.record import Answer, Batch, Provider, Settings
 from newsletter.recipients import Roll, call_roll, recipient
 from newsletter.sender_lock import SenderLock
@@ -60,6 +60,20 @@ class Job:
     settings: Settings
     rate: Rate
     clock: Clock = utc_now
+
+
+def job_of(publication: Publication, database: Database, campaign: Campaign, clock: Clock = utc_now) -> Job:
+    """The campaign through its provider at the configured rate. Raises ConfigError when the provider is set wrong."""
+    provider = find_provider(publication, campaign.provider)
+    return Job(
+        publication=publication,
+        database=database,
+        campaign=campaign,
+        provider=provider,
+        settings=read_settings(publication, provider),
+        rate=publication.config.send.rate,
+        clock=clock,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +153,7 @@ class Sender:
         """Follow whoever is sending until the lock is ours; False when there is nothing left to wait for."""
         if lock.acquire():
             return True
-        self._watcher.say(f"{lock.owner.capitalize()} is sending from this database; following it.")
+        self._watcher.say(f"{lock.owner[0].upper()}{lock.owner[1:]} is sending from this database; following it.")
         self._enqueue()
         while not lock.acquire():
             if self._desk.asked.wait(TICK) or self._show():
@@ -322,7 +336,10 @@ def lock_file(database: Database) -> str:
 
 
 def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock) -> None:
-    """Take over what a dead sender left, and say so; the caller holds the lock."""
+    """Take over what a dead sender left, and say so; the caller holds the lock.
+
+    Raises NewsletterError when the database is a copy of one that sends elsewhere.
+    """
 
     def may_replay(name: str, first_handed_at: str) -> bool:
         if name not in PROVIDERS:
@@ -333,6 +350,7 @@ def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock
         return clock() - datetime.fromisoformat(first_handed_at) < provider.dedupe_ttl * TTL_SHARE
 
     with desk.writer() as connection:
+        hosts.settle(connection, hosts.here(desk.database), clock())
         found = deliveries.recover(connection, may_replay)
     if sentence := _about(found):
         watcher.say(sentence)

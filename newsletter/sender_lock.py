@@ -7,13 +7,15 @@ pausing and everything else about campaigns needs no lock.
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
+from newsletter.clock import utc_now
 from newsletter.errors import ConfigError
 
 
 class SenderLock:
-    """`<database>.sender.lock`, next to the database; holds the process id of its owner, for messages."""
+    """`<database>.sender.lock`, next to the database; says who has it: process id, machine, since when (UTC)."""
 
     def __init__(self, database_file: str) -> None:
         self._path = Path(f"{database_file}.sender.lock")
@@ -40,18 +42,19 @@ class SenderLock:
             os.close(file)
             return False
         os.ftruncate(file, 0)
-        os.pwrite(file, b"%d\n" % os.getpid(), 0)
+        since = utc_now().strftime("%Y-%m-%d %H:%M")
+        os.pwrite(file, f"{os.getpid()} {socket.gethostname()} {since}\n".encode(), 0)
         self._file = file
         return True
 
     @property
     def owner(self) -> str:
-        """`process 4711`, or `another process` while that one has not said its name."""
+        """`process 4711 on box (since 2026-11-23 18:02 UTC)`, or `another process` while that one has not said so."""
         try:
-            number = self._path.read_text(encoding="ascii").strip()
-        except OSError:
-            number = ""
-        return f"process {number}" if number else "another process"
+            number, host, since = self._path.read_text(encoding="utf-8").strip().split(" ", 2)
+        except (OSError, ValueError):
+            return "another process"
+        return f"process {number} on {host} (since {since} UTC)"
 
     def _open(self) -> int:
         try:

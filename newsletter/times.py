@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.zones import first_moment
@@ -39,6 +39,24 @@ class Duration(str):
             raise ValueError(f'"{text}" is not a duration; write 30s, 15m, 2h or 1d')
         self = super().__new__(cls, text)
         self.delta = timedelta(seconds=int(match[1]) * _SECONDS[match[2]]) if match else timedelta(0)
+        return self
+
+
+class DayTime(str):
+    """`07:00`, or `off` for none; the text as written, with its meaning.
+
+    Raises ValueError with what is allowed.
+    """
+
+    of_day: time | None
+
+    def __new__(cls, text: str) -> DayTime:
+        """From the text a user wrote."""
+        self = super().__new__(cls, text)
+        try:
+            self.of_day = None if text == OFF else datetime.strptime(text, "%H:%M").time()
+        except ValueError as error:
+            raise ValueError(f'"{text}" is not a time of the day; write 07:00') from error
         return self
 
 
@@ -107,7 +125,7 @@ class Moment:
     """None: each reader's own (`local`)."""
 
     def at(self, zone: tzinfo | None = None) -> datetime:
-        """The moment, UTC; `zone` is the reader's, needed only when this is `local`. See `zones` for gaps and overlaps."""
+        """The moment, UTC, by the rule of `zones`; `zone` is the reader's, needed only when this is `local`."""
         known = self.zone or zone
         assert known is not None
         return first_moment(self.wall, known)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
-from newsletter import campaigns
+from newsletter import campaigns, schedule
+from newsletter.campaigns import State
+from newsletter.clock import utc_now
 from newsletter.session import Session
 
 
@@ -16,7 +16,8 @@ from newsletter.session import Session
 def command(session: Session, campaign: str) -> None:
     """Let a paused campaign go on.
 
-    Only its state changes, nobody is mailed: `send` does that, and starts where it stopped.
+    Only its state changes, nobody is mailed: `run` and `send` do that, and start where it stopped. One
+    that was paused before its time goes back to waiting for it.
 
     \b
     Examples:
@@ -25,5 +26,9 @@ def command(session: Session, campaign: str) -> None:
     """
     with session.database.begin() as connection:
         found = campaigns.find(connection, campaign)
-        campaigns.move(connection, found.id, "resume", now=datetime.now(UTC))
-    click.echo(f"Campaign {found.id} may go on: newsletter send {found.issue}", err=True)
+        now = campaigns.resume(connection, found.id, now=utc_now())
+    if now.state is State.SCHEDULED and now.start:
+        when = schedule.wall_clock(session.publication, now.start)
+        click.echo(f"Campaign {found.id} waits for {when} again.", err=True)
+    else:
+        click.echo(f"Campaign {found.id} may go on: newsletter send {found.issue}", err=True)

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from datetime import UTC, datetime, timedelta
 
 import click
 
-from newsletter import accounts, reports
+from newsletter import accounts, hosts, reports
 from newsletter.asking import ask
-from newsletter.campaigns import Campaign, State
-from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
+from newsletter.campaigns import State
+from newsletter.clock import utc_now
+from newsletter.endings import exit_code, send_and_tell
 from newsletter.pacing import batch_size
-from newsletter.plans import Plan, make_plan, refuse, remarks, start
-from newsletter.progress import CampaignProgress
+from newsletter.plans import Plan, gated, make_plan, refuse, remarks, start
 from newsletter.providers import read_settings
-from newsletter.sender import Ending, Job, Sender
+from newsletter.sender import Job
 from newsletter.session import Session
 from newsletter.times import Rate
-
-UNKNOWN_LEFT = 3
-"""The exit code when it ended, but with unknown deliveries."""
 
 
 def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Rate | None:
@@ -39,7 +34,7 @@ def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> R
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, to how many, and change nothing")
 @click.option("--yes", is_flag=True, help="Do not ask")
 @click.option("--rate", metavar="N/s", callback=_rate, help="At most so many messages  [default: [send] rate]")
-@click.option("--allow", metavar="RULES", help="Rules of `check` that may complain, separated by commas")
+@click.option("--allow", metavar="RULES", help="Errors of `check` to send with nevertheless: NL401,NL302")
 @click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
 @click.pass_obj
 def command(
@@ -56,7 +51,8 @@ def command(
     """Send an issue, to each reader once.
 
     Safe to stop and to run again: whoever has it is not sent it twice. What is sent is frozen when
-    sending starts; editing the file afterwards changes nothing.
+    sending starts; editing the file afterwards changes nothing. An issue in which `newsletter check`
+    finds an error is refused, unless the error's rule is allowed.
 
     \b
     Exits 0 when everyone has it, 3 when some deliveries are unknown, 4 when the provider stopped the
@@ -73,29 +69,30 @@ def command(
     if plan.is_over:
         return _say_over(session, plan, as_json)
     _say(plan)
+    if not plan.campaign:
+        plan = gated(session.publication, plan, allow)
     if dry_run:
         return _say_plan(session, plan, pace, as_json)
     refuse(plan)
+    with session.database.read() as connection:
+        hosts.require_home(connection, hosts.here(session.database))
     settings = read_settings(session.publication, plan.provider)
     ask(_question(plan), yes=yes)
     job = Job(
         publication=session.publication,
         database=session.database,
-        campaign=start(session.database, plan, datetime.now(UTC)),
+        campaign=start(session.database, plan, utc_now()),
         provider=plan.provider,
         settings=settings,
         rate=pace,
     )
-    began = time.monotonic()
-    with CampaignProgress() as progress:
-        ending = Sender(job, progress).run()
-    _report(session, ending, timedelta(seconds=time.monotonic() - began), as_json)
+    send_and_tell(job, as_json=as_json)
 
 
 def _say(plan: Plan) -> None:
     for warning in plan.built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
-    for remark in remarks(plan, datetime.now(UTC)):
+    for remark in remarks(plan, utc_now()):
         click.echo(remark, err=True)
 
 
@@ -110,9 +107,8 @@ def _say_over(session: Session, plan: Plan, as_json: bool) -> None:
     with session.database.read() as connection:
         counted = accounts.counts(connection, plan.campaign.id)
     click.echo(f"Campaign {plan.campaign.id} is {plan.campaign.state} already. Nobody was mailed.", err=True)
-    click.echo(_json(plan.campaign, counted) if as_json else reports.tally(counted))
-    if counted["unknown"]:
-        sys.exit(UNKNOWN_LEFT)
+    click.echo(json.dumps(accounts.status(plan.campaign, counted)) if as_json else reports.tally(counted))
+    sys.exit(exit_code(plan.campaign, counted))
 
 
 def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
@@ -127,36 +123,3 @@ def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
         state = plan.campaign.state if plan.campaign else State.DRAFT
         found = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.built.issue.slug}
         click.echo(json.dumps({**found, "state": state, "audience": plan.waiting, "deliveries": queued}))
-
-
-def _report(session: Session, ending: Ending, took: timedelta, as_json: bool) -> None:
-    """What happened, and the exit code that says the same. Raises NewsletterError when it is not finished."""
-    campaign, counted = ending.campaign, ending.deliveries
-    click.echo(_json(campaign, counted) if as_json else f"{reports.tally(counted)}   {reports.duration(took)}")
-    with session.database.read() as connection:
-        for state in ("rejected", "unknown"):
-            if counted[state]:
-                named = accounts.named(connection, campaign.id, state, MOST_SHOWN)
-                click.echo(reports.named(named, counted[state], state), err=True)
-    if campaign.state is State.PAUSED:
-        raise ProviderStopped(campaign.reason, hint=_what_happened(campaign, counted))
-    if campaign.state is State.SENDING:
-        left = reports.readers(counted["queued"]) if campaign.enqueued else "the others"
-        hint = f"Go on with: newsletter send {campaign.issue}"
-        raise NewsletterError(f"stopped; {left} did not get it yet", hint=hint)
-    click.echo(f"See it with: newsletter status {campaign.id}", err=True)
-    if counted["unknown"]:
-        sys.exit(UNKNOWN_LEFT)
-
-
-def _what_happened(campaign: Campaign, counted: dict[str, int]) -> str:
-    changed = sum(counted.values()) - counted["queued"]
-    nothing = "" if counted["accepted"] or counted["unknown"] or counted["handed"] else "Nothing was sent. "
-    return (
-        f"{nothing}{changed:,} of {sum(counted.values()):,} deliveries changed; the campaign is paused.\n"
-        f"  Put it right, then: newsletter resume {campaign.id} && newsletter send {campaign.issue}"
-    )
-
-
-def _json(campaign: Campaign, counted: dict[str, int]) -> str:
-    return json.dumps(accounts.status(campaign, counted))

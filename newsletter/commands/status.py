@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import sys
 
 import click
 
-from newsletter import accounts, campaigns, reports
-from newsletter.errors import MOST_SHOWN
+from newsletter import accounts, campaigns, endings, reports, schedule
+from newsletter.campaigns import Campaign, State
+from newsletter.following import follow, look
 from newsletter.session import Session
 
 
 @click.command()
 @click.argument("campaign")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON")
+@click.option("--follow", "following", is_flag=True, help="Show it live until it is sent, paused or cancelled")
 @click.pass_obj
-def command(session: Session, campaign: str, as_json: bool) -> None:
+def command(session: Session, campaign: str, as_json: bool, following: bool) -> None:
     """Count what happened to a campaign's deliveries.
 
     CAMPAIGN is its number, or the slug of an issue (its latest campaign). Every delivery is in one state,
-    so the counts add up to the audience. Safe to ask while it is being sent.
+    so the counts add up to the audience. Safe to ask while it is being sent. With --follow it exits as
+    `send` does, and prints a line (with --json, an object) per change where there is no terminal.
 
     \b
     Examples:
         newsletter status chip-rules
         newsletter status 12 --json
+        newsletter status chip-rules --follow
     """
     with session.database.read() as connection:
         found = campaigns.find(connection, campaign)
-        counted = accounts.counts(connection, found.id)
-        if as_json:
-            click.echo(json.dumps(accounts.status(found, counted)))
-            return
-        click.echo(reports.table(found, counted, accounts.pace(connection, found, datetime.now(UTC))))
-        for state in ("rejected", "unknown"):
-            if counted[state]:
-                named = accounts.named(connection, found.id, state, MOST_SHOWN)
-                click.echo(reports.named(named, counted[state], state))
+    if following:
+        last = follow(session.database, found.id, as_json=as_json)
+        endings.name_them(session.database, last.campaign, last.deliveries)
+        sys.exit(endings.exit_code(last.campaign, last.deliveries))
+    now = look(session.database, found.id)
+    if as_json:
+        click.echo(json.dumps(accounts.status(now.campaign, now.deliveries)))
+        return
+    click.echo(reports.table(now.campaign, now.deliveries, now.pace))
+    if start := _start(session, now.campaign):
+        click.echo(start)
+    endings.name_them(session.database, now.campaign, now.deliveries)
+
+
+def _start(session: Session, campaign: Campaign) -> str:
+    if campaign.state is not State.SCHEDULED or campaign.start is None:
+        return ""
+    wall = f"; {campaign.wall:%Y-%m-%d %H:%M} by each reader's own clock" if campaign.wall else ""
+    return f"\nStarts at {schedule.wall_clock(session.publication, campaign.start)}{wall}"

@@ -1,0 +1,35 @@
+"""`newsletter cancel`: end a campaign for good."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from newsletter import accounts, campaigns, deliveries, reports
+from newsletter.clock import utc_now
+from newsletter.session import Session
+
+
+@click.command()
+@click.argument("campaign")
+@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@click.pass_obj
+def command(session: Session, campaign: str, as_json: bool) -> None:
+    """End a campaign for good.
+
+    Whoever has not been handed over never will be; what is in the air is finished, and its outcome
+    written down. There is no way back: `pause` has one.
+
+    \b
+    Examples:
+        newsletter cancel chip-rules
+        newsletter cancel 12 --json
+    """
+    with session.database.begin() as connection:
+        found = campaigns.find(connection, campaign)
+        now = campaigns.move(connection, found.id, "cancel", now=utc_now())
+        deliveries.cancel(connection, found.id, utc_now())
+        counted = accounts.counts(connection, found.id)
+    click.echo(f"Campaign {found.id} is cancelled. {reports.who_has_it(counted)}", err=True)
+    click.echo(json.dumps(accounts.status(now, counted)) if as_json else reports.tally(counted))

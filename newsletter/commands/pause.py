@@ -1,0 +1,31 @@
+"""`newsletter pause`: stop handing over a campaign's messages."""
+
+from __future__ import annotations
+
+import click
+
+from newsletter import accounts, campaigns, reports
+from newsletter.clock import utc_now
+from newsletter.session import Session
+
+
+@click.command()
+@click.argument("campaign")
+@click.pass_obj
+def command(session: Session, campaign: str) -> None:
+    """Stop handing over a campaign's messages.
+
+    Nothing is handed over from this moment on; what is in the air is finished, and its outcome written
+    down. A scheduled campaign does not start. `newsletter resume` lets it go on.
+
+    \b
+    Examples:
+        newsletter pause chip-rules
+        newsletter pause 12
+    """
+    with session.database.begin() as connection:
+        found = campaigns.find(connection, campaign)
+        campaigns.move(connection, found.id, "pause", now=utc_now(), reason="you asked for it")
+        counted = accounts.counts(connection, found.id)
+    click.echo(f"Campaign {found.id} is paused: {reports.tally(counted)}.", err=True)
+    click.echo(f"Let it go on with: newsletter resume {found.id}", err=True)

@@ -1,0 +1,69 @@
+"""`newsletter retry`: the rejected that may work now, and nobody else."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from newsletter import accounts, campaigns, deliveries, hosts, reports
+from newsletter.asking import ask
+from newsletter.campaigns import Campaign, State
+from newsletter.clock import utc_now
+from newsletter.endings import send_and_tell
+from newsletter.errors import NewsletterError
+from newsletter.pacing import batch_size
+from newsletter.sender import Job, job_of
+from newsletter.session import Session
+
+
+@click.command()
+@click.argument("campaign")
+@click.option("--dry-run", is_flag=True, help="Say how many there are, and change nothing")
+@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@click.pass_obj
+def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Send again what was rejected and may work now.
+
+    Only readers whose message the provider certainly did not take, for a reason that may have gone away;
+    nobody else is mailed. Exits as `send` does.
+
+    \b
+    Examples:
+        newsletter retry chip-rules --dry-run
+        newsletter retry 12 --yes
+    """
+    with session.database.read() as connection:
+        hosts.require_home(connection, hosts.here(session.database))
+        found = campaigns.find(connection, campaign)
+        number = deliveries.retryable(connection, found.id)
+        counted = accounts.counts(connection, found.id)
+    _refuse(found)
+    if dry_run or not number:
+        nobody = f"{reports.readers(number)} would be tried again" if number else "Nobody is to be tried again"
+        click.echo(f"{nobody}: campaign {found.id}, {counted['rejected']:,} rejected. Nothing was changed.", err=True)
+        click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+        return
+    job = job_of(session.publication, session.database, found)
+    ask(f'Send "{found.subject}" again to {reports.readers(number)} through {found.provider}?', yes=yes)
+    _queue(session, job)
+    send_and_tell(job, as_json=as_json)
+
+
+def _refuse(found: Campaign) -> None:
+    if found.state not in (State.SENT, State.SENDING):
+        hint = f"Let it go on with `newsletter resume {found.id}` first." if found.state is State.PAUSED else ""
+        raise NewsletterError(f"campaign {found.id} is {found.state}: nothing of it can be sent again", hint=hint)
+
+
+def _queue(session: Session, job: Job) -> None:
+    """The rejected wait for their turn again, and the campaign is sending, in one transaction."""
+    now = utc_now()
+    size = batch_size(session.publication, job.provider, job.rate)
+    with session.database.begin() as connection:
+        found = campaigns.get(connection, job.campaign.id)
+        _refuse(found)
+        deliveries.retry(connection, found.id, size, now)
+        if found.state is State.SENT:
+            campaigns.move(connection, found.id, "reopen", now=now)

@@ -1,0 +1,103 @@
+"""`newsletter schedule`: an issue to a list's readers, at a time."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import click
+
+from newsletter import accounts, heartbeat, reports
+from newsletter.asking import ask
+from newsletter.campaigns import Campaign
+from newsletter.clock import utc_now
+from newsletter.errors import ConfigError
+from newsletter.plans import Plan, check_time, gated, make_plan, refuse_schedule, schedule
+from newsletter.providers import read_settings
+from newsletter.schedule import Timing, until, wall_clock
+from newsletter.session import Session
+from newsletter.times import Moment, parse_moment
+
+
+@click.command()
+@click.argument("issue")
+@click.option("--at", metavar="TIME", help="When, as 2026-11-24 07:00; then a zone, or `local`  [default: send_at]")
+@click.option("--list", "list_name", metavar="LIST", help="Whose readers get it  [default: the issue's list]")
+@click.option("--segment", metavar="SEGMENT", help="Which of them  [default: the issue's segment, else all]")
+@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--allow", metavar="RULES", help="Errors of `check` to send with nevertheless: NL401,NL302")
+@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@click.pass_obj
+def command(
+    session: Session,
+    issue: str,
+    at: str | None,
+    list_name: str | None,
+    segment: str | None,
+    yes: bool,
+    allow: str | None,
+    as_json: bool,
+) -> None:
+    """Let an issue be sent at a time.
+
+    `newsletter run` sends it then. What is sent is frozen now; schedule it again to change the time, or
+    to take what the file says by then. A time is the publication's zone's, unless a zone follows it;
+    `local` is each reader's own. Where clocks skip the time, it is the moment they skip to; where
+    they show it twice, the first.
+
+    \b
+    Examples:
+        newsletter schedule chip-rules --at "2026-11-24 07:00"
+        newsletter schedule chip-rules --at "2026-11-24 07:00 Europe/Berlin" --yes
+        newsletter schedule chip-rules --at "2026-11-24 07:00 local"
+    """
+    now = utc_now()
+    plan = make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+    for warning in plan.built.warnings:
+        click.echo(f"newsletter: warning: {warning}", err=True)
+    moment = _moment(session, plan, at)
+    refuse_schedule(plan)
+    plan = gated(session.publication, plan, allow)
+    when = check_time(session.publication, session.database, plan, moment, now)
+    read_settings(session.publication, plan.provider)
+    ask(_question(session, plan, when, now), yes=yes)
+    campaign = schedule(session.publication, session.database, plan, moment, utc_now())
+    _tell(session, campaign, when, as_json)
+
+
+def _moment(session: Session, plan: Plan, at: str | None) -> Moment:
+    """`--at`, else the issue's `send_at`. Raises ConfigError when there is neither."""
+    if at is None:
+        if plan.built.issue.send_at:
+            return plan.built.issue.send_at
+        hint = 'Say it with --at "2026-11-24 07:00", or as `send_at` in the front matter.'
+        raise ConfigError(f"{plan.built.issue.path.name} does not say when to send it", hint=hint)
+    try:
+        return parse_moment(at, session.publication.config.publication.timezone)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--at") from error
+
+
+def _question(session: Session, plan: Plan, when: Timing, now: datetime) -> str:
+    time = f"{when.wall:%Y-%m-%d %H:%M} by each reader's own clock, from " if when.wall else ""
+    start = f"{time}{wall_clock(session.publication, when.start)} ({until(when.start, now)})"
+    return f'Send "{plan.own_subject}" to {plan.audience} through {plan.provider.name} at {start}?'
+
+
+def _tell(session: Session, campaign: Campaign, when: Timing, as_json: bool) -> None:
+    with session.database.read() as connection:
+        counted = accounts.counts(connection, campaign.id)
+        watched = heartbeat.is_anybody_there(connection, utc_now())
+    start = wall_clock(session.publication, when.start)
+    click.echo(f"Campaign {campaign.id} starts at {start}.", err=True)
+    if when.wall:
+        click.echo(
+            f"{len(when.waves):,} waves; the last at {wall_clock(session.publication, max(when.waves))}.", err=True
+        )
+    if late := when.late(utc_now()):
+        click.echo(f"For {reports.readers(late)} that time has gone by; they get it when it starts.", err=True)
+    if not watched:
+        said = "Nobody is there to send it: no `newsletter run` was seen in the last minute."
+        click.echo(f"newsletter: warning: {said}", err=True)
+    if as_json:
+        click.echo(json.dumps(accounts.status(campaign, counted)))

@@ -1,0 +1,74 @@
+"""How a run of a campaign ends: told to people, and as the exit code that says the same.
+
+Prints, for every command that sends. Decides nothing about deliveries.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import timedelta
+
+import click
+
+from newsletter import accounts, reports
+from newsletter.campaigns import Campaign, State
+from newsletter.database import Database
+from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
+from newsletter.progress import CampaignProgress
+from newsletter.sender import Ending, Job, Sender
+
+DONE, FAILED, UNKNOWN_LEFT, STOPPED = 0, 1, 3, 4
+"""Exit codes: everyone has it; not everyone yet; deliveries are unknown; the provider stopped it, it is paused."""
+
+
+def send_and_tell(job: Job, *, as_json: bool) -> None:
+    """Send with a progress bar, and tell how it ended. Raises NewsletterError when it is not finished."""
+    began = time.monotonic()
+    with CampaignProgress() as progress:
+        ending = Sender(job, progress).run()
+    tell(job.database, ending, timedelta(seconds=time.monotonic() - began), as_json=as_json)
+
+
+def tell(database: Database, ending: Ending, took: timedelta, *, as_json: bool) -> None:
+    """What happened, and leave with its exit code. Raises NewsletterError when it is not finished."""
+    campaign, counted = ending.campaign, ending.deliveries
+    status = json.dumps(accounts.status(campaign, counted))
+    click.echo(status if as_json else f"{reports.tally(counted)}   {reports.duration(took)}")
+    name_them(database, campaign, counted)
+    if campaign.state is State.PAUSED:
+        raise ProviderStopped(campaign.reason, hint=_what_happened(campaign, counted))
+    if campaign.state is State.SENDING:
+        left = reports.readers(counted["queued"]) if campaign.enqueued else "the others"
+        hint = f"Go on with: newsletter send {campaign.issue}"
+        raise NewsletterError(f"stopped; {left} did not get it yet", hint=hint)
+    click.echo(f"See it with: newsletter status {campaign.id}", err=True)
+    sys.exit(exit_code(campaign, counted))
+
+
+def name_them(database: Database, campaign: Campaign, counted: dict[str, int]) -> None:
+    """The first of those who did not get it, or may not have, with the reason; on stderr."""
+    with database.read() as connection:
+        for state in ("rejected", "unknown"):
+            if counted[state]:
+                named = accounts.named(connection, campaign.id, state, MOST_SHOWN)
+                click.echo(reports.named(named, counted[state], state), err=True)
+
+
+def exit_code(campaign: Campaign, counted: dict[str, int]) -> int:
+    """What the state of a campaign ends a command with."""
+    if campaign.state is State.PAUSED:
+        return STOPPED
+    if campaign.state is State.SENDING:
+        return FAILED
+    return UNKNOWN_LEFT if counted["unknown"] else DONE
+
+
+def _what_happened(campaign: Campaign, counted: dict[str, int]) -> str:
+    changed = sum(counted.values()) - counted["queued"]
+    nothing = "" if counted["accepted"] or counted["unknown"] or counted["handed"] else "Nothing was sent. "
+    return (
+        f"{nothing}{changed:,} of {sum(counted.values()):,} deliveries changed; the campaign is paused.\n"
+        f"  Put it right, then: newsletter resume {campaign.id} && newsletter send {campaign.issue}"
+    )

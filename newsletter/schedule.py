@@ -1,0 +1,78 @@
+"""The schedule: when a campaign starts, and what becomes of one whose time has gone by.
+
+Says what is due; who acts on it is `runner`. What a time means in a time zone is `zones`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from newsletter import campaigns, reports, waves
+from newsletter.campaigns import Campaign, State
+from newsletter.config import Publication
+from newsletter.times import OFF, Duration, Moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When a campaign will start, and who gets it when."""
+
+    start: datetime
+    """UTC."""
+    wall: datetime | None
+    """By each reader's own clock, naive; None: everyone at once."""
+    waves: Mapping[datetime, int]
+    """Readers by the moment they are due, the first first; empty unless there is a `wall`."""
+
+    def late(self, now: datetime) -> int:
+        """How many readers' own time has gone by already."""
+        return sum(number for due, number in self.waves.items() if due < now)
+
+
+def timing(
+    connection: Connection, publication: Publication, moment: Moment, list_name: str, segment: str, now: datetime
+) -> Timing:
+    """What `moment` means for the audience: `local` starts with the first of its readers, but not in the past."""
+    if moment.zone is not None:
+        return Timing(start=moment.at(), wall=None, waves={})
+    sizes = waves.sizes(connection, publication, moment.wall, list_name, segment)
+    first = min(sizes, default=moment.at(publication.config.publication.timezone))
+    last = max(sizes, default=first)
+    return Timing(start=max(first, now) if last > now else first, wall=moment.wall, waves=sizes)
+
+
+def is_too_late(start: datetime, now: datetime, most: Duration) -> bool:
+    """Whether a campaign that was to start at `start` is held; `off` holds none."""
+    return most != OFF and now - start > most.delta
+
+
+def begin_due(connection: Connection, publication: Publication, now: datetime) -> list[Campaign]:
+    """Start every campaign whose time has come, and hold those that are too late; as they are then."""
+    due = [one for one in campaigns.in_state(connection, State.SCHEDULED) if one.start and one.start <= now]
+    return [_begin(connection, publication, one, now) for one in due]
+
+
+def _begin(connection: Connection, publication: Publication, found: Campaign, now: datetime) -> Campaign:
+    assert found.start is not None
+    most = publication.config.send.max_lateness
+    if not is_too_late(found.start, now, most):
+        return campaigns.move(connection, found.id, "start", now=now)
+    late = reports.duration(now - found.start)
+    when = wall_clock(publication, found.start)
+    reason = f"it was to start at {when}, {late} ago; max_lateness is {most}"
+    return campaigns.move(connection, found.id, "pause", now=now, reason=reason)
+
+
+def wall_clock(publication: Publication, moment: datetime) -> str:
+    """`2026-11-24 07:00 EST`: in the publication's zone."""
+    return moment.astimezone(publication.config.publication.timezone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """`in 12 h 5 min`, or `at once` for a moment that has gone by."""
+    left = moment - now
+    return f"in {reports.duration(left)}" if left > timedelta(0) else "at once"
