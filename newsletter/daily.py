@@ -66,7 +66,8 @@ def look(publication: Publication, database: Database, now: datetime) -> Trouble
 def _schedule(publication: Publication, database: Database, path: Path, due: datetime, now: datetime) -> Trouble | None:
     try:
         plan = plans.make_plan(publication, database, str(path), list_name=None, segment=None)
-        plans.refuse(plan)
+        plans.refuse_schedule(plan)
+        plan = plans.gated(publication, plan, None)
         if now >= due:
             moment = plan.built.issue.send_at or Moment(wall=_naive(due), zone=due.tzinfo)
             plans.schedule(publication, database, plan, moment, now)
