@@ -75,7 +75,7 @@ def _problems(context: Context, parsed: list[Problem], chosen: Selection) -> Ite
     if context.has_errors:
         asked = [rule for rule in asked if rule.scope is Scope.SOURCE]
     try:
-        found = [*parsed, *ask(context, asked)]
+        found = [*parsed, *ask(context, asked), *_of_settings(context)]
     except TokenLost as error:
         found = [*parsed, _lost(context, error)]
     yield from _heard(context, [problem for problem in found if chosen.keeps(problem)], asked)
@@ -102,6 +102,11 @@ def ask(context: Context, rules: Iterable[Rule]) -> Iterator[Problem]:
     for rule in rules:
         for finding in rule.find(context):
             yield _problem(rule, finding, context)
+
+
+def _of_settings(context: Context) -> Sequence[Problem]:
+    """What a build says of the settings it was made with: colours that cannot be read (NL205)."""
+    return () if context.has_errors else [p for p in context.built.warnings if p not in context.issue.warnings]
 
 
 def _heard(context: Context, found: list[Problem], asked: Iterable[Rule]) -> Iterator[Problem]:

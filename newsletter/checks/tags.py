@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from newsletter.checks.context import Context
 from newsletter.checks.readers import Copy
 from newsletter.checks.rule import ERROR, WARNING, Example, Finding, Rule, Scope
-from newsletter.expressions import EvaluationError, ExpressionError, compile_expression, names
+from newsletter.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
 from newsletter.merge_tags import Tag
 
 ALWAYS = frozenset(("email", "unsubscribe_url", "preferences_url", "web_url"))
@@ -21,9 +21,10 @@ _ENCODED = re.compile(r"&(?:amp|lt|gt|quot|#\d+|#x[0-9a-f]+);|%(?:26|3C|22)", re
 def _may_be_empty(context: Context) -> Iterator[Finding]:
     """Value tags that print nothing for a reader without fields, outside of a condition that asks for them."""
     guards: list[set[str]] = []
+    known = {*BUILT_IN, *context.config.fields}  # of the others the parser has told
     for tag in context.issue.vault.tags:
         _follow(tag, guards)
-        if not tag.is_statement and (bare := _bare(tag) - set().union(*guards)):
+        if not tag.is_statement and (bare := (_bare(tag) & known).difference(*guards)):
             named = " and ".join(sorted(bare))
             yield _at(tag, f"readers without {named} see nothing here")
 
