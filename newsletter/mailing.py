@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlsplit
 
+import msgspec
+
 from newsletter.addresses import Mailbox
 from newsletter.config import Publication
 from newsletter.expressions import Fields, present
 from newsletter.merge import Segments, html_fragment, joined, subject_line, text_fragment
-from newsletter.messages import CompiledMessage, Envelope, Message, Recipient, Syntax, Template
+from newsletter.messages import CompiledMessage, Envelope, JsonMessage, Message, Recipient, Syntax, Template
 from newsletter.mime import (
     SOFT_BREAK,
     header_date,
@@ -40,6 +42,7 @@ class Mailing:
         self._html, self._text = joined(html), joined(text)
         self._html_segments = Segments(html, quoted_printable, quoted_value, SOFT_BREAK)
         self._text_segments = Segments(text, quoted_printable, quoted_value, SOFT_BREAK)
+        self._html_json, self._text_json = Segments(html, _json, _json), Segments(text, _json, _json)
         boundary = f"=_{message.digest[:32]}".encode()  # "=_" cannot occur in quoted-printable
         self._head, self._between, self._tail = _frame(envelope, boundary)
         self._between_html = self._between + _part_head("html", message.language)
@@ -74,6 +77,20 @@ class Mailing:
             subject=self._subject(fields),
             html=self._html(fields),
             text=self._text(fields),
+            headers=self._headers(recipient),
+        )
+
+    def json_message(self, recipient: Recipient) -> JsonMessage:
+        """The same with its bodies as JSON strings, joined from parts that were encoded once."""
+        fields = present(recipient.fields)
+        return JsonMessage(
+            delivery_id=recipient.delivery_id,
+            sender=self.envelope.sender,
+            reply_to=self.envelope.reply_to,
+            to=Mailbox(name=recipient.name, address=recipient.email),
+            subject=self._subject(fields),
+            html=b"".join((b'"', *self._html_json.parts(fields), b'"')),
+            text=b"".join((b'"', *self._text_json.parts(fields), b'"')),
             headers=self._headers(recipient),
         )
 
@@ -124,6 +141,11 @@ class Mailing:
             b"",
         )
         return _CRLF.join(lines)
+
+
+def _json(text: str) -> bytes:
+    """The inside of a JSON string."""
+    return msgspec.json.encode(text)[1:-1]
 
 
 def _frame(envelope: Envelope, boundary: bytes) -> tuple[bytes, bytes, bytes]:

@@ -24,6 +24,8 @@ _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)"
 _URL_ATTRIBUTES = {"href", "src", "action", "background", "cite", "poster", "formaction"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _ANGLES = re.compile(r"<[^<>\s]+>")
+_CLEAN_ADDRESS = re.compile(r"https?://[A-Za-z0-9/:?#@!$()*+,;=._~%-]*", re.ASCII)
+"""Nothing of it has to be changed, wherever it stands; every link that we make is one."""
 _ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 
 
@@ -47,11 +49,15 @@ def in_url(value: str) -> str:
 
 def as_url(value: str) -> str:
     """For a value that is the whole address: only one that leads somewhere safe, else `#`."""
+    if _CLEAN_ADDRESS.fullmatch(value):
+        return value
     return html_escapes.escape(as_plain_url(value) or "#", quote=True)
 
 
 def as_plain_url(value: str) -> str:
     """For a value that is the whole address in the text part; empty when it leads nowhere safe."""
+    if _CLEAN_ADDRESS.fullmatch(value):
+        return value
     value = value.strip()
     return quote(value, safe=":/?#[]@!$&'()*+,;=%-._~") if _ADDRESS.match(value) else ""
 
@@ -224,12 +230,19 @@ def _condition(source: str) -> Callable[[Fields], bool]:
 
 
 def joined(tree: Fragment) -> Render:
-    """A whole tree as one function of a reader's fields."""
+    """A whole tree as one function of a reader's fields; equal slots are computed once."""
     if all(isinstance(part, str) for part in tree):
         whole = "".join(part for part in tree if isinstance(part, str))
         return lambda fields: whole
-    parts = [part if isinstance(part, str) else renderer(part) for part in tree]
-    return lambda fields: "".join(part if isinstance(part, str) else part(fields) for part in parts)
+    slots = [*dict.fromkeys(part for part in tree if not isinstance(part, str))]
+    renders = [renderer(part) for part in slots]
+    places = [(part, -1) if isinstance(part, str) else ("", slots.index(part)) for part in tree]
+
+    def render(fields: Fields) -> str:
+        values = [one(fields) for one in renders]
+        return "".join([part if index < 0 else values[index] for part, index in places])
+
+    return render
 
 
 class Segments:

@@ -84,6 +84,21 @@ class Envelope:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JsonMessage:
+    """A Message for an API that takes JSON: its bodies, nearly all of its bytes, are JSON strings already."""
+
+    delivery_id: str
+    sender: Mailbox
+    reply_to: str
+    to: Mailbox
+    subject: str
+    html: bytes
+    """Quotes and all (RFC 8259 section 7), UTF-8."""
+    text: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """One email to one address, exactly as a provider that takes parts receives it."""
 

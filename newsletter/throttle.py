@@ -68,7 +68,7 @@ def ceiling(height: float | None, seconds: float) -> float | None:
     """Messages a second, `seconds` after a provider was slowed down to `height`; None: no limit."""
     if height is None or seconds > FORGOTTEN:
         return None
-    return height * RECOVERY ** max(seconds, 0.0)
+    return float(height * RECOVERY ** max(seconds, 0.0))
 
 
 def pause(tries: int, asked: float | None = None) -> float:

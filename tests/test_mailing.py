@@ -12,6 +12,7 @@ from email.message import EmailMessage, Message
 from email.utils import parseaddr
 from typing import cast
 
+import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -180,3 +181,14 @@ def test_a_condition_is_one_value_of_its_own() -> None:
     assert "<p>You are Ada!</p>" in ada.html
     assert ".Not Ada." not in ada.html
     assert re.search(r"yes Ada\n", ada.text)
+
+
+@given(anything)
+def test_bodies_that_are_json_already_say_what_the_decoded_ones_say(first_name: str) -> None:
+    someone = reader({"first_name": first_name})
+
+    decoded, encoded = MAILING.message(someone), MAILING.json_message(someone)
+
+    assert msgspec.json.decode(encoded.html) == decoded.html
+    assert msgspec.json.decode(encoded.text) == decoded.text
+    assert (encoded.subject, encoded.headers, encoded.to) == (decoded.subject, decoded.headers, decoded.to)

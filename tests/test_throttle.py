@@ -55,7 +55,8 @@ def test_batches_are_as_small_as_an_even_rate_and_a_small_rest_want(rate: str, w
     gaps=st.lists(st.floats(min_value=0, max_value=100), min_size=40, max_size=40),
 )
 def test_no_stretch_of_a_quotas_time_has_more_than_the_quota(counts: list[int], gaps: list[float]) -> None:
-    now, sent = 0.0, []
+    now = 0.0
+    sent: list[tuple[float, int]] = []
     for count, gap in zip(counts, gaps, strict=False):
         now += gap
         now += throttle.room_in([(at + 60, number) for at, number in sent], count, 1000, now)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from newsletter.messages import Message
+from newsletter.messages import JsonMessage
 from newsletter.providers.record import (
     WEBHOOK,
     Answer,
@@ -65,7 +65,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     body = bytearray(b"[")
     for number, recipient in enumerate(batch.recipients):
         body += b"," if number else b""
-        body += _encode(_parts(batch.mailing.message(recipient), batch.tag, settings["message_stream"]))
+        body += _encode(_parts(batch.mailing.json_message(recipient), batch.tag, settings["message_stream"]))
     body += b"]"
     url = f"{settings['base_url']}/email/batch"
     return Request(method="POST", url=url, headers=_headers(settings), body=body)
@@ -79,13 +79,13 @@ def _headers(settings: Settings) -> dict[str, str]:
     }
 
 
-def _parts(message: Message, tag: str, stream: str) -> dict[str, Any]:
+def _parts(message: JsonMessage, tag: str, stream: str) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "From": message.sender.quoted,
         "To": message.to.quoted,
         "Subject": message.subject,
-        "HtmlBody": message.html,
-        "TextBody": message.text,
+        "HtmlBody": msgspec.Raw(message.html),
+        "TextBody": msgspec.Raw(message.text),
         "MessageStream": stream,
         "Metadata": {"delivery_id": message.delivery_id} | ({"batch": tag} if tag else {}),
         "Headers": [KEEP_ID, *({"Name": name, "Value": value} for name, value in message.headers.items())],

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from newsletter.messages import Envelope, Message, Recipient, Syntax, Template
+from newsletter.messages import Envelope, JsonMessage, Recipient, Syntax, Template
 
 
 class Outcome(StrEnum):
@@ -54,6 +54,8 @@ class Answer:
     """
     split: bool = False
     """Refused as a whole, for one of its recipients or for its size: nobody has it, and its halves may do."""
+    cut: bool = False
+    """Broken off by us: those at the end are BUSY for no fault of the provider's."""
 
     @property
     def is_busy(self) -> bool:
@@ -76,7 +78,7 @@ class Mailing(Protocol):
     def mime(self, recipient: Recipient) -> bytes:
         """The finished RFC 5322 message, CRLF."""
 
-    def message(self, recipient: Recipient) -> Message:
+    def json_message(self, recipient: Recipient) -> JsonMessage:
         """The same in parts, for providers that take JSON."""
 
     def template(self, syntax: Syntax) -> Template:

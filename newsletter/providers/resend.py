@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from newsletter.messages import Message
+from newsletter.messages import JsonMessage
 from newsletter.providers.record import (
     WEBHOOK,
     Answer,
@@ -52,7 +52,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     body = bytearray(b"[")
     for number, recipient in enumerate(batch.recipients):
         body += b"," if number else b""
-        body += _encode(_parts(batch.mailing.message(recipient)))
+        body += _encode(_parts(batch.mailing.json_message(recipient)))
     body += b"]"
     headers = {
         "Authorization": f"Bearer {settings['api_key']}",
@@ -62,13 +62,13 @@ def request(batch: Batch, settings: Settings) -> Request:
     return Request(method="POST", url=f"{settings['base_url']}/emails/batch", headers=headers, body=body)
 
 
-def _parts(message: Message) -> dict[str, Any]:
+def _parts(message: JsonMessage) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "from": message.sender.quoted,
         "to": [message.to.quoted],
         "subject": message.subject,
-        "html": message.html,
-        "text": message.text,
+        "html": msgspec.Raw(message.html),
+        "text": msgspec.Raw(message.text),
         "headers": dict(message.headers),
         # A tag's value may hold letters, digits, `_` and `-` only.
         "tags": [{"name": "delivery_id", "value": message.delivery_id.replace(".", "-")}],
