@@ -31,12 +31,13 @@ ARROWS: dict[str, dict[BatchState, tuple[BatchState, ...]]] = {
     "release": {BatchState.CLAIMED: (BatchState.QUEUED,)},
     "close": {BatchState.CLAIMED: (BatchState.SETTLED,)},
     "hand": {BatchState.CLAIMED: (BatchState.HANDED,)},
+    "give up": {BatchState.CLAIMED: (BatchState.UNKNOWN,)},
     "settle": {
         BatchState.HANDED: (BatchState.SETTLED, BatchState.QUEUED, BatchState.UNKNOWN, BatchState.CANCELLED),
     },
     "recover": {
         BatchState.CLAIMED: (BatchState.QUEUED,),
-        BatchState.HANDED: (BatchState.QUEUED, BatchState.UNKNOWN),
+        BatchState.HANDED: (BatchState.QUEUED, BatchState.UNKNOWN, BatchState.SETTLED, BatchState.CANCELLED),
     },
     "cancel": {
         BatchState.QUEUED: (BatchState.CANCELLED, BatchState.UNKNOWN),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -37,6 +37,10 @@ class LostError(NewsletterError):
     """The batch is no longer this sender's: another took it over, or the campaign is not sending."""
 
 
+class ChangedError(NewsletterError):
+    """What would be handed over is not what was handed over under the same key."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """A batch that one sender holds; every later step names the attempt, which is its fence."""
@@ -48,6 +52,10 @@ class Claim:
     """Goes up when it is known that nothing was sent; with it the key changes."""
     first_handed_at: str | None
     """Set: these recipients may have been handed over already, so the same ones go again, under the same key."""
+    provider: str
+    """Who was handed it first, if anybody."""
+    payload_hash: str
+    """Of what was handed over first, where the provider knows keys."""
 
     @property
     def key(self) -> str:
@@ -106,10 +114,17 @@ def _write(
     connection.execute(insert(delivery), people)
 
 
-def claim(connection: Connection, campaign_id: int, *, owner: str, now: datetime) -> Claim | None:
-    """Take the next batch that may be sent now, or None. Nothing is claimed of a campaign that is not sending."""
+def claim(
+    connection: Connection, campaign_id: int, *, owner: str, now: datetime, provider: str | None = None
+) -> Claim | None:
+    """Take the next batch that may be sent now, or None. Nothing is claimed of a campaign that is not sending.
+
+    With `provider`, a batch that another one may have taken is not this one's.
+    """
     due = or_(batch.c.not_before.is_(None), batch.c.not_before <= stamp(now))
     waiting = and_(batch.c.campaign_id == campaign_id, batch.c.state == BatchState.QUEUED)
+    if provider:
+        due = and_(due, or_(batch.c.first_handed_at.is_(None), batch.c.provider == provider))
     next_no = select(batch.c.no).where(waiting, due).order_by(batch.c.no).limit(1).scalar_subquery()
     taken = (
         update(batch)
@@ -135,17 +150,23 @@ def skip(connection: Connection, held: Claim, reasons: Mapping[int, str], now: d
     _except(connection, held, {id: (state, False, reason) for id, reason in reasons.items()}, now)
 
 
-def hand(connection: Connection, held: Claim, *, provider: str, now: datetime) -> None:
+def hand(connection: Connection, held: Claim, *, provider: str, now: datetime, payload_hash: str = "") -> None:
     """Say that the first byte may leave; commit before it does.
 
-    Raises LostError when the batch is another's by now, or the campaign is not sending any more.
+    Raises LostError when the batch is another's by now, or the campaign is not sending any more, and
+    ChangedError when its key stands for another payload.
     """
+    if held.first_handed_at and held.payload_hash not in ("", payload_hash):
+        raise ChangedError(f"batch {held.no} is not what was handed over under its key")
     values = {
         "state": BatchState.HANDED,
         "handed_at": stamp(now),
         "first_handed_at": held.first_handed_at or stamp(now),
         "provider": provider,
+        "payload_hash": payload_hash,
         "lease_until": stamp(now + LEASE),
+        "started": None,
+        "finished": None,
     }
     _step(connection, held, "hand", BatchState.CLAIMED, values, _sending(held.campaign_id))
 
@@ -156,13 +177,56 @@ def release(connection: Connection, held: Claim) -> None:
     connection.execute(update(batch).where(ours).values(state=BatchState.QUEUED, owner="", lease_until=None))
 
 
+def put_back(connection: Connection, held: Claim, *, now: datetime, wait: float) -> None:
+    """After a call whose outcome only the key can tell: the same batch again, to the byte, in `wait` seconds.
+
+    Of a cancelled campaign there is no other call: it is unknown. Raises LostError.
+    """
+    over = campaigns.get(connection, held.campaign_id).state is campaigns.State.CANCELLED
+    state = BatchState.UNKNOWN if over else BatchState.QUEUED
+    values = {"state": state, "owner": "", "lease_until": None, "not_before": stamp(now + timedelta(seconds=wait))}
+    _step(connection, held, "settle", BatchState.HANDED, values)
+
+
+def give_up(connection: Connection, held: Claim, now: datetime) -> None:
+    """Of a claimed batch that may have been handed over and cannot be again: it is unknown. Raises LostError."""
+    values = {"state": BatchState.UNKNOWN, "settled_at": stamp(now), "owner": "", "lease_until": None}
+    _step(connection, held, "give up", BatchState.CLAIMED, values)
+
+
+def orphan(connection: Connection, campaign_id: int, provider: str, now: datetime) -> None:
+    """What another than `provider` may have taken never crosses over to it: unknown."""
+    may_be_taken = and_(batch.c.first_handed_at.is_not(None), batch.c.provider != provider)
+    these = and_(batch.c.campaign_id == campaign_id, batch.c.state == BatchState.QUEUED, may_be_taken)
+    connection.execute(update(batch).where(these).values(state=BatchState.UNKNOWN, settled_at=stamp(now)))
+
+
+def mark(connection: Connection, held: Claim, started: bytes, finished: bytes) -> None:
+    """Keep the marks of a handed batch (`marks`). Raises LostError."""
+    ours = update(batch).where(_ours(held), batch.c.state == BatchState.HANDED)
+    if connection.execute(ours.values(started=started, finished=finished)).rowcount != 1:
+        raise LostError(f"batch {held.no} of campaign {held.campaign_id} is no longer this sender's")
+
+
+def note(connection: Connection, held: Claim, results: Mapping[int, Result], now: datetime) -> None:
+    """Write down these outcomes, which are not the batch's."""
+    _except(connection, held, {id: (r.outcome, r.retryable, r.reason) for id, r in results.items()}, now)
+
+
 def settle(
-    connection: Connection, held: Claim, ids: Sequence[int], answer: Answer, *, now: datetime, wait: float = 0
+    connection: Connection,
+    held: Claim,
+    ids: Sequence[int],
+    answer: Answer,
+    *,
+    now: datetime,
+    wait: float = 0,
+    noted: Set[int] = frozenset(),
 ) -> None:
     """Write what the provider said to each of `ids`, in their order; those it did not take wait `wait` seconds.
 
     A batch is queued again when any of its messages was certainly not sent; what became
-    of the others is kept as exceptions. Raises LostError.
+    of the others is kept as exceptions, but for those `noted` before. Raises LostError.
     """
     results = dict(zip(ids, answer.results, strict=True))
     over = campaigns.get(connection, held.campaign_id).state is campaigns.State.CANCELLED
@@ -178,8 +242,8 @@ def settle(
             values |= {"generation": held.generation + 1, "first_handed_at": None}
     values["provider_ids"] = _with_ids(connection, held, results)
     _step(connection, held, "settle", BatchState.HANDED, values)
-    unusual = {id: result for id, result in results.items() if result.outcome is not usual}
-    _except(connection, held, {id: (r.outcome, r.retryable, r.reason) for id, r in unusual.items()}, now)
+    unusual = {id: one for id, one in results.items() if one.outcome is not usual and id not in noted}
+    note(connection, held, unusual, now)
 
 
 def close_empty(connection: Connection, held: Claim, now: datetime) -> None:
@@ -241,16 +305,27 @@ def retryable(connection: Connection, campaign_id: int) -> int:
 
 def retry(connection: Connection, campaign_id: int, size: int, now: datetime) -> int:
     """Queue the `retryable` again, in new batches of `size`; how many. What was said of them stays as a note."""
-    apart = delivery_exception.c
+    return _again(connection, campaign_id, _retryable(campaign_id), size, now, "queued again by a retry")
+
+
+def queue_unknown(connection: Connection, campaign_id: int, size: int, now: datetime) -> int:
+    """Queue again, in new batches of `size`, those who are unknown one by one; how many."""
+    unknown = and_(delivery_exception.c.campaign_id == campaign_id, delivery_exception.c.state == Outcome.UNKNOWN)
+    return _again(connection, campaign_id, unknown, size, now, "queued again, whether it was sent or not")
+
+
+def _again(
+    connection: Connection, campaign_id: int, which: ColumnElement[bool], size: int, now: datetime, why: str
+) -> int:
     rows = connection.execute(
-        select(delivery_exception).where(_retryable(campaign_id)).order_by(apart.subscriber_id)
+        select(delivery_exception).where(which).order_by(delivery_exception.c.subscriber_id)
     ).all()
     for row in rows:
-        _note(connection, campaign_id, row.subscriber_id, row.at, f"rejected: {row.detail}")
-        _note(connection, campaign_id, row.subscriber_id, stamp(now), "queued again by a retry")
+        _note(connection, campaign_id, row.subscriber_id, row.at, f"{row.state}: {row.detail}")
+        _note(connection, campaign_id, row.subscriber_id, stamp(now), why)
         of_batch = (batch.c.campaign_id == campaign_id) & (batch.c.no == row.batch_no)
         connection.execute(update(batch).where(of_batch).values(size=batch.c.size - 1))
-    connection.execute(delete(delivery_exception).where(_retryable(campaign_id)))
+    connection.execute(delete(delivery_exception).where(which))
     ids = [row.subscriber_id for row in rows]
     gone = delete(delivery).where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id == bindparam("who"))
     if ids:

@@ -33,8 +33,8 @@ class Part:
 class Marks(Protocol):
     """Is told what is in the air, for providers that take one message a call."""
 
-    def advance(self, done: Sequence[tuple[Recipient, Result]], starting: Sequence[Recipient]) -> None:
-        """Remember what became of `done`; only then may the first byte of `starting` leave."""
+    def advance(self, done: Sequence[tuple[Recipient, Result]], starting: Sequence[Recipient]) -> bool:
+        """Remember what became of `done`; only then may the first byte of `starting` leave, and only when True."""
 
 
 def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
@@ -65,12 +65,12 @@ def hand_over(parts: Sequence[Part], marks: Marks | None = None) -> Answer:
     """Make the calls, one after the other; after one that was not taken, the others are not made."""
     results: list[Result] = []
     done: list[tuple[Recipient, Result]] = []
-    waiting, stop = deque(parts), ""
+    waiting, stop, cut = deque(parts), "", False
     while waiting and not _is_refused(results, stop):
-        part = waiting.popleft()
-        if marks:
-            marks.advance(done, part.batch.recipients)
-        done = []
+        if marks and not marks.advance(done, waiting[0].batch.recipients):
+            cut = True
+            break
+        part, done = waiting.popleft(), []
         answer = part.call()
         if answer.split and len(part.batch.recipients) > 1:
             waiting.extendleft(reversed(part.halves()))
@@ -78,8 +78,9 @@ def hand_over(parts: Sequence[Part], marks: Marks | None = None) -> Answer:
         done = [*zip(part.batch.recipients, answer.results, strict=True)]
         results.extend(answer.results)
         stop = answer.stop
-    left = [result for part in waiting for result in part.batch.everyone(Outcome.BUSY, results[-1].reason).results]
-    return Answer(results=(*results, *left), stop=stop)
+    reason = "asked to stop" if cut else results[-1].reason
+    left = [result for part in waiting for result in part.batch.everyone(Outcome.BUSY, reason).results]
+    return Answer(results=(*results, *left), stop=stop, cut=cut)
 
 
 def _is_refused(results: Sequence[Result], stop: str) -> bool:

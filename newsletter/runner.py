@@ -21,9 +21,11 @@ from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.daily import Trouble
 from newsletter.database import Database
+from newsletter.desk import Desk
 from newsletter.errors import NewsletterError
 from newsletter.interrupts import Interrupts
-from newsletter.sender import STOPPING, Desk, Ending, Sender, job_of, lock_file, recover
+from newsletter.recovery import recover
+from newsletter.sender import STOPPING, Ending, Sender, job_of, lock_file
 from newsletter.sender_lock import SenderLock
 
 TICK = 1.0

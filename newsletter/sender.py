@@ -11,28 +11,29 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sqlalchemy import Connection
 
-from newsletter import accounts, campaigns, deliveries, handover, hosts
+from newsletter import accounts, campaigns, deliveries, handover, unknowns
 from newsletter.campaigns import Campaign, State
 from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
-from newsletter.deliveries import Claim, LostError, Recovered
+from newsletter.deliveries import ChangedError, Claim, LostError
+from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError
 from newsletter.interrupts import Interrupts
 from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
-from newsletter.pacing import Pacing, batch_size
-from newsletter.providers import PROVIDERS, find_provider, read_settings
-from newsletter.providers.record import Answer, Batch, Provider, Settings
+from newsletter.marks import BatchMarks
+from newsletter.pacing import Pacing, Reaction, batch_size
+from newsletter.providers import find_provider, read_settings
+from newsletter.providers.record import Answer, Batch, Outcome, Provider, Settings
 from newsletter.recipients import Roll, call_roll, recipient
+from newsletter.recovery import may_repeat, recover
 from newsletter.sender_lock import SenderLock
 from newsletter.times import Rate
 
@@ -45,8 +46,6 @@ DRAIN = 9.0
 REST = timedelta(minutes=1)
 """What is due later than that is a later wave; a busy provider is tried again before."""
 STOPPING = "Stopping: what is in the air is finished first. Once more stops at once."
-TTL_SHARE = 0.8
-"""Of the time a provider remembers a key: later a repeat is too risky."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,32 +82,6 @@ class Ending:
     campaign: Campaign
     deliveries: dict[str, int]
     interrupted: bool
-
-
-class Desk:
-    """What all senders of one process share: one writer of the database, one wish to stop."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.asked = threading.Event()
-        """Set: what is in the air is finished, nothing more is handed over."""
-        self.writing = threading.Lock()
-
-    @contextmanager
-    def writer(self) -> Iterator[Connection]:
-        """A transaction of the one writer: threads of one process do not fight for the file's lock."""
-        with self.writing, self.database.begin() as connection:
-            yield connection
-
-
-class Watcher(Protocol):
-    """Is told what goes on while it goes on."""
-
-    def say(self, sentence: str) -> None:
-        """Something a person wants to know now."""
-
-    def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
-        """How far it is; a few times a second."""
 
 
 class Sender:
@@ -206,7 +179,8 @@ class Sender:
 
     def _take(self, connection: Connection) -> tuple[Claim, Roll] | None:
         """Claim a batch and call its roll, in one transaction."""
-        held = deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=self._job.clock())
+        name, now = self._job.provider.name, self._job.clock()
+        held = deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
         if held is None:
             return None
         roll = call_roll(connection, held, self._job.campaign)
@@ -216,11 +190,26 @@ class Sender:
         return held, roll
 
     def _deliver(self, held: Claim, roll: Roll) -> None:
+        if held.first_handed_at and not may_repeat(self._job.provider, held.first_handed_at, self._job.clock()):
+            return self._give_up(held)
         parts = handover.prepare(self._job.provider, self._batch(held, roll), self._job.settings)
-        if not (self._turn(len(roll.going)) and self._handed(held)):
+        if not (self._turn(len(roll.going)) and self._handed(held, handover.payload_hash(parts))):
             return self._release(held)
         handed_at = self._job.clock()
-        self._settle(held, roll, handover.hand_over(parts), handed_at)
+        marks = self._marks(held)
+        answer = unknowns.decided(handover.hand_over(parts, marks), self._policy(handed_at))
+        self._settle(held, roll, answer, handed_at, marks.noted if marks else frozenset())
+
+    def _marks(self, held: Claim) -> BatchMarks | None:
+        if not self._job.provider.window:
+            return None
+        return BatchMarks(self._desk.writer, held, self._job.clock, lambda: not self._stopping())
+
+    def _policy(self, handed_at: datetime) -> unknowns.Policy:
+        """What to do about an unknown outcome: nothing yet where the provider can tell by the key."""
+        if may_repeat(self._job.provider, handed_at.isoformat(), handed_at):
+            return "hold"
+        return self._job.publication.config.send.on_unknown
 
     def _batch(self, held: Claim, roll: Roll) -> Batch:
         campaign = self._job.campaign
@@ -229,6 +218,7 @@ class Sender:
             recipients=tuple(recipient(row, campaign, self._links) for row in roll.going.values()),
             key=f"{campaign.key}-{held.key}",
             label=f"{campaign.id}-{campaign.issue}",
+            tag=f"{campaign.key}-{held.no}",
         )
 
     def _turn(self, count: int) -> bool:
@@ -250,23 +240,36 @@ class Sender:
             self._pacing.give_back(connection, self._job.provider.name, count)
         return False
 
-    def _handed(self, held: Claim) -> bool:
+    def _handed(self, held: Claim, payload_hash: str) -> bool:
         """Commit that the first byte may leave; False when it may not any more."""
+        name, now = self._job.provider.name, self._job.clock()
         try:
             with self._desk.writer() as connection:
-                deliveries.hand(connection, held, provider=self._job.provider.name, now=self._job.clock())
+                deliveries.hand(connection, held, provider=name, now=now, payload_hash=payload_hash)
+        except ChangedError:
+            self._give_up(held)
+            return False
         except LostError:
             return False
         return True
+
+    def _give_up(self, held: Claim) -> None:
+        with self._desk.writer() as connection:
+            deliveries.give_up(connection, held, self._job.clock())
 
     def _release(self, held: Claim) -> None:
         with self._desk.writer() as connection:
             deliveries.release(connection, held)
 
-    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime) -> None:
-        reaction = self._pacing.react(answer)
+    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime, noted: Set[int]) -> None:
+        again = self._is_to_be_repeated(held, answer)
+        reaction = Reaction() if answer.cut else self._pacing.react(unknowns.waiting(answer) if again else answer)
         with self._desk.writer() as connection:
-            deliveries.settle(connection, held, [*roll.going], answer, now=self._job.clock(), wait=reaction.wait)
+            now = self._job.clock()
+            if again:
+                deliveries.put_back(connection, held, now=now, wait=reaction.wait)
+            else:
+                deliveries.settle(connection, held, [*roll.going], answer, now=now, wait=reaction.wait, noted=noted)
             name, wait = self._job.provider.name, reaction.wait
             self._pacing.slow_down(connection, name, answer, handed_at=handed_at, wait=wait)
             state = campaigns.get(connection, self._job.campaign.id).state
@@ -277,6 +280,13 @@ class Sender:
         elif reaction.wait:
             self._watcher.say(reaction.remark)
             self._pause(reaction.wait)
+
+    def _is_to_be_repeated(self, held: Claim, answer: Answer) -> bool:
+        """Whether only the same call again can tell what became of this one, or of an earlier one."""
+        outcomes = {result.outcome for result in answer.results}
+        in_doubt = Outcome.UNKNOWN in outcomes or (bool(held.first_handed_at) and Outcome.BUSY in outcomes)
+        first = held.first_handed_at or self._job.clock().isoformat()
+        return in_doubt and may_repeat(self._job.provider, first, self._job.clock())
 
     def _finish(self) -> None:
         """Say that everyone has it, if so; whoever sees it first."""
@@ -333,33 +343,3 @@ def lock_file(database: Database) -> str:
     if database.engine.dialect.name != "sqlite":
         raise ConfigError("`send` works on a SQLite database", hint="Set [database] url to sqlite:///newsletter.db.")
     return database.name
-
-
-def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock) -> None:
-    """Take over what a dead sender left, and say so; the caller holds the lock.
-
-    Raises NewsletterError when the database is a copy of one that sends elsewhere.
-    """
-
-    def may_replay(name: str, first_handed_at: str) -> bool:
-        if name not in PROVIDERS:
-            return False
-        provider = find_provider(publication, name)
-        if provider.dedupe is None or provider.dedupe_ttl is None:
-            return provider.dedupe is not None
-        return clock() - datetime.fromisoformat(first_handed_at) < provider.dedupe_ttl * TTL_SHARE
-
-    with desk.writer() as connection:
-        hosts.settle(connection, hosts.here(desk.database), clock())
-        found = deliveries.recover(connection, may_replay)
-    if sentence := _about(found):
-        watcher.say(sentence)
-
-
-def _about(found: Recovered) -> str:
-    """What a dead sender left behind, in a sentence."""
-    if found.unknown:
-        return f"The last run ended in the middle of a call: {found.unknown:,} deliveries are unknown, never repeated."
-    if found.replayed:
-        return f"The last run ended in the middle of a batch: {found.replayed:,} deliveries are done over, in place."
-    return ""

@@ -1,0 +1,125 @@
+"""Marks: which messages of a batch are in the air, for providers that take one message a call.
+
+A bit per recipient is set before the first byte leaves and another after the answer, a few
+recipients at a time; after a crash only what was between the two is unknown. Writes only these
+bits, and what became of recipients whose batch had them; everything else of it is `deliveries`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, select, update
+
+from newsletter import deliveries
+from newsletter.batches import BatchState
+from newsletter.campaigns import State
+from newsletter.clock import Clock
+from newsletter.deliveries import Claim, Recovered
+from newsletter.messages import Recipient
+from newsletter.providers.record import Outcome, Result
+from newsletter.tables import batch, campaign, delivery, delivery_exception
+from newsletter.times import stamp
+
+SILENCE = "the program ended before the answer came"
+
+
+class BatchMarks:
+    """`handover.Marks` of one batch that was handed over."""
+
+    def __init__(
+        self,
+        writer: Callable[[], AbstractContextManager[Connection]],
+        held: Claim,
+        clock: Clock,
+        may_go_on: Callable[[], bool],
+    ) -> None:
+        self._writer, self._held, self._clock, self._may_go_on = writer, held, clock, may_go_on
+        self._started, self._finished = 0, 0
+        self._places: dict[int, int] = {}
+        self.noted: set[int] = set()
+        """Subscribers of whom the ledger has the outcome already."""
+
+    def advance(self, done: Sequence[tuple[Recipient, Result]], starting: Sequence[Recipient]) -> bool:
+        """See `handover.Marks`. Raises LostError when the batch is another's by now."""
+        if not self._may_go_on():
+            return False
+        with self._writer() as connection:
+            self._places = self._places or _places(connection, self._held.campaign_id, self._held.no)
+            self._note(connection, {_subscriber(person): result for person, result in done})
+            self._started |= self._bits(map(_subscriber, starting))
+            deliveries.mark(connection, self._held, self._packed(self._started), self._packed(self._finished))
+        return True
+
+    def _note(self, connection: Connection, done: Mapping[int, Result]) -> None:
+        self._finished |= self._bits(id for id, one in done.items() if one.outcome is Outcome.ACCEPTED)
+        self._started &= ~self._bits(id for id, one in done.items() if one.outcome is Outcome.BUSY)
+        others = {id: one for id, one in done.items() if one.outcome in (Outcome.REJECTED, Outcome.UNKNOWN)}
+        deliveries.note(connection, self._held, others, self._clock())
+        self.noted |= others.keys()
+
+    def _bits(self, ids: Iterable[int]) -> int:
+        return sum(1 << self._places[id] for id in ids)
+
+    def _packed(self, bits: int) -> bytes:
+        return bits.to_bytes(len(self._places) // 8 + 1, "little")
+
+
+def recover(connection: Connection, now: datetime, *, expired: datetime | None = None) -> Recovered:
+    """Take over marked batches from dead senders: what was in the air is unknown, what had not started is queued."""
+    lease = [batch.c.lease_until < stamp(expired)] if expired else []
+    held = select(batch, campaign.c.state.label("campaign_state")).join(campaign, campaign.c.id == batch.c.campaign_id)
+    held = held.where(batch.c.state == BatchState.HANDED, batch.c.started.is_not(None), *lease)
+    unknown = sum([_recover_one(connection, row, now) for row in connection.execute(held).all()])
+    return Recovered(replayed=0, unknown=unknown)
+
+
+def _recover_one(connection: Connection, row: Row[Any], now: datetime) -> int:
+    """How many of it are unknown."""
+    states = _states(connection, row)
+    is_left = Outcome.BUSY in states.values()
+    usual = Outcome.BUSY if is_left else Outcome.ACCEPTED
+    apart = [
+        {"subscriber_id": id, "state": state, "detail": SILENCE if state is Outcome.UNKNOWN else ""}
+        for id, state in states.items()
+        if state is not usual
+    ]
+    common = {"campaign_id": row.campaign_id, "batch_no": row.no, "at": stamp(now), "retryable": False}
+    if apart:
+        connection.execute(insert(delivery_exception), [{**common, **one} for one in apart])
+    values: dict[str, object] = {"state": BatchState.SETTLED, "settled_at": stamp(now)}
+    if is_left:
+        over = row.campaign_state == State.CANCELLED
+        values = {"state": BatchState.CANCELLED if over else BatchState.QUEUED}
+        values |= {"generation": row.generation + 1, "first_handed_at": None}
+    this = and_(batch.c.campaign_id == row.campaign_id, batch.c.no == row.no)
+    connection.execute(update(batch).where(this).values(owner="", lease_until=None, **values))
+    return sum(state is Outcome.UNKNOWN for state in states.values())
+
+
+def _states(connection: Connection, row: Row[Any]) -> dict[int, Outcome]:
+    """What the bits say of everyone of whom the ledger says nothing yet."""
+    apart = select(delivery_exception.c.subscriber_id).where(
+        delivery_exception.c.campaign_id == row.campaign_id, delivery_exception.c.batch_no == row.no
+    )
+    known = {*connection.execute(apart).scalars()}
+    started, finished = (int.from_bytes(bits or b"", "little") for bits in (row.started, row.finished))
+    return {
+        id: Outcome.ACCEPTED if finished >> place & 1 else Outcome.UNKNOWN if started >> place & 1 else Outcome.BUSY
+        for id, place in _places(connection, row.campaign_id, row.no).items()
+        if id not in known
+    }
+
+
+def _places(connection: Connection, campaign_id: int, no: int) -> dict[int, int]:
+    """Each subscriber's bit: all of the batch, in their order, whatever became of them."""
+    members = select(delivery.c.subscriber_id).where(delivery.c.campaign_id == campaign_id, delivery.c.batch_no == no)
+    ids = connection.execute(members.order_by(delivery.c.subscriber_id)).scalars()
+    return {id: place for place, id in enumerate(ids)}
+
+
+def _subscriber(recipient: Recipient) -> int:
+    return int(recipient.delivery_id.rpartition(".")[2])
