@@ -18,6 +18,7 @@ class Interrupts:
     def __init__(self, sentence: str, asked: threading.Event | None = None) -> None:
         self.asked = asked or threading.Event()
         self._sentence = sentence
+        self._signals = 0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -30,8 +31,10 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
-        if self.asked.is_set():
+        self._signals += 1  # first of all: the second may come while the first is being handled
+        if self._signals > 1:
             os._exit(128 + number)
+        # In a thread: the signal may have come while this one held the lock inside `asked`.
+        threading.Thread(target=self.asked.set, daemon=True).start()
         # Not print: the signal may have come in the middle of one.
         os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n{self._sentence}\n".encode())
-        self.asked.set()

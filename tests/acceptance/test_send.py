@@ -185,7 +185,7 @@ def test_a_polite_signal_leaves_nothing_unknown_and_says_how_to_go_on(
     server.wait_for_calls(1)
     process.send_signal(number)
 
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=90)
 
     assert process.returncode == 1
     assert "Stopping" in err
@@ -248,7 +248,7 @@ def test_on_a_terminal_a_person_decides_with_the_count(tmp_path: Path, answer: s
 def test_a_second_signal_stops_at_once_and_what_was_in_the_air_is_unknown(
     tmp_path: Path, server: PostmarkServer
 ) -> None:
-    server.delay = 5
+    server.delay = 8
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=100)
     process = start(folder, "send", "hello", "--yes")
     server.wait_for_calls(1)
@@ -258,7 +258,7 @@ def test_a_second_signal_stops_at_once_and_what_was_in_the_air_is_unknown(
     while "Stopping" not in process.stderr.readline():
         pass
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=3)
+    process.communicate(timeout=5)
 
     server.delay = 0
     again = run(folder, "send", "hello", "--yes", "--json")
