@@ -8,7 +8,8 @@ comments, which are dropped. Raw HTML is text. What blocks there are is not know
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
@@ -69,13 +70,22 @@ def place_in(token: Token, at: int, lines: list[str]) -> tuple[int, int]:
 
     Markdown strips what stands before the content of a line: a list's indent, a quotation's `>`.
     """
-    before = token.content[:at]
-    line = (token.map[0] if token.map else 0) + before.count("\n")
-    start = before.rfind("\n") + 1
-    written = token.content[start:].partition("\n")[0]
-    indent = len(written) - len(written.lstrip())
-    found = lines[line].find(written.strip()) if line < len(lines) else -1
-    return line, max(found, 0) + at - start - indent + 1 if found >= 0 else 1
+    if "rows" not in token.meta:
+        token.meta["rows"] = list(_rows(token, lines))
+    rows: list[tuple[int, int]] = token.meta["rows"]
+    row = bisect_right(rows, at, key=lambda row: row[0]) - 1
+    start, first = rows[row]
+    return (token.map[0] if token.map else 0) + row, first + at - start if first else 1
+
+
+def _rows(token: Token, lines: list[str]) -> Iterator[tuple[int, int]]:
+    """For each line of an inline token's content, its offset and its first column; 0 where Markdown changed it."""
+    start, line = 0, token.map[0] if token.map else 0
+    for written in token.content.split("\n"):
+        indent = len(written) - len(written.lstrip())
+        found = lines[line].find(written.strip()) if line < len(lines) else -1
+        yield start, found - indent + 1 if found >= 0 else 0
+        start, line = start + len(written) + 1, line + 1
 
 
 def _place(tokens: list[Token], lines: list[str]) -> None:

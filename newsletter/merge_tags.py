@@ -8,6 +8,7 @@ decided here but in `expressions`; what it becomes for a reader, in `merge`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -53,6 +54,7 @@ class Vault:
     unclosed: list[Tag] = field(default_factory=list)
     """Opening braces without closing ones on their line."""
     _widths: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    _shifts: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @classmethod
     def for_text(cls, text: str) -> Vault:
@@ -103,14 +105,20 @@ class Vault:
 
     def column(self, hidden_line: str, line: int, column: int) -> int:
         """The column in the author's line for a column (from 1) in the line with tokens."""
-        widths = iter(self._widths.get(line, []))
+        if line not in self._widths:
+            return column
+        if line not in self._shifts:
+            self._shifts[line] = list(self._shifts_of(hidden_line, line))
+        passed = bisect_left(self._shifts[line], column - 1, key=lambda pair: pair[0])
+        return column + (self._shifts[line][passed - 1][1] if passed else 0)
+
+    def _shifts_of(self, hidden_line: str, line: int) -> Iterator[tuple[int, int]]:
+        """Where each token of a line begins, and by how much what follows it is further right in the author's line."""
         shift = 0
-        for found in re.finditer(rf"{self.base}[ML]\d{{5}}xNL", hidden_line):
-            token, source = next(widths, (0, 0))
-            if found.start() >= column - 1:
-                break
-            shift += source - token
-        return column + shift
+        found = re.finditer(rf"{self.base}[ML]\d{{5}}xNL", hidden_line)
+        for token, (width, source) in zip(found, self._widths[line], strict=False):
+            shift += source - width
+            yield token.start(), shift
 
     def literal(self, text: str) -> str:
         """The text with `{{` and `{%` where the author escaped them."""

@@ -16,10 +16,6 @@ from newsletter.checks.places import code_lines
 from newsletter.checks.rule import WARNING, Example, Finding, Rule, Scope, found_while_parsing
 from newsletter.errors import Problem
 
-_COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
-_IGNORE = re.compile(r"\s*nl-ignore\b(?P<rules>[\sA-Z0-9,]*)(?::\s*(?P<reason>.*?))?\s*", re.DOTALL)
-_REVIEW = re.compile(r"\s*review\b.*", re.DOTALL)
-
 
 class Comment(NamedTuple):
     """A comment of an issue file: its text and place, and the line it speaks of."""
@@ -61,14 +57,18 @@ def comments(context: Context) -> Iterator[Comment]:
 def _in_body(context: Context) -> Iterator[Comment]:
     code = code_lines(context)
     text = "\n".join(context.lines[context.body_line - 1 :])
-    for found in _COMMENT.finditer(text):
-        line = context.body_line + text.count("\n", 0, found.start())
-        last = line + found[0].count("\n")
-        column = found.start() - (text.rfind("\n", 0, found.start()) + 1) + 1
+    line, end = context.body_line, 0
+    while (start := text.find("<!--", end)) >= 0 and (stop := text.find("-->", start)) >= 0:
+        line += text.count("\n", end, start)
+        end = stop + 3
+        whole = text[start:end]
+        last = line + whole.count("\n")
+        column = start - text.rfind("\n", 0, start)
         alone = not context.line(line)[: column - 1].strip() and context.line(last).rstrip().endswith("-->")
         target = _next(context, last + 1, "<!--") if alone else line
         if line not in code:
-            yield Comment(found[1], line, column, len(found[0].partition("\n")[0]), target)
+            yield Comment(whole[4:-3], line, column, len(whole.partition("\n")[0]), target)
+        line = last
 
 
 def _next(context: Context, line: int, opening: str) -> int:
@@ -80,7 +80,7 @@ def _next(context: Context, line: int, opening: str) -> int:
 
 def ignores(context: Context) -> list[Ignore]:
     """Every `nl-ignore` that names rules and a reason."""
-    read = ((comment, _read(comment)) for comment in comments(context))
+    read = ((comment, _read(comment)) for comment in comments(context) if _is_ignore(comment))
     return [
         Ignore(rules=rules, reason=reason, comment=comment, is_front=comment.line < context.body_line)
         for comment, (rules, reason) in read
@@ -88,11 +88,13 @@ def ignores(context: Context) -> list[Ignore]:
     ]
 
 
+def _is_ignore(comment: Comment) -> bool:
+    return comment.text.strip().startswith("nl-ignore")
+
+
 def _read(comment: Comment) -> tuple[tuple[str, ...], str]:
-    found = _IGNORE.fullmatch(comment.text)
-    if not found:
-        return (), ""
-    return tuple(re.findall(r"NL\d{3}\b", found["rules"])), (found["reason"] or "").strip()
+    rules, _, reason = comment.text.strip().removeprefix("nl-ignore").partition(":")
+    return tuple(re.findall(r"\bNL\d{3}\b", rules)), reason.strip()
 
 
 def unused(found: Iterable[Ignore], problems: Iterable[Problem], asked: Iterable[str]) -> Iterator[Finding]:
@@ -108,7 +110,7 @@ def unused(found: Iterable[Ignore], problems: Iterable[Problem], asked: Iterable
 
 def _unexplained(context: Context) -> Iterator[Finding]:
     for comment in comments(context):
-        if comment.text.strip().startswith("nl-ignore"):
+        if _is_ignore(comment):
             rules, reason = _read(comment)
             if not rules or not reason:
                 message = "nl-ignore gives no reason" if rules else "nl-ignore names no rule"
@@ -117,7 +119,7 @@ def _unexplained(context: Context) -> Iterator[Finding]:
 
 def _not_reviewed(context: Context) -> Iterator[Finding]:
     for comment in comments(context):
-        if _REVIEW.fullmatch(comment.text):
+        if re.match(r"review\b", comment.text.strip()):
             message = "this was drafted and is not reviewed"
             yield Finding(message=message, line=comment.line, column=comment.column, width=comment.width)
 
