@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,26 +19,29 @@ HOLD = "import sys, time; from newsletter.sender_lock import SenderLock\n"
 HOLD += "print(SenderLock(sys.argv[1]).acquire(), flush=True); time.sleep(60)"
 
 
-def hold(file: str) -> subprocess.Popen[str]:
+@contextmanager
+def holder(file: str) -> Iterator[subprocess.Popen[str]]:
     """A process that holds the lock."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, file], stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    assert process.stdout.readline() == "True\n"
-    return process
+    with subprocess.Popen([sys.executable, "-c", HOLD, file], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "True\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def test_who_holds_the_lock_is_named_and_a_kill_frees_it(tmp_path: Path) -> None:
     file = str(tmp_path / "newsletter.db")
-    other = hold(file)
-    with SenderLock(file) as lock:
+    with holder(file) as other, SenderLock(file) as lock:
         assert not lock.acquire()
-        assert lock.owner == f"process {other.pid}"
+        assert lock.owner.startswith(f"process {other.pid} ")
 
         other.send_signal(signal.SIGKILL)
-        other.communicate()
+        other.wait()
 
         assert lock.acquire()
-        assert lock.owner == f"process {os.getpid()}"
+        assert lock.owner.startswith(f"process {os.getpid()} ")
 
 
 def test_a_lock_is_given_back_when_its_sender_is_done(tmp_path: Path) -> None:
