@@ -1,0 +1,317 @@
+"""The runner: what is due is sent, side by side, wave by wave; today's issue is not forgotten."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from newsletter import accounts, campaigns, heartbeat
+from newsletter.campaigns import Campaign, State
+from newsletter.config import Publication, load_publication
+from newsletter.daily import Trouble
+from newsletter.database import Database, open_database
+from newsletter.errors import ConfigError, NewsletterError
+from newsletter.runner import Runner
+from newsletter.sender import Ending
+from newsletter.sender_lock import SenderLock
+from newsletter.tables import subscriber
+from tests.postmark_server import TOKEN, PostmarkServer
+from tests.sending import ISSUE, MESSAGE, NOW, add_readers, settings
+
+HOUR = timedelta(hours=1)
+POSTMARK = '[send]\nprovider = "postmark"\n[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
+DAILY = '[schedule]\ndaily = "07:00"\n'
+
+
+class Told:
+    """A narrator that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.begun: list[Campaign] = []
+        self.endings: list[Ending] = []
+        self.failures: list[tuple[int, BaseException]] = []
+        self.troubles: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+    def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
+        pass
+
+    def began(self, campaign: Campaign) -> None:
+        self.begun.append(campaign)
+
+    def ended(self, ending: Ending) -> None:
+        self.endings.append(ending)
+
+    def failed(self, campaign: Campaign, error: BaseException) -> None:
+        self.failures.append((campaign.id, error))
+
+    def troubled(self, trouble: Trouble) -> None:
+        self.troubles.append(trouble.sentence)
+
+
+@pytest.fixture
+def publication(tmp_path: Path) -> Publication:
+    return settings(tmp_path / "news")
+
+
+@pytest.fixture
+def database(publication: Publication) -> Iterator[Database]:
+    found = open_database(publication)
+    yield found
+    found.close()
+
+
+def scheduled(
+    database: Database, slug: str, at: datetime, wall: datetime | None = None, provider: str = "outbox"
+) -> int:
+    with database.begin() as connection:
+        message = replace(MESSAGE, slug=slug)
+        made = campaigns.approve(
+            connection, message=message, page="", list="daily", segment="", provider=provider, now=NOW
+        )
+        campaigns.schedule(connection, made.id, send_at=at, wall=wall, now=NOW)
+    return made.id
+
+
+def once(publication: Publication, database: Database, now: datetime = NOW) -> Told:
+    told = Told()
+    Runner(publication, database, told, lambda: now).run(once=True)
+    return told
+
+
+def state(database: Database, campaign_id: int) -> tuple[State, dict[str, int]]:
+    with database.read() as connection:
+        counted = accounts.counts(connection, campaign_id)
+        return campaigns.get(connection, campaign_id).state, {name: n for name, n in counted.items() if n}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_what_is_due_is_sent_and_the_rest_waits(publication: Publication, database: Database) -> None:
+    add_readers(database, 3)
+    due, later = scheduled(database, "due", NOW), scheduled(database, "later", NOW + HOUR)
+
+    told = once(publication, database)
+
+    assert state(database, due) == (State.SENT, {"accepted": 3})
+    assert state(database, later) == (State.SCHEDULED, {})
+    assert [one.id for one in told.begun] == [due]
+
+
+def test_campaigns_due_at_once_are_sent_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        server.delay = 0.1
+        publication = settings(tmp_path / "both", POSTMARK.format(url=server.url))
+        database = open_database(publication)
+        add_readers(database, 6000)
+        for slug in ("first", "second"):
+            scheduled(database, slug, NOW, provider="postmark")
+
+        once(publication, database)
+
+        of_campaign = [message["Metadata"]["delivery_id"].partition(".")[0] for message in server.messages]
+        assert [state(database, id) for id in (1, 2)] == [(State.SENT, {"accepted": 6000})] * 2
+        assert of_campaign.index("2") < len(of_campaign) - 1 - of_campaign[::-1].index("1")
+        database.close()
+
+
+def test_each_wave_is_sent_at_its_readers_own_time(publication: Publication, database: Database) -> None:
+    add_readers(database, 5)
+    with database.begin() as connection:
+        connection.execute(update(subscriber).where(subscriber.c.id <= 2).values(timezone="Asia/Tokyo"))
+    tokyo = datetime(2025, 1, 19, 22, tzinfo=UTC)
+    id = scheduled(database, "waves", tokyo, wall=datetime(2025, 1, 20, 7))
+
+    first = once(publication, database, tokyo)
+    between = once(publication, database, tokyo + HOUR)
+    assert state(database, id) == (State.SENDING, {"accepted": 2, "queued": 3})
+    once(publication, database, tokyo + 9 * HOUR)
+
+    assert state(database, id) == (State.SENT, {"accepted": 5})
+    assert (len(first.endings), len(between.endings)) == (1, 0)
+
+
+def test_one_that_is_too_late_is_held_and_the_others_go(publication: Publication, database: Database) -> None:
+    add_readers(database, 1)
+    late, due = scheduled(database, "late", NOW - 3 * HOUR), scheduled(database, "due", NOW)
+
+    told = once(publication, database)
+
+    assert [(one.id, one.state) for one in told.begun] == [(late, State.PAUSED), (due, State.SENDING)]
+    assert state(database, late) == (State.PAUSED, {})
+    assert state(database, due) == (State.SENT, {"accepted": 1})
+
+
+def test_a_campaign_that_cannot_be_sent_at_all_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTMARK_TOKEN", raising=False)
+    publication = settings(tmp_path / "mixed", POSTMARK.format(url="http://127.0.0.1:9"))
+    database = open_database(publication)
+    add_readers(database, 1)
+    broken, fine = scheduled(database, "broken", NOW, provider="postmark"), scheduled(database, "fine", NOW)
+
+    told = once(publication, database)
+
+    ((failed, error),) = told.failures
+    assert (failed, type(error)) == (broken, ConfigError)
+    assert state(database, broken) == (State.SENDING, {})
+    assert state(database, fine) == (State.SENT, {"accepted": 1})
+    database.close()
+
+
+def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
+    publication: Publication, database: Database
+) -> None:
+    add_readers(database, 2)
+    times = [NOW]
+    told = Told()
+    runner = Runner(publication, database, told, lambda: times[0])
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    id = scheduled(database, "soon", NOW + HOUR)
+    with database.begin() as connection:
+        campaigns.move(connection, id, "pause", now=NOW, reason="asked")
+    times[0] = NOW + HOUR
+    with database.begin() as connection:
+        assert campaigns.resume(connection, id, now=times[0]).state is State.SENDING
+
+    wait_until(lambda: bool(told.endings))
+    with database.read() as connection:
+        assert heartbeat.is_anybody_there(connection, NOW)
+    runner.stop()
+    thread.join()
+
+    assert state(database, id) == (State.SENT, {"accepted": 2})
+    with database.read() as connection:
+        assert not heartbeat.is_anybody_there(connection, NOW)
+
+
+def test_a_second_runner_is_told_who_has_the_database_on_which_machine_and_since_when(
+    publication: Publication, database: Database
+) -> None:
+    with SenderLock(database.name) as lock:
+        assert lock.acquire()
+
+        with pytest.raises(NewsletterError, match=r"process \d+ on \S+ \(since [-\d]+ [:\d]+ UTC\) is sending from"):
+            once(publication, database)
+
+
+def test_a_copied_database_sends_nothing_until_it_is_adopted(
+    publication: Publication, database: Database, tmp_path: Path
+) -> None:
+    add_readers(database, 1)
+    once(publication, database)
+    scheduled(database, "due", NOW)
+    database.close()
+    shutil.copytree(publication.root, tmp_path / "copy")
+    copy = load_publication(tmp_path / "copy" / "newsletter.toml")
+    copied = open_database(copy)
+
+    with pytest.raises(NewsletterError, match="this database is a copy"):
+        once(copy, copied)
+
+    assert state(copied, 1) == (State.SCHEDULED, {})
+    assert not (tmp_path / "copy" / "outbox").exists()
+    copied.close()
+
+
+def daily(folder: Path, issue: str | None = "2025-01-17-hello.md") -> tuple[Publication, Database]:
+    publication = settings(folder / "daily", DAILY)
+    publication.issues.mkdir()
+    if issue:
+        (publication.issues / issue).write_text(ISSUE, encoding="utf-8")
+    database = open_database(publication)
+    add_readers(database, 2)
+    return publication, database
+
+
+SEVEN = datetime(2025, 1, 17, 7, tzinfo=UTC)
+
+
+def mail(publication: Publication) -> list[str]:
+    """What the editors got, by subject."""
+    folder = publication.root / "outbox" / "other"
+    files = sorted(folder.iterdir()) if folder.exists() else []
+    messages = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in files]
+    return [f"{message['To']}: {message['Subject']}" for message in messages]
+
+
+def test_today_s_issue_is_sent_at_its_time_without_being_told(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path)
+
+    early = once(publication, database, SEVEN - timedelta(seconds=1))
+    assert early.troubles == []
+    assert not (publication.root / "outbox").exists()
+    once(publication, database, SEVEN)
+
+    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    again = once(publication, database, SEVEN + HOUR)
+    assert (again.endings, again.troubles, mail(publication)) == ([], [], [])
+    database.close()
+
+
+def test_the_front_matter_s_date_counts_more_than_the_file_name_s(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path, "2025-01-10-hello.md")
+
+    once(publication, database, SEVEN)
+
+    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    database.close()
+
+
+def test_a_missing_issue_is_missed_an_hour_before_and_the_editors_are_told_once(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path, None)
+
+    assert once(publication, database, SEVEN - HOUR - timedelta(seconds=1)).troubles == []
+    first, second = (once(publication, database, SEVEN - HOUR + timedelta(minutes=n)) for n in (0, 5))
+
+    assert first.troubles == ["There is no issue dated 2025-01-17; it would be sent at 2025-01-17 07:00 UTC."]
+    assert second.troubles == first.troubles
+    assert mail(publication) == ["news@example.com: News: no issue today"]
+    (publication.issues / "late.md").write_text(ISSUE, encoding="utf-8")
+    once(publication, database, SEVEN + timedelta(minutes=30))
+    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    database.close()
+
+
+def test_a_broken_issue_is_found_an_hour_before(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path)
+    (publication.issues / "2025-01-17-hello.md").write_text(f"{ISSUE}\n:::qoute\n:::\n", encoding="utf-8")
+
+    told = once(publication, database, SEVEN - HOUR / 2)
+
+    assert "2025-01-17-hello.md cannot be sent." in told.troubles[0]
+    assert ":8:" in told.troubles[0]
+    assert len(mail(publication)) == 1
+    database.close()
+
+
+def test_two_issues_of_one_day_are_a_person_s_choice(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path)
+    (publication.issues / "2025-01-17-other.md").write_text(ISSUE, encoding="utf-8")
+
+    told = once(publication, database, SEVEN)
+
+    assert told.troubles[0].startswith("2 issues are dated 2025-01-17 (2025-01-17-hello.md, 2025-01-17-other.md)")
+    with database.read() as connection:
+        assert campaigns.all_campaigns(connection) == []
+    database.close()
