@@ -202,7 +202,7 @@ def _field(name: str, value: str) -> str:
 
 def _text(text: str) -> str:
     """Words as Markdown that shows them as they are, inside a line."""
-    return _braces(re.sub(r"[\\`*\[\]<>~|]|(?<!\w)_|_(?!\w)|&(?=#?\w)", r"\\\g<0>", text))
+    return _braces(re.sub(r"[\\`*\[\]<>~|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w)", r"\\\g<0>", text))
 
 
 def _first(text: str) -> str:
