@@ -22,6 +22,7 @@ from newsletter import campaigns, segments, waves
 from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer, after_cancelling, after_death
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
+from newsletter.database import insert_many
 from newsletter.errors import NewsletterError
 from newsletter.providers.record import Answer, Outcome, Result
 from newsletter.tables import batch, campaign, delivery, delivery_exception, delivery_note
@@ -106,12 +107,8 @@ def _write(
     common["not_before"] = stamp(not_before) if not_before else None
     rows = [{**common, "no": no, "size": len(ids)} for no, ids in enumerate(batches, start=first)]
     connection.execute(insert(batch), rows)
-    people = [
-        {"campaign_id": campaign_id, "subscriber_id": id, "batch_no": no}
-        for no, ids in enumerate(batches, start=first)
-        for id in ids
-    ]
-    connection.execute(insert(delivery), people)
+    people = [(campaign_id, id, no) for no, ids in enumerate(batches, start=first) for id in ids]
+    insert_many(connection, delivery, ("campaign_id", "subscriber_id", "batch_no"), people)
 
 
 def claim(

@@ -22,7 +22,7 @@ from newsletter.mime import (
     header_mailbox,
     header_text,
     mailbox,
-    quoted_printable,
+    quoted_part,
     quoted_value,
 )
 from newsletter.substitution import Substitution
@@ -40,8 +40,8 @@ class Mailing:
         text = text_fragment(message.text, message)
         self._subject = subject_line(text_fragment(message.subject, message))
         self._html, self._text = joined(html), joined(text)
-        self._html_segments = Segments(html, quoted_printable, quoted_value, SOFT_BREAK)
-        self._text_segments = Segments(text, quoted_printable, quoted_value, SOFT_BREAK)
+        self._html_segments = Segments(html, quoted_part, quoted_value, SOFT_BREAK)
+        self._text_segments = Segments(text, quoted_part, quoted_value, SOFT_BREAK)
         self._html_json, self._text_json = Segments(html, _json, _json), Segments(text, _json, _json)
         boundary = f"=_{message.digest[:32]}".encode()  # "=_" cannot occur in quoted-printable
         self._head, self._between, self._tail = _frame(envelope, boundary)

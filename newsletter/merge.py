@@ -22,6 +22,7 @@ Escape = Callable[[str], str]
 _TAG = re.compile(r"<[A-Za-z/](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>")
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)")
 _URL_ATTRIBUTES = {"href", "src", "action", "background", "cite", "poster", "formaction"}
+_MARKUP = re.compile("[<>&\"']")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _ANGLES = re.compile(r"<[^<>\s]+>")
 _CLEAN_ADDRESS = re.compile(r"https?://[A-Za-z0-9/:?#@!$()*+,;=._~%-]*", re.ASCII)
@@ -31,7 +32,7 @@ _ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 
 def clean(value: object) -> str:
     """A value as text: without control characters (Gmail clips an email at some of them), lines end in `\\n`."""
-    text = str(value)
+    text = value if type(value) is str else str(value)
     if text.isprintable():
         return text
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -39,7 +40,7 @@ def clean(value: object) -> str:
 
 def in_html(value: str) -> str:
     """For HTML text and for attributes in either kind of quotes."""
-    return html_escapes.escape(value, quote=True)
+    return html_escapes.escape(value, quote=True) if _MARKUP.search(value) else value
 
 
 def in_url(value: str) -> str:

@@ -153,8 +153,11 @@ def _mended(found: re.Match[bytes]) -> bytes:
     line = found[0]
     if line.startswith((b".", b"From ")):
         line = b"=%02X" % line[0] + line[1:]
-    if len(line) <= LINE:
-        return line
+    return line if len(line) <= LINE else _broken(line)
+
+
+def _broken(line: bytes) -> bytes:
+    """A line that is a little too long, in two."""
     cut = LINE - 6
     if b"=" in line[cut - 2 : cut]:  # not inside =XX
         cut = line.rindex(b"=", cut - 2, cut)
@@ -164,9 +167,16 @@ def _mended(found: re.Match[bytes]) -> bytes:
 SOFT_BREAK = b"=\r\n"
 
 
+def quoted_part(text: str) -> bytes:
+    """The same with room for a soft break at its end."""
+    encoded = quoted_printable(text)
+    start = encoded.rfind(b"\n") + 1
+    return encoded if len(encoded) - start < LINE else encoded[:start] + _broken(encoded[start:])
+
+
 def quoted_value(text: str) -> bytes:
     """A reader's value, to stand on lines of its own between soft breaks."""
     raw = text.encode("utf-8", "replace")
     if _PLAIN.fullmatch(raw) and not raw.startswith((b".", b"From ")):
         return raw
-    return quoted_printable(text)
+    return quoted_part(text)

@@ -36,15 +36,25 @@ class Substitution:
         """For a reader with these present fields."""
         return [render(fields) for render in self._renders]
 
-    def _spelled(self, place: str, tree: Fragment, vary: Vary, finish: Vary = str) -> str:
+    def _spelled(self, place: str, tree: Fragment, vary: Vary, finish: Vary | None = None) -> str:
         return "".join(vary(part) if isinstance(part, str) else self._slot(place, part, vary, finish) for part in tree)
 
-    def _slot(self, place: str, part: Value | Choice, vary: Vary, finish: Vary) -> str:
+    def _slot(self, place: str, part: Value | Choice, vary: Vary, finish: Vary | None) -> str:
         if (place, part) not in self._numbers:
             self._numbers[place, part] = len(self._renders)
-            render = renderer(part)
-            self._new(lambda fields: vary(finish(render(fields))))
+            self._new(self._varied_later(renderer(part), vary, finish))
         return self._syntax.slot.format(self._numbers[place, part])
+
+    def _varied_later(self, render: Render, vary: Vary, finish: Vary | None) -> Render:
+        """Every reader's value goes through here: `vary` is asked only where there is something for it."""
+        mark = self._syntax.mark
+        finished = (lambda fields: finish(render(fields))) if finish else render
+
+        def value(fields: Fields) -> str:
+            text = finished(fields)
+            return vary(text) if mark in text else text
+
+        return value
 
     def _new(self, render: Render) -> str:
         self._renders.append(render)
@@ -57,4 +67,4 @@ class Substitution:
         return self._varied(text, self._syntax.mark + WORD_JOINER)
 
     def _varied(self, text: str, instead: str) -> str:
-        return self._syntax.literal.sub(instead, text) if self._syntax.mark in text else text
+        return self._syntax.literal.sub(instead, text)

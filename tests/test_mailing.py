@@ -78,6 +78,7 @@ def content(message: EmailMessage, kind: str) -> str:
 @example("From the start", ".")
 @example("\u2028\x85\x00\ud800", "javascript:alert(1)")
 @settings(deadline=None, max_examples=300)
+@example("0000{\xa0\xa0\xa0\xa0ࠀ𐀀𐀀𐀀", "")
 def test_any_field_reads_back_as_the_same_text_and_adds_no_header(first_name: str, site: str) -> None:
     recipient = reader({"first_name": first_name, "name": first_name, "site": site})
     raw = MAILING.mime(recipient)
