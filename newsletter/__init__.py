@@ -49,7 +49,9 @@ when a campaign may do what                 campaigns.py
 what may become of a batch                  batches.py; whose time it goes by: waves.py
 what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py
 how that is told                            reports.py, progress.py, following.py; editors by email: notices.py
-the order of claiming, sending, settling    sender.py, handover.py, recipients.py
+the order of claiming, sending, settling    sender.py, handover.py, recipients.py; what senders share: desk.py
+what a dead sender leaves                   recovery.py; of one message a call: marks.py
+what is done about the unknown              unknowns.py; who is asked: reconcile.py
 how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py
 what `bench` measures, and against whom       bench.py, bench_provider.py
 when a campaign waits or pauses by itself   pacing.py, breaker.py

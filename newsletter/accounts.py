@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, case, func, select
 
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
@@ -29,6 +29,9 @@ OF_BATCH = {
     BatchState.UNKNOWN: "unknown",
     BatchState.CANCELLED: "skipped",
 }
+_DOUBTFUL = and_(batch.c.state.in_((BatchState.QUEUED, BatchState.CLAIMED)), batch.c.first_handed_at.is_not(None))
+_STATE = case((_DOUBTFUL, BatchState.HANDED.value), else_=batch.c.state)
+"""A batch that waits to be handed over once more, under its key, counts as handed: it may have been sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +47,8 @@ class Exceptional:
 def counts(connection: Connection, campaign_id: int) -> dict[str, int]:
     """How many deliveries are in each of STATES. A row per batch is read, and the exceptions; not every delivery."""
     found = dict.fromkeys(STATES, 0)
-    sizes = select(batch.c.state, func.sum(batch.c.size)).where(batch.c.campaign_id == campaign_id)
-    for state, size in connection.execute(sizes.group_by(batch.c.state)):
+    sizes = select(_STATE, func.sum(batch.c.size)).where(batch.c.campaign_id == campaign_id)
+    for state, size in connection.execute(sizes.group_by(_STATE)):
         found[OF_BATCH[state]] += size
     for of_batch, state, number in connection.execute(_exceptions(campaign_id)):
         found[OF_BATCH[BatchState(of_batch)]] -= number
@@ -56,10 +59,10 @@ def counts(connection: Connection, campaign_id: int) -> dict[str, int]:
 def _exceptions(campaign_id: int) -> Select[str, str, int]:
     same = and_(batch.c.campaign_id == delivery_exception.c.campaign_id, batch.c.no == delivery_exception.c.batch_no)
     return (
-        select(batch.c.state, delivery_exception.c.state, func.count())
+        select(_STATE, delivery_exception.c.state, func.count())
         .join_from(delivery_exception, batch, same)
         .where(delivery_exception.c.campaign_id == campaign_id)
-        .group_by(batch.c.state, delivery_exception.c.state)
+        .group_by(_STATE, delivery_exception.c.state)
     )
 
 

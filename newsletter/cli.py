@@ -19,6 +19,7 @@ COMMANDS = {
     "new": "Start an issue and print its path.",
     "draft": "Start an issue from feeds and pages.",
     "check": "Say what is wrong with issues, line by line.",
+    "schema": "Print JSON Schema for editors.",
     "build": "Write the email of an issue to a folder.",
     "test": "Send a marked test of an issue to a few addresses.",
     "subscribers": "Add, import, export, list, show and remove readers.",
@@ -32,6 +33,8 @@ COMMANDS = {
     "resume": "Let a paused campaign go on.",
     "cancel": "End a campaign for good.",
     "retry": "Send again what was rejected and may work now.",
+    "reconcile": "Ask the provider about unknown deliveries.",
+    "resolve": "Decide about unknown deliveries.",
     "why": "Say what happened to one reader's copy.",
     "adopt": "Let a database that was copied here send from here.",
 }

@@ -134,6 +134,8 @@ class Sender:
         return True
 
     def _send(self) -> None:
+        with self._desk.writer() as connection:
+            deliveries.orphan(connection, self._job.campaign.id, self._job.provider.name, self._job.clock())
         threads = [threading.Thread(target=self._work, name=f"sender-{n}", daemon=True) for n in range(THREADS)]
         for thread in threads:
             thread.start()

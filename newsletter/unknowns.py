@@ -89,8 +89,9 @@ def find(connection: Connection, campaign_id: int) -> list[Unknown]:
 
 
 def _has_exceptions() -> ColumnElement[bool]:
-    unknown = and_(delivery_exception.c.batch_no == batch.c.no, delivery_exception.c.state == Outcome.UNKNOWN)
-    return exists().where(delivery_exception.c.campaign_id == batch.c.campaign_id, unknown)
+    apart = delivery_exception.alias()
+    unknown = and_(apart.c.batch_no == batch.c.no, apart.c.state == Outcome.UNKNOWN)
+    return exists().where(apart.c.campaign_id == batch.c.campaign_id, unknown)
 
 
 def accept(connection: Connection, found: Unknown, ids: Collection[int], why: str, now: datetime) -> None:
@@ -115,7 +116,10 @@ def _resolve(
 ) -> None:
     _spell_out(connection, found, now)
     for id in ids:
-        this = (delivery_exception.c.campaign_id == found.campaign_id) & (delivery_exception.c.subscriber_id == id)
+        of_reader = and_(
+            delivery_exception.c.campaign_id == found.campaign_id, delivery_exception.c.subscriber_id == id
+        )
+        this = and_(of_reader, delivery_exception.c.state == Outcome.UNKNOWN)
         values = {"state": outcome, "detail": why, "retryable": retryable, "at": stamp(now)}
         connection.execute(update(delivery_exception).where(this).values(values))
 

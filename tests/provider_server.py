@@ -140,7 +140,8 @@ class Resend(ProviderServer):
             before, answer = self.keys[key]
             changed = {"name": "invalid_idempotent_request", "message": "This key was used with another body."}
             return answer if before == body else (409, changed)
-        if len(messages) > self.most or any(message["to"][0].strip("<>") in self.bad for message in messages):
+        addresses = {message["to"][0].rpartition("<")[2].rstrip(">") for message in messages}
+        if len(messages) > self.most or addresses & self.bad:
             return 422, {"name": "validation_error", "message": "Invalid `to` field."}
         answer = 200, {"data": [self._one(message) for message in messages]}
         self.keys[key] = body, answer

@@ -1,0 +1,84 @@
+"""`newsletter reconcile`: ask the provider about unknown deliveries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+import click
+
+from newsletter import accounts, campaigns, hosts, reconcile, reports
+from newsletter.campaigns import Campaign, State
+from newsletter.clock import utc_now
+from newsletter.endings import DONE, UNKNOWN_LEFT
+from newsletter.progress import CampaignProgress
+from newsletter.providers import find_provider, read_settings
+from newsletter.reconcile import Finding
+from newsletter.sender import Sender, job_of
+from newsletter.session import Session
+
+
+@click.command()
+@click.argument("campaign")
+@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@click.pass_obj
+def command(session: Session, campaign: str, as_json: bool) -> None:
+    """Ask the provider what became of unknown deliveries.
+
+    Nobody is mailed a second time: a provider that remembers our keys is asked by the same call, others by
+    their search. Who was certainly never sent it is rejected, and waits for `retry`. What is still unknown
+    stays so, and the exit code is 3.
+
+    \b
+    Examples:
+        newsletter reconcile chip-rules
+        newsletter reconcile 12 --json
+    """
+    with session.database.read() as connection:
+        hosts.require_home(connection, hosts.here(session.database))
+        found = campaigns.find(connection, campaign)
+    findings = reconcile.ask(session.database, session.publication, found, utc_now())
+    _record(session, found, findings)
+    with session.database.read() as connection:
+        found = campaigns.get(connection, found.id)
+        counted = accounts.counts(connection, found.id)
+    _tell(found, findings, counted["unknown"])
+    click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+    raise SystemExit(UNKNOWN_LEFT if counted["unknown"] else DONE)
+
+
+def _record(session: Session, found: Campaign, findings: list[Finding]) -> None:
+    with session.database.begin() as connection:
+        reconcile.record(connection, [one for one in findings if not one.may_repeat], utc_now())
+    for provider in dict.fromkeys(one.unknown.provider for one in findings if one.may_repeat):
+        mine = [one for one in findings if one.may_repeat and one.unknown.provider == provider]
+        _repeat(session, found, provider, mine)
+
+
+def _repeat(session: Session, found: Campaign, provider: str, findings: list[Finding]) -> None:
+    """Queue these calls again; a campaign that has ended is sent for nothing else, so it is done here."""
+    with session.database.begin() as connection:
+        reconcile.record(connection, findings, utc_now())
+        if found.state is not State.SENT:
+            return
+        opened = campaigns.move(connection, found.id, "reopen", now=utc_now())
+    asked = find_provider(session.publication, provider)
+    job = job_of(session.publication, session.database, opened)
+    job = replace(job, provider=asked, settings=read_settings(session.publication, asked))
+    with CampaignProgress() as progress:
+        Sender(job, progress).run()
+
+
+def _tell(found: Campaign, findings: Iterable[Finding], unknown: int) -> None:
+    asked = [*findings]
+    if not asked:
+        click.echo(f"Nothing of campaign {found.id} is unknown.", err=True)
+    for remark in dict.fromkeys(one.remark for one in asked if one.remark):
+        click.echo(remark[0].upper() + remark[1:] + ".", err=True)
+    if unsent := sum(len(one.unsent) for one in asked):
+        click.echo(f"{reports.readers(unsent)} were never sent it. Send it with: newsletter retry {found.id}", err=True)
+    if any(one.may_repeat for one in asked) and found.state is not State.SENT:
+        click.echo(f"The same calls are made again with: newsletter send {found.issue}", err=True)
+    if unknown:
+        click.echo(f"Decide about the unknown with: newsletter resolve {found.id}", err=True)

@@ -1,0 +1,73 @@
+"""`newsletter resolve`: a person decides about unknown deliveries."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from newsletter import accounts, campaigns, hosts, reports, unknowns
+from newsletter.asking import ask
+from newsletter.campaigns import Campaign, State
+from newsletter.clock import utc_now
+from newsletter.endings import send_and_tell
+from newsletter.errors import NewsletterError
+from newsletter.sender import job_of
+from newsletter.session import Session
+
+
+@click.command()
+@click.argument("campaign")
+@click.option("--assume-sent", "policy", flag_value="assume-sent", help="Take them as sent; nobody is mailed")
+@click.option("--resend", "policy", flag_value="resend", help="Send it to them again; some may get it twice")
+@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@click.pass_obj
+def command(session: Session, campaign: str, policy: unknowns.Policy | None, yes: bool, as_json: bool) -> None:
+    """Decide about deliveries of which nobody knows whether they were sent.
+
+    Ask the provider first, with `reconcile`. Only what is unknown changes; what was decided stays in
+    each reader's history.
+
+    \b
+    Examples:
+        newsletter resolve chip-rules --assume-sent
+        newsletter resolve 12 --resend
+    """
+    if policy is None:
+        raise click.UsageError("Say what to do with them: --assume-sent or --resend.")
+    with session.database.read() as connection:
+        hosts.require_home(connection, hosts.here(session.database))
+        found = campaigns.find(connection, campaign)
+        counted = accounts.counts(connection, found.id)
+    if not counted["unknown"]:
+        click.echo(f"Nothing of campaign {found.id} is unknown. Nothing was changed.", err=True)
+    elif policy == "resend":
+        return _resend(session, found, counted["unknown"], yes=yes, as_json=as_json)
+    else:
+        with session.database.begin() as connection:
+            number = unknowns.resolve(connection, found.id, policy, utc_now())
+            counted = accounts.counts(connection, found.id)
+        click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
+    click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+
+
+def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_json: bool) -> None:
+    _refuse(found)
+    job = job_of(session.publication, session.database, found)
+    some = "some of whom may have it already"
+    ask(f'Send "{found.subject}" to {reports.readers(number)}, {some}, through {found.provider}?', yes=yes)
+    now = utc_now()
+    with session.database.begin() as connection:
+        found = campaigns.get(connection, found.id)
+        _refuse(found)
+        unknowns.resolve(connection, found.id, "resend", now)
+        if found.state is State.SENT:
+            campaigns.move(connection, found.id, "reopen", now=now)
+    send_and_tell(job, as_json=as_json)
+
+
+def _refuse(found: Campaign) -> None:
+    if found.state not in (State.SENT, State.SENDING):
+        hint = f"Let it go on with `newsletter resume {found.id}` first." if found.state is State.PAUSED else ""
+        raise NewsletterError(f"campaign {found.id} is {found.state}: nothing of it can be sent again", hint=hint)

@@ -1,0 +1,87 @@
+"""A campaign to a provider on the loopback address, and what must hold whatever goes wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import and_, func, select
+
+from newsletter import accounts, campaigns, deliveries, reconcile
+from newsletter.campaigns import Campaign
+from newsletter.clock import utc_now
+from newsletter.config import Publication
+from newsletter.database import Database, open_database
+from newsletter.reconcile import Finding
+from newsletter.sender import Ending, Sender, job_of
+from newsletter.tables import batch, delivery, delivery_exception
+from tests.provider_server import KEY, ProviderServer
+from tests.sending import Quiet, add_readers, settings, start_campaign
+
+Clock = Callable[[], datetime]
+ENVIRONMENT = {"PROVIDER_KEY": KEY}
+
+
+class Case:
+    """`readers` readers in batches of `size`, enqueued, and nothing sent yet. Close it."""
+
+    def __init__(self, folder: Path, toml: str, provider: str, readers: int = 100, size: int = 50) -> None:
+        self.publication: Publication = settings(folder, toml)
+        self.database: Database = open_database(self.publication, patience=1)
+        self.readers = readers
+        self.watcher = Quiet()
+        add_readers(self.database, readers)
+        with self.database.begin() as connection:
+            start_campaign(connection, provider=provider)
+            while not campaigns.get(connection, 1).enqueued:
+                deliveries.enqueue(connection, self.publication, 1, size, now=utc_now())
+
+    @property
+    def campaign(self) -> Campaign:
+        with self.database.read() as connection:
+            return campaigns.get(connection, 1)
+
+    def send(self, clock: Clock = utc_now) -> Ending:
+        return Sender(job_of(self.publication, self.database, self.campaign, clock), self.watcher).run()
+
+    def move(self, verb: str) -> None:
+        with self.database.begin() as connection:
+            campaigns.move(connection, 1, verb, now=datetime.now(UTC))
+
+    def ask(self, now: datetime | None = None) -> list[Finding]:
+        """`newsletter reconcile`, but for the sending of what it queues."""
+        findings = reconcile.ask(self.database, self.publication, self.campaign, now or utc_now())
+        with self.database.begin() as connection:
+            reconcile.record(connection, findings, now or utc_now())
+        return findings
+
+    def counts(self) -> dict[str, int]:
+        with self.database.read() as connection:
+            return {state: number for state, number in accounts.counts(connection, 1).items() if number}
+
+    def states(self) -> dict[str, str]:
+        """Each delivery's state by its id."""
+        apart = and_(
+            delivery_exception.c.campaign_id == delivery.c.campaign_id,
+            delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
+        )
+        of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
+        state = func.coalesce(delivery_exception.c.state, batch.c.state)
+        found = (
+            select(delivery.c.subscriber_id, state)
+            .join_from(delivery, batch, of_batch)
+            .outerjoin(delivery_exception, apart)
+        )
+        with self.database.read() as connection:
+            return {f"1.{id}": accounts.OF_BATCH.get(said, said) for id, said in connection.execute(found)}
+
+    def check(self, *servers: ProviderServer) -> None:
+        """Nobody has it twice; whom the ledger calls served are; whom it calls unserved are not; all are counted."""
+        has = Counter(id for server in servers for _, id, _ in server.accepted)
+        assert max(has.values(), default=0) <= 1
+        states = self.states()
+        assert len(states) == sum(self.counts().values()) == self.readers
+        assert [id for id, state in states.items() if state == "accepted" and id not in has] == []
+        assert [id for id in has if states[id] not in ("accepted", "unknown", "handed")] == []
