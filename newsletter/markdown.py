@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
@@ -65,22 +65,23 @@ def parse_markdown(text: str, vault: Vault) -> tuple[list[Token], list[Trouble]]
     return tokens, environment.troubles
 
 
-def place_in(token: Token, at: int, lines: list[str]) -> tuple[int, int]:
+def place_in(token: Token, at: int, lines: Sequence[str], first: int = 0) -> tuple[int, int]:
     """Line (from 0) and column (from 1) of a character of an inline token's content, in the `lines` it was parsed from.
 
-    Markdown strips what stands before the content of a line: a list's indent, a quotation's `>`.
+    `first` is the index of the line that tokens count from. Markdown strips what stands before
+    the content of a line: a list's indent, a quotation's `>`.
     """
     if "rows" not in token.meta:
-        token.meta["rows"] = list(_rows(token, lines))
+        token.meta["rows"] = list(_rows(token, lines, first))
     rows: list[tuple[int, int]] = token.meta["rows"]
     row = bisect_right(rows, at, key=lambda row: row[0]) - 1
     start, first = rows[row]
     return (token.map[0] if token.map else 0) + row, first + at - start if first else 1
 
 
-def _rows(token: Token, lines: list[str]) -> Iterator[tuple[int, int]]:
+def _rows(token: Token, lines: Sequence[str], first: int) -> Iterator[tuple[int, int]]:
     """For each line of an inline token's content, its offset and its first column; 0 where Markdown changed it."""
-    start, line = 0, token.map[0] if token.map else 0
+    start, line = 0, first + (token.map[0] if token.map else 0)
     for written in token.content.split("\n"):
         indent = len(written) - len(written.lstrip())
         found = lines[line].find(written.strip()) if line < len(lines) else -1

@@ -49,15 +49,15 @@ def comments(context: Context) -> Iterator[Comment]:
         line = context.line(number)
         if found := re.search(r"(?:^|\s)(#\s*((?:nl-ignore|review)\b.*))", line):
             alone = line.lstrip().startswith("#")
-            column, target = found.start(1) + 1, number + 1 if alone else number
-            yield Comment(found[2], number, column, len(found[1]), _next(context, target, "#") if alone else target)
+            target = _next(context, number + 1, "#") if alone else number
+            yield Comment(found[2], number, found.start(1) + 1, len(found[1]), target)
     yield from _in_body(context)
 
 
 def _in_body(context: Context) -> Iterator[Comment]:
     code = code_lines(context)
     text = "\n".join(context.lines[context.body_line - 1 :])
-    line, end = context.body_line, 0
+    line, end, target = context.body_line, 0, 0
     while (start := text.find("<!--", end)) >= 0 and (stop := text.find("-->", start)) >= 0:
         line += text.count("\n", end, start)
         end = stop + 3
@@ -65,9 +65,11 @@ def _in_body(context: Context) -> Iterator[Comment]:
         last = line + whole.count("\n")
         column = start - text.rfind("\n", 0, start)
         alone = not context.line(line)[: column - 1].strip() and context.line(last).rstrip().endswith("-->")
-        target = _next(context, last + 1, "<!--") if alone else line
+        if alone and target <= last:
+            target = _next(context, last + 1, "<!--")
         if line not in code:
-            yield Comment(whole[4:-3], line, column, len(whole.partition("\n")[0]), target)
+            width = len(whole.partition("\n")[0])
+            yield Comment(whole[4:-3], line, column, width, target if alone else line)
         line = last
 
 

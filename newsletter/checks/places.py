@@ -120,8 +120,7 @@ def field_spot(context: Context, block: Block, name: str) -> Spot:
 
 def spot(context: Context, token: Token, at: int, end: int) -> Spot:
     """Where a part of an inline token's content is written; to the end of its line at most."""
-    lines = list(context.hidden_lines[context.body_line - 1 :])
-    line, column = place_in(token, at, lines)
+    line, column = place_in(token, at, context.hidden_lines, context.body_line - 1)
     stop = token.content.find("\n", at, end)
     number = line + context.body_line
     start = context.column(number, column)
@@ -165,7 +164,8 @@ def _of_token(context: Context, block: Block, token: Token) -> Iterator[Link]:
 def _inside(children: list[Token], index: int) -> list[Token]:
     level = children[index].level
     inside = []
-    for child in children[index + 1 :]:
+    for at in range(index + 1, len(children)):
+        child = children[at]
         if child.type == "link_close" and child.level == level:
             break
         inside.append(child)
