@@ -114,7 +114,7 @@ def outcomes(response: Response, batch: Batch) -> Answer:
         return batch.everyone(Outcome.UNKNOWN, f"Mailgun answered {words}")
     if response.status == 413 or any(one in words for one in ONE_IS_WRONG):
         if len(batch.recipients) == 1:
-            return batch.everyone(Outcome.REJECTED, words)
+            return batch.everyone(Outcome.REJECTED, words, retryable=True)
         return Answer(results=batch.everyone(Outcome.BUSY, words).results, split=True)
     return batch.everyone(Outcome.BUSY, f"Mailgun refused the request: {words}", stop=True)
 

@@ -105,7 +105,7 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     if response.status >= 500 or response.status in (201, 202, 408):
         return batch.everyone(Outcome.UNKNOWN, f"Postmark answered {words}")
     if len(batch.recipients) == 1 and _code(response) in (INVALID, INACTIVE):
-        return batch.everyone(Outcome.REJECTED, words)
+        return batch.everyone(Outcome.REJECTED, words, retryable=_code(response) != INACTIVE)
     return batch.everyone(Outcome.BUSY, f"Postmark refused the request: {words}", stop=True)
 
 
@@ -126,7 +126,7 @@ def _result(verdict: _Verdict) -> Result:
         return Result(outcome=Outcome.ACCEPTED, provider_id=verdict.message_id)
     if verdict.code in WAITING | STOPPING:
         return Result(outcome=Outcome.BUSY, reason=f"Postmark: {reason}")
-    return Result(outcome=Outcome.REJECTED, reason=reason)
+    return Result(outcome=Outcome.REJECTED, reason=reason, retryable=verdict.code != INACTIVE)
 
 
 def _stop(verdicts: Sequence[_Verdict]) -> str:

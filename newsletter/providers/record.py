@@ -39,7 +39,10 @@ class Result:
     retry_after: float | None = None
     """Seconds to wait before trying again, when the provider says so."""
     retryable: bool = False
-    """Rejected, but a person may sensibly send it once more."""
+    """Rejected, but a person may sensibly send it once more: the address can be corrected, the message was refused.
+
+    Not so where the provider says of the address itself that it takes no mail.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +105,16 @@ class Batch:
     """Names the ledger's batch in the provider's own search; the same for every part and attempt."""
 
     def everyone(
-        self, outcome: Outcome, reason: str, *, retry_after: float | None = None, stop: bool = False
+        self,
+        outcome: Outcome,
+        reason: str,
+        *,
+        retry_after: float | None = None,
+        stop: bool = False,
+        retryable: bool = False,
     ) -> Answer:
         """The answer that says the same of every recipient; with `stop`, `reason` pauses the campaign."""
-        result = Result(outcome=outcome, reason=reason, retry_after=retry_after)
+        result = Result(outcome=outcome, reason=reason, retry_after=retry_after, retryable=retryable)
         return Answer(results=(result,) * len(self.recipients), stop=reason if stop else "")
 
 

@@ -98,7 +98,7 @@ def outcomes(response: Response, batch: Batch) -> Answer:
 def _invalid(batch: Batch, words: str) -> Answer:
     """One bad address refuses a whole batch: its halves are tried, down to the one."""
     if len(batch.recipients) == 1:
-        return batch.everyone(Outcome.REJECTED, words)
+        return batch.everyone(Outcome.REJECTED, words, retryable=True)
     return Answer(results=batch.everyone(Outcome.BUSY, words).results, split=True)
 
 

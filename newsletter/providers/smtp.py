@@ -87,7 +87,15 @@ def _refusal(refused: RefusedError) -> Result:
         or re.search(r"relay(ing)?\b.*\b(denied|prohibited)", refused.said, re.I)
     ):
         raise _StopError(f"the mail server refused to send: {refused}", stop=True)
-    return Result(outcome=Outcome.REJECTED, reason=str(refused))
+    return Result(outcome=Outcome.REJECTED, reason=str(refused), retryable=not _is_no_mailbox(refused))
+
+
+def _is_no_mailbox(refused: RefusedError) -> bool:
+    """Whether the address itself takes no mail: RFC 3463's 5.1.x and 5.2.1, or without one of these RFC 5321's 550."""
+    said = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", refused.said)
+    if refused.stage is not Stage.RCPT:
+        return False
+    return said[0].startswith("5.1.") or said[0] == "5.2.1" if said else refused.code == 550
 
 
 def _signed(message: bytes, batch: Batch, settings: Settings) -> bytes:

@@ -1,0 +1,317 @@
+"""`newsletter run` and its neighbours, as users run them: real processes, stopped, killed, doubled, copied."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from newsletter.config import load_publication
+from newsletter.database import open_database
+from newsletter.tables import subscription
+from tests.acceptance.test_send import POSTMARK, addresses, deliveries, publication, run, start, status
+from tests.postmark_server import PostmarkServer
+
+
+@pytest.fixture
+def server() -> Iterator[PostmarkServer]:
+    with PostmarkServer() as found:
+        yield found
+
+
+def soon(seconds: float = 0) -> str:
+    """A time to schedule at, in the publication's zone, which is UTC."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def scheduled(folder: Path, server: PostmarkServer, readers: int) -> Path:
+    """Due by now, nobody sends it yet."""
+    publication(folder, POSTMARK.format(url=server.url), readers=readers)
+    assert run(folder, "schedule", "hello", "--at", soon(), "--yes").returncode == 0
+    return folder
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, float]:
+    """What it said, and how long it took to go."""
+    began = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    return err, time.monotonic() - began
+
+
+def test_a_scheduled_issue_is_sent_at_its_time_to_everyone_once(tmp_path: Path, server: PostmarkServer) -> None:
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=20)
+    planned = run(folder, "schedule", "hello", "--at", soon(60), "--yes", "--json")
+    assert json.loads(planned.stdout) == {
+        "campaign": 1,
+        "issue": "hello",
+        "state": "scheduled",
+        "audience": 0,
+        "deliveries": deliveries(),
+    }
+    assert "no `newsletter run` was seen in the last minute" in planned.stderr
+    assert (run(folder, "run", "--once").returncode, server.addresses) == (0, [])
+    assert run(folder, "schedule", "hello", "--at", soon(2), "--yes").returncode == 0
+    process = start(folder, "run")
+
+    followed = run(folder, "status", "hello", "--follow")
+
+    assert (followed.returncode, followed.stdout.splitlines()[-1]) == (0, "sent   20 accepted")
+    assert sorted(server.addresses) == addresses(20)
+    end(process, signal.SIGTERM)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_calls_finish_and_the_next_run_goes_on(
+    tmp_path: Path, server: PostmarkServer, number: signal.Signals
+) -> None:
+    server.delay = 0.3
+    folder = scheduled(tmp_path, server, readers=6000)
+    process = start(folder, "run")
+    server.wait_for_calls(1)
+
+    err, took = end(process, number)
+
+    assert (process.returncode, took < 10) == (0, True)
+    assert "Stopping" in err
+    assert status(folder)["deliveries"] == deliveries(accepted=len(server.messages), queued=6000 - len(server.messages))
+    server.delay = 0
+    assert run(folder, "run", "--once").returncode == 0
+    assert sorted(server.addresses) == addresses(6000)
+
+
+def test_a_call_that_hangs_does_not_keep_it_from_stopping_within_ten_seconds(
+    tmp_path: Path, server: PostmarkServer
+) -> None:
+    server.delay = 15
+    folder = scheduled(tmp_path, server, readers=600)
+    process = start(folder, "run")
+    server.wait_for_calls(2)
+
+    _, took = end(process, signal.SIGTERM)
+
+    assert took < 11
+    last = run(folder, "run", "--once")
+    assert last.returncode == 3
+    assert "600 deliveries are unknown, never repeated" in last.stderr
+    assert sorted(server.addresses) == addresses(600)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, server: PostmarkServer) -> None:
+    server.delay = 5
+    folder = scheduled(tmp_path, server, readers=10)
+    process = start(folder, "run")
+    server.wait_for_calls(1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+
+    _, took = end(process, signal.SIGINT)
+
+    assert (process.returncode, took < 2) == (128 + signal.SIGINT, True)
+
+
+def test_killed_and_started_again_nobody_gets_it_twice_and_nobody_is_forgotten(
+    tmp_path: Path, server: PostmarkServer
+) -> None:
+    server.delay = 0.2
+    folder = scheduled(tmp_path, server, readers=6000)
+    process = start(folder, "run")
+    server.wait_for_calls(2)
+    end(process, signal.SIGKILL)
+    server.delay = 0
+
+    last = run(folder, "run", "--once")
+
+    found = json.loads(run(folder, "status", "hello", "--json").stdout)["deliveries"]
+    assert last.returncode == 3
+    assert max(Counter(server.addresses).values()) == 1
+    assert (sum(found.values()), found["queued"], found["handed"]) == (6000, 0, 0)
+    assert found["accepted"] <= len(server.addresses) <= found["accepted"] + found["unknown"]
+
+
+def test_a_second_process_says_who_has_the_database(tmp_path: Path, server: PostmarkServer) -> None:
+    server.delay = 0.5
+    folder = scheduled(tmp_path, server, readers=3000)
+    process = start(folder, "run")
+    server.wait_for_calls(1)
+
+    second = run(folder, "run", "--once")
+
+    assert second.returncode == 1
+    assert re.search(rf"process {process.pid} on \S+ \(since [-\d]+ [:\d]+ UTC\) is sending", second.stderr)
+    end(process, signal.SIGTERM)
+
+
+def test_pause_stops_new_calls_within_a_second_and_resume_lets_them_go_on(
+    tmp_path: Path, server: PostmarkServer
+) -> None:
+    server.delay = 0.1
+    folder = scheduled(tmp_path, server, readers=20_000)
+    process = start(folder, "run")
+    server.wait_for_calls(2)
+
+    paused = run(folder, "pause", "hello")
+    calls = len(server.calls)
+    time.sleep(1)
+
+    assert paused.returncode == 0
+    assert len(server.calls) - calls <= 4
+    found = status(folder)
+    assert (found["state"], found["deliveries"]["handed"]) == ("paused", 0)  # type: ignore[index]
+    assert run(folder, "send", "hello", "--yes").returncode == 1
+    server.delay = 0
+    assert run(folder, "resume", "hello").returncode == 0
+    assert run(folder, "status", "hello", "--follow").returncode == 0
+    assert sorted(server.addresses) == addresses(20_000)
+    end(process, signal.SIGTERM)
+
+
+def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: PostmarkServer) -> None:
+    server.delay = 0.3
+    folder = scheduled(tmp_path, server, readers=6000)
+    process = start(folder, "run")
+    server.wait_for_calls(1)
+
+    cancelled = run(folder, "cancel", "hello")
+    followed = run(folder, "status", "hello", "--follow", "--json")
+
+    assert cancelled.returncode == 0
+    assert re.search(r"Campaign 1 is cancelled\. .* never will; ", cancelled.stderr)
+    found = json.loads(followed.stdout.splitlines()[-1])["deliveries"]
+    assert (found["accepted"], found["skipped"]) == (len(server.addresses), 6000 - len(server.addresses))
+    assert 0 < found["accepted"] < 6000
+    again = run(folder, "send", "hello", "--yes")
+    assert (again.returncode, "cancelled already. Nobody was mailed." in again.stderr) == (0, True)
+    end(process, signal.SIGTERM)
+
+
+def test_who_unsubscribes_while_it_runs_and_whose_batch_has_not_left_is_skipped(
+    tmp_path: Path, server: PostmarkServer
+) -> None:
+    server.delay = 0.4
+    folder = scheduled(tmp_path, server, readers=6000)
+    process = start(folder, "run", "--once")
+    server.wait_for_calls(1)
+    database = open_database(load_publication(folder / "newsletter.toml"))
+    with database.begin() as connection:
+        leaving = subscription.c.subscriber_id == 6000
+        connection.execute(update(subscription).where(leaving).values(status="unsubscribed"))
+    database.close()
+    process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert sorted(server.addresses) == sorted(set(addresses(6000)) - {"r6000@example.com"})
+    why = json.loads(run(folder, "why", "r6000@example.com", "hello", "--json").stdout)
+    assert why["delivery"]["state"] == "skipped"
+    assert [one["what"] for one in why["history"]] == ["enqueued in batch 12", "skipped: unsubscribed"]
+
+
+def test_a_provider_that_stops_a_campaign_is_exit_code_4_and_the_others_go_on(
+    tmp_path: Path, server: PostmarkServer
+) -> None:
+    server.faults.append("no credits")
+    folder = scheduled(tmp_path, server, readers=3)
+
+    stopped = run(folder, "run", "--once")
+
+    assert stopped.returncode == 4
+    assert "You ran out of credits." in stopped.stderr
+    assert status(folder)["state"] == "paused"
+
+
+def test_retry_mails_the_rejected_that_may_work_now_and_nobody_else(tmp_path: Path, server: PostmarkServer) -> None:
+    server.refused = {"r2@example.com": (406, "Inactive recipient."), "r3@example.com": (300, "Invalid 'To' address.")}
+    folder = scheduled(tmp_path, server, readers=5)
+    run(folder, "run", "--once")
+    server.refused = {}
+    before = len(server.addresses)
+
+    asked = run(folder, "retry", "hello")
+    dry = run(folder, "retry", "hello", "--dry-run")
+    assert (asked.returncode, dry.returncode, len(server.addresses)) == (2, 0, before)
+    retried = run(folder, "retry", "hello", "--yes", "--json")
+
+    assert "1 reader would be tried again: campaign 1, 2 rejected." in dry.stderr
+    assert (retried.returncode, server.addresses[before:]) == (0, ["r3@example.com"])
+    assert json.loads(retried.stdout)["deliveries"] == deliveries(accepted=4, rejected=1)
+    again = run(folder, "retry", "hello", "--yes")
+    assert "Nobody is to be tried again" in again.stderr
+    what = [one["what"] for one in json.loads(run(folder, "why", "r3@example.com", "1", "--json").stdout)["history"]]
+    assert "queued again by a retry" in what
+    assert what[-1].startswith("accepted by postmark as pm-")
+
+
+def test_a_copied_publication_refuses_to_send_until_it_is_adopted(tmp_path: Path) -> None:
+    folder = publication(tmp_path / "here", readers=3)
+    assert run(folder, "send", "hello", "--yes").returncode == 0
+    shutil.copytree(folder, tmp_path / "there")
+    there = tmp_path / "there"
+    (there / "issues" / "2025-01-18-next.md").write_text("---\nsubject: Next\n---\n\nNews.\n", encoding="utf-8")
+
+    refused = run(there, "send", "next", "--yes")
+
+    assert refused.returncode == 1
+    assert "newsletter adopt" in refused.stderr
+    assert json.loads(run(there, "status", "hello", "--json").stdout)["deliveries"] == deliveries(accepted=3)
+    assert len(json.loads(run(there, "campaigns", "--json").stdout)) == 1
+    assert run(there, "adopt").returncode == 0
+    assert run(there, "send", "next", "--yes").returncode == 0
+    (folder / "newsletter.db").rename(folder / "moved.db")
+    (folder / "newsletter.toml").write_text(
+        (folder / "newsletter.toml").read_text() + '[database]\nurl = "sqlite:///moved.db"\n'
+    )
+    assert run(folder, "send", "hello", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["schedule", "hello", "--at", "2099-01-01 07:00"], 2, "Add --yes"),
+        (["schedule", "hello", "--yes"], 2, "does not say when to send it"),
+        (["schedule", "hello", "--at", "tomorrow", "--yes"], 2, "is not a time"),
+        (["schedule", "hello", "--at", "2099-01-01 07:00 Mars/Olympus", "--yes"], 2, "is not a time zone"),
+        (["schedule", "hello", "--at", "2025-01-01 07:00", "--yes"], 1, "has gone by"),
+        (["schedule", "helo", "--at", "2099-01-01 07:00", "--yes"], 1, 'Did you mean "hello"'),
+        (["pause", "hello"], 1, 'no campaign named "hello"'),
+        (["cancel", "7"], 1, 'no campaign named "7"'),
+        (["retry", "hello", "--yes"], 1, 'no campaign named "hello"'),
+        (["why", "r1@example.com", "hello"], 1, 'no campaign named "hello"'),
+        (["status", "hello", "--follow"], 1, 'no campaign named "hello"'),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_changes_nothing(
+    tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    folder = publication(tmp_path, readers=2)
+
+    refused = run(folder, *arguments)
+
+    assert refused.returncode == code
+    assert words in refused.stderr
+    assert json.loads(run(folder, "campaigns", "--json").stdout) == []
+
+
+def test_why_knows_readers_who_were_not_to_get_it_and_addresses_nobody_has(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=2)
+    run(folder, "send", "hello", "--yes")
+    run(folder, "subscribers", "add", "new@example.com")
+
+    late, nobody = (run(folder, "why", who, "hello") for who in ("new@example.com", "nobody@example.com"))
+    known = run(folder, "why", "R1@Example.com", "hel")
+
+    assert (late.returncode, nobody.returncode, known.returncode) == (1, 1, 0)
+    assert "new@example.com was not to get hello (campaign 1 to daily, sent)" in late.stderr
+    assert "no reader has the address nobody@example.com" in nobody.stderr
+    assert known.stdout.startswith("r1@example.com: accepted (campaign 1, hello, batch 1)")
