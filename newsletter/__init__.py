@@ -16,6 +16,7 @@ a command                                   commands/<name>.py, and its line in 
 a setting                                   config.py, docs/configuration.md
 what a wrong setting is told                settings_errors.py, settings_checks.py
 what a new publication or issue is          templates/starter/, scaffold.py
+what editors know of both                   schema.py
 
 the steps of a build                        build.py; from file to Issue: parse.py; finding files: issues.py
 a key of front matter                       issue_fields.py; the YAML itself: frontmatter.py

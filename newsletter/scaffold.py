@@ -14,9 +14,12 @@ from string import Template
 
 from newsletter.config import CONFIG_NAME, Publication
 from newsletter.errors import ConfigError, NewsletterError, suggestion
+from newsletter.schema import config_schema
 from newsletter.theme import Theme, package_templates
 
 GIT_IGNORE = ".gitignore"
+EDITOR = ".vscode/"
+"""What the editor reads: docs/editors.md."""
 
 
 def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dict[str, bytes]:
@@ -27,6 +30,9 @@ def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dic
         "issues/": b"",
         "images/": b"",
         "templates/README.md": starter("templates.md", {}),
+        f"{EDITOR}tasks.json": starter("tasks.json", {}),
+        f"{EDITOR}extensions.json": starter("extensions.json", {}),
+        f"{EDITOR}newsletter.schema.json": (json.dumps(config_schema(), indent=1) + "\n").encode(),
         GIT_IGNORE: starter("gitignore", {}),
     }
 

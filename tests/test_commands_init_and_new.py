@@ -31,6 +31,9 @@ def test_a_new_publication_has_settings_that_are_right_and_says_what_is_next(new
     assert files_below(tmp_path) == {
         "morning-news/newsletter.toml",
         "morning-news/.gitignore",
+        "morning-news/.vscode/extensions.json",
+        "morning-news/.vscode/newsletter.schema.json",
+        "morning-news/.vscode/tasks.json",
         "morning-news/templates/README.md",
     }
 
@@ -87,6 +90,16 @@ def test_init_keeps_a_gitignore_and_says_what_it_should_hold(newsletter: Run, tm
     assert done.returncode == 0
     assert (tmp_path / ".gitignore").read_text() == "mine\n"
     assert "newsletter.db*" in done.stderr
+
+
+def test_init_leaves_an_editors_folder_alone(newsletter: Run, tmp_path: Path) -> None:
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode" / "tasks.json").write_text("mine")
+
+    assert newsletter("init").returncode == 0
+
+    assert files_below(tmp_path / ".vscode") == {"tasks.json"}
+    assert (tmp_path / ".vscode" / "tasks.json").read_text() == "mine"
 
 
 def test_init_can_bring_every_template_along(newsletter: Run, tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def _parse_name(text: str) -> None:
 def command(folder: Path, name: str | None, sender: str | None, with_templates: bool, **settings: Any) -> None:
     """Make a new publication: newsletter.toml, issues/, images/ and templates/.
 
-    Overwrites nothing: if one of its files exists, nothing is made.
+    Overwrites nothing: if one of its files exists, nothing is made. A .vscode/ for editors comes with it,
+    unless there is one.
 
     \b
     Examples:
@@ -63,6 +64,8 @@ def command(folder: Path, name: str | None, sender: str | None, with_templates: 
     if with_templates:
         files |= scaffold.template_files()
     ignored = files.pop(scaffold.GIT_IGNORE) if (folder / scaffold.GIT_IGNORE).exists() else b""
+    if (folder / scaffold.EDITOR).exists():
+        files = {path: content for path, content in files.items() if not path.startswith(scaffold.EDITOR)}
     scaffold.write_new(folder, files)
     click.echo(str(folder / "newsletter.toml"))
     if ignored:

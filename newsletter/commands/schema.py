@@ -1,0 +1,38 @@
+"""`newsletter schema`: JSON Schema for editors."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from newsletter.config import Publication, find_config
+from newsletter.schema import config_schema, issue_schema
+from newsletter.session import Session
+
+
+@click.command()
+@click.argument("what", metavar="issue|config", type=click.Choice(["issue", "config"]))
+@click.option("--json", "_as_json", is_flag=True, help="For scripts; the schema is JSON either way")
+@click.pass_context
+def command(context: click.Context, what: str, _as_json: bool) -> None:
+    """Print the JSON Schema of an issue's front matter, or of newsletter.toml.
+
+    In a publication its lists, segments and templates are the only values. Changes nothing.
+
+    \b
+    Examples:
+        newsletter schema config > .vscode/newsletter.schema.json
+        newsletter schema issue > .vscode/issue.schema.json
+    """
+    schema = (
+        config_schema()
+        if what == "config"
+        else issue_schema(_publication(context.obj, context.find_root().params["config"]))
+    )
+    click.echo(json.dumps(schema, ensure_ascii=False, indent=2))
+
+
+def _publication(session: Session, named: str | None) -> Publication | None:
+    """The one there is; None where no newsletter.toml is and none was named. Raises ConfigError."""
+    return session.publication if named or find_config().exists() else None

@@ -1,0 +1,135 @@
+"""JSON Schema (draft 2020-12) of front matter and of newsletter.toml, for editors.
+
+An editor's schema helps to write; what counts is what `parse` and `config` read, and the
+tests hold one against the other. With a publication its lists, segments and templates are
+the only values; without one any name is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import inspect
+
+from newsletter.addresses import Mailbox
+from newsletter.config import Colour, Config, Publication, WebAddress
+from newsletter.times import Duration, Rate
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_TIME = rf"{_DAY}[ T]\d{{2}}:\d{{2}}(:\d{{2}})?(\s*(Z|[+-]\d{{2}}:?\d{{2}}|[A-Za-z][A-Za-z0-9_+/-]*))?"
+_LINE = ["string", "number", "boolean", "null"]
+"""YAML reads `2025` as a number; front matter takes its text."""
+
+
+def _key(description: str, kind: str | list[str] | None = None, pattern: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {"description": description, "type": kind or ["string", "null"]}
+    return {**found, "pattern": pattern} if pattern else found
+
+
+_KEYS: Mapping[str, Mapping[str, Any]] = {
+    "subject": _key("What inboxes show first.", ["string", "number", "boolean"], r"\S"),
+    "preheader": _key("What inboxes show after the subject.", _LINE),
+    "date": _key("Its day, 2025-01-17; counts more than the file name's.", pattern=rf"^\s*{_DAY}\s*$"),
+    "author": _key("Who wrote it.", _LINE),
+    "list": _key("Whose readers get it: a [lists.NAME] of newsletter.toml."),
+    "segment": _key("Which of them: a [segments.NAME] of newsletter.toml."),
+    "send_at": _key(
+        "When to send: 2025-01-17 07:00, in the publication's time zone; add another, or `local` for each reader's.",
+        pattern=rf"^\s*({_TIME}\s*)?$",
+    ),
+    "template": _key("Another layout: templates/NAME.mjml."),
+    "signup": _key("false leaves out the block that invites new readers.", ["boolean", "null"]),
+}
+_KINDS: Mapping[type, Mapping[str, Any]] = {
+    WebAddress: {"pattern": r"^(https://[^\s/]+(/\S*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/\S*)?)$"},
+    Colour: {"pattern": "^#[0-9A-Fa-f]{6}$", "format": "color-hex"},
+    Duration: {"pattern": r"^(off|\s*\d{1,9}\s*[smhd]\s*)$"},
+    Rate: {"pattern": r"^(off|\s*0*[1-9]\d*\s*/\s*[smhd]\s*)$"},
+    ZoneInfo: {"examples": ["UTC", "Europe/Berlin", "America/New_York"]},
+    Mailbox: {"pattern": "@", "examples": ["Daily Inference <daily@news.example.com>"]},
+}
+"""What editors can say of settings that are more than TOML's own types; all are text."""
+
+_PLAIN: Mapping[type, Mapping[str, Any]] = {
+    inspect.StrType: {"type": "string"},
+    inspect.BoolType: {"type": "boolean"},
+    inspect.FloatType: {"type": "number"},
+}
+
+
+def issue_schema(publication: Publication | None) -> dict[str, Any]:
+    """Of the front matter of an issue."""
+    keys = {name: dict(rules) for name, rules in _KEYS.items()}
+    if publication:
+        from newsletter.theme import Theme  # Jinja2: only where templates are listed
+
+        known: dict[str, Iterable[str]] = {
+            "list": publication.config.lists,
+            "segment": publication.config.segments,
+            "template": Theme(publication=publication).templates,
+        }
+        for name, values in known.items():
+            keys[name]["enum"] = [*sorted(values), None]
+    return {
+        "$schema": DIALECT,
+        "title": "The front matter of an issue",
+        "type": "object",
+        "properties": keys,
+        "required": ["subject"],
+        "additionalProperties": False,
+    }
+
+
+def config_schema() -> dict[str, Any]:
+    """Of newsletter.toml: every section with what it is for, every key with its type and default."""
+    schema = _type(inspect.type_info(Config))
+    schema["properties"]["lists"]["minProperties"] = 1
+    return {"$schema": DIALECT, **schema, "required": ["publication", "lists"], "title": "newsletter.toml"}
+
+
+def _type(kind: inspect.Type) -> dict[str, Any]:
+    """What the schema says of a type of `config`."""
+    match kind:
+        case inspect.StructType(cls=cls, fields=fields):
+            return _table(cls, fields)
+        case inspect.DictType(value_type=value):
+            return {"type": "object", "additionalProperties": _type(value)}
+        case inspect.VarTupleType(item_type=item):
+            return {"type": "array", "items": _type(item)}
+        case inspect.LiteralType(values=values):
+            return {"enum": list(values)}
+        case inspect.UnionType(types=types):
+            return {"anyOf": [_type(each) for each in types if not isinstance(each, inspect.NoneType)]}
+        case inspect.IntType(ge=least, le=most):
+            limits = {"minimum": least, "maximum": most}
+            return {"type": "integer", **{name: limit for name, limit in limits.items() if limit is not None}}
+        case inspect.CustomType(cls=cls):
+            return {"type": "string", "description": _sentence(cls), **_KINDS.get(cls, {})}
+        case inspect.Metadata(type=inner):
+            return _type(inner)
+    return dict(_PLAIN.get(type(kind), {}))
+
+
+def _table(cls: type, fields: Iterable[inspect.Field]) -> dict[str, Any]:
+    properties = {field.encode_name: {**_type(field.type), **_default(field.default)} for field in fields}
+    return {
+        "type": "object",
+        "description": _sentence(cls),
+        "properties": properties,
+        "required": [field.encode_name for field in fields if field.required],
+        "additionalProperties": False,
+    }
+
+
+def _default(value: object) -> dict[str, Any]:
+    """Texts, numbers and switches; a section's default is its keys'."""
+    if isinstance(value, str | bool | int | float):
+        return {"default": str(value) if isinstance(value, str) else value}
+    return {"default": str(value)} if isinstance(value, ZoneInfo) else {}
+
+
+def _sentence(cls: type) -> str:
+    return (cls.__doc__ or "").split("\n")[0]
