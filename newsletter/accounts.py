@@ -106,6 +106,13 @@ def _unknown(connection: Connection, campaign_id: int, limit: int) -> list[Excep
     return (whole + _exceptional(connection, campaign_id, "unknown", limit))[:limit]
 
 
+def through(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """How many deliveries each provider was handed, in the order in which they took over."""
+    handed = (batch.c.campaign_id == campaign_id) & (batch.c.provider != "")
+    counted = select(batch.c.provider, func.sum(batch.c.size)).where(handed).group_by(batch.c.provider)
+    return {name: int(number) for name, number in connection.execute(counted.order_by(func.min(batch.c.handed_at)))}
+
+
 def status(campaign: Campaign, deliveries: Mapping[str, int]) -> dict[str, object]:
     """`status --json`: the audience is the sum of the deliveries."""
     return {

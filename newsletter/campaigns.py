@@ -226,6 +226,12 @@ def advance(connection: Connection, campaign_id: int, *, cursor: int, enqueued: 
     connection.execute(update(table).where(table.c.id == campaign_id).values(cursor=cursor, enqueued=enqueued))
 
 
+def pass_on(connection: Connection, campaign_id: int, provider: str) -> Campaign:
+    """From now on it goes through this provider."""
+    connection.execute(update(table).where(table.c.id == campaign_id).values(provider=provider))
+    return get(connection, campaign_id)
+
+
 def get(connection: Connection, campaign_id: int) -> Campaign:
     """The campaign with this id, which exists."""
     return _campaign(connection.execute(select(*_FIELDS).where(table.c.id == campaign_id)).one())

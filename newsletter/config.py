@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from newsletter.addresses import Mailbox, parse_mailbox
 from newsletter.errors import ConfigError
@@ -89,13 +89,18 @@ class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[send]`: through whom, how fast, how patient."""
 
-    provider: str = "outbox"
+    provider: str | Annotated[list[str], Meta(min_length=1)] = "outbox"
     rate: Rate = Rate("off")
     warmup: Warmup = Warmup("off")
     max_lateness: Duration = Duration("2h")
     on_unknown: Literal["hold", "resend", "assume-sent"] = "hold"
     patience: Duration = Duration("30m")
     max_rejected: Share = Share("5%")
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The one a campaign begins through, and those it goes on through when that one stops."""
+        return (self.provider,) if isinstance(self.provider, str) else tuple(self.provider)
 
 
 class CheckSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +109,10 @@ class CheckSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     link_allowance: int = 80
+    targets: tuple[str, ...] = (
+        *("gmail.desktop-webmail", "gmail.ios", "gmail.android", "apple-mail", "yahoo", "samsung-email", "thunderbird"),
+        *("outlook.windows", "outlook.macos", "outlook.outlook-com", "outlook.ios", "outlook.android"),
+    )
 
 
 class DraftSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -34,6 +34,8 @@ class Reaction:
     """Why the campaign pauses."""
     remark: str = ""
     """What a person wants to know now."""
+    gives_way: bool = False
+    """It pauses for the provider's sake: another one may do."""
 
 
 def batch_size(publication: Publication, provider: Provider, rate: Rate) -> int:
@@ -78,7 +80,7 @@ class Pacing:
     def react(self, answer: Answer) -> Reaction:
         """What to do about an answer."""
         if answer.stop:
-            return Reaction(pause=answer.stop)
+            return Reaction(pause=answer.stop, gives_way=True)
         with self._deciding:
             if tripped := self._breaker.follow(answer):
                 return Reaction(pause=f"{tripped}. Look at the reasons before you go on")
@@ -92,5 +94,5 @@ class Pacing:
         self._busy_since, self._busy_tries = self._busy_since or self._clock(), self._busy_tries + 1
         wait = throttle.pause(self._busy_tries, answer.retry_after)
         if self._clock() + timedelta(seconds=wait) - self._busy_since > self._patience.delta:
-            return Reaction(pause=f"{words}, for longer than {self._patience}")
+            return Reaction(pause=f"{words}, for longer than {self._patience}", gives_way=True)
         return Reaction(wait=wait, remark=f"{words}. Trying again in {wait:.0f} s.")

@@ -27,6 +27,12 @@ def table(campaign: Campaign, deliveries: Mapping[str, int], pace: float = 0) ->
     return "\n".join([*lines, *_remarks(campaign, deliveries, pace)])
 
 
+def through(handed: Mapping[str, int]) -> str:
+    """`\nThrough resend 5,000, postmark 3,120`: when it were several; else nothing."""
+    row = ", ".join(f"{name} {number:,}" for name, number in handed.items())
+    return f"\nThrough {row}" if len(handed) > 1 else ""
+
+
 def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float) -> Iterable[str]:
     if campaign.state is State.PAUSED:
         yield f"\nPaused: {campaign.reason}"

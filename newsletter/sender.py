@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -30,7 +30,7 @@ from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
 from newsletter.marks import BatchMarks
 from newsletter.pacing import Pacing, Reaction, batch_size
-from newsletter.providers import find_provider, read_settings
+from newsletter.providers import find_provider, read_settings, successor
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Settings
 from newsletter.recipients import Roll, call_roll, recipient
 from newsletter.recovery import may_repeat, recover
@@ -96,6 +96,7 @@ class Sender:
         self._said = ""
         self._error: BaseException | None = None
         self._rests = False
+        self._next, self._why = "", ""
         with job.database.read() as connection:
             message = campaigns.frozen_message(connection, job.campaign.id)
         campaign = job.campaign
@@ -134,6 +135,32 @@ class Sender:
         return True
 
     def _send(self) -> None:
+        """Through one provider after the other, as long as one stops and another is left."""
+        self._send_through()
+        while self._next and not (self._error or self._desk.asked.is_set()):
+            self._pass_on()
+            self._send_through()
+
+    def _pass_on(self) -> None:
+        """Go on through the next provider; what this one may have taken stays with it. Raises ConfigError."""
+        name, self._next = self._next, ""
+        provider = find_provider(self._job.publication, name)
+        settings = read_settings(self._job.publication, provider)
+        self._watcher.say(f"{self._job.provider.title} stopped: {self._why}. Going on through {provider.title}.")
+        with self._desk.writer() as connection:
+            campaign = campaigns.pass_on(connection, self._job.campaign.id, name)
+        self._job = replace(self._job, campaign=campaign, provider=provider, settings=settings)
+        self._pacing = Pacing(self._job.publication, self._job.rate, self._job.clock)
+        self._over.clear()
+
+    def _gives_way(self, reaction: Reaction) -> bool:
+        """Whether another provider is to go on instead."""
+        is_its_own = self._job.provider.name == self._job.campaign.provider
+        name = successor(self._job.publication, self._job.provider.name) if reaction.gives_way and is_its_own else ""
+        self._next, self._why = name, reaction.pause
+        return bool(name)
+
+    def _send_through(self) -> None:
         with self._desk.writer() as connection:
             deliveries.orphan(connection, self._job.campaign.id, self._job.provider.name, self._job.clock())
         threads = [threading.Thread(target=self._work, name=f"sender-{n}", daemon=True) for n in range(THREADS)]
@@ -275,7 +302,7 @@ class Sender:
             name, wait = self._job.provider.name, reaction.wait
             self._pacing.slow_down(connection, name, answer, handed_at=handed_at, wait=wait)
             state = campaigns.get(connection, self._job.campaign.id).state
-            if reaction.pause and state is State.SENDING:
+            if reaction.pause and state is State.SENDING and not self._gives_way(reaction):
                 campaigns.move(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
         if reaction.pause:
             self._over.set()

@@ -130,6 +130,8 @@ class Resend(ProviderServer):
     def __init__(self) -> None:
         super().__init__()
         self.keys: dict[str, tuple[bytes, Answer]] = {}
+        self.quota = 1_000_000
+        """Messages a day."""
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
         if headers["Authorization"] != f"Bearer {KEY}":
@@ -140,6 +142,8 @@ class Resend(ProviderServer):
             before, answer = self.keys[key]
             changed = {"name": "invalid_idempotent_request", "message": "This key was used with another body."}
             return answer if before == body else (409, changed)
+        if len(self.accepted) + len(messages) > self.quota:
+            return 429, {"name": "daily_quota_exceeded", "message": "You have reached your daily quota."}
         addresses = {message["to"][0].rpartition("<")[2].rstrip(">") for message in messages}
         if len(messages) > self.most or addresses & self.bad:
             return 422, {"name": "validation_error", "message": "Invalid `to` field."}

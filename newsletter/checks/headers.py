@@ -71,7 +71,7 @@ def _sender(context: Context) -> Iterator[Finding]:
     if domain in FREE_MAIL:
         message = f"{domain} tells mailboxes to refuse mail in its name from other servers (DMARC)"
         yield Finding(message=message, path=_SETTINGS, line=line, hint="Send from a domain of your own.")
-    sending = str(context.config.providers.get(context.config.send.provider, {}).get("domain", "")).lower()
+    sending = str(context.config.providers.get(context.config.send.providers[0], {}).get("domain", "")).lower()
     if sending and not f".{domain}".endswith(f".{sending}") and not f".{sending}".endswith(f".{domain}"):
         message = f'from: "{domain}" is not the domain the provider sends for, "{sending}"'
         hint = "Mailboxes compare the two (DMARC): use one domain."

@@ -42,6 +42,9 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
         click.echo(json.dumps(accounts.status(now.campaign, now.deliveries)))
         return
     click.echo(reports.table(now.campaign, now.deliveries, now.pace))
+    with session.database.read() as connection:
+        if several := reports.through(accounts.through(connection, found.id)):
+            click.echo(several)
     if start := _start(session, now.campaign):
         click.echo(start)
     endings.name_them(session.database, now.campaign, now.deliveries)

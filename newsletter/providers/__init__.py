@@ -28,11 +28,13 @@ PROVIDERS = {
 
 
 def find_provider(publication: Publication, name: str = "") -> Provider:
-    """The provider called `name`, else that of `[send] provider`; its keys are checked, no secret is read.
+    """The provider called `name`, else the first of `[send] provider`; its keys are checked, no secret is read.
 
     Raises ConfigError with the line.
     """
-    name = name or publication.config.send.provider
+    if not name:
+        first, *_others = [find_provider(publication, one) for one in publication.config.send.providers]
+        return first
     if name not in PROVIDERS:
         hint = suggestion(name, PROVIDERS, "Providers")
         raise ConfigError(f'no provider is named "{name}"', place=_place(publication, "send", "provider"), hint=hint)
@@ -40,6 +42,12 @@ def find_provider(publication: Publication, name: str = "") -> Provider:
     provider: Provider = getattr(importlib.import_module(module), attribute)
     _check_keys(publication, provider)
     return provider
+
+
+def successor(publication: Publication, name: str) -> str:
+    """Through whom a campaign goes on when `name` stops; empty when nobody is left."""
+    row = publication.config.send.providers
+    return row[row.index(name) + 1] if name in row[:-1] else ""
 
 
 def read_settings(publication: Publication, provider: Provider) -> Settings:
