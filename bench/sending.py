@@ -151,7 +151,8 @@ def by_hand(ground: Ground, port: int) -> Callable[[], None]:
 
 def _template(ground: Ground, part: str) -> Template:
     """The message as a Jinja2 template, its merge tags in their places."""
-    return Template(re.sub(r"\{#|\{%(?! )", "", ground.message.open(part)))
+    template: Template = Template(re.sub(r"\{#|\{%(?! )", "", ground.message.open(part)))
+    return template
 
 
 @contextmanager

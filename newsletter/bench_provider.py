@@ -16,6 +16,7 @@ import zlib
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -49,8 +50,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Of each kind, how many calls."""
 
 
-class _Delivery(msgspec.Struct):
+class _Metadata(msgspec.Struct):
     delivery_id: str
+    batch: str = ""
 
 
 class _Tag(msgspec.Struct):
@@ -60,7 +62,7 @@ class _Tag(msgspec.Struct):
 class _Posted(msgspec.Struct):
     """One message of Postmark's or Resend's list; everything else in it is skipped."""
 
-    metadata: _Delivery | None = msgspec.field(name="Metadata", default=None)
+    metadata: _Metadata | None = msgspec.field(name="Metadata", default=None)
     tags: list[_Tag] = []
 
     @property
@@ -79,6 +81,7 @@ class BenchProvider:
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
         self.accepted: Counter[str] = Counter()
+        self._by_tag: dict[str, list[str]] = {}
         self._calls = 0
         self._faults: Counter[str] = Counter()
         self._answers: dict[str, bytes] = {}
@@ -112,11 +115,15 @@ class BenchProvider:
         if path.startswith("/v3/"):
             self._take(values["d"] for values in _mailgun_variables(body).values())
             return _encode({"id": "<1@news.example.com>", "message": "Queued. Thank you."})
-        ids = [message.delivery_id for message in _list(body)]
+        messages = _list(body)
+        ids = [message.delivery_id for message in messages]
         if path == "/emails/batch":
             self._take(ids)
             return _encode({"data": [{"id": f"re-{id}"} for id in ids]})
         self._take(id for id in ids if not self._rejects(id))
+        for metadata in (message.metadata for message in messages if message.metadata):
+            if not self._rejects(metadata.delivery_id):
+                self._by_tag.setdefault(metadata.batch, []).append(metadata.delivery_id)
         return _encode([REJECTED if self._rejects(id) else {"ErrorCode": 0, "MessageID": f"pm-{id}"} for id in ids])
 
     def _take(self, ids: Any) -> None:
@@ -125,6 +132,12 @@ class BenchProvider:
 
     def _rejects(self, delivery_id: str) -> bool:
         return zlib.crc32(delivery_id.encode()) < self.behaviour.rejected * 2**32
+
+    def search(self, query: str) -> bytes:
+        """Postmark's, by the batch's tag: https://postmarkapp.com/developer/api/messages-api."""
+        tag = parse_qs(query).get("metadata_batch", [""])[0]
+        found = [{"Metadata": {"delivery_id": id, "batch": tag}} for id in self._by_tag.get(tag, [])]
+        return _encode({"TotalCount": len(found), "Messages": found})
 
     @property
     def counts(self) -> Counts:
@@ -157,8 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        provider = self.server.provider
-        self._answer(200, _encode(provider.counts if self.path == "/counts" else provider.accepted))
+        provider, url = self.server.provider, urlsplit(self.path)
+        if url.path == "/messages/outbound":
+            return self._answer(200, provider.search(url.query))
+        self._answer(200, _encode(provider.counts if url.path == "/counts" else provider.accepted))
 
     def do_POST(self) -> None:
         provider = self.server.provider

@@ -10,19 +10,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import text
 
+from newsletter import campaigns, reconcile
 from newsletter.bench import SLUG, TOKEN, ask, prepare, running_provider
 from newsletter.bench_provider import Behaviour
+from newsletter.config import Publication
 from newsletter.database import Database, open_database
 
 LATENCY = 0.05
 """Seconds a call is in the air."""
-MESSAGES_A_SECOND = 2000
-"""So that a campaign outlasts its kills."""
+RATE = "500/s"
+"""While it is being killed, so that a campaign outlasts that: a call for 100 every fifth of a second."""
 OF_BATCHES = """
     SELECT delivery.campaign_id || '.' || delivery.subscriber_id FROM delivery
     JOIN batch ON batch.campaign_id = delivery.campaign_id AND batch.no = delivery.batch_no
@@ -30,6 +33,8 @@ OF_BATCHES = """
       ON apart.campaign_id = delivery.campaign_id AND apart.subscriber_id = delivery.subscriber_id
     WHERE {}
 """
+ACCEPTED = "batch.state = 'settled' AND apart.state IS NULL OR apart.state = 'accepted'"
+UNKNOWN = "batch.state = 'unknown' AND apart.state IS NULL OR apart.state = 'unknown'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,10 @@ class Aftermath:
     at_provider: dict[str, int]
     """How often the provider accepted each delivery."""
 
+    accepted_in_the_end: set[str] = field(default_factory=set)
+    """By the ledger, once the provider has been asked."""
+    unknown_in_the_end: set[str] = field(default_factory=set)
+
     @property
     def duplicates(self) -> int:
         return sum(self.at_provider.values()) - len(self.at_provider)
@@ -56,31 +65,51 @@ def campaign_with_kills(folder: Path, provider: str, *, readers: int, kills: int
     """Send to everyone, however often the sender is killed at a random moment meanwhile."""
     chance = random.Random(seed)
     with running_provider(Behaviour(latency=LATENCY)) as port:
-        database = open_database(prepare(folder, readers, port, provider))
+        publication = prepare(folder, readers, port, provider)
+        database = open_database(publication)
         in_the_air: set[str] = set()
         done = 0
         while done < kills and _killed(folder, chance, lambda: _calls(port)):
             done += 1
             in_the_air |= _ids(database, "batch.state = 'handed' AND apart.state IS NULL")
-        last = subprocess.run(_words(), env=_environment(folder), capture_output=True, text=True, check=False)
+        last = subprocess.run(_words("off"), env=_environment(folder), capture_output=True, text=True, check=False)
         assert "Traceback" not in last.stderr, last.stderr
         aftermath = Aftermath(
             kills=done,
             deliveries=json.loads(last.stdout)["deliveries"],
             exit_code=last.returncode,
-            accepted=_ids(database, "batch.state = 'settled' AND apart.state IS NULL OR apart.state = 'accepted'"),
-            unknown=_ids(database, "batch.state = 'unknown' AND apart.state IS NULL OR apart.state = 'unknown'"),
+            accepted=_ids(database, ACCEPTED),
+            unknown=_ids(database, UNKNOWN),
             in_the_air=in_the_air,
             at_provider=json.loads(ask(port, "/accepted")),
+        )
+        _reconcile(database, publication)
+        aftermath = replace(
+            aftermath,
+            accepted_in_the_end=_ids(database, ACCEPTED),
+            unknown_in_the_end=_ids(database, UNKNOWN),
         )
         database.close()
     return aftermath
 
 
+def _reconcile(database: Database, publication: Publication) -> None:
+    """Ask the provider an hour later, when its search has everything."""
+    os.environ[TOKEN] = "bench"
+    with database.read() as connection:
+        campaign = campaigns.find(connection, SLUG)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    findings = reconcile.ask(database, publication, campaign, later)
+    with database.begin() as connection:
+        reconcile.record(connection, findings, later)
+
+
 def _killed(folder: Path, chance: random.Random, calls: Callable[[], int]) -> bool:
     """Start a sender and kill it: while it starts, or soon after its first call. False when it had ended."""
     before = calls()
-    process = subprocess.Popen(_words(), env=_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        _words(RATE), env=_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     if chance.random() < 0.9:
         while calls() == before and process.poll() is None:
             time.sleep(0.005)
@@ -101,8 +130,7 @@ def _ids(database: Database, condition: str) -> set[str]:
         return {*connection.execute(text(OF_BATCHES.format(condition))).scalars()}
 
 
-def _words() -> list[str]:
-    rate = f"{MESSAGES_A_SECOND}/s"
+def _words(rate: str) -> list[str]:
     return [sys.executable, "-m", "newsletter", "send", SLUG, "--yes", "--json", "--rate", rate]
 
 

@@ -47,10 +47,14 @@ def test_with_a_providers_keys_nothing_is_even_unknown(tmp_path: Path, number: i
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", CAMPAIGNS)
-def test_without_keys_what_is_unknown_was_in_the_air_at_a_kill(tmp_path: Path, number: int) -> None:
+def test_without_keys_what_is_unknown_was_in_the_air_at_a_kill_and_reconcile_empties_the_list(
+    tmp_path: Path, number: int
+) -> None:
     found = campaign_with_kills(tmp_path, "postmark", readers=READERS, kills=KILLS_EACH, seed=number)
     tell("postmark", number, found)
 
     check(found)
     assert found.exit_code == (3 if found.unknown else 0)
     assert found.unknown <= found.in_the_air
+    assert found.unknown_in_the_end == set()
+    assert found.accepted_in_the_end == found.at_provider.keys()
