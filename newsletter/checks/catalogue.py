@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from newsletter.checks import headers, links, marks, parsing, pictures, size, source, structure, subject, tags
+from newsletter.checks import (
+    compatibility,
+    contrast,
+    headers,
+    links,
+    marks,
+    parsing,
+    pictures,
+    size,
+    source,
+    structure,
+    subject,
+    tags,
+)
 from newsletter.checks.rule import Rule
 
 FAMILIES: Sequence[Sequence[Rule]] = (
@@ -15,6 +28,8 @@ FAMILIES: Sequence[Sequence[Rule]] = (
     size.RULES,
     pictures.RULES,
     structure.RULES,
+    contrast.RULES,
+    compatibility.RULES,
     links.RULES,
     headers.RULES,
     subject.RULES,

@@ -6,7 +6,7 @@ the block and the line they came from; the copies of the readers a mail merge fa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from newsletter import trace
 from newsletter.build import Built, build
 from newsletter.checks import places
+from newsletter.checks.looks import Look, looks
 from newsletter.checks.places import Link, Picture, Spot
 from newsletter.checks.readers import Copy, copies
 from newsletter.checks.visibility import Element
@@ -138,6 +139,16 @@ class Context:
     def elements(self, *names: str) -> Iterator[Element]:
         """The elements of these names (all without names) in document order."""
         return (element for element in self.tree.iter(*names) if isinstance(element.tag, str))
+
+    @cached_property
+    def looks(self) -> Mapping[Element, Look]:
+        """How the text of each element of the body looks."""
+        return looks(self.tree)
+
+    @cached_property
+    def looks_at_night(self) -> Mapping[Element, Look]:
+        """The same where the dark style sheet counts."""
+        return looks(self.tree, at_night=True)
 
     def block_of(self, element: Element) -> Block | None:
         """The block an element came from; None for the frame around the issue."""

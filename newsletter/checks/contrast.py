@@ -1,0 +1,158 @@
+"""Rules about contrast: words that cannot be read by day, by night, or where a mail client turns colours around."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from newsletter import palette
+from newsletter.checks.colours import Colour
+from newsletter.checks.context import Context
+from newsletter.checks.looks import Look
+from newsletter.checks.origins import found_at
+from newsletter.checks.rule import WARNING, Example, Finding, Rule, Scope
+from newsletter.checks.visibility import Element, hidden_elements
+
+LARGE = 3.0
+"""WCAG 2.2, success criterion 1.4.3: text of 24 pixels, or of 18.66 pixels and bold; smaller text needs 4.5."""
+_WORD = re.compile(r"\w")
+_CONDITION = re.compile(r"\{%.*?%\}")
+_OUTSIDE = frozenset(("style", "script", "title", "img"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A run of text that readers see, and how it looks."""
+
+    element: Element
+    text: str
+    look: Look
+
+    @property
+    def contrast(self) -> float:
+        """Of ink and ground, 1 to 21; 21 where nobody knows the ground."""
+        return palette.contrast(str(self.look.ink), str(self.look.ground)) if self.look.ground else 21.0
+
+    @property
+    def wanted(self) -> float:
+        """The least that can be read."""
+        return LARGE if self.look.is_large else palette.READABLE
+
+    @property
+    def is_faint(self) -> bool:
+        """Whether it is less; a hundredth is rounding."""
+        return self.contrast < self.wanted - 0.01
+
+    @property
+    def message(self) -> str:
+        """What is wrong, with its values."""
+        colours = f"{self.look.ink} on {self.look.ground}"
+        return f'"{self.text[:30]}" has a contrast of {self.contrast:.1f} ({colours}); it needs {self.wanted:g}'
+
+
+def _by_day(context: Context) -> Iterator[Finding]:
+    for words in _faint(context, context.looks, palette.light(context.config.theme)):
+        yield _at(context, words, words.message)
+
+
+def _by_night(context: Context) -> Iterator[Finding]:
+    for words in _faint(context, context.looks_at_night, palette.dark(context.config.theme)):
+        yield _at(context, words, f"in dark mode, {words.message}")
+    for words in _faint(context, _turned(context.looks), None):
+        if not replace(words, look=context.looks[words.element]).is_faint:
+            yield _at(context, words, f"where colours are inverted, {words.message}")
+
+
+def _faint(context: Context, looks: Mapping[Element, Look], colours: palette.Palette | None) -> Iterator[Words]:
+    """Words that cannot be read, once for each line and pair of colours."""
+    settings = _of_settings(context, colours) if colours else set()
+    seen: set[tuple[int, Colour, Colour | None]] = set()
+    for words in _seen(context, looks):
+        pair = (str(words.look.ink), str(words.look.ground))
+        place = (context.line_of(words.element), words.look.ink, words.look.ground)
+        if words.is_faint and pair not in settings and place not in seen:
+            seen.add(place)
+            yield words
+
+
+def _of_settings(context: Context, colours: palette.Palette) -> set[tuple[str, str]]:
+    """Pairs of the theme's colours, when its settings are already said to be unreadable."""
+    if not any(palette.unreadable(context.config.theme)):
+        return set()
+    every = {colour.upper() for colour in asdict(colours).values()}
+    return {(ink, ground) for ink in every for ground in every}
+
+
+def _seen(context: Context, looks: Mapping[Element, Look]) -> Iterator[Words]:
+    hidden = hidden_elements(context.tree)
+    for element, look in looks.items():
+        if element in hidden or element.tag in _OUTSIDE or look.display == "none":
+            continue
+        text = " ".join([element.text or "", *(child.tail or "" for child in element)])
+        if not _WORD.search(text):
+            continue
+        words = _CONDITION.sub("", context.written(" ".join(text.split()))).strip()
+        if words:
+            yield Words(element=element, text=words, look=look)
+
+
+def _turned(looks: Mapping[Element, Look]) -> Mapping[Element, Look]:
+    """Ink and ground turned around, each look once."""
+    other = {
+        look: replace(look, ink=look.ink.turned, ground=look.ground and look.ground.turned)
+        for look in set(looks.values())
+    }
+    return {element: other[look] for element, look in looks.items()}
+
+
+def _at(context: Context, words: Words, message: str) -> Finding:
+    look = words.look
+    return found_at(context, words.element, message, str(look.ink), str(look.ink.turned), str(look.ground))
+
+
+_TEXT = "templates/blocks/text.mjml"
+_BLOCK = (
+    '<mj-section background-color="#FFFFFF"><mj-column>'
+    '<mj-text color="%s" css-class="%s">{{ body }}</mj-text></mj-column></mj-section>\n'
+)
+_DARK = "templates/dark.css"
+_NIGHT = (
+    "{{ ink }}.words, {{ ink }}.words div { color: %s !important; }\n"
+    "{{ ground }}.words { background: #1D2025 !important; }\n"
+)
+
+RULES = (
+    Rule(
+        id="NL205",
+        severity=WARNING,
+        scope=Scope.HTML,
+        summary="Words have too little contrast against what is behind them: less than 4.5, or 3 where they are large.",
+        why="One in twelve men sees colours differently, and every phone is read in the sun (WCAG 2.2, 1.4.3).",
+        fix="Make the darker of the two colours darker, in the template or in [theme] of newsletter.toml.",
+        fires=Example(
+            files={_TEXT: _BLOCK % ("#AAAAAA", "")}, shown='<mj-text color="#AAAAAA"> on white in a template'
+        ),
+        passes=Example(
+            files={_TEXT: _BLOCK % ("#555555", "")}, shown='<mj-text color="#555555"> on white in a template'
+        ),
+        find=_by_day,
+    ),
+    Rule(
+        id="NL206",
+        severity=WARNING,
+        scope=Scope.HTML,
+        summary="The same at night: in the theme's dark style sheet, or where a mail client inverts colours by itself.",
+        why="Apple Mail and Outlook use the dark style sheet; Gmail on phones inverts what it finds.",
+        fix="Set the colour in templates/dark.css too, or change accent_dark, card_dark or page_dark in [theme].",
+        fires=Example(
+            files={_TEXT: _BLOCK % ("#333333", "words"), _DARK: _NIGHT % "#444444"},
+            shown=".words { color: #444444 !important } on #1D2025 in templates/dark.css",
+        ),
+        passes=Example(
+            files={_TEXT: _BLOCK % ("#333333", "words"), _DARK: _NIGHT % "#DDDDDD"},
+            shown=".words { color: #DDDDDD !important } on #1D2025 in templates/dark.css",
+        ),
+        find=_by_night,
+    ),
+)

@@ -1,0 +1,131 @@
+"""Words that cannot be read: by day, by night, and where a mail client turns colours around."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html
+
+from newsletter import palette
+from newsletter.checks.colours import Colour, read_colour
+from newsletter.checks.looks import Look, looks
+from newsletter.checks.rule import Example
+from newsletter.errors import Problem
+from tests.checks.publications import check
+
+TEXT = "templates/blocks/text.mjml"
+BLOCK = (
+    '<mj-section background-color="%s"><mj-column>\n<mj-text color="%s">{{ body }}</mj-text></mj-column></mj-section>\n'
+)
+CHANNEL = st.integers(0, 255).map(lambda number: number / 255)
+
+
+def faint(folder: Path, example: Example, rule: str = "NL205") -> list[Problem]:
+    return [problem for problem in check(folder, example) if problem.rule == rule]
+
+
+def look(page: str, *, at_night: bool = False, sheet: str = "") -> Look:
+    """Of the element with the id `x`."""
+    tree = html.document_fromstring(f"<html><head><style>{sheet}</style></head><body>{page}</body></html>")
+    return looks(tree, at_night=at_night)[tree.get_element_by_id("x")]
+
+
+def test_pale_words_are_reported_at_the_line_of_the_template_that_makes_them(tmp_path: Path) -> None:
+    found = faint(tmp_path, Example(files={TEXT: BLOCK % ("#FFFFFF", "#AAAAAA")}))
+
+    assert [(problem.path, problem.line) for problem in found] == [(TEXT, 2)]
+    assert found[0].message == '"Good morning." has a contrast of 2.3 (#AAAAAA on #FFFFFF); it needs 4.5'
+
+
+def test_an_accent_that_cannot_be_read_is_reported_once_at_its_setting(tmp_path: Path) -> None:
+    found = faint(
+        tmp_path, Example(body="A [link to it](https://example.com).", settings='[theme]\naccent = "#FFD500"\n')
+    )
+
+    assert {problem.path for problem in found} == {"newsletter.toml"}
+
+
+def test_colours_that_only_inversion_spoils_are_reported(tmp_path: Path) -> None:
+    by_day = Colour(0.85, 0.85, 0), Colour(0.2, 0.2, 0.2)
+
+    found = faint(tmp_path, Example(files={TEXT: BLOCK % (str(by_day[1]), str(by_day[0]))}), "NL206")
+
+    assert palette.contrast(str(by_day[0]), str(by_day[1])) > palette.READABLE
+    assert any(problem.message.startswith("where colours are inverted") for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("page", "ink", "ground"),
+    [
+        ('<div style="color:red;background:#000"><p id="x">', "#FF0000", "#000000"),
+        ('<table bgcolor="#00FF00"><tr><td id="x" style="color: rgb(0, 0, 255)">', "#0000FF", "#00FF00"),
+        (
+            '<div style="background:#000000"><p id="x" style="background: rgba(255, 255, 255, .5)">',
+            "#000000",
+            "#808080",
+        ),
+        ('<p style="color: red"><a id="x">', "#0000EE", "#FFFFFF"),
+        ('<p style="color: red"><a id="x" style="color: inherit">', "#FF0000", "#FFFFFF"),
+        ('<div style="background: url(a.png) #123456"><b id="x">', "#000000", "#123456"),
+        ('<div style="background: url(a.png)"><b id="x">', "#000000", "None"),
+        ('<div style="background: linear-gradient(red, blue)"><b id="x">', "#000000", "None"),
+        ('<p id="x" style="color: nonsense; background: transparent">', "#000000", "#FFFFFF"),
+    ],
+)
+def test_ink_and_ground_are_those_that_a_browser_shows(page: str, ink: str, ground: str) -> None:
+    found = look(page)
+
+    assert (str(found.ink), str(found.ground)) == (ink, ground)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "ink"),
+    [
+        ("#x { color: blue !important }", "#0000FF"),
+        ("#x { color: blue }", "#FF0000"),
+        ("#x { color: blue !important } p { color: lime !important }", "#0000FF"),
+        ("p { color: lime !important } p { color: blue !important }", "#0000FF"),
+        ("@media (max-width: 480px) { #x { color: blue !important } }", "#FF0000"),
+        ("@media (prefers-color-scheme: dark) { #x { color: blue !important } }", "#FF0000"),
+        ("p:hover, p::before, p:nonsense( { color: blue !important }", "#FF0000"),
+    ],
+)
+def test_style_sheets_count_as_the_cascade_says(sheet: str, ink: str) -> None:
+    assert str(look('<p id="x" style="color: red">', sheet=sheet).ink) == ink
+
+
+def test_the_dark_style_sheet_counts_at_night_alone() -> None:
+    sheet = "@media (prefers-color-scheme: dark) { #x { color: blue !important } }"
+
+    assert str(look('<p id="x" style="color: red">', sheet=sheet, at_night=True).ink) == "#0000FF"
+
+
+@pytest.mark.parametrize(
+    ("page", "size", "line"),
+    [
+        ('<div style="font-size: 20px; line-height: 30px"><p id="x" style="font-size: .5em">', 10, 30),
+        ('<div style="line-height: 1.5"><p id="x" style="font-size: 12pt">', 16, 24),
+        ('<p id="x" style="line-height: 150%; font-size: 20px">', 20, 30),
+        ('<h1 id="x">', 32, 38.4),
+    ],
+)
+def test_sizes_and_lines_are_inherited_as_css_has_it(page: str, size: float, line: float) -> None:
+    found = look(page)
+
+    assert found.size == pytest.approx(size)
+    assert found.line_height == pytest.approx(line)
+
+
+@given(CHANNEL, CHANNEL, CHANNEL)
+def test_a_colour_turned_around_twice_is_itself(red: float, green: float, blue: float) -> None:
+    colour = Colour(red, green, blue)
+
+    assert tuple(colour.turned.turned) == pytest.approx(tuple(colour), abs=1e-6)
+
+
+@given(st.text(max_size=40))
+def test_no_text_is_too_odd_for_a_colour(text: str) -> None:
+    read_colour(text)
