@@ -128,6 +128,7 @@ RESEND = Provider(
         *WEBHOOK,
     ),
     batch_size=100,
+    calls_per_second=2.0,  # https://resend.com/docs/api-reference/rate-limit: of a whole team
     byte_cap=40_000_000,
     dedupe="replay",
     dedupe_ttl=timedelta(hours=24),
