@@ -31,6 +31,8 @@ from newsletter.errors import NewsletterError, suggestion
 _HERE = Path(__file__).resolve().parent
 _SAFE = re.compile(r"[ -!#-%'-;=?-\[\]-~]*")
 """ASCII without `"`, `&`, `<`, `>` and the backslash."""
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML cannot hold, not even as references (XML 1.0, section 2.2); nobody sees it."""
 
 
 def package_templates() -> Path:
@@ -51,7 +53,7 @@ def encode(value: object) -> Markup:
     if _SAFE.fullmatch(text):
         return Markup(text)
     escaped = (
-        html.escape(text, quote=True)
+        html.escape(_FORBIDDEN.sub("", text), quote=True)
         .replace("\\", "&#92;")
         .replace("\n", "&#10;")
         .replace("\r", "&#13;")

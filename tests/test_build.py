@@ -253,3 +253,9 @@ def test_the_sample_issues_build_without_a_warning() -> None:
     publication = load_publication(root / "newsletter.toml")
     for path in sorted(publication.issues.glob("*.md")):
         assert build_issue(publication, path).warnings == ()
+
+
+def test_control_characters_in_a_title_are_left_out(publication_folder: Path) -> None:
+    one = built(publication_folder, ':::article title="Chip\x1b \x0brules\ufffe"\nWords.\n:::')
+
+    assert ">Chip rules<" in one.message.html
