@@ -108,8 +108,9 @@ def _unknown(connection: Connection, campaign_id: int, limit: int) -> list[Excep
 
 def through(connection: Connection, campaign_id: int) -> dict[str, int]:
     """How many deliveries each provider was handed, in the order in which they took over."""
-    handed = (batch.c.campaign_id == campaign_id) & (batch.c.provider != "")
-    counted = select(batch.c.provider, func.sum(batch.c.size)).where(handed).group_by(batch.c.provider)
+    taken = batch.c.state.in_((BatchState.HANDED, BatchState.SETTLED, BatchState.UNKNOWN)) & (batch.c.provider != "")
+    of_campaign = select(batch.c.provider, func.sum(batch.c.size)).where(batch.c.campaign_id == campaign_id, taken)
+    counted = of_campaign.group_by(batch.c.provider)
     return {name: int(number) for name, number in connection.execute(counted.order_by(func.min(batch.c.handed_at)))}
 
 

@@ -22,10 +22,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def smtp_sink(folder: Path, *switches: str) -> Iterator[int]:
+def smtp_sink(folder: Path, *switches: str, port: int = 0) -> Iterator[int]:
     """A port where smtp-sink listens; it writes each message it takes to `folder`."""
     assert SINK, "smtp-sink is missing; on Debian it is in the package postfix"
-    port = free_port()
+    port = port or free_port()
     folder.mkdir(exist_ok=True)
 
     user = ["-u", "root"] if os.getuid() == 0 else []  # it asks root for a user

@@ -348,7 +348,7 @@ def test_f22_absence_counts_when_the_search_shows_what_was_sent_later(searchable
     assert len(late.unsent) == 50
     assert case.counts() == {"accepted": 50, "rejected": 50}
     with case.database.begin() as connection:
-        assert deliveries.retryable(connection, 1) == 50
+        assert retries.retryable(connection, 1) == 50
     case.check(server)
 
 

@@ -1,0 +1,202 @@
+"""Fault points between us and a mail server: Debian's smtp-sink with its fault switches, and SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from newsletter import deliveries, unknowns
+from newsletter.campaigns import State
+from newsletter.clock import utc_now
+from newsletter.providers.smtp import WINDOW
+from newsletter.sender import THREADS
+from tests.conftest import ROOT
+from tests.faults.case import Case
+from tests.mail_server import dumped, free_port, smtp_sink
+
+TOML = """[send]
+provider = "smtp"
+patience = "{patience}"
+on_unknown = "{policy}"
+[providers.smtp]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+"""
+SENDER = """
+import sys
+from pathlib import Path
+from newsletter import campaigns
+from newsletter.config import load_publication
+from newsletter.database import open_database
+from newsletter.sender import Sender, job_of
+from tests.sending import Quiet
+publication = load_publication(Path(sys.argv[1]) / "newsletter.toml")
+database = open_database(publication)
+with database.read() as connection:
+    campaign = campaigns.get(connection, 1)
+Sender(job_of(publication, database, campaign), Quiet()).run()
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def cases(tmp_path: Path, port: int) -> Iterator[list[Case]]:
+    """Those made by `make`, closed in the end."""
+    made: list[Case] = []
+    yield made
+    for case in made:
+        case.database.close()
+
+
+def make(
+    cases: list[Case], folder: Path, port: int, readers: int = 40, policy: str = "hold", patience: str = "0s"
+) -> Case:
+    toml = TOML.format(port=port, policy=policy, patience=patience)
+    cases.append(Case(folder / "publication", toml, "smtp", readers=readers, size=20))
+    return cases[-1]
+
+
+def check(case: Case, folder: Path) -> None:
+    """The same as `Case.check`, for who is in the sink's folder."""
+    has = Counter(dumped(folder))
+    states = {f"r{id.partition('.')[2]}@example.com": state for id, state in case.states().items()}
+    assert max(has.values(), default=0) <= 1
+    assert len(states) == sum(case.counts().values()) == case.readers
+    assert [address for address, state in states.items() if state == "accepted" and address not in has] == []
+    assert [address for address in has if states[address] not in ("accepted", "unknown")] == []
+
+
+@pytest.mark.parametrize(
+    ("switches", "state", "counts"),
+    [
+        ([], State.SENT, {"accepted": 40}),
+        (["-p"], State.SENT, {"accepted": 40}),
+        (["-q", "."], State.SENT, {"unknown": 40}),
+        (["-Q", "."], State.PAUSED, {"queued": 40}),
+        (["-q", "DATA"], State.PAUSED, {"queued": 40}),
+        (["-Q", "MAIL"], State.PAUSED, {"queued": 40}),
+        (["-r", "RCPT"], State.PAUSED, {"queued": 40}),
+        (["-f", "RCPT"], State.PAUSED, None),
+        (["-f", "."], State.PAUSED, None),
+        (["-f", "MAIL"], State.PAUSED, {"queued": 40}),
+    ],
+    ids=lambda value: " ".join(value) or "well" if isinstance(value, list) else "",
+)
+def test_f25_whatever_a_mail_server_does_nobody_gets_two_and_everyone_is_counted(
+    cases: list[Case], tmp_path: Path, port: int, switches: list[str], state: State, counts: dict[str, int] | None
+) -> None:
+    case = make(cases, tmp_path, port)
+    with smtp_sink(tmp_path / "sink", *switches, port=port):
+        case.send()
+
+    assert counts in (None, case.counts())
+    assert counts is None or case.campaign.state is state
+    if "." not in switches:  # the sink writes down what it refuses after the last dot, too
+        check(case, tmp_path / "sink")
+
+
+def test_f25_killed_in_the_middle_only_what_was_in_the_air_is_unknown(
+    cases: list[Case], tmp_path: Path, port: int
+) -> None:
+    case, sink = make(cases, tmp_path, port, readers=600), tmp_path / "sink"
+    with smtp_sink(sink, "-w", "1", port=port):
+        command = [sys.executable, "-c", SENDER, str(case.publication.root)]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+            deadline = time.monotonic() + 30
+            while len(os.listdir(sink)) < 6 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGKILL)
+        time.sleep(1.5)  # what the sink had got whole it still writes down
+
+    with smtp_sink(sink, port=port):
+        case.send()
+
+    found = case.counts()
+    assert 0 < found["unknown"] <= WINDOW * THREADS
+    assert found["accepted"] == 600 - found["unknown"]
+    check(case, sink)
+
+
+def test_a_wish_to_stop_is_heard_in_the_middle_of_a_batch(cases: list[Case], tmp_path: Path, port: int) -> None:
+    case = make(cases, tmp_path, port, readers=600)
+    with smtp_sink(tmp_path / "sink", port=port):
+        command = [sys.executable, "-c", SENDER, str(case.publication.root)]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+            while not os.listdir(tmp_path / "sink"):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+        assert case.counts().get("unknown", 0) == case.counts().get("handed", 0) == 0
+        check(case, tmp_path / "sink")
+        case.send()
+
+    assert case.counts() == {"accepted": 600}
+    check(case, tmp_path / "sink")
+
+
+@pytest.mark.parametrize("policy", ["assume-sent", "resend"])
+def test_the_policy_for_unknown_deliveries_is_followed(
+    cases: list[Case], tmp_path: Path, port: int, policy: str
+) -> None:
+    case = make(cases, tmp_path, port, policy=policy)
+    with smtp_sink(tmp_path / "lost", "-q", ".", port=port):
+        case.send()
+
+    assert case.counts() == ({"accepted": 40} if policy == "assume-sent" else {"queued": 40})
+
+
+def test_a_person_s_word_settles_what_is_unknown(cases: list[Case], tmp_path: Path, port: int) -> None:
+    case = make(cases, tmp_path, port)
+    with smtp_sink(tmp_path / "lost", "-q", ".", port=port):
+        case.send()
+
+    with case.database.begin() as connection:
+        assert unknowns.resolve(connection, 1, "assume-sent", utc_now()) == 40
+
+    assert case.counts() == {"accepted": 40}
+    assert case.campaign.state is State.SENT
+
+
+def test_who_is_sent_it_again_is_in_new_batches_with_a_note(cases: list[Case], tmp_path: Path, port: int) -> None:
+    case = make(cases, tmp_path, port)
+    with smtp_sink(tmp_path / "lost", "-q", ".", port=port):
+        case.send()
+    with case.database.begin() as connection:
+        unknowns.resolve(connection, 1, "resend", utc_now())
+    case.move("reopen")
+
+    with smtp_sink(tmp_path / "sink", port=port):
+        case.send()
+
+    assert case.counts() == {"accepted": 40}
+    assert sorted(dumped(tmp_path / "sink")) == sorted(f"r{number}@example.com" for number in range(1, 41))
+
+
+def test_a_batch_that_a_dead_sender_had_marked_is_taken_apart(cases: list[Case], tmp_path: Path, port: int) -> None:
+    case = make(cases, tmp_path, port, readers=20)
+    with case.database.begin() as connection:
+        held = deliveries.claim(connection, 1, owner="dead", now=utc_now())
+        assert held
+        deliveries.hand(connection, held, provider="smtp", now=utc_now())
+        deliveries.mark(connection, held, started=bytes([0b00111111, 0, 0]), finished=bytes([0b00001111, 0, 0]))
+
+    with smtp_sink(tmp_path / "sink", port=port):
+        case.send()
+
+    assert case.counts() == {"accepted": 18, "unknown": 2}
+    assert {id for id, state in case.states().items() if state == "unknown"} == {"1.5", "1.6"}
+    assert len(dumped(tmp_path / "sink")) == 14
