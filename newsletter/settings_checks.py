@@ -26,6 +26,6 @@ def check_settings(publication: Publication) -> None:
 
 def _pictures(publication: Publication) -> Iterator[tuple[tuple[str, ...], str]]:
     config = publication.config
-    named = [(("theme", "logo"), config.theme.logo)]
+    named: list[tuple[tuple[str, ...], str]] = [(("theme", "logo"), config.theme.logo)]
     named += [(("sponsors", id, "image"), sponsor.image) for id, sponsor in config.sponsors.items()]
     return ((keys, path) for keys, path in named if path and not is_remote(path))
