@@ -1,7 +1,7 @@
 """Those who deliver mail: which there are, and the settings each is given.
 
 To add one: a file here that holds a `record.Provider`, a line in PROVIDERS, recorded
-replies in `tests/providers/`, a paragraph in `docs/sending.md`. Nothing here sends.
+replies in `tests/providers/`, a paragraph in `docs/providers.md`. Nothing here sends.
 """
 
 from __future__ import annotations

@@ -1,0 +1,131 @@
+"""Unknown deliveries as users meet them: listed, asked about, decided."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from newsletter.database import open_database
+from newsletter.tables import subscriber
+from tests.conftest import Run
+from tests.faults.case import ENVIRONMENT, Case
+from tests.faults.test_http import handed_over
+from tests.provider_server import Postmark, Resend
+from tests.sending import add_readers, settings
+
+Result = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def lost(tmp_path: Path, newsletter: Run) -> Iterator[tuple[Path, Postmark, Result]]:
+    """A campaign to 20 readers through Postmark, whose one answer got lost after the messages were accepted."""
+    with Postmark() as server:
+        server.faults = ["dropped"]
+        publication = settings(tmp_path / "news", server.toml, issue=True)
+        database = open_database(publication)
+        add_readers(database, 20)
+        database.close()
+        yield publication.root, server, newsletter("send", "hello", "--yes", cwd=publication.root)
+
+
+def deliveries(found: Result) -> dict[str, int]:
+    counted: dict[str, int] = json.loads(found.stdout)["deliveries"]
+    return {state: number for state, number in counted.items() if number}
+
+
+def test_send_lists_them_and_says_so_by_its_exit_code(lost: tuple[Path, Postmark, Result]) -> None:
+    _, _, sent = lost
+
+    assert sent.returncode == 3
+    assert "20 unknown" in sent.stdout
+    assert "unknown: r1@example.com" in sent.stderr
+
+
+def test_reconcile_finds_them_in_the_provider_s_search(lost: tuple[Path, Postmark, Result], newsletter: Run) -> None:
+    folder, server, _ = lost
+
+    asked = newsletter("reconcile", "hello", "--json", cwd=folder)
+    again = newsletter("reconcile", "1", cwd=folder)
+
+    assert (asked.returncode, deliveries(asked)) == (0, {"accepted": 20})
+    assert len(server.accepted) == 20
+    assert (again.returncode, again.stderr) == (0, "Nothing of campaign 1 is unknown.\n")
+
+
+def test_reconcile_with_a_search_that_is_down_changes_nothing_and_says_so(
+    lost: tuple[Path, Postmark, Result], newsletter: Run
+) -> None:
+    folder, server, _ = lost
+    server.down = True
+
+    asked = newsletter("reconcile", "hello", "--json", cwd=folder)
+
+    assert (asked.returncode, deliveries(asked)) == (3, {"unknown": 20})
+    assert "Postmark's search did not answer." in asked.stderr
+    assert "newsletter resolve 1" in asked.stderr
+
+
+def test_resolve_asks_what_to_do_and_before_it_sends(lost: tuple[Path, Postmark, Result], newsletter: Run) -> None:
+    folder, server, _ = lost
+
+    neither = newsletter("resolve", "hello", cwd=folder)
+    unasked = newsletter("resolve", "hello", "--resend", cwd=folder)
+
+    assert neither.returncode == unasked.returncode == 2
+    assert "--assume-sent or --resend" in neither.stderr
+    assert 'Send "Hello" to 20 readers, some of whom may have it already, through postmark?' in unasked.stderr
+    assert len(server.accepted) == 20
+    assert deliveries(newsletter("status", "hello", "--json", cwd=folder)) == {"unknown": 20}
+
+
+def test_resolve_takes_them_as_sent_without_mailing_anybody(
+    lost: tuple[Path, Postmark, Result], newsletter: Run
+) -> None:
+    folder, server, _ = lost
+
+    decided = newsletter("resolve", "hello", "--assume-sent", "--json", cwd=folder)
+
+    assert (decided.returncode, deliveries(decided)) == (0, {"accepted": 20})
+    assert "20 readers of campaign 1 count as having it." in decided.stderr
+    assert len(server.accepted) == 20
+
+
+def test_resolve_sends_to_them_again_when_told_so(lost: tuple[Path, Postmark, Result], newsletter: Run) -> None:
+    folder, server, _ = lost
+
+    decided = newsletter("resolve", "hello", "--resend", "--yes", "--json", cwd=folder)
+
+    assert (decided.returncode, deliveries(decided)) == (0, {"accepted": 20})
+    assert server.most_often == 2
+
+
+def test_reconcile_makes_the_same_call_again_where_the_key_is_known(tmp_path: Path, newsletter: Run) -> None:
+    with Resend() as server:
+        case = Case(tmp_path / "news", server.toml, "resend", readers=20)
+        handed_over(case, call=True)
+        _rename(case, "Another")
+        case.send()
+        assert case.counts() == {"unknown": 20}
+        _rename(case, "Reader 5")
+
+        asked = newsletter("reconcile", "1", "--json", cwd=case.publication.root)
+
+        assert (asked.returncode, deliveries(asked)) == (0, {"accepted": 20})
+        case.check(server)
+        case.database.close()
+
+
+def _rename(case: Case, name: str) -> None:
+    with case.database.begin() as connection:
+        connection.execute(update(subscriber).where(subscriber.c.id == 5).values(first_name=name))
