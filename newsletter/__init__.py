@@ -33,6 +33,7 @@ the files `build` writes                    outputs.py
 what a draft looks like                     draft.py, templates/starter/draft.md; what a source is: sources.py
 what is read from feeds, pages and texts    feeds.py, articles.py, plain_pages.py, html_text.py; made safe: stories.py
 whom the program may ask, and for how long  network.py (who), fetch.py (what), bars.py (the bar meanwhile)
+how --online asks, and what it remembers    probe.py, verdicts.py; what it asks and says: checks/online.py
 
 a header, an encoding                       mime.py; who gets which: mailing.py
 how a value is made safe where it stands    merge.py

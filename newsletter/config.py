@@ -109,6 +109,7 @@ class CheckSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     link_allowance: int = 80
+    skip_hosts: tuple[str, ...] = ()
     targets: tuple[str, ...] = (
         *("gmail.desktop-webmail", "gmail.ios", "gmail.android", "apple-mail", "yahoo", "samsung-email", "thunderbird"),
         *("outlook.windows", "outlook.macos", "outlook.outlook-com", "outlook.ios", "outlook.android"),

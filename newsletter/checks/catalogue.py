@@ -10,6 +10,7 @@ from newsletter.checks import (
     headers,
     links,
     marks,
+    online,
     parsing,
     pictures,
     size,
@@ -31,6 +32,7 @@ FAMILIES: Sequence[Sequence[Rule]] = (
     contrast.RULES,
     compatibility.RULES,
     links.RULES,
+    online.RULES,
     headers.RULES,
     subject.RULES,
 )

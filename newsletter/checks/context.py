@@ -25,6 +25,7 @@ from newsletter.merge_tags import Vault
 from newsletter.messages import CompiledMessage
 from newsletter.theme import Theme
 from newsletter.trace import Span
+from newsletter.verdicts import Target, Verdict
 
 if TYPE_CHECKING:
     from newsletter.checks.earlier import Earlier
@@ -44,6 +45,8 @@ class Context:
     """Whether the parser refused it: then there is a source, and nothing built."""
     earlier: Earlier
     """The other issues of the publication."""
+    verdicts: Mapping[Target, Verdict] | None = None
+    """What the issue's addresses answered; None without --online."""
 
     @property
     def publication(self) -> Publication:

@@ -6,7 +6,7 @@ about its source are asked. The same files give the same answer, whatever was ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from newsletter.checks.catalogue import RULES
 from newsletter.checks.context import Context
 from newsletter.checks.earlier import Earlier
 from newsletter.checks.marks import ignores, unused
+from newsletter.checks.online import targets
 from newsletter.checks.rule import Finding, Rule, Scope
 from newsletter.checks.selection import Selection, is_refusal, selection
 from newsletter.config import Publication
@@ -22,6 +23,7 @@ from newsletter.issues import read_issue, shown_path
 from newsletter.mjml import TokenLost
 from newsletter.parse import inspect_issue
 from newsletter.theme import Theme
+from newsletter.verdicts import Target, Verdict
 
 OFFLINE = frozenset((Scope.SOURCE, Scope.HTML, Scope.MESSAGE))
 """What is asked without --online."""
@@ -51,18 +53,40 @@ def check_issue(publication: Publication, path: Path, chosen: Selection | None =
 
 
 def check_issues(
-    publication: Publication, paths: Iterable[Path], chosen: Selection | None = None, theme: Theme | None = None
+    publication: Publication,
+    paths: Iterable[Path],
+    chosen: Selection | None = None,
+    theme: Theme | None = None,
+    verdicts: Mapping[Target, Verdict] | None = None,
 ) -> Iterator[Checked]:
-    """The same for many, which share what they can; `theme` is one of the publication's, to share it with a build."""
+    """The same for many, which share what they can; `theme` is one of the publication's, to share it with a build.
+
+    `verdicts` are what `online_targets` answered; with them the rules about the network are asked too.
+    """
     chosen = chosen or selection(publication)
     theme, earlier = theme or Theme(publication=publication), Earlier(publication=publication)
     for path in paths:
-        yield _checked(path, theme, earlier, chosen)
+        yield _checked(path, theme, earlier, chosen, verdicts)
 
 
-def _checked(path: Path, theme: Theme, earlier: Earlier, chosen: Selection) -> Checked:
+def online_targets(publication: Publication, paths: Iterable[Path]) -> list[Target]:
+    """What the rules about the network have to know of these issues, each once."""
+    theme, earlier = Theme(publication=publication), Earlier(publication=publication)
+    found: dict[Target, None] = {}
+    for path in paths:
+        try:
+            context, _ = open_context(path, theme, earlier)
+        except IssueError:  # `check_issues` says so
+            continue
+        found.update(dict.fromkeys(target for target, _ in targets(context)))
+    return list(found)
+
+
+def _checked(
+    path: Path, theme: Theme, earlier: Earlier, chosen: Selection, verdicts: Mapping[Target, Verdict] | None
+) -> Checked:
     try:
-        context, parsed = open_context(path, theme, earlier)
+        context, parsed = open_context(path, theme, earlier, verdicts)
     except IssueError as error:
         return Checked(path=path, problems=error.problems, digest="")
     problems = _sorted(_problems(context, parsed, chosen))
@@ -71,9 +95,10 @@ def _checked(path: Path, theme: Theme, earlier: Earlier, chosen: Selection) -> C
 
 
 def _problems(context: Context, parsed: list[Problem], chosen: Selection) -> Iterator[Problem]:
-    asked = [rule for rule in RULES.values() if rule.scope in OFFLINE and chosen.wants(rule.id)]
-    if context.has_errors:
-        asked = [rule for rule in asked if rule.scope is Scope.SOURCE]
+    scopes = {Scope.SOURCE} if context.has_errors else set(OFFLINE)
+    if context.verdicts is not None:
+        scopes.add(Scope.NETWORK)
+    asked = [rule for rule in RULES.values() if rule.scope in scopes and chosen.wants(rule.id)]
     try:
         found = [*parsed, *ask(context, asked), *_of_settings(context)]
     except TokenLost as error:
@@ -81,7 +106,9 @@ def _problems(context: Context, parsed: list[Problem], chosen: Selection) -> Ite
     yield from _heard(context, [problem for problem in found if chosen.keeps(problem)], asked)
 
 
-def open_context(path: Path, theme: Theme, earlier: Earlier) -> tuple[Context, list[Problem]]:
+def open_context(
+    path: Path, theme: Theme, earlier: Earlier, verdicts: Mapping[Target, Verdict] | None = None
+) -> tuple[Context, list[Problem]]:
     """What rules may look at, and what the parser found. Raises IssueError when the file is no text."""
     publication = theme.publication
     shown = shown_path(publication, path)
@@ -93,6 +120,7 @@ def open_context(path: Path, theme: Theme, earlier: Earlier) -> tuple[Context, l
         source=read_issue(path, shown),
         has_errors=any(problem.severity is Severity.ERROR for problem in parsed),
         earlier=earlier,
+        verdicts=verdicts,
     )
     return context, parsed
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from newsletter.checks import fixes, formats
 from newsletter.checks.catalogue import RULES
-from newsletter.checks.run import check_issue, check_issues
+from newsletter.checks.run import check_issue, check_issues, online_targets
 from newsletter.checks.selection import Selection, selection
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, Problem, Severity, nearest
 from newsletter.issues import find_issue, issue_files, shown_path
 from newsletter.session import Session
+from newsletter.verdicts import Target, Verdict
 
 MOST_ROUNDS = 5
 """Fixes that lie on top of each other are made one after the other, so often at most."""
@@ -32,6 +34,7 @@ MOST_ROUNDS = 5
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json")
 @click.option("--strict", is_flag=True, help="Fail on warnings too")
+@click.option("--online", is_flag=True, help="Ask the addresses of links and pictures, too")
 @click.option("--select", metavar="RULES", help="Only these: ids or their beginnings, separated by commas")
 @click.option("--ignore", metavar="RULES", help="Not these, besides those newsletter.toml ignores")
 @click.option("--fix", is_flag=True, help="Make the safe fixes in the files, and show them")
@@ -44,6 +47,7 @@ def command(
     form: str,
     as_json: bool,
     strict: bool,
+    online: bool,
     select: str | None,
     ignore: str | None,
     fix: bool,
@@ -52,13 +56,14 @@ def command(
 ) -> None:
     """Say what is wrong with issues, line by line.
 
-    Without an ISSUE, all of them. Needs no network and changes nothing but with --fix, which makes only
-    what changes no words that readers see; exits 1 when there is an error.
+    Without an ISSUE, all of them. Needs no network but with --online, and changes nothing but with --fix,
+    which makes only what changes no words that readers see; exits 1 when there is an error.
 
     \b
     Examples:
         newsletter check
         newsletter check chip-rules --strict
+        newsletter check chip-rules --online
         newsletter check --fix --diff
         newsletter check --select NL1,NL402 --format json
         newsletter check --explain NL210
@@ -72,13 +77,30 @@ def command(
     if fix or diff:
         for path in paths:
             _fix(publication, path, chosen, writes=not diff)
-    checked = check_issues(publication, paths, chosen)
+    verdicts = _asked(publication, paths) if online else None
+    checked = check_issues(publication, paths, chosen, verdicts=verdicts)
     problems = list(dict.fromkeys(problem for one in checked for problem in one.problems))  # settings are wrong once
     if not diff:
         _print(publication, problems, "json" if as_json else form)
     click.echo(formats.summary(problems, len(paths)), err=True)
     if any(_fails(problem, strict) for problem in problems):
         sys.exit(1)
+
+
+def _asked(publication: Publication, paths: Sequence[Path]) -> Mapping[Target, Verdict]:
+    """What the addresses in these issues answer, now or within the last day."""
+    from newsletter.bars import Bar
+    from newsletter.network import network_of
+    from newsletter.probe import probe_all
+    from newsletter.verdicts import remember, remembered
+
+    now = datetime.now(UTC)
+    known = remembered(publication.root, now)
+    new = [target for target in online_targets(publication, paths) if target not in known]
+    with Bar("addresses asked", len(new)) as bar:
+        answered = probe_all(network_of(publication.config.publication.url), new, bar.step)
+    remember(publication.root, answered, now)
+    return {**known, **answered}
 
 
 def _explained(name: str) -> str:

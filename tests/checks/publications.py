@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from newsletter.checks.rule import Example
-from newsletter.checks.run import check_issue
+from newsletter.checks.run import check_issues
 from newsletter.config import load_publication
 from newsletter.errors import Problem
+from newsletter.verdicts import State, Target, Verdict
 
 SETTINGS = """
 [publication]
@@ -58,6 +59,8 @@ def make(folder: Path, example: Example) -> Path:
 
 
 def check(folder: Path, example: Example) -> list[Problem]:
-    """What is wrong with the example."""
+    """What is wrong with the example, on a web where only https://example.com/gone is dead."""
     issue = make(folder, example)
-    return check_issue(load_publication(folder / "newsletter.toml"), issue)
+    gone = {Target(url="https://example.com/gone"): Verdict(state=State.DEAD, reason="its server answers 404")}
+    (checked,) = check_issues(load_publication(folder / "newsletter.toml"), [issue], verdicts=gone)
+    return list(checked.problems)
