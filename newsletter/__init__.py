@@ -49,7 +49,7 @@ who must never be mailed                    suppressions.py
 what `send` would do, and what it asks      plans.py, asking.py
 when a campaign may do what                 campaigns.py
 what may become of a batch                  batches.py; whose time it goes by: waves.py
-what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py
+what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py; sent once more: retries.py
 how that is told                            reports.py, progress.py, following.py; editors by email: notices.py
 the order of claiming, sending, settling    sender.py, handover.py, recipients.py; what senders share: desk.py
 what a dead sender leaves                   recovery.py; of one message a call: marks.py

@@ -1,6 +1,7 @@
 """The ledger: one row per campaign and subscriber, and every change to it.
 
-No other module writes `batch`, `delivery`, `delivery_exception` and `delivery_note`. A batch is claimed
+No other module makes batches and moves them from state to state; what is said of single deliveries
+afterwards, `marks`, `unknowns` and `retries` write, and nobody else. A batch is claimed
 before its provider is called, `handed` before the first byte leaves, and settled after;
 one that was handed and never settled is unknown, and only a provider that knows
 its key, or a person, may say more. A delivery's state is its batch's, unless an exception
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
 from newsletter import campaigns, segments, waves
 from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer, after_cancelling, after_death
@@ -25,7 +26,7 @@ from newsletter.config import Publication
 from newsletter.database import insert_many
 from newsletter.errors import NewsletterError
 from newsletter.providers.record import Answer, Outcome, Result
-from newsletter.tables import batch, campaign, delivery, delivery_exception, delivery_note
+from newsletter.tables import batch, campaign, delivery, delivery_exception
 from newsletter.times import stamp
 
 PAGE = 10_000
@@ -77,7 +78,7 @@ def enqueue(
     ids = segments.members(connection, publication, found.list, found.segment, after=found.cursor, limit=limit)
     for due, wave in _waves(connection, publication, found, ids):
         parts = [wave[start : start + size] for start in range(0, len(wave), size)]
-        _write(connection, campaign_id, parts, now, not_before=max(due, now) if due else None)
+        write_batches(connection, campaign_id, parts, now, not_before=max(due, now) if due else None)
     cursor = ids[-1] if ids else found.cursor
     campaigns.advance(connection, campaign_id, cursor=cursor, enqueued=len(ids) < limit)
     return len(ids)
@@ -93,7 +94,7 @@ def _waves(
     return [(due, [*wave]) for due, wave in groupby(sorted(ids, key=lambda id: (moments[id], id)), moments.__getitem__)]
 
 
-def _write(
+def write_batches(
     connection: Connection,
     campaign_id: int,
     batches: Sequence[Sequence[int]],
@@ -101,6 +102,7 @@ def _write(
     *,
     not_before: datetime | None = None,
 ) -> None:
+    """Queue these subscribers, a batch per sequence; they have no delivery of this campaign yet."""
     last = select(func.max(batch.c.no)).where(batch.c.campaign_id == campaign_id)
     first = (connection.execute(last).scalar() or 0) + 1
     common = {"campaign_id": campaign_id, "state": BatchState.QUEUED, "enqueued_at": stamp(now)}
@@ -292,55 +294,6 @@ def cancel(connection: Connection, campaign_id: int, now: datetime) -> None:
         these = and_(waiting, batch.c.first_handed_at.is_not(None) if before else batch.c.first_handed_at.is_(None))
         values = {"state": after_cancelling(handed_before=before), "settled_at": stamp(now), "owner": ""}
         connection.execute(update(batch).where(these).values(**values, lease_until=None))
-
-
-def retryable(connection: Connection, campaign_id: int) -> int:
-    """How many were rejected for a reason that may have gone away."""
-    found = select(func.count()).select_from(delivery_exception).where(_retryable(campaign_id))
-    return int(connection.execute(found).scalar_one())
-
-
-def retry(connection: Connection, campaign_id: int, size: int, now: datetime) -> int:
-    """Queue the `retryable` again, in new batches of `size`; how many. What was said of them stays as a note."""
-    return _again(connection, campaign_id, _retryable(campaign_id), size, now, "queued again by a retry")
-
-
-def queue_unknown(connection: Connection, campaign_id: int, size: int, now: datetime) -> int:
-    """Queue again, in new batches of `size`, those who are unknown one by one; how many."""
-    unknown = and_(delivery_exception.c.campaign_id == campaign_id, delivery_exception.c.state == Outcome.UNKNOWN)
-    return _again(connection, campaign_id, unknown, size, now, "queued again, whether it was sent or not")
-
-
-def _again(
-    connection: Connection, campaign_id: int, which: ColumnElement[bool], size: int, now: datetime, why: str
-) -> int:
-    rows = connection.execute(
-        select(delivery_exception).where(which).order_by(delivery_exception.c.subscriber_id)
-    ).all()
-    for row in rows:
-        _note(connection, campaign_id, row.subscriber_id, row.at, f"{row.state}: {row.detail}")
-        _note(connection, campaign_id, row.subscriber_id, stamp(now), why)
-        of_batch = (batch.c.campaign_id == campaign_id) & (batch.c.no == row.batch_no)
-        connection.execute(update(batch).where(of_batch).values(size=batch.c.size - 1))
-    connection.execute(delete(delivery_exception).where(which))
-    ids = [row.subscriber_id for row in rows]
-    gone = delete(delivery).where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id == bindparam("who"))
-    if ids:
-        connection.execute(gone, [{"who": id} for id in ids])
-        _write(connection, campaign_id, [ids[start : start + size] for start in range(0, len(ids), size)], now)
-    return len(ids)
-
-
-def _retryable(campaign_id: int) -> ColumnElement[bool]:
-    rejected = and_(delivery_exception.c.state == Outcome.REJECTED, delivery_exception.c.retryable)
-    return and_(delivery_exception.c.campaign_id == campaign_id, rejected)
-
-
-def _note(connection: Connection, campaign_id: int, subscriber_id: int, at: str, what: str) -> None:
-    this = (delivery_note.c.campaign_id == campaign_id) & (delivery_note.c.subscriber_id == subscriber_id)
-    no = connection.execute(select(func.coalesce(func.max(delivery_note.c.no), 0) + 1).where(this)).scalar_one()
-    values = {"campaign_id": campaign_id, "subscriber_id": subscriber_id, "no": no, "at": at, "what": what}
-    connection.execute(insert(delivery_note).values(values))
 
 
 def is_done(connection: Connection, campaign_id: int) -> bool:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
-from newsletter import deliveries
+from newsletter import retries
 from newsletter.batches import BatchState
 from newsletter.campaigns import State
 from newsletter.providers.record import Answer, Outcome
@@ -155,7 +155,7 @@ def resolve(connection: Connection, campaign_id: int, policy: Policy, now: datet
         elif policy == "resend":
             _spell_out(connection, one, now)
     if policy == "resend":
-        deliveries.queue_unknown(connection, campaign_id, BATCH, now)
+        retries.queue_unknown(connection, campaign_id, BATCH, now)
     return sum(len(one.ids) for one in found)
 
 

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from newsletter import accounts, campaigns, deliveries, hosts, reports
+from newsletter import accounts, campaigns, hosts, reports, retries
 from newsletter.asking import ask
 from newsletter.campaigns import Campaign, State
 from newsletter.clock import utc_now
@@ -37,7 +37,7 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
         found = campaigns.find(connection, campaign)
-        number = deliveries.retryable(connection, found.id)
+        number = retries.retryable(connection, found.id)
         counted = accounts.counts(connection, found.id)
     _refuse(found)
     if dry_run or not number:
@@ -64,6 +64,6 @@ def _queue(session: Session, job: Job) -> None:
     with session.database.begin() as connection:
         found = campaigns.get(connection, job.campaign.id)
         _refuse(found)
-        deliveries.retry(connection, found.id, size, now)
+        retries.retry(connection, found.id, size, now)
         if found.state is State.SENT:
             campaigns.move(connection, found.id, "reopen", now=now)

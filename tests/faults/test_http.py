@@ -13,7 +13,7 @@ from sqlite3 import Cursor
 import pytest
 from sqlalchemy import event, update
 
-from newsletter import deliveries, handover
+from newsletter import deliveries, handover, retries
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
 from newsletter.errors import NewsletterError
