@@ -64,11 +64,13 @@ class Copy:
 def copies(built: Built) -> Sequence[Copy]:
     """The copy of each reader of WORST."""
     mailing = sample_mailing(built.theme.publication, built)
-    return [_copy(built, mailing, reader, value) for reader, value in WORST.items()]
+    return [copy_of(built, reader, value, mailing) for reader, value in WORST.items()]
 
 
-def _copy(built: Built, mailing: Mailing, reader: str, value: str | None) -> Copy:
+def copy_of(built: Built, reader: str, value: str | None, mailing: Mailing | None = None) -> Copy:
+    """The copy of a reader whose every field holds `value`; None for one who has none."""
     publication = built.theme.publication
+    mailing = mailing or sample_mailing(publication, built)
     sample = sample_recipient(publication, built.issue.slug)
     names = ("first_name", "last_name", "name", *publication.config.fields)
     values = {} if value is None else dict.fromkeys(names, value)

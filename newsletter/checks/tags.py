@@ -92,8 +92,17 @@ def _left_open(context: Context) -> Iterator[Finding]:
 
 
 def _is_meant(context: Context, braces: str) -> bool:
-    """Whether the author wrote these braces with a backslash, or the settings hold them."""
-    return f"\\{braces}" in context.source or ("\\{{" in context.source and braces == "%7B%7B")
+    """Whether the author wrote these braces with a backslash, or in the settings, where braces are only braces."""
+    if braces == "%7B%7B":
+        return "\\{{" in context.source
+    escaped = re.findall(r"\\\{\{([^{}]*)\}\}", context.source)
+    settings = re.findall(r"\{\{([^{}]*)\}\}", context.publication.path.read_text(encoding="utf-8"))
+    return _squeezed(braces) in map(_squeezed, (*escaped, *settings))
+
+
+def _squeezed(text: str) -> str:
+    """Letters and digits alone: Markdown may have changed what stands between them."""
+    return re.sub(r"\W+", "", text)
 
 
 def _faults(context: Context, copy: Copy) -> Iterator[str]:
