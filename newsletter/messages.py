@@ -113,9 +113,9 @@ class Message:
     """Everything else that must be in the email: Message-ID, List-Id, List-Unsubscribe, ..."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Syntax:
-    """How a provider that substitutes by itself writes a slot, and what else it would take for one."""
+    """How a provider that substitutes by itself writes a slot, and what else it would take for one; one per provider."""
 
     slot: str
     """With the slot's number for `{}`: `%recipient.s{}%`."""

@@ -75,17 +75,20 @@ def request(batch: Batch, settings: Settings) -> Request:
 
 def _to(recipient: Recipient) -> str:
     """Never with a slot's syntax in the name."""
-    return Mailbox(name=recipient.name.replace("%", ""), address=recipient.email).quoted
+    name = recipient.name.replace("%", "")
+    return Mailbox(name=name, address=recipient.email).quoted if name else recipient.email
 
 
 def _variables(batch: Batch) -> bytes:
     """Keyed by address; without a reader's entry everybody would see everybody in To."""
-    return _encode({recipient.email: _values(batch, recipient) for recipient in batch.recipients})
-
-
-def _values(batch: Batch, recipient: Recipient) -> dict[str, str]:
-    values = batch.mailing.variables(recipient, SYNTAX)
-    return {"d": recipient.delivery_id} | {f"s{number}": value for number, value in enumerate(values)}
+    variables = batch.mailing.variables
+    names = ("d", *(f"s{number}" for number in range(len(variables(batch.recipients[0], SYNTAX)))))
+    return _encode(
+        {
+            recipient.email: dict(zip(names, (recipient.delivery_id, *variables(recipient, SYNTAX)), strict=True))
+            for recipient in batch.recipients
+        }
+    )
 
 
 def _field(boundary: str, name: str, value: bytes) -> bytes:
