@@ -19,7 +19,7 @@ from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
-from newsletter.providers.record import Batch, Outcome
+from newsletter.providers.record import Batch, Outcome, Provider, Result, Settings
 from newsletter.recipients import personal_links
 from newsletter.tables import notice as table
 from newsletter.times import stamp
@@ -31,32 +31,41 @@ KEPT = timedelta(days=30)
 def tell_editors(publication: Publication, database: Database, key: str, subject: str, text: str, now: datetime) -> str:
     """Mail the editors, unless they were told `key` before; why it did not go, or nothing.
 
-    Remembered before it leaves: who is told twice stops reading.
+    Remembered before it leaves, because who is told twice stops reading; forgotten when it certainly
+    did not. Raises ConfigError when the provider is set wrong.
     """
+    provider = find_provider(publication)
+    settings = read_settings(publication, provider)
     with database.begin() as connection:
         connection.execute(delete(table).where(table.c.at < stamp(now - KEPT)))
         if connection.execute(select(exists().where(table.c.key == key))).scalar():
             return ""
         connection.execute(insert(table).values(key=key, at=stamp(now)))
-    return _mail(publication, subject, text, now)
+    result = _mail(publication, provider, settings, _message(publication, subject, text), now)
+    if result.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN):
+        return ""
+    with database.begin() as connection:
+        connection.execute(delete(table).where(table.c.key == key))
+    return f"{_editors(publication)} was not told by email: {result.reason}"
 
 
-def _mail(publication: Publication, subject: str, text: str, now: datetime) -> str:
-    provider = find_provider(publication)
-    key = secrets.token_hex(8)
-    to = publication.config.publication.reply_to or publication.config.publication.sender.address
-    links = personal_links(Links(publication), 0, 0, publication.default_list, "notice")
+def _mail(
+    publication: Publication, provider: Provider, settings: Settings, message: CompiledMessage, now: datetime
+) -> Result:
+    key, to, name = secrets.token_hex(8), _editors(publication), publication.default_list
+    links = personal_links(Links(publication), 0, 0, name, message.slug)
     batch = Batch(
-        mailing=Mailing(
-            _message(publication, subject, text), envelope(publication, publication.default_list, now, key)
-        ),
-        recipients=(Recipient(delivery_id=f"notice-{key}", email=to, fields={"email": to, **links}),),
+        mailing=Mailing(message, envelope(publication, name, now, key)),
+        recipients=(Recipient(delivery_id=f"{message.slug}-{key}", email=to, fields={"email": to, **links}),),
         key=key,
         label="other",
     )
-    settings = read_settings(publication, provider)
     (result,) = handover.hand_over(handover.prepare(provider, batch, settings)).results
-    return "" if result.outcome is Outcome.ACCEPTED else f"{to} was not told by email: {result.reason}"
+    return result
+
+
+def _editors(publication: Publication) -> str:
+    return publication.config.publication.reply_to or publication.config.publication.sender.address
 
 
 def _message(publication: Publication, subject: str, text: str) -> CompiledMessage:

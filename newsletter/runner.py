@@ -127,13 +127,17 @@ class Runner:
             self._employ(found)
 
     def _look_for_today(self, now: datetime) -> None:
-        if trouble := daily.look(self._publication, self._database, now):
-            self._narrator.troubled(trouble)
-            subject = f"{self._publication.config.publication.name}: no issue today"
-            if untold := notices.tell_editors(
-                self._publication, self._database, trouble.key, subject, trouble.sentence, now
-            ):
-                self._narrator.say(untold)
+        trouble = daily.look(self._publication, self._database, now)
+        if trouble is None:
+            return
+        self._narrator.troubled(trouble)
+        subject = f"{self._publication.config.publication.name}: no issue today"
+        try:
+            said = notices.tell_editors(self._publication, self._database, trouble.key, subject, trouble.sentence, now)
+        except NewsletterError as error:  # a notice that does not go is no reason to keep an issue from readers
+            said = f"The editors were not told by email: {error}"
+        if said:
+            self._narrator.say(said)
 
     def _begin(self, now: datetime) -> None:
         with self._database.read() as connection:

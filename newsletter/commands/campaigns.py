@@ -6,7 +6,8 @@ import json
 
 import click
 
-from newsletter import accounts, campaigns, reports
+from newsletter import accounts, campaigns, reports, schedule
+from newsletter.campaigns import Campaign, State
 from newsletter.session import Session
 
 
@@ -29,6 +30,13 @@ def command(session: Session, as_json: bool) -> None:
         click.echo(json.dumps([accounts.status(one, counted) for one, counted in found]))
         return
     for one, counted in found:
-        click.echo(f"{one.id:>4}  {one.state:<9}  {one.issue}  ({one.audience})  {reports.tally(counted)}")
+        what = _start(session, one) or reports.tally(counted)
+        click.echo(f"{one.id:>4}  {one.state:<9}  {one.issue}  ({one.audience})  {what}")
     if not found:
         click.echo("No campaigns yet. Make one with: newsletter send ISSUE", err=True)
+
+
+def _start(session: Session, one: Campaign) -> str:
+    if one.state is not State.SCHEDULED or one.start is None:
+        return ""
+    return f"at {schedule.wall_clock(session.publication, one.start)}"
