@@ -115,7 +115,7 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Syntax:
-    """How a provider that substitutes by itself writes a slot, and what else it would take for one; one per provider."""
+    """How a provider that substitutes writes a slot, and what else it would take for one. There is one per provider."""
 
     slot: str
     """With the slot's number for `{}`: `%recipient.s{}%`."""
