@@ -41,16 +41,16 @@ default = true
 [send]
 provider = "{provider}"
 [providers.{provider}]
-base_url = "http://127.0.0.1:{port}"
 {keys}
 """
 TOKEN = "NEWSLETTER_BENCH_TOKEN"
 KEYS = {
-    "postmark": f'token = "env:{TOKEN}"',
-    "resend": f'api_key = "env:{TOKEN}"',
-    "mailgun": f'api_key = "env:{TOKEN}"\ndomain = "news.example.com"',
+    "postmark": f'base_url = "http://127.0.0.1:{{port}}"\ntoken = "env:{TOKEN}"',
+    "resend": f'base_url = "http://127.0.0.1:{{port}}"\napi_key = "env:{TOKEN}"',
+    "mailgun": f'base_url = "http://127.0.0.1:{{port}}"\napi_key = "env:{TOKEN}"\ndomain = "news.example.com"',
+    "smtp": 'host = "127.0.0.1"\nport = {port}\nsecurity = "none"',
 }
-"""Of the providers that `bench_provider` speaks like."""
+"""What each provider has to be told to send to a port of this machine."""
 ISSUE = """---
 subject: 'A long issue for {{ first_name | default("you") }}'
 date: 2025-01-17
@@ -159,7 +159,7 @@ def ask(port: int, path: str) -> bytes:
 
 def prepare(folder: Path, readers: int, port: int, provider: str) -> Publication:
     """A publication in `folder` with one long issue, about 50 KB of HTML, and so many readers."""
-    settings = SETTINGS.format(port=port, provider=provider, keys=KEYS[provider])
+    settings = SETTINGS.format(provider=provider, keys=KEYS[provider].format(port=port))
     (folder / "newsletter.toml").write_text(settings, encoding="utf-8")
     (folder / "issues").mkdir()
     articles = (ARTICLE % {"number": number, "sentences": SENTENCE * 6} for number in range(1, 13))
