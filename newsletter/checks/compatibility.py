@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from newsletter.checks.context import Context
-from newsletter.checks.features import Use, uses
+from newsletter.checks.features import Use
 from newsletter.checks.origins import found_at
 from newsletter.checks.rule import WARNING, Example, Finding, Rule, Scope
 from newsletter.config import Publication
@@ -75,7 +75,7 @@ def targets(publication: Publication) -> list[str]:
 def _unsupported(context: Context) -> Iterator[Finding]:
     wanted = targets(context.publication)
     seen: set[tuple[str, int]] = set()
-    for use in uses(context.tree):
+    for use in context.uses:
         lacking = [] if _is_known(context, use) else table().lacking(use.slug, wanted)
         place = (use.slug, context.line_of(use.element) if use.element is not None else 0)
         if lacking and place not in seen:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from newsletter import trace
 from newsletter.build import Built, build
 from newsletter.checks import places
+from newsletter.checks.features import Use, uses
 from newsletter.checks.looks import Look, looks
 from newsletter.checks.places import Link, Picture, Spot
 from newsletter.checks.readers import Copy, copies
@@ -142,6 +143,11 @@ class Context:
     def elements(self, *names: str) -> Iterator[Element]:
         """The elements of these names (all without names) in document order."""
         return (element for element in self.tree.iter(*names) if isinstance(element.tag, str))
+
+    @cached_property
+    def uses(self) -> Sequence[Use]:
+        """Every feature of HTML and CSS that the email uses."""
+        return list(uses(self.tree))
 
     @cached_property
     def looks(self) -> Mapping[Element, Look]:

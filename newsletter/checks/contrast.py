@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from newsletter import palette
 from newsletter.checks.colours import Colour
@@ -12,43 +11,8 @@ from newsletter.checks.context import Context
 from newsletter.checks.looks import Look
 from newsletter.checks.origins import found_at
 from newsletter.checks.rule import WARNING, Example, Finding, Rule, Scope
-from newsletter.checks.visibility import Element, hidden_elements
-
-LARGE = 3.0
-"""WCAG 2.2, success criterion 1.4.3: text of 24 pixels, or of 18.66 pixels and bold; smaller text needs 4.5."""
-_WORD = re.compile(r"\w")
-_CONDITION = re.compile(r"\{%.*?%\}")
-_OUTSIDE = frozenset(("style", "script", "title", "img"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Words:
-    """A run of text that readers see, and how it looks."""
-
-    element: Element
-    text: str
-    look: Look
-
-    @property
-    def contrast(self) -> float:
-        """Of ink and ground, 1 to 21; 21 where nobody knows the ground."""
-        return palette.contrast(str(self.look.ink), str(self.look.ground)) if self.look.ground else 21.0
-
-    @property
-    def wanted(self) -> float:
-        """The least that can be read."""
-        return LARGE if self.look.is_large else palette.READABLE
-
-    @property
-    def is_faint(self) -> bool:
-        """Whether it is less; a hundredth is rounding."""
-        return self.contrast < self.wanted - 0.01
-
-    @property
-    def message(self) -> str:
-        """What is wrong, with its values."""
-        colours = f"{self.look.ink} on {self.look.ground}"
-        return f'"{self.text[:30]}" has a contrast of {self.contrast:.1f} ({colours}); it needs {self.wanted:g}'
+from newsletter.checks.visibility import Element
+from newsletter.checks.words import Words, seen_words
 
 
 def _by_day(context: Context) -> Iterator[Finding]:
@@ -68,7 +32,7 @@ def _faint(context: Context, looks: Mapping[Element, Look], colours: palette.Pal
     """Words that cannot be read, once for each line and pair of colours."""
     settings = _of_settings(context, colours) if colours else set()
     seen: set[tuple[int, Colour, Colour | None]] = set()
-    for words in _seen(context, looks):
+    for words in seen_words(context, looks):
         pair = (str(words.look.ink), str(words.look.ground))
         place = (context.line_of(words.element), words.look.ink, words.look.ground)
         if words.is_faint and pair not in settings and place not in seen:
@@ -82,19 +46,6 @@ def _of_settings(context: Context, colours: palette.Palette) -> set[tuple[str, s
         return set()
     every = {colour.upper() for colour in asdict(colours).values()}
     return {(ink, ground) for ink in every for ground in every}
-
-
-def _seen(context: Context, looks: Mapping[Element, Look]) -> Iterator[Words]:
-    hidden = hidden_elements(context.tree)
-    for element, look in looks.items():
-        if element in hidden or element.tag in _OUTSIDE or look.display == "none":
-            continue
-        text = " ".join([element.text or "", *(child.tail or "" for child in element)])
-        if not _WORD.search(text):
-            continue
-        words = _CONDITION.sub("", context.written(" ".join(text.split()))).strip()
-        if words:
-            yield Words(element=element, text=words, look=look)
 
 
 def _turned(looks: Mapping[Element, Look]) -> Mapping[Element, Look]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from newsletter.checks.context import Context
 from newsletter.checks.rule import Finding
 from newsletter.checks.visibility import Element
+from newsletter.theme import package_templates
 
 
 def found_at(context: Context, element: Element | None, message: str, *written: str) -> Finding:
@@ -32,6 +33,8 @@ def found_at(context: Context, element: Element | None, message: str, *written: 
 def _own_templates(context: Context, element: Element | None) -> Sequence[Path]:
     """What may have made an element: the template of its block, or everything around blocks."""
     folder = context.publication.templates
+    if folder.resolve() == package_templates():
+        return []
     block = context.block_of(element) if element is not None else None
     if block is not None:
         return [path for path in (folder / "blocks" / f"{block.name}.mjml", folder / "inline.css") if path.is_file()]
