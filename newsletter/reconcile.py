@@ -56,6 +56,10 @@ def _ask(publication: Publication, campaign: Campaign, one: Unknown, control: Se
         return Finding(unknown=one, remark=f'no provider is named "{one.provider}"')
     provider = find_provider(publication, one.provider)
     if one.is_whole and may_repeat(provider, one.handed_at.isoformat(), now):
+        if campaign.state is State.CANCELLED:
+            return Finding(
+                unknown=one, remark=f"{provider.title} is asked by a call, and a cancelled campaign makes none"
+            )
         if one.provider == campaign.provider or campaign.state is State.SENT:
             return Finding(unknown=one, may_repeat=True)
         return Finding(unknown=one, remark=f"{provider.title} is asked when the campaign has ended")

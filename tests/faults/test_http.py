@@ -295,6 +295,21 @@ def test_f23_a_busy_provider_does_not_make_a_doubtful_batch_a_new_one(resend: tu
     case.check(server)
 
 
+def test_a_cancelled_campaign_makes_no_call_to_ask(resend: tuple[Case, Resend]) -> None:
+    case, server = resend
+    server.faults = ["dropped"] * 2 + ["not accepted: busy"] * 20
+    case.send()
+    case.move("cancel")
+    with case.database.begin() as connection:
+        deliveries.cancel(connection, 1, utc_now())
+
+    findings = case.ask()
+
+    assert {one.remark for one in findings} == {"Resend is asked by a call, and a cancelled campaign makes none"}
+    assert case.counts() == {"unknown": 100}
+    case.check(server)
+
+
 def test_f23_what_is_in_doubt_when_patience_ends_is_not_called_queued(resend: tuple[Case, Resend]) -> None:
     case, server = resend
     server.faults = ["dropped"] * 2 + ["not accepted: busy"] * 20

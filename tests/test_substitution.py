@@ -1,0 +1,75 @@
+"""Providers that substitute: what they make of template and variables is what a finished message says."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.mailing import Mailing
+from newsletter.messages import CompiledMessage, Recipient
+from newsletter.providers.mailgun import SYNTAX
+from newsletter.substitution import WORD_JOINER
+from tests.providers.test_postmark import ENVELOPE
+
+TAGS = (
+    "{{ first_name }}",
+    "{{ unsubscribe_url }}",
+    '{% if plan == "pro" %}',
+    "{% else %}",
+    "{% endif %}",
+    '{{ city | default("you") }}',
+)
+NAME, LEAVE, IF, ELSE, END, CITY = (f"NLM{number:05}xNL" for number in range(len(TAGS)))
+MESSAGE = CompiledMessage(
+    slug="s",
+    subject=f"{NAME}, 50% off",
+    preheader="",
+    html=f'<p title="{NAME}">{NAME} {IF}<b>{NAME}</b>{ELSE}{CITY}{END}</p><a href="{LEAVE}">x</a> %recipient.s1%',
+    text=f"{NAME} {IF}pro {CITY}{ELSE}free{END} <{LEAVE}> %recipient.d% 100%",
+    tags=TAGS,
+)
+MAILING = Mailing(MESSAGE, ENVELOPE)
+texts = st.text() | st.sampled_from(["%recipient.s0%", "%recipient%", "%unsubscribe_url%", '"><b>', "100%", "%"])
+
+
+def filled(text: str, values: list[str]) -> str:
+    """As Mailgun documents it: `%recipient.name%` becomes the reader's value."""
+    return re.sub(r"%recipient\.s(\d+)%", lambda found: values[int(found[1])], text)
+
+
+@given(name=texts, plan=st.sampled_from(["pro", "", "basic"]), city=texts)
+def test_any_reader_gets_what_a_finished_message_would_say(name: str, plan: str, city: str) -> None:
+    fields = {"first_name": name, "plan": plan, "city": city, "unsubscribe_url": "https://news.example.com/u/t"}
+    reader = Recipient(delivery_id="1.1", email="r@example.com", fields=fields)
+    template, whole = MAILING.template(SYNTAX), MAILING.message(reader)
+
+    values = [*MAILING.variables(reader, SYNTAX)]
+
+    assert filled(template.html, values).replace("&#37;", "%") == whole.html.replace("&#37;", "%")
+    assert filled(template.text, values).replace(WORD_JOINER, "") == whole.text.replace(WORD_JOINER, "")
+    assert "".join(filled(template.subject, values).replace(WORD_JOINER, "").split()) == "".join(
+        whole.subject.replace(WORD_JOINER, "").split()
+    )
+    assert filled(template.headers["List-Unsubscribe"], values) == "<https://news.example.com/u/t>"
+
+
+@given(name=texts, city=texts)
+def test_nothing_that_is_filled_in_is_a_slot_again(name: str, city: str) -> None:
+    fields = {"first_name": name, "city": city, "unsubscribe_url": "https://news.example.com/u/t"}
+    reader = Recipient(delivery_id="1.1", email="r@example.com", fields=fields)
+    template = MAILING.template(SYNTAX)
+    values = [*MAILING.variables(reader, SYNTAX)]
+
+    for text in (template.html, template.text, template.subject):
+        assert not re.search(r"%(recipient[.%]|\w+_url%)", filled(text, values))
+
+
+def test_equal_slots_share_a_variable_and_a_condition_is_one() -> None:
+    html = MAILING.template(SYNTAX).html
+
+    name, condition = re.findall(r"%recipient\.s\d+%", html)[1:3]
+    assert html.count(name) == 2
+    assert html.count(condition) == 1
+    assert "<b>" not in html
