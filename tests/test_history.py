@@ -1,0 +1,105 @@
+"""What `why` tells of one reader's copy, however it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from newsletter import campaigns, deliveries, history
+from newsletter.database import Database, open_database
+from newsletter.deliveries import Claim
+from newsletter.history import Story
+from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.times import stamp
+from tests.sending import NOW, add_readers, settings, start_campaign
+
+LATER = NOW + timedelta(seconds=1)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    publication = settings(tmp_path)
+    found = open_database(publication)
+    add_readers(found, 2)
+    with found.begin() as connection:
+        campaign = start_campaign(connection)
+        deliveries.enqueue(connection, publication, campaign.id, 500, now=NOW)
+    yield found
+    found.close()
+
+
+def hand(database: Database) -> Claim:
+    with database.begin() as connection:
+        held = deliveries.claim(connection, 1, owner="test", now=NOW)
+        assert held
+        deliveries.hand(connection, held, provider="postmark", now=NOW if not held.first_handed_at else LATER)
+    return held
+
+
+def answer(database: Database, held: Claim, *results: Result) -> None:
+    with database.begin() as connection:
+        deliveries.settle(connection, held, [1, 2], Answer(results=results), now=LATER)
+
+
+def told(database: Database, subscriber_id: int = 1) -> Story:
+    with database.read() as connection:
+        found = history.story(connection, campaigns.get(connection, 1), subscriber_id)
+    assert found
+    return found
+
+
+def what(story: Story) -> list[str]:
+    return [sentence for _, sentence in story.history]
+
+
+def test_before_it_left_it_is_enqueued_and_no_more_is_told(database: Database) -> None:
+    assert told(database).state == "queued"
+    assert told(database).history == ((stamp(NOW), "enqueued in batch 1"),)
+
+
+def test_accepted_and_rejected_of_one_batch_have_each_their_own_story(database: Database) -> None:
+    taken = Result(outcome=Outcome.ACCEPTED, provider_id="pm-1")
+    refused = Result(outcome=Outcome.REJECTED, reason="Inactive recipient.")
+    answer(database, hand(database), taken, refused)
+
+    first, second = told(database, 1), told(database, 2)
+
+    assert (first.state, first.provider, first.provider_id) == ("accepted", "postmark", "pm-1")
+    assert what(first) == ["enqueued in batch 1", "handed to postmark", "accepted by postmark as pm-1"]
+    assert (second.state, second.provider_id) == ("rejected", "")
+    assert what(second)[-1] == "rejected: Inactive recipient."
+
+
+def test_a_batch_that_was_repeated_was_handed_over_twice(database: Database) -> None:
+    hand(database)
+    with database.begin() as connection:
+        deliveries.recover(connection, lambda provider, at: True)
+    hand(database)
+
+    assert what(told(database)) == [
+        "enqueued in batch 1",
+        "handed to postmark",
+        "handed to postmark again, under the same key",
+    ]
+
+
+def test_a_cancelled_campaign_skips_whoever_was_not_handed_over(database: Database) -> None:
+    with database.begin() as connection:
+        campaigns.move(connection, 1, "cancel", now=LATER)
+        deliveries.cancel(connection, 1, LATER)
+    assert (told(database).state, what(told(database))[-1]) == ("skipped", "skipped: the campaign was cancelled")
+
+
+def test_what_no_answer_came_to_is_unknown(database: Database) -> None:
+    lost = Result(outcome=Outcome.UNKNOWN, reason="no answer")
+    answer(database, hand(database), lost, lost)
+
+    assert (told(database).state, what(told(database))[-1]) == ("unknown", "unknown: no answer came back")
+
+
+def test_who_is_not_in_the_audience_has_no_story(database: Database) -> None:
+    with database.read() as connection:
+        assert history.story(connection, campaigns.get(connection, 1), 99) is None
