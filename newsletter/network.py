@@ -83,8 +83,12 @@ def is_public(address: str) -> bool:
         wrapped = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
         if ip in _NAT64:
             wrapped.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        if any(inside is not None and not inside.is_global for inside in wrapped):
+        if any(inside is not None and not _is_of_the_internet(inside) for inside in wrapped):
             return False
+    return _is_of_the_internet(ip)
+
+
+def _is_of_the_internet(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
