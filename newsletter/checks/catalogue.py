@@ -18,6 +18,7 @@ from newsletter.checks import (
     pictures,
     size,
     source,
+    spam,
     structure,
     subject,
     tags,
@@ -41,6 +42,7 @@ FAMILIES: Sequence[Sequence[Rule]] = (
     online.RULES,
     headers.RULES,
     subject.RULES,
+    spam.RULES,
 )
 
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in sorted((r for f in FAMILIES for r in f), key=lambda r: r.id)}

@@ -29,6 +29,8 @@ class Scope(StrEnum):
     """Readers' finished copies: headers, both parts."""
     NETWORK = "network"
     """Only asked with --online."""
+    PROGRAM = "program"
+    """Runs another program, for seconds: only asked when the rule is selected by its whole id."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,8 @@ def _problems(context: Context, parsed: list[Problem], chosen: Selection) -> Ite
     if context.verdicts is not None:
         scopes.add(Scope.NETWORK)
     asked = [rule for rule in RULES.values() if rule.scope in scopes and chosen.wants(rule.id)]
+    if not context.has_errors:
+        asked += [rule for rule in RULES.values() if rule.scope is Scope.PROGRAM and rule.id in chosen.select]
     try:
         found = [*parsed, *ask(context, asked), *_of_settings(context)]
     except TokenLost as error:
