@@ -19,10 +19,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from statistics import median
-from time import perf_counter, process_time
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
 
 import requests
 from jinja2 import Template
