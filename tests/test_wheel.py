@@ -84,7 +84,8 @@ def test_the_wheel_holds_the_templates_the_migrations_and_nothing_of_the_checkou
 
 def test_every_package_that_is_imported_is_declared_and_the_other_way_round() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[^\w-]", line)[0].lower() for line in project["dependencies"]}
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    declared = {re.split(r"[^\w-]", line)[0].lower() for line in [*project["dependencies"], *extras]}
 
     imported = {name for file in (ROOT / "newsletter").rglob("*.py") for name in third_party(file)}
     owners = packages_distributions()
