@@ -20,7 +20,7 @@ from newsletter.providers.record import Answer, Outcome, Provider
 from newsletter.rates import Limits, Turn
 from newsletter.times import Rate
 
-ASK_AGAIN = 60.0
+ASK_AGAIN = 10.0
 """Seconds, at most, between two looks at a quota that is used up."""
 
 

@@ -39,6 +39,8 @@ from newsletter.times import Rate
 
 THREADS = 4
 """Calls in the air at once: after a crash, as many batches may be unknown."""
+LOOK = 1.0
+"""Seconds between two looks at the campaign's state while nothing may be sent yet."""
 TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
 DRAIN = 9.0
@@ -256,10 +258,20 @@ class Sender:
             with self._desk.writer() as connection:
                 turn = self._pacing.take(connection, self._job.provider.name, count)
             self._say_once(f"{turn.full}: that is used up; it goes on by itself." if turn.full else "")
-            self._pause(turn.wait)
+            self._wait_out(turn.wait)
             if not turn.full:
                 return self._kept_turn(count)
         return False
+
+    def _wait_out(self, seconds: float) -> None:
+        """Wait, and look every LOOK seconds whether the campaign is still to be sent."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > LOOK and not self._stopping():
+            self._pause(LOOK)
+            with self._job.database.read() as connection:
+                if campaigns.get(connection, self._job.campaign.id).state is not State.SENDING:
+                    self._over.set()
+        self._pause(left)
 
     def _kept_turn(self, count: int) -> bool:
         """Whether what was reserved is still wanted; else it is given back."""

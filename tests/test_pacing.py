@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,34 @@ def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: Ti
 
     assert watcher.said[0] == "100 today, by the warm-up plan: that is used up; it goes on by itself."
     assert {state: number for state, number in ending.deliveries.items() if number} == {"accepted": 100, "queued": 200}
+
+
+def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: Path) -> None:
+    more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
+    publication = settings(tmp_path, more)
+    began = time.monotonic()
+
+    ending = send(publication, 300, watcher=Pausing(publication))
+
+    assert ending.campaign.state is State.PAUSED
+    assert ending.deliveries["queued"] == 200
+    assert time.monotonic() - began < 15
+
+
+class Pausing(Quiet):
+    """Pauses the campaign when the sender says something, as another process would."""
+
+    def __init__(self, publication: Publication) -> None:
+        super().__init__()
+        self._publication = publication
+
+    def say(self, sentence: str) -> None:
+        super().say(sentence)
+        if len(self.said) == 1:
+            database = open_database(self._publication)
+            with database.begin() as connection:
+                campaigns.move(connection, 1, "pause", now=datetime.now(UTC), reason="by hand")
+            database.close()
 
 
 class Stopping(Quiet):
