@@ -89,7 +89,7 @@ class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[send]`: through whom, how fast, how patient."""
 
-    provider: str | Annotated[list[str], Meta(min_length=1)] = "outbox"
+    provider: str | Annotated[tuple[str, ...], Meta(min_length=1)] = "outbox"
     rate: Rate = Rate("off")
     warmup: Warmup = Warmup("off")
     max_lateness: Duration = Duration("2h")
@@ -100,7 +100,7 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     @property
     def providers(self) -> tuple[str, ...]:
         """The one a campaign begins through, and those it goes on through when that one stops."""
-        return (self.provider,) if isinstance(self.provider, str) else tuple(self.provider)
+        return (self.provider,) if isinstance(self.provider, str) else self.provider
 
 
 class CheckSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -44,6 +44,8 @@ def tell(database: Database, ending: Ending, took: timedelta, *, as_json: bool) 
         hint = f"Go on with: newsletter send {campaign.issue}"
         raise NewsletterError(f"stopped; {left} did not get it yet", hint=hint)
     click.echo(f"See it with: newsletter status {campaign.id}", err=True)
+    if counted["unknown"]:
+        click.echo(f"Ask about the unknown with: newsletter reconcile {campaign.id}", err=True)
     sys.exit(exit_code(campaign, counted))
 
 

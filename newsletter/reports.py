@@ -41,6 +41,7 @@ def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float) -> 
         yield f"\n{remaining(deliveries, pace)}"
     if deliveries["unknown"]:
         yield "\nUnknown: they may have it or not; nobody of them is mailed again."
+        yield f"Ask the provider with: newsletter reconcile {campaign.id}"
 
 
 def remaining(deliveries: Mapping[str, int], pace: float) -> str:
