@@ -6,6 +6,7 @@ Their words are in templates/starter/. Nothing that exists is ever overwritten.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import date, datetime
@@ -46,10 +47,36 @@ def template_files() -> dict[str, bytes]:
     return {f"templates/{path.relative_to(root).as_posix()}": path.read_bytes() for path in found}
 
 
-def issue_file(title: str, *, template: str | None = None) -> bytes:
-    """The text of a new issue; builds as it stands, whatever the title holds."""
-    line = f"template: {_quoted(template)}\n" if template else ""
-    return starter("issue.md", {"subject": _escaped(title), "template": line})
+def issue_file(title: str, publication: Publication, *, template: str | None = None) -> bytes:
+    """The text of a new issue; builds as it stands, whatever the title holds.
+
+    `template` names a skeleton, a layout, or both. Raises ConfigError, with what there is, when it names neither,
+    NewsletterError when a skeleton cannot be read.
+    """
+    layouts, skeletons = Theme(publication=publication).templates, _skeletons(publication)
+    if template and template not in layouts and template not in skeletons:
+        hint = suggestion(template, {*layouts, *skeletons}, "Templates")
+        raise ConfigError(f'no template is named "{template}"', hint=hint)
+    lines = f"template: {_quoted(template)}\n" if template in layouts else ""
+    if template in skeletons and template in publication.config.lists:
+        lines += f"list: {_quoted(template)}\n"
+    skeleton = skeletons.get(template or "issue", skeletons["issue"])
+    try:
+        text = skeleton.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NewsletterError(f"cannot be read: {error}", place=str(skeleton)) from error
+    return Template(text).safe_substitute(subject=_escaped(title), template=lines).encode()
+
+
+def _skeletons(publication: Publication) -> dict[str, Path]:
+    """What a new issue may begin as, by name: `starter/issue-<name>.md`, the publication's own before the package's."""
+    found: dict[str, Path] = {}
+    for folder in (package_templates(), publication.templates):
+        for path in (folder / "starter").glob("issue-*.md"):
+            found[path.stem.removeprefix("issue-")] = path
+        if (plain := folder / "starter" / "issue.md").is_file():
+            found["issue"] = plain
+    return found
 
 
 def issue_day(text: str | None, publication: Publication) -> date:
@@ -63,13 +90,6 @@ def issue_day(text: str | None, publication: Publication) -> date:
     if day is None or str(day) != text:  # ISO 8601 has other spellings; a file name has one
         raise ConfigError(f'"{text}" is not a date', hint="Write one as 2025-01-17.")
     return day
-
-
-def check_template(publication: Publication, name: str) -> None:
-    """Raises ConfigError, with what there is, when neither publication nor package has templates/<name>.mjml."""
-    known = Theme(publication=publication).templates
-    if name not in known:
-        raise ConfigError(f'no template is named "{name}"', hint=suggestion(name, known, "Templates"))
 
 
 def starter(file: str, values: Mapping[str, str]) -> bytes:
@@ -118,4 +138,4 @@ def _quoted(text: str) -> str:
 def _escaped(title: str) -> str:
     """The title inside double quotes, of YAML and of a block's field; braces in it are no merge tag."""
     text = title.replace("\\", "\\\\").replace('"', '\\"')
-    return text.replace("{{", "\\{{").replace("{%", "\\{%")
+    return re.sub(r"\{[{%]", r"\\\g<0>", text)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.config import load_publication
-from newsletter.errors import ConfigError, NewsletterError
-from newsletter.scaffold import check_template, write_new
+from newsletter.errors import NewsletterError
+from newsletter.scaffold import write_new
 from newsletter.theme import package_templates
 from tests.conftest import Run
 
@@ -179,15 +179,36 @@ def test_new_outside_a_publication_says_how_to_make_one(newsletter: Run) -> None
     assert "newsletter init" in done.stderr
 
 
-def test_a_template_of_the_publication_can_be_named(publication_folder: Path) -> None:
-    (publication_folder / "templates").mkdir()
-    (publication_folder / "templates" / "letter.mjml").write_text("<mjml></mjml>")
-    publication = load_publication(publication_folder / "newsletter.toml")
+def test_a_template_of_the_publication_can_be_named(newsletter: Run, publication_folder: Path) -> None:
+    own = publication_folder / "templates"
+    (own / "starter").mkdir(parents=True)
+    (own / "letter.mjml").write_bytes((package_templates() / "issue.mjml").read_bytes())
+    (own / "starter" / "issue-short.md").write_text('---\nsubject: "$subject"\n---\nFor $$100, $0 and ${that}.\n')
 
-    check_template(publication, "letter")
+    letter, short = (
+        publication_folder / newsletter("new", name, "--template", name, cwd=publication_folder).stdout.strip()
+        for name in ("letter", "short")
+    )
 
-    with pytest.raises(ConfigError, match="letter"):
-        check_template(publication, "leter")
+    assert 'template: "letter"\n' in letter.read_text()
+    assert short.read_text() == '---\nsubject: "short"\n---\nFor $100, $0 and ${that}.\n'
+
+
+def test_a_weekly_issue_has_a_story_the_news_and_its_list(newsletter: Run, publication_folder: Path) -> None:
+    with (publication_folder / "newsletter.toml").open("a") as settings:
+        settings.write('[lists.weekly]\ntitle = "Weekly"\n')
+
+    done = newsletter("new", "Five stories that mattered", "--template", "weekly", cwd=publication_folder)
+
+    text = (publication_folder / done.stdout.strip()).read_text()
+    assert 'list: "weekly"\n' in text
+    assert [line for line in text.splitlines() if line.startswith(":::") and len(line) > 3] == [
+        ':::article title="Five stories that mattered"',
+        ':::news title="Also this week"',
+        ':::note title="Next week"',
+    ]
+    assert newsletter("build", done.stdout.strip(), cwd=publication_folder).returncode == 0
+    assert newsletter("check", cwd=publication_folder).returncode == 0
 
 
 TITLES = [
@@ -198,6 +219,7 @@ TITLES = [
     "- a list? | > [brackets](x) *stars* `ticks`",
     "A $100 camera, ${slug} and %s",
     "नमस्ते 👋🏽 مرحبا",
+    "More braces {{{% and {%%",
     "null",
     "2025-01-17",
     ":::article",

@@ -18,7 +18,7 @@ from newsletter.slugs import free_slug, slug_of
 @click.command()
 @click.argument("title")
 @click.option("--date", "day", metavar="DATE", help="The day it is for, as 2025-01-17  [default: today]")
-@click.option("--template", metavar="NAME", help="Another layout: templates/NAME.mjml")
+@click.option("--template", metavar="NAME", help="What it begins as: weekly, or a template of your own")
 @click.pass_obj
 def command(session: Session, title: str, day: str | None, template: str | None) -> None:
     """Start an issue called TITLE and print its path.
@@ -29,16 +29,15 @@ def command(session: Session, title: str, day: str | None, template: str | None)
     Examples:
         newsletter new "Hello"
         newsletter new "Chip rules, explained" --date 2025-01-17
-        newsletter new "A letter" --template letter
+        newsletter new "Five stories that mattered" --template weekly
     """
     publication = session.publication
     title = _title(title)
     when = scaffold.issue_day(day, publication)
-    if template:
-        scaffold.check_template(publication, template)
+    text = scaffold.issue_file(title, publication, template=template)
     slug = _slug(publication, title, when)
     path = publication.issues / f"{when}-{slug}.md"
-    scaffold.write_new(publication.root, {f"issues/{path.name}": scaffold.issue_file(title, template=template)})
+    scaffold.write_new(publication.root, {f"issues/{path.name}": text})
     click.echo(os.path.relpath(path))
     click.echo(f"Write it, then: newsletter build {slug}", err=True)
 
