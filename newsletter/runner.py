@@ -38,7 +38,7 @@ LOOK = timedelta(minutes=1)
 """Between two looks for today's issue."""
 AGAIN = timedelta(minutes=1)
 """After a campaign could not be sent at all (a key is missing), until it is tried again."""
-DRAIN = 9.5
+DRAIN = 8.5
 """Seconds for the senders to end after the wish to stop."""
 
 

@@ -41,9 +41,11 @@ THREADS = 4
 """Calls in the air at once: after a crash, as many batches may be unknown."""
 LOOK = 1.0
 """Seconds between two looks at the campaign's state while nothing may be sent yet."""
+SHOW = 0.5
+"""Seconds between two looks at how far it is: counting a large campaign is not free."""
 TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
-DRAIN = 9.0
+DRAIN = 8.0
 """Seconds that a call may take after the wish to stop; one that takes longer is recovered at the next start."""
 REST = timedelta(minutes=1)
 """What is due later than that is a later wave; a busy provider is tried again before."""
@@ -175,10 +177,10 @@ class Sender:
         """Until all have ended; a call that outlasts DRAIN after a wish to stop is left in the air."""
         left = DRAIN
         while left > 0 and (alive := [thread for thread in threads if thread.is_alive()]):
-            alive[0].join(TICK)
+            alive[0].join(SHOW)
             if self._show():
                 self._over.set()
-            left -= TICK if self._desk.asked.is_set() else 0
+            left -= SHOW if self._desk.asked.is_set() else 0
 
     def _enqueue(self) -> None:
         """Write the audience down, page by page; threads send what is there already."""

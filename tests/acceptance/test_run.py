@@ -12,14 +12,17 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from newsletter import accounts, campaigns
 from newsletter.config import load_publication
 from newsletter.database import open_database
+from newsletter.sender import THREADS
 from newsletter.tables import subscription
-from tests.acceptance.test_send import POSTMARK, addresses, deliveries, publication, run, start, status
+from tests.acceptance.test_send import POSTMARK, addresses, deliveries, publication, run, start
 from tests.postmark_server import PostmarkServer
 
 
@@ -27,6 +30,16 @@ from tests.postmark_server import PostmarkServer
 def server() -> Iterator[PostmarkServer]:
     with PostmarkServer() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A publication that nothing is to happen to."""
+    return publication(tmp_path_factory.mktemp("untouched"), readers=2)
+
+
+SLACK = 4
+"""Seconds that a busy machine may take longer."""
 
 
 def soon(seconds: float = 0) -> str:
@@ -39,6 +52,16 @@ def scheduled(folder: Path, server: PostmarkServer, readers: int) -> Path:
     publication(folder, POSTMARK.format(url=server.url), readers=readers)
     assert run(folder, "schedule", "hello", "--at", soon(), "--yes").returncode == 0
     return folder
+
+
+def found(folder: Path) -> dict[str, Any]:
+    """What `status --json` says of campaign 1, or nothing; without a process of its own."""
+    database = open_database(load_publication(folder / "newsletter.toml"))
+    with database.read() as connection:
+        known = campaigns.all_campaigns(connection)
+        told = accounts.status(known[0], accounts.counts(connection, known[0].id)) if known else {}
+    database.close()
+    return told
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, float]:
@@ -84,9 +107,9 @@ def test_a_signal_lets_calls_finish_and_the_next_run_goes_on(
 
     err, took = end(process, number)
 
-    assert (process.returncode, took < 10) == (0, True)
+    assert (process.returncode, took < 8 + SLACK) == (0, True)
     assert "Stopping" in err
-    assert status(folder)["deliveries"] == deliveries(accepted=len(server.messages), queued=6000 - len(server.messages))
+    assert found(folder)["deliveries"] == deliveries(accepted=len(server.messages), queued=6000 - len(server.messages))
     server.delay = 0
     assert run(folder, "run", "--once").returncode == 0
     assert sorted(server.addresses) == addresses(6000)
@@ -102,7 +125,7 @@ def test_a_call_that_hangs_does_not_keep_it_from_stopping_within_ten_seconds(
 
     _, took = end(process, signal.SIGTERM)
 
-    assert took < 11
+    assert took < 8 + SLACK
     last = run(folder, "run", "--once")
     assert last.returncode == 3
     assert "600 deliveries are unknown, never repeated" in last.stderr
@@ -134,11 +157,11 @@ def test_killed_and_started_again_nobody_gets_it_twice_and_nobody_is_forgotten(
 
     last = run(folder, "run", "--once")
 
-    found = json.loads(run(folder, "status", "hello", "--json").stdout)["deliveries"]
+    counts = found(folder)["deliveries"]
     assert last.returncode == 3
     assert max(Counter(server.addresses).values()) == 1
-    assert (sum(found.values()), found["queued"], found["handed"]) == (6000, 0, 0)
-    assert found["accepted"] <= len(server.addresses) <= found["accepted"] + found["unknown"]
+    assert (sum(counts.values()), counts["queued"], counts["handed"]) == (6000, 0, 0)
+    assert counts["accepted"] <= len(server.addresses) <= counts["accepted"] + counts["unknown"]
 
 
 def test_a_second_process_says_who_has_the_database(tmp_path: Path, server: PostmarkServer) -> None:
@@ -154,33 +177,31 @@ def test_a_second_process_says_who_has_the_database(tmp_path: Path, server: Post
     end(process, signal.SIGTERM)
 
 
-def test_pause_stops_new_calls_within_a_second_and_resume_lets_them_go_on(
-    tmp_path: Path, server: PostmarkServer
-) -> None:
-    server.delay = 0.1
-    folder = scheduled(tmp_path, server, readers=20_000)
+def test_pause_stops_new_calls_at_once_and_resume_lets_them_go_on(tmp_path: Path, server: PostmarkServer) -> None:
+    server.delay = 6
+    folder = scheduled(tmp_path, server, readers=4000)
     process = start(folder, "run")
-    server.wait_for_calls(2)
+    server.wait_for_calls(THREADS)
 
     paused = run(folder, "pause", "hello")
-    calls = len(server.calls)
+    while found(folder)["deliveries"]["handed"]:
+        time.sleep(0.1)
     time.sleep(1)
 
-    assert paused.returncode == 0
-    assert len(server.calls) - calls <= 4
-    found = status(folder)
-    assert (found["state"], found["deliveries"]["handed"]) == ("paused", 0)  # type: ignore[index]
+    assert (paused.returncode, len(server.calls)) == (0, THREADS)
+    now = found(folder)
+    assert (now["state"], now["deliveries"]["handed"]) == ("paused", 0)
     assert run(folder, "send", "hello", "--yes").returncode == 1
     server.delay = 0
     assert run(folder, "resume", "hello").returncode == 0
     assert run(folder, "status", "hello", "--follow").returncode == 0
-    assert sorted(server.addresses) == addresses(20_000)
+    assert sorted(server.addresses) == addresses(4000)
     end(process, signal.SIGTERM)
 
 
 def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: PostmarkServer) -> None:
-    server.delay = 0.3
-    folder = scheduled(tmp_path, server, readers=6000)
+    server.delay = 6
+    folder = scheduled(tmp_path, server, readers=4000)
     process = start(folder, "run")
     server.wait_for_calls(1)
 
@@ -189,9 +210,9 @@ def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: Postm
 
     assert cancelled.returncode == 0
     assert re.search(r"Campaign 1 is cancelled\. .* never will; ", cancelled.stderr)
-    found = json.loads(followed.stdout.splitlines()[-1])["deliveries"]
-    assert (found["accepted"], found["skipped"]) == (len(server.addresses), 6000 - len(server.addresses))
-    assert 0 < found["accepted"] < 6000
+    counts = json.loads(followed.stdout.splitlines()[-1])["deliveries"]
+    assert (counts["accepted"], counts["skipped"]) == (len(server.addresses), 4000 - len(server.addresses))
+    assert 0 < counts["accepted"] < 4000
     again = run(folder, "send", "hello", "--yes")
     assert (again.returncode, "cancelled already. Nobody was mailed." in again.stderr) == (0, True)
     end(process, signal.SIGTERM)
@@ -228,7 +249,7 @@ def test_a_provider_that_stops_a_campaign_is_exit_code_4_and_the_others_go_on(
 
     assert stopped.returncode == 4
     assert "You ran out of credits." in stopped.stderr
-    assert status(folder)["state"] == "paused"
+    assert found(folder)["state"] == "paused"
 
 
 def test_retry_mails_the_rejected_that_may_work_now_and_nobody_else(tmp_path: Path, server: PostmarkServer) -> None:
@@ -264,8 +285,7 @@ def test_a_copied_publication_refuses_to_send_until_it_is_adopted(tmp_path: Path
 
     assert refused.returncode == 1
     assert "newsletter adopt" in refused.stderr
-    assert json.loads(run(there, "status", "hello", "--json").stdout)["deliveries"] == deliveries(accepted=3)
-    assert len(json.loads(run(there, "campaigns", "--json").stdout)) == 1
+    assert (found(there)["issue"], found(there)["deliveries"]) == ("hello", deliveries(accepted=3))
     assert run(there, "adopt").returncode == 0
     assert run(there, "send", "next", "--yes").returncode == 0
     (folder / "newsletter.db").rename(folder / "moved.db")
@@ -292,15 +312,13 @@ def test_a_copied_publication_refuses_to_send_until_it_is_adopted(tmp_path: Path
     ],
 )
 def test_a_mistake_gets_one_sentence_and_changes_nothing(
-    tmp_path: Path, arguments: list[str], code: int, words: str
+    untouched: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    folder = publication(tmp_path, readers=2)
-
-    refused = run(folder, *arguments)
+    refused = run(untouched, *arguments)
 
     assert refused.returncode == code
     assert words in refused.stderr
-    assert json.loads(run(folder, "campaigns", "--json").stdout) == []
+    assert found(untouched) == {}
 
 
 def test_why_knows_readers_who_were_not_to_get_it_and_addresses_nobody_has(tmp_path: Path) -> None:
