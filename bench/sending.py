@@ -45,7 +45,7 @@ from newsletter.sender import THREADS, Job, Sender
 from newsletter.tables import subscriber
 from newsletter.times import Rate
 
-FULL, VARIABLE, BY_HAND = 3_000, 20_000, 200
+FULL, VARIABLE, BY_HAND = 10_000, 40_000, 200
 ROUNDS = 3
 
 
