@@ -315,3 +315,31 @@ def test_two_issues_of_one_day_are_a_person_s_choice(tmp_path: Path) -> None:
     with database.read() as connection:
         assert campaigns.all_campaigns(connection) == []
     database.close()
+
+
+def test_after_a_pause_no_call_begins_a_second_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        server.delay = 0.05
+        publication = settings(tmp_path / "paused", POSTMARK.format(url=server.url))
+        database = open_database(publication)
+        add_readers(database, 20_000)
+        scheduled(database, "long", NOW, provider="postmark")
+        runner = Runner(publication, database, Told(), lambda: NOW)
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        server.wait_for_calls(3)
+
+        with database.begin() as connection:
+            campaigns.move(connection, 1, "pause", now=NOW, reason="asked")
+        paused = last = time.monotonic()
+        calls = len(server.calls)
+        while time.monotonic() < paused + 1.5:
+            last, calls = (time.monotonic(), len(server.calls)) if len(server.calls) > calls else (last, calls)
+            time.sleep(0.005)
+        runner.stop()
+        thread.join()
+
+        assert last - paused < 1
+        assert state(database, 1) == (State.PAUSED, {"accepted": calls * 500, "queued": 20_000 - calls * 500})
+        database.close()
