@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
@@ -49,6 +50,7 @@ def gather(
     names: Sequence[str],
     network: Network,
     *,
+    folder: Path,
     since: datetime | None,
     limit: int,
     done: Callable[[], None] = lambda: None,
@@ -56,13 +58,13 @@ def gather(
     """Read every source, and keep what is new. Raises NewsletterError when there is nothing.
 
     Articles come first in the order of `names`, then the entries of feeds, the newest first. Entries
-    without a date are never too old. `done` is called after each source.
+    without a date are never too old. Files are relative to `folder`. `done` is called after each source.
     """
     reads: list[Read] = []
     failures: list[NewsletterError] = []
     for name in names:
         try:
-            reads.append(read_source(name, network, publication.root))
+            reads.append(read_source(name, network, folder))
         except NewsletterError as error:
             failures.append(error)
         done()

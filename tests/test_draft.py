@@ -194,6 +194,21 @@ def test_sources_limit_and_since_come_from_the_settings(newsletter: Run, publica
     assert "left out: 1 over the limit" in done.stderr
 
 
+def test_files_of_options_are_where_you_are_and_files_of_settings_beside_them(
+    newsletter: Run, publication_folder: Path, tmp_path: Path
+) -> None:
+    feed(tmp_path, ITEM.format("Here", "/here", "", ""), name="here.xml")
+    feed(publication_folder, ITEM.format("There", "/there", "", ""), name="there.xml")
+    with (publication_folder / "newsletter.toml").open("a") as file:
+        file.write('[draft]\nfrom = ["there.xml"]\n')
+    config = ("--config", str(publication_folder / "newsletter.toml"), "draft", "--json")
+
+    here, there = newsletter(*config, "--from", "here.xml"), newsletter(*config)
+
+    assert json.loads(here.stdout)["stories"][0]["title"] == "Here"
+    assert json.loads(there.stdout)["stories"][0]["title"] == "There"
+
+
 def test_a_source_that_cannot_be_read_costs_the_others_nothing(newsletter: Run, publication_folder: Path) -> None:
     feed(publication_folder, ITEM.format("Still here", "/1", "", ""))
 

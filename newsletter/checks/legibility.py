@@ -12,6 +12,7 @@ from newsletter.checks.origins import found_at
 from newsletter.checks.rule import INFO, WARNING, Example, Finding, Rule, Scope
 from newsletter.checks.visibility import Element, hidden_elements
 from newsletter.checks.words import Words, seen_words
+from newsletter.issues import Block
 
 TARGET = 24
 """CSS pixels: the least height of what is tapped (WCAG 2.2, success criterion 2.5.8)."""
@@ -26,7 +27,7 @@ _WORD = re.compile(r"\w{2,}")
 def _small(context: Context) -> Iterator[Finding]:
     for words in seen_words(context, context.looks):
         block = context.block_of(words.element)
-        if len(words.text) < RUNNING or block is None or block.name == "image":
+        if len(words.text) < RUNNING or block is None or block.name == "image" or _is_credit(block, words.text):
             continue
         look = words.look
         if look.size < SMALL:
@@ -35,6 +36,12 @@ def _small(context: Context) -> Iterator[Finding]:
             yield _about(
                 context, words, f"has lines of {look.line_height / look.size:.2f} times its size", "line-height"
             )
+
+
+def _is_credit(block: Block, text: str) -> bool:
+    """Whether the words name an author or a source; those may be small, however long a name is."""
+    names = (block.fields.get(field, "") for field in ("author", "source"))
+    return any(name and " ".join(name.split()) in text for name in names)
 
 
 def _about(context: Context, words: Words, what: str, written: str) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -50,8 +51,10 @@ def command(
     when = scaffold.issue_day(day, publication)
     oldest = _oldest(since or settings.since, publication)
     network = network_of(publication.config.publication.url)
+    folder = Path.cwd() if sources else publication.root
+    most = limit or settings.limit
     with Bar("sources read", len(names)) as bar:
-        gathered = gather(publication, names, network, since=oldest, limit=limit or settings.limit, done=bar.step)
+        gathered = gather(publication, names, network, folder=folder, since=oldest, limit=most, done=bar.step)
     zone = publication.config.publication.timezone
     title = gathered.stories[0].title
     slug = free_slug(slug_of(title) or "draft", {issues.slug_of(file) for file in issues.issue_files(publication)})
