@@ -316,7 +316,7 @@ def test_the_configured_rate_is_kept(server: PostmarkServer, publication: Public
     ending = send(publication, database, rate="20/s")
 
     assert counted(ending) == {"accepted": 60}
-    assert 50 / 20 <= time.monotonic() - began < 50 / 20 + 1
+    assert 50 / 20 <= time.monotonic() - began < 50 / 20 + 3
 
 
 def test_messages_too_large_for_one_call_travel_in_several(
