@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -256,6 +257,42 @@ def test_f21_after_the_first_stop_no_batch_is_handed_over(monkeypatch: pytest.Mo
         assert case.counts() == {"accepted": 100, "queued": 900}
         assert 5 < len(server.calls) <= 5 + THREADS
         case.check(server)
+        case.database.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_row_of_faults_leaves_nobody_twice_or_out(server: ProviderServer, tmp_path: Path, seed: int) -> None:
+    randomly = random.Random(seed)
+    server.bad = {f"r{number}@example.com" for number in randomly.sample(range(1, 201), 3)}
+    # Where the call is made again the wait doubles with every fault in a row: few of those.
+    server.faults = randomly.choices([*LOST, "then away", *[""] * 20], k=10 if isinstance(server, Resend) else 30)
+    case = Case(tmp_path, server.toml.replace('"3s"', '"1m"'), server.dialect, readers=200, size=10)
+
+    case.send()
+
+    assert case.campaign.state is State.SENT
+    assert {id for id, state in case.states().items() if state == "rejected"} <= {
+        f"1.{address[1:].partition('@')[0]}" for address in server.bad
+    }
+    assert case.counts().keys() <= {"accepted", "rejected", *([] if isinstance(server, Resend) else ["unknown"])}
+    case.check(server)
+    case.database.close()
+
+
+@pytest.mark.parametrize(("policy", "calls"), [("resend", [50, 50]), ("assume-sent", [50])])
+def test_what_a_dead_sender_left_follows_the_policy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, policy: str, calls: list[int]
+) -> None:
+    monkeypatch.setenv("PROVIDER_KEY", ENVIRONMENT["PROVIDER_KEY"])
+    with Postmark() as server:
+        toml = server.toml.replace("[send]\n", f'[send]\non_unknown = "{policy}"\n')
+        case = Case(tmp_path, toml, "postmark")
+        handed_over(case, call=False)
+
+        case.send()
+
+        assert (case.counts(), server.calls) == (EVERYONE, calls)
+        assert server.most_often == 1
         case.database.close()
 
 
