@@ -24,7 +24,8 @@ a kind of block                             blocks.py, templates/blocks/<name>.m
 what Markdown may say                       markdown.py, bodies.py
 what merge tags may say                     expressions.py; how they are found: merge_tags.py, tag_checks.py
 which mistakes an issue can have            reading.py, issue_content.py, issue_fields.py, pictures.py, news.py
-what `check` complains about                checks/<family>.py, its line in checks/catalogue.py; what rules see: checks/context.py
+what `check` complains about                checks/<family>.py, its line in checks/catalogue.py
+what a rule of `check` sees                 checks/context.py
 which block and line a piece of HTML is of  trace.py
 the look of every issue                     templates/issue.mjml, inline.css, head.css, dark.css; colours: palette.py
 how templates are found and filled          theme.py, assemble.py, mjml.py
@@ -49,7 +50,8 @@ who must never be mailed                    suppressions.py
 what `send` would do, and what it asks      plans.py, asking.py
 when a campaign may do what                 campaigns.py
 what may become of a batch                  batches.py; whose time it goes by: waves.py
-what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py; sent once more: retries.py
+what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py
+who is sent it once more                    retries.py
 how that is told                            reports.py, progress.py, following.py; editors by email: notices.py
 the order of claiming, sending, settling    sender.py, handover.py, recipients.py; what senders share: desk.py
 what a dead sender leaves                   recovery.py; of one message a call: marks.py
