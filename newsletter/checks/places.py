@@ -6,18 +6,45 @@ From Markdown's tokens and the fields of blocks; nothing here knows what is wron
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from markdown_it.token import Token
 
 from newsletter.blocks import Is
 from newsletter.issues import Block
 from newsletter.markdown import place_in
+from newsletter.theme import Theme
 
-if TYPE_CHECKING:
-    from newsletter.checks.context import Context
+
+class Written(Protocol):
+    """An issue file as its author wrote it and as Markdown reads it: what places are looked up in. A Context is one."""
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The blocks in order, text between blocks included."""
+
+    @property
+    def theme(self) -> Theme:
+        """Which kinds of block there are."""
+
+    @property
+    def body_line(self) -> int:
+        """The first line (from 1) after the front matter."""
+
+    @property
+    def hidden_lines(self) -> Sequence[str]:
+        """Every line with tokens for merge tags."""
+
+    def line(self, number: int) -> str:
+        """A line (from 1) as its author wrote it."""
+
+    def column(self, line: int, column: int) -> int:
+        """The author's column for one of the line with tokens."""
+
+    def written(self, text: str) -> str:
+        """A text with merge tags in place of their tokens."""
 
 
 class Spot(NamedTuple):
@@ -65,7 +92,7 @@ _PICTURED = {"article": "image", "image": "src", "sponsor": "image"}
 _ADDRESS = re.compile(r"(?:\]\(\s*<?|^<)(?=\S)")
 
 
-def links(context: Context) -> Iterator[Link]:
+def links(context: Written) -> Iterator[Link]:
     """Every link of the issue, in order."""
     for block in context.blocks:
         if "url" in block.fields:
@@ -74,7 +101,7 @@ def links(context: Context) -> Iterator[Link]:
             yield from _of_token(context, block, token)
 
 
-def pictures(context: Context) -> Iterator[Picture]:
+def pictures(context: Written) -> Iterator[Picture]:
     """Every picture of the issue, in order."""
     for block in context.blocks:
         field = _PICTURED.get(block.name) or _own_picture(context, block)
@@ -86,7 +113,7 @@ def pictures(context: Context) -> Iterator[Picture]:
                     yield _picture_of_token(context, block, token, child)
 
 
-def texts(context: Context) -> Iterator[tuple[str, Spot]]:
+def texts(context: Written) -> Iterator[tuple[str, Spot]]:
     """Every run of plain words that readers see: Markdown's text, without code; merge tags as tokens.
 
     A run is not longer than its line. Words that Markdown changed (entities, escapes) are left out.
@@ -100,7 +127,7 @@ def texts(context: Context) -> Iterator[tuple[str, Spot]]:
                     yield child.content, spot(context, token, found, at)
 
 
-def code_lines(context: Context) -> set[int]:
+def code_lines(context: Written) -> set[int]:
     """The lines of the file that are shown as they stand: fenced and indented code."""
     lines: set[int] = set()
     for block in context.blocks:
@@ -110,7 +137,7 @@ def code_lines(context: Context) -> set[int]:
     return lines
 
 
-def field_spot(context: Context, block: Block, name: str) -> Spot:
+def field_spot(context: Written, block: Block, name: str) -> Spot:
     """Where the value of a block's field is written; the opening line when it is not found there."""
     line, value = context.line(block.line), context.written(block.fields.get(name, ""))
     named = re.search(rf"\b{re.escape(name)}=[\"']?", line)
@@ -118,7 +145,7 @@ def field_spot(context: Context, block: Block, name: str) -> Spot:
     return Spot(block.line, at + 1, len(value) or 1) if at >= 0 else Spot(block.line, 1, len(line) or 1)
 
 
-def spot(context: Context, token: Token, at: int, end: int) -> Spot:
+def spot(context: Written, token: Token, at: int, end: int) -> Spot:
     """Where a part of an inline token's content is written; to the end of its line at most."""
     line, column = place_in(token, at, context.hidden_lines, context.body_line - 1)
     stop = token.content.find("\n", at, end)
@@ -132,7 +159,7 @@ def _inlines(block: Block) -> Iterator[Token]:
     return (token for token in block.body if token.type == "inline")
 
 
-def _of_field(context: Context, block: Block) -> Link:
+def _of_field(context: Written, block: Block) -> Link:
     where = field_spot(context, block, "url")
     words = block.fields.get(_LINKED.get(block.name, ""), "")
     text = "".join(token.content for token in _inlines(block)) if block.name == "button" else words
@@ -146,7 +173,7 @@ def _of_field(context: Context, block: Block) -> Link:
     )
 
 
-def _of_token(context: Context, block: Block, token: Token) -> Iterator[Link]:
+def _of_token(context: Written, block: Block, token: Token) -> Iterator[Link]:
     children = token.children or []
     for index, child in enumerate(children):
         if child.type == "link_open" and "at" in child.meta:
@@ -172,7 +199,7 @@ def _inside(children: list[Token], index: int) -> list[Token]:
     return inside
 
 
-def _address(context: Context, token: Token, child: Token) -> Spot | None:
+def _address(context: Written, token: Token, child: Token) -> Spot | None:
     at, end = child.meta["at"], child.meta["end"]
     found = list(_ADDRESS.finditer(token.content[at:end]))
     if not found:
@@ -182,13 +209,13 @@ def _address(context: Context, token: Token, child: Token) -> Spot | None:
     return spot(context, token, start, start + len(written[0] if written else ""))
 
 
-def _own_picture(context: Context, block: Block) -> str:
+def _own_picture(context: Written, block: Block) -> str:
     """The first picture among the fields of a publication's own kind of block."""
     kind = context.theme.kinds.get(block.name)
     return next((name for name, is_ in kind.fields.items() if is_ is Is.IMAGE), "") if kind else ""
 
 
-def _picture_of_field(context: Context, block: Block, field: str) -> Picture:
+def _picture_of_field(context: Written, block: Block, field: str) -> Picture:
     width = block.fields.get("width", "")
     shown = int(width) if width.isdigit() else THUMB if block.name == "sponsor" else COLUMN
     where = field_spot(context, block, field)
@@ -203,7 +230,7 @@ def _picture_of_field(context: Context, block: Block, field: str) -> Picture:
     )
 
 
-def _picture_of_token(context: Context, block: Block, token: Token, child: Token) -> Picture:
+def _picture_of_token(context: Written, block: Block, token: Token, child: Token) -> Picture:
     return Picture(
         src=str(child.attrs.get("src", "")),
         alt=context.written(child.content),
