@@ -7,6 +7,7 @@ the only values; without one any name is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,9 +16,11 @@ from msgspec import inspect
 
 from newsletter.addresses import Mailbox
 from newsletter.config import Colour, Config, Publication, WebAddress
+from newsletter.theme import Theme, package_templates
 from newsletter.times import Duration, Rate
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_PAGE = "configuration.md"
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _TIME = rf"{_DAY}[ T]\d{{2}}:\d{{2}}(:\d{{2}})?(\s*(Z|[+-]\d{{2}}:?\d{{2}}|[A-Za-z][A-Za-z0-9_+/-]*))?"
 _LINE = ["string", "number", "boolean", "null"]
@@ -64,8 +67,6 @@ def issue_schema(publication: Publication | None) -> dict[str, Any]:
     """Of the front matter of an issue."""
     keys = {name: dict(rules) for name, rules in _KEYS.items()}
     if publication:
-        from newsletter.theme import Theme  # Jinja2: only where templates are listed
-
         known: dict[str, Iterable[str]] = {
             "list": publication.config.lists,
             "segment": publication.config.segments,
@@ -86,8 +87,32 @@ def issue_schema(publication: Publication | None) -> dict[str, Any]:
 def config_schema() -> dict[str, Any]:
     """Of newsletter.toml: every section with what it is for, every key with its type and default."""
     schema = _type(inspect.type_info(Config))
+    for section, words in _explanations().items():
+        table = schema["properties"][section]
+        properties = table.get("properties") or table["additionalProperties"].get("properties", {})
+        for key in properties.keys() & words.keys():
+            properties[key]["description"] = words[key]
     schema["properties"]["lists"]["minProperties"] = 1
     return {"$schema": DIALECT, **schema, "required": ["publication", "lists"], "title": "newsletter.toml"}
+
+
+def _explanations() -> dict[str, dict[str, str]]:
+    """What docs/configuration.md says of each key, by section."""
+    inside = package_templates() / "starter" / _PAGE
+    page = inside if inside.is_file() else package_templates().parent / "docs" / _PAGE
+    found: dict[str, dict[str, str]] = {}
+    for section, text in re.findall(
+        r"^## \[(\w+)[^\n]*\n(.*?)(?=^## |\Z)", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        rows = re.findall(r"^\| (`[^|]+) \|[^|]*\| (\S.*) \|$", text, re.MULTILINE)
+        found[section] = {key: _plain(words) for keys, words in rows for key in re.findall(r"`(\w+)`", keys)}
+    return found
+
+
+def _plain(markdown: str) -> str:
+    """Without links, a sentence."""
+    words = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", markdown)
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _type(kind: inspect.Type) -> dict[str, Any]:

@@ -61,6 +61,14 @@ def test_they_know_every_key_of_the_program_and_say_what_it_is() -> None:
     assert all(key["description"] for key in issue_schema(None)["properties"].values())
 
 
+def test_editors_say_of_a_setting_what_the_documentation_says() -> None:
+    sections = config_schema()["properties"]
+
+    assert sections["send"]["properties"]["rate"]["description"].startswith("At most so many messages in a time")
+    assert sections["sponsors"]["additionalProperties"]["properties"]["image"]["description"] == "A path or an address."
+    assert sections["draft"]["properties"]["from"]["description"].startswith("A list of feeds and pages")
+
+
 def test_the_sample_files_are_right(sample: dict[str, Any]) -> None:
     assert mistakes(config_schema(), tomllib.loads((ROOT / "newsletter.toml").read_text(encoding="utf-8"))) == []
     for path in (ROOT / "issues").glob("*.md"):
