@@ -6,7 +6,8 @@ the block and the line they came from; the copies of the readers a mail merge fa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from newsletter.checks.features import Use, uses
 from newsletter.checks.looks import Look, looks
 from newsletter.checks.places import Link, Picture, Spot
 from newsletter.checks.readers import Copy, copies
-from newsletter.checks.visibility import Element
+from newsletter.checks.visibility import Element, hidden_elements
 from newsletter.config import Config, Publication
 from newsletter.frontmatter import FrontMatter, parse_front_matter
 from newsletter.issues import Block, Issue
@@ -30,6 +31,10 @@ from newsletter.verdicts import Target, Verdict
 
 if TYPE_CHECKING:
     from newsletter.checks.earlier import Earlier
+
+_WORD = re.compile(r"\w")
+_CONDITION = re.compile(r"\{%.*?%\}")
+_WORDLESS = frozenset(("style", "script", "title", "img"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +148,23 @@ class Context:
     def elements(self, *names: str) -> Iterator[Element]:
         """The elements of these names (all without names) in document order."""
         return (element for element in self.tree.iter(*names) if isinstance(element.tag, str))
+
+    @cached_property
+    def hidden(self) -> Set[Element]:
+        """The elements that readers do not see."""
+        return hidden_elements(self.tree)
+
+    @cached_property
+    def runs(self) -> Sequence[tuple[Element, str]]:
+        """The text directly inside each element that readers see, without merge tags that only decide."""
+        found = ((element, self._run(element)) for element in self.looks if element not in self.hidden)
+        return [(element, text) for element, text in found if text]
+
+    def _run(self, element: Element) -> str:
+        if element.tag in _WORDLESS:
+            return ""
+        text = "".join([element.text or "", *(child.tail or "" for child in element)])
+        return _CONDITION.sub("", self.written(" ".join(text.split()))).strip() if _WORD.search(text) else ""
 
     @cached_property
     def uses(self) -> Sequence[Use]:

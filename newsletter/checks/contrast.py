@@ -24,7 +24,7 @@ def _by_night(context: Context) -> Iterator[Finding]:
     for words in _faint(context, context.looks_at_night, palette.dark(context.config.theme)):
         yield _at(context, words, f"in dark mode, {words.message}")
     for words in _faint(context, _turned(context.looks), None):
-        if not replace(words, look=context.looks[words.element]).is_faint:
+        if not words._replace(look=context.looks[words.element]).is_faint:
             yield _at(context, words, f"where colours are inverted, {words.message}")
 
 

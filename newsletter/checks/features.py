@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from newsletter.checks.css import Declaration, StyleRule, Token, at_rules, declarations, values
 from newsletter.checks.looks import sheets
@@ -82,8 +82,7 @@ _PICTURE = re.compile(r"\.(apng|avif|bmp|gif|hdr|heif|ico|jpe?g|mp4|png|svg|tiff
 _SPELLINGS = {"jpeg": "jpg", "tif": "tiff"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Use:
+class Use(NamedTuple):
     """A feature at one place."""
 
     slug: str
@@ -98,17 +97,17 @@ class Use:
 def uses(tree: Element) -> Iterator[Use]:
     """Every feature an email uses, as often as it does, in document order, style sheets first."""
     for slug, written in _of_sheets(tree):
-        yield Use(slug=slug, element=None, written=written)
+        yield Use(slug, None, written)
     known: dict[str, Sequence[tuple[str, str]]] = {}
     for element in tree.iter():
         if isinstance(element.tag, str):
             for slug, written in (*_of_element(element), *_of_attributes(element)):
-                yield Use(slug=slug, element=element, written=written)
+                yield Use(slug, element, written)
             style = element.get("style", "")
             if style not in known:
                 known[style] = [pair for each in declarations(style) for pair in _of_declaration(each)]
             for slug, written in known[style]:
-                yield Use(slug=slug, element=element, written=written, is_inline=True)
+                yield Use(slug, element, written, True)
 
 
 def _of_element(element: Element) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from newsletter.checks.css import declarations
 from newsletter.checks.looks import Look, length
 from newsletter.checks.origins import found_at
 from newsletter.checks.rule import INFO, WARNING, Example, Finding, Rule, Scope
-from newsletter.checks.visibility import Element, hidden_elements
+from newsletter.checks.visibility import Element
 from newsletter.checks.words import Words, seen_words
 from newsletter.issues import Block
 
@@ -49,9 +49,10 @@ def _about(context: Context, words: Words, what: str, written: str) -> Finding:
 
 
 def _low(context: Context) -> Iterator[Finding]:
+    sentences: dict[Element, bool] = {}
     for link, words in _links(context):
         look = context.looks[link]
-        if look.display == "none" or _is_in_a_sentence(link):
+        if look.display == "none" or _is_in_a_sentence(link, sentences):
             continue
         height = max(context.looks[part].line_height for part in link.iter() if part in context.looks)
         tall = height + (_padding(link) if look.display != "inline" else 0)
@@ -60,29 +61,37 @@ def _low(context: Context) -> Iterator[Finding]:
 
 
 def _hardly_seen(context: Context) -> Iterator[Finding]:
+    sentences: dict[Element, bool] = {}
     for link, words in _links(context):
         looks = [context.looks[part] for part in link.iter() if part in context.looks]
         around = context.looks.get(link.getparent(), Look())
         is_told = any(look.is_underlined or look.is_bold != around.is_bold for look in looks)
-        if not is_told and looks[0].ground == around.ground and _is_in_a_sentence(link):
+        if not is_told and looks[0].ground == around.ground and _is_in_a_sentence(link, sentences):
             message = f'the link "{words[:30]}" differs from the words around it by colour alone'
             yield found_at(context, link, message, "text-decoration: none", "text-decoration:none")
 
 
 def _links(context: Context) -> Iterator[tuple[Element, str]]:
     """The links that readers see, with their words; those around a picture are its size."""
-    hidden = hidden_elements(context.tree)
     for link in context.elements("a"):
         words = context.written(" ".join(link.text_content().split()))
-        if link.get("href") and link in context.looks and link not in hidden and words and link.find(".//img") is None:
+        if (
+            link.get("href")
+            and link in context.looks
+            and link not in context.hidden
+            and words
+            and link.find(".//img") is None
+        ):
             yield link, words
 
 
-def _is_in_a_sentence(link: Element) -> bool:
-    """Whether words that are no links stand beside it in its paragraph."""
+def _is_in_a_sentence(link: Element, known: dict[Element, bool]) -> bool:
+    """Whether words that are no links stand beside it in its paragraph; `known` are the paragraphs asked before."""
     above = next(each for each in link.iterancestors() if each.tag in _BLOCKS)
-    linked = sum(len(_WORD.findall(each.text_content())) for each in above.iter("a"))
-    return len(_WORD.findall(above.text_content())) > linked
+    if above not in known:
+        linked = sum(len(_WORD.findall(each.text_content())) for each in above.iter("a"))
+        known[above] = len(_WORD.findall(above.text_content())) > linked
+    return known[above]
 
 
 def _padding(element: Element) -> float:

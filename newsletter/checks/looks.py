@@ -24,6 +24,8 @@ _SIZES = {"h1": 2.0, "h2": 1.5, "h3": 1.17, "h5": 0.83, "h6": 0.67, "small": 0.8
 _BOLD = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "b", "strong", "th"))
 _UNITS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
 _ATTRIBUTES = ("style", "bgcolor", "color", "background")
+_OF_OUTLOOK = "[data-ogs"
+"""What Outlook.com puts on elements that it darkens; no email has it when it leaves."""
 _LENGTH = re.compile(r"([\d.]+)\s*([a-z%]*)")
 
 
@@ -86,7 +88,7 @@ def _said_by_sheets(tree: Element, at_night: bool) -> dict[Element, list[Declare
     said: dict[Element, list[Declared]] = {}
     for order, rule in enumerate(sheets(tree)):
         wanted = [declaration for declaration in rule.declarations if declaration.name in SHAPED]
-        if not wanted or (rule.at_rules and not (at_night and rule.is_dark)):
+        if not wanted or _OF_OUTLOOK in rule.selector or (rule.at_rules and not (at_night and rule.is_dark)):
             continue
         for path, specificity in _paths(rule.selector):
             declared = [((each.important, False, specificity, order), each) for each in wanted]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from newsletter.checks.context import Context
 from newsletter.checks.rule import INFO, WARNING, Example, Finding, Rule, Scope
-from newsletter.checks.visibility import Element, hidden_elements
+from newsletter.checks.visibility import Element
 
 _FILE_NAME = re.compile(r"[\w-]+\.(png|jpe?g|gif|webp|svg|pdf|html?)", re.IGNORECASE)
 _COLOUR = re.compile(r"(?<![\w-])color:\s*([^;]+)")
@@ -29,7 +29,7 @@ def _headings(context: Context) -> Iterator[Finding]:
 
 
 def _unseen(context: Context) -> Iterator[Finding]:
-    hidden = hidden_elements(context.tree)
+    hidden = context.hidden
     preheader = " ".join(context.written(context.message.preheader).split())
     for element in context.elements():
         text = " ".join((element.text or "").split())

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from newsletter import palette
 from newsletter.checks.context import Context
 from newsletter.checks.looks import Look
-from newsletter.checks.visibility import Element, hidden_elements
+from newsletter.checks.visibility import Element
 
 LARGE = 3.0
 """WCAG 2.2, success criterion 1.4.3: text of 24 pixels, or of 18.66 pixels and bold; smaller text needs 4.5."""
-_WORD = re.compile(r"\w")
-_CONDITION = re.compile(r"\{%.*?%\}")
-_OUTSIDE = frozenset(("style", "script", "title", "img"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Words:
+class Words(NamedTuple):
     """A run of text that readers see, and how it looks."""
 
     element: Element
@@ -49,14 +44,8 @@ class Words:
 
 
 def seen_words(context: Context, looks: Mapping[Element, Look]) -> Iterator[Words]:
-    """The text directly inside each element, without what merge tags only decide."""
-    hidden = hidden_elements(context.tree)
-    for element, look in looks.items():
-        if element in hidden or element.tag in _OUTSIDE or look.display == "none":
-            continue
-        text = " ".join([element.text or "", *(child.tail or "" for child in element)])
-        if not _WORD.search(text):
-            continue
-        words = _CONDITION.sub("", context.written(" ".join(text.split()))).strip()
-        if words:
-            yield Words(element=element, text=words, look=look)
+    """The text directly inside each element, as these looks have it."""
+    for element, text in context.runs:
+        look = looks[element]
+        if look.display != "none":
+            yield Words(element, text, look)
