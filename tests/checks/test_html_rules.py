@@ -1,0 +1,148 @@
+"""Rules about the finished HTML: sizes, links, pictures, and what each of them leaves alone."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from newsletter.checks.rule import Example
+from newsletter.errors import Problem
+from tests.checks.publications import check
+
+TEXT = "templates/blocks/text.mjml"
+BLOCK = "<mj-section><mj-column><mj-text>{{ body }}%s</mj-text></mj-column></mj-section>\n"
+INLINE = "templates/inline.css"
+LONG = "The new rules on chips came out last night, and they are longer than anybody had thought they would be."
+
+
+def found(folder: Path, rule: str, html: str = "", body: str = "Good morning.", **files: str) -> list[Problem]:
+    """What the rule says of a text block whose template ends in this HTML."""
+    example = Example(body=body, files={TEXT: BLOCK % html, **files})
+    return [problem for problem in check(folder, example) if problem.rule == rule]
+
+
+def png(width: int, height: int) -> bytes:
+    """A black picture."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((1 + (width + 7) // 8) * height))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("html", "is_low"),
+    [
+        (
+            '<p style="line-height:16px"><a href="https://example.com">All</a> | <a href="https://example.com/b">B</a></p>',
+            True,
+        ),
+        ('<p style="line-height:16px">Read <a href="https://example.com">all issues</a> of ours.</p>', False),
+        (
+            '<p style="line-height:16px"><a href="https://example.com" style="display:block;padding:4px 0">All</a></p>',
+            False,
+        ),
+        ('<p style="line-height:16px"><a href="https://example.com" style="padding:4px 0">All</a></p>', True),
+        (
+            '<p style="line-height:16px"><a href="https://example.com"><b style="line-height:24px">All</b></a></p>',
+            False,
+        ),
+        ('<p style="line-height:16px"><a name="top">All</a></p>', False),
+    ],
+)
+def test_a_link_is_as_high_as_its_line_and_its_padding_unless_it_stands_in_a_sentence(
+    html: str, is_low: bool, tmp_path: Path
+) -> None:
+    assert bool(found(tmp_path, "NL207", html)) is is_low
+
+
+@pytest.mark.parametrize(
+    ("style", "is_told"),
+    [
+        ("text-decoration: none", False),
+        ("text-decoration: underline", True),
+        ("text-decoration: none; font-weight: bold", True),
+        ("text-decoration: none; background: #FFEE99", True),
+    ],
+)
+def test_a_link_in_a_sentence_is_told_by_more_than_its_colour(style: str, is_told: bool, tmp_path: Path) -> None:
+    html = f'<p>Read <a href="https://example.com" style="color: #0F5BD3; {style}">the rules</a> of ours.</p>'
+
+    assert bool(found(tmp_path, "NL211", html)) is not is_told
+
+
+@pytest.mark.parametrize(
+    ("style", "told"),
+    [
+        ("font-size: 13px", [f'"{LONG[:30]}" has 13 pixels']),
+        ("font-size: 16px; line-height: 18px", [f'"{LONG[:30]}" has lines of 1.12 times its size']),
+        ("font-size: 24px; line-height: 28px", []),
+    ],
+)
+def test_small_and_tight_text_is_told_with_its_size(style: str, told: list[str], tmp_path: Path) -> None:
+    problems = found(tmp_path, "NL208", f'<p style="{style}">{LONG}</p>')
+
+    assert [problem.message for problem in problems] == told
+
+
+@pytest.mark.parametrize(("width", "height", "fires"), [(600, 2_000, True), (600, 1_700, False), (1_104, 2_000, False)])
+def test_a_picture_that_word_cuts_is_found_by_its_file(width: int, height: int, fires: bool, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "tall.png").write_bytes(png(width, height))
+
+    problems = found(tmp_path, "NL304", body="Words.\n\n![A long list of rules](images/tall.png)")
+
+    assert [problem.line for problem in problems] == ([7] if fires else [])
+
+
+def test_a_picture_with_one_side_said_keeps_its_shape(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(png(100, 40))
+    source = 'src="https://news.example.com/images/a.png" alt="A chart"'
+
+    assert not found(tmp_path, "NL304", f'<img {source} width="50" style="height: auto" height="50" />')
+    assert found(tmp_path, "NL304", f'<img {source} width="50" height="50" />')
+
+
+@pytest.mark.parametrize(
+    ("html", "lacks"),
+    [
+        ('<div style="background: url(https://example.com/a.png) #FFFFFF">Words</div>', "VML for Outlook"),
+        (
+            '<table role="presentation" background="https://example.com/a.png"><tr><td>Words</td></tr></table>',
+            "VML for Outlook and a colour for whoever blocks pictures",
+        ),
+    ],
+)
+def test_a_picture_behind_words_is_told_with_what_it_lacks(html: str, lacks: str, tmp_path: Path) -> None:
+    problems = found(tmp_path, "NL305", html)
+
+    assert [problem.message for problem in problems] == [f"a picture behind the content lacks {lacks}"]
+
+
+def test_a_table_of_markdown_has_its_headings(tmp_path: Path) -> None:
+    assert not found(tmp_path, "NL204", body="| Chip | Limit |\n|---|---|\n| H20 | 1 |")
+
+
+def test_a_dark_rule_without_important_is_told_at_its_line(tmp_path: Path) -> None:
+    example = Example(files={"templates/dark.css": "\n{{ ink }}.ink { color: #FFFFFF; }\n"})
+
+    problems = [problem for problem in check(tmp_path, example) if problem.rule == "NL306"]
+
+    assert [(problem.path, problem.line) for problem in problems] == [("templates/dark.css", 2)]
+    assert "without !important" in problems[0].message
+
+
+def test_what_a_publication_s_own_style_sheet_makes_of_words_is_told_there(tmp_path: Path) -> None:
+    example = Example(
+        body="Words.\n\nMore [words of it](https://example.com).", files={INLINE: ".body a { color: #BBBBBB; }"}
+    )
+
+    problems = [problem for problem in check(tmp_path, example) if problem.rule == "NL205"]
+
+    assert [problem.path for problem in problems] == [INLINE]
