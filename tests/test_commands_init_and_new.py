@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,20 @@ def test_init_keeps_a_gitignore_and_says_what_it_should_hold(newsletter: Run, tm
     assert done.returncode == 0
     assert (tmp_path / ".gitignore").read_text() == "mine\n"
     assert "newsletter.db*" in done.stderr
+
+
+def test_the_editors_task_understands_what_check_prints(newsletter: Run, tmp_path: Path) -> None:
+    newsletter("init", ".")
+    newsletter("new", "Hello", "--date", "2025-01-17")
+    task = json.loads((tmp_path / ".vscode" / "tasks.json").read_text())["tasks"][0]
+
+    printed = newsletter(*task["command"].split()[1:]).stdout
+
+    found = re.findall(task["problemMatcher"]["pattern"]["regexp"], printed, re.MULTILINE)
+    places = {(file, severity, rule) for file, _, _, severity, _, rule in found}
+    assert ("issues/2025-01-17-hello.md", "warning", "NL507") in places
+    assert task["problemMatcher"]["fileLocation"] == ["relative", "${workspaceFolder}"]
+    assert json.loads((tmp_path / ".vscode" / "extensions.json").read_text())["recommendations"]
 
 
 def test_init_leaves_an_editors_folder_alone(newsletter: Run, tmp_path: Path) -> None:
