@@ -43,7 +43,9 @@ class Mailbox(str):
         """`"A, B" <a@example.com>`, for APIs: a name in quotes may hold anything (RFC 5322 section 3.2.4)."""
         if not self.name:
             return self.address
-        name = "".join(character if character.isprintable() else " " for character in self.name)
+        name = self.name
+        if not name.isprintable():
+            name = "".join(character if character.isprintable() else " " for character in name)
         return '"{}" <{}>'.format(name.replace("\\", "\\\\").replace('"', '\\"'), self.address)
 
 

@@ -202,7 +202,7 @@ class Sender:
         while not self._stopping():
             with self._desk.writer() as connection:
                 taken = self._take(connection)
-                over = taken is None and self._is_over(connection)
+                over = taken is None and self._is_over(connection, campaigns.get(connection, self._job.campaign.id))
             if over:
                 return
             if taken is None:
@@ -338,8 +338,7 @@ class Sender:
             if state is State.SENDING and deliveries.is_done(connection, self._job.campaign.id):
                 campaigns.move(connection, self._job.campaign.id, "finish", now=self._job.clock())
 
-    def _is_over(self, connection: Connection) -> bool:
-        campaign = campaigns.get(connection, self._job.campaign.id)
+    def _is_over(self, connection: Connection, campaign: Campaign) -> bool:
         if campaign.state is not State.SENDING or deliveries.is_done(connection, campaign.id):
             return True
         due = deliveries.next_due(connection, campaign.id) if self._rests and campaign.enqueued else None
@@ -350,7 +349,7 @@ class Sender:
         with self._job.database.read() as connection:
             campaign = campaigns.get(connection, self._job.campaign.id)
             self._watcher.progress(campaign, accounts.counts(connection, campaign.id))
-            return self._is_over(connection)
+            return self._is_over(connection, campaign)
 
     def _ending(self) -> Ending:
         with self._job.database.read() as connection:
