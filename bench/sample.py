@@ -29,6 +29,7 @@ def publication() -> Iterator[Path]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(ROOT / "newsletter.toml", folder)
+        shutil.copytree(ROOT / "images", folder / "images")
         (folder / "issues").mkdir()
         (folder / "issues" / f"2025-01-17-{SLUG}.md").write_text(issue(), encoding="utf-8")
         yield folder

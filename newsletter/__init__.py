@@ -25,6 +25,8 @@ what Markdown may say                       markdown.py, bodies.py
 what merge tags may say                     expressions.py; how they are found: merge_tags.py, tag_checks.py
 which mistakes an issue can have            reading.py, issue_content.py, issue_fields.py, pictures.py, news.py
 what `check` complains about                checks/<family>.py, its line in checks/catalogue.py
+how words of the built HTML look            checks/looks.py, of checks/css.py and checks/colours.py
+which mail client shows what                checks/features.py, checks/compatibility.py; the facts: data/, by tools/
 what a rule of `check` sees                 checks/context.py
 which block and line a piece of HTML is of  trace.py
 the look of every issue                     templates/issue.mjml, inline.css, head.css, dark.css; colours: palette.py
