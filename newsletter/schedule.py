@@ -73,6 +73,8 @@ def wall_clock(publication: Publication, moment: datetime) -> str:
 
 
 def until(moment: datetime, now: datetime) -> str:
-    """`in 12 h 5 min`, or `at once` for a moment that has gone by."""
+    """`in 12 h 5 min`, `in 12 days`, or `at once` for a moment that has gone by."""
     left = moment - now
+    if left > timedelta(days=2):
+        return f"in {left.days:,} days"
     return f"in {reports.duration(left)}" if left > timedelta(0) else "at once"

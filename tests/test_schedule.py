@@ -221,3 +221,11 @@ def test_a_runner_is_there_for_a_minute_after_its_last_sign_of_life(database: Da
         assert not heartbeat.is_anybody_there(connection, NOW + timedelta(seconds=61))
         heartbeat.leave(connection, "1 box")
         assert not heartbeat.is_anybody_there(connection, NOW)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [(-HOUR, "at once"), (5 * HOUR, "in 5 h 0 min"), (49 * HOUR, "in 2 days"), (9000 * HOUR, "in 375 days")],
+)
+def test_the_time_until_then_is_said_as_people_say_it(left: timedelta, said: str) -> None:
+    assert schedule.until(NOW + left, NOW) == said

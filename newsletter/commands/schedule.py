@@ -13,7 +13,6 @@ from newsletter.campaigns import Campaign
 from newsletter.clock import utc_now
 from newsletter.errors import ConfigError
 from newsletter.plans import Plan, check_time, gated, make_plan, refuse_schedule, schedule
-from newsletter.providers import read_settings
 from newsletter.schedule import Timing, until, wall_clock
 from newsletter.session import Session
 from newsletter.times import Moment, parse_moment
@@ -59,7 +58,6 @@ def command(
     refuse_schedule(plan)
     plan = gated(session.publication, plan, allow)
     when = check_time(session.publication, session.database, plan, moment, now)
-    read_settings(session.publication, plan.provider)
     ask(_question(session, plan, when, now), yes=yes)
     campaign = schedule(session.publication, session.database, plan, moment, utc_now())
     _tell(session, campaign, when, as_json)

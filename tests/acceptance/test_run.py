@@ -333,3 +333,15 @@ def test_why_knows_readers_who_were_not_to_get_it_and_addresses_nobody_has(tmp_p
     assert "new@example.com was not to get hello (campaign 1 to daily, sent)" in late.stderr
     assert "no reader has the address nobody@example.com" in nobody.stderr
     assert known.stdout.startswith("r1@example.com: accepted (campaign 1, hello, batch 1)")
+
+
+def test_a_schedule_needs_no_secret_and_a_run_without_it_says_which(tmp_path: Path, server: PostmarkServer) -> None:
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=2)
+
+    planned = run(folder, "schedule", "hello", "--at", soon(), "--yes", token="")
+    failed = run(folder, "run", "--once", token="")
+
+    assert (planned.returncode, failed.returncode) == (0, 2)
+    assert "POSTMARK_TOKEN is not set" in failed.stderr
+    assert run(folder, "run", "--once").returncode == 0
+    assert sorted(server.addresses) == addresses(2)
