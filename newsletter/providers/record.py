@@ -63,7 +63,7 @@ class Answer:
     @property
     def is_busy(self) -> bool:
         """Nothing of the call was taken, and all of it may be tried again."""
-        return all(result.outcome is Outcome.BUSY for result in self.results)
+        return not self.cut and all(result.outcome is Outcome.BUSY for result in self.results)
 
     @property
     def retry_after(self) -> float | None:

@@ -142,8 +142,10 @@ def test_a_wish_to_stop_is_heard_in_the_middle_of_a_batch(cases: list[Case], tmp
 
         assert case.counts().get("unknown", 0) == case.counts().get("handed", 0) == 0
         check(case, tmp_path / "sink")
+        began = time.monotonic()
         case.send()
 
+    assert time.monotonic() - began < 20  # our own stop is not taken for a busy server's
     assert case.counts() == {"accepted": 600}
     check(case, tmp_path / "sink")
 
