@@ -17,6 +17,7 @@ from newsletter.errors import ConfigError, suggestion
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_LIMIT = re.compile(r"Expected `(?:int|float)` (>=|<=) (\S+)")
 _KINDS = {
     "str": "text in quotes",
     "bool": "true or false",
@@ -98,6 +99,9 @@ def _value_message(message: str, keys: list[str], raw: Any, choices: Sequence[st
     found = _EXPECTED.search(message)
     if choices:
         return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write one of {', '.join(choices)}"
+    if limit := _LIMIT.search(message):
+        most = "at least" if limit[1] == ">=" else "at most"
+        return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write {most} {limit[2]}"
     if not found:
         return f"{_section(keys[:-1])}{keys[-1]}: {message}" if keys else message
     wanted = " or ".join(_KINDS.get(word.strip(), word.strip()) for word in found[1].split("|"))

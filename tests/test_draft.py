@@ -194,6 +194,19 @@ def test_sources_limit_and_since_come_from_the_settings(newsletter: Run, publica
     assert "left out: 1 over the limit" in done.stderr
 
 
+@pytest.mark.parametrize(("limit", "words"), [("0", "write at least 1"), ("101", "write at most 100")])
+def test_a_limit_that_is_none_is_refused_at_its_line(
+    newsletter: Run, publication_folder: Path, limit: str, words: str
+) -> None:
+    with (publication_folder / "newsletter.toml").open("a") as file:
+        file.write(f"[draft]\nlimit = {limit}\n")
+
+    done = newsletter("draft", cwd=publication_folder)
+
+    assert done.returncode == 2
+    assert done.stderr == f"newsletter: error: newsletter.toml:11: [draft] limit = {limit}: {words}\n"
+
+
 def test_files_of_options_are_where_you_are_and_files_of_settings_beside_them(
     newsletter: Run, publication_folder: Path, tmp_path: Path
 ) -> None:
