@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from lxml import etree
+
 from newsletter.checks.colours import BLACK, WHITE, Colour, read_colour
 from newsletter.checks.css import Declaration, StyleRule, declarations, style_rules, values
 from newsletter.checks.visibility import Element
@@ -24,6 +26,7 @@ _SIZES = {"h1": 2.0, "h2": 1.5, "h3": 1.17, "h5": 0.83, "h6": 0.67, "small": 0.8
 _BOLD = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "b", "strong", "th"))
 _UNITS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
 _ATTRIBUTES = ("style", "bgcolor", "color", "background")
+_NAME = re.compile(r"(?<![\w#.-])\.?[A-Za-z_][\w-]*")
 _OF_OUTLOOK = "[data-ogs"
 """What Outlook.com puts on elements that it darkens; no email has it when it leaves."""
 _LENGTH = re.compile(r"([\d.]+)\s*([a-z%]*)")
@@ -86,15 +89,35 @@ def sheets(tree: Element) -> Iterator[StyleRule]:
 
 def _said_by_sheets(tree: Element, at_night: bool) -> dict[Element, list[Declared]]:
     said: dict[Element, list[Declared]] = {}
+    names = _names(tree)
     for order, rule in enumerate(sheets(tree)):
         wanted = [declaration for declaration in rule.declarations if declaration.name in SHAPED]
         if not wanted or _OF_OUTLOOK in rule.selector or (rule.at_rules and not (at_night and rule.is_dark)):
             continue
-        for path, specificity in _paths(rule.selector):
+        for path, specificity in (found for one in _ones(rule.selector, names) for found in _paths(one)):
             declared = [((each.important, False, specificity, order), each) for each in wanted]
             for element in path(tree):
                 said.setdefault(element, []).extend(declared)
     return said
+
+
+def _names(tree: Element) -> set[str]:
+    """The elements and the `.classes` that there are."""
+    names: set[str] = set()
+    for element in tree.iter("*"):
+        names.add(element.tag)
+        names.update(f".{name}" for name in (element.get("class") or "").split())
+    return names
+
+
+def _ones(selector: str, names: set[str]) -> Iterator[str]:
+    """The selectors of a group that may find something: understanding one costs a millisecond."""
+    if re.search(r"[\[(:]", selector):
+        yield selector
+        return
+    for one in selector.split(","):
+        if names.issuperset(_NAME.findall(one)):
+            yield one
 
 
 @lru_cache(maxsize=1_000)
@@ -102,7 +125,6 @@ def _paths(selector: str) -> list[tuple[Any, tuple[int, int, int]]]:
     """What finds the elements of each selector of a group; nothing for a selector nobody understands."""
     from cssselect import SelectorError, parse
     from cssselect.xpath import HTMLTranslator
-    from lxml import etree
 
     try:
         parsed = [one for one in parse(selector) if not one.pseudo_element]
