@@ -26,6 +26,7 @@ from newsletter.parse import parse_issue
 from newsletter.plaintext import plain_content
 from newsletter.settings_checks import check_settings
 from newsletter.settings_errors import locate
+from newsletter.tag_checks import check_templates_tags
 from newsletter.theme import Theme
 from newsletter.trace import without_marks
 
@@ -78,10 +79,13 @@ def build_issue(publication: Publication, path: Path, theme: Theme | None = None
 def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
     """The same from an issue that was parsed without errors; if `traced`, with the trace beside the message."""
     publication = theme.publication
+    authors = len(issue.vault.tags)
     document = assemble(issue, theme, traced=traced)
+    text = plain_text(issue, theme)
+    check_templates_tags(issue.vault.tags[authors:], publication.config.fields)
     page = compile_mjml(document)
     html = without_marks(page) if traced else page
-    message = _compiled(issue, html, plain_text(issue, theme), publication.config.publication.language)
+    message = _compiled(issue, html, text, publication.config.publication.language)
     warnings = (*issue.warnings, *_theme_warnings(publication))
     return Built(
         issue=issue,

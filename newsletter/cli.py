@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 
 import click
@@ -101,3 +102,13 @@ def main() -> None:
     except NewsletterError as error:
         click.echo(f"newsletter: error: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a closed pipe: what was meant for stdout cannot be written
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"newsletter: error: {place}{error.strerror or error}", err=True)
+        _forget_stdout()
+        sys.exit(1)
+
+
+def _forget_stdout() -> None:
+    """Python writes what is left in its buffer at exit, and would say again that it cannot."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -90,7 +90,7 @@ def date_of(path: Path) -> date | None:
 
 def issue_files(publication: Publication) -> list[Path]:
     """Every issue file of the publication, by name."""
-    return sorted(path for path in publication.issues.glob("*.md") if not path.name.startswith("."))
+    return sorted(path for path in publication.issues.glob("*.md") if not path.name.startswith(".") and path.is_file())
 
 
 def find_issue(publication: Publication, name: str) -> Path:
@@ -125,7 +125,7 @@ def _no_issue(name: str, files: Sequence[Path]) -> NewsletterError:
 def same_slug(publication: Publication, path: Path) -> Path | None:
     """Another issue file with this one's slug, which must be unique."""
     return next(
-        (f for f in issue_files(publication) if slug_of(f) == slug_of(path) and f.absolute() != path.absolute()), None
+        (f for f in issue_files(publication) if slug_of(f) == slug_of(path) and f.resolve() != path.resolve()), None
     )
 
 

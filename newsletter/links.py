@@ -20,6 +20,8 @@ from pathlib import Path
 from newsletter.config import Publication, secret
 from newsletter.errors import ConfigError
 
+SHORTEST = 32
+"""Characters of a secret that the program makes."""
 SECRET_FILE = Path(".newsletter") / "secret"
 MAC_SIZE = 16
 """Bytes: a forger's chance is 1 in 2**128."""
@@ -127,9 +129,11 @@ def link_secret(publication: Publication) -> str:
 def _kept(path: Path) -> str:
     if not path.exists():
         _keep(path, secrets.token_urlsafe(32))
-    if found := path.read_text(encoding="ascii", errors="replace").strip():
+    found = path.read_text(encoding="ascii", errors="replace").strip()
+    if len(found) >= SHORTEST:
         return found
-    raise ConfigError("the secret that signs links is empty", place=str(path), hint="Restore it from a backup.")
+    what = "shorter than it was made" if found else "empty"
+    raise ConfigError(f"the secret that signs links is {what}", place=str(path), hint="Restore it from a backup.")
 
 
 def _keep(path: Path, text: str) -> None:

@@ -121,7 +121,7 @@ class Mailing:
 
     def _shared_headers(self, unsubscribe_url: str) -> dict[str, str]:
         return {
-            "List-Id": header_text(self.envelope.list_id).decode(),
+            "List-Id": _list_id(self.envelope.list_id).decode(),
             "List-Unsubscribe": f"<{unsubscribe_url}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
@@ -153,7 +153,7 @@ def _frame(envelope: Envelope, boundary: bytes) -> tuple[bytes, bytes, bytes]:
     lines = [
         b"From: " + mailbox(envelope.sender),
         b"Date: " + header_date(envelope.date),
-        b"List-Id: " + header_text(envelope.list_id),
+        b"List-Id: " + _list_id(envelope.list_id),
         b"List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         b"MIME-Version: 1.0",
         b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"',
@@ -162,6 +162,12 @@ def _frame(envelope: Envelope, boundary: bytes) -> tuple[bytes, bytes, bytes]:
         lines.insert(1, b"Reply-To: " + header_mailbox("", envelope.reply_to))
     head = _CRLF.join(lines) + b"\r\n\r\n--" + boundary + _CRLF + _part_head("plain", "")
     return head, b"\r\n--" + boundary + _CRLF, b"\r\n--" + boundary + b"--\r\n"
+
+
+def _list_id(value: str) -> bytes:
+    """A phrase, which may need encoding, and the id itself, which must stand as it is (RFC 2919 section 2)."""
+    title, _, identifier = value.rpartition(" <")
+    return header_mailbox(title, identifier.removesuffix(">"))
 
 
 def _part_head(kind: str, language: str) -> bytes:

@@ -95,7 +95,7 @@ Fragment = tuple["str | Value | Choice", ...]
 
 def html_fragment(text: str, message: CompiledMessage) -> Fragment:
     """HTML with tokens as a tree; each slot's place decides how it is made safe."""
-    return _tree(list(_pieces(text, message, _Places(text).escape)), 0)[0]
+    return _tree(list(_pieces(text, message, _Places(text, message).escape)), 0)[0]
 
 
 def text_fragment(text: str, message: CompiledMessage) -> Fragment:
@@ -104,7 +104,9 @@ def text_fragment(text: str, message: CompiledMessage) -> Fragment:
 
     def escape(position: int) -> Escape:
         inside = next((start for start, end in addresses if start < position < end), None)
-        return as_text if inside is None else in_url if position > inside + 1 else as_plain_url
+        if inside is None:
+            return as_text
+        return as_plain_url if _begins(text[inside + 1 : position], message) else in_url
 
     return _tree(list(_pieces(text, message, escape)), 0)[0]
 
@@ -160,11 +162,31 @@ def _choice(pieces: list[str | Tag | Value], at: int) -> tuple[Choice, int]:
         branches.append((condition, branch))
 
 
+def _begins(before: str, message: CompiledMessage) -> bool:
+    """Whether an address begins after `before`: nothing but conditions, of whose branches none said a word."""
+    stack: list[tuple[bool, bool]] = []
+    said = False
+    for index, piece in enumerate(message.token.split(before)):
+        tag = Tag(source=message.tags[int(piece)], line=0, column=0) if index % 2 else None
+        word = tag.inner.split(" ")[0] if tag and tag.is_statement else ""
+        if word == "if":
+            stack.append((said, said))
+        elif word in ("elif", "else") and stack:
+            start, any_said = stack[-1]
+            stack[-1], said = (start, any_said or said), start
+        elif word == "endif" and stack:
+            said = stack.pop()[1] or said
+        elif piece:
+            said = True
+    return not said
+
+
 class _Places:
     """Where in HTML a position stands: text, an attribute, an address, a style."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, message: CompiledMessage) -> None:
         self._text = text
+        self._message = message
         self._tags = [(found.start(), found.end()) for found in _TAG.finditer(text)]
 
     def escape(self, position: int) -> Escape:
@@ -186,7 +208,8 @@ class _Places:
             return in_style
         if name not in _URL_ATTRIBUTES:
             return in_html
-        return as_url if position - found.start(2) <= 1 else in_url  # right after the quote
+        before = self._text[found.start(2) : position].lstrip("\"'")
+        return as_url if _begins(before, self._message) else in_url
 
 
 Render = Callable[[Fields], str]

@@ -44,18 +44,19 @@ def header_text(text: str) -> bytes:
     text = one_line(text)
     if all(_is_plain(word) for word in text.split(" ")):
         return _folded(text, 60)
-    return b"\r\n ".join(_encoded_words(text))
+    return b"\r\n ".join(_encoded_words(text, len("Subject: ")))
 
 
 @lru_cache(maxsize=4096)
 def header_mailbox(name: str, address: str) -> bytes:
     """An address header's value: `"A. Lovelace" <ada@example.com>`."""
     name = one_line(name)
-    return (
-        _phrase(name) + b" <" + address.encode("ascii", "replace") + b">"
-        if name
-        else address.encode("ascii", "replace")
-    )
+    phrase, spec = _phrase(name) if name else b"", address.encode("ascii", "replace")
+    if not phrase:
+        return spec
+    last = len(phrase) - phrase.rfind(b"\n") - 1
+    fits = last + len(spec) + 3 <= LINE - len("Reply-To: ")
+    return phrase + (b" <" if fits else b"\r\n <") + spec + b">"
 
 
 def mailbox(value: Mailbox) -> bytes:
@@ -99,7 +100,7 @@ def _phrase(name: str) -> bytes:
         if is_plain and len(" ".join(words)) <= _LONGEST:
             parts.append(" ".join(words).encode() if _ATOMS.fullmatch(" ".join(words)) else _quoted(" ".join(words)))
         else:
-            parts.extend(_encoded_words(" ".join(words)))
+            parts.extend(_encoded_words(" ".join(words), 0 if parts else len("Reply-To: ")))
     return b"\r\n ".join(parts)
 
 
@@ -121,15 +122,15 @@ def _quoted(text: str) -> bytes:
     return b'"' + re.sub(r'([\\"])', r"\\\1", text).encode("ascii") + b'"'
 
 
-def _encoded_words(text: str) -> list[bytes]:
-    """RFC 2047 words of at most 75 characters, none cutting a character."""
+def _encoded_words(text: str, used: int) -> list[bytes]:
+    """RFC 2047 words, none cutting a character, for lines of at most 76 (section 2); `used` of the first are taken."""
     words: list[bytes] = []
-    chunk = b""
+    chunk, room = b"", (LINE - 1 - used - len("=?utf-8?b??=")) // 4 * 3
     for character in text:
         raw = character.encode("utf-8", "replace")
-        if len(chunk) + len(raw) > _WORD_BYTES:
+        if len(chunk) + len(raw) > room:
             words.append(chunk)
-            chunk = b""
+            chunk, room = b"", _WORD_BYTES
         chunk += raw
     return [b"=?utf-8?b?" + base64.b64encode(word) + b"?=" for word in [*words, chunk]]
 

@@ -50,10 +50,11 @@ def find_picture(root: Path, path: str) -> Picture:
 def read_picture(head: bytes, path: str) -> Picture:
     """What the first bytes of a file say. Raises PictureError when it is no picture."""
     for magic, kind, size in _KINDS:
-        if head.startswith(magic):
-            return Picture(kind=kind, **dict(zip(("width", "height"), size(head), strict=True)))
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return Picture(kind="webp", **dict(zip(("width", "height"), _webp(head), strict=True)))
+        if head.startswith(magic) and (kind != "webp" or head[8:12] == b"WEBP"):
+            width, height = size(head)
+            if kind != "jpeg" and not (width and height):  # a JPEG may say its size after more than we look at
+                raise PictureError(f'"{path}" is a {kind.upper()} without a size: it is broken')
+            return Picture(kind=kind, width=width, height=height)
     if b"<svg" in head[:1024]:
         return Picture(kind="svg", width=0, height=0)
     raise PictureError(f'"{path}" is not a picture')
@@ -90,6 +91,8 @@ def _jpeg(head: bytes) -> tuple[int, int]:
 
 def _webp(head: bytes) -> tuple[int, int]:
     """WebP container specification: extended, lossless or lossy."""
+    if len(head) < 30:
+        return 0, 0
     if head[12:16] == b"VP8X":
         return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
     if head[12:16] == b"VP8L":
@@ -107,4 +110,9 @@ def _unpacked(form: str, head: bytes, at: int) -> tuple[int, int]:
     return int(one), int(other)
 
 
-_KINDS = ((b"\x89PNG\r\n\x1a\n", "png", _png), (b"GIF8", "gif", _gif), (b"\xff\xd8\xff", "jpeg", _jpeg))
+_KINDS = (
+    (b"\x89PNG\r\n\x1a\n", "png", _png),
+    (b"GIF8", "gif", _gif),
+    (b"\xff\xd8\xff", "jpeg", _jpeg),
+    (b"RIFF", "webp", _webp),
+)

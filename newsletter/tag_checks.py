@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-from newsletter.errors import nearest
+from newsletter.errors import NewsletterError, nearest
 from newsletter.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
 from newsletter.frontmatter import FrontMatter
 from newsletter.issues import Block, Condition
 from newsletter.merge_tags import Tag, Vault
 
 _CONDITION = re.compile(r"(if|elif)\s+(.+)", re.DOTALL)
+MOST_NESTED = 20
+"""Conditions inside conditions: more can be followed by nobody."""
 _LIKE = 0.75
 """How alike an unknown field and a known one are before it is taken for a slip."""
 
@@ -76,6 +78,14 @@ def _nested(tokens: Iterable[Token]) -> Iterator[str]:
     yield from (" ".join(level) for level in levels)
 
 
+def check_templates_tags(tags: Iterable[Tag], declared: Iterable[str]) -> None:
+    """The tags that templates made themselves, with `tag("...")`. Raises NewsletterError for one that is wrong."""
+    known = (*BUILT_IN, *declared)
+    for tag in tags:
+        for found in _check_tag(tag, known):
+            raise NewsletterError(f"{tag.source} of a template: {found.message}", place="templates/", hint=found.hint)
+
+
 def is_readable(tag: Tag) -> bool:
     """Whether a value tag is an expression at all."""
     try:
@@ -130,6 +140,8 @@ def _check_balance(tags: Iterable[Tag]) -> Iterator[Found]:
         if word == "if":
             stack.append(tag)
             seen_else.append(False)
+            if len(stack) == MOST_NESTED + 1:
+                yield _at(tag, f"conditions stand more than {MOST_NESTED} deep", "Join them with `and`, or use elif.")
         elif word in ("elif", "else", "endif") and not stack:
             yield _at(
                 tag,

@@ -54,6 +54,7 @@ def test_a_small_file_is_enough_and_everything_else_has_a_default(tmp_path: Path
         ("[fields]\nplan = 'words'", 8, "plan = 'words': write one of text, number"),
         ("[sponsors.acme]\nnmae = 'Acme'", 8, 'Did you mean "name"?'),
         ("[send\nrate = '50/s'", 7, "not TOML"),
+        ("[lists.'a b>']\ntitle = 'x'", 7, "no list can be named"),
         ("[send]\nrate = '50/s'\nrate = '60/s'", 9, "not TOML"),
     ],
 )

@@ -49,6 +49,7 @@ def test_the_fields_an_expression_reads_are_known() -> None:
         "1 +",
         "{% if x %}",
         "name.__class__",
+        "x|random",
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words(source: str) -> None:
@@ -65,3 +66,20 @@ def test_the_sandbox_hands_out_nothing_of_pythons_own(source: str) -> None:
     except SecurityError:
         return
     assert value == ""
+
+
+@pytest.mark.parametrize("name", ["lipsum", "range", "cycler", "dict", "namespace"])
+def test_nothing_but_fields_has_a_name(name: str) -> None:
+    assert compile_expression(name)({}) == ""
+    assert names(name) == {name}
+
+
+@pytest.mark.parametrize("source", ["'x' * 100000000", "first_name * 10**9", "2 ** 100", "[1] * 10**8"])
+def test_an_expression_cannot_grow_without_bounds(source: str) -> None:
+    with pytest.raises(ValueError, match="too much"):
+        compile_expression(source)({"first_name": "Ada"})
+
+
+def test_expressions_calculate() -> None:
+    assert compile_expression("score * 3 + 2 ** 3")({"score": 2.5}) == 15.5
+    assert compile_expression("'=' * 5")({}) == "====="

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date, datetime
 from pathlib import Path
 from time import perf_counter
@@ -154,3 +155,17 @@ def test_a_large_file_of_half_open_things_is_read_in_a_moment(publication_folder
     started = perf_counter()
     parse_markdown(vault.hide(text), vault)
     assert perf_counter() - started < 20  # a square would take minutes
+
+
+def test_one_file_by_two_paths_is_one_issue(publication_folder: Path) -> None:
+    path = write(publication_folder, "---\nsubject: x\n---\nHello.\n")
+    publication = load_publication(publication_folder / "newsletter.toml")
+    for other in (path.parent / ".." / "issues" / path.name, Path(str(path))):
+        assert build_issue(publication, other).issue.slug == "hello"
+
+
+def test_what_is_no_file_in_the_folder_of_issues_is_no_issue(publication_folder: Path) -> None:
+    path = write(publication_folder, "---\nsubject: x\n---\nHello.\n")
+    os.mkfifo(path.with_name("2025-01-18-pipe.md"))
+    publication = load_publication(publication_folder / "newsletter.toml")
+    assert build_issue(publication, path).issue.slug == "hello"

@@ -23,8 +23,14 @@ def test_the_first_bytes_tell_kind_and_size(head: bytes, kind: str) -> None:
     assert read_picture(head.ljust(64, b"\0"), "x") == Picture(kind=kind, width=1104, height=580)
 
 
-@pytest.mark.parametrize("head", [PNG[:20], b"\xff\xd8\xff", b"GIF8", b"\xff\xd8\xff\xe0\0\0"])
-def test_a_picture_that_is_cut_short_has_no_size_and_does_no_harm(head: bytes) -> None:
+@pytest.mark.parametrize("head", [PNG[:20], b"GIF8", WEBP[:24], PNG[:16] + bytes(8)])
+def test_a_picture_that_is_cut_short_or_has_no_size_is_refused(head: bytes) -> None:
+    with pytest.raises(PictureError, match=r"broken|not a picture"):
+        read_picture(head, "x")
+
+
+@pytest.mark.parametrize("head", [b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\0\0"])
+def test_a_jpeg_may_say_its_size_later(head: bytes) -> None:
     assert read_picture(head, "x").width == 0
 
 

@@ -45,7 +45,8 @@ class Copy:
     @cached_property
     def headers(self) -> Headers[str, str]:
         """The headers of the whole message, as a mail program parses them."""
-        head = self.mailing.mime(self.recipient).partition(b"\r\n\r\n")[0]
+        # Without the headers of the structure: some readers expect a body behind them.
+        head = self.mailing.mime(self.recipient).partition(b"\r\nMIME-Version:")[0]
         return BytesHeaderParser(policy=email.policy.default).parsebytes(head + b"\r\n\r\n")
 
     @cached_property
