@@ -26,6 +26,7 @@ from newsletter.times import OFF, DayTime, Duration, Rate, parse_zone
 from newsletter.warmup import Warmup
 
 CONFIG_NAME = "newsletter.toml"
+_LIST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 LOOPBACK = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
 """Addresses that may do without TLS: nothing leaves the machine."""
 
@@ -326,6 +327,11 @@ def _not_toml(path: Path, message: str) -> ConfigError:
 
 def _check_lists(path: Path, text: str, config: Config) -> None:
     """A publication has at least one list, and at most one default."""
+    for name in config.lists:
+        if not _LIST_NAME.fullmatch(name):
+            place = f"{_short(path)}:{locate(text, ['lists', name])}"
+            hint = "It stands in addresses and headers: letters, digits, `-` and `_`."
+            raise ConfigError(f'no list can be named "{name}"', place=place, hint=hint)
     defaults = [name for name, entry in config.lists.items() if entry.default]
     if not config.lists:
         hint = 'Add [lists.daily] with title = "..." and default = true.'
