@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -297,7 +298,8 @@ class Sender:
         return True
 
     def _give_up(self, held: Claim) -> None:
-        with self._desk.writer() as connection:
+        """Say that it is unknown; whoever cancelled the campaign meanwhile has said so already."""
+        with suppress(LostError), self._desk.writer() as connection:
             deliveries.give_up(connection, held, self._job.clock())
 
     def _release(self, held: Claim) -> None:
