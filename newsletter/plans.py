@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -18,7 +19,7 @@ from newsletter.checks.gate import gate
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
-from newsletter.issues import find_issue
+from newsletter.issues import find_issue, slug_of
 from newsletter.providers import find_provider
 from newsletter.providers.record import Provider
 from newsletter.schedule import Timing, is_too_late, timing, wall_clock
@@ -29,7 +30,8 @@ from newsletter.times import Moment
 class Plan:
     """One issue to one list and segment."""
 
-    built: Built
+    file: Built | None
+    """The issue as its file has it now; None when it cannot be built, which what is frozen does not need."""
     list: str
     segment: str
     """Empty: the whole list."""
@@ -40,6 +42,17 @@ class Plan:
     """Readers who would be mailed now."""
     checks: str = "[]"
     """What `checks.gate` said of the issue; kept with the campaign."""
+
+    @property
+    def built(self) -> Built:
+        """The issue as its file has it now, of a plan that was made from one."""
+        assert self.file is not None
+        return self.file
+
+    @property
+    def slug(self) -> str:
+        """The issue's."""
+        return self.campaign.issue if self.campaign else self.built.issue.slug
 
     @property
     def subject(self) -> str:
@@ -74,13 +87,37 @@ def make_plan(
     to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
     with database.read() as connection:
         campaign = campaigns.of_issue(connection, built.issue.slug, to, part)
-        waiting = segments.count(connection, publication, to, part)
-        if campaign:
-            counted = accounts.counts(connection, campaign.id)
-            left = 0 if campaign.enqueued else max(0, waiting - sum(counted.values()))
-            waiting = counted["queued"] + left
+        waiting = _waiting(connection, publication, campaign, to, part)
     provider = find_provider(publication, campaign.provider if campaign else "")
-    return Plan(built=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
+    return Plan(file=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
+
+
+def frozen_plan(
+    publication: Publication, database: Database, issue: str, *, list_name: str | None, segment: str | None
+) -> Plan | None:
+    """The plan for a campaign that was approved already, its file not asked; None when there is none such."""
+    path = Path(issue)
+    slug = slug_of(path) if path.suffix == ".md" else issue
+    with database.read() as connection:
+        named = campaigns.of_slug(connection, slug)
+        fits = (one for one in named if list_name in (None, one.list) and segment in (None, one.segment))
+        campaign = next(fits, None)
+        if campaign is None:
+            return None
+        to, part = campaign.list, campaign.segment
+        waiting = _waiting(connection, publication, campaign, to, part)
+    provider = find_provider(publication, campaign.provider)
+    return Plan(file=None, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
+
+
+def _waiting(connection: Connection, publication: Publication, campaign: Campaign | None, to: str, part: str) -> int:
+    """Readers who would be mailed now: the audience, or what is left of it."""
+    readers = segments.count(connection, publication, to, part)
+    if campaign is None:
+        return readers
+    counted = accounts.counts(connection, campaign.id)
+    left = 0 if campaign.enqueued else max(0, readers - sum(counted.values()))
+    return counted["queued"] + left
 
 
 def _list(publication: Publication, name: str) -> str:
@@ -118,7 +155,9 @@ def refuse_schedule(plan: Plan) -> None:
 
 def remarks(plan: Plan, now: datetime) -> list[str]:
     """What the user may not expect, a sentence each."""
-    said = []
+    said: list[str] = []
+    if plan.file is None:
+        return said
     if plan.campaign and plan.campaign.digest != plan.built.message.digest:
         name = plan.built.issue.path.name
         said.append(f"{name} was edited since campaign {plan.campaign.id} was approved; what was approved is sent.")
@@ -161,7 +200,7 @@ def check_time(publication: Publication, database: Database, plan: Plan, moment:
 
 def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:
     """The campaign there is, else a new draft."""
-    return campaigns.of_issue(connection, plan.built.issue.slug, plan.list, plan.segment) or campaigns.approve(
+    return campaigns.of_issue(connection, plan.slug, plan.list, plan.segment) or campaigns.approve(
         connection,
         message=plan.built.message,
         page=plan.built.page,

@@ -12,8 +12,9 @@ from newsletter.asking import ask
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
 from newsletter.endings import exit_code, send_and_tell
+from newsletter.errors import NewsletterError
 from newsletter.pacing import batch_size
-from newsletter.plans import Plan, gated, make_plan, refuse, remarks, start
+from newsletter.plans import Plan, frozen_plan, gated, make_plan, refuse, remarks, start
 from newsletter.providers import read_settings
 from newsletter.sender import Job
 from newsletter.session import Session
@@ -64,11 +65,11 @@ def command(
         newsletter send chip-rules
         newsletter send chip-rules --list weekly --segment engaged --rate 20/s --yes
     """
-    plan = make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+    plan = _plan(session, issue, list_name, segment)
     pace = rate or session.publication.config.send.rate
+    _say(plan)
     if plan.is_over:
         return _say_over(session, plan, as_json)
-    _say(plan)
     if not plan.campaign:
         plan = gated(session.publication, plan, allow)
     if dry_run:
@@ -89,8 +90,21 @@ def command(
     send_and_tell(job, as_json=as_json)
 
 
+def _plan(session: Session, issue: str, list_name: str | None, segment: str | None) -> Plan:
+    """From the file; of a campaign that is approved already, without it where it cannot be built any more."""
+    try:
+        return make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+    except NewsletterError as error:
+        plan = frozen_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+        if plan is None or plan.campaign is None:
+            raise
+        what = f"what was approved as campaign {plan.campaign.id} is sent"
+        click.echo(f"newsletter: warning: {error}\n  The file cannot be built; {what}.", err=True)
+        return plan
+
+
 def _say(plan: Plan) -> None:
-    for warning in plan.built.warnings:
+    for warning in plan.file.warnings if plan.file else ():
         click.echo(f"newsletter: warning: {warning}", err=True)
     for remark in remarks(plan, utc_now()):
         click.echo(remark, err=True)
@@ -121,5 +135,5 @@ def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
     if as_json:
         queued = {**dict.fromkeys(accounts.STATES, 0), "queued": plan.waiting}
         state = plan.campaign.state if plan.campaign else State.DRAFT
-        found = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.built.issue.slug}
+        found = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
         click.echo(json.dumps({**found, "state": state, "audience": plan.waiting, "deliveries": queued}))

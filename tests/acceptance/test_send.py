@@ -291,6 +291,25 @@ def test_an_issue_edited_after_approval_is_sent_as_it_was_approved(tmp_path: Pat
     assert "was edited since campaign 1 was approved; what was approved is sent." in sent.stderr
 
 
+@pytest.mark.parametrize("change", ["broken", "gone"])
+def test_a_campaign_goes_on_without_its_file(tmp_path: Path, server: PostmarkServer, change: str) -> None:
+    folder = publication(tmp_path, POSTMARK.format(url=server.url))
+    assert run(folder, "send", "hello", "--yes", token="wrong").returncode == 4
+    assert run(folder, "resume", "hello").returncode == 0
+    (file,) = (folder / "issues").iterdir()
+    if change == "broken":
+        file.write_text("no front matter", encoding="utf-8")
+    else:
+        file.unlink()
+
+    done = run(folder, "send", "hello", "--yes")
+
+    assert (done.returncode, "what was approved as campaign 1 is sent" in done.stderr) == (0, True), done.stderr
+    assert sorted(server.addresses) == addresses(1000)
+    again = run(folder, "send", "hello", "--yes")
+    assert (again.returncode, len(server.addresses)) == (0, 1000)
+
+
 def test_a_broken_issue_is_refused_and_no_campaign_is_made(tmp_path: Path) -> None:
     folder = publication(tmp_path, readers=1)
     (folder / "issues" / "2025-01-17-hello.md").write_text("---\nsubject: Hello\n---\n:::qoute\n:::\n")
