@@ -15,7 +15,7 @@ from newsletter.checks.looks import length
 from newsletter.checks.origins import found_at
 from newsletter.checks.rule import WARNING, Example, Finding, Rule, Scope
 from newsletter.checks.visibility import Element
-from newsletter.pictures import Picture, PictureError, find_picture
+from newsletter.pictures import Picture, find_picture
 
 TALLEST = 1_728
 """CSS pixels: 18 inches, where Word cuts a picture."""
@@ -73,7 +73,7 @@ def _file(context: Context, image: Element) -> Picture | None:
     for candidate in (f"images/{path}", path):
         try:
             return find_picture(context.publication.root, candidate)
-        except PictureError:
+        except (ValueError, OSError):  # no picture, or no path at all: a NUL, a name too long
             continue
     return None
 

@@ -38,7 +38,8 @@ def _own_templates(context: Context, element: Element | None) -> Sequence[Path]:
     block = context.block_of(element) if element is not None else None
     if block is not None:
         return [path for path in (folder / "blocks" / f"{block.name}.mjml", folder / "inline.css") if path.is_file()]
-    return sorted((*folder.rglob("*.mjml"), *folder.glob("*.css"))) if folder.is_dir() else []
+    found = (*folder.rglob("*.mjml"), *folder.glob("*.css")) if folder.is_dir() else ()
+    return sorted(path for path in found if path.is_file())
 
 
 def _in_templates(paths: Sequence[Path], written: Sequence[str]) -> tuple[Path, int, int, int] | None:

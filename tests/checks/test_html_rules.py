@@ -146,3 +146,18 @@ def test_what_a_publication_s_own_style_sheet_makes_of_words_is_told_there(tmp_p
     problems = [problem for problem in check(tmp_path, example) if problem.rule == "NL205"]
 
     assert [problem.path for problem in problems] == [INLINE]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img src="https://news.example.com/images/%00" width="10" alt="A chart" />',
+        f'<img src="https://news.example.com/images/{"x" * 5_000}" width="10" alt="A chart" />',
+        '<img src="https://news.example.com/images/../../secret" width="0" alt="A chart" />',
+        '<p style="font-size:;color:#;background:url(;line-height:..;width:calc(">Words</p>',
+        '<p style="line-height:0;font-size:0;font-weight:99999999999999999999">Words</p>',
+        "<style>@media { a{b} } } { ::x:not(:has(>a)) {color:red!important} a:not( {}</style>",
+    ],
+)
+def test_nothing_that_a_template_holds_stops_a_check(html: str, tmp_path: Path) -> None:
+    assert found(tmp_path, "NL000", html) == []
