@@ -1,7 +1,7 @@
 """The rule about spam filters: what SpamAssassin says, where it is installed, by its local rules alone.
 
 It takes seconds, so it is asked only by its whole id. The program gets a folder of its own
-for a home: nothing it learns or writes stays.
+for a home and learns nothing; all it may leave is an empty ~/.spamassassin.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Opinion:
     def __str__(self) -> str:
         listed = sorted(self.rules.items(), key=lambda pair: (-pair[1], pair[0]))
         rules = ", ".join(f"{name} {points:.1f}" for name, points in listed[:10])
-        return f"SpamAssassin gives {self.score:.1f} points of {self.required:g}" + (f": {rules}" if rules else "")
+        score = round(self.score, 1) + 0  # -0.0 is 0
+        return f"SpamAssassin gives {score:.1f} points of {self.required:g}" + (f": {rules}" if rules else "")
 
 
 class NoOpinion(Exception):  # noqa: N818 - it is no error of ours
