@@ -41,7 +41,7 @@ def _spelled(character: str) -> str:
     """A letter, mark or digit in its ASCII form if it has one; anything else is a space."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", character) if c.isascii() and c.isalnum())
     if plain:
-        return plain
+        return plain.lower()  # a capital among mathematical letters has no small form of its own
     kept = unicodedata.category(character)[0] in "LN" or unicodedata.category(character) in ("Mn", "Mc")
     return character if kept and not _is_variation_selector(character) else " "
 
