@@ -185,7 +185,7 @@ def test_readers_are_listed_by_list_status_segment_and_tag(subscribers: Run, pub
 
 def test_a_long_import_draws_a_bar_on_a_terminal_and_nothing_elsewhere(publication_folder: Path) -> None:
     file = publication_folder / "many.csv"
-    file.write_text("email\n" + "".join(f"reader{n}@example.com\n" for n in range(40_000)))
+    file.write_text("email\n" + "".join(f"reader{n}@example.com\n" for n in range(120_000)))
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "newsletter", "subscribers", "import", "many.csv"]
     running = subprocess.Popen(command, cwd=publication_folder, stdout=subprocess.PIPE, stderr=theirs, text=True)
@@ -198,6 +198,6 @@ def test_a_long_import_draws_a_bar_on_a_terminal_and_nothing_elsewhere(publicati
             break
     os.close(ours)
 
-    assert running.communicate()[0] == "40,000 rows: 40,000 added\n"
+    assert running.communicate()[0] == "120,000 rows: 120,000 added\n"
     assert b" rows, " in drawn
     assert b"/s" in drawn
