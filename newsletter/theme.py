@@ -22,7 +22,6 @@ from jinja2 import (
     TemplateNotFound,
     TemplateSyntaxError,
 )
-from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from newsletter.blocks import KINDS, BlockKind, kind_from_template
@@ -78,7 +77,7 @@ class Theme:
     def environment(self) -> Environment:
         """Jinja2 with our encoder on everything that is printed."""
         loader = ChoiceLoader([FileSystemLoader(folder) for folder in self.folders])
-        return SandboxedEnvironment(
+        return Environment(
             loader=loader,
             autoescape=True,
             finalize=encode,

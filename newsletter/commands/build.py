@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 
 from newsletter.build import Built, build_issue
-from newsletter.checks.formats import counted
-from newsletter.checks.run import Checked, check_issues
 from newsletter.issues import find_issue
 from newsletter.outputs import summary, write_files
 from newsletter.session import Session
@@ -36,16 +34,17 @@ def command(session: Session, issue: tuple[str, ...], out: str, as_json: bool) -
     paths = [find_issue(publication, name) for name in issue]
     theme = Theme(publication=publication)
     built = [build_issue(publication, path, theme) for path in paths]
-    for one, checked in zip(built, check_issues(publication, paths, theme=theme), strict=True):
-        _narrate(one, checked, write_files(publication, one, Path(out)), as_json)
+    for one in built:
+        _narrate(one, write_files(publication, one, Path(out)), as_json)
     if as_json:
         found = [summary(one) for one in built]
         click.echo(json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=2))
 
 
-def _narrate(built: Built, checked: Checked, folder: Path, as_json: bool) -> None:
-    if checked.problems:
-        click.echo(f"{counted(checked.problems)}: newsletter check {built.issue.slug}", err=True)
+def _narrate(built: Built, folder: Path, as_json: bool) -> None:
+    """What the build itself noticed; the rules are asked by `check`, which costs as much again."""
+    for warning in built.warnings:
+        click.echo(f"newsletter: warning: {warning}", err=True)
     size = len(built.message.html.encode()) / 1024
     click.echo(f"{built.issue.path.name}: {size:.1f} KB of HTML, digest {built.message.digest[:12]}", err=True)
     if not as_json:
