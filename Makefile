@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check format lint types imports golden bench rules pictures lock clean
+.PHONY: help demo test soak check format lint types imports golden bench rules translations pictures lock clean
 
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -42,6 +42,9 @@ bench: $(READY)  ## Benchmarks beside what people use today, as ratios in one ru
 
 rules: $(READY)  ## Write docs/checks.md anew, after a change of the rules
 	$(BIN)/python docs/rules.py
+
+translations: $(READY)  ## Bring templates/translations/ in line with the words of the templates; CODE=it begins one
+	$(BIN)/python tools/translations.py $(CODE)
 
 pictures: $(READY)  ## The README's pictures anew, from a sent message (needs Chromium)
 	$(BIN)/python docs/screenshots.py

@@ -31,6 +31,8 @@ what a rule of `check` sees                 checks/context.py
 which block and line a piece of HTML is of  trace.py
 the look of every issue                     templates/issue.mjml, inline.css, head.css, dark.css; colours: palette.py
 how templates are found and filled          theme.py, assemble.py, mjml.py
+the words of the theme and the pages        templates/, templates/translations/<language>.po; `make translations`
+who is spoken to in which language          translations.py
 the plain text                              plaintext.py, text_flow.py, templates/issue.txt
 the files `build` writes                    outputs.py
 what a draft looks like                     draft.py, templates/starter/draft.md; what a source is: sources.py

@@ -24,13 +24,12 @@ from newsletter.markdown import settings_tokens
 from newsletter.merge_tags import Vault
 from newsletter.news import NewsItem, news_items
 from newsletter.pictures import PictureError, find_picture, is_remote, picture_url
-from newsletter.theme import Theme
+from newsletter.theme import Theme, encode
+from newsletter.translations import Language
 
 Medium = Literal["email", "web"]
 COLUMN = 552
 """Width of the text column in CSS pixels: 600 less two gutters of 24."""
-_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
-"""Languages written from right to left (CLDR, layout.xml)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +65,10 @@ def assemble(issue: Issue, theme: Theme, medium: Medium = "email", *, traced: bo
     )
 
 
-def date_line(issue: Issue) -> str:
-    """`Friday, January 17`."""
-    return f"{issue.date:%A, %B} {issue.date.day}"
-
-
-def direction(language: str) -> str:
-    """`rtl` for a language written from right to left, else `ltr`."""
-    return "rtl" if re.split("[-_]", language.lower())[0] in _RIGHT_TO_LEFT else "ltr"
+def language_of(issue: Issue, theme: Theme) -> Language:
+    """What the theme's own words are said in: the language of the issue's list, else the publication's."""
+    config = theme.publication.config
+    return theme.translations.language(config.lists[issue.list].language or config.publication.language)
 
 
 def signup_url(publication: Publication, list_name: str) -> str:
@@ -103,7 +98,8 @@ class _Assembly:
     def values(self) -> dict[str, object]:
         """What every template may use."""
         config = self.publication.config
-        side = direction(config.publication.language)
+        language = language_of(self.issue, self.theme)
+        side = language.direction
         start, end = ("left", "right") if side == "ltr" else ("right", "left")
         settings = {name: getattr(config.theme, name) for name in config.theme.__struct_fields__}
         return {
@@ -114,14 +110,15 @@ class _Assembly:
                 "dark": asdict(palette.dark(config.theme)),
             },
             "issue": self.issue,
-            "date_line": date_line(self.issue),
-            "language": config.publication.language,
+            **language.for_templates(encode),
+            "date_line": language.date_line(self.issue.date),
+            "language": language.code,
             "dir": side,
             "start": start,
             "end": end,
             "medium": self.medium,
             "list_title": config.lists[self.issue.list].title,
-            "signup": config.signup,
+            "signup": language.signup(config.signup),
             "signup_url": signup_url(self.publication, self.issue.list),
             "tag": self.issue.vault.own,
             "image": lambda path: picture_url(config.publication.url, path),

@@ -13,7 +13,7 @@ from datetime import datetime, time
 from functools import cached_property
 from pathlib import Path
 
-from newsletter.assemble import Document, assemble, date_line, signup_url
+from newsletter.assemble import Document, assemble, language_of, signup_url
 from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
 from newsletter.issues import Issue
@@ -85,7 +85,7 @@ def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
     check_templates_tags(issue.vault.tags[authors:], publication.config.fields)
     page = compile_mjml(document)
     html = without_marks(page) if traced else page
-    message = _compiled(issue, html, text, publication.config.publication.language)
+    message = _compiled(issue, html, text, language_of(issue, theme).code)
     warnings = (*issue.warnings, *_theme_warnings(publication))
     return Built(
         issue=issue,
@@ -100,13 +100,15 @@ def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
 def plain_text(issue: Issue, theme: Theme) -> str:
     """The text part: the content, inside `templates/issue.txt`."""
     publication = theme.publication
+    language = language_of(issue, theme)
     values = {
+        **language.for_templates(str),
         "publication": publication.config.publication,
         "issue": issue,
-        "date_line": date_line(issue),
+        "date_line": language.date_line(issue.date),
         "list_title": publication.config.lists[issue.list].title,
-        "content": plain_content(issue, publication.config, signup_url(publication, issue.list)),
-        "signup": publication.config.signup if issue.wants_signup else None,
+        "content": plain_content(issue, publication.config, signup_url(publication, issue.list), language),
+        "signup": language.signup(publication.config.signup) if issue.wants_signup else None,
         "signup_url": signup_url(publication, issue.list),
         "tag": issue.vault.own,
     }

@@ -73,6 +73,7 @@ class ListSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     title: str
     description: str = ""
     default: bool = False
+    language: str = ""
 
 
 class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

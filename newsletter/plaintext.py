@@ -14,6 +14,7 @@ from newsletter.issues import Block, Condition, Issue
 from newsletter.markdown import settings_tokens
 from newsletter.news import NewsItem, news_items
 from newsletter.text_flow import RULE, flow, inline_text, picture_text, with_address
+from newsletter.translations import Language
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +24,14 @@ class Words:
     sponsors: Mapping[str, SponsorSection]
     signup: SignupSection
     signup_url: str
+    language: Language
 
 
-def plain_content(issue: Issue, config: Config, signup_url: str) -> str:
+def plain_content(issue: Issue, config: Config, signup_url: str, language: Language) -> str:
     """The text of an issue's content; what stands around it is in `templates/issue.txt`."""
-    words = Words(sponsors=config.sponsors, signup=config.signup, signup_url=signup_url)
+    words = Words(
+        sponsors=config.sponsors, signup=language.signup(config.signup), signup_url=signup_url, language=language
+    )
     content = "".join(_piece(piece, words) for piece in issue.content)
     return issue.vault.literal(content.strip("\n"))
 
@@ -48,8 +52,11 @@ def _article(block: Block, words: Words) -> str:
     field = block.fields.get
     title = with_address(field("title", ""), field("url", ""))
     label = field("label", "").upper()
+    _ = words.language.gettext
+    author, source = field("author", ""), field("source", "")
     credit = " · ".join(
-        filter(None, (_prefixed("By ", field("author", "")), _prefixed("Source: ", field("source", ""))))
+        ([_("By %(author)s", author=author)] if author else [])
+        + ([_("Source: %(source)s", source=source)] if source else [])
     )
     return _paragraphs(
         "\n".join(filter(None, (label, title, "=" * 40))), picture_text(field("alt", "")), flow(block.body), credit
@@ -71,7 +78,8 @@ def _sponsor(block: Block, words: Words) -> str:
     name = block.fields.get("name") or (known.name if known else "")
     url = block.fields.get("url") or (known.url if known and known.url else "")
     text = flow(block.body or settings_tokens(known.text if known else ""))
-    return _paragraphs(f"Sponsored by {with_address(name, url)}\n{RULE}", text)
+    heading = words.language.gettext("Sponsored by %(sponsor)s", sponsor=with_address(name, url))
+    return _paragraphs(f"{heading}\n{RULE}", text)
 
 
 def _quote(block: Block, words: Words) -> str:
@@ -119,7 +127,3 @@ _WRITERS: Mapping[str, Callable[[Block, Words], str]] = {
     "text": _text, "article": _article, "news": _news, "sponsor": _sponsor, "quote": _quote, "button": _button,
     "image": _image, "note": _note, "divider": _divider, "signup": _signup,
 }  # fmt: skip
-
-
-def _prefixed(prefix: str, text: str) -> str:
-    return prefix + text if text else ""

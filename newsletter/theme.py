@@ -27,6 +27,7 @@ from markupsafe import Markup
 from newsletter.blocks import KINDS, BlockKind, kind_from_template
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError, suggestion
+from newsletter.translations import Translations
 
 _HERE = Path(__file__).resolve().parent
 _SAFE = re.compile(r"[ -!#-%'-;=?-\[\]-~]*")
@@ -77,14 +78,22 @@ class Theme:
     def environment(self) -> Environment:
         """Jinja2 with our encoder on everything that is printed."""
         loader = ChoiceLoader([FileSystemLoader(folder) for folder in self.folders])
-        return Environment(
+        environment = Environment(
             loader=loader,
             autoescape=True,
             finalize=encode,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],  # what it calls is among the values: `Language.for_templates`
         )
+        environment.extend(newstyle_gettext=True)  # placeholders are filled by what is called
+        return environment
+
+    @cached_property
+    def translations(self) -> Translations:
+        """The words of templates in other languages."""
+        return Translations(self.folders)
 
     @cached_property
     def kinds(self) -> Mapping[str, BlockKind]:

@@ -1,0 +1,208 @@
+"""Translations: the program's words in a reader's language, and which language that is.
+
+English is the source: it is written in the templates, needs no catalogue, and Babel is not imported for it.
+Other languages are `translations/<language>.po` beside the templates, a publication's before the package's.
+Which words there are is in the templates; `tools/translations.py` collects them.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from newsletter.config import SignupSection
+from newsletter.errors import NewsletterError
+
+SOURCE = "en"
+"""The language that templates are written in."""
+FOLDER = "translations"
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+TRANSLATED_SETTINGS = ("heading", "text", "button", "forwarded")
+"""Of `[signup]`: what is said there by default is translated; what a publication says itself is not."""
+_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
+"""Languages written from right to left (CLDR, layout.xml)."""
+_AMERICAN = ("en", "en-US")
+"""Whose dates are written without asking Babel."""
+_RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
+
+
+def direction(code: str) -> str:
+    """`rtl` for a language written from right to left, else `ltr`."""
+    return "rtl" if _base(code) in _RIGHT_TO_LEFT else "ltr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """A language to speak in: its words where there is a catalogue, English where not, its dates in any case."""
+
+    code: str
+    """As it was asked for: `de`, `pt-BR`."""
+    _catalogue: gettext.NullTranslations = field(repr=False)
+
+    @property
+    def direction(self) -> str:
+        """`ltr` or `rtl`."""
+        return direction(self.code)
+
+    def gettext(self, message: str, **values: object) -> str:
+        """The message with its placeholders filled."""
+        return self._catalogue.gettext(message) % values
+
+    def ngettext(self, one: str, many: str, n: int, **values: object) -> str:
+        """The form of the message that goes with the number, which is the placeholder `n`."""
+        return self._catalogue.ngettext(one, many, n) % {"n": n, **values}
+
+    def for_templates(self, safe: Callable[[object], Any]) -> dict[str, Callable[..., Any]]:
+        """What `_()`, `ngettext()` and `{% trans %}` of a template call; `safe` makes words safe where they stand."""
+
+        def filled(message: str, values: Mapping[str, object]) -> Any:
+            return safe(message) % {name: safe(value) for name, value in values.items()}
+
+        def one(message: str, **values: object) -> Any:
+            return filled(self._catalogue.gettext(message), values)
+
+        def several(singular: str, plural: str, n: int, **values: object) -> Any:
+            return filled(self._catalogue.ngettext(singular, plural, n), {"n": n, **values})
+
+        return {"gettext": one, "ngettext": several}
+
+    def signup(self, section: SignupSection) -> SignupSection:
+        """`[signup]` with what it says by default in this language."""
+        default = SignupSection()
+        said = {name: getattr(section, name) for name in TRANSLATED_SETTINGS}
+        changed = {
+            name: self.gettext(text.replace("%", "%%"))
+            for name, text in said.items()
+            if text and text == getattr(default, name)
+        }
+        return msgspec.structs.replace(section, **changed)
+
+    def date_line(self, day: date) -> str:
+        """`Friday, January 17`."""
+        return self._written(f"{day:%A, %B} {day.day}", day, _day_of_the_week)
+
+    def full_date(self, day: date) -> str:
+        """`January 17, 2025`."""
+        return self._written(f"{day:%B} {day.day}, {day.year}", day, lambda _locale: "long")
+
+    def _written(self, american: str, day: date, pattern: Callable[[Any], str]) -> str:
+        if self.code in _AMERICAN:
+            return american
+        from babel import Locale, UnknownLocaleError
+        from babel.dates import format_date
+
+        try:
+            locale = Locale.parse(self.code, sep="-")
+        except (UnknownLocaleError, ValueError):
+            return american
+        text: str = format_date(day, pattern(locale), locale)
+        return text[:1].upper() + text[1:]  # it stands on a line of its own
+
+
+def _day_of_the_week(locale: Any) -> str:
+    """The pattern of a language's day and month with the day of the week, in full."""
+    from babel.dates import match_skeleton
+
+    patterns = locale.datetime_skeletons
+    pattern = patterns[match_skeleton("MMMMEEEEd", patterns)].pattern
+    return re.sub(r"('[^']*')|E+|c+|M{3,}", lambda found: found[1] or found[0][0] * 4, pattern)
+
+
+class Translations:
+    """The languages of a publication: those shipped, and those it added itself."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """`folders` are those of the templates, the publication's first."""
+        self._folders = [folder / FOLDER for folder in folders]
+        self._spoken: dict[str, Language] = {}
+
+    @property
+    def codes(self) -> list[str]:
+        """Every language that has words: English, and each that has a catalogue."""
+        return sorted({SOURCE, *(file.stem for folder in self._folders for file in folder.glob("*.po"))})
+
+    def language(self, code: str) -> Language:
+        """This language. Raises NewsletterError, with the line, for a catalogue that is wrong."""
+        if code not in self._spoken:
+            self._spoken[code] = Language(code=code, _catalogue=self._catalogue(code))
+        return self._spoken[code]
+
+    def choose(self, asked: Iterable[str], accepted: str, otherwise: str) -> Language:
+        """Of those `asked` for, dearest first, the first that there is; else by `Accept-Language`; else that one."""
+        known = {code.lower(): code for code in self.codes}
+        for wish in (*asked, *_ranges(accepted)):
+            found = known.get(wish.lower()) or known.get(_base(wish))
+            if found:
+                # English has no catalogue for its countries, but it has their dates.
+                return self.language(wish if _base(wish) == SOURCE else found)
+        return self.language(otherwise)
+
+    def _catalogue(self, code: str) -> gettext.NullTranslations:
+        names = dict.fromkeys([code, _base(code)])
+        files = [folder / f"{name}.po" for name in names for folder in self._folders]
+        found = [_read(file, file.stat().st_mtime_ns) for file in files if file.is_file()]
+        whole = gettext.NullTranslations()
+        for content in reversed(found):
+            one = gettext.GNUTranslations(io.BytesIO(content))
+            one.add_fallback(whole)
+            whole = one
+        return whole
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, _changed: int) -> bytes:
+    """A catalogue as the standard library reads it."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import PoFileError, read_po
+
+    place = f"templates/{FOLDER}/{file.name}"
+    try:
+        with file.open("rb") as stream:
+            catalogue = read_po(stream, locale=file.stem.replace("-", "_"), abort_invalid=True)
+    except PoFileError as error:
+        raise NewsletterError(str(error), place=f"{place}:{error.lineno + 1}") from error
+    except (ValueError, OSError) as error:
+        raise NewsletterError(f"not a catalogue: {error}", place=place) from error
+    for message in catalogue:
+        if message.id and (wrong := wrong_placeholder(message.id, message.string)):
+            hint = "A translation fills the places its message has, and writes a percent sign as %%."
+            raise NewsletterError(f'no place "{wrong}" in the message', place=f"{place}:{message.lineno}", hint=hint)
+    out = io.BytesIO()
+    write_mo(out, catalogue)
+    return out.getvalue()
+
+
+def wrong_placeholder(source: str | Sequence[str], translated: str | Sequence[str] | None) -> str:
+    """The first place of a translation that its message cannot fill; empty when all is well."""
+    known = {name for text in _forms(source) for name in PLACEHOLDER.findall(text)}
+    for text in _forms(translated):
+        unknown = [f"%({name})s" for name in PLACEHOLDER.findall(text) if name not in known]
+        if unknown or "%" in PLACEHOLDER.sub("", text).replace("%%", ""):
+            return (unknown or ["%"])[0]
+    return ""
+
+
+def _forms(text: str | Sequence[str] | None) -> Sequence[str]:
+    return (text or "",) if isinstance(text, str | None) else text
+
+
+def _base(code: str) -> str:
+    return re.split("[-_]", code.lower())[0]
+
+
+def _ranges(header: str) -> list[str]:
+    """The languages of an `Accept-Language` header (RFC 9110), dearest first; what is no language is left out."""
+    wanted = []
+    for part in header[:1000].split(","):
+        if (match := _RANGE.fullmatch(part)) and (weight := float(match[2] or 1)) > 0:
+            wanted.append((weight, match[1]))
+    return [code for _weight, code in sorted(wanted, key=lambda one: -one[0])]
