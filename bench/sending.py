@@ -37,7 +37,7 @@ from newsletter.database import open_database
 from newsletter.issues import find_issue
 from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
-from newsletter.messages import Recipient
+from newsletter.messages import About, Recipient, WebPage
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Batch
 from newsletter.recipients import recipient
@@ -45,6 +45,7 @@ from newsletter.sender import THREADS, Job, Sender
 from newsletter.tables import subscriber
 from newsletter.times import Rate
 
+_PAGE = WebPage(about=About(slug="bench", title="", description="", date="2025-01-17"), html="")
 FULL, VARIABLE, BY_HAND = 10_000, 40_000, 200
 ROUNDS = 3
 
@@ -117,7 +118,7 @@ class Ground:
         message, now = replace(self.message, slug=f"bench-{next(self._numbers)}"), datetime.now(UTC)
         with self.database.begin() as connection:
             made = campaigns.approve(
-                connection, message=message, page="", list="daily", segment="", provider=self.provider.name, now=now
+                connection, message=message, page=_PAGE, list="daily", segment="", provider=self.provider.name, now=now
             )
             return campaigns.move(connection, made.id, "start", now=now)
 

@@ -35,6 +35,8 @@ the words of the theme and the pages        templates/, templates/translations/<
 who is spoken to in which language          translations.py
 the plain text                              plaintext.py, text_flow.py, templates/issue.txt
 the files `build` writes                    outputs.py
+the web page of an issue                    webpages.py, templates/pages/issue_head.html
+the feed, the sitemap                       feed.py; how feed readers show an issue: reading_view.py
 what a draft looks like                     draft.py, templates/starter/draft.md; what a source is: sources.py
 what is read from feeds, pages and texts    feeds.py, articles.py, plain_pages.py, html_text.py; made safe: stories.py
 whom the program may ask, and for how long  network.py (who), fetch.py (what), bars.py (the bar meanwhile)
@@ -53,6 +55,7 @@ who must never be mailed                    suppressions.py
 
 what `send` would do, and what it asks      plans.py, asking.py
 when a campaign may do what                 campaigns.py
+which issues everybody may see              archive.py
 what may become of a batch                  batches.py; whose time it goes by: waves.py
 what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py
 who is sent it once more                    retries.py

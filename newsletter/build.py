@@ -18,8 +18,8 @@ from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
 from newsletter.issues import Issue
 from newsletter.mailing import Mailing, envelope
-from newsletter.merge import expressions_of, html_fragment, joined, text_fragment
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.merge import expressions_of, html_fragment, text_fragment
+from newsletter.messages import CompiledMessage, Recipient, WebPage
 from newsletter.mjml import compile_mjml
 from newsletter.palette import unreadable
 from newsletter.parse import parse_issue
@@ -29,6 +29,7 @@ from newsletter.settings_errors import locate
 from newsletter.tag_checks import check_templates_tags
 from newsletter.theme import Theme
 from newsletter.trace import without_marks
+from newsletter.webpages import web_page
 
 SAMPLE_TOKEN = "sample"
 """Stands in the links of whoever is no reader: previews, built files."""
@@ -48,11 +49,9 @@ class Built:
     """The HTML with the marks of `trace`, if it was asked for."""
 
     @cached_property
-    def page(self) -> str:
-        """The web page of the issue: the signup as a form, slots filled for nobody, no personal links."""
-        page = _compiled(self.issue, compile_mjml(assemble(self.issue, self.theme, "web")), "", self.message.language)
-        nobody = {"web_url": web_url(self.theme.publication, self.issue.slug)}
-        return joined(html_fragment(page.html, page))(nobody)
+    def page(self) -> WebPage:
+        """The issue as a web page; made when it is asked for."""
+        return web_page(self.issue, self.theme, self.message.language)
 
     @property
     def slots(self) -> list[str]:

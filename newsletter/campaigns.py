@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
 from newsletter.errors import NewsletterError, nearest
-from newsletter.messages import CompiledMessage
+from newsletter.messages import CompiledMessage, WebPage
 from newsletter.tables import campaign as table
 from newsletter.times import stamp
 
@@ -120,7 +120,7 @@ def approve(
     connection: Connection,
     *,
     message: CompiledMessage,
-    page: str,
+    page: WebPage,
     list: str,
     segment: str,
     provider: str,
@@ -147,17 +147,18 @@ def approve(
     return _campaign(row)
 
 
-def _frozen(message: CompiledMessage, page: str) -> dict[str, object]:
+def _frozen(message: CompiledMessage, page: WebPage) -> dict[str, object]:
     return {
         "subject": message.open(message.subject),
         "digest": message.digest,
         "message": zlib.compress(msgspec.json.encode(message)),
-        "page": zlib.compress(page.encode()),
+        "page": zlib.compress(page.html.encode()),
+        "about": msgspec.json.encode(page.about).decode(),
     }
 
 
 def approve_again(
-    connection: Connection, campaign_id: int, message: CompiledMessage, page: str, checks: str = "[]"
+    connection: Connection, campaign_id: int, message: CompiledMessage, page: WebPage, checks: str = "[]"
 ) -> None:
     """Freeze a newer `message` and `page` instead: of a campaign that nobody has anything of yet."""
     _require_unstarted(get(connection, campaign_id))
@@ -204,7 +205,7 @@ def frozen_message(connection: Connection, campaign_id: int) -> CompiledMessage:
 
 
 def frozen_page(connection: Connection, campaign_id: int) -> str:
-    """The issue's web page as it was approved."""
+    """The HTML of the issue's web page as it was approved."""
     packed = connection.execute(select(table.c.page).where(table.c.id == campaign_id)).scalar_one()
     return zlib.decompress(packed).decode()
 

@@ -38,7 +38,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration's revision."""
 PATIENCE = 30.0
 """Seconds that a lock is waited for."""

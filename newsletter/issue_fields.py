@@ -13,7 +13,7 @@ from newsletter.issues import date_of, same_slug, slug_of
 from newsletter.reading import Reading
 from newsletter.times import Moment, parse_moment
 
-KEYS = ("subject", "preheader", "date", "author", "list", "segment", "send_at", "template", "signup")
+KEYS = ("subject", "preheader", "date", "author", "list", "segment", "send_at", "template", "signup", "archive")
 """What front matter may say."""
 
 
@@ -82,15 +82,18 @@ def read_send_at(reading: Reading, value: Value | None) -> Moment | None:
         return None
 
 
-def read_switch(reading: Reading, value: Value | None) -> bool:
+SWITCHES = {
+    "signup": "Write `signup: false` to leave the block out.",
+    "archive": "Write `archive: false` to keep the issue off the web.",
+}
+"""Keys that are `true` unless they say otherwise, and what to do about another value."""
+
+
+def read_switch(reading: Reading, front: FrontMatter, key: str) -> bool:
     """`true` (the default) or `false`."""
+    value = front.values.get(key)
     text = value.text.strip().lower() if value else "true"
     if value and text not in ("true", "false"):
-        reading.problem(
-            "NL011",
-            f'signup: "{value.text}" is not true or false',
-            value.line,
-            value.column,
-            "Write `signup: false` to leave the block out.",
-        )
+        message = f'{key}: "{value.text}" is not true or false'
+        reading.problem("NL011", message, value.line, value.column, SWITCHES[key])
     return text != "false"

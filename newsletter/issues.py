@@ -60,6 +60,8 @@ class Issue:
     send_at: Moment | None
     template: str
     signup: bool
+    archive: bool
+    """False: no web page, no place in the archive and the feed."""
     content: tuple[Block | Condition, ...]
     body_line: int
     """The line of the file (from 1) that tokens count from: a token's line 0 is this one."""

@@ -54,6 +54,34 @@ class CompiledMessage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class About:
+    """What lists of issues, feeds and search engines are told of an issue; slots are filled for nobody."""
+
+    slug: str
+    title: str
+    """The subject."""
+    description: str
+    """The preheader, else how the issue begins; may be empty."""
+    date: str
+    """The issue's day, `2025-01-17`."""
+    author: str = ""
+    picture: str = ""
+    """The address of its first picture."""
+    alt: str = ""
+    language: str = "en"
+    archived: bool = True
+    """False: only its readers have it, no page shows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebPage:
+    """An issue as a web page: the signup as a form, slots filled for nobody, no personal links."""
+
+    about: About
+    html: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipient:
     """Whom one message is for: what the sending code may see of a subscriber."""
 

@@ -45,6 +45,7 @@ _KEYS: Mapping[str, Mapping[str, Any]] = {
     ),
     "template": _key("Another layout: templates/NAME.mjml."),
     "signup": _key("false leaves out the block that invites new readers.", ["boolean", "null"]),
+    "archive": _key("false keeps the issue off the web: no page, no feed.", ["boolean", "null"]),
 }
 _KINDS: Mapping[type, Mapping[str, Any]] = {
     WebAddress: {"pattern": r"^(https://[^\s/]+(/\S*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/\S*)?)$"},

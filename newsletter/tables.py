@@ -110,6 +110,7 @@ campaign = Table(
     Column("finished_at", Text),
     Column("cursor", Integer, nullable=False, server_default="0"),  # the last subscriber enqueued
     Column("enqueued", Boolean, nullable=False, server_default=false()),  # everyone is
+    Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive says of the issue
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,

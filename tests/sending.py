@@ -12,7 +12,7 @@ from newsletter import campaigns
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication, load_publication
 from newsletter.database import Database
-from newsletter.messages import CompiledMessage
+from newsletter.messages import About, CompiledMessage, WebPage
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
 
@@ -24,6 +24,10 @@ MESSAGE = CompiledMessage(
     html='<html><body><p>Hello NLM00000xNL</p><a href="NLM00001xNL">leave</a></body></html>',
     text="Hello NLM00000xNL, NLM00001xNL",
     tags=('{{ first_name | default("there") }}', "{{ unsubscribe_url }}"),
+)
+PAGE = WebPage(
+    about=About(slug="hello", title="Hello", description="", date="2025-01-17"),
+    html="<html><head></head><body><main><p>Hello</p></main></body></html>",
 )
 ISSUE = "---\nsubject: Hello\ndate: 2025-01-17\n---\n\nHello {{ first_name }}.\n"
 
@@ -68,7 +72,7 @@ def _reader(number: int) -> dict[str, object]:
 def start_campaign(connection: Connection, list_name: str = "daily", provider: str = "outbox") -> Campaign:
     """Of MESSAGE, approved and sending."""
     made = campaigns.approve(
-        connection, message=MESSAGE, page="<html></html>", list=list_name, segment="", provider=provider, now=NOW
+        connection, message=MESSAGE, page=PAGE, list=list_name, segment="", provider=provider, now=NOW
     )
     return campaigns.move(connection, made.id, "start", now=NOW)
 

@@ -172,7 +172,7 @@ def test_an_arabic_publication_reads_from_right_to_left(publication_folder: Path
 
 
 def test_the_web_page_has_a_form_and_nobodys_links(publication_folder: Path) -> None:
-    page = built(publication_folder, "Hello {{ first_name | default('there') }}, {{ email }}.").page
+    page = built(publication_folder, "Hello {{ first_name | default('there') }}, {{ email }}.").page.html
     assert "<form" in page
     assert 'name="email"' in page
     assert "/unsubscribe/" not in page

@@ -15,7 +15,7 @@ from newsletter.campaigns import ARROWS, Campaign, State, after
 from newsletter.database import Database, open_database
 from newsletter.errors import NewsletterError
 from tests.conftest import ROOT
-from tests.sending import MESSAGE, NOW, settings, start_campaign
+from tests.sending import MESSAGE, NOW, PAGE, settings, start_campaign
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def approve(database: Database, slug: str = "hello", list_name: str = "daily") -
         return campaigns.approve(
             connection,
             message=replace(MESSAGE, slug=slug),
-            page="<p>page</p>",
+            page=PAGE,
             list=list_name,
             segment="",
             provider="outbox",
@@ -69,7 +69,7 @@ def test_what_was_approved_is_frozen_with_its_digest_and_page(database: Database
 
     with database.read() as connection:
         assert campaigns.frozen_message(connection, made.id) == MESSAGE
-        assert campaigns.frozen_page(connection, made.id) == "<p>page</p>"
+        assert campaigns.frozen_page(connection, made.id) == PAGE.html
     assert made.digest == MESSAGE.digest
     assert made.subject == 'Hello {{ first_name | default("there") }}'
     assert made.state is State.DRAFT

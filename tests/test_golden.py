@@ -23,7 +23,7 @@ ISSUES = sorted((ROOT / "issues").glob("*.md"))
 def test_a_sample_issue_builds_to_the_bytes_it_did(path: Path) -> None:
     publication = load_publication(ROOT / "newsletter.toml")
     one = build_issue(publication, path)
-    made = files(publication, one) | {"page.html": one.page.encode()}
+    made = files(publication, one) | {"page.html": one.page.html.encode()}
     folder = GOLDEN / one.issue.slug
     if os.environ.get("NEWSLETTER_WRITE_GOLDEN"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ from newsletter.sender import Ending
 from newsletter.sender_lock import SenderLock
 from newsletter.tables import subscriber
 from tests.postmark_server import TOKEN, PostmarkServer
-from tests.sending import ISSUE, MESSAGE, NOW, add_readers, settings
+from tests.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
 HOUR = timedelta(hours=1)
 POSTMARK = '[send]\nprovider = "postmark"\n[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
@@ -79,7 +79,7 @@ def scheduled(
     with database.begin() as connection:
         message = replace(MESSAGE, slug=slug)
         made = campaigns.approve(
-            connection, message=message, page="", list="daily", segment="", provider=provider, now=NOW
+            connection, message=message, page=PAGE, list="daily", segment="", provider=provider, now=NOW
         )
         campaigns.schedule(connection, made.id, send_at=at, wall=wall, now=NOW)
     return made.id

@@ -32,7 +32,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     for slug in SAMPLES:
         built = build_issue(publication, find_issue(publication, slug))
         _write(folder / f"{slug}-email" / "message.html", built.message.open(built.message.html))
-        _write(folder / f"{slug}-page" / "message.html", built.page)
+        _write(folder / f"{slug}-page" / "message.html", built.page.html)
     _write(folder / "broken" / "message.html", BROKEN)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])

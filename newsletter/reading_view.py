@@ -1,0 +1,96 @@
+"""An issue as feed readers show it: its headlines, paragraphs, lists and pictures, without the layout.
+
+Made from the web page, so that what was frozen is enough and blocks of a publication's own
+come along. Feed readers bring their own type and colours.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+_KEPT = {"a": ("href",), "img": ("src", "alt", "width"), "ol": ("start",), "th": ("scope",), "td": ("colspan",)}
+"""Attributes that mean something; all others are looks."""
+_LAYOUT = ("div", "span", "font", "center")
+"""Elements that only lay out; tables do where they say so (`role="presentation"`)."""
+_BLOCKS = ("div", "table", "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "hr", "figure")
+
+
+def reading_view(page: str) -> str:
+    """The content of a web page as plain HTML: of one that has no `<main>`, the whole body."""
+    from lxml import etree, html  # only where a feed is written
+
+    root = html.document_fromstring(page)
+    main = next(root.iter("main"), None)
+    main = root.body if main is None else main
+    for form in [*main.iter("form")]:
+        _drop(_piece(form, main))
+    for element in [*main.iter(etree.Comment, "script", "style")]:
+        _drop(element)
+    for element in [*main.iter("div", "td", "p")]:
+        _say_paragraph(element)
+    for table in [*main.iter("table")]:
+        if table.get("role") == "presentation":
+            _unwrap_table(table)
+    for element in [*main.iter(*_LAYOUT)]:
+        element.drop_tag()
+    for element in main.iter(etree.Element):
+        _strip(element)
+    begins = escape(main.text) if _says(main.text) else ""
+    return begins + "".join(html.tostring(child, encoding="unicode", with_tail=_says(child.tail)) for child in main)
+
+
+def _says(text: str | None) -> bool:
+    return bool(text and text.strip())
+
+
+def _piece(element: Any, main: Any) -> Any:
+    """The block of the issue that an element belongs to."""
+    while element is not main and element.getparent() is not main:
+        element = element.getparent()
+    return element
+
+
+def _drop(element: Any) -> None:
+    if element.getparent() is not None:
+        element.drop_tree()
+
+
+def _say_paragraph(element: Any) -> None:
+    """What lays out words and nothing else is a paragraph of its own; an empty one is nothing."""
+    if element.tag == "td" and _table_of(element).get("role") != "presentation":
+        return
+    if next(element.iter(*(name for name in _BLOCKS if name != element.tag)), None) is not None:
+        return
+    if next(element.iterdescendants(element.tag), None) is not None:
+        return
+    if not element.text_content().strip() and next(element.iter("img"), None) is None:
+        _drop(element)
+    elif element.tag == "td":
+        _wrap(element)
+    else:
+        element.tag = "p"
+
+
+def _wrap(cell: Any) -> None:
+    paragraph = cell.makeelement("p")
+    paragraph.text, cell.text = cell.text, None
+    paragraph.extend([*cell])
+    cell.append(paragraph)
+
+
+def _table_of(cell: Any) -> Any:
+    return next(cell.iterancestors("table"))
+
+
+def _unwrap_table(table: Any) -> None:
+    """Its cells' content, in their order."""
+    for part in [*table.iter("tbody", "thead", "tr", "td", "th")]:
+        if _table_of(part) is table:
+            part.drop_tag()
+    table.drop_tag()
+
+
+def _strip(element: Any) -> None:
+    for name in [name for name in element.attrib if name not in _KEPT.get(element.tag, ())]:
+        del element.attrib[name]
