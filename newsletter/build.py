@@ -51,7 +51,7 @@ class Built:
     @cached_property
     def page(self) -> WebPage:
         """The issue as a web page; made when it is asked for."""
-        return web_page(self.issue, self.theme, self.message.language)
+        return web_page(self.issue, self.theme)
 
     @property
     def slots(self) -> list[str]:

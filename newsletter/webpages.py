@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from markupsafe import Markup
 
-from newsletter.assemble import assemble
+from newsletter.assemble import assemble, language_of
 from newsletter.blocks import Is
 from newsletter.issues import Block, Issue
 from newsletter.merge import html_fragment, joined, text_fragment
@@ -33,12 +33,12 @@ _FOR_WORD = re.compile(
 """What only Outlook for Windows reads, and the marks around what it does not."""
 
 
-def web_page(issue: Issue, theme: Theme, language: str) -> WebPage:
+def web_page(issue: Issue, theme: Theme) -> WebPage:
     """The page of an issue that was parsed without errors. Raises NewsletterError for a template's mistake."""
     html = compile_mjml(assemble(issue, theme, "web"))
     open_page = _open(issue, html)
     nobody = {"web_url": f"{theme.publication.config.publication.url}/issues/{issue.slug}"}
-    about = _about(issue, theme, open_page, nobody, language)
+    about = _about(issue, theme, open_page, nobody)
     filled = joined(html_fragment(open_page.html, open_page))(nobody)
     return WebPage(about=about, html=_for_browsers(filled, _head(about, theme, nobody["web_url"])))
 
@@ -56,7 +56,7 @@ def _open(issue: Issue, html: str) -> CompiledMessage:
     )
 
 
-def _about(issue: Issue, theme: Theme, page: CompiledMessage, nobody: Mapping[str, str], language: str) -> About:
+def _about(issue: Issue, theme: Theme, page: CompiledMessage, nobody: Mapping[str, str]) -> About:
     def filled(text: str) -> str:
         return one_line(joined(text_fragment(text, page))(nobody))
 
@@ -69,7 +69,7 @@ def _about(issue: Issue, theme: Theme, page: CompiledMessage, nobody: Mapping[st
         author=filled(issue.vault.literal(issue.author)),
         picture=picture,
         alt=alt,
-        language=language,
+        language=language_of(issue, theme).code,
         archived=issue.archive,
     )
 
