@@ -42,6 +42,12 @@ what is read from feeds, pages and texts    feeds.py, articles.py, plain_pages.p
 whom the program may ask, and for how long  network.py (who), fetch.py (what), bars.py (the bar meanwhile)
 how --online asks, and what it remembers    probe.py, verdicts.py; what it asks and says: checks/online.py
 
+a page that readers see                     web/public/<subject>.py, templates/pages/; its address: web/public/app.py
+what all of those share                     web/public/site.py, web/public/pages.py
+how their changes are written                web/public/writes.py
+what protects them                          web/public/guard.py, web/public/forms.py
+what is known of a running server           web/public/operation.py, web/public/figures.py; how it runs: web/server.py
+
 a header, an encoding                       mime.py; who gets which: mailing.py
 how a value is made safe where it stands    merge.py
 a link that knows its reader                links.py

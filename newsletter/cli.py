@@ -27,6 +27,7 @@ COMMANDS = {
     "send": "Send an issue, to each reader once.",
     "schedule": "Let an issue be sent at a time.",
     "run": "Send what is scheduled, when it is due.",
+    "serve": "Show readers their pages: join, confirm, read, leave.",
     "campaigns": "List every campaign and its state.",
     "status": "Count what happened to a campaign's deliveries.",
     "bench": "Measure sending on this machine; nobody is mailed.",

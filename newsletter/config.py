@@ -12,6 +12,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -37,6 +38,10 @@ class WebAddress(str):
 
 class Colour(str):
     """`#RRGGBB`."""
+
+
+class Network(str):
+    """`127.0.0.1`, `10.0.0.0/8`, `::1`: a machine or a network."""
 
 
 class Share(str):
@@ -132,6 +137,12 @@ class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     daily: DayTime = DayTime("off")
 
 
+class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[serve]`: what stands before `newsletter serve`."""
+
+    proxies: tuple[Network, ...] = ()
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy address; a relative SQLite path is relative to newsletter.toml."""
 
@@ -184,6 +195,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     providers: dict[str, dict[str, Any]] = {}
     draft: DraftSection = DraftSection()
     schedule: ScheduleSection = ScheduleSection()
+    serve: ServeSection = ServeSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()
@@ -305,9 +317,17 @@ def _decode_colour(value: str) -> Colour:
     raise ValueError(f'"{value}" is not a colour; write one as #0F5BD3')
 
 
+def _decode_network(value: str) -> Network:
+    try:
+        return Network(ip_network(value))
+    except ValueError as error:
+        raise ValueError(f'"{value}" is not an address or a network; write 127.0.0.1 or 10.0.0.0/8') from error
+
+
 _DECODERS: dict[type, Any] = {
     WebAddress: parse_web_address,
     Colour: _decode_colour,
+    Network: _decode_network,
     Duration: Duration,
     Rate: Rate,
     DayTime: DayTime,

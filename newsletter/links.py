@@ -88,6 +88,10 @@ class Links:
         """Where a reader chooses lists, name and time zone."""
         return f"{self._url}/preferences/{token}"
 
+    def confirm_url(self, token: str) -> str:
+        """Where a reader says that the signup was theirs."""
+        return f"{self._url}/confirm/{token}"
+
     def web_url(self, slug: str) -> str:
         """The issue on the web; the same for everybody."""
         return f"{self._url}/issues/{slug}"
@@ -124,6 +128,11 @@ def link_secret(publication: Publication) -> str:
     except OSError as error:
         hint = "Its folder must be writable, or name a secret with [environment] secret."
         raise ConfigError(f"the secret that signs links: {error.strerror}", place=str(path), hint=hint) from error
+
+
+def derived_key(publication: Publication, purpose: bytes) -> bytes:
+    """A key for one purpose: `hash addresses`, `sign forms`; nobody learns one from another. Raises ConfigError."""
+    return hmac.digest(link_secret(publication).encode(), b"newsletter: " + purpose, "sha256")
 
 
 def _kept(path: Path) -> str:

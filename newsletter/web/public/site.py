@@ -1,0 +1,63 @@
+"""Site: what the routes of the readers' pages share, given to them when the server starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from newsletter.clock import Clock, utc_now
+from newsletter.config import Publication
+from newsletter.database import Database
+from newsletter.links import Links
+from newsletter.translations import Language
+from newsletter.web.public.figures import Figures
+from newsletter.web.public.forms import FormTokens
+from newsletter.web.public.pages import Pages
+from newsletter.web.public.writes import Writes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One server's publication, database, and the rest."""
+
+    publication: Publication
+    database: Database
+    links: Links
+    pages: Pages
+    writes: Writes
+    tokens: FormTokens
+    figures: Figures = field(default_factory=Figures)
+    clock: Clock = utc_now
+
+
+def site_of(request: Request) -> Site:
+    """The site a request is for."""
+    site: Site = request.app.state.site
+    return site
+
+
+def language_of(request: Request) -> Language:
+    """The language to answer in: what `?lang=` asks for, the list's that `?list=` names, what the browser prefers."""
+    site = site_of(request)
+    config = site.publication.config
+    named = [config.lists[name].language for name in request.query_params.getlist("list") if name in config.lists]
+    asked = [*request.query_params.getlist("lang"), *filter(None, named)]
+    accepted = request.headers.get("accept-language", "")
+    return site.pages.translations.choose(asked, accepted, config.publication.language)
+
+
+def page(request: Request, name: str, values: Mapping[str, object], *, status: int = 200) -> HTMLResponse:
+    """The answer that shows `templates/pages/<name>`; the values are escaped where they stand."""
+    language = language_of(request)
+    html = site_of(request).pages.render(name, language, values)
+    headers = {"Content-Language": language.code, "Vary": "Accept-Language"}
+    return HTMLResponse(html, status_code=status, headers=headers)
+
+
+def wants_json(request: Request) -> bool:
+    """Whether a program asks: it says so, and a browser never does."""
+    accepted = request.headers.get("accept", "")
+    return "application/json" in accepted and "text/html" not in accepted

@@ -1,0 +1,73 @@
+"""Server: an ASGI application on a socket, until it is told to stop.
+
+Shared by the readers' pages and the preview. What the application is, is not known here.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from newsletter.errors import NewsletterError
+
+GRACE = 8
+"""Seconds for requests that are being answered, after the wish to stop."""
+IDLE = 30
+"""Seconds that a connection without a request is kept."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one. Raises NewsletterError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(1024)
+    except (OSError, OverflowError) as error:
+        sock.close()
+        said = getattr(error, "strerror", None) or error
+        hint = "Another program may have it: choose another with --port."
+        raise NewsletterError(f"cannot listen on {host} port {port}: {said}", hint=hint) from error
+    return sock
+
+
+def address(sock: socket.socket) -> str:
+    """`http://127.0.0.1:8000`, where a browser finds it."""
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(app: ASGIApp, sock: socket.socket, stop: threading.Event) -> None:
+    """Answer until `stop` is set; then what is being answered is finished, within GRACE seconds."""
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=IDLE,
+    )
+    server = _Server(config)
+    threading.Thread(target=_end, args=(server, stop), daemon=True).start()
+    server.run(sockets=[sock])
+
+
+def _end(server: uvicorn.Server, stop: threading.Event) -> None:
+    stop.wait()
+    server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to `interrupts`, which says what happens and obeys the second one at once."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield

@@ -1,0 +1,95 @@
+"""A real `newsletter serve` on a free port, for tests that talk to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SETTINGS = """
+[publication]
+name = "Daily Inference"
+url = "https://news.example.com"
+from = "Daily Inference <daily@news.example.com>"
+postal_address = "1 Example Street, Springfield"
+timezone = "America/New_York"
+
+[lists.daily]
+title = "Daily Inference"
+default = true
+
+[lists.weekly]
+title = "Weekly Inference"
+description = "The week's five stories that mattered."
+"""
+
+
+@dataclass
+class Served:
+    """A server that runs: where it is, and what it says."""
+
+    url: str
+    folder: Path
+    process: subprocess.Popen[str]
+    said: list[str] = field(default_factory=list)
+    listener: threading.Thread | None = None
+
+    def stop(self) -> int:
+        """As a service manager does; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+
+def make_publication(folder: Path, more: str = "", settings: str = SETTINGS) -> Path:
+    """A publication in `folder`; `more` is added to its newsletter.toml."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "newsletter.toml").write_text(f"{settings.lstrip()}\n{more}\n", encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def serve(folder: Path, *options: str) -> Iterator[Served]:
+    """Start it, wait until it listens, and end it, if it still runs."""
+    command = [sys.executable, "-m", "newsletter", "serve", "--port", "0", *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
+    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    served = Served(url="", folder=folder, process=process)
+    try:
+        served.url = _address(served)
+        yield served
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(timeout=20)
+        if served.listener:
+            served.listener.join(timeout=5)
+        assert process.stderr
+        process.stderr.close()
+
+
+def _address(served: Served) -> str:
+    """The first line with an address; what comes after it is kept in `said`."""
+    assert served.process.stderr
+    for line in served.process.stderr:
+        served.said.append(line)
+        if found := re.search(r"http://[\d.:\[\]a-f]+", line):
+            served.listener = threading.Thread(target=_listen, args=(served,), daemon=True)
+            served.listener.start()
+            return found[0]
+    raise AssertionError("".join(served.said))
+
+
+def _listen(served: Served) -> None:
+    assert served.process.stderr
+    served.said.extend(served.process.stderr)
