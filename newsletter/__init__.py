@@ -37,6 +37,10 @@ the plain text                              plaintext.py, text_flow.py, template
 the files `build` writes                    outputs.py
 the web page of an issue                    webpages.py, templates/pages/issue_head.html
 the feed, the sitemap                       feed.py; how feed readers show an issue: reading_view.py
+an issue saved over what somebody else saved  manuscripts.py
+what an issue is compared with              versions.py; how the differences are found: differences.py
+whom an issue can be shown as               sample_readers.py; who sees the same: variants.py
+a test to a few addresses                   trials.py
 what a draft looks like                     draft.py, templates/starter/draft.md; what a source is: sources.py
 what is read from feeds, pages and texts    feeds.py, articles.py, plain_pages.py, html_text.py; made safe: stories.py
 whom the program may ask, and for how long  network.py (who), fetch.py (what), bars.py (the bar meanwhile)

@@ -139,6 +139,14 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
     return database
 
 
+def existing_database(publication: Publication) -> Database | None:
+    """The same, but None where there is none yet: whoever only looks makes no database."""
+    url = _address(publication)
+    if _is_sqlite(url) and not Path(str(url.database)).exists():
+        return None
+    return open_database(publication)
+
+
 def _is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 

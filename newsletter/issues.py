@@ -138,6 +138,15 @@ def read_issue(path: Path, shown: str) -> str:
         raw = path.read_bytes() if size <= MOST_BYTES else b""
     except OSError as error:
         raise NewsletterError(error.strerror or "cannot be read", place=shown) from error
+    return issue_text(raw, shown, size)
+
+
+def issue_text(raw: bytes, shown: str, size: int = 0) -> str:
+    """The text that these bytes are, lines ending in `\\n`; `size` is the file's where it was not read at all.
+
+    Raises IssueError: too large, no text, not UTF-8, empty.
+    """
+    size = size or len(raw)
     if size > MOST_BYTES:
         raise _unreadable(
             shown,

@@ -16,7 +16,7 @@ from newsletter.errors import IssueError, Problem, Severity
 from newsletter.frontmatter import FrontMatter, parse_front_matter
 from newsletter.issue_content import read_content
 from newsletter.issue_fields import check_keys, check_slug, read_date, read_known, read_line, read_send_at, read_switch
-from newsletter.issues import Block, Condition, Issue, read_issue, shown_path, slug_of
+from newsletter.issues import Block, Condition, Issue, issue_text, read_issue, shown_path, slug_of
 from newsletter.merge_tags import MOST_TAGS, Vault
 from newsletter.reading import Reading
 
@@ -36,14 +36,19 @@ def parse_issue(
 
 
 def inspect_issue(
-    path: Path, publication: Publication, kinds: Mapping[str, BlockKind], templates: frozenset[str]
+    path: Path,
+    publication: Publication,
+    kinds: Mapping[str, BlockKind],
+    templates: frozenset[str],
+    text: str | None = None,
 ) -> tuple[Issue, list[Problem]]:
     """What could be read of a file, for showing and checking, and every mistake in it.
 
-    Raises IssueError only when it cannot be read as text. An issue with errors must not be built.
+    With `text` it is read as if the file said that. Raises IssueError only when it cannot be read as text.
+    An issue with errors must not be built.
     """
     shown = shown_path(publication, path)
-    text = read_issue(path, shown)
+    text = read_issue(path, shown) if text is None else issue_text(text.encode("utf-8", "replace"), shown)
     vault = Vault.for_text(text)
     hidden = vault.hide(text)
     reading = Reading(

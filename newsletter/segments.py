@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Numeric,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    literal,
     not_,
     or_,
     select,
@@ -30,6 +32,9 @@ from newsletter.segment_rules import COLUMNS, Rule, rules_of
 from newsletter.tables import subscriber, subscription
 
 Condition = ColumnElement[bool]
+_TURN = 2**32
+_GOLDEN = 2654435769
+"""A turn divided by the golden ratio."""
 
 
 def members(
@@ -54,6 +59,22 @@ def count(connection: Connection, publication: Publication, list_name: str, segm
     """How many `members` there are. Raises ConfigError as it does."""
     found = _chosen(select(func.count()).select_from(subscription), connection, publication, list_name, segment)
     return int(connection.execute(found).scalar_one())
+
+
+def sample(
+    connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, number: int
+) -> list[int]:
+    """The ids of about `number` members, from all over the list, ascending; all of them when there are no more.
+
+    The same list gives the same sample. Raises ConfigError as `members` does.
+    """
+    everyone = count(connection, publication, list_name, segment)
+    found = _chosen(select(subscription.c.subscriber_id), connection, publication, list_name, segment)
+    if everyone > number:
+        # Multiples of the golden ratio lie evenly, whatever pattern the ids have (Knuth, TAOCP 3, section 6.4).
+        scattered = subscription.c.subscriber_id * literal(_GOLDEN, BigInteger) % literal(_TURN, BigInteger)
+        found = found.where(scattered < literal(_TURN * number // everyone, BigInteger))
+    return list(connection.scalars(found.order_by(subscription.c.subscriber_id).limit(number)))
 
 
 def by_zone(

@@ -16,6 +16,8 @@ from newsletter.errors import IssueError, NewsletterError
 from newsletter.issues import Block, Condition, find_issue
 from newsletter.markdown import parse_markdown
 from newsletter.merge_tags import Vault
+from newsletter.parse import inspect_issue
+from newsletter.theme import Theme
 from tests.writing import built, problems, write
 
 
@@ -169,3 +171,17 @@ def test_what_is_no_file_in_the_folder_of_issues_is_no_issue(publication_folder:
     os.mkfifo(path.with_name("2025-01-18-pipe.md"))
     publication = load_publication(publication_folder / "newsletter.toml")
     assert build_issue(publication, path).issue.slug == "hello"
+
+
+def test_a_text_can_be_read_as_if_its_file_said_it(publication_folder: Path) -> None:
+    path = write(publication_folder, "---\nsubject: On disk\n---\nx\n")
+    theme = Theme(publication=load_publication(publication_folder / "newsletter.toml"))
+
+    issue, found = inspect_issue(
+        path, theme.publication, theme.kinds, theme.templates, "---\nsubject: Typed\n---\n{{ emial }}\n"
+    )
+
+    assert issue.subject == "Typed"
+    assert [(problem.rule, problem.line) for problem in found] == [("NL007", 4)]
+    with pytest.raises(IssueError, match="the file is empty"):
+        inspect_issue(path, theme.publication, theme.kinds, theme.templates, " \n")

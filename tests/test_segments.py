@@ -184,3 +184,22 @@ def test_any_text_selects_those_who_have_exactly_it(database: Database, value: s
         tagged = connection.scalars(asked.where(segments.has_tag(connection, value))).all()
         connection.rollback()
     assert equal == tagged == list(two)[: 2 if other == value else 1]
+
+
+def test_a_sample_comes_from_all_over_the_list_and_is_the_same_each_time(publication_folder: Path) -> None:
+    publication = publication_with(publication_folder, 'plan = "pro"')
+    database = open_database(publication)
+    readers = [Entry(f"r{n}@example.com", ACTIVE, ("", "", "", ""), {"plan": "pro"}, ()) for n in range(2_000)]
+    with database.begin() as connection:
+        enter(connection, readers, consent.record_source(connection, "test", {}, NOW), NOW)
+
+    with database.read() as connection:
+        taken = segments.sample(connection, publication, "daily", "some", number=100)
+        again = segments.sample(connection, publication, "daily", "some", number=100)
+        everyone = segments.sample(connection, publication, "daily", "some", number=5_000)
+    database.close()
+
+    assert taken == again == sorted(set(taken))
+    assert 90 <= len(taken) <= 100
+    assert all(20 <= sum(start < id <= start + 500 for id in taken) <= 30 for start in range(0, 2_000, 500))
+    assert len(everyone) == 2_000

@@ -109,17 +109,24 @@ def _problems(context: Context, parsed: list[Problem], chosen: Selection) -> Ite
 
 
 def open_context(
-    path: Path, theme: Theme, earlier: Earlier, verdicts: Mapping[Target, Verdict] | None = None
+    path: Path,
+    theme: Theme,
+    earlier: Earlier,
+    verdicts: Mapping[Target, Verdict] | None = None,
+    text: str | None = None,
 ) -> tuple[Context, list[Problem]]:
-    """What rules may look at, and what the parser found. Raises IssueError when the file is no text."""
+    """What rules may look at, and what the parser found; with `text` as if the file said that.
+
+    Raises IssueError when it is no text.
+    """
     publication = theme.publication
     shown = shown_path(publication, path)
-    issue, parsed = inspect_issue(path, publication, theme.kinds, theme.templates)
+    issue, parsed = inspect_issue(path, publication, theme.kinds, theme.templates, text)
     context = Context(
         issue=issue,
         theme=theme,
         shown=shown,
-        source=read_issue(path, shown),
+        source=read_issue(path, shown) if text is None else text,
         has_errors=any(problem.severity is Severity.ERROR for problem in parsed),
         earlier=earlier,
         verdicts=verdicts,

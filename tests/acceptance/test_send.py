@@ -358,7 +358,7 @@ def test_a_test_is_marked_and_nobody_counts_as_having_the_issue(tmp_path: Path) 
         message_from_bytes(path.read_bytes(), policy=policy.default)
         for path in sorted((folder / "outbox" / "other").iterdir())
     ]
-    assert [message["Subject"] for message in messages] == ["[TEST] Hello", "[TEST] Hello"]
+    assert all(re.fullmatch(r"\[TEST\] Hello · \d\d:\d\d:\d\d", message["Subject"]) for message in messages)
     assert len({message["Message-ID"] for message in messages}) == 2
     bodies = [message.get_body(("plain",)) for message in messages]
     assert ["Hello Reader 2." in body.get_content() for body in bodies if body] == [True, False]

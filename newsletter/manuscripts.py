@@ -1,0 +1,143 @@
+"""Manuscript: an issue file as somebody edits it, read under a digest and saved only over that same text.
+
+Finds no mistakes in it and builds nothing. No file outside `issues/` is read or written here, whatever
+it is called and wherever a link leads.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from newsletter.config import Publication
+from newsletter.errors import NewsletterError
+from newsletter.issues import MOST_BYTES, issue_files, issue_text, shown_path, slug_of
+
+_BOM = b"\xef\xbb\xbf"
+_SAVING = Lock()
+"""Of two who save at once, the second one sees what the first has written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manuscript:
+    """A file's text, and what is needed to write it as its author would."""
+
+    path: Path
+    text: str
+    """Lines end in `\\n`, whatever they end in on disk."""
+    digest: str
+    """Of the bytes on disk; empty when there is no file any more."""
+    line_end: str = "\n"
+    has_mark: bool = False
+    """Whether the file begins with a byte order mark."""
+
+    def encoded(self, text: str) -> bytes:
+        """The bytes of another text in this file's ways. Raises NewsletterError for what no issue may be."""
+        try:
+            body = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", self.line_end).encode()
+        except UnicodeEncodeError as error:
+            raise NewsletterError("the text holds half a character; nothing was saved") from error
+        raw = _BOM * self.has_mark + body
+        if len(raw) > MOST_BYTES:
+            size = f"{len(raw) / MOST_BYTES:.1f} MiB"
+            raise NewsletterError(f"the text has {size}; an issue has at most 1 MiB", hint="Nothing was saved.")
+        if b"\0" in raw:
+            raise NewsletterError("the text holds a NUL character", hint="Nothing was saved.")
+        return raw
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """What came of saving."""
+
+    manuscript: Manuscript
+    """What is on disk now."""
+    is_written: bool
+    """False: the file was changed by somebody else, and nothing was written."""
+
+
+def find_manuscript(publication: Publication, slug: str) -> Path:
+    """The file of an issue, by its exact slug. Raises NewsletterError."""
+    found = next((path for path in issue_files(publication) if slug_of(path) == slug), None)
+    if found is None:
+        raise NewsletterError(f'no issue named "{slug}"', hint="It may have been renamed or removed.")
+    return _inside(publication, found)
+
+
+def read_manuscript(publication: Publication, path: Path) -> Manuscript:
+    """What the file says; an empty text without a digest when there is none. Raises NewsletterError."""
+    path = _inside(publication, path)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return Manuscript(path=path, text="", digest="")
+    except OSError as error:
+        raise NewsletterError(error.strerror or "cannot be read", place=shown_path(publication, path)) from error
+    is_empty = not raw.removeprefix(_BOM).strip()
+    text = "" if is_empty else issue_text(raw, shown_path(publication, path), size)
+    return Manuscript(
+        path=path,
+        text=text,
+        digest=hashlib.sha256(raw).hexdigest(),
+        line_end=_line_end(raw),
+        has_mark=raw.startswith(_BOM),
+    )
+
+
+def save(publication: Publication, path: Path, text: str, digest: str) -> Saved:
+    """Write `text` if the file is still the one of `digest`; else write nothing, and return what it is now.
+
+    All of it or nothing; line ends, byte order mark and permissions stay the file's. Raises NewsletterError.
+    """
+    with _SAVING:
+        now = read_manuscript(publication, path)
+        if now.digest != digest:
+            return Saved(manuscript=now, is_written=False)
+        _replace(now.path, now.encoded(text), shown_path(publication, now.path))
+        return Saved(manuscript=read_manuscript(publication, now.path), is_written=True)
+
+
+def _line_end(raw: bytes) -> str:
+    """What most of its lines end in."""
+    windows, all_ends = raw.count(b"\r\n"), raw.count(b"\n")
+    if raw.count(b"\r") > all_ends:
+        return "\r"
+    return "\r\n" if windows * 2 > all_ends else "\n"
+
+
+def _inside(publication: Publication, path: Path) -> Path:
+    """The file itself, links followed. Raises NewsletterError unless it is an issue file inside `issues/`."""
+    real, folder = path.resolve(), publication.issues.resolve()
+    is_issue = real.suffix == ".md" and not real.name.startswith(".")
+    if not is_issue or not real.is_relative_to(folder) or (real.exists() and not real.is_file()):
+        raise NewsletterError("this is no issue file inside issues/", place=path.name)
+    return real
+
+
+def _replace(path: Path, raw: bytes, shown: str) -> None:
+    """Whole and on disk before it has its name."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(part).chmod(mode)
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise NewsletterError(f"cannot be saved: {error.strerror}", place=shown, hint="Nothing was changed.") from error

@@ -1,0 +1,126 @@
+"""Trials: an issue to a few addresses, marked as a test.
+
+No campaign is made, and nobody counts as having the issue. Who gets it, and whether they were
+asked for, is the caller's to know.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from newsletter import handover, subscribers
+from newsletter.addresses import address_key, parse_address
+from newsletter.build import Built
+from newsletter.config import Publication
+from newsletter.database import Database
+from newsletter.links import Links
+from newsletter.mailing import Mailing, envelope
+from newsletter.messages import CompiledMessage, Recipient
+from newsletter.providers import find_provider, read_settings
+from newsletter.providers.record import Batch, Outcome, Result
+from newsletter.reader_fields import full_name
+from newsletter.recipients import personal_links
+from newsletter.suppressions import suppressed
+
+MARK = "[TEST] "
+MOST = 20
+"""Addresses of one test; more is a campaign."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """What became of the test to one address."""
+
+    email: str
+    result: Result
+
+    def as_json(self) -> dict[str, str]:
+        """As `test --json` prints it."""
+        return {"email": self.email, "outcome": self.result.outcome, "reason": self.result.reason}
+
+
+def read_addresses(texts: Iterable[str]) -> list[str]:
+    """The addresses of texts that each may name several, separated by commas; once each. Raises ValueError."""
+    found = [parse_address(part.strip()) for text in texts for part in text.split(",") if part.strip()]
+    return list(dict.fromkeys(found))
+
+
+def send_test(
+    publication: Publication,
+    database: Database | None,
+    built: Built,
+    addresses: Sequence[str],
+    now: datetime,
+    *,
+    fields: Mapping[str, object] | None = None,
+) -> list[Tested]:
+    """Send it now, through the publication's provider; what became of it, in the order of `addresses`.
+
+    Readers are addressed as themselves, others as a reader without a name; with `fields` everybody as
+    who has these. Without a database nobody is a reader. Raises ConfigError when there is no provider.
+    """
+    provider = find_provider(publication)
+    settings = read_settings(publication, provider)
+    key = secrets.token_hex(4)
+    refused = _suppressed(database, addresses)
+    mailing = Mailing(_marked(publication, built, now), envelope(publication, built.issue.list, now, key))
+    going = [address for address in addresses if address not in refused]
+    people = [
+        _recipient(publication, database, built, address, f"test-{key}.{no}", fields)
+        for no, address in enumerate(going, start=1)
+    ]
+    tested = [Tested(email=address, result=result) for address, result in refused.items()]
+    for start in range(0, len(people), provider.batch_size):
+        part = tuple(people[start : start + provider.batch_size])
+        batch = Batch(mailing=mailing, recipients=part, key=f"{key}-{start}", label="other")
+        results = handover.hand_over(handover.prepare(provider, batch, settings)).results
+        tested += [Tested(email=one.email, result=result) for one, result in zip(part, results, strict=True)]
+    return sorted(tested, key=lambda one: addresses.index(one.email))
+
+
+def _marked(publication: Publication, built: Built, now: datetime) -> CompiledMessage:
+    """With a subject that says it is a test, and when: mail programs show equal subjects as one conversation."""
+    time = now.astimezone(publication.config.publication.timezone)
+    return replace(built.message, subject=f"{MARK}{built.message.subject} · {time:%H:%M:%S}")
+
+
+def _suppressed(database: Database | None, addresses: Iterable[str]) -> dict[str, Result]:
+    """Not even a test goes to who must never be mailed."""
+    if database is None:
+        return {}
+    keys = {address: address_key(address) for address in addresses}
+    with database.read() as connection:
+        reasons = suppressed(connection, list(keys.values()))
+    words = {address: reasons[key] for address, key in keys.items() if key in reasons}
+    return {one: Result(outcome=Outcome.REJECTED, reason=f"suppressed: {reason}") for one, reason in words.items()}
+
+
+def _recipient(
+    publication: Publication,
+    database: Database | None,
+    built: Built,
+    address: str,
+    delivery_id: str,
+    fields: Mapping[str, object] | None,
+) -> Recipient:
+    known = _subscriber(database, address)
+    links = personal_links(Links(publication), known.id if known else 0, 0, built.issue.list, built.issue.slug)
+    shown = _known_fields(known) if fields is None else fields
+    return Recipient(delivery_id=delivery_id, email=address, fields={**shown, "email": address, **links})
+
+
+def _subscriber(database: Database | None, address: str) -> subscribers.Subscriber | None:
+    if database is None:
+        return None
+    with database.read() as connection:
+        return subscribers.find(connection, address)
+
+
+def _known_fields(known: subscribers.Subscriber | None) -> dict[str, object]:
+    if known is None:
+        return {}
+    first, last = (str(known.fields.get(name, "")) for name in ("first_name", "last_name"))
+    return {**known.fields, "name": full_name(first, last, known.fields)}

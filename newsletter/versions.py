@@ -1,0 +1,146 @@
+"""Versions of an issue: what its file says, what git's HEAD has, what a campaign approved, another issue.
+
+Named the way an address bar can hold it: `file`, `head`, `campaign:3`, `issue:chip-rules`. Writes nothing.
+Only the issue file is of its time: an older version is built with the templates, pictures and settings there
+are now, unless a campaign has kept it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from newsletter import campaigns
+from newsletter.build import build
+from newsletter.config import Publication
+from newsletter.errors import IssueError, NewsletterError, Severity
+from newsletter.expressions import present
+from newsletter.issues import find_issue, issue_files, slug_of
+from newsletter.merge import html_fragment, joined, subject_line, text_fragment
+from newsletter.messages import CompiledMessage, Recipient
+from newsletter.parse import inspect_issue
+from newsletter.theme import Theme
+
+_GIT_TIME = 10
+"""Seconds."""
+_REFUSALS = {
+    "not a git repository": "the publication is not in a git repository",
+    "exists on disk, but not in": "the issue was never committed",
+    "does not exist in": "the issue was never committed",
+    "bad revision": "nothing was ever committed",
+    "object name": "nothing was ever committed",
+    "dubious ownership": "git does not trust this folder: it belongs to somebody else",
+}
+"""What git says, and what it means here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One state of an issue, compiled."""
+
+    key: str
+    label: str
+    message: CompiledMessage
+    note: str = ""
+    """What a reader of a comparison should know about it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """A version as one reader gets it."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+
+
+def filled(message: CompiledMessage, recipient: Recipient) -> Filled:
+    """A message with its slots filled for one reader."""
+    fields = present(recipient.fields)
+    return Filled(
+        subject=subject_line(text_fragment(message.subject, message))(fields),
+        preheader=joined(text_fragment(message.preheader, message))(fields),
+        html=joined(html_fragment(message.html, message))(fields),
+        text=joined(text_fragment(message.text, message))(fields),
+    )
+
+
+def find_version(theme: Theme, connection: Connection | None, path: Path, key: str) -> Version:
+    """The version of the issue at `path` that `key` names. Raises NewsletterError if there is none."""
+    kind, _, name = key.partition(":")
+    if key == "file":
+        return _of_text(theme, path, None, key=key, label="The file now")
+    if key == "head":
+        return _in_head(theme, path)
+    if kind == "campaign":
+        return _approved(connection, name)
+    if kind == "issue":
+        other = find_issue(theme.publication, name)
+        return _of_text(theme, other, None, key=key, label=other.stem)
+    raise NewsletterError(f'no version is named "{key}"', hint="There are: file, head, campaign:ID, issue:SLUG.")
+
+
+def known_versions(publication: Publication, connection: Connection | None, path: Path) -> Iterator[tuple[str, str]]:
+    """Key and label of what the issue can be compared with, the likeliest first."""
+    yield "head", "The last commit (git HEAD)"
+    approved = campaigns.of_slug(connection, slug_of(path)) if connection else []
+    for campaign in approved:
+        yield (
+            f"campaign:{campaign.id}",
+            f"As campaign {campaign.id} approved it ({campaign.state}, {campaign.audience})",
+        )
+    for other in reversed(issue_files(publication)):
+        if other != path:
+            yield f"issue:{slug_of(other)}", other.stem
+
+
+def _of_text(theme: Theme, path: Path, text: str | None, *, key: str, label: str, note: str = "") -> Version:
+    issue, problems = inspect_issue(path, theme.publication, theme.kinds, theme.templates, text)
+    if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
+        raise NewsletterError(f"{label.lower()} cannot be built", hint=str(IssueError(errors)))
+    return Version(key=key, label=label, message=build(issue, theme).message, note=note)
+
+
+def _approved(connection: Connection | None, name: str) -> Version:
+    if connection is None:
+        raise NewsletterError(f'no campaign named "{name}"', hint="There is no database yet.")
+    found = campaigns.find(connection, name)
+    message = campaigns.frozen_message(connection, found.id)
+    label = f"Campaign {found.id}, {found.state}"
+    return Version(key=f"campaign:{found.id}", label=label, message=message, note="As it was approved, word for word.")
+
+
+def _in_head(theme: Theme, path: Path) -> Version:
+    label = _git(path, "log", "-1", "--format=Commit %h of %cs", "HEAD", "--", f"./{path.name}").strip()
+    text = _git(path, "cat-file", "blob", f"HEAD:./{path.name}")
+    note = "The issue file as committed; templates, pictures and settings are those of now."
+    return _of_text(theme, path, text.replace("\r\n", "\n"), key="head", label=label or "git HEAD", note=note)
+
+
+def _git(path: Path, *arguments: str) -> str:
+    """What git says in the issue's folder. Raises NewsletterError with what is the matter."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(path.parent), "-c", "log.showSignature=false", *arguments],
+            env=environment | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_GIT_TIME,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise NewsletterError("git is not installed", hint="Compare with another issue or a campaign.") from error
+    except subprocess.TimeoutExpired as error:
+        raise NewsletterError(f"git did not answer within {_GIT_TIME} seconds") from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        meaning = next((words for sign, words in _REFUSALS.items() if sign in said), f"git refused: {said[-200:]}")
+        raise NewsletterError(meaning, hint="Compare with another issue or a campaign.")
+    return done.stdout.decode("utf-8-sig", "replace")
