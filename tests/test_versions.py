@@ -89,7 +89,7 @@ def test_what_a_campaign_approved_is_shown_word_for_word(publication: Publicatio
     database = open_database(publication)
     with database.begin() as connection:
         campaigns.approve(
-            connection, message=built.message, page="", list="daily", segment="", provider="outbox", now=NOW
+            connection, message=built.message, page=built.page, list="daily", segment="", provider="outbox", now=NOW
         )
     path.write_text(TEXT.format("Edited"))
 
