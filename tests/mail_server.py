@@ -12,13 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.ports import free_port
+
 SINK = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin:/usr/local/sbin")
 Dialogue = Callable[[socket.socket], None]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 @contextmanager
@@ -39,13 +36,24 @@ def smtp_sink(folder: Path, *switches: str, port: int = 0) -> Iterator[int]:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stderr and process.stderr.read()
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.02)
     raise AssertionError("smtp-sink does not listen")
+
+
+def wait_until_heard(port: int) -> None:
+    """Until the server has read all that was sent to it by clients that are gone, and hung up."""
+    while any(_is_open_on(port, line.split()) for line in Path("/proc/net/tcp").read_text().splitlines()[1:]):
+        time.sleep(0.02)
+
+
+def _is_open_on(port: int, columns: Sequence[str]) -> bool:
+    """Whether a line of /proc/net/tcp is a server's end that is ESTABLISHED or in CLOSE_WAIT."""
+    return columns[1] == f"0100007F:{port:04X}" and columns[3] in ("01", "08")
 
 
 def dumped(folder: Path) -> list[str]:

@@ -24,6 +24,9 @@ class PostmarkServer:
         self.faults: list[str] = []
         self.delay = 0.0
         """Seconds before an answer, after the messages were accepted."""
+        self.answers = threading.Event()
+        """Cleared, calls stay in the air until it is set again."""
+        self.answers.set()
         self.lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.postmark = self
@@ -34,6 +37,7 @@ class PostmarkServer:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -49,8 +53,9 @@ class PostmarkServer:
             return [message["To"].rpartition("<")[2].rstrip(">") for message in self.messages]
 
     def wait_for_calls(self, number: int) -> None:
-        deadline = time.monotonic() + 30
-        while len(self.calls) < number and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while len(self.calls) < number:
+            assert time.monotonic() < deadline, f"{len(self.calls)} calls instead of {number}"
             time.sleep(0.01)
 
     def accept(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -95,6 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.error(422, 410, "Too many batch messages.")
         answers = postmark.accept(messages)
         time.sleep(postmark.delay)
+        postmark.answers.wait()
         self.answer(200, json.dumps(answers).encode())
 
     def faulty(self, fault: str, body: bytes) -> None:

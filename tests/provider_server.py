@@ -42,6 +42,9 @@ class ProviderServer:
         self.hidden: set[str] = set()
         """Delivery ids that the search does not show yet."""
         self.delay = 0.0
+        self.answers = threading.Event()
+        """Cleared, calls stay in the air until it is set again."""
+        self.answers.set()
         self.lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.provider = self
@@ -52,6 +55,7 @@ class ProviderServer:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -74,8 +78,9 @@ class ProviderServer:
         )
 
     def wait_for_calls(self, number: int) -> None:
-        deadline = time.monotonic() + 30
-        while len(self.calls) < number and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while len(self.calls) < number:
+            assert time.monotonic() < deadline, f"{len(self.calls)} calls instead of {number}"
             time.sleep(0.005)
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
@@ -255,6 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
         with provider.lock:
             status, found = provider.post(self.path, self.headers, body)
         time.sleep(provider.delay)
+        provider.answers.wait()
         self.after(fault, status, found)
 
     def refuse(self, fault: str) -> None:

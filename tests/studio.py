@@ -67,7 +67,7 @@ class Studio:
         context = self.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         try:
             page = context.new_page()
-            page.set_default_timeout(5_000)
+            page.set_default_timeout(60_000)
             page.route("**/*", lambda route: _answer(route, pictures))
             page.set_content(change(self.html(slug)))
             yield page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -43,9 +44,9 @@ def read_all(descriptor: int) -> str:
 def test_long_work_has_a_bar_with_a_count_a_rate_and_the_time_left() -> None:
     shown = on_a_terminal(0.6)
 
-    assert "links asked, 2/s" in shown
+    assert re.search(r"links asked, [0-2]/s", shown)
     assert "/4" in shown
-    assert "0:00:0" in shown
+    assert re.search(r"\d:\d\d:\d\d", shown)
 
 
 def test_short_work_has_none() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -194,11 +194,11 @@ BOMB = "<!DOCTYPE r [" + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10 if n else 
     ids=["laughs", "quadratic", "outside", "many", "long", "deep", "comments"],
 )
 def test_a_hostile_feed_costs_seconds_at_most_and_tells_nothing_of_this_machine(tmp_path: Path, hostile: str) -> None:
-    began = time.monotonic()
+    began = process_time()
 
     stories = read(tmp_path, hostile).stories
 
-    assert time.monotonic() - began < 10
+    assert process_time() - began < 10
     assert 1 <= len(stories) <= 300
     assert {story.title for story in stories} == {"Bread"}
 

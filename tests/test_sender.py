@@ -17,6 +17,7 @@ from newsletter import accounts, campaigns, deliveries
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
+from newsletter.desk import Desk
 from newsletter.providers import find_provider, read_settings
 from newsletter.sender import THREADS, Ending, Job, Sender
 from newsletter.sender_lock import SenderLock
@@ -60,7 +61,9 @@ def begin(database: Database, readers: int) -> Campaign:
         return start_campaign(connection, provider="postmark")
 
 
-def send(publication: Publication, database: Database, rate: str = "off", watcher: Quiet | None = None) -> Ending:
+def send(
+    publication: Publication, database: Database, watcher: Quiet | None = None, desk: Desk | None = None
+) -> Ending:
     """Send campaign 1 from its present state."""
     with database.read() as connection:
         campaign = campaigns.get(connection, 1)
@@ -71,9 +74,9 @@ def send(publication: Publication, database: Database, rate: str = "off", watche
         campaign=campaign,
         provider=provider,
         settings=read_settings(publication, provider),
-        rate=Rate(rate),
+        rate=Rate("off"),
     )
-    return Sender(job, watcher or Quiet()).run()
+    return Sender(job, watcher or Quiet(), desk).run()
 
 
 def counted(ending: Ending) -> dict[str, int]:
@@ -243,13 +246,14 @@ def test_what_a_dead_sender_had_handed_over_is_not_sent_again(
 def test_a_pause_from_elsewhere_stops_new_calls_and_loses_nothing(
     server: PostmarkServer, publication: Publication, database: Database
 ) -> None:
-    server.delay = 0.3
+    server.answers.clear()
     begin(database, 500 * THREADS * 2)
 
     def pause() -> None:
         server.wait_for_calls(1)
         with database.begin() as connection:
             campaigns.move(connection, 1, "pause", now=NOW, reason="asked")
+        server.answers.set()
 
     thread = threading.Thread(target=pause)
     thread.start()
@@ -265,16 +269,19 @@ def test_a_pause_from_elsewhere_stops_new_calls_and_loses_nothing(
 def test_a_signal_lets_what_is_in_the_air_finish(
     server: PostmarkServer, publication: Publication, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server.delay = 0.3
+    server.answers.clear()
     begin(database, 500 * THREADS * 2)
+    desk = Desk(database)
 
     def interrupt() -> None:
         server.wait_for_calls(1)
         signal.raise_signal(signal.SIGINT)
+        assert desk.asked.wait(60)
+        server.answers.set()
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    ending = send(publication, database)
+    ending = send(publication, database, desk=desk)
     thread.join()
 
     assert ending.interrupted
@@ -305,18 +312,6 @@ def test_a_second_sender_follows_the_first_and_takes_over_when_it_ends(
 
     assert counted(endings[0]) == {"accepted": 10}
     assert "is sending from this database; following it." in watcher.said[0]
-
-
-def test_the_configured_rate_is_kept(server: PostmarkServer, publication: Publication, database: Database) -> None:
-    begin(database, 60)
-    with database.begin() as connection:
-        deliveries.enqueue(connection, publication, 1, 10, now=NOW)
-    began = time.monotonic()
-
-    ending = send(publication, database, rate="20/s")
-
-    assert counted(ending) == {"accepted": 60}
-    assert 50 / 20 <= time.monotonic() - began < 50 / 20 + 3
 
 
 def test_messages_too_large_for_one_call_travel_in_several(

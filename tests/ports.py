@@ -1,0 +1,27 @@
+"""Ports on the loopback address that nobody else takes meanwhile."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+BELOW_OUTGOING = range(20_000, 32_000)
+"""Linux gives a connection that goes out a port of its own from 32768 on; these are left alone."""
+
+
+def free_port() -> int:
+    """One to listen on, for a program that cannot say which it was given."""
+    for port in random.SystemRandom().sample(BELOW_OUTGOING, 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("a hundred ports were taken")
+
+
+@contextmanager
+def deaf_port() -> Iterator[int]:
+    """One where every connection is refused: it is taken, and nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield int(taken.getsockname()[1])
