@@ -41,6 +41,10 @@ an issue saved over what somebody else saved  manuscripts.py
 what an issue is compared with              versions.py; how the differences are found: differences.py
 whom an issue can be shown as               sample_readers.py; who sees the same: variants.py
 a test to a few addresses                   trials.py
+what the preview shows                      web/preview/<part>.py, templates/preview/; how servers run: web/server.py
+what of a publication the preview keeps     workshop.py; lists of issues: inbox.py, heads.py, standings.py
+a view: dark, no pictures, Outlook, ...     views.py; schemes.py, inversion.py, pictureless.py, outlook.py
+pictures from disk, bytes per block         local_pictures.py, weights.py; lines around a mistake: code_frames.py
 what a draft looks like                     draft.py, templates/starter/draft.md; what a source is: sources.py
 what is read from feeds, pages and texts    feeds.py, articles.py, plain_pages.py, html_text.py; made safe: stories.py
 whom the program may ask, and for how long  network.py (who), fetch.py (what), bars.py (the bar meanwhile)

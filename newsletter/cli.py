@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Say what is wrong with issues, line by line.",
     "schema": "Print JSON Schema for editors.",
     "build": "Write the email of an issue to a folder.",
+    "preview": "Show what readers will see, while you write.",
     "test": "Send a marked test of an issue to a few addresses.",
     "subscribers": "Add, import, export, list, show and remove readers.",
     "send": "Send an issue, to each reader once.",

@@ -143,6 +143,12 @@ class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     proxies: tuple[Network, ...] = ()
 
 
+class PreviewSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[preview]`: what the preview opens lines with."""
+
+    editor: str = "vscode://file{path}:{line}:{column}"
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy address; a relative SQLite path is relative to newsletter.toml."""
 
@@ -196,6 +202,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     draft: DraftSection = DraftSection()
     schedule: ScheduleSection = ScheduleSection()
     serve: ServeSection = ServeSection()
+    preview: PreviewSection = PreviewSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()

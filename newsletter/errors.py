@@ -7,6 +7,7 @@ campaign is a value (`providers.record.Outcome`), not an exception.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -106,6 +107,19 @@ class IssueError(NewsletterError):
         shown = [str(problem) for problem in self.problems[:MOST_SHOWN]]
         left = len(self.problems) - MOST_SHOWN
         return "\n".join(shown + ([f"and {left} more"] if left > 0 else []))
+
+
+def problem_of(error: NewsletterError) -> Problem:
+    """An error about one place as a Problem, for who lists them; its rule is empty."""
+    path, line, column = _place(error.place)
+    return Problem(rule="", message=error.message, path=path, line=line, column=column, hint=error.hint)
+
+
+def _place(place: str) -> tuple[str, int, int]:
+    """`path:line:column` in its parts; 1 for what it does not say."""
+    found = re.fullmatch(r"(.*?)(?::(\d+))?(?::(\d+))?", place, re.DOTALL)
+    assert found is not None
+    return found[1], int(found[2] or 1), int(found[3] or 1)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

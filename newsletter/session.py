@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,15 @@ class Session:
         if "database" in self.__dict__:
             self.database.close()
 
+    @property
+    def config(self) -> Path:
+        """Where newsletter.toml is, or would be."""
+        return find_config(self._config)
+
     @cached_property
     def publication(self) -> Publication:
         """newsletter.toml, read and checked. Raises ConfigError."""
-        return load_publication(find_config(self._config))
+        return load_publication(self.config)
 
     @cached_property
     def database(self) -> Database:

@@ -89,12 +89,17 @@ def _checked(
         context, parsed = open_context(path, theme, earlier, verdicts)
     except IssueError as error:
         return Checked(path=path, problems=error.problems, digest="")
-    problems = _sorted(_problems(context, parsed, chosen))
+    problems = check_context(context, parsed, chosen)
     lost = context.has_errors or any(problem.rule == "NL008" for problem in problems)
     return Checked(path=path, problems=problems, digest="" if lost else context.message.digest)
 
 
-def _problems(context: Context, parsed: list[Problem], chosen: Selection) -> Iterator[Problem]:
+def check_context(context: Context, parsed: Sequence[Problem], chosen: Selection) -> list[Problem]:
+    """Everything wrong with an issue that was opened already, and perhaps built."""
+    return _sorted(_problems(context, parsed, chosen))
+
+
+def _problems(context: Context, parsed: Sequence[Problem], chosen: Selection) -> Iterator[Problem]:
     scopes = {Scope.SOURCE} if context.has_errors else set(OFFLINE)
     if context.verdicts is not None:
         scopes.add(Scope.NETWORK)

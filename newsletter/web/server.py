@@ -5,9 +5,10 @@ Shared by the readers' pages and the preview. What the application is, is not kn
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -17,6 +18,8 @@ from newsletter.errors import NewsletterError
 
 GRACE = 8
 """Seconds for requests that are being answered, after the wish to stop."""
+NEIGHBOURS = 20
+"""Ports that `listen_near` tries after the one that was asked for."""
 IDLE = 30
 """Seconds that a connection without a request is kept."""
 
@@ -37,14 +40,30 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
+def listen_near(host: str, port: int) -> socket.socket:
+    """The same, or on the next port that is free: for whoever prints the address. Raises NewsletterError."""
+    for candidate in range(port, min(port + NEIGHBOURS, 65_535)):
+        try:
+            return listen(host, candidate)
+        except NewsletterError as error:
+            if getattr(error.__cause__, "errno", None) != errno.EADDRINUSE:
+                raise
+    return listen(host, min(port + NEIGHBOURS, 65_535))
+
+
 def address(sock: socket.socket) -> str:
     """`http://127.0.0.1:8000`, where a browser finds it."""
     host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: ASGIApp, sock: socket.socket, stop: threading.Event) -> None:
-    """Answer until `stop` is set; then what is being answered is finished, within GRACE seconds."""
+def serve(
+    app: ASGIApp, sock: socket.socket, stop: threading.Event, closing: Callable[[], None] = lambda: None
+) -> None:
+    """Answer until `stop` is set; then what is being answered is finished, within GRACE seconds.
+
+    `closing` is called before that, in the event loop: it ends the streams that have no end by themselves.
+    """
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -54,7 +73,7 @@ def serve(app: ASGIApp, sock: socket.socket, stop: threading.Event) -> None:
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=IDLE,
     )
-    server = _Server(config)
+    server = _Server(config, closing)
     threading.Thread(target=_end, args=(server, stop), daemon=True).start()
     server.run(sockets=[sock])
 
@@ -66,6 +85,15 @@ def _end(server: uvicorn.Server, stop: threading.Event) -> None:
 
 class _Server(uvicorn.Server):
     """Leaves signals to `interrupts`, which says what happens and obeys the second one at once."""
+
+    def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams first, then what uvicorn does."""
+        self._closing()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,0 +1,79 @@
+"""Code frames: a problem with the lines of its file around it, for pages; `checks.formats` has them for terminals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from newsletter.errors import Problem
+
+AROUND = 2
+"""Lines shown before and after."""
+LONGEST = 400
+"""Characters of a line that are shown; of longer ones, the part around the place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameLine:
+    """A line of a file; `marked` is what the problem is about, empty on all lines but its own."""
+
+    number: int
+    before: str
+    marked: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coded:
+    """A problem, its file, and the lines around it (none when the file cannot be read)."""
+
+    problem: Problem
+    file: Path | None
+    lines: Sequence[FrameLine]
+
+
+def coded(root: Path, problems: Iterable[Problem]) -> list[Coded]:
+    """Each problem with its lines; paths are relative to where the user is, or to the publication's `root`."""
+    lines_of = cache(_lines)
+    return [_coded(problem, _file(root, problem.path), lines_of) for problem in problems]
+
+
+def _coded(problem: Problem, file: Path | None, lines_of: Callable[[Path], Sequence[str]]) -> Coded:
+    lines = lines_of(file) if file else ()
+    first = max(1, problem.line - AROUND)
+    shown = enumerate(lines[first - 1 : problem.line + AROUND], start=first)
+    return Coded(problem=problem, file=file, lines=[_line(number, text, problem) for number, text in shown])
+
+
+def _line(number: int, text: str, problem: Problem) -> FrameLine:
+    if number != problem.line:
+        return FrameLine(number=number, before=_shortened(text, 0))
+    at = min(problem.column - 1, len(text))
+    start = max(0, at - LONGEST // 3) if len(text) > LONGEST else 0
+    end = at + max(1, problem.width)
+    return FrameLine(
+        number=number,
+        before=("…" if start else "") + text[start:at],
+        marked=text[at:end] or " ",
+        after=_shortened(text[end:], 0),
+    )
+
+
+def _shortened(text: str, start: int) -> str:
+    return text if len(text) <= LONGEST else text[start : start + LONGEST] + "…"
+
+
+def _file(root: Path, path: str) -> Path | None:
+    candidates = (Path(path).absolute(), root / path) if path else ()
+    return next((file for file in candidates if file.is_file() and file.resolve().is_relative_to(root.resolve())), None)
+
+
+def _lines(file: Path) -> Sequence[str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="replace")[:2_000_000]
+    except OSError:
+        return ()
+    return re.split(r"\r\n|\r|\n", text)

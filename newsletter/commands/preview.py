@@ -1,0 +1,48 @@
+"""`newsletter preview`: what readers will see, in the browser, while it is written."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import webbrowser
+
+import click
+
+from newsletter.interrupts import Interrupts
+from newsletter.issues import find_issue, slug_of
+from newsletter.session import Session
+
+
+@click.command()
+@click.argument("issue", required=False)
+@click.option("--port", type=click.IntRange(1, 65_535), default=8000, help="Where it listens  [default: 8000]")
+@click.option("--no-open", is_flag=True, help="Open no browser")
+@click.pass_obj
+def command(session: Session, issue: str | None, port: int, no_open: bool) -> None:
+    """Show what readers will see, in the browser, while you write.
+
+    Rebuilt on save: the issue, its pictures, templates and newsletter.toml. On a phone and a desktop, in the dark,
+    without pictures, in Outlook, as text; with everything that `check` says. Only this machine can reach it, nothing
+    is fetched from the network, and nobody is mailed unless you ask on the page. A taken port gives way to the next.
+
+    \b
+    Examples:
+        newsletter preview
+        newsletter preview chip-rules
+        newsletter preview --port 9000 --no-open
+    """
+    from newsletter.web import server
+    from newsletter.web.preview.app import preview_app
+    from newsletter.web.preview.events import Events
+    from newsletter.workshop import Workshop
+
+    path = f"/issues/{slug_of(find_issue(session.publication, issue))}" if issue else "/"
+    told = Events()
+    app = preview_app(Workshop(session.config), told)
+    with server.listen_near("127.0.0.1", port) as sock, Interrupts("Stopping.") as interrupts:
+        click.echo(server.address(sock) + path)
+        sys.stdout.flush()
+        click.echo("Rebuilding on save; stop with Ctrl-C.", err=True)
+        if not no_open:
+            threading.Timer(0.3, webbrowser.open, [server.address(sock) + path]).start()
+        server.serve(app, sock, interrupts.asked, told.close)

@@ -1,0 +1,132 @@
+"""Built HTML as mail clients show it at night that invert colours by themselves.
+
+Gmail on phones and Outlook's apps turn every colour they find around and ask the email for nothing. What a colour
+turned around is, `checks.colours` says, and so the rule about it and the picture of it agree.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import tinycss2
+from lxml import html
+
+from newsletter.checks.colours import BLACK, WHITE, read_colour
+from newsletter.checks.css import Token
+from newsletter.checks.visibility import Element
+from newsletter.schemes import by_day
+
+_PAINTS = ("color", "background", "border", "outline", "text-decoration", "fill", "stroke", "box-shadow")
+"""What the names of properties with colours in them begin with; longer ones end in `-color`, or hold one."""
+_UNTOUCHED = frozenset(("color-scheme", "background-image", "background-size", "border-radius"))
+_ATTRIBUTES = ("bgcolor", "color", "text", "link", "vlink")
+_GROUND = f"<style>:root{{background:{WHITE.turned};color:{BLACK.turned};color-scheme:dark}}</style>"
+
+
+def inverted(page: str) -> str:
+    """The email with every colour of its text and grounds turned around; pictures stay as they are."""
+    return _inverted(page, marks=False)
+
+
+def inverted_by_outlook(page: str) -> str:
+    """The same as Outlook.com does it: what it turns it marks, so that an email's `[data-ogsc]` rules can answer."""
+    return _inverted(page, marks=True)
+
+
+def _inverted(page: str, *, marks: bool) -> str:
+    tree = html.document_fromstring(by_day(page), parser=html.HTMLParser(encoding=None))
+    for element in tree.iter("*"):
+        _turn(element, marks)
+    if tree.find("head") is not None:
+        tree.find("head").insert(0, html.fragment_fromstring(_GROUND))
+    if marks:
+        _unimportant(tree)
+    return serialised(tree)
+
+
+def serialised(tree: Element) -> str:
+    """The HTML of a whole tree."""
+    out: str = html.tostring(tree, encoding="unicode", doctype="<!DOCTYPE html>")
+    return out
+
+
+def serialised_css(nodes: list[Token]) -> str:
+    """The CSS of parsed nodes."""
+    out: str = tinycss2.serialize(nodes)
+    return out
+
+
+def _turn(element: Element, marks: bool) -> None:
+    if element.tag == "style":
+        element.text = element.text and _sheet(element.text)
+        return
+    style = element.get("style")
+    if style:
+        element.set("style", turned_style(style))
+    for name in _ATTRIBUTES:
+        colour = read_colour(element.get(name, ""))
+        if colour:
+            element.set(name, str(colour.turned))
+    if marks:
+        _mark(element, style or "")
+
+
+def _mark(element: Element, style: str) -> None:
+    """Outlook.com leaves what it took away in attributes, which its own style rules, and emails', look for."""
+    names = {name.strip() for name, _, _ in (part.partition(":") for part in style.split(";"))}
+    if "color" in names:
+        element.set("data-ogsc", "")
+    if names & {"background", "background-color"} or element.get("bgcolor"):
+        element.set("data-ogsb", "")
+
+
+def _unimportant(tree: Element) -> None:
+    """The body says for the frame around the email that it is dark: there the marks stand, too."""
+    for element in tree.iter("body"):
+        element.set("data-ogsc", "")
+        element.set("data-ogsb", "")
+
+
+@lru_cache(maxsize=5_000)
+def turned_style(style: str) -> str:
+    """A style attribute with its colours turned around."""
+    return serialised_css([_declared(node) for node in tinycss2.parse_blocks_contents(style)])
+
+
+def _declared(node: Token) -> Token:
+    if node.type == "declaration" and _has_colour(node.lower_name):
+        node.value = [_turned(token) for token in node.value]
+    return node
+
+
+def _has_colour(name: str) -> bool:
+    return name not in _UNTOUCHED and (name.startswith(_PAINTS) or name.endswith("-color"))
+
+
+def _turned(token: Token) -> Token:
+    if token.type not in ("hash", "ident", "function"):
+        return token
+    colour = read_colour(token.serialize())
+    if colour is None:
+        return token
+    text = str(colour.turned) if colour.alpha == 1 else _see_through(colour.turned)
+    return tinycss2.parse_one_component_value(text)
+
+
+def _see_through(colour: tuple[float, float, float, float]) -> str:
+    red, green, blue = (round(channel * 255) for channel in colour[:3])
+    return f"rgba({red},{green},{blue},{colour[3]:g})"
+
+
+def _sheet(text: str) -> str:
+    """A style sheet with its colours turned around, those at night left out: the client does not ask for them."""
+    return serialised_css([_rule(node) for node in tinycss2.parse_stylesheet(text)])
+
+
+def _rule(node: Token) -> Token:
+    if node.type == "qualified-rule":
+        if "data-ogs" not in tinycss2.serialize(node.prelude):
+            node.content = [_declared(each) for each in tinycss2.parse_blocks_contents(node.content)]
+    elif node.type == "at-rule" and node.content is not None and node.lower_at_keyword in ("media", "supports"):
+        node.content = [_rule(each) for each in tinycss2.parse_rule_list(node.content)]
+    return node

@@ -1,0 +1,60 @@
+"""Built HTML as mail clients show it that load no pictures: frames of their size, with their alt text."""
+
+from __future__ import annotations
+
+import re
+
+from lxml import html
+
+from newsletter.checks.visibility import Element
+from newsletter.inversion import serialised
+from newsletter.schemes import by_day
+
+_PICTURE = re.compile(r"url\([^)]*\)", re.IGNORECASE)
+_FRAME = "display:inline-block;box-sizing:border-box;max-width:100%;overflow:hidden;vertical-align:middle;"
+_WIDE = re.compile(r"(?:^|;)\s*width\s*:")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ONLY_PICTURES = re.compile(r"(?:^|;)\s*(?:object-fit|object-position|height|display)\s*:[^;]*", re.IGNORECASE)
+
+
+def without_pictures(page: str) -> str:
+    """The email before its reader allows pictures; what has an empty alt text leaves nothing but its room."""
+    tree = html.document_fromstring(by_day(page), parser=html.HTMLParser(encoding=None))
+    for element in list(tree.iter("*")):
+        if element.tag == "img":
+            _frame(element)
+        elif element.tag == "style":
+            element.text = element.text and _PICTURE.sub("none", element.text)
+        else:
+            _plain(element)
+    return serialised(tree)
+
+
+def _plain(element: Element) -> None:
+    element.attrib.pop("background", None)
+    if "url(" in element.get("style", ""):
+        element.set("style", _PICTURE.sub("none", element.get("style")))
+
+
+def _frame(image: Element) -> None:
+    """A `span` in place of the picture, with the styles that its alt text has."""
+    frame = html.Element("span", {"class": f"nl-no-picture {image.get('class', '')}".strip()})
+    frame.text, frame.tail = image.get("alt", ""), image.tail
+    frame.set("style", _style(image, bool(frame.text)))
+    image.getparent().replace(image, frame)
+
+
+def _style(image: Element, has_alt: bool) -> str:
+    own = _ONLY_PICTURES.sub("", image.get("style", "")).strip("; ")
+    width = "" if _WIDE.search(own) else _length(image, "width")
+    height = _length(image, "height")
+    box = f"{own};{_FRAME}" + (f"width:{width};" if width else "")
+    if has_alt:
+        return f"{box}border:1px solid #9AA0AA;padding:8px 12px;" + (f"min-height:{height};" if height else "")
+    return box + (f"height:{height};" if height else "")
+
+
+def _length(image: Element, name: str) -> str:
+    """In CSS pixels, from the attribute; empty when it says none."""
+    found = _NUMBER.fullmatch(image.get(name, ""))
+    return f"{found[0]}px" if found else ""

@@ -1,0 +1,48 @@
+"""Views: the ways in which one reader's copy of an issue can be looked at.
+
+Each makes HTML of the finished copy, and never of the issue: a view is not a second renderer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from newsletter.build import Built, sample_mailing
+from newsletter.expressions import present
+from newsletter.inversion import inverted, inverted_by_outlook
+from newsletter.local_pictures import LocalPicture, shown_locally
+from newsletter.merge import html_fragment, joined
+from newsletter.messages import Recipient
+from newsletter.outlook import in_outlook
+from newsletter.pictureless import without_pictures
+from newsletter.schemes import by_day, by_night
+
+RENDERED: Mapping[str, Callable[[str], str]] = {
+    "html": by_day,
+    "dark": by_night,
+    "inverted": inverted,
+    "outlook-dark": inverted_by_outlook,
+    "no-images": without_pictures,
+    "outlook": in_outlook,
+}
+"""What a mail client makes of the HTML, by name."""
+WRITTEN = ("text", "source", "headers", "raw")
+"""What is read and not rendered."""
+VIEWS = (*RENDERED, *WRITTEN)
+
+
+def rendered(built: Built, recipient: Recipient, view: str, pictures: tuple[LocalPicture, ...]) -> str:
+    """One reader's copy as a mail client of this kind shows it, the trace's marks in it, pictures from this disk."""
+    copy = joined(html_fragment(built.traced, built.message))(present(recipient.fields))
+    return RENDERED[view](shown_locally(copy, built.theme.publication, pictures))
+
+
+def written(built: Built, recipient: Recipient, view: str) -> str:
+    """One reader's copy to read: its text part, its HTML, its headers, or all of it as it travels."""
+    mailing = sample_mailing(built.theme.publication, built)
+    if view == "text":
+        return mailing.message(recipient).text
+    if view == "source":
+        return mailing.message(recipient).html
+    raw = mailing.mime(recipient).decode("utf-8", "replace").replace("\r\n", "\n")
+    return raw.partition("\n\n")[0] if view == "headers" else raw

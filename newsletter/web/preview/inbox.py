@@ -1,0 +1,71 @@
+"""The start page: the issues as an inbox. The newest are in the page, the others come when somebody looks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from newsletter.checks.rule import ERROR, WARNING
+from newsletter.config import Publication
+from newsletter.inbox import entries, shown
+from newsletter.web.preview.ledger import database_of
+from newsletter.web.preview.pages import page, workshop_of
+
+if TYPE_CHECKING:
+    from newsletter.standings import Standing
+
+AT_ONCE = 40
+"""Issues in one answer."""
+
+
+def start(request: Request) -> Response:
+    """The page."""
+    return page(request, "inbox.html", {"trouble": workshop_of(request).trouble, **_rows(request)})
+
+
+def rows(request: Request) -> Response:
+    """The rows alone, from one on: for what is scrolled to, and what is searched for."""
+    return page(request, "rows.html", _rows(request))
+
+
+def _rows(request: Request) -> dict[str, object]:
+    publication = workshop_of(request).publication
+    words, first = request.query_params.get("q", "")[:200], _number(request.query_params.get("from", "0"))
+    found = entries(publication, words)
+    return {
+        "publication": publication,
+        "words": words,
+        "total": len(found),
+        "next": first + AT_ONCE if first + AT_ONCE < len(found) else None,
+        "entries": shown(publication, found[first : first + AT_ONCE]),
+        "standings": _standings(request, publication),
+    }
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+
+def _standings(request: Request, publication: Publication) -> Mapping[str, Standing]:
+    database = database_of(request, publication)
+    if database is None:
+        return {}
+    from newsletter.standings import standings
+
+    with database.read() as connection:
+        return standings(connection, publication.config.publication.timezone)
+
+
+def tally(request: Request) -> Response:
+    """How much is wrong with one issue."""
+    problems = workshop_of(request).problems(request.path_params["slug"])
+    errors = sum(problem.severity is ERROR for problem in problems)
+    warnings = sum(problem.severity is WARNING for problem in problems)
+    return JSONResponse({"errors": errors, "warnings": warnings})
+
+
+ROUTES = [Route("/", start), Route("/rows", rows), Route("/issues/{slug}/tally", tally)]

@@ -1,0 +1,50 @@
+"""The page of one issue, and the email in its frames: every view of one reader's copy."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from newsletter.inbox import entry
+from newsletter.views import RENDERED, VIEWS, rendered, written
+from newsletter.web.preview.guard import EMAIL_POLICY, WITH_REMOTE_PICTURES
+from newsletter.web.preview.pages import page, text, workshop_of
+from newsletter.web.preview.readers import recipient_of
+
+PANELS = (("problems", "Problems"),)
+"""What stands beside the email: an id and a title; `templates/preview/static/<id>.js` fills it."""
+
+
+def show(request: Request) -> Response:
+    """The page around the email."""
+    workshop = workshop_of(request)
+    work = workshop.work(request.path_params["slug"])
+    head = entry(workshop.publication, work.path)
+    return page(request, "issue.html", {"work": work, "head": head, "views": VIEWS, "panels": PANELS})
+
+
+def view(request: Request) -> Response:
+    """The email, as one kind of mail client shows it; or its text, source, headers, bytes."""
+    name = request.path_params["view"]
+    if name not in VIEWS:
+        raise HTTPException(404, "There is no such view.")
+    work = workshop_of(request).work(request.path_params["slug"])
+    if work.built is None:
+        return _document(request, text(request, "no-email.html", {}))
+    recipient = recipient_of(request, work.built)
+    if name in RENDERED:
+        return _document(request, rendered(work.built, recipient, name, tuple(work.pictures)))
+    lines = written(work.built, recipient, name).split("\n")
+    return _document(request, text(request, "lines.html", {"name": name, "lines": lines}))
+
+
+def _document(request: Request, html: str) -> Response:
+    """For a frame: its own policy, and links that open beside the preview, not in it."""
+    policy = WITH_REMOTE_PICTURES if request.query_params.get("remote") == "1" else EMAIL_POLICY
+    aimed = html.replace("<head>", '<head><base target="_blank">', 1)
+    return HTMLResponse(aimed, headers={"Content-Security-Policy": policy})
+
+
+ROUTES = [Route("/issues/{slug}", show), Route("/issues/{slug}/view/{view}", view)]

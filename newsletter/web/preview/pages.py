@@ -1,0 +1,44 @@
+"""Pages of the preview: its own templates, which are not a publication's to replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from newsletter import __version__
+from newsletter.theme import package_templates
+from newsletter.workshop import Workshop
+
+
+@cache
+def environment() -> Environment:
+    """The templates of `templates/preview/`; all that they print is escaped."""
+    return Environment(
+        loader=FileSystemLoader(package_templates() / "preview"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def workshop_of(request: Request) -> Workshop:
+    """What this preview is of."""
+    found = request.app.state.workshop
+    assert isinstance(found, Workshop)
+    return found
+
+
+def page(request: Request, template: str, values: Mapping[str, object], *, status: int = 200) -> HTMLResponse:
+    """A page, or a part of one, with these values."""
+    return HTMLResponse(text(request, template, values), status_code=status)
+
+
+def text(request: Request, template: str, values: Mapping[str, object]) -> str:
+    """The same as a text; every template knows the token, and which version this is."""
+    known = {"token": request.app.state.token, "version": __version__}
+    return environment().get_template(template).render({**known, **values})

@@ -1,0 +1,79 @@
+// A frame with the email in it. A new one is loaded behind the old, takes its place between two pictures of the
+// screen, and stays at what was being read.
+
+import { anchors, follow } from "./anchors.js";
+
+const SANDBOX = "allow-same-origin allow-popups allow-popups-to-escape-sandbox";
+
+export class Frame {
+  /** `sheet` holds the frame, `scroller` scrolls it; `ready(document)` is called for each that is shown. */
+  constructor(sheet, scroller, { ready = () => {}, title = "The email", resized = () => {} } = {}) {
+    Object.assign(this, { sheet, scroller, ready, title, resized });
+    this.current = null;
+    this.width = 0;
+    this.height = 0;
+    this.observer = new ResizeObserver(() => this.fit());
+  }
+
+  get document() {
+    return this.current?.contentDocument ?? null;
+  }
+
+  /** Show an address; resolves when it is on the screen. Of several at once, the last counts. */
+  async show(url) {
+    this.wanted = url;
+    const next = document.createElement("iframe");
+    next.setAttribute("sandbox", SANDBOX);
+    next.title = this.title;
+    next.className = "incoming";
+    next.style.width = `${this.width}px`;
+    next.src = url;
+    await new Promise((resolve) => {
+      next.addEventListener("load", resolve, { once: true });
+      this.sheet.append(next);
+    });
+    if (this.wanted !== url) {
+      next.remove();
+      return;
+    }
+    this.swap(next);
+  }
+
+  swap(next) {
+    const last = this.current;
+    const before = last && anchors(last.contentDocument);
+    const top = this.scroller.scrollTop;
+    this.current = next;
+    next.classList.remove("incoming");
+    this.fit();
+    last?.remove();
+    if (before) this.scroller.scrollTop = top + follow(before, anchors(next.contentDocument), this.offset(top));
+    this.observer.disconnect();
+    this.observer.observe(next.contentDocument.documentElement);
+    this.ready(next.contentDocument);
+  }
+
+  /** How far the top of the window is into the email, in its own pixels. */
+  offset(top) {
+    const scale = this.scale ?? 1;
+    return (top - this.sheet.offsetTop) / scale;
+  }
+
+  setWidth(width) {
+    this.width = width;
+    if (this.current) this.current.style.width = `${width}px`;
+    this.fit();
+  }
+
+  /** As high as the email is: the page scrolls, and no scroll bar takes from the width. */
+  fit() {
+    const page = this.document?.documentElement;
+    if (!page) return;
+    const height = Math.ceil(Math.max(page.getBoundingClientRect().height, this.document.body?.scrollHeight ?? 0));
+    if (height !== this.height || this.current.style.height !== `${height}px`) {
+      this.height = height;
+      this.current.style.height = `${height}px`;
+      this.resized(height);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+// The list of keys.
+
+export const isTyping = (element) =>
+  element.isContentEditable || ["TEXTAREA", "SELECT"].includes(element.tagName)
+  || (element.tagName === "INPUT" && !["radio", "checkbox"].includes(element.type));
+
+/** The dialog, which its button opens. */
+export function help() {
+  const dialog = document.getElementById("shortcuts");
+  document.querySelector("[data-help]").addEventListener("click", () => dialog.showModal());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  return dialog;
+}

@@ -1,0 +1,117 @@
+// The start page: keys, search, older issues, and how much is wrong with those that are seen.
+
+import * as state from "./state.js";
+import { hear } from "./events.js";
+import { help, isTyping } from "./help.js";
+
+const rows = document.getElementById("rows");
+const search = document.querySelector("input[name=q]");
+const nothing = document.getElementById("nothing");
+const clients = document.getElementById("clients");
+const dialog = help();
+
+const links = () => [...rows.querySelectorAll(".row > a")];
+const at = () => links().indexOf(document.activeElement);
+
+function step(by) {
+  const all = links();
+  all[Math.min(all.length - 1, Math.max(0, at() + by))]?.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.metaKey || event.ctrlKey || event.altKey || dialog.open) return;
+  if (isTyping(event.target)) {
+    if (event.key === "Escape" && search.value) find((search.value = ""));
+    else if (event.key === "Escape" || event.key === "ArrowDown" || event.key === "Enter") step(1);
+    else return;
+    event.preventDefault();
+    return;
+  }
+  const act = {
+    j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
+    "/": () => search.select(), "?": () => dialog.showModal(),
+  }[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+// Counting is slow, so only what is seen is counted, one after the other.
+const waiting = [];
+let counting = false;
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    seen.unobserve(entry.target);
+    if (entry.target.classList.contains("more")) older(entry.target);
+    else waiting.push(entry.target);
+  }
+  count();
+}, { rootMargin: "80px" });
+
+async function count() {
+  if (counting) return;
+  counting = true;
+  while (waiting.length) {
+    const row = waiting.shift();
+    if (!row.isConnected) continue;
+    const answer = await fetch(`/issues/${encodeURIComponent(row.dataset.slug)}/tally`).catch(() => null);
+    if (answer?.ok) tell(row.querySelector("[data-tally]"), await answer.json());
+  }
+  counting = false;
+}
+
+function tell(place, { errors, warnings }) {
+  const number = errors + warnings;
+  place.textContent = number || "";
+  place.dataset.level = errors ? "error" : "warning";
+  place.title = [[errors, "error"], [warnings, "warning"]]
+    .filter(([many]) => many).map(([many, word]) => `${many} ${word}${many === 1 ? "" : "s"}`).join(", ");
+  place.setAttribute("aria-label", place.title);
+}
+
+function observe() {
+  for (const row of rows.querySelectorAll(".row:not([data-seen]), .more")) {
+    row.dataset.seen = "";
+    seen.observe(row);
+  }
+}
+
+const ask = async (query) => (await fetch(`/rows?${new URLSearchParams(query)}`)).text();
+
+async function older(more) {
+  const html = await ask({ q: search.value, from: more.dataset.next });
+  if (!more.isConnected) return;
+  more.insertAdjacentHTML("afterend", html);
+  more.remove();
+  observe();
+}
+
+let asked = 0;
+async function find() {
+  const mine = (asked += 1);
+  const html = await ask({ q: search.value });
+  if (mine !== asked) return;
+  const focused = rows.querySelector(".row > a:focus")?.parentElement.dataset.slug;
+  rows.innerHTML = html;
+  if (focused) rows.querySelector(`[data-slug="${CSS.escape(focused)}"] > a`)?.focus();
+  nothing.hidden = rows.childElementCount > 0;
+  state.set({ q: search.value });
+  observe();
+}
+
+search.form.addEventListener("submit", (event) => event.preventDefault());
+search.addEventListener("input", find);
+
+function client(name) {
+  rows.dataset.client = name;
+  clients.querySelector(`[value="${name}"]`).checked = true;
+}
+clients.addEventListener("change", (event) => {
+  state.set({ client: event.target.value === "gmail" ? "" : event.target.value });
+  client(event.target.value);
+});
+if (clients.querySelector(`[value="${CSS.escape(state.get("client", "gmail"))}"]`)) client(state.get("client", "gmail"));
+
+hear("", { inbox: find, back: () => location.reload() });
+observe();

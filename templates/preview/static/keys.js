@@ -1,0 +1,45 @@
+// The keyboard, in the page and in the frames alike.
+
+import { help, isTyping } from "./help.js";
+
+export function mount(page) {
+  const { state, stage } = page;
+  const views = [...document.querySelectorAll("#views [data-view]")].map((link) => link.dataset.view);
+  const look = (view) => state.set({ view: view === "html" ? "" : view });
+  const toggle = (view) => look(stage.view === view ? "html" : view);
+  const widths = [375, 768, 1024];
+  const dialog = help();
+
+  const problems = () => [...document.querySelectorAll("#panel-problems [data-problem]")];
+  const step = (by) => {
+    if (page.panel.shown !== "problems") page.panel.open("problems");
+    const all = problems();
+    if (!all.length) return;
+    const at = all.indexOf(document.activeElement);
+    const next = all[Math.min(all.length - 1, Math.max(0, at + by))] ?? all[0];
+    next.focus();
+    if (next.dataset.piece) page.blocks?.reveal(Number(next.dataset.piece));
+  };
+  const keys = {
+    "?": () => dialog.showModal(),
+    g: () => toggle("grid"),
+    d: () => toggle("dark"),
+    p: () => page.panel.toggle("problems"),
+    i: () => location.assign("/"),
+    w: () => state.set({ width: widths[(widths.indexOf(stage.width) + 1) % widths.length] }),
+    "[": () => state.set({ width: Math.max(240, stage.width - 16) }),
+    "]": () => state.set({ width: Math.min(1600, stage.width + 16) }),
+    j: () => step(1),
+    k: () => step(-1),
+  };
+  const press = (event) => {
+    if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target) || dialog.open) return;
+    const index = /^\d$/.test(event.key) ? (Number(event.key) + 9) % 10 : -1;
+    const act = index >= 0 && views[index] ? () => look(views[index]) : keys[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  };
+  document.addEventListener("keydown", press);
+  stage.drawn.add((inside) => inside.addEventListener("keydown", press));
+}

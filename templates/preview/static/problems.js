@@ -1,0 +1,50 @@
+// The panel of problems: filled anew after every build, once the email is on the screen.
+
+const PAUSE = 60;
+
+export function mount(page) {
+  const pane = page.panel.pane("problems");
+  let asked = 0;
+  let timer = 0;
+
+  const load = async () => {
+    const mine = (asked += 1);
+    const answer = await fetch(page.address("problems", { reader: page.state.get("reader") }));
+    if (!answer.ok || mine !== asked) return;
+    const open = new Set([...pane.querySelectorAll("details[open]")].map(key));
+    pane.innerHTML = await answer.text();
+    for (const details of pane.querySelectorAll("details")) details.open = open.has(key(details));
+    tell(page, pane.firstElementChild);
+  };
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(load, PAUSE);
+  };
+  page.built.add(soon);
+  soon();
+
+  pane.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-problem], [data-piece]");
+    if (target?.dataset.piece) page.blocks?.reveal(Number(target.dataset.piece));
+  });
+  for (const kind of ["mouseover", "focusin"]) {
+    pane.addEventListener(kind, (event) => {
+      const target = event.target.closest("[data-piece]");
+      page.blocks?.mark(target ? Number(target.dataset.piece) : null);
+    });
+  }
+  pane.addEventListener("mouseleave", () => page.blocks?.mark(null));
+}
+
+const key = (details) => details.parentElement.querySelector(".what")?.textContent ?? details.querySelector("summary").textContent;
+
+/** The count in the header, and what the overlay needs to know. */
+function tell(page, found) {
+  const { count, errors, summary, clipPiece, clipShare } = found.dataset;
+  const tally = document.getElementById("tally");
+  tally.textContent = summary || "No problems";
+  tally.parentElement.dataset.level = Number(errors) ? "error" : Number(count) ? "warning" : "fine";
+  page.weights = new Map([...found.querySelectorAll(".blocks [data-piece]")].map((one) => [Number(one.dataset.piece), one.dataset]));
+  page.clip = clipPiece === undefined ? null : { piece: Number(clipPiece), share: Number(clipShare) };
+  page.blocks?.draw();
+}
