@@ -57,9 +57,7 @@ def address(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(
-    app: ASGIApp, sock: socket.socket, stop: threading.Event, closing: Callable[[], None] = lambda: None
-) -> None:
+def serve(app: ASGIApp, sock: socket.socket, stop: threading.Event, closing: Callable[[], None] = lambda: None) -> None:
     """Answer until `stop` is set; then what is being answered is finished, within GRACE seconds.
 
     `closing` is called before that, in the event loop: it ends the streams that have no end by themselves.
