@@ -1,7 +1,8 @@
 """Consent: the evidence of who joined or left which list, when, and how we know.
 
 Appended, never changed; no other module writes `consent` and `consent_source`. It goes
-only with its reader, and a source names no reader, so that erasing one erases all.
+only with its reader, and a source names no reader, so that erasing one erases all: what is
+known of one change alone (the network address it came from) stands with that change.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Consent:
     source: str
     """What said so: `import`, `command line`, ..."""
     detail: Mapping[str, Any]
-    """More about the source: the file and its SHA-256, the form's wording, ..."""
+    """More about the source (the file and its SHA-256, the form's wording), and about this change."""
 
 
 class Change(NamedTuple):
@@ -39,6 +40,15 @@ class Change(NamedTuple):
     subscriber_id: int
     list: str
     status: str
+    detail: str = ""
+    """JSON, of this change alone: where it came from, when it was asked for; empty: nothing is."""
+
+
+def shared_source(connection: Connection, kind: str, detail: Mapping[str, object], at: datetime) -> int:
+    """The source that says exactly this, made when it is new: many come through one form."""
+    same = consent_source.c.kind == kind, consent_source.c.detail == msgspec.json.encode(detail).decode()
+    found = connection.execute(select(func.min(consent_source.c.id)).where(*same)).scalar()
+    return int(found) if found else record_source(connection, kind, detail, at)
 
 
 def record_source(connection: Connection, kind: str, detail: Mapping[str, object], at: datetime) -> int:
@@ -56,23 +66,23 @@ def record(
         return
     numbers = dict(_last(connection, {change.subscriber_id for change in changes}) if last is None else last)
     rows = []
-    for subscriber_id, list_name, status in changes:
+    for subscriber_id, list_name, status, detail in changes:
         no = numbers[subscriber_id] = numbers.get(subscriber_id, 0) + 1
-        rows.append((subscriber_id, no, list_name, status, at, source_id))
-    insert_many(connection, consent, ("subscriber_id", "no", "list", "status", "at", "source_id"), rows)
+        rows.append((subscriber_id, no, list_name, status, at, source_id, detail))
+    insert_many(connection, consent, ("subscriber_id", "no", "list", "status", "at", "source_id", "detail"), rows)
 
 
 def evidence(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, list[Consent]]:
     """All that is on record of these readers, oldest first."""
     asked = (
-        select(consent, consent_source.c.kind, consent_source.c.detail)
+        select(consent, consent_source.c.kind, consent_source.c.detail.label("shared"))
         .join(consent_source, consent.c.source_id == consent_source.c.id)
         .where(among(connection, consent.c.subscriber_id, list(subscriber_ids)))
         .order_by(consent.c.subscriber_id, consent.c.no)
     )
     found: dict[int, list[Consent]] = defaultdict(list)
     for row in connection.execute(asked):
-        detail = msgspec.json.decode(row.detail)
+        detail = msgspec.json.decode(row.shared) | (msgspec.json.decode(row.detail) if row.detail else {})
         one = Consent(list=row.list, status=row.status, at=row.at, source=row.kind, detail=detail)
         found[row.subscriber_id].append(one)
     return found

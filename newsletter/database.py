@@ -38,7 +38,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration's revision."""
 PATIENCE = 30.0
 """Seconds that a lock is waited for."""
@@ -117,6 +117,19 @@ def among(connection: Connection, column: ColumnElement[Any], values: Sequence[A
         each = func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
         return column.in_(select(each.c.value))
     return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
+
+
+def reserve_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
+    """Ids that no row of the table ever had, when it counts them itself; knowing them first saves asking for each.
+
+    Needs a transaction of `Database.begin`.
+    """
+    if connection.dialect.name == "postgresql":
+        asked = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+        return connection.scalars(asked, {"table": table.name, "count": count}).all()
+    asked = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
+    last = connection.scalar(asked, {"table": table.name}) or 0
+    return range(last + 1, last + 1 + count)
 
 
 def open_database(publication: Publication, *, patience: float = PATIENCE) -> Database:

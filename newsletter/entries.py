@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select, text, update
 from newsletter import consent, suppressions
 from newsletter.addresses import address_key
 from newsletter.consent import Change
-from newsletter.database import among, insert_many
+from newsletter.database import among, insert_many, reserve_ids
 from newsletter.reader_fields import BUILT_IN, FieldValue
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
@@ -56,6 +56,8 @@ class Entry(NamedTuple):
     fields: Mapping[str, FieldValue] = {}
     tags: tuple[str, ...] = ()
     """Sorted, each once."""
+    proof: str = ""
+    """What `consent.Change` says of these changes alone."""
 
 
 class Effect(StrEnum):
@@ -98,7 +100,13 @@ class _Reader:
         self.statuses: dict[str, str] = {}
         self.stored: Container[str] = ()
         """The lists that have a row in the database."""
-        self.changes: list[tuple[str, str]] = []
+        self.changes: list[tuple[str, str, str]] = []
+        """List, status, and what is known of that change alone."""
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """The lists that change, each with its last status."""
+        return {name: status for name, status, _proof in self.changes}
 
     def has_left(self) -> bool:
         """Active and pending nowhere, after having been somewhere."""
@@ -119,11 +127,11 @@ class _Reader:
         self.learned |= is_news
         return is_news
 
-    def move(self, statuses: Sequence[tuple[str, str]], *, stays_out: bool, revives: bool) -> bool:
+    def move(self, entry: Entry, *, stays_out: bool, revives: bool) -> bool:
         """Change lists; returns whether somebody who left was kept out of one."""
-        kept = False
+        kept, statuses = False, entry.statuses
         if statuses and statuses[0][0] == EVERYWHERE:
-            statuses = [(name, statuses[0][1]) for name in self.statuses] + list(statuses[1:])
+            statuses = (*((name, statuses[0][1]) for name in self.statuses), *statuses[1:])
         for list_name, wanted in statuses:
             now = self.statuses.get(list_name)
             if now == wanted or (wanted == Status.PENDING and now == Status.ACTIVE):
@@ -132,7 +140,7 @@ class _Reader:
                 kept = True
                 continue
             self.statuses[list_name] = wanted
-            self.changes.append((list_name, wanted))
+            self.changes.append((list_name, wanted, entry.proof))
         return kept
 
 
@@ -142,16 +150,18 @@ def enter(
     source_id: int,
     now: datetime,
     resubscribe: Container[str] = (),
+    asking: Container[str] = (),
 ) -> list[Entered]:
     """Write entries (at most MOST_ENTRIES), each in its turn; returns what each did.
 
     `source_id` is the evidence's, of `consent.record_source`; `resubscribe` holds the address
-    keys of those who may be brought back. Needs a transaction of `Database.begin`.
+    keys of those who may be brought back, `asking` of those who may be taken in although they are
+    suppressed, because they ask themselves. Needs a transaction of `Database.begin`.
     """
     keys = [address_key(entry.email) for entry in entries]
     _hold(connection)
     readers = _load(connection, keys)
-    barred = suppressions.suppressed(connection, keys)
+    barred = {key: why for key, why in suppressions.suppressed(connection, keys).items() if key not in asking}
     effects = []
     for key, entry in zip(keys, entries, strict=True):
         named = key in resubscribe
@@ -173,7 +183,7 @@ def _enter_one(readers: dict[str, _Reader], key: str, entry: Entry, barred: str,
         effect = Effect.ADDED
     is_news, moves = reader.learn(entry), len(reader.changes)
     stays_out = bool(barred) or (not named and reader.has_left())
-    kept = reader.move(entry.statuses, stays_out=stays_out, revives=named)
+    kept = reader.move(entry, stays_out=stays_out, revives=named)
     if effect is Effect.UNCHANGED and (is_news or len(reader.changes) > moves):
         effect = Effect.UPDATED
     return Entered(effect, kept)
@@ -218,20 +228,11 @@ def _write(connection: Connection, readers: dict[str, _Reader], source_id: int, 
 
 
 def _insert(connection: Connection, readers: list[_Reader], at: str) -> None:
-    for reader, subscriber_id in zip(readers, _reserve(connection, len(readers)), strict=True):
+    for reader, subscriber_id in zip(readers, reserve_ids(connection, subscriber, len(readers)), strict=True):
         reader.id = subscriber_id
     columns = ("id", "email", "email_key", *_SAID, "created_at", "updated_at")
     rows = [(r.id, r.email, r.key, *r.built_in, r.fields, r.tags, at, at) for r in readers]
     insert_many(connection, subscriber, columns, rows)
-
-
-def _reserve(connection: Connection, count: int) -> Sequence[int]:
-    """Ids that no reader ever had; knowing them first saves asking for each."""
-    if connection.dialect.name == "postgresql":
-        asked = text("SELECT nextval(pg_get_serial_sequence('subscriber', 'id')) FROM generate_series(1, :count)")
-        return connection.scalars(asked, {"count": count}).all()
-    last = connection.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'")) or 0
-    return range(last + 1, last + 1 + count)
 
 
 def _update(connection: Connection, readers: list[_Reader], at: str) -> None:
@@ -243,8 +244,8 @@ def _update(connection: Connection, readers: list[_Reader], at: str) -> None:
 
 def _move(connection: Connection, readers: list[_Reader], source_id: int, at: str) -> None:
     """Write the final status per list, and every step to it as evidence."""
-    final = [Change(r.id, name, r.statuses[name]) for r in readers for name in dict(r.changes) if name not in r.stored]
-    again = [Change(r.id, name, r.statuses[name]) for r in readers for name in dict(r.changes) if name in r.stored]
+    final = [Change(r.id, name, r.statuses[name]) for r in readers for name in r.moved if name not in r.stored]
+    again = [Change(r.id, name, r.statuses[name]) for r in readers for name in r.moved if name in r.stored]
     subscribe(connection, added=final, changed=again, at=at)
     for some, last in (([r for r in readers if r.is_new], {}), ([r for r in readers if not r.is_new], None)):
         changes = [Change(reader.id, *change) for reader in some for change in reader.changes]

@@ -43,7 +43,7 @@ class Claims:
     subscriber_id: int
     """0: nobody's; a test to an address that is no subscriber."""
     campaign_id: int
-    """0: no campaign's."""
+    """0: no campaign's. In a token to confirm it is the signup's."""
     list: str
 
 

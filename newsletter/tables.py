@@ -1,8 +1,8 @@
 """The tables, as SQLAlchemy Core sees them; `migrations/` makes them.
 
-Who may write: `subscribers` and `entries` the readers' tables, `consent` its two, `suppressions` its
-own, `campaigns` the campaign, and `deliveries` with its three companions the ledger
-(`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times are UTC, ISO 8601 text to the
+Who may write: `subscribers` and `entries` the readers' tables, `consent` its two, `suppressions`, `signups`
+and `letters` their own, `limits` `form_use`, `campaigns` the campaign, and `deliveries` with its three companions
+the ledger (`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times are UTC, ISO 8601 text to the
 millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
 
@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 _WAITING = text("state = 'queued'")
+_HANDED = text("state = 'handed'")
 _LEASED = text("state IN ('claimed', 'handed')")
 
 subscriber = Table(
@@ -75,6 +76,59 @@ consent = Table(  # evidence: appended, never changed
     Column("status", Text, nullable=False),
     Column("at", Text, nullable=False),
     Column("source_id", Integer, ForeignKey("consent_source.id"), nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),  # JSON of this change alone: network addresses, times
+    sqlite_with_rowid=False,
+)
+
+signup = Table(  # a reader asked to join; kept as long as the reader, since links in old mail name it
+    "signup",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
+    Column("lists", Text, nullable=False),  # JSON list: what was asked for
+    Column("name", Text, nullable=False, server_default=""),  # as it was typed; counts once it is confirmed
+    Column("language", Text, nullable=False),
+    Column("source_id", Integer, ForeignKey("consent_source.id"), nullable=False),  # what they were shown
+    Column("proof", Text, nullable=False),  # JSON: page, network address, time of asking
+    Column("asked_at", Text, nullable=False),
+    Column("confirmed_at", Text),
+    Index("signup_by_subscriber", "subscriber_id"),
+    sqlite_autoincrement=True,
+)
+
+letter = Table(  # one message to one reader that is no campaign's; handed over at most once
+    "letter",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),  # confirmation already welcome
+    Column("message", Text, nullable=False),  # which compiled message: the kind, or a welcome issue's slug
+    Column("list", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("signup_id", Integer, ForeignKey("signup.id", ondelete="CASCADE")),  # whose it is, of a confirmation
+    Column("state", Text, nullable=False),  # queued handed accepted rejected unknown skipped
+    Column("due_at", Text, nullable=False),  # not before this; later, when the provider was busy
+    Column("queued_at", Text, nullable=False),
+    Column("first_handed_at", Text),
+    Column("handed_at", Text),
+    Column("settled_at", Text),
+    Column("provider", Text, nullable=False, server_default=""),
+    Column("provider_id", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),  # the provider's words, or why skipped
+    Index("letter_waiting", "due_at", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("letter_handed", "id", sqlite_where=_HANDED, postgresql_where=_HANDED),
+    Index("letter_by_subscriber", "subscriber_id"),
+    sqlite_autoincrement=True,
+)
+
+form_use = Table(  # how often a form was used lately, by whom: keyed hashes only; old rows are deleted
+    "form_use",
+    metadata,
+    Column("key", Text, primary_key=True),  # of a network or an email address, and of the limit's length
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("uses", Integer, nullable=False),
+    Column("until", Integer, nullable=False),  # Unix time from which it counts no more
+    Index("form_use_by_end", "until"),
     sqlite_with_rowid=False,
 )
 

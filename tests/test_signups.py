@@ -1,0 +1,246 @@
+"""Signups: asked for, confirmed, asked for again; what strangers can do for somebody else, and what not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from newsletter import consent, subscribers, suppressions
+from newsletter.config import Publication, load_publication
+from newsletter.database import Database, open_database
+from newsletter.entries import Status
+from newsletter.limits import Limits
+from newsletter.signups import Answer, Asking, Confirming, Shown, Signup, Signups, Step, Welcome
+from newsletter.suppressions import Reason
+from newsletter.tables import consent_source, form_use, letter, signup
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SHOWN = Shown(form="1", text="Join our daily newsletter", text_sha256="ab" * 32, language="de")
+
+
+@pytest.fixture
+def publication(publication_folder: Path) -> Publication:
+    return load_publication(publication_folder / "newsletter.toml")
+
+
+@pytest.fixture
+def db(publication: Publication) -> Iterator[Database]:
+    database = open_database(publication)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def signups(publication: Publication) -> Signups:
+    return Signups(publication, Limits(b"key"), [Welcome(slug="welcome", list="daily", after=timedelta(days=2))])
+
+
+def asking(email: str = "ada@example.com", *, name: str = "", network: str = "192.0.2.1", at: datetime = NOW) -> Asking:
+    page = "https://news.example.com/subscribe"
+    return Asking(email=email, name=name, lists=("daily",), shown=SHOWN, page=page, network=network, at=at)
+
+
+def ask(db: Database, signups: Signups, *askings: Asking) -> list[Answer]:
+    with db.begin() as connection:
+        return signups.ask(connection, askings)
+
+
+def confirm(db: Database, signups: Signups, signup_id: int = 1, reader: int = 1, at: datetime = NOW) -> Signup:
+    with db.begin() as connection:
+        one = Confirming(signup_id=signup_id, subscriber_id=reader, network="192.0.2.7", at=at)
+        return signups.confirm(connection, [one])[0]
+
+
+def find(db: Database, email: str = "ada@example.com") -> subscribers.Subscriber:
+    with db.read() as connection:
+        found = subscribers.find(connection, email)
+    assert found
+    return found
+
+
+def letters(db: Database) -> list[tuple[str, str]]:
+    with db.read() as connection:
+        return [(row.kind, row.due_at) for row in connection.execute(select(letter).order_by(letter.c.id))]
+
+
+def test_who_asks_is_pending_until_they_confirm(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking(name="Ada Lovelace"))
+    before = find(db).lists
+
+    step = confirm(db, signups).step
+
+    assert before == {"daily": Status.PENDING}
+    assert step is Step.CONFIRMED
+    assert find(db).lists == {"daily": Status.ACTIVE}
+    assert find(db).fields == {"first_name": "Ada", "last_name": "Lovelace", "language": "de"}
+
+
+def test_evidence_says_what_was_shown_when_and_from_where(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+    confirm(db, signups, at=NOW + timedelta(hours=1))
+
+    pending, active = find(db).consent
+
+    shown: dict[str, Any] = {**vars(SHOWN), "page": "https://news.example.com/subscribe"}
+    assert (pending.source, pending.status, pending.at) == ("form", "pending", "2026-11-23T12:00:00.000Z")
+    assert pending.detail == {**shown, "network": "192.0.2.1"}
+    assert (active.source, active.status, active.at) == ("form", "active", "2026-11-23T13:00:00.000Z")
+    asked = {"asked_at": "2026-11-23T12:00:00.000Z", "asked_from": "192.0.2.1"}
+    assert active.detail == {**shown, **asked, "network": "192.0.2.7"}
+
+
+def test_a_thousand_who_saw_the_same_form_share_its_wording(db: Database, signups: Signups) -> None:
+    people = [asking(f"reader{n}@example.com", network=f"192.0.{n // 250}.{n % 250}") for n in range(1_000)]
+
+    ask(db, signups, *people[:500])
+    ask(db, signups, *people[500:])
+
+    with db.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(consent_source)) == 1
+        assert connection.scalar(select(func.count()).select_from(signup)) == 1_000
+
+
+def test_erasing_a_reader_erases_signups_letters_and_evidence(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+
+    with db.begin() as connection:
+        subscribers.remove(connection, "ada@example.com")
+
+    with db.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(signup)) == 0
+        assert connection.scalar(select(func.count()).select_from(letter)) == 0
+        assert "192.0.2.1" not in str(connection.execute(select(consent_source)).all())
+    assert confirm(db, signups).step is Step.GONE
+
+
+def test_a_second_press_changes_nothing(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+    confirm(db, signups)
+    evidence = find(db).consent
+
+    again = confirm(db, signups)
+
+    assert again.step is Step.BEFORE
+    assert find(db).consent == evidence
+
+
+def test_an_old_link_does_not_bring_back_who_left_since(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+    confirm(db, signups)
+    with db.begin() as connection:
+        source = consent.record_source(connection, "link", {}, NOW)
+        subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
+
+    confirm(db, signups)
+
+    assert find(db).lists == {"daily": Status.UNSUBSCRIBED}
+
+
+def test_who_left_comes_back_by_asking_and_confirming_and_not_by_asking_alone(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+    with db.begin() as connection:
+        source = consent.record_source(connection, "link", {}, NOW)
+        subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
+
+    ask(db, signups, asking())
+    asked = find(db).lists
+    confirm(db, signups, signup_id=2)
+
+    assert asked == {"daily": Status.UNSUBSCRIBED}
+    assert find(db).lists == {"daily": Status.ACTIVE}
+
+
+def test_a_stranger_cannot_rename_a_reader(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking(name="Ada Lovelace"))
+    confirm(db, signups)
+
+    ask(db, signups, asking(name="Buy Now"))
+
+    assert find(db).fields["first_name"] == "Ada"
+
+
+def test_who_has_joined_already_is_told_so_by_mail(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+    confirm(db, signups)
+
+    answers = ask(db, signups, asking())
+
+    assert answers == [Answer.TAKEN]
+    assert [kind for kind, _ in letters(db)] == ["confirmation", "welcome", "already"]
+
+
+def test_a_link_that_is_too_old_confirms_nothing_and_sends_another(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+    late = NOW + timedelta(days=8)
+
+    found = confirm(db, signups, at=late)
+
+    assert found.step is Step.SENT_AGAIN
+    assert find(db).lists == {"daily": Status.PENDING}
+    assert confirm(db, signups, signup_id=2, at=late).step is Step.CONFIRMED
+
+
+def test_a_welcome_is_due_after_its_time_and_comes_once(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+    confirm(db, signups)
+    with db.begin() as connection:
+        source = consent.record_source(connection, "link", {}, NOW)
+        subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
+    ask(db, signups, asking())
+    confirm(db, signups, signup_id=2)
+
+    welcomes = [due for kind, due in letters(db) if kind == "welcome"]
+
+    assert welcomes == ["2026-11-25T12:00:00.000Z"]
+
+
+def test_one_address_is_sent_three_confirmations_a_day_whoever_asks(db: Database, signups: Signups) -> None:
+    answers = [ask(db, signups, asking(network=f"192.0.2.{n}"))[0] for n in range(10)]
+
+    assert answers == [Answer.TAKEN] * 10
+    assert len(letters(db)) == 3
+
+
+def test_one_network_asks_thirty_times_an_hour_and_then_again(db: Database, signups: Signups) -> None:
+    first = ask(db, signups, *(asking(f"r{n}@example.com") for n in range(40)))
+    later = ask(db, signups, asking("late@example.com", at=NOW + timedelta(hours=2)))
+
+    assert first == [Answer.TAKEN] * 30 + [Answer.TOO_MANY] * 10
+    assert later == [Answer.TAKEN]
+
+
+def test_limits_keep_no_address(db: Database, signups: Signups) -> None:
+    ask(db, signups, asking())
+
+    with db.read() as connection:
+        kept = str(connection.execute(select(form_use)).all())
+    assert "ada" not in kept
+    assert "192.0.2" not in kept
+
+
+@pytest.mark.parametrize("reason", [Reason.BOUNCED, Reason.COMPLAINED, Reason.BY_HAND])
+def test_an_address_that_must_not_be_mailed_is_not_and_nobody_learns_it(
+    db: Database, signups: Signups, reason: Reason
+) -> None:
+    with db.begin() as connection:
+        suppressions.suppress(connection, "ada@example.com", reason, "", NOW)
+
+    assert ask(db, signups, asking()) == [Answer.TAKEN]
+    assert letters(db) == []
+
+
+def test_who_asked_to_be_forgotten_may_join_again(db: Database, signups: Signups) -> None:
+    with db.begin() as connection:
+        suppressions.suppress(connection, "ada@example.com", Reason.ERASED, "", NOW)
+
+    ask(db, signups, asking())
+    confirm(db, signups)
+
+    assert find(db).lists == {"daily": Status.ACTIVE}
+    with db.read() as connection:
+        assert not suppressions.suppressed(connection, ["ada@example.com"])
