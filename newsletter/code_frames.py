@@ -53,13 +53,19 @@ def _line(number: int, text: str, problem: Problem) -> FrameLine:
         return FrameLine(number=number, before=_shortened(text, 0))
     at = min(problem.column - 1, len(text))
     start = max(0, at - LONGEST // 3) if len(text) > LONGEST else 0
-    end = at + max(1, problem.width)
+    end = at + (problem.width if problem.width > 1 else _word(text, at))
     return FrameLine(
         number=number,
         before=("…" if start else "") + text[start:at],
         marked=text[at:end] or " ",
         after=_shortened(text[end:], 0),
     )
+
+
+def _word(text: str, at: int) -> int:
+    """How long the word is that begins here: who says only where a mistake begins means all of it."""
+    found = re.compile(r"[\w-]+").match(text, at)
+    return len(found[0]) if found else 1
 
 
 def _shortened(text: str, start: int) -> str:

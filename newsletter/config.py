@@ -301,7 +301,7 @@ def _short(path: Path) -> str:
     """The path as the user would type it."""
     try:
         return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # elsewhere; or the folder the user is in was deleted
         return str(path)
 
 

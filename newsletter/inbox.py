@@ -11,7 +11,7 @@ from newsletter.build import sample_recipient
 from newsletter.config import Publication
 from newsletter.expressions import present
 from newsletter.heads import read_head
-from newsletter.issues import date_of, issue_files, slug_of
+from newsletter.issues import issue_files, slug_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Entry:
 def entries(publication: Publication, words: str = "") -> list[Path]:
     """The issue files with these words in their subject, preheader or name; all without words.
 
-    Files are ordered by the date in their name; only those without one are read for it.
+    Each file's head is read, once as long as it does not change.
     """
     files = sorted(issue_files(publication), key=lambda path: (_day(path), path.name), reverse=True)
     wanted = words.casefold().split()
@@ -57,9 +57,6 @@ def shown(publication: Publication, paths: Sequence[Path]) -> list[Entry]:
 
 
 def _day(path: Path) -> date:
-    named = date_of(path)
-    if named:
-        return named
     head = read_head(path)
     return (head and head.date) or date.min
 

@@ -13,7 +13,7 @@ from newsletter.web.preview.guard import EMAIL_POLICY, WITH_REMOTE_PICTURES
 from newsletter.web.preview.pages import page, text, workshop_of
 from newsletter.web.preview.readers import recipient_of
 
-PANELS = (("problems", "Problems"),)
+PANELS = (("problems", "Problems"), ("cuts", "Inbox"))
 """What stands beside the email: an id and a title; `templates/preview/static/<id>.js` fills it."""
 
 
@@ -47,4 +47,15 @@ def _document(request: Request, html: str) -> Response:
     return HTMLResponse(aimed, headers={"Content-Security-Policy": policy})
 
 
-ROUTES = [Route("/issues/{slug}", show), Route("/issues/{slug}/view/{view}", view)]
+def cuts(request: Request) -> Response:
+    """How mail clients cut its subject and preheader."""
+    workshop = workshop_of(request)
+    found = entry(workshop.publication, workshop.path_of(request.path_params["slug"]))
+    return page(request, "cuts.html", {"entry": found, "publication": workshop.publication})
+
+
+ROUTES = [
+    Route("/issues/{slug}", show),
+    Route("/issues/{slug}/cuts", cuts),
+    Route("/issues/{slug}/view/{view}", view),
+]

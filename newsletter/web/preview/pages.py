@@ -17,13 +17,15 @@ from newsletter.workshop import Workshop
 @cache
 def environment() -> Environment:
     """The templates of `templates/preview/`; all that they print is escaped."""
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(package_templates() / "preview"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    return found
 
 
 def workshop_of(request: Request) -> Workshop:

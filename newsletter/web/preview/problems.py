@@ -18,6 +18,7 @@ from newsletter.checks.selection import selection
 from newsletter.code_frames import Coded, coded
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError, Problem, Severity, problem_of
+from newsletter.inbox import entry
 from newsletter.web.preview.pages import page, workshop_of
 from newsletter.weights import Weights, piece_at, weights
 from newsletter.workshop import Work, Workshop
@@ -44,12 +45,32 @@ class Shown:
         return RULES[self.problem.rule].why if self.problem.rule in RULES else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Alike:
+    """Problems of one rule: those that are shown, and those that are only listed."""
+
+    shown: Sequence[Shown]
+    listed: Sequence[Shown]
+
+
+ENOUGH = 4
+"""Problems of one rule that are shown in full."""
+
+
 def panel(request: Request) -> Response:
     """The panel, to be put into the page."""
     workshop = workshop_of(request)
     work = workshop.work(request.path_params["slug"])
     found = found_in(workshop, work)
-    values = {"shown": shown(workshop, work, found), "summary": counted(found), "weights": weighed(work)}
+    head = entry(workshop.publication, work.path)
+    values = {
+        "subject": head.subject if head else "",
+        "alike": alike(shown(workshop, work, found)),
+        "errors": sum(problem.severity is Severity.ERROR for problem in found),
+        "count": len(found),
+        "summary": counted(found),
+        "weights": weighed(work),
+    }
     return page(request, "problems.html", {"work": work, **values})
 
 
@@ -88,6 +109,14 @@ def shown(workshop: Workshop, work: Work, found: Sequence[Problem]) -> list[Show
         Shown(coded=each, piece=_piece(work, each), editor=editor_address(publication, each.file, each.problem))
         for each in coded(publication.root, worst_first)
     ]
+
+
+def alike(shown: Sequence[Shown]) -> list[Alike]:
+    """Problems by their rule, in the order of the first of each; nobody reads the same sentence 900 times."""
+    by_rule: dict[tuple[Severity, str], list[Shown]] = {}
+    for each in shown:
+        by_rule.setdefault((each.problem.severity, each.problem.rule), []).append(each)
+    return [Alike(shown=group[:ENOUGH], listed=group[ENOUGH:]) for group in by_rule.values()]
 
 
 def _piece(work: Work, found: Coded) -> int | None:

@@ -10,7 +10,7 @@ export function mount(page) {
   const marked = overlay.appendChild(made("div", "block"));
   const label = marked.appendChild(made("span", "label"));
   const cut = overlay.appendChild(made("div", "cut"));
-  cut.textContent = "Gmail cuts here: “[Message clipped]”";
+  cut.append(document.getElementById("clipped").content.cloneNode(true));
   let found = [];
 
   const box = (block) => {

@@ -5,6 +5,7 @@ import { hear } from "./events.js";
 import { Stage } from "./stage.js";
 import * as bar from "./bar.js";
 import * as blocksOverlay from "./blocks.js";
+import * as cuts from "./cuts.js";
 import * as failure from "./failure.js";
 import * as keys from "./keys.js";
 import * as panels from "./panels.js";
@@ -27,8 +28,9 @@ export const page = {
   pulse: (word) => (document.getElementById("pulse").dataset.state = word),
 };
 
+if (element.dataset.failed) page.pulse("failed");
 page.stage = new Stage(element, page);
-for (const part of [bar, panels, problems, failure, blocksOverlay, keys]) part.mount(page);
+for (const part of [bar, panels, problems, cuts, failure, blocksOverlay, keys]) part.mount(page);
 page.stage.show();
 failure.show(page, element.dataset.failed === "yes");
 

@@ -29,6 +29,10 @@ export function mount(page) {
     }
   };
   button.addEventListener("click", () => page.panel.toggle());
+  document.getElementById("panel-close").addEventListener("click", () => {
+    state.set({ panel: "none" });
+    button.focus();
+  });
   for (const tab of tabs) {
     tab.addEventListener("click", () => page.panel.open(tab.dataset.panel));
     tab.addEventListener("keydown", (event) => {

@@ -11,9 +11,9 @@ export function mount(page) {
     const mine = (asked += 1);
     const answer = await fetch(page.address("problems", { reader: page.state.get("reader") }));
     if (!answer.ok || mine !== asked) return;
-    const open = new Set([...pane.querySelectorAll("details[open]")].map(key));
+    const open = new Set([...pane.querySelectorAll("details[open]")].map((details) => details.dataset.key));
     pane.innerHTML = await answer.text();
-    for (const details of pane.querySelectorAll("details")) details.open = open.has(key(details));
+    for (const details of pane.querySelectorAll("details")) details.open = open.has(details.dataset.key);
     tell(page, pane.firstElementChild);
   };
   const soon = () => {
@@ -36,11 +36,10 @@ export function mount(page) {
   pane.addEventListener("mouseleave", () => page.blocks?.mark(null));
 }
 
-const key = (details) => details.parentElement.querySelector(".what")?.textContent ?? details.querySelector("summary").textContent;
-
 /** The count in the header, and what the overlay needs to know. */
 function tell(page, found) {
-  const { count, errors, summary, clipPiece, clipShare } = found.dataset;
+  const { subject, count, errors, summary, clipPiece, clipShare } = found.dataset;
+  if (subject) document.getElementById("subject").textContent = document.title = subject;
   const tally = document.getElementById("tally");
   tally.textContent = summary || "No problems";
   tally.parentElement.dataset.level = Number(errors) ? "error" : Number(count) ? "warning" : "fine";

@@ -72,6 +72,7 @@ export class Stage {
 
   /** The same views of a newer email. */
   async refresh() {
+    this.element.classList.toggle("is-empty", !this.page.digest);
     if (this.isGrid) await Promise.all(this.cells.map((cell) => cell.frame.show(this.address(cell.view))));
     else await this.frame.show(this.address(this.view));
     this.element.dataset.shown = this.page.digest;
