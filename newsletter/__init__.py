@@ -68,6 +68,8 @@ what an import takes and refuses            imports.py, entries.py, csv_files.py
 what an export holds                        exports.py
 who a segment means                         segment_rules.py (words), segments.py (SQL)
 who must never be mailed                    suppressions.py
+what readers decide by their links          choices.py; why they left: parting_words.py
+what is kept of a reader, and erased        holdings.py, erasure.py
 
 what `send` would do, and what it asks      plans.py, asking.py
 when a campaign may do what                 campaigns.py

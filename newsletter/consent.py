@@ -88,6 +88,12 @@ def evidence(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int,
     return found
 
 
+def once_active(connection: Connection, subscriber_ids: Iterable[int]) -> frozenset[int]:
+    """Of these readers, those who were active on some list at some time: their address is theirs."""
+    asked = select(consent.c.subscriber_id).where(consent.c.status == "active").distinct()
+    return frozenset(connection.scalars(asked.where(among(connection, consent.c.subscriber_id, list(subscriber_ids)))))
+
+
 def _last(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, int]:
     """The highest number of each reader's evidence."""
     asked = select(consent.c.subscriber_id, func.max(consent.c.no).label("no")).group_by(consent.c.subscriber_id)

@@ -37,6 +37,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.links import link_secret
 
 HEAD = "0005"
 """The newest migration's revision."""
@@ -141,7 +142,9 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
     name = (
         url.database or "" if _is_sqlite(url) else url.set(drivername="postgresql").render_as_string(hide_password=True)
     )
-    database = Database(_engine(url, patience), name)
+    engine = _engine(url, patience)
+    engine.update_execution_options(newsletter_secret=lambda: link_secret(publication))  # asked for when first needed
+    database = Database(engine, name)
     try:
         if _is_sqlite(url):
             _use_wal(database, patience)

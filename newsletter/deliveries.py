@@ -75,7 +75,8 @@ def enqueue(
     """
     found = campaigns.get(connection, campaign_id)
     limit = max(page // size, 1) * size
-    ids = segments.members(connection, publication, found.list, found.segment, after=found.cursor, limit=limit)
+    to, part, after = found.list, found.segment, found.cursor
+    ids = segments.members(connection, publication, to, part, now=now, after=after, limit=limit)
     for due, wave in _waves(connection, publication, found, ids):
         parts = [wave[start : start + size] for start in range(0, len(wave), size)]
         write_batches(connection, campaign_id, parts, now, not_before=max(due, now) if due else None)

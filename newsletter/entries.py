@@ -253,10 +253,13 @@ def _move(connection: Connection, readers: list[_Reader], source_id: int, at: st
 
 
 def subscribe(connection: Connection, *, added: Sequence[Change], changed: Sequence[Change], at: str) -> None:
-    """Write statuses without evidence: `added` to lists the reader had none on, `changed` where there was one."""
+    """Write statuses without evidence: `added` to lists the reader had none on, `changed` where there was one.
+
+    A pause ends with it.
+    """
     rows = [(change.list, change.subscriber_id, change.status, at) for change in added]
     insert_many(connection, subscription, ("list", "subscriber_id", "status", "changed_at"), rows)
     if changed:
         this = (subscription.c.list == bindparam("of")) & (subscription.c.subscriber_id == bindparam("reader"))
         updates = [{"of": c.list, "reader": c.subscriber_id, "status": c.status, "changed_at": at} for c in changed]
-        connection.execute(update(subscription).where(this), updates)
+        connection.execute(update(subscription).where(this).values(paused_until=None), updates)

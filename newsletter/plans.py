@@ -16,6 +16,7 @@ from newsletter import accounts, campaigns, reports, segments
 from newsletter.build import Built, build_issue
 from newsletter.campaigns import Campaign, State
 from newsletter.checks.gate import gate
+from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
@@ -77,7 +78,13 @@ class Plan:
 
 
 def make_plan(
-    publication: Publication, database: Database, issue: str, *, list_name: str | None, segment: str | None
+    publication: Publication,
+    database: Database,
+    issue: str,
+    *,
+    list_name: str | None,
+    segment: str | None,
+    clock: Clock = utc_now,
 ) -> Plan:
     """The plan for an issue as a user names it; list and segment are the issue's own unless given.
 
@@ -87,13 +94,19 @@ def make_plan(
     to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
     with database.read() as connection:
         campaign = campaigns.of_issue(connection, built.issue.slug, to, part)
-        waiting = _waiting(connection, publication, campaign, to, part)
+        waiting = _waiting(connection, publication, campaign, to, part, clock())
     provider = find_provider(publication, campaign.provider if campaign else "")
     return Plan(file=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
 
 
 def frozen_plan(
-    publication: Publication, database: Database, issue: str, *, list_name: str | None, segment: str | None
+    publication: Publication,
+    database: Database,
+    issue: str,
+    *,
+    list_name: str | None,
+    segment: str | None,
+    clock: Clock = utc_now,
 ) -> Plan | None:
     """The plan for a campaign that was approved already, its file not asked; None when there is none such."""
     path = Path(issue)
@@ -105,14 +118,16 @@ def frozen_plan(
         if campaign is None:
             return None
         to, part = campaign.list, campaign.segment
-        waiting = _waiting(connection, publication, campaign, to, part)
+        waiting = _waiting(connection, publication, campaign, to, part, clock())
     provider = find_provider(publication, campaign.provider)
     return Plan(file=None, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
 
 
-def _waiting(connection: Connection, publication: Publication, campaign: Campaign | None, to: str, part: str) -> int:
+def _waiting(
+    connection: Connection, publication: Publication, campaign: Campaign | None, to: str, part: str, now: datetime
+) -> int:
     """Readers who would be mailed now: the audience, or what is left of it."""
-    readers = segments.count(connection, publication, to, part)
+    readers = segments.count(connection, publication, to, part, now=now)
     if campaign is None:
         return readers
     counted = accounts.counts(connection, campaign.id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select
@@ -20,6 +21,7 @@ from newsletter.messages import Recipient
 from newsletter.subscribers import subscriber_fields
 from newsletter.suppressions import suppressed
 from newsletter.tables import batch, delivery, delivery_exception, subscriber, subscription
+from newsletter.times import stamp
 
 _TAKEN = (BatchState.CLAIMED, BatchState.HANDED, BatchState.SETTLED, BatchState.UNKNOWN, "accepted")
 
@@ -34,7 +36,7 @@ class Roll:
     """Those who do not get it, and why."""
 
 
-def call_roll(connection: Connection, held: Claim, campaign: Campaign) -> Roll:
+def call_roll(connection: Connection, held: Claim, campaign: Campaign, now: datetime) -> Roll:
     """The batch's subscribers, without those of an earlier attempt whose outcome is known.
 
     A batch that may have been handed over before is frozen: then only the erased are gone.
@@ -42,7 +44,7 @@ def call_roll(connection: Connection, held: Claim, campaign: Campaign) -> Roll:
     rows = {row.subscriber_id: row for row in connection.execute(_members(held, campaign))}
     gone = {id: "erased" for id, row in rows.items() if row.email is None}
     if not held.first_handed_at:
-        gone = _left(connection, rows) | _served(connection, campaign, [*rows]) | gone
+        gone = _left(connection, rows, now) | _served(connection, campaign, [*rows]) | gone
     return Roll(going={id: row for id, row in rows.items() if id not in gone}, gone=gone)
 
 
@@ -53,7 +55,7 @@ def _members(held: Claim, campaign: Campaign) -> Any:
     )
     consent = and_(subscription.c.subscriber_id == subscriber.c.id, subscription.c.list == campaign.list)
     return (
-        select(delivery.c.subscriber_id, *subscriber.c, subscription.c.status)
+        select(delivery.c.subscriber_id, *subscriber.c, subscription.c.status, subscription.c.paused_until)
         .join_from(delivery, subscriber, subscriber.c.id == delivery.c.subscriber_id, isouter=True)
         .outerjoin(subscription, consent)
         .outerjoin(delivery_exception, apart)
@@ -63,11 +65,13 @@ def _members(held: Claim, campaign: Campaign) -> Any:
     )
 
 
-def _left(connection: Connection, rows: Mapping[int, Row[Any]]) -> dict[int, str]:
-    """Those who left the list or may not be mailed any more."""
+def _left(connection: Connection, rows: Mapping[int, Row[Any]], now: datetime) -> dict[int, str]:
+    """Those who left the list, paused it, or may not be mailed any more."""
     reasons = suppressed(connection, [row.email_key for row in rows.values() if row.email_key])
     gone = {id: f"suppressed: {reasons[row.email_key]}" for id, row in rows.items() if row.email_key in reasons}
-    return {id: str(row.status or "not on the list") for id, row in rows.items() if row.status != "active"} | gone
+    resting = {id: row.paused_until for id, row in rows.items() if row.paused_until and row.paused_until > stamp(now)}
+    left = {id: str(row.status or "not on the list") for id, row in rows.items() if row.status != "active"}
+    return {id: f"paused until {until[:10]}" for id, until in resting.items()} | left | gone
 
 
 def _served(connection: Connection, campaign: Campaign, ids: Sequence[int]) -> dict[int, str]:

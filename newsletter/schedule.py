@@ -39,7 +39,7 @@ def timing(
     """What `moment` means for the audience: `local` starts with the first of its readers, but not in the past."""
     if moment.zone is not None:
         return Timing(start=moment.at(), wall=None, waves={})
-    sizes = waves.sizes(connection, publication, moment.wall, list_name, segment)
+    sizes = waves.sizes(connection, publication, moment.wall, list_name, segment, now)
     first = min(sizes, default=moment.at(publication.config.publication.timezone))
     last = max(sizes, default=first)
     return Timing(start=max(first, now) if last > now else first, wall=moment.wall, waves=sizes)

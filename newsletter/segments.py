@@ -6,6 +6,7 @@ about JSON is here and nowhere else.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +31,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from newsletter.config import Publication
 from newsletter.segment_rules import COLUMNS, Rule, rules_of
 from newsletter.tables import subscriber, subscription
+from newsletter.times import stamp
 
 Condition = ColumnElement[bool]
 _TURN = 2**32
@@ -43,21 +45,24 @@ def members(
     list_name: str,
     segment: str | None = None,
     *,
+    now: datetime,
     after: int = 0,
     limit: int = 10_000,
 ) -> list[int]:
-    """The ids of those active on the list and in the segment: ascending, above `after`, at most `limit`.
+    """The ids of those who get mail of the list and are in the segment: ascending, above `after`, at most `limit`.
 
     Raises ConfigError when newsletter.toml has no such segment or it is wrong.
     """
     found = select(subscription.c.subscriber_id).where(subscription.c.subscriber_id > after)
-    found = _chosen(found, connection, publication, list_name, segment)
+    found = _chosen(found, connection, publication, list_name, segment, now)
     return list(connection.scalars(found.order_by(subscription.c.subscriber_id).limit(limit)))
 
 
-def count(connection: Connection, publication: Publication, list_name: str, segment: str | None = None) -> int:
+def count(
+    connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, now: datetime
+) -> int:
     """How many `members` there are. Raises ConfigError as it does."""
-    found = _chosen(select(func.count()).select_from(subscription), connection, publication, list_name, segment)
+    found = _chosen(select(func.count()).select_from(subscription), connection, publication, list_name, segment, now)
     return int(connection.execute(found).scalar_one())
 
 
@@ -78,16 +83,22 @@ def sample(
 
 
 def by_zone(
-    connection: Connection, publication: Publication, list_name: str, segment: str | None = None
+    connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, now: datetime
 ) -> dict[str, int]:
     """How many `members` there are by the time zone they named; "": none. Raises ConfigError as it does."""
     each = select(subscriber.c.timezone, func.count()).join_from(
         subscription, subscriber, subscriber.c.id == subscription.c.subscriber_id
     )
-    found = each.where(subscription.c.list == list_name, subscription.c.status == "active")
+    found = each.where(gets_mail(list_name, now))
     if segment:
         found = found.where(condition(connection, publication, segment))
     return {zone: int(number) for zone, number in connection.execute(found.group_by(subscriber.c.timezone))}
+
+
+def gets_mail(list_name: str, now: datetime) -> Condition:
+    """Whether a row of `subscription` is of somebody active on the list, and not paused."""
+    paused = and_(subscription.c.paused_until.is_not(None), subscription.c.paused_until > stamp(now))
+    return and_(subscription.c.list == list_name, subscription.c.status == "active", not_(paused))
 
 
 def condition(connection: Connection, publication: Publication, segment: str) -> Condition:
@@ -111,9 +122,14 @@ def field_names(connection: Connection) -> list[str]:
 
 
 def _chosen(
-    found: Select[Any], connection: Connection, publication: Publication, list_name: str, segment: str | None
+    found: Select[Any],
+    connection: Connection,
+    publication: Publication,
+    list_name: str,
+    segment: str | None,
+    now: datetime,
 ) -> Select[Any]:
-    found = found.where(subscription.c.list == list_name, subscription.c.status == "active")
+    found = found.where(gets_mail(list_name, now))
     if not segment:
         return found
     return found.join_from(subscription, subscriber).where(condition(connection, publication, segment))

@@ -217,10 +217,10 @@ class Sender:
         held = deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
         if held is None:
             return None
-        roll = call_roll(connection, held, self._job.campaign)
-        deliveries.skip(connection, held, roll.gone, self._job.clock())
+        roll = call_roll(connection, held, self._job.campaign, now)
+        deliveries.skip(connection, held, roll.gone, now)
         if not roll.going:
-            deliveries.close_empty(connection, held, self._job.clock())
+            deliveries.close_empty(connection, held, now)
         return held, roll
 
     def _deliver(self, held: Claim, roll: Roll) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, select, update
 
 from newsletter import consent
 from newsletter.addresses import address_key
@@ -36,6 +36,8 @@ class Subscriber:
     """Built-in ones (`first_name`, ...) and the publication's own; empty ones are absent."""
     tags: tuple[str, ...]
     lists: Mapping[str, Status]
+    pauses: Mapping[str, str]
+    """By list, until when (UTC, ISO 8601) nothing is sent; also those that are over."""
     consent: tuple[Consent, ...]
     """Oldest first."""
 
@@ -44,12 +46,18 @@ class Subscriber:
         """Of the whole: active if any list is, else pending if any is, else unsubscribed."""
         return whole_status(self.lists.values())
 
-    def as_json(self) -> dict[str, Any]:
-        """As `subscribers show --json` prints it."""
+    def paused(self, now: datetime) -> dict[str, str]:
+        """The pauses that last."""
+        return {name: until for name, until in self.pauses.items() if until > stamp(now)}
+
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """As `subscribers show --json` prints it; `paused` is there while something is."""
+        paused = self.paused(now)
         return {
             "email": self.email,
             "status": self.status,
             "lists": self.lists,
+            **({"paused": paused} if paused else {}),
             "fields": self.fields,
             "tags": self.tags,
             "consent": [msgspec.to_builtins(one) for one in self.consent],
@@ -68,6 +76,12 @@ def subscriber_fields(row: Row[Any]) -> dict[str, Any]:
     name = full_name(row.first_name, row.last_name, own)
     built_in = {column: getattr(row, column) for column in ("email", *BUILT_IN)}
     return {**own, **built_in, "name": name}
+
+
+def get(connection: Connection, subscriber_id: int) -> Subscriber | None:
+    """The reader of this id, or None."""
+    rows = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).all()
+    return next(iter(_complete(connection, rows)), None)
 
 
 def find(connection: Connection, address: str) -> Subscriber | None:
@@ -131,6 +145,35 @@ def set_status(
     consent.record(connection, changes, source_id, stamp(now))
 
 
+def pause(connection: Connection, until: Mapping[tuple[int, str], str]) -> None:
+    """Send these readers nothing of these lists before these times (UTC, ISO 8601); they stay active."""
+    this = (subscription.c.subscriber_id == bindparam("reader")) & (subscription.c.list == bindparam("of"))
+    rows = [{"reader": id, "of": name, "paused_until": time} for (id, name), time in until.items()]
+    if rows:
+        connection.execute(update(subscription).where(this), rows)
+
+
+def learn(connection: Connection, subscriber_id: int, built_in: Mapping[str, str], name: str, now: datetime) -> None:
+    """What a reader says of themself: built-in fields, and their full name; empty ones are forgotten."""
+    row = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one_or_none()
+    if row is None:
+        return
+    own = msgspec.json.decode(row.fields)
+    said = dict(built_in)
+    if name != full_name(row.first_name, row.last_name, own):
+        own.pop("name", None)
+        said["first_name"], _, said["last_name"] = name.partition(" ")
+    fields = msgspec.json.encode(own, order="sorted").decode()
+    values = {**said, "fields": fields, "updated_at": stamp(now)}
+    connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
+
+
+def keys_of(connection: Connection, subscriber_ids: Iterable[int]) -> list[str]:
+    """The address keys of these readers."""
+    asked = select(subscriber.c.email_key).where(among(connection, subscriber.c.id, list(subscriber_ids)))
+    return list(connection.scalars(asked))
+
+
 def remove(connection: Connection, address: str) -> bool:
     """Erase a reader: fields, lists, tags and evidence. False when unknown.
 
@@ -144,14 +187,17 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]], *, with_consent:
     """The readers of these rows, with lists and evidence."""
     ids = [row.id for row in rows]
     lists: dict[int, dict[str, Status]] = {one: {} for one in ids}
+    pauses: dict[int, dict[str, str]] = {one: {} for one in ids}
     asked = select(subscription).where(among(connection, subscription.c.subscriber_id, ids))
     for row in connection.execute(asked.order_by(subscription.c.list)) if ids else ():
         lists[row.subscriber_id][row.list] = Status(row.status)
+        if row.paused_until:
+            pauses[row.subscriber_id][row.list] = row.paused_until
     proof = consent.evidence(connection, ids) if ids and with_consent else {}
-    return [_subscriber(row, lists[row.id], proof.get(row.id, [])) for row in rows]
+    return [_subscriber(row, lists[row.id], pauses[row.id], proof.get(row.id, [])) for row in rows]
 
 
-def _subscriber(row: Row[Any], lists: dict[str, Status], proof: list[Consent]) -> Subscriber:
+def _subscriber(row: Row[Any], lists: dict[str, Status], pauses: dict[str, str], proof: list[Consent]) -> Subscriber:
     built_in = {name: getattr(row, name) for name in BUILT_IN if getattr(row, name)}
     return Subscriber(
         id=row.id,
@@ -159,5 +205,6 @@ def _subscriber(row: Row[Any], lists: dict[str, Status], proof: list[Consent]) -
         fields=built_in | msgspec.json.decode(row.fields),
         tags=tuple(msgspec.json.decode(row.tags)),
         lists=lists,
+        pauses=pauses,
         consent=tuple(proof),
     )

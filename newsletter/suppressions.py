@@ -1,11 +1,13 @@
 """Suppressions: addresses never to mail, and why. They outlive the reader.
 
 No other module writes the `suppression` table. They are kept by `addresses.address_key`,
-so that two spellings of one address are one.
+so that two spellings of one address are one. Of a reader who asked to be forgotten there is only
+a hash, made with the publication's secret: it says whether an address is that one, and nothing else.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +18,9 @@ from newsletter.addresses import address_key
 from newsletter.database import among
 from newsletter.tables import suppression
 from newsletter.times import stamp
+
+_HASHED = "hmac:"
+"""Begins what is the hash of an address, and no address."""
 
 
 class Reason(StrEnum):
@@ -37,18 +42,62 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
     key = address_key(address)
     if suppressed(connection, [key]):
         return False
-    row = {"email_key": key, "reason": str(reason), "detail": detail, "at": stamp(at)}
-    connection.execute(insert(suppression), [row])
+    _insert(connection, key, reason, detail, at)
     return True
+
+
+def forget(connection: Connection, email_key: str, at: datetime) -> None:
+    """Never mail this address again, and keep no more of it than that: not even an earlier reason's words."""
+    known = suppressed(connection, [email_key]).get(email_key)
+    lift(connection, [email_key])
+    _insert(connection, _hash(connection, email_key), Reason(known) if known else Reason.ERASED, "", at)
 
 
 def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, str]:
     """Of these keys, the suppressed ones, each with its reason."""
+    spelled = _spellings(connection, email_keys)
     asked = select(suppression.c.email_key, suppression.c.reason)
-    found = connection.execute(asked.where(among(connection, suppression.c.email_key, email_keys)))
-    return {row.email_key: row.reason for row in found}
+    found = connection.execute(asked.where(among(connection, suppression.c.email_key, list(spelled))))
+    return {spelled[row.email_key]: row.reason for row in found}
 
 
 def lift(connection: Connection, email_keys: Iterable[str]) -> None:
     """Mail these addresses again: only when a person said so, of each by name."""
-    connection.execute(delete(suppression).where(among(connection, suppression.c.email_key, list(email_keys))))
+    spelled = _spellings(connection, list(email_keys))
+    connection.execute(delete(suppression).where(among(connection, suppression.c.email_key, list(spelled))))
+
+
+def lift_by_owner(connection: Connection, email_keys: Iterable[str]) -> None:
+    """Mail these addresses again: their owners joined anew, by a link in an email that reached them.
+
+    What an operator suppressed by hand stays.
+    """
+    spelled = _spellings(connection, list(email_keys))
+    theirs = suppression.c.reason != Reason.BY_HAND
+    connection.execute(delete(suppression).where(theirs, among(connection, suppression.c.email_key, list(spelled))))
+
+
+def _insert(connection: Connection, key: str, reason: Reason, detail: str, at: datetime) -> None:
+    row = {"email_key": key, "reason": str(reason), "detail": detail, "at": stamp(at)}
+    connection.execute(insert(suppression), [row])
+
+
+def _spellings(connection: Connection, email_keys: Sequence[str]) -> dict[str, str]:
+    """How these addresses may stand in the table, each with its key. The secret is needed only if a hash is there."""
+    plain = {key: key for key in email_keys}
+    if not plain or not _has_hashes(connection):
+        return plain
+    return plain | {_hash(connection, key): key for key in email_keys}
+
+
+def _has_hashes(connection: Connection) -> bool:
+    column = suppression.c.email_key
+    # SQLite looks GLOB up in the key's index, LIKE not.
+    like = column.op("GLOB")(f"{_HASHED}*") if connection.dialect.name == "sqlite" else column.like(f"{_HASHED}%")
+    return connection.execute(select(column).where(like).limit(1)).first() is not None
+
+
+def _hash(connection: Connection, email_key: str) -> str:
+    root: str = connection.get_execution_options()["newsletter_secret"]()
+    key = hmac.digest(root.encode(), b"newsletter: erased addresses", "sha256")
+    return _HASHED + hmac.digest(key, email_key.encode(), "sha256").hex()

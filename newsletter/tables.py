@@ -52,8 +52,9 @@ subscription = Table(
     Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
     Column("status", Text, nullable=False),  # pending active unsubscribed
     Column("changed_at", Text, nullable=False),
+    Column("paused_until", Text),  # active, but nothing is sent before this
     Index("subscription_by_subscriber", "subscriber_id"),
-    Index("subscription_by_status", "list", "status", "subscriber_id"),  # who is active, by keyset
+    Index("subscription_by_status", "list", "status", "subscriber_id", "paused_until"),  # who is active, by keyset
     sqlite_with_rowid=False,
 )
 
@@ -135,10 +136,20 @@ form_use = Table(  # how often a form was used lately, by whom: keyed hashes onl
 suppression = Table(  # outlives the subscriber
     "suppression",
     metadata,
-    Column("email_key", Text, primary_key=True),
+    Column("email_key", Text, primary_key=True),  # of the erased a keyed hash: `suppressions.hashed`
     Column("reason", Text, nullable=False),  # bounced complained unsubscribed erased by-hand
     Column("detail", Text, nullable=False, server_default=""),
     Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+parting_word = Table(  # why readers left, counted; nobody's in particular
+    "parting_word",
+    metadata,
+    Column("list", Text, primary_key=True),
+    Column("day", Text, primary_key=True),  # UTC
+    Column("reason", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -38,11 +38,11 @@ def moments(
 
 
 def sizes(
-    connection: Connection, publication: Publication, wall: datetime, list_name: str, segment: str
+    connection: Connection, publication: Publication, wall: datetime, list_name: str, segment: str, now: datetime
 ) -> dict[datetime, int]:
     """How many of the audience are due at each moment, the first moment first."""
     found: dict[datetime, int] = {}
-    for zone, number in segments.by_zone(connection, publication, list_name, segment).items():
+    for zone, number in segments.by_zone(connection, publication, list_name, segment, now=now).items():
         due = _moment(publication, wall, zone)
         found[due] = found.get(due, 0) + number
     return dict(sorted(found.items()))

@@ -68,7 +68,7 @@ def hand(database: Database, held: Claim) -> None:
 def settle(database: Database, held: Claim, *results: Result, wait: float = 0) -> None:
     with database.begin() as connection:
         campaign = campaigns.get(connection, held.campaign_id)
-        going = [*call_roll(connection, held, campaign).going]
+        going = [*call_roll(connection, held, campaign, NOW).going]
         deliveries.settle(connection, held, going, Answer(results=results), now=NOW, wait=wait)
 
 
@@ -80,7 +80,7 @@ def counts(database: Database, campaign_id: int = 1) -> dict[str, int]:
 
 def roll(database: Database, held: Claim) -> tuple[list[int], dict[int, str]]:
     with database.read() as connection:
-        found = call_roll(connection, held, campaigns.get(connection, held.campaign_id))
+        found = call_roll(connection, held, campaigns.get(connection, held.campaign_id), NOW)
     return [*found.going], dict(found.gone)
 
 
@@ -325,7 +325,7 @@ def _step(database: Database, data: st.DataObject) -> None:
         held = deliveries.claim(connection, 1, owner="test", now=NOW + timedelta(days=1))
         if held is None:
             return
-        found = call_roll(connection, held, campaigns.get(connection, 1))
+        found = call_roll(connection, held, campaigns.get(connection, 1), NOW)
         leaving = data.draw(st.sets(st.sampled_from([*found.going]))) if not held.first_handed_at else set()
         deliveries.skip(connection, held, dict.fromkeys(leaving, "left"), NOW)
         going = [id for id in found.going if id not in leaving]

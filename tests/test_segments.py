@@ -67,8 +67,8 @@ def chosen(database: Database, publication_folder: Path) -> Select:
     def selected(rules: str) -> str:
         publication = publication_with(publication_folder, rules)
         with database.read() as connection:
-            ids = segments.members(connection, publication, "daily", "some")
-            assert segments.count(connection, publication, "daily", "some") == len(ids)
+            ids = segments.members(connection, publication, "daily", "some", now=NOW)
+            assert segments.count(connection, publication, "daily", "some", now=NOW) == len(ids)
         return "".join(" abcdef"[one] for one in ids)
 
     return selected
@@ -145,7 +145,7 @@ def test_a_wrong_rule_is_one_error_with_its_line(publication_folder: Path, rules
 def test_an_unknown_segment_or_list_is_named_with_the_nearest(publication_folder: Path, database: Database) -> None:
     publication = publication_with(publication_folder, "")
     with database.read() as connection, pytest.raises(ConfigError, match='Did you mean "some"'):
-        segments.count(connection, publication, "daily", "same")
+        segments.count(connection, publication, "daily", "same", now=NOW)
     with pytest.raises(ConfigError, match='Did you mean "daily"'):
         list_named(publication, "dayly")
     assert list_named(publication, None) == "daily"
@@ -154,10 +154,10 @@ def test_an_unknown_segment_or_list_is_named_with_the_nearest(publication_folder
 def test_members_come_by_pages_in_ascending_order(publication_folder: Path, database: Database) -> None:
     publication = publication_with(publication_folder, "")
     with database.read() as connection:
-        first = segments.members(connection, publication, "daily", None, limit=3)
-        second = segments.members(connection, publication, "daily", None, after=first[-1], limit=3)
-        assert segments.count(connection, publication, "daily") == 4
-        assert segments.members(connection, publication, "weekly") == [6]
+        first = segments.members(connection, publication, "daily", None, limit=3, now=NOW)
+        second = segments.members(connection, publication, "daily", None, after=first[-1], limit=3, now=NOW)
+        assert segments.count(connection, publication, "daily", now=NOW) == 4
+        assert segments.members(connection, publication, "weekly", now=NOW) == [6]
     assert (first, second) == ([1, 2, 3], [4])
 
 

@@ -131,7 +131,7 @@ def test_an_entry_says_what_it_did(readers: Readers) -> None:
 def test_json_has_the_shape_that_scripts_rely_on(readers: Readers) -> None:
     readers.enter(Entry("ada@example.com", DAILY, ("Ada", "", "", ""), {"plan": "pro"}, ("vip",)))
 
-    assert readers.find("ada@example.com").as_json() == {
+    assert readers.find("ada@example.com").as_json(NOW) == {
         "email": "ada@example.com",
         "status": "active",
         "lists": {"daily": "active"},

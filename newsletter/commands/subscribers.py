@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from newsletter import consent, segments, subscribers
+from newsletter import consent, erasure, segments, subscribers
 from newsletter.addresses import address_key, parse_address
 from newsletter.config import Publication
 from newsletter.entries import Effect, Entered, Entry, Status, enter
@@ -82,7 +82,7 @@ def add(session: Session, /, address: str, resubscribe: bool, as_json: bool, **s
         _refuse_to_revive(entry, entered)
         reader = _found(connection, entry.email)
     if as_json:
-        click.echo(_json(reader.as_json(), indent=2))
+        click.echo(_json(reader.as_json(datetime.now(UTC)), indent=2))
     click.echo(f"{entered.effect}: {reader.email}, {reader.status}", err=True)
 
 
@@ -220,11 +220,11 @@ def list_(session: Session, /, list_name: str | None, as_json: bool, **wanted: A
     """
     if list_name is not None:
         list_named(session.publication, list_name)
-    count = 0
+    count, now = 0, datetime.now(UTC)
     with session.database.read() as connection, _array() if as_json else nullcontext():
         conditions = _conditions(connection, session.publication, list_name, wanted)
         for page in subscribers.pages(connection, *conditions, with_consent=as_json):
-            lines = [_json(one.as_json()) for one in page] if as_json else _table(page)
+            lines = [_json(one.as_json(now)) for one in page] if as_json else _table(page)
             click.echo(("," if as_json and count else "") + (",\n" if as_json else "\n").join(lines))
             count += len(page)
     if not as_json:
@@ -276,11 +276,12 @@ def show(session: Session, address: str, as_json: bool) -> None:
     with session.database.read() as connection:
         reader = _found(connection, address)
     if as_json:
-        click.echo(_json(reader.as_json(), indent=2))
+        click.echo(_json(reader.as_json(datetime.now(UTC)), indent=2))
         return
     click.echo(f"{reader.email}  {reader.status}")
     for name, status in reader.lists.items():
-        click.echo(f"  list {name}: {status}")
+        until = reader.paused(datetime.now(UTC)).get(name)
+        click.echo(f"  list {name}: {status}" + (f", paused until {until}" if until else ""))
     for field, value in reader.fields.items():
         click.echo(f"  {field}: {value}")
     if reader.tags:
@@ -305,7 +306,7 @@ def remove(session: Session, address: tuple[str, ...]) -> None:
     """
     with session.database.begin() as connection:
         for one in address:
-            if not subscribers.remove(connection, one):
+            if not erasure.erase(connection, one):
                 raise _unknown(one, "Nobody was removed." if len(address) > 1 else "")
     click.echo(f"removed: {_readers(len(address))}", err=True)
 

@@ -1,0 +1,47 @@
+"""Holdings: everything that is kept of one reader, for the reader who asks (GDPR, articles 15 and 20).
+
+Reads, and writes nothing. A table that holds something of readers has its part here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from newsletter import campaigns, history, subscribers, suppressions
+from newsletter.addresses import address_key
+from newsletter.tables import campaign, delivery, subscriber
+
+
+def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[str, Any] | None:
+    """All of it, as JSON; None for nobody."""
+    reader = subscribers.get(connection, subscriber_id)
+    if reader is None:
+        return None
+    asked = select(subscriber.c.created_at, subscriber.c.updated_at).where(subscriber.c.id == subscriber_id)
+    since, changed = connection.execute(asked).one()
+    key = address_key(reader.email)
+    return {
+        **reader.as_json(now),
+        "number": reader.id,
+        "since": since,
+        "changed": changed,
+        "suppressed": suppressions.suppressed(connection, [key]).get(key),
+        "deliveries": _deliveries(connection, reader.id, reader.email),
+    }
+
+
+def _deliveries(connection: Connection, subscriber_id: int, email: str) -> list[dict[str, Any]]:
+    """What was sent, the oldest first; as `newsletter why --json` prints it."""
+    # Naming the campaigns makes it a look-up for each; the ledger has no index by reader.
+    asked = select(delivery.c.campaign_id).where(delivery.c.campaign_id.in_(select(campaign.c.id)))
+    asked = asked.where(delivery.c.subscriber_id == subscriber_id)
+    found = []
+    for id in connection.scalars(asked.order_by(delivery.c.campaign_id)).all():
+        one = campaigns.get(connection, id)
+        told = history.story(connection, one, subscriber_id)
+        if told:
+            found.append({"subject": one.subject, **told.as_json(email, one)})
+    return found
