@@ -67,14 +67,20 @@ def count(
 
 
 def sample(
-    connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, number: int
+    connection: Connection,
+    publication: Publication,
+    list_name: str,
+    segment: str | None = None,
+    *,
+    number: int,
+    now: datetime,
 ) -> list[int]:
     """The ids of about `number` members, from all over the list, ascending; all of them when there are no more.
 
     The same list gives the same sample. Raises ConfigError as `members` does.
     """
-    everyone = count(connection, publication, list_name, segment)
-    found = _chosen(select(subscription.c.subscriber_id), connection, publication, list_name, segment)
+    everyone = count(connection, publication, list_name, segment, now=now)
+    found = _chosen(select(subscription.c.subscriber_id), connection, publication, list_name, segment, now)
     if everyone > number:
         # Multiples of the golden ratio lie evenly, whatever pattern the ids have (Knuth, TAOCP 3, section 6.4).
         scattered = subscription.c.subscriber_id * literal(_GOLDEN, BigInteger) % literal(_TURN, BigInteger)

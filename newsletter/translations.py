@@ -86,6 +86,15 @@ class Language:
         }
         return msgspec.structs.replace(section, **changed)
 
+    def listed(self, names: Sequence[str]) -> str:
+        """`Daily and Weekly`."""
+        if _base(self.code) == SOURCE:
+            return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+        from babel.lists import format_list
+
+        locale = locale_of(self.code)
+        return str(format_list(names, locale=locale)) if locale else ", ".join(names)
+
     def date_line(self, day: date) -> str:
         """`Friday, January 17`."""
         return self._written(f"{day:%A, %B} {day.day}", day, _day_of_the_week)
@@ -97,15 +106,23 @@ class Language:
     def _written(self, american: str, day: date, pattern: Callable[[Any], str]) -> str:
         if self.code in _AMERICAN:
             return american
-        from babel import Locale, UnknownLocaleError
         from babel.dates import format_date
 
-        try:
-            locale = Locale.parse(self.code, sep="-")
-        except (UnknownLocaleError, ValueError):
+        locale = locale_of(self.code)
+        if locale is None:
             return american
         text: str = format_date(day, pattern(locale), locale)
         return text[:1].upper() + text[1:]  # it stands on a line of its own
+
+
+def locale_of(code: str) -> Any | None:
+    """What Babel knows of a language and its country; None when it knows nothing."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(code, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return None
 
 
 def _day_of_the_week(locale: Any) -> str:

@@ -194,9 +194,9 @@ def test_a_sample_comes_from_all_over_the_list_and_is_the_same_each_time(publica
         enter(connection, readers, consent.record_source(connection, "test", {}, NOW), NOW)
 
     with database.read() as connection:
-        taken = segments.sample(connection, publication, "daily", "some", number=100)
-        again = segments.sample(connection, publication, "daily", "some", number=100)
-        everyone = segments.sample(connection, publication, "daily", "some", number=5_000)
+        taken = segments.sample(connection, publication, "daily", "some", number=100, now=NOW)
+        again = segments.sample(connection, publication, "daily", "some", number=100, now=NOW)
+        everyone = segments.sample(connection, publication, "daily", "some", number=5_000, now=NOW)
     database.close()
 
     assert taken == again == sorted(set(taken))

@@ -18,13 +18,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from newsletter.errors import NewsletterError
-from newsletter.web.public import join, operation, style
+from newsletter.web.public import join, leave, operation, preferences, style
 from newsletter.web.public.guard import Bodies, Headers
 from newsletter.web.public.operation import Log, Watched
 from newsletter.web.public.site import Site, page, wants_json
 
 ROUTES: Sequence[BaseRoute] = [
     *join.ROUTES,
+    *leave.ROUTES,
+    *preferences.ROUTES,
     *style.ROUTES,
     *operation.ROUTES,
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -39,19 +39,25 @@ def site_of(request: Request) -> Site:
     return site
 
 
-def language_of(request: Request) -> Language:
-    """The language to answer in: what `?lang=` asks for, the list's that `?list=` names, what the browser prefers."""
+def language_of(request: Request, wishes: Sequence[str] = ()) -> Language:
+    """The language to answer in.
+
+    What `?lang=` asks for; what the route wishes, dearest first: the reader's, the list's; the list's that
+    `?list=` names; what the browser prefers.
+    """
     site = site_of(request)
     config = site.publication.config
     named = [config.lists[name].language for name in request.query_params.getlist("list") if name in config.lists]
-    asked = [*request.query_params.getlist("lang"), *filter(None, named)]
+    asked = [*request.query_params.getlist("lang"), *filter(None, [*wishes, *named])]
     accepted = request.headers.get("accept-language", "")
     return site.pages.translations.choose(asked, accepted, config.publication.language)
 
 
-def page(request: Request, name: str, values: Mapping[str, object], *, status: int = 200) -> HTMLResponse:
+def page(
+    request: Request, name: str, values: Mapping[str, object], *, status: int = 200, wishes: Sequence[str] = ()
+) -> HTMLResponse:
     """The answer that shows `templates/pages/<name>`; the values are escaped where they stand."""
-    language = language_of(request)
+    language = language_of(request, wishes)
     html = site_of(request).pages.render(name, language, values)
     headers = {"Content-Language": language.code, "Vary": "Accept-Language"}
     return HTMLResponse(html, status_code=status, headers=headers)

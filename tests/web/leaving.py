@@ -1,0 +1,54 @@
+"""Readers of a served publication, and the links in their mail, for tests of leaving and preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from newsletter import consent, subscribers
+from newsletter.config import Publication, load_publication
+from newsletter.database import Database, open_database
+from newsletter.entries import Entry, enter
+from newsletter.links import Links, Purpose
+from newsletter.subscribers import Subscriber
+
+BOTH: Mapping[str, str] = {"daily": "active", "weekly": "active"}
+
+
+@dataclass
+class People:
+    """The publication in a folder, opened beside its server."""
+
+    folder: Path
+
+    @cached_property
+    def publication(self) -> Publication:
+        return load_publication(self.folder / "newsletter.toml")
+
+    @cached_property
+    def database(self) -> Database:
+        return open_database(self.publication)
+
+    def add(self, address: str, lists: Mapping[str, str] = BOTH, *known: str) -> int:
+        """A reader on these lists; `known` are first name, last name, time zone, language. Returns the id."""
+        now = datetime.now(UTC)
+        built_in = (*known, *[""] * (4 - len(known)))
+        with self.database.begin() as connection:
+            source_id = consent.record_source(connection, "test", {}, now)
+            enter(connection, [Entry(address, tuple(lists.items()), built_in)], source_id, now)
+        return self.find(address).id
+
+    def find(self, address: str) -> Subscriber:
+        found = self.find_or_none(address)
+        assert found
+        return found
+
+    def find_or_none(self, address: str) -> Subscriber | None:
+        with self.database.read() as connection:
+            return subscribers.find(connection, address)
+
+    def token(self, subscriber_id: int, list_name: str = "daily", purpose: Purpose = Purpose.READER) -> str:
+        return Links(self.publication).token(purpose, subscriber_id, 7, list_name)
