@@ -148,5 +148,5 @@ class _Run:
         )
         subscribers.pause(connection, {key: one.paused_until for key, one in final.items() if one.paused_until})
         for (source, detail), evidence in self.evidence.items():
-            source_id = consent.record_source(connection, source, msgspec.json.decode(detail), now)
+            source_id = consent.shared_source(connection, source, msgspec.json.decode(detail), now)
             consent.record(connection, evidence, source_id, stamp(now))

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from newsletter import campaigns, history, subscribers, suppressions
 from newsletter.addresses import address_key
-from newsletter.tables import campaign, delivery, subscriber
+from newsletter.tables import campaign, delivery, letter, signup, subscriber
 
 
 def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[str, Any] | None:
@@ -29,8 +29,16 @@ def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[
         "since": since,
         "changed": changed,
         "suppressed": suppressions.suppressed(connection, [key]).get(key),
+        "signups": _rows(connection, signup, reader.id),
+        "letters": _rows(connection, letter, reader.id),
         "deliveries": _deliveries(connection, reader.id, reader.email),
     }
+
+
+def _rows(connection: Connection, table: Table, subscriber_id: int) -> list[dict[str, Any]]:
+    """What a table has of the reader, as it stands there."""
+    asked = select(table).where(table.c.subscriber_id == subscriber_id).order_by(table.c.id)
+    return [{**row} for row in connection.execute(asked).mappings()]
 
 
 def _deliveries(connection: Connection, subscriber_id: int, email: str) -> list[dict[str, Any]]:

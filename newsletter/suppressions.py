@@ -68,12 +68,12 @@ def lift(connection: Connection, email_keys: Iterable[str]) -> None:
 
 
 def lift_by_owner(connection: Connection, email_keys: Iterable[str]) -> None:
-    """Mail these addresses again: their owners joined anew, by a link in an email that reached them.
+    """Mail these addresses again, if it was their owners who did not want to: they chose a list anew.
 
-    What an operator suppressed by hand stays.
+    What bounced, was called spam, or was suppressed by hand stays.
     """
     spelled = _spellings(connection, list(email_keys))
-    theirs = suppression.c.reason != Reason.BY_HAND
+    theirs = suppression.c.reason.in_((Reason.UNSUBSCRIBED, Reason.ERASED))
     connection.execute(delete(suppression).where(theirs, among(connection, suppression.c.email_key, list(spelled))))
 
 
