@@ -86,6 +86,8 @@ class Campaign:
     """The wall clock time of each reader's own wave, naive; None: everyone at once."""
     started_at: str | None
     finished_at: str | None
+    tracking: str
+    """A `tracking.Level`: the publication's when it was approved."""
     cursor: int
     """The last subscriber enqueued."""
     enqueued: bool
@@ -125,6 +127,7 @@ def approve(
     segment: str,
     provider: str,
     checks: str = "[]",
+    tracking: str = "none",
     now: datetime,
 ) -> Campaign:
     """Freeze `message` and the issue's web `page` as a new campaign, a draft; `checks` is what the gate found.
@@ -140,6 +143,7 @@ def approve(
         "key": secrets.token_hex(8),
         "provider": provider,
         "checks": checks,
+        "tracking": tracking,
         "created_at": stamp(now),
         **_frozen(message, page),
     }

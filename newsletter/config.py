@@ -150,6 +150,13 @@ class PreviewSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     editor: str = "vscode://file{path}:{line}:{column}"
 
 
+class TrackingSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tracking]`: whether opens and clicks are counted, and how long they are known by reader."""
+
+    level: Literal["none", "aggregate", "individual"] = "none"
+    keep: Duration = Duration("90d")
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy address; a relative SQLite path is relative to newsletter.toml."""
 
@@ -204,6 +211,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schedule: ScheduleSection = ScheduleSection()
     serve: ServeSection = ServeSection()
     preview: PreviewSection = PreviewSection()
+    tracking: TrackingSection = TrackingSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()

@@ -34,6 +34,8 @@ class Purpose(Enum):
     """In every email: unsubscribe and preferences."""
     CONFIRM = b"confirm"
     """In the email that asks to confirm a signup."""
+    TRACK = b"track"
+    """In links that are counted; opens no page of the reader's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,18 @@ class Links:
     def confirm_url(self, token: str) -> str:
         """Where a reader says that the signup was theirs."""
         return f"{self._url}/confirm/{token}"
+
+    def click_url(self, token: str, number: int) -> str:
+        """The way to a message's link of this number that is counted."""
+        return f"{self._url}/c/{token}.{number}"
+
+    def open_url(self, token: str) -> str:
+        """The picture that says a message was opened."""
+        return f"{self._url}/o/{token}"
+
+    def is_ours(self, url: str) -> bool:
+        """Whether an address is one of our own pages."""
+        return url == self._url or url.startswith((f"{self._url}/", f"{self._url}?", f"{self._url}#"))
 
     def web_url(self, slug: str) -> str:
         """The issue on the web; the same for everybody."""

@@ -223,5 +223,6 @@ def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:
         segment=plan.segment,
         provider=plan.provider.name,
         checks=plan.checks,
+        tracking=plan.built.theme.publication.config.tracking.level,
         now=now,
     )

@@ -22,6 +22,7 @@ from newsletter.subscribers import subscriber_fields
 from newsletter.suppressions import suppressed
 from newsletter.tables import batch, delivery, delivery_exception, subscriber, subscription
 from newsletter.times import stamp
+from newsletter.tracking import FIELD, Level, track_token
 
 _TAKEN = (BatchState.CLAIMED, BatchState.HANDED, BatchState.SETTLED, BatchState.UNKNOWN, "accepted")
 
@@ -98,6 +99,8 @@ def recipient(row: Row[Any], campaign: Campaign, links: Links) -> Recipient:
     """What the message may say of this subscriber, with the reader's own links."""
     personal = personal_links(links, row.id, campaign.id, campaign.list, campaign.issue)
     fields = {**subscriber_fields(row), **personal}
+    if campaign.tracking == Level.INDIVIDUAL:
+        fields[FIELD] = track_token(links, row.id, campaign.id)
     return Recipient(delivery_id=f"{campaign.id}.{row.id}", email=row.email, fields=fields)
 
 

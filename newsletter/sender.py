@@ -37,6 +37,7 @@ from newsletter.recipients import Roll, call_roll, recipient
 from newsletter.recovery import may_repeat, recover
 from newsletter.sender_lock import SenderLock
 from newsletter.times import Rate
+from newsletter.tracking import Level, tracked
 
 THREADS = 4
 """Calls in the air at once: after a crash, as many batches may be unknown."""
@@ -103,10 +104,11 @@ class Sender:
         self._rests = False
         self._next, self._why = "", ""
         with job.database.read() as connection:
-            message = campaigns.frozen_message(connection, job.campaign.id)
+            frozen = campaigns.frozen_message(connection, job.campaign.id)
         campaign = job.campaign
-        self._mailing = Mailing(message, envelope(job.publication, campaign.list, campaign.date, campaign.key))
         self._links = Links(job.publication)
+        message = tracked(frozen, Level(campaign.tracking), self._links, campaign.id)
+        self._mailing = Mailing(message, envelope(job.publication, campaign.list, campaign.date, campaign.key))
 
     def run(self) -> Ending:
         """Send until everyone has it, the campaign is paused, or a signal asks to stop. Raises NewsletterError."""

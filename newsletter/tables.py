@@ -1,8 +1,8 @@
 """The tables, as SQLAlchemy Core sees them; `migrations/` makes them.
 
 Who may write: `subscribers` and `entries` the readers' tables, `consent` its two, `suppressions`, `signups`
-and `letters` their own, `limits` `form_use`, `campaigns` the campaign, and `deliveries` with its three companions
-the ledger (`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times are UTC, ISO 8601 text to the
+and `letters` their own, `limits` `form_use`, `campaigns` the campaign, `events` the event, and `deliveries` with its
+three companions the ledger (`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times are UTC, ISO 8601 text to the
 millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
 
@@ -176,6 +176,7 @@ campaign = Table(
     Column("cursor", Integer, nullable=False, server_default="0"),  # the last subscriber enqueued
     Column("enqueued", Boolean, nullable=False, server_default=false()),  # everyone is
     Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive says of the issue
+    Column("tracking", Text, nullable=False, server_default="none"),  # none aggregate individual
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,
@@ -241,6 +242,28 @@ delivery_note = Table(  # what became of a delivery before its present state, wh
     Column("at", Text, nullable=False),
     Column("what", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+event = Table(  # what happened later; of opens and clicks a row per reader and link, or per hour and link of nobody
+    "event",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),  # what is told again under it is the same event
+    Column("kind", Text, nullable=False),  # delivered deferred bounced opened clicked complained unsubscribed
+    Column("campaign_id", Integer, ForeignKey("campaign.id"), nullable=False),
+    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE")),  # null = known of nobody
+    Column("reader", Integer),  # the same; after [tracking] keep, a number that stands for nobody
+    Column("link_no", Integer),  # in the frozen message's links
+    Column("at", Text, nullable=False),  # the first time; of nobody, the beginning of the hour
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column(
+        "machine", Text, nullable=False, server_default=""
+    ),  # what betrayed a program; "" = a person, as far as we see
+    Column("source", Text, nullable=False, server_default=""),  # tracking, or the provider who reports it
+    Column("detail", Text, nullable=False, server_default=""),
+    Index("event_by_campaign", "campaign_id", "kind"),
+    Index("event_by_subscriber", "subscriber_id", "at"),
+    sqlite_autoincrement=True,
 )
 
 rate_bucket = Table(  # one row per provider; GCRA: the theoretical arrival time of the next message
