@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from newsletter.config import Publication
@@ -53,7 +53,7 @@ def atom(publication: Publication, items: Sequence[Item]) -> bytes:
 
 
 def _entry(feed: Element, publication: Publication, item: Item) -> None:
-    about, url = item.about, f"{publication.config.publication.url}/issues/{item.about.slug}"
+    about, url = item.about, f"{publication.config.publication.url}/issues/{quote(item.about.slug)}"
     entry = SubElement(feed, "entry", {"xml:lang": about.language})
     _text(entry, "id", entry_id(publication, about))
     _text(entry, "title", about.title or about.slug)
@@ -70,7 +70,7 @@ def _entry(feed: Element, publication: Publication, item: Item) -> None:
 def entry_id(publication: Publication, about: About) -> str:
     """A tag URI (RFC 4151): the same for ever, from a server or from files, so that nobody is shown an issue twice."""
     host = urlsplit(publication.config.publication.url).hostname or "localhost"
-    return f"tag:{host},{about.date}:issues/{about.slug}"
+    return f"tag:{host},{about.date}:issues/{quote(about.slug)}"
 
 
 def sitemap(publication: Publication, abouts: Sequence[About]) -> bytes:
@@ -79,7 +79,7 @@ def sitemap(publication: Publication, abouts: Sequence[About]) -> bytes:
     root = Element("urlset", {"xmlns": SITEMAP})
     newest = max((about.date for about in abouts), default="")
     places = [(f"{url}/", newest), (f"{url}/issues/", newest)]
-    for place, day in [*places, *((f"{url}/issues/{about.slug}", about.date) for about in abouts)]:
+    for place, day in [*places, *((f"{url}/issues/{quote(about.slug)}", about.date) for about in abouts)]:
         entry = SubElement(root, "url")
         _text(entry, "loc", place)
         if day:

@@ -7,9 +7,9 @@ and whether a browser sent a form from a page that is not ours. Who may do what 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,7 +24,9 @@ BODY_SECONDS = 10.0
 """Within which a whole body has to be here."""
 
 
-def content_policy(*, style: str = "'self'", extra: str = "", frames: str = "'none'", images: str = "'self'") -> str:
+def content_policy(
+    *, style: str = "'self'", extra: str = "", frames: str = "'none'", images: str = "'self' data:"
+) -> str:
     """A Content-Security-Policy: no script, nothing from elsewhere, forms go to us.
 
     Routes that need more set the header themselves, made with this.
@@ -48,8 +50,8 @@ class Headers:
         self._app = app
         config = publication.config
         logo = urlsplit(config.theme.logo)
-        images = f"'self' {logo.scheme}://{logo.netloc}" if logo.netloc else "'self'"
-        self._headers = {
+        images = f"'self' data: {logo.scheme}://{logo.netloc}" if logo.netloc else "'self' data:"
+        headers = {
             "content-security-policy": content_policy(images=images),
             "x-content-type-options": "nosniff",
             "x-frame-options": "DENY",
@@ -60,21 +62,26 @@ class Headers:
             "cache-control": "no-store",
         }
         if config.publication.url.startswith("https:"):
-            self._headers["strict-transport-security"] = "max-age=31536000"
+            headers["strict-transport-security"] = "max-age=31536000"
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                if "frame-ancestors 'none'" not in headers["content-security-policy"]:
-                    del headers["x-frame-options"]  # older, and knows no list
+                message["headers"] = self._completed(message.get("headers", ()))
             await send(message)
 
         await self._app(scope, receive, dressed if scope["type"] == "http" else send)
+
+    def _completed(self, said: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Names are in lower case (ASGI); every answer passes here, so nothing is looked up twice."""
+        own = dict(said)
+        policy = own.get(b"content-security-policy")
+        if policy is not None and b"frame-ancestors 'none'" not in policy:
+            own[b"x-frame-options"] = b""  # older, and knows no list
+        return [*said, *(pair for pair in self._headers if pair[0] not in own)]
 
 
 class Bodies:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.web.public.site import page, site_of
+from newsletter.web.public.site import language_of, page, site_of
 
 FORM = "subscribe"
 """What tokens of this form are made out to."""
@@ -14,7 +14,9 @@ FORM = "subscribe"
 
 async def home(request: Request) -> Response:
     """What the newsletter is, and the form."""
-    return page(request, "home.html", {"latest": (), **_empty_form(request)})
+    site = site_of(request)
+    latest = await site.shelf.latest(site.pages, language_of(request))
+    return page(request, "home.html", {"latest": latest, **_empty_form(request)})
 
 
 async def show(request: Request) -> Response:

@@ -31,7 +31,8 @@ class Pages:
         folders = [folder for folder in (publication.templates, package_templates()) if folder.is_dir()]
         self.translations = Translations(folders)
         self._environment = _environment(folders)
-        self.base = urlsplit(publication.config.publication.url).path
+        self.url = publication.config.publication.url
+        self.base = urlsplit(self.url).path
         """What stands before every path of ours: empty, unless the publication lives in a folder of its host."""
 
     def render(self, name: str, language: Language, values: Mapping[str, object]) -> str:

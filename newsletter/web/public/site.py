@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -15,7 +16,9 @@ from newsletter.links import Links
 from newsletter.translations import Language
 from newsletter.web.public.figures import Figures
 from newsletter.web.public.forms import FormTokens
+from newsletter.web.public.gallery import Gallery
 from newsletter.web.public.pages import Pages
+from newsletter.web.public.shelf import Shelf
 from newsletter.web.public.writes import Writes
 
 
@@ -31,6 +34,16 @@ class Site:
     tokens: FormTokens
     figures: Figures = field(default_factory=Figures)
     clock: Clock = utc_now
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The archive, as this server has it."""
+        return Shelf(self.database)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """The publication's pictures."""
+        return Gallery(self.publication.root)
 
 
 def site_of(request: Request) -> Site:
