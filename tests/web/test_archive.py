@@ -67,9 +67,7 @@ def test_the_list_shows_what_was_sent_newest_first_and_nothing_else(served: Serv
     assert '<form class="panel" action="/subscribe"' in page
 
 
-@pytest.mark.parametrize(
-    "slug", ["draft", "waiting", "private", "nothing", "%2e%2e%2fnewsletter.toml", "a" * 5000]
-)
+@pytest.mark.parametrize("slug", ["draft", "waiting", "private", "nothing", "%2e%2e%2fnewsletter.toml", "a" * 5000])
 def test_what_is_not_for_everybody_is_not_there(served: Served, slug: str) -> None:
     assert get(served, f"/issues/{slug}").status_code == 404
     assert slug not in get(served, "/feed.xml").text + get(served, "/sitemap.xml").text
