@@ -40,7 +40,7 @@ def _inverted(page: str, *, marks: bool) -> str:
     if tree.find("head") is not None:
         tree.find("head").insert(0, html.fragment_fromstring(_GROUND))
     if marks:
-        _unimportant(tree)
+        _mark_frame(tree)
     return serialised(tree)
 
 
@@ -80,8 +80,8 @@ def _mark(element: Element, style: str) -> None:
         element.set("data-ogsb", "")
 
 
-def _unimportant(tree: Element) -> None:
-    """The body says for the frame around the email that it is dark: there the marks stand, too."""
+def _mark_frame(tree: Element) -> None:
+    """Outlook.com puts an email into a frame of its own, which it marks too."""
     for element in tree.iter("body"):
         element.set("data-ogsc", "")
         element.set("data-ogsb", "")

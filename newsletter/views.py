@@ -5,7 +5,7 @@ Each makes HTML of the finished copy, and never of the issue: a view is not a se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from newsletter.build import Built, sample_mailing
 from newsletter.expressions import present
@@ -31,9 +31,12 @@ WRITTEN = ("text", "source", "headers", "raw")
 VIEWS = (*RENDERED, *WRITTEN)
 
 
-def rendered(built: Built, recipient: Recipient, view: str, pictures: tuple[LocalPicture, ...]) -> str:
-    """One reader's copy as a mail client of this kind shows it, the trace's marks in it, pictures from this disk."""
-    copy = joined(html_fragment(built.traced, built.message))(present(recipient.fields))
+def rendered(built: Built, recipient: Recipient, view: str, pictures: Sequence[LocalPicture]) -> str:
+    """One reader's copy as a mail client of this kind shows it; the trace's marks in it, if it has any.
+
+    `pictures` are shown from this disk.
+    """
+    copy = joined(html_fragment(built.traced or built.message.html, built.message))(present(recipient.fields))
     return RENDERED[view](shown_locally(copy, built.theme.publication, pictures))
 
 

@@ -29,7 +29,7 @@ EMAIL_POLICY = (
     "frame-ancestors 'self'; sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 )
 """Of an email inside them: its own styles, pictures from this disk, and no script of any kind."""
-WITH_REMOTE_PICTURES = EMAIL_POLICY.replace("img-src 'self'", "img-src 'self' https:")
+WITH_REMOTE_PICTURES = EMAIL_POLICY.replace("img-src 'self'", "img-src 'self' https: http:")
 _EVERYWHERE: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -35,7 +35,7 @@ def view(request: Request) -> Response:
         return _document(request, text(request, "no-email.html", {}))
     recipient = recipient_of(request, work.built)
     if name in RENDERED:
-        return _document(request, rendered(work.built, recipient, name, tuple(work.pictures)))
+        return _document(request, rendered(work.built, recipient, name, work.pictures))
     lines = written(work.built, recipient, name).split("\n")
     return _document(request, text(request, "lines.html", {"name": name, "lines": lines}))
 
