@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 def email(page: Page) -> Frame:
     """The frame that is shown."""
     handle = page.wait_for_selector("#single iframe:not(.incoming)")
-    frame = handle.content_frame()
+    frame = handle.content_frame() if handle else None
     assert frame
     return frame
 
@@ -140,7 +140,7 @@ def test_the_grid_shows_every_view_and_scrolls_them_together(preview: Preview, b
 
         page.locator(".cell[data-view=html] .scroll").evaluate("window => window.scrollTo(0, 200)")
 
-        page.wait_for_function("document.querySelector('.cell[data-view=dark] .scroll').scrollTop > 100")
+        page.wait_for_function("() => document.querySelector('.cell[data-view=dark] .scroll').scrollTop > 100")
         cells.nth(1).locator("figcaption a").click()
         page.wait_for_selector("#single:not([hidden])")
         assert page.url.endswith("?view=dark")
