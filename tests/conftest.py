@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.fork_server import run_command
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parent.parent
@@ -47,16 +48,6 @@ def newsletter(tmp_path: Path) -> Run:
 
     def run(*arguments: str, cwd: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
-        return subprocess.run(
-            [sys.executable, "-m", "newsletter", *arguments],
-            cwd=cwd or tmp_path,
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=100,
-            check=False,
-        )
+        return run_command(arguments, cwd or tmp_path, environment, stdin)
 
     return run

@@ -5,10 +5,9 @@ Knows nothing of what an email should look like; that is `test_look`.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, Page, Route
 
 from tests.conftest import ROOT
+from tests.fork_server import run_command
 
 CHROMIUM = "/usr/bin/chromium"
 Scheme = Literal["light", "dark"]
@@ -88,8 +88,7 @@ def _answer(route: Route, pictures: bool) -> None:
 
 
 def build(out: Path, cwd: Path, *issues: str) -> None:
-    command = [sys.executable, "-m", "newsletter", "build", *issues, "--out", str(out)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    done = run_command(["build", *issues, "--out", str(out)], cwd, os.environ)
     assert done.returncode == 0, done.stderr
 
 

@@ -115,7 +115,7 @@ def test_a_slow_provider_does_not_make_the_rate_slower(server: Timed, tmp_path: 
 
 def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: Timed, tmp_path: Path) -> None:
     more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
-    watcher = Stopping()
+    watcher = Stopping(server)
 
     ending = send(settings(tmp_path, more), 300, watcher=watcher)
 
@@ -127,7 +127,7 @@ def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: P
     more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
     publication = settings(tmp_path, more)
 
-    ending = send(publication, 300, watcher=Pausing(publication))  # it would have waited until tomorrow
+    ending = send(publication, 300, watcher=Pausing(server, publication))  # it would have waited until tomorrow
 
     assert ending.campaign.state is State.PAUSED
     assert ending.deliveries["queued"] == 200
@@ -136,13 +136,15 @@ def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: P
 class Pausing(Quiet):
     """Pauses the campaign when the sender says something, as another process would."""
 
-    def __init__(self, publication: Publication) -> None:
+    def __init__(self, server: Timed, publication: Publication) -> None:
         super().__init__()
+        self._server = server
         self._publication = publication
 
     def say(self, sentence: str) -> None:
         super().say(sentence)
         if len(self.said) == 1:
+            self._server.wait_for_calls(1)  # what the quota allowed has left
             database = open_database(self._publication)
             with database.begin() as connection:
                 campaigns.move(connection, 1, "pause", now=datetime.now(UTC), reason="by hand")
@@ -152,9 +154,14 @@ class Pausing(Quiet):
 class Stopping(Quiet):
     """Asks the sender to stop when it says something, as Ctrl-C would."""
 
+    def __init__(self, server: Timed) -> None:
+        super().__init__()
+        self._server = server
+
     def say(self, sentence: str) -> None:
         super().say(sentence)
         if len(self.said) == 1:
+            self._server.wait_for_calls(1)
             os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.database import open_database
+from tests.fork_server import run_command
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import add_readers, settings
 
@@ -56,10 +57,9 @@ def start(folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.Popen
 
 
 def run(folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
-    process = start(folder, *arguments, token=token)
-    out, err = process.communicate(timeout=100)
-    assert "Traceback" not in err
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+    done = run_command(arguments, folder, {**os.environ, "POSTMARK_TOKEN": token})
+    assert "Traceback" not in done.stderr
+    return done
 
 
 def wait_for_words(process: subprocess.Popen[str], words: str) -> None:
