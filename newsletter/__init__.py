@@ -81,12 +81,13 @@ what may become of a batch                  batches.py; whose time it goes by: w
 what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py
 who is sent it once more                    retries.py
 how that is told                            reports.py, progress.py, following.py; editors by email: notices.py
-the order of claiming, sending, settling    sender.py, handover.py, recipients.py; what senders share: desk.py
+the order of claiming, sending, settling    courier.py, handover.py, recipients.py
+who works on a campaign, and when            sender.py; what senders share: desk.py, jobs.py
 what a dead sender leaves                   recovery.py; of one message a call: marks.py
 what is done about the unknown              unknowns.py; who is asked: reconcile.py
 how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py
 what `bench` measures, and against whom       bench.py, bench_provider.py
-when a campaign waits or pauses by itself   pacing.py, breaker.py
+when a campaign waits or pauses by itself   pacing.py, breaker.py; for single readers: stragglers.py
 what stops a sender                         interrupts.py, sender_lock.py; a copied database: hosts.py
 what is due when, and who starts it         runner.py, schedule.py; today's issue: daily.py; who is there: heartbeat.py
 how a run ends, and its exit code           endings.py

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, and_, case, func, select
+from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
@@ -64,6 +64,12 @@ def _exceptions(campaign_id: int) -> Select[str, str, int]:
         .where(delivery_exception.c.campaign_id == campaign_id)
         .group_by(_STATE, delivery_exception.c.state)
     )
+
+
+def is_in_the_air(connection: Connection, campaign_id: int, now: datetime) -> bool:
+    """Whether a call is under way whose answer is still to come; one of a dead sender's has none."""
+    alive = (batch.c.state == BatchState.HANDED) & (batch.c.lease_until >= stamp(now))
+    return bool(connection.execute(select(exists().where(batch.c.campaign_id == campaign_id, alive))).scalar())
 
 
 def named(connection: Connection, campaign_id: int, state: str, limit: int) -> list[Exceptional]:

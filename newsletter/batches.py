@@ -43,6 +43,7 @@ ARROWS: dict[str, dict[BatchState, tuple[BatchState, ...]]] = {
         BatchState.QUEUED: (BatchState.CANCELLED, BatchState.UNKNOWN),
         BatchState.CLAIMED: (BatchState.CANCELLED, BatchState.UNKNOWN),
     },
+    "leave behind": {BatchState.QUEUED: (BatchState.UNKNOWN,)},
     "resolve": {BatchState.UNKNOWN: (BatchState.SETTLED, BatchState.QUEUED)},
 }
 """Every change of state: verb, from, to. What is not here does not happen."""

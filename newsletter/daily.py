@@ -15,7 +15,7 @@ from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues import date_of, issue_files, slug_of
-from newsletter.times import Moment
+from newsletter.times import OFF, Moment
 from newsletter.zones import first_moment
 
 AHEAD = timedelta(hours=1)
@@ -42,15 +42,26 @@ def due_at(publication: Publication, day: date) -> datetime | None:
     return first_moment(datetime.combine(day, of_day), zone) if of_day is not None else None
 
 
-def look(publication: Publication, database: Database, now: datetime) -> Trouble | None:
-    """Schedule today's issue when its time has come; what is wrong with it, from an hour before.
+def look(publication: Publication, database: Database, now: datetime) -> list[Trouble]:
+    """Schedule the day's issue when its time has come; what is wrong with it, from an hour before.
 
     Nothing is done for an issue that has a campaign already, in whatever state, nor for a day
     whose issue would be too late by now.
     """
-    day = now.astimezone(publication.config.publication.timezone).date()
-    due = due_at(publication, day)
-    if due is None or now < due - AHEAD or schedule.is_too_late(due, now, publication.config.send.max_lateness):
+    days = ((day, due_at(publication, day)) for day in _days(publication, now))
+    found = [_look(publication, database, day, due, now) for day, due in days if due and now >= due - AHEAD]
+    return [trouble for trouble in found if trouble]
+
+
+def _days(publication: Publication, now: datetime) -> list[date]:
+    """Those whose issue may be due: near midnight it may be yesterday's still, or tomorrow's soon."""
+    today = now.astimezone(publication.config.publication.timezone).date()
+    near = [today, today + timedelta(days=1)]
+    return near if publication.config.send.max_lateness == OFF else [today - timedelta(days=1), *near]
+
+
+def _look(publication: Publication, database: Database, day: date, due: datetime, now: datetime) -> Trouble | None:
+    if schedule.is_too_late(due, now, publication.config.send.max_lateness):
         return None
     paths = [path for path in issue_files(publication) if _date_of(path) == day]
     if not paths:

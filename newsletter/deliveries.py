@@ -184,7 +184,7 @@ def put_back(connection: Connection, held: Claim, *, now: datetime, wait: float)
     """
     over = campaigns.get(connection, held.campaign_id).state is campaigns.State.CANCELLED
     state = BatchState.UNKNOWN if over else BatchState.QUEUED
-    values = {"state": state, "owner": "", "lease_until": None, "not_before": stamp(now + timedelta(seconds=wait))}
+    values = {"state": state, "owner": "", "lease_until": None, "not_before": _after(now, wait)}
     _step(connection, held, "settle", BatchState.HANDED, values)
 
 
@@ -194,17 +194,18 @@ def give_up(connection: Connection, held: Claim, now: datetime) -> None:
     _step(connection, held, "give up", BatchState.CLAIMED, values)
 
 
-def orphan(connection: Connection, campaign_id: int, provider: str, now: datetime) -> None:
+def leave_behind(connection: Connection, campaign_id: int, provider: str, now: datetime) -> None:
     """What another than `provider` may have taken never crosses over to it: unknown."""
     may_be_taken = and_(batch.c.first_handed_at.is_not(None), batch.c.provider != provider)
     these = and_(batch.c.campaign_id == campaign_id, batch.c.state == BatchState.QUEUED, may_be_taken)
     connection.execute(update(batch).where(these).values(state=BatchState.UNKNOWN, settled_at=stamp(now)))
 
 
-def mark(connection: Connection, held: Claim, started: bytes, finished: bytes) -> None:
-    """Keep the marks of a handed batch (`marks`). Raises LostError."""
+def mark(connection: Connection, held: Claim, started: bytes, finished: bytes, now: datetime) -> None:
+    """Keep the marks of a handed batch (`marks`); its sender is alive, so the lease begins anew. Raises LostError."""
     ours = update(batch).where(_ours(held), batch.c.state == BatchState.HANDED)
-    if connection.execute(ours.values(started=started, finished=finished)).rowcount != 1:
+    values = {"started": started, "finished": finished, "lease_until": stamp(now + LEASE)}
+    if connection.execute(ours.values(values)).rowcount != 1:
         raise LostError(f"batch {held.no} of campaign {held.campaign_id} is no longer this sender's")
 
 
@@ -237,13 +238,17 @@ def settle(
     if state is not BatchState.QUEUED:
         values |= {"settled_at": stamp(now)}
     else:
-        values |= {"not_before": stamp(now + timedelta(seconds=wait))}
+        values |= {"not_before": _after(now, wait)}
         if not before:  # else an earlier call may have been taken: only the same key keeps a reader from two copies
             values |= {"generation": held.generation + 1, "first_handed_at": None}
     values["provider_ids"] = _with_ids(connection, held, results)
     _step(connection, held, "settle", BatchState.HANDED, values)
     unusual = {id: one for id, one in results.items() if one.outcome is not usual and id not in noted}
     note(connection, held, unusual, now)
+
+
+def _after(now: datetime, seconds: float) -> str | None:
+    return stamp(now + timedelta(seconds=seconds)) if seconds else None
 
 
 def close_empty(connection: Connection, held: Claim, now: datetime) -> None:

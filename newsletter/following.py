@@ -29,11 +29,13 @@ class Look:
     campaign: Campaign
     deliveries: dict[str, int]
     pace: float
+    is_in_the_air: bool
+    """A call is under way."""
 
     @property
     def is_last(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self.campaign.state in (*ENDED, State.PAUSED) and not self.deliveries["handed"]
+        return self.campaign.state in (*ENDED, State.PAUSED) and not self.is_in_the_air
 
 
 def look(database: Database, campaign_id: int) -> Look:
@@ -41,7 +43,12 @@ def look(database: Database, campaign_id: int) -> Look:
     with database.read() as connection:
         campaign = campaigns.get(connection, campaign_id)
         counted = accounts.counts(connection, campaign_id)
-        return Look(campaign=campaign, deliveries=counted, pace=accounts.pace(connection, campaign, utc_now()))
+        return Look(
+            campaign=campaign,
+            deliveries=counted,
+            pace=accounts.pace(connection, campaign, utc_now()),
+            is_in_the_air=accounts.is_in_the_air(connection, campaign_id, utc_now()),
+        )
 
 
 def follow(database: Database, campaign_id: int, *, as_json: bool) -> Look:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,6 +16,8 @@ from newsletter.messages import Recipient
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Request, Result, Settings
 
 Call = Callable[[], Answer]
+MOST_ALONE = 10
+"""As many in a row who are put off for themselves are no chance: the provider puts everyone off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +35,13 @@ class Part:
 class Marks(Protocol):
     """Is told what is in the air, for providers that take one message a call."""
 
-    def advance(self, done: Sequence[tuple[Recipient, Result]], starting: Sequence[Recipient]) -> bool:
-        """Remember what became of `done`; only then may the first byte of `starting` leave, and only when True."""
+    def advance(self, done: Sequence[tuple[Recipient, Result]], coming: Iterable[Recipient]) -> bool:
+        """What became of `done`, and who is next; the first byte of the first of `coming` may leave only when True."""
 
 
 def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
     """Everything up to the first byte; split where the provider's caps want it."""
-    size = provider.window or provider.batch_size
+    size = 1 if provider.window else provider.batch_size
     if len(batch.recipients) > size:
         return [part for piece in _cut(batch, size) for part in prepare(provider, piece, settings)]
     if provider.send is not None:
@@ -67,7 +69,7 @@ def hand_over(parts: Sequence[Part], marks: Marks | None = None) -> Answer:
     done: list[tuple[Recipient, Result]] = []
     waiting, stop, cut = deque(parts), "", False
     while waiting and not _is_refused(results, stop):
-        if marks and not marks.advance(done, waiting[0].batch.recipients):
+        if marks and not marks.advance(done, (part.batch.recipients[0] for part in waiting)):
             cut = True
             break
         part, done = waiting.popleft(), []
@@ -84,7 +86,14 @@ def hand_over(parts: Sequence[Part], marks: Marks | None = None) -> Answer:
 
 
 def _is_refused(results: Sequence[Result], stop: str) -> bool:
-    return bool(stop or (results and results[-1].outcome is Outcome.BUSY))
+    """Whether the calls that are left would fare no better."""
+    last = results[-MOST_ALONE:]
+    is_busy = bool(last) and last[-1].outcome is Outcome.BUSY
+    return bool(stop) or (is_busy and not (last[-1].alone and _is_chance(last)))
+
+
+def _is_chance(last: Sequence[Result]) -> bool:
+    return len(last) < MOST_ALONE or not all(result.alone for result in last)
 
 
 def _part(provider: Provider, batch: Batch, settings: Settings, call: Call, request: Request | None = None) -> Part:

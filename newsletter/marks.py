@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, select, update
@@ -36,23 +37,37 @@ class BatchMarks:
         held: Claim,
         clock: Clock,
         may_go_on: Callable[[], bool],
+        window: int,
     ) -> None:
         self._writer, self._held, self._clock, self._may_go_on = writer, held, clock, may_go_on
+        self._window = window
+        self._left = 0
+        """How many of those whose start is written down have not begun."""
+        self._done: list[tuple[Recipient, Result]] = []
+        """Not written down yet."""
         self._started, self._finished = 0, 0
         self._places: dict[int, int] = {}
         self.noted: set[int] = set()
         """Subscribers of whom the ledger has the outcome already."""
 
-    def advance(self, done: Sequence[tuple[Recipient, Result]], starting: Sequence[Recipient]) -> bool:
-        """See `handover.Marks`. Raises LostError when the batch is another's by now."""
+    def advance(self, done: Sequence[tuple[Recipient, Result]], coming: Iterable[Recipient]) -> bool:
+        """See `handover.Marks`; on disk once per window. Raises LostError when the batch is another's by now."""
+        self._done += done
         if not self._may_go_on():
             return False
+        if not self._left:
+            self._write(list(islice(coming, self._window)))
+        self._left -= 1
+        return True
+
+    def _write(self, starting: Sequence[Recipient]) -> None:
         with self._writer() as connection:
             self._places = self._places or _places(connection, self._held.campaign_id, self._held.no)
-            self._note(connection, {_subscriber(person): result for person, result in done})
+            self._note(connection, {_subscriber(person): result for person, result in self._done})
             self._started |= self._bits(map(_subscriber, starting))
-            deliveries.mark(connection, self._held, self._packed(self._started), self._packed(self._finished))
-        return True
+            bits = self._packed(self._started), self._packed(self._finished)
+            deliveries.mark(connection, self._held, *bits, self._clock())
+        self._done, self._left = [], len(starting)
 
     def _note(self, connection: Connection, done: Mapping[int, Result]) -> None:
         self._finished |= self._bits(id for id, one in done.items() if one.outcome is Outcome.ACCEPTED)

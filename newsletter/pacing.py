@@ -7,6 +7,7 @@ the arithmetic is `throttle`.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,8 +17,9 @@ from newsletter import accounts, rates, throttle
 from newsletter.breaker import Breaker
 from newsletter.clock import Clock
 from newsletter.config import Publication
-from newsletter.providers.record import Answer, Outcome, Provider
+from newsletter.providers.record import Answer, Outcome, Provider, Result
 from newsletter.rates import Limits, Turn
+from newsletter.stragglers import Stragglers
 from newsletter.times import Rate
 
 ASK_AGAIN = 10.0
@@ -36,6 +38,8 @@ class Reaction:
     """What a person wants to know now."""
     gives_way: bool = False
     """It pauses for the provider's sake: another one may do."""
+    is_for_all: bool = True
+    """All calls had better wait; else only this batch does."""
 
 
 def batch_size(publication: Publication, provider: Provider, rate: Rate) -> int:
@@ -53,6 +57,7 @@ class Pacing:
         self._patience = send.patience
         self._breaker = Breaker(send.max_rejected)
         self._clock = clock
+        self._stragglers = Stragglers(send.patience)
         self._deciding = threading.Lock()
         self._busy_since: datetime | None = None
         self._busy_tries = 0
@@ -77,20 +82,38 @@ class Pacing:
         rate = self._limits.rate
         rates.slow_down(connection, provider, rate, seen=seen, handed_at=handed_at, wait=wait, now=now)
 
-    def react(self, answer: Answer) -> Reaction:
-        """What to do about an answer."""
+    def judged(self, no: int, answer: Answer) -> Answer:
+        """The answer to batch `no`, as the patience with single readers has it."""
+        with self._deciding:
+            return self._stragglers.judged(no, answer, self._clock())
+
+    def react(self, no: int, answer: Answer) -> Reaction:
+        """What to do about a judged answer to batch `no`."""
         if answer.stop:
             return Reaction(pause=answer.stop, gives_way=True)
         with self._deciding:
             if tripped := self._breaker.follow(answer):
                 return Reaction(pause=f"{tripped}. Look at the reasons before you go on")
-            return self._patient(answer)
+            return self._patient(no, answer)
 
-    def _patient(self, answer: Answer) -> Reaction:
-        words = next((result.reason for result in answer.results if result.outcome is Outcome.BUSY), None)
-        if words is None:
+    def _patient(self, no: int, answer: Answer) -> Reaction:
+        busy = [result for result in answer.results if result.outcome is Outcome.BUSY]
+        everyone = next((result.reason for result in busy if not result.alone), None)
+        if everyone is not None:
+            return self._wait_for_provider(everyone, answer)
+        if len(busy) < len(answer.results):
             self._busy_since, self._busy_tries = None, 0
-            return Reaction()
+        return self._wait_for_readers(no, busy) if busy else Reaction()
+
+    def _wait_for_readers(self, no: int, busy: Sequence[Result]) -> Reaction:
+        """Only their batch waits; when nobody else's message was taken meanwhile, it is the provider after all."""
+        words, tries = busy[0].reason, self._stragglers.tries(no)
+        if self._stragglers.is_too_long(no, self._clock()):
+            return Reaction(pause=f"{words}, for longer than {self._patience}", gives_way=True)
+        remark = f"{words}. Tried again by itself for {self._patience}." if tries == 1 else ""
+        return Reaction(wait=throttle.pause(tries), remark=remark, is_for_all=False)
+
+    def _wait_for_provider(self, words: str, answer: Answer) -> Reaction:
         self._busy_since, self._busy_tries = self._busy_since or self._clock(), self._busy_tries + 1
         wait = throttle.pause(self._busy_tries, answer.retry_after)
         if self._clock() + timedelta(seconds=wait) - self._busy_since > self._patience.delta:

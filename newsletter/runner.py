@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -38,7 +38,7 @@ LOOK = timedelta(minutes=1)
 """Between two looks for today's issue."""
 AGAIN = timedelta(minutes=1)
 """After a campaign could not be sent at all (a key is missing), until it is tried again."""
-DRAIN = 8.5
+DRAIN = 8.0
 """Seconds for the senders to end after the wish to stop."""
 
 
@@ -78,6 +78,7 @@ class Runner:
         self._name = f"{os.getpid()} {socket.gethostname()}"
         self._running: dict[int, threading.Thread] = {}
         self._not_before: dict[int, datetime] = {}
+        self._telling: threading.Thread | None = None
         self._next_beat = self._next_look = datetime.min.replace(tzinfo=clock().tzinfo)
 
     def run(self, *, once: bool = False) -> None:
@@ -99,7 +100,7 @@ class Runner:
     def _loop(self, *, once: bool) -> None:
         while not self._desk.asked.is_set():
             self._look_around(once=once)
-            if once and not self._running:
+            if once and not self._running and not (self._telling and self._telling.is_alive()):
                 return
             self._desk.asked.wait(IMPATIENT_TICK if once else TICK)
 
@@ -127,10 +128,19 @@ class Runner:
             self._employ(found)
 
     def _look_for_today(self, now: datetime) -> None:
-        trouble = daily.look(self._publication, self._database, now)
-        if trouble is None:
-            return
-        self._narrator.troubled(trouble)
+        troubles = daily.look(self._publication, self._database, now)
+        for trouble in troubles:
+            self._narrator.troubled(trouble)
+        if troubles and not (self._telling and self._telling.is_alive()):
+            # A mail may hang for a minute, and nothing that is due may wait for it.
+            self._telling = threading.Thread(target=self._tell_editors, args=(troubles, now), daemon=True)
+            self._telling.start()
+
+    def _tell_editors(self, troubles: Sequence[Trouble], now: datetime) -> None:
+        for trouble in troubles:
+            self._tell(trouble, now)
+
+    def _tell(self, trouble: Trouble, now: datetime) -> None:
         subject = f"{self._publication.config.publication.name}: no issue today"
         try:
             said = notices.tell_editors(self._publication, self._database, trouble.key, subject, trouble.sentence, now)
@@ -174,7 +184,7 @@ class Runner:
         """Let what is in the air finish; a call that takes too long is recovered at the next start."""
         self._desk.asked.set()
         until = time.monotonic() + DRAIN
-        for thread in self._running.values():
+        for thread in [*self._running.values(), *([self._telling] if self._telling else [])]:
             thread.join(max(0.0, until - time.monotonic()))
         with self._desk.writer() as connection:
             heartbeat.leave(connection, self._name)

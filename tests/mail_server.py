@@ -68,7 +68,9 @@ def dumped(folder: Path) -> list[str]:
 class Script:
     """A server that answers each command of a connection by a table, and keeps what it was told."""
 
-    def __init__(self, replies: dict[str, str], features: Sequence[str] = ("PIPELINING", "SIZE 10000000")) -> None:
+    def __init__(
+        self, replies: dict[str, str], features: Sequence[str] = ("PIPELINING", "SIZE 10000000"), port: int = 0
+    ) -> None:
         self.replies = replies
         """By the beginning of a command, its answer; `.` is the end of a message. Empty: hang up."""
         self.features = features
@@ -78,7 +80,7 @@ class Script:
         """Every piece that came in, as it was sent."""
         self.messages: list[bytes] = []
         self.connections = 0
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", port))
         self._thread = threading.Thread(target=self._serve)
 
     @property

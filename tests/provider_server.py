@@ -37,6 +37,8 @@ class ProviderServer:
         self.bad: set[str] = set()
         """Addresses that the provider calls invalid."""
         self.faults: list[str] = []
+        self.busy_with: tuple[dict[str, str], str] | None = None
+        """Headers and words of the next 429 or 503, instead of the provider's own form."""
         self.down = False
         """The search answers 503."""
         self.hidden: set[str] = set()
@@ -267,6 +269,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Without having looked at the message."""
         if fault == "busy":
             status, found, headers = self.server.provider.busy()
+            if self.server.provider.busy_with:
+                headers, words = self.server.provider.busy_with
+                found = {"ErrorCode": 429, "Message": words, "message": words, "name": "rate_limit_exceeded"}
             self.answer(status, found, headers)
         elif fault == "dropped":
             self.hang_up()

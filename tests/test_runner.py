@@ -342,3 +342,38 @@ def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.Monkey
         assert len(server.calls) == calls
         assert state(database, 1) == (State.PAUSED, {"accepted": calls * 500, "queued": 20_000 - calls * 500})
         database.close()
+
+
+@pytest.mark.parametrize(("daily_at", "now", "day"), [("00:30", 23.5, 18), ("23:30", 24.25, 17)])
+def test_around_midnight_the_day_that_counts_is_that_of_the_issue(
+    tmp_path: Path, daily_at: str, now: float, day: int
+) -> None:
+    publication = settings(tmp_path / "daily", DAILY.replace("07:00", daily_at))
+    database = open_database(publication)
+
+    told = once(publication, database, datetime(2025, 1, 17, tzinfo=UTC) + now * HOUR)
+
+    assert told.troubles == [
+        f"There is no issue dated 2025-01-{day}; it would be sent at 2025-01-{day} {daily_at} UTC."
+    ]
+    database.close()
+
+
+def test_a_notice_that_takes_long_keeps_no_issue_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        server.delay = 3
+        publication = settings(tmp_path / "daily", DAILY + POSTMARK.format(url=server.url))
+        database = open_database(publication)
+        add_readers(database, 1)
+        scheduled(database, "due", SEVEN - HOUR / 2, provider="postmark")
+        began = time.monotonic()
+        thread = threading.Thread(target=once, args=(publication, database, SEVEN - HOUR / 2))
+        thread.start()
+        server.wait_for_calls(2)
+
+        assert time.monotonic() - began < server.delay
+        thread.join()
+        assert sorted(server.addresses) == ["news@example.com", "r1@example.com"]
+        assert state(database, 1) == (State.SENT, {"accepted": 1})
+        database.close()

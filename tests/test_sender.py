@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -335,3 +335,29 @@ def test_messages_too_large_for_one_call_travel_in_several(
     assert counted(ending) == {"accepted": 20}
     assert len(server.calls) > 1
     assert sum(server.calls) == 20
+
+
+def test_a_pause_stops_the_writing_down_of_readers_too(
+    server: PostmarkServer, publication: Publication, database: Database
+) -> None:
+    begin(database, 35_000)
+
+    ending = send(publication, database, watcher=PausingAtOnce(database))
+
+    assert ending.campaign.state is State.PAUSED
+    assert not ending.campaign.enqueued
+    assert sum(ending.deliveries.values()) < 35_000
+
+
+class PausingAtOnce(Quiet):
+    """Pauses the campaign at the first sign of progress, as another process would."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+
+    def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
+        super().progress(campaign, counted)
+        if len(self.seen) == 1:
+            with self._database.begin() as connection:
+                campaigns.move(connection, 1, "pause", now=NOW, reason="asked")

@@ -43,6 +43,8 @@ class Result:
 
     Not so where the provider says of the address itself that it takes no mail.
     """
+    alone: bool = False
+    """Busy, but for this recipient only: the provider takes the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ class Answer:
     @property
     def is_busy(self) -> bool:
         """Nothing of the call was taken, and all of it may be tried again."""
-        return not self.cut and all(result.outcome is Outcome.BUSY for result in self.results)
+        return not self.cut and all(r.outcome is Outcome.BUSY and not r.alone for r in self.results)
 
     @property
     def retry_after(self) -> float | None:

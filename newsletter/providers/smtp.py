@@ -78,7 +78,7 @@ def _offered(session: Session, batch: Batch, recipient: Recipient, data: bytes) 
 def _refusal(refused: RefusedError) -> Result:
     """By the stage and the code (RFC 5321 section 4.2, RFC 3463): this address, this message, or everything."""
     if refused.code < 500:
-        return Result(outcome=Outcome.BUSY, reason=str(refused))
+        return Result(outcome=Outcome.BUSY, reason=str(refused), alone=refused.stage is Stage.RCPT)
     everything = refused.stage is Stage.MAIL and refused.code != 552
     # A server that does not know us refuses to relay to anybody, one address after the other.
     if (

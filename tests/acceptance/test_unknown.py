@@ -13,8 +13,7 @@ from sqlalchemy import update
 from newsletter.database import open_database
 from newsletter.tables import subscriber
 from tests.conftest import Run
-from tests.faults.case import ENVIRONMENT, Case
-from tests.faults.test_http import handed_over
+from tests.faults.case import ENVIRONMENT, Case, handed_over
 from tests.provider_server import Postmark, Resend
 from tests.sending import add_readers, settings
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, text
 
-from newsletter import accounts, campaigns, deliveries, reconcile
+from newsletter import accounts, batches, campaigns, deliveries, handover, reconcile
 from newsletter.campaigns import Campaign
 from newsletter.clock import utc_now
 from newsletter.config import Publication
@@ -17,10 +18,22 @@ from newsletter.database import Database, open_database
 from newsletter.reconcile import Finding
 from newsletter.sender import Ending, Sender, job_of
 from newsletter.tables import batch, delivery, delivery_exception
-from tests.provider_server import KEY, ProviderServer
+from tests.provider_server import KEY, ProviderServer, Resend
 from tests.sending import Quiet, add_readers, settings, start_campaign
 
 Clock = Callable[[], datetime]
+RECORD = """
+    CREATE TABLE moved (what TEXT, came_from TEXT, went_to TEXT);
+    CREATE TRIGGER batch_moved AFTER UPDATE OF state ON batch WHEN old.state <> new.state
+        BEGIN INSERT INTO moved VALUES ('batch', old.state, new.state); END;
+    CREATE TRIGGER campaign_moved AFTER UPDATE OF state ON campaign WHEN old.state <> new.state
+        BEGIN INSERT INTO moved VALUES ('campaign', old.state, new.state); END;
+"""
+ARROWS: set[tuple[str, str, str]] = {
+    *(("batch", f, t) for arrows in batches.ARROWS.values() for f, ends in arrows.items() for t in ends),
+    *(("campaign", f, t) for arrows in campaigns.ARROWS.values() for f, t in arrows.items()),
+}
+"""Every change of state that docs/sending.md draws."""
 ENVIRONMENT = {"PROVIDER_KEY": KEY}
 
 
@@ -32,11 +45,23 @@ class Case:
         self.database: Database = open_database(self.publication, patience=1)
         self.readers = readers
         self.watcher = Quiet()
+        self._record()
         add_readers(self.database, readers)
         with self.database.begin() as connection:
             start_campaign(connection, provider=provider)
             while not campaigns.get(connection, 1).enqueued:
                 deliveries.enqueue(connection, self.publication, 1, size, now=utc_now())
+
+    def _record(self) -> None:
+        """From now on the database itself writes down every change of state."""
+        connection = sqlite3.connect(self.database.name)
+        connection.executescript(RECORD)
+        connection.close()
+
+    def moves(self) -> set[tuple[str, str, str]]:
+        """What changed its state, from which, to which."""
+        with self.database.read() as connection:
+            return {tuple(row) for row in connection.execute(text("SELECT what, came_from, went_to FROM moved"))}
 
     @property
     def campaign(self) -> Campaign:
@@ -78,10 +103,38 @@ class Case:
             return {f"1.{id}": accounts.OF_BATCH.get(said, said) for id, said in connection.execute(found)}
 
     def check(self, *servers: ProviderServer) -> None:
-        """Nobody has it twice; whom the ledger calls served are; whom it calls unserved are not; all are counted."""
+        """Nobody has it twice; whom the ledger calls served are; whom it calls unserved are not; all are counted.
+
+        And nothing went from state to state but along the arrows that are drawn.
+        """
+        assert self.moves() <= ARROWS
         has = Counter(id for server in servers for _, id, _ in server.accepted)
         assert max(has.values(), default=0) <= 1
         states = self.states()
         assert len(states) == sum(self.counts().values()) == self.readers
         assert [id for id, state in states.items() if state == "accepted" and id not in has] == []
         assert [id for id in has if states[id] not in ("accepted", "unknown", "handed")] == []
+
+
+EVERYONE = {"accepted": 100}
+DOUBTFUL = {"accepted": 50, "unknown": 50}
+
+
+def in_the_end(server: ProviderServer) -> dict[str, int]:
+    """What becomes of one batch of two whose answer got lost: the same call tells, or nobody."""
+    return EVERYONE if isinstance(server, Resend) else DOUBTFUL
+
+
+def handed_over(case: Case, *, call: bool) -> None:
+    """A sender that dies after it wrote `handed`, before or after the call."""
+    courier = Sender(job_of(case.publication, case.database, case.campaign), Quiet()).courier
+    with case.database.begin() as connection:
+        taken = courier.take(connection)
+    assert taken
+    held, _ = taken
+    parts = courier.prepare(*taken)
+    with case.database.begin() as connection:
+        name = case.campaign.provider
+        deliveries.hand(connection, held, provider=name, now=utc_now(), payload_hash=handover.payload_hash(parts))
+    if call:
+        handover.hand_over(parts)

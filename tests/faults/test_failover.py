@@ -11,6 +11,7 @@ import pytest
 from newsletter import accounts, reports
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
+from newsletter.config import load_publication
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
 from tests.faults.case import ENVIRONMENT, Case
@@ -109,3 +110,23 @@ def test_a_row_that_is_none_is_refused_with_its_line(tmp_path: Path, value: str)
         settings(tmp_path, f"[send]\nprovider = {value}\n")
 
     assert "newsletter.toml:11" in str(found.value)
+
+
+def test_a_next_one_that_cannot_be_used_pauses_the_campaign_with_both_reasons(
+    both: tuple[Case, Resend, Postmark], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, resend, postmark = both
+    resend.quota = 50
+    settings_file = case.publication.path
+    toml = settings_file.read_text().replace('token = "env:PROVIDER_KEY"', 'token = "env:NOT_SET"')
+    settings_file.write_text(toml)
+    case.publication = load_publication(settings_file)
+
+    case.send()
+
+    assert case.campaign.state is State.PAUSED
+    assert case.campaign.reason.startswith("Resend refused to send: 429 (daily_quota_exceeded)")
+    assert "postmark cannot go on instead" in case.campaign.reason
+    assert "NOT_SET is not set" in case.campaign.reason
+    assert (case.campaign.provider, case.counts()) == ("resend", {"accepted": 50, "queued": 50})
+    case.check(resend, postmark)

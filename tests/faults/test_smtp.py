@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,15 +15,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter import deliveries, unknowns
+from newsletter import accounts, deliveries, retries, unknowns
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
+from newsletter.handover import MOST_ALONE
 from newsletter.providers.smtp import WINDOW
 from newsletter.sender import THREADS
 from newsletter.tables import batch
 from tests.conftest import ROOT
-from tests.faults.case import Case
-from tests.mail_server import dumped, smtp_sink, wait_until_heard
+from tests.faults.case import ARROWS, Case
+from tests.mail_server import Script, dumped, smtp_sink, wait_until_heard
 from tests.ports import free_port
 
 TOML = """[send]
@@ -74,6 +76,7 @@ def make(
 
 def check(case: Case, folder: Path) -> None:
     """The same as `Case.check`, for who is in the sink's folder."""
+    assert case.moves() <= ARROWS
     has = Counter(dumped(folder))
     states = {f"r{id.partition('.')[2]}@example.com": state for id, state in case.states().items()}
     assert max(has.values(), default=0) <= 1
@@ -201,7 +204,7 @@ def test_a_batch_that_a_dead_sender_had_marked_is_taken_apart(cases: list[Case],
         held = deliveries.claim(connection, 1, owner="dead", now=utc_now())
         assert held
         deliveries.hand(connection, held, provider="smtp", now=utc_now())
-        deliveries.mark(connection, held, started=bytes([0b00111111, 0, 0]), finished=bytes([0b00001111, 0, 0]))
+        deliveries.mark(connection, held, bytes([0b00111111, 0, 0]), bytes([0b00001111, 0, 0]), utc_now())
 
     with smtp_sink(tmp_path / "sink", port=port):
         case.send()
@@ -209,3 +212,67 @@ def test_a_batch_that_a_dead_sender_had_marked_is_taken_apart(cases: list[Case],
     assert case.counts() == {"accepted": 18, "unknown": 2}
     assert {id for id, state in case.states().items() if state == "unknown"} == {"1.5", "1.6"}
     assert len(dumped(tmp_path / "sink")) == 14
+
+
+def test_a_wish_to_stop_is_heard_between_two_messages_of_a_slow_server(
+    cases: list[Case], tmp_path: Path, port: int
+) -> None:
+    case, sink = make(cases, tmp_path, port, readers=200), tmp_path / "sink"
+    with smtp_sink(sink, "-w", "1", port=port):
+        command = [sys.executable, "-c", SENDER, str(case.publication.root)]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+            while not os.listdir(sink):
+                time.sleep(0.01)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+        assert time.monotonic() - began < 6
+        assert case.counts().get("unknown", 0) == case.counts().get("handed", 0) == 0
+        check(case, sink)
+
+
+def test_a_pause_is_heard_between_two_messages_of_a_slow_server(cases: list[Case], tmp_path: Path, port: int) -> None:
+    case, sink = make(cases, tmp_path, port, readers=200), tmp_path / "sink"
+    with smtp_sink(sink, "-w", "1", port=port):
+        sending = threading.Thread(target=case.send)
+        sending.start()
+        while not os.listdir(sink):
+            time.sleep(0.01)
+        case.move("pause")
+        began = len(os.listdir(sink))
+        sending.join()
+
+    # Those whose call had begun, and those that began within the second after.
+    assert len(os.listdir(sink)) - began <= 2 * THREADS
+    assert case.counts().keys() == {"accepted", "queued"}
+    check(case, sink)
+
+
+def test_f25_a_reader_whose_mail_server_says_later_holds_nobody_up_and_is_rejected_in_the_end(
+    cases: list[Case], tmp_path: Path, port: int
+) -> None:
+    case = make(cases, tmp_path, port, readers=20, patience="2s")
+
+    with Script({"RCPT TO:<r7@": "450 4.2.0 greylisted, come back later"}, port=port):
+        case.send()
+
+    assert (case.campaign.state, case.counts()) == (State.SENT, {"accepted": 19, "rejected": 1})
+    with case.database.read() as connection:
+        (found,) = accounts.named(connection, 1, "rejected", 10)
+        assert retries.retryable(connection, 1) == 1
+    assert found.email == "r7@example.com"
+    assert found.detail == "the recipient was refused: 450 4.2.0 greylisted, come back later, for longer than 2s"
+    assert "Tried again by itself for 2s." in case.watcher.said[0]
+
+
+def test_f25_a_mail_server_that_puts_everyone_off_is_not_asked_for_each_and_pauses_the_campaign(
+    cases: list[Case], tmp_path: Path, port: int
+) -> None:
+    case = make(cases, tmp_path, port, readers=20, patience="0s")
+
+    with Script({"RCPT": "450 4.3.2 not now"}, port=port) as server:
+        case.send()
+
+    assert (case.campaign.state, case.counts()) == (State.PAUSED, {"queued": 20})
+    assert sum(heard.startswith("RCPT") for heard in server.heard) == MOST_ALONE

@@ -1,0 +1,243 @@
+"""The courier: batch after batch of one campaign through one provider, each from claim to settle.
+
+Several threads work for it at once. Personalises, waits for its turn, hands over, and writes down what
+became of it; the order of commits is what a kill at any moment depends on. Which campaign goes through
+whom, and who works when, is `sender`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Set
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from newsletter import campaigns, deliveries, handover, unknowns
+from newsletter.campaigns import State
+from newsletter.deliveries import ChangedError, Claim, LostError
+from newsletter.desk import Desk, Watcher
+from newsletter.jobs import Job
+from newsletter.links import Links
+from newsletter.mailing import Mailing
+from newsletter.marks import BatchMarks
+from newsletter.pacing import Pacing, Reaction
+from newsletter.providers import successor
+from newsletter.providers.record import Answer, Batch, Outcome
+from newsletter.recipients import Roll, call_roll, recipient
+from newsletter.recovery import may_repeat
+
+LOOK = 1.0
+"""Seconds between two looks at the campaign's state while nothing may be sent yet."""
+TICK = 0.2
+"""Seconds between two looks at whether there is something to do."""
+
+
+class Courier:
+    """Of one campaign and one provider."""
+
+    def __init__(
+        self, job: Job, mailing: Mailing, watcher: Watcher, desk: Desk, is_over: Callable[[Connection], bool]
+    ) -> None:
+        self._job = job
+        self._mailing = mailing
+        self._watcher = watcher
+        self._desk = desk
+        self._is_over = is_over
+        self._links = Links(job.publication)
+        self._pacing = Pacing(job.publication, job.rate, job.clock)
+        self._said = ""
+        self.over = threading.Event()
+        """Set: nothing more is handed over through this provider."""
+        self.successor = ""
+        """Through whom the campaign is to go on, when this provider stopped and there is another."""
+        self.why = ""
+        """What this one stopped for."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing more is to be handed over, for whatever reason."""
+        return self.over.is_set() or self._desk.asked.is_set()
+
+    def work(self) -> None:
+        """Batch after batch until there is none. For a thread of its own."""
+        while not self.is_stopping:
+            with self._desk.writer() as connection:
+                taken = self.take(connection)
+                is_over = taken is None and self._is_over(connection)
+            if is_over:
+                return
+            if taken is None:
+                self._pause(TICK)
+            elif taken[1].going:
+                self._deliver(*taken)
+
+    def take(self, connection: Connection) -> tuple[Claim, Roll] | None:
+        """Claim a batch and call its roll, in one transaction."""
+        name, now = self._job.provider.name, self._job.clock()
+        held = deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
+        if held is None:
+            return None
+        return held, self._called(connection, held)
+
+    def _called(self, connection: Connection, held: Claim) -> Roll:
+        """The batch's roll; whoever is gone is skipped."""
+        now = self._job.clock()
+        roll = call_roll(connection, held, self._job.campaign, now)
+        deliveries.skip(connection, held, roll.gone, now)
+        if not roll.going:
+            deliveries.close_empty(connection, held, now)
+        return roll
+
+    def _called_again(self, held: Claim, before: Roll) -> Roll:
+        """The roll after a wait: whoever left meanwhile is skipped, for their batch has not left."""
+        with self._desk.writer() as connection:
+            roll = self._called(connection, held)
+            self._pacing.give_back(connection, self._job.provider.name, len(before.going) - len(roll.going))
+        return roll
+
+    def prepare(self, held: Claim, roll: Roll) -> list[handover.Part]:
+        """Everything of a batch up to the first byte."""
+        return handover.prepare(self._job.provider, self._batch(held, roll), self._job.settings)
+
+    def _deliver(self, held: Claim, roll: Roll) -> None:
+        if held.first_handed_at and not may_repeat(self._job.provider, held.first_handed_at, self._job.clock()):
+            return self._give_up(held)
+        parts, called = self.prepare(held, roll), time.monotonic()
+        if not self._turn(len(roll.going)):
+            return self._release(held)
+        if time.monotonic() - called > LOOK:
+            roll = self._called_again(held, roll)
+            parts = self.prepare(held, roll) if roll.going else []
+        if not (parts and self._handed(held, handover.payload_hash(parts))):
+            return self._release(held)
+        handed_at = self._job.clock()
+        marks = self._marks(held)
+        answer = unknowns.decided(handover.hand_over(parts, marks), self._policy(handed_at))
+        self._settle(held, roll, answer, handed_at, marks.noted if marks else frozenset())
+
+    def _marks(self, held: Claim) -> BatchMarks | None:
+        window = self._job.provider.window
+        if not window:
+            return None
+        return BatchMarks(self._desk.writer, held, self._job.clock, lambda: not self.is_stopping, window)
+
+    def _policy(self, handed_at: datetime) -> unknowns.Policy:
+        """What to do about an unknown outcome: nothing yet where the provider can tell by the key."""
+        if may_repeat(self._job.provider, handed_at.isoformat(), handed_at):
+            return "hold"
+        return self._job.publication.config.send.on_unknown
+
+    def _batch(self, held: Claim, roll: Roll) -> Batch:
+        campaign = self._job.campaign
+        return Batch(
+            mailing=self._mailing,
+            recipients=tuple(recipient(row, campaign, self._links) for row in roll.going.values()),
+            key=f"{campaign.key}-{held.key}",
+            label=f"{campaign.id}-{campaign.issue}",
+            tag=f"{campaign.key}-{held.no}",
+        )
+
+    def _turn(self, count: int) -> bool:
+        """Wait until the rate allows `count` messages; False when asked to stop meanwhile."""
+        while not self.is_stopping:
+            with self._desk.writer() as connection:
+                turn = self._pacing.take(connection, self._job.provider.name, count)
+            self._say_once(f"{turn.full}: that is used up; it goes on by itself." if turn.full else "")
+            self._wait_out(turn.wait)
+            if not turn.full:
+                return self._kept_turn(count)
+        return False
+
+    def _wait_out(self, seconds: float) -> None:
+        """Wait, and look every LOOK seconds whether the campaign is still to be sent."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > LOOK and not self.is_stopping:
+            self._pause(LOOK)
+            with self._job.database.read() as connection:
+                if campaigns.get(connection, self._job.campaign.id).state is not State.SENDING:
+                    self.over.set()
+        self._pause(left)
+
+    def _kept_turn(self, count: int) -> bool:
+        """Whether what was reserved is still wanted; else it is given back."""
+        if not self.is_stopping:
+            return True
+        with self._desk.writer() as connection:
+            self._pacing.give_back(connection, self._job.provider.name, count)
+        return False
+
+    def _handed(self, held: Claim, payload_hash: str) -> bool:
+        """Commit that the first byte may leave; False when it may not any more."""
+        name, now = self._job.provider.name, self._job.clock()
+        try:
+            with self._desk.writer() as connection:
+                deliveries.hand(connection, held, provider=name, now=now, payload_hash=payload_hash)
+        except ChangedError:
+            self._give_up(held)
+            return False
+        except LostError:
+            return False
+        return True
+
+    def _give_up(self, held: Claim) -> None:
+        """Say that it is unknown; whoever cancelled the campaign meanwhile has said so already."""
+        with suppress(LostError), self._desk.writer() as connection:
+            deliveries.give_up(connection, held, self._job.clock())
+
+    def _release(self, held: Claim) -> None:
+        with self._desk.writer() as connection:
+            deliveries.release(connection, held)
+
+    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime, noted: Set[int]) -> None:
+        again = self._is_to_be_repeated(held, answer)
+        answer = self._pacing.judged(held.no, answer)
+        reaction = self._reaction(held, unknowns.waiting(answer) if again else answer)
+        with self._desk.writer() as connection:
+            now = self._job.clock()
+            if again:
+                deliveries.put_back(connection, held, now=now, wait=reaction.wait)
+            else:
+                deliveries.settle(connection, held, [*roll.going], answer, now=now, wait=reaction.wait, noted=noted)
+            name, wait = self._job.provider.name, reaction.wait
+            self._pacing.slow_down(connection, name, answer, handed_at=handed_at, wait=wait)
+            state = campaigns.get(connection, self._job.campaign.id).state
+            if reaction.pause and state is State.SENDING and not self._gives_way(reaction):
+                campaigns.move(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
+        if reaction.pause:
+            self.over.set()
+        elif reaction.remark:
+            self._watcher.say(reaction.remark)
+        if reaction.wait and reaction.is_for_all:
+            self._pause(reaction.wait)
+
+    def _reaction(self, held: Claim, answer: Answer) -> Reaction:
+        return Reaction() if answer.cut else self._pacing.react(held.no, answer)
+
+    def _gives_way(self, reaction: Reaction) -> bool:
+        """Whether another provider is to go on instead."""
+        is_its_own = self._job.provider.name == self._job.campaign.provider
+        name = successor(self._job.publication, self._job.provider.name) if reaction.gives_way and is_its_own else ""
+        self.successor, self.why = name, reaction.pause
+        return bool(name)
+
+    def _is_to_be_repeated(self, held: Claim, answer: Answer) -> bool:
+        """Whether only the same call again can tell what became of this one, or of an earlier one."""
+        outcomes = {result.outcome for result in answer.results}
+        in_doubt = Outcome.UNKNOWN in outcomes or (bool(held.first_handed_at) and Outcome.BUSY in outcomes)
+        first = held.first_handed_at or self._job.clock().isoformat()
+        return in_doubt and may_repeat(self._job.provider, first, self._job.clock())
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence and sentence != self._said:
+            self._watcher.say(sentence)
+        self._said = sentence
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but not on when asked to stop."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.is_stopping:
+            self.over.wait(min(left, TICK))

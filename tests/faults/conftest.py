@@ -1,0 +1,35 @@
+"""A provider of each kind, and a campaign through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.case import ENVIRONMENT, Case
+from tests.provider_server import SERVERS, ProviderServer, Resend
+
+
+@pytest.fixture(params=[*SERVERS])
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderServer]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with SERVERS[request.param]() as found:
+        yield found
+
+
+@pytest.fixture
+def case(server: ProviderServer, tmp_path: Path) -> Iterator[Case]:
+    found = Case(tmp_path, server.toml, server.dialect)
+    yield found
+    found.database.close()
+
+
+@pytest.fixture
+def resend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Case, Resend]]:
+    monkeypatch.setenv("PROVIDER_KEY", ENVIRONMENT["PROVIDER_KEY"])
+    with Resend() as server:
+        case = Case(tmp_path, server.toml, "resend")
+        yield case, server
+        case.database.close()

@@ -1,0 +1,75 @@
+"""Following a campaign: when nothing more will happen by itself, it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from newsletter import campaigns, deliveries
+from newsletter.clock import utc_now
+from newsletter.config import Publication
+from newsletter.database import Database, open_database
+from newsletter.deliveries import LEASE, Claim
+from newsletter.following import look
+from tests.sending import add_readers, settings, start_campaign
+
+
+@pytest.fixture
+def publication(tmp_path: Path) -> Publication:
+    return settings(tmp_path)
+
+
+@pytest.fixture
+def database(publication: Publication) -> Iterator[Database]:
+    found = open_database(publication)
+    add_readers(found, 2)
+    with found.begin() as connection:
+        start_campaign(connection)
+        deliveries.enqueue(connection, publication, 1, 2, now=utc_now())
+    yield found
+    found.close()
+
+
+def handed(database: Database, ago: timedelta = timedelta(0)) -> Claim:
+    at = utc_now() - ago
+    with database.begin() as connection:
+        held = deliveries.claim(connection, 1, owner="test", now=at)
+        assert held
+        deliveries.hand(connection, held, provider="outbox", now=at)
+    return held
+
+
+def pause(database: Database) -> None:
+    with database.begin() as connection:
+        campaigns.move(connection, 1, "pause", now=utc_now(), reason="asked")
+
+
+def test_a_paused_campaign_is_followed_until_what_was_in_the_air_is_settled(database: Database) -> None:
+    handed(database)
+    assert not look(database, 1).is_last
+
+    pause(database)
+
+    assert look(database, 1).deliveries["handed"] == 2
+    assert not look(database, 1).is_last
+
+
+def test_what_waits_for_its_call_to_be_repeated_is_not_in_the_air(database: Database) -> None:
+    held = handed(database)
+    with database.begin() as connection:
+        deliveries.put_back(connection, held, now=utc_now(), wait=1)
+    pause(database)
+
+    found = look(database, 1)
+
+    assert (found.deliveries["handed"], found.is_last) == (2, True)
+
+
+def test_nobody_waits_for_the_answer_to_a_call_of_a_dead_sender(database: Database) -> None:
+    handed(database, LEASE + timedelta(seconds=1))
+    pause(database)
+
+    assert look(database, 1).is_last
