@@ -66,7 +66,9 @@ what happened to messages later             events.py; whether it was a person: 
 what is known of a reader                   subscribers.py, reader_fields.py, tables.py and a new migration
 who joined when, and how we know            consent.py
 who asked to join, and how it is confirmed   signups.py; how often one may: limits.py
-what they are mailed, and what became of it letters.py
+what slips in an address are asked about    typos.py
+what they are mailed, and what became of it letters.py; compiled: greetings.py, templates/emails/
+who carries it to the provider              postman.py
 what an import takes and refuses            imports.py, entries.py, csv_files.py; what it says: import_progress.py
 what an export holds                        exports.py
 who a segment means                         segment_rules.py (words), segments.py (SQL)

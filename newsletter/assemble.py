@@ -28,6 +28,7 @@ from newsletter.theme import Theme, encode
 from newsletter.translations import Language
 
 Medium = Literal["email", "web"]
+NOTHING: Mapping[str, object] = {}
 COLUMN = 552
 """Width of the text column in CSS pixels: 600 less two gutters of 24."""
 
@@ -47,15 +48,17 @@ class Document:
         return re.sub(rf"{self.vault.base}B(\d{{5}})xNL", lambda found: self.bodies[int(found[1])], text)
 
 
-def assemble(issue: Issue, theme: Theme, medium: Medium = "email", *, traced: bool = False) -> Document:
+def assemble(
+    issue: Issue, theme: Theme, medium: Medium = "email", *, traced: bool = False, more: Mapping[str, object] = NOTHING
+) -> Document:
     """Render every block and the frame around them. Raises NewsletterError for a template's mistake.
 
-    A `traced` document carries the marks of `trace` through the compiler.
+    `more` is what the template may use besides. A `traced` document carries the marks of `trace` through the compiler.
     """
     assembly = _Assembly(issue=issue, theme=theme, medium=medium, traced=traced)
     values = assembly.values()
     content = "\n".join(assembly.pieces(values))
-    frame = {**values, **_empty_fields(theme, "signup"), "content": Markup(content)}
+    frame = {**values, **_empty_fields(theme, "signup"), "content": Markup(content), **more}
     frame["signup"] = values["signup"] if issue.wants_signup else None
     return Document(
         mjml=issue.vault.literal(_ascii(theme.render(f"{issue.template}.mjml", frame))),

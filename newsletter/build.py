@@ -84,7 +84,7 @@ def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
     check_templates_tags(issue.vault.tags[authors:], publication.config.fields)
     page = compile_mjml(document)
     html = without_marks(page) if traced else page
-    message = _compiled(issue, html, text, language_of(issue, theme).code)
+    message = compiled(issue, html, text, language_of(issue, theme).code)
     warnings = (*issue.warnings, *_theme_warnings(publication))
     return Built(
         issue=issue,
@@ -137,7 +137,8 @@ def web_url(publication: Publication, slug: str) -> str:
     return f"{publication.config.publication.url}/issues/{slug}"
 
 
-def _compiled(issue: Issue, page: str, text: str, language: str) -> CompiledMessage:
+def compiled(issue: Issue, page: str, text: str, language: str) -> CompiledMessage:
+    """What travels on: the issue's HTML and text, its tags as their author wrote them."""
     vault = issue.vault
     return CompiledMessage(
         slug=issue.slug,

@@ -92,6 +92,7 @@ class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     per_address: Rate = Rate("3/d")
     min_time: Duration = Duration("2s")
     confirm_within: Duration = Duration("7d")
+    sites: tuple[WebAddress, ...] = ()
 
 
 class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

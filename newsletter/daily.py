@@ -14,7 +14,7 @@ from newsletter import campaigns, plans, schedule
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import NewsletterError
-from newsletter.issues import date_of, issue_files, slug_of
+from newsletter.issues import date_of, is_welcome, issue_files, slug_of
 from newsletter.times import OFF, Moment
 from newsletter.zones import first_moment
 
@@ -63,7 +63,7 @@ def _days(publication: Publication, now: datetime) -> list[date]:
 def _look(publication: Publication, database: Database, day: date, due: datetime, now: datetime) -> Trouble | None:
     if schedule.is_too_late(due, now, publication.config.send.max_lateness):
         return None
-    paths = [path for path in issue_files(publication) if _date_of(path) == day]
+    paths = [path for path in issue_files(publication) if _date_of(path) == day and not is_welcome(path)]
     if not paths:
         when = schedule.wall_clock(publication, due)
         return Trouble(key=f"missing {day}", sentence=f"There is no issue dated {day}; it would be sent at {when}.")

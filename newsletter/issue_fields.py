@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from newsletter.errors import suggestion
 from newsletter.frontmatter import FrontMatter, Value
-from newsletter.issues import date_of, same_slug, slug_of
+from newsletter.issues import KINDS, Kind, date_of, same_slug, slug_of
 from newsletter.reading import Reading
-from newsletter.times import Moment, parse_moment
+from newsletter.times import Duration, Moment, parse_moment
 
-KEYS = ("subject", "preheader", "date", "author", "list", "segment", "send_at", "template", "signup", "archive")
+KEYS = (
+    *("subject", "preheader", "date", "author", "list", "segment", "send_at", "template", "signup", "archive"),
+    *("kind", "after"),
+)
 """What front matter may say."""
 
 
@@ -97,3 +100,28 @@ def read_switch(reading: Reading, front: FrontMatter, key: str) -> bool:
         message = f'{key}: "{value.text}" is not true or false'
         reading.problem("NL011", message, value.line, value.column, SWITCHES[key])
     return text != "false"
+
+
+def read_kind(reading: Reading, front: FrontMatter) -> Kind:
+    """What the file is: an issue, unless it says `kind: welcome`."""
+    value = front.values.get("kind")
+    name = read_line(value)
+    if value and name and name not in KINDS:
+        hint = suggestion(name, KINDS, "Kinds")
+        reading.problem("NL011", f'kind: there is no kind "{name}"', value.line, value.column, hint)
+    return "welcome" if name == "welcome" else "issue"
+
+
+def read_after(reading: Reading, front: FrontMatter, kind: Kind) -> timedelta:
+    """How long after joining a welcome is sent."""
+    value = front.values.get("after")
+    if not value or not value.text.strip():
+        return timedelta(0)
+    if kind != "welcome":
+        hint = "It says when a welcome is sent: add `kind: welcome`, or remove it."
+        reading.problem("NL011", "after: this is no welcome", value.line, value.column, hint)
+    try:
+        return Duration(value.text.strip()).delta
+    except ValueError as error:
+        reading.problem("NL011", f"after: {error}", value.line, value.column)
+        return timedelta(0)

@@ -7,6 +7,7 @@ whose process died after that is `unknown` and never sent again. Who carries the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -77,6 +78,8 @@ class Letter:
     language: str
     signup_id: int
     """0: none."""
+    lists: tuple[str, ...]
+    """What its signup asks for."""
     reader: Row[Any]
     """Of the table of subscribers."""
     first_handed_at: str | None
@@ -100,14 +103,20 @@ def had(connection: Connection, subscriber_ids: Sequence[int]) -> set[tuple[int,
     return {(row.subscriber_id, row.message) for row in connection.execute(asked)}
 
 
+def due(connection: Connection, most: int, now: datetime) -> int:
+    """How many are due, counted to `most`."""
+    found = select(table.c.id).where(table.c.state == State.QUEUED, table.c.due_at <= stamp(now)).limit(most)
+    return int(connection.scalar(select(func.count()).select_from(found.subquery())) or 0)
+
+
 def take(connection: Connection, most: int, now: datetime) -> list[Letter]:
     """The letters that are due and read alike, at most `most`; those whose reader must not have them are skipped."""
-    due = (table.c.state == State.QUEUED) & (table.c.due_at <= stamp(now))
-    first = connection.execute(select(table).where(due).order_by(table.c.due_at, table.c.id).limit(1)).one_or_none()
+    waits = (table.c.state == State.QUEUED) & (table.c.due_at <= stamp(now))
+    first = connection.execute(select(table).where(waits).order_by(table.c.due_at, table.c.id).limit(1)).one_or_none()
     if first is None:
         return []
     same = [table.c[name] == getattr(first, name) for name in ("kind", "message", "list", "language")]
-    asked = _with_readers().where(due, *same).order_by(table.c.due_at, table.c.id).limit(most)
+    asked = _with_readers().where(waits, *same).order_by(table.c.due_at, table.c.id).limit(most)
     rows = connection.execute(asked).all()
     barred = suppressed(connection, [row.email_key for row in rows])
     skipped = {row.letter_id: why for row in rows if (why := _why_not(row, barred.get(row.email_key, "")))}
@@ -160,7 +169,7 @@ def _with_readers() -> Any:
     named = (table.c.id.label("letter_id"), table.c.language.label("spoken"))
     own = (table.c.kind, table.c.message, table.c.list, table.c.signup_id, table.c.first_handed_at)
     return (
-        select(*named, *own, *subscriber.c, subscription.c.status, signup.c.confirmed_at)
+        select(*named, *own, *subscriber.c, subscription.c.status, signup.c.confirmed_at, signup.c.lists)
         .join_from(table, subscriber, subscriber.c.id == table.c.subscriber_id)
         .outerjoin(subscription, on_list)
         .outerjoin(signup, signup.c.id == table.c.signup_id)
@@ -187,6 +196,7 @@ def _letter(row: Row[Any]) -> Letter:
         list=row.list,
         language=row.spoken,
         signup_id=row.signup_id or 0,
+        lists=tuple(json.loads(row.lists)) if row.lists else (),
         reader=row,
         first_handed_at=row.first_handed_at,
     )

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address, ip_network
 
 from sqlalchemy import Connection, delete, select
 
@@ -29,6 +30,15 @@ class Use:
     who: str
     """`network 203.0.113.9`, `address ada@example.com`."""
     rate: Rate
+
+
+def network_of(address: str) -> str:
+    """Who is limited together: an IPv4 address, the /64 of an IPv6 address, which is what one customer gets."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network(f"{found}/64", strict=False)) if found.version == 6 else str(found)
 
 
 class Limits:

@@ -15,7 +15,17 @@ from newsletter.config import Publication
 from newsletter.errors import IssueError, Problem, Severity
 from newsletter.frontmatter import FrontMatter, parse_front_matter
 from newsletter.issue_content import read_content
-from newsletter.issue_fields import check_keys, check_slug, read_date, read_known, read_line, read_send_at, read_switch
+from newsletter.issue_fields import (
+    check_keys,
+    check_slug,
+    read_after,
+    read_date,
+    read_kind,
+    read_known,
+    read_line,
+    read_send_at,
+    read_switch,
+)
 from newsletter.issues import Block, Condition, Issue, issue_text, read_issue, shown_path, slug_of
 from newsletter.merge_tags import MOST_TAGS, Vault
 from newsletter.reading import Reading
@@ -72,6 +82,7 @@ def _issue(reading: Reading, path: Path, front: FrontMatter, content: tuple[Bloc
     values = front.values
     check_keys(reading, front)
     check_slug(reading, path)
+    kind = read_kind(reading, front)
     issue = Issue(
         path=path,
         slug=slug_of(path),
@@ -85,7 +96,9 @@ def _issue(reading: Reading, path: Path, front: FrontMatter, content: tuple[Bloc
         send_at=read_send_at(reading, values.get("send_at")),
         template=read_known(reading, values.get("template"), "template", reading.templates) or "issue",
         signup=read_switch(reading, front, "signup"),
-        archive=read_switch(reading, front, "archive"),
+        archive=read_switch(reading, front, "archive") and kind == "issue",
+        kind=kind,
+        after=read_after(reading, front, kind),
         content=content,
         body_line=front.body_line + 1,
         vault=reading.vault,

@@ -91,6 +91,7 @@ def make_plan(
     Raises IssueError, and ConfigError for a list, segment or provider that there is not.
     """
     built = build_issue(publication, find_issue(publication, issue))
+    _refuse_welcome(built)
     to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
     with database.read() as connection:
         campaign = campaigns.of_issue(connection, built.issue.slug, to, part)
@@ -226,3 +227,10 @@ def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:
         tracking=plan.built.theme.publication.config.tracking.level,
         now=now,
     )
+
+
+def _refuse_welcome(built: Built) -> None:
+    """A welcome goes to whoever joins, by itself."""
+    if built.issue.kind == "welcome":
+        hint = "`newsletter serve` sends it to each reader who joins; remove `kind: welcome` to send it to everybody."
+        raise NewsletterError(f'"{built.issue.slug}" is a welcome, and no campaign\'s', hint=hint)

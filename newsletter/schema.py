@@ -46,6 +46,8 @@ _KEYS: Mapping[str, Mapping[str, Any]] = {
     "template": _key("Another layout: templates/NAME.mjml."),
     "signup": _key("false leaves out the block that invites new readers.", ["boolean", "null"]),
     "archive": _key("false keeps the issue off the web: no page, no feed.", ["boolean", "null"]),
+    "kind": _key("welcome: sent by `newsletter serve` to each reader who joins.", ["string", "null"]),
+    "after": _key("How long after joining a welcome is sent: 2d.", ["string", "null"]),
 }
 _KINDS: Mapping[type, Mapping[str, Any]] = {
     WebAddress: {"pattern": r"^(https://[^\s/]+(/\S*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/\S*)?)$"},

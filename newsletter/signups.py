@@ -23,7 +23,7 @@ from newsletter.config import Publication
 from newsletter.database import among, insert_many, reserve_ids
 from newsletter.entries import Entry, Status
 from newsletter.letters import ASKED_THEMSELVES, Kind, NewLetter
-from newsletter.limits import Limits, Use
+from newsletter.limits import Limits, Use, network_of
 from newsletter.tables import signup as table
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
@@ -131,7 +131,7 @@ class Signups:
     def ask(self, connection: Connection, askings: Sequence[Asking]) -> list[Answer]:
         """Take forms, each in its turn. Whoever is known is answered as whoever is not."""
         now = max(one.at for one in askings)
-        networks = [Use(who=f"network {one.network}", rate=self._settings.per_network) for one in askings]
+        networks = [Use(who=f"network {network_of(one.network)}", rate=self._settings.per_network) for one in askings]
         allowed = self._limits.take(connection, networks, now)
         self._take(connection, [one for one, may in zip(askings, allowed, strict=True) if may], now)
         return [Answer.TAKEN if may else Answer.TOO_MANY for may in allowed]

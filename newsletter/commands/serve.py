@@ -39,6 +39,10 @@ def command(session: Session, host: str, port: int) -> None:
         newsletter serve
         newsletter serve --host 0.0.0.0 --port 8080
     """
+    from newsletter.greetings import compile_greetings
+    from newsletter.limits import Limits
+    from newsletter.postman import Postman
+    from newsletter.signups import Signups
     from newsletter.web import server
     from newsletter.web.public.app import public_app
     from newsletter.web.public.forms import FormTokens
@@ -47,17 +51,31 @@ def command(session: Session, host: str, port: int) -> None:
     from newsletter.web.public.writes import Writes
 
     publication = session.publication
-    with server.listen(host, port) as sock, Interrupts(STOPPING) as interrupts, Writes(session.database) as writes:
+    greetings = compile_greetings(publication)
+    limits = Limits(derived_key(publication, b"count uses of forms"))
+    postman = Postman(publication, session.database, greetings.messages, _say)
+    with (
+        server.listen(host, port) as sock,
+        Interrupts(STOPPING) as interrupts,
+        Writes(session.database) as writes,
+        postman,
+    ):
         site = Site(
             publication=publication,
             database=session.database,
             links=Links(publication),
             pages=Pages(publication),
             writes=writes,
+            signups=Signups(publication, limits, greetings.welcomes),
             tokens=FormTokens(derived_key(publication, b"sign forms")),
         )
         click.echo(f"Readers' pages on {server.address(sock)}  (stop with Ctrl-C)", err=True)
         server.serve(public_app(site, _log), sock, interrupts.asked)
+
+
+def _say(sentence: str) -> None:
+    """Something for the log that a person reads."""
+    click.echo(sentence, err=True)
 
 
 def _log(request: Mapping[str, object]) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from pathlib import Path
+
+import requests
 
 SETTINGS = """
 [publication]
@@ -93,3 +99,53 @@ def _address(served: Served) -> str:
 def _listen(served: Served) -> None:
     assert served.process.stderr
     served.said.extend(served.process.stderr)
+
+
+@dataclass
+class Mail:
+    """What the outbox holds for a server's readers."""
+
+    folder: Path
+
+    def to(self, address: str, count: int = 1) -> list[EmailMessage]:
+        """The letters to an address, oldest first; waits until there are `count`."""
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            found = self.now(address)
+            if len(found) >= count:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"{len(self.now(address))} letters to {address}, not {count}")
+
+    def now(self, address: str) -> list[EmailMessage]:
+        """Those that are there now."""
+        files = sorted(self.folder.glob("outbox/other/letter-*.eml"), key=lambda file: int(file.name.split("-")[1]))
+        letters = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+        return [one for one in letters if str(one["to"]).endswith((address, f"{address}>"))]
+
+
+def text_of(letter: EmailMessage) -> str:
+    body = letter.get_body(("plain",))
+    assert body
+    return str(body.get_content())
+
+
+def path_in(letter: EmailMessage, kind: str) -> str:
+    """The path of the link to `/confirm/...`, `/preferences/...` in a letter."""
+    found = re.search(rf"https://news\.example\.com(/{kind}/\S+?)>?\s", text_of(letter))
+    assert found, text_of(letter)
+    return found[1]
+
+
+def token_of(page: str) -> str:
+    """The token of the form on a page."""
+    found = re.search(r'name="token" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def join(served: Served, address: str, **fields: object) -> requests.Response:
+    """As a browser does: open the form, send it back."""
+    token = token_of(requests.get(f"{served.url}/subscribe", timeout=5).text)
+    data = {"email": address, "token": token, **fields}
+    return requests.post(f"{served.url}/subscribe", data=data, timeout=10)

@@ -18,13 +18,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from newsletter.errors import NewsletterError
-from newsletter.web.public import archive, feeds, join, leave, operation, pictures, preferences, style
+from newsletter.web.public import archive, confirm, feeds, join, leave, operation, pictures, preferences, style
 from newsletter.web.public.guard import Bodies, Headers
 from newsletter.web.public.operation import Log, Watched
 from newsletter.web.public.site import Site, page, wants_json
 
 ROUTES: Sequence[BaseRoute] = [
     *join.ROUTES,
+    *confirm.ROUTES,
     *leave.ROUTES,
     *preferences.ROUTES,
     *archive.ROUTES,

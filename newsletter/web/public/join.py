@@ -1,34 +1,124 @@
-"""Join: the front page, and the form that asks for a newsletter."""
+"""Join: the front page, and the form that asks for a newsletter.
+
+The answer is the same whether an address is known or not. A form without a token of ours (embedded
+elsewhere, cached, a robot's) gets ours, filled in: one more press, and it is done.
+"""
 
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter.web.public.site import language_of, page, site_of
+from newsletter.signups import Answer, Asking
+from newsletter.web.public import signup_form
+from newsletter.web.public.client import client_address
+from newsletter.web.public.cors import allow, is_allowed
+from newsletter.web.public.forms import Sent, read_sent
+from newsletter.web.public.guard import is_foreign
+from newsletter.web.public.signup_form import FORM, Filled
+from newsletter.web.public.site import language_of, page, site_of, wants_json
 
-FORM = "subscribe"
-"""What tokens of this form are made out to."""
+TRAP = "topic"
+"""A field that people do not see, and robots fill in."""
 
 
 async def home(request: Request) -> Response:
     """What the newsletter is, and the form."""
     site = site_of(request)
     latest = await site.shelf.latest(site.pages, language_of(request))
-    return page(request, "home.html", {"latest": latest, **_empty_form(request)})
+    return page(request, "home.html", {"latest": latest, **signup_form.empty(request)})
 
 
 async def show(request: Request) -> Response:
-    """The form alone; `?list=` chooses."""
-    return page(request, "subscribe.html", _empty_form(request))
+    """The form alone; `?list=` chooses. A program gets its token and the lists."""
+    if wants_json(request):
+        return allow(request, JSONResponse(signup_form.described(request)))
+    return page(request, "subscribe.html", signup_form.empty(request))
 
 
-def _empty_form(request: Request) -> dict[str, object]:
+async def ask(request: Request) -> Response:
+    """A form that was sent."""
+    sent = await read_sent(request)
+    as_json = wants_json(request) or request.headers.get("content-type", "").startswith("application/json")
+    filled = signup_form.read(request, sent)
+    answer = await _answer(request, sent, filled, as_json=as_json)
+    return allow(request, answer) if as_json else answer
+
+
+async def permit(request: Request) -> Response:
+    """What a browser asks before a page elsewhere may send JSON."""
+    return allow(request, Response(status_code=204))
+
+
+async def _answer(request: Request, sent: Sent, filled: Filled, *, as_json: bool) -> Response:
     site = site_of(request)
-    asked = [name for name in request.query_params.getlist("list") if name in site.publication.config.lists]
-    chosen = tuple(asked) or (site.publication.default_list,)
-    return {"token": site.tokens.token(FORM), "email": "", "name": "", "chosen": chosen, "problems": {}}
+    if sent.one(TRAP):
+        site.figures.count("signup by a robot")
+        return _taken(request, filled, as_json=as_json)
+    filled = _judged(request, sent, filled)
+    if filled.notice or filled.problems:
+        return _shown_again(request, filled, as_json=as_json)
+    if await site.writes.do(site.signups.ask, _asking(request, filled)) is Answer.TOO_MANY:
+        site.figures.count("signup over the limit")
+        return _too_many(request, as_json=as_json)
+    site.figures.count("signup")
+    return _taken(request, filled, as_json=as_json)
 
 
-ROUTES = [Route("/", home), Route("/subscribe", show)]
+def _judged(request: Request, sent: Sent, filled: Filled) -> Filled:
+    """The form with what is wrong with it: whether it is ours, how long it was open, what it says."""
+    site = site_of(request)
+    strange = is_foreign(request, site.publication) and not is_allowed(request)
+    age = None if strange else site.tokens.age(filled.token, FORM, site.clock())
+    if age is None:
+        return filled.with_notice("fresh", token=site.tokens.token(FORM))
+    if age < site.publication.config.signup.min_time.delta:
+        return filled.with_notice("fast")
+    return signup_form.checked(filled, language_of(request), is_sure=sent.one("sure") == filled.email)
+
+
+def _asking(request: Request, filled: Filled) -> Asking:
+    site, language = site_of(request), language_of(request)
+    return Asking(
+        email=filled.email,
+        name=filled.name,
+        lists=filled.lists,
+        shown=signup_form.shown(site.pages, language),
+        page=filled.page,
+        network=client_address(request),
+        at=site.clock(),
+    )
+
+
+def _shown_again(request: Request, filled: Filled, *, as_json: bool) -> Response:
+    """The form once more: what the reader has to do is said in it."""
+    status = 200 if filled.notice == "fresh" and not filled.token_sent else 400
+    if as_json:
+        said = filled.problems or {"token": f"send it again with this token, {filled.notice}"}
+        token = {} if filled.problems else {"token": filled.token}
+        return JSONResponse({"error": "not taken", "problems": said, **token}, status_code=400)
+    return page(request, "subscribe.html", filled.values(), status=status)
+
+
+def _taken(request: Request, filled: Filled, *, as_json: bool) -> Response:
+    if as_json:
+        return JSONResponse({"status": "asked", "email": filled.email})
+    return page(request, "asked.html", filled.values())
+
+
+def _too_many(request: Request, *, as_json: bool) -> Response:
+    headers = {"Retry-After": "3600"}
+    if as_json:
+        return JSONResponse({"error": "too many from this network"}, status_code=429, headers=headers)
+    answer = page(request, "error.html", {"phrase": "Too Many Requests", "error_status": 429}, status=429)
+    answer.headers.update(headers)
+    return answer
+
+
+ROUTES = [
+    Route("/", home),
+    Route("/subscribe", show),
+    Route("/subscribe", ask, methods=["POST"]),
+    Route("/subscribe", permit, methods=["OPTIONS"]),
+]

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from newsletter import palette
 from newsletter.config import Publication
@@ -39,6 +39,13 @@ class Pages:
         """One page in one language."""
         template = self._environment.get_template(f"pages/{name}")
         return template.render({**self._shared, **self._spoken(language), **values})
+
+    def version(self, name: str) -> str:
+        """Which version of a template it is: changes with its source."""
+        loader = self._environment.loader
+        assert loader is not None
+        source, _, _ = loader.get_source(self._environment, f"pages/{name}")
+        return hashlib.sha256(source.encode()).hexdigest()[:12]
 
     def path(self, path: str) -> str:
         """Where a browser finds one of our paths."""
@@ -69,6 +76,7 @@ class Pages:
             "light": palette.light(config.theme),
             "dark": palette.dark(config.theme),
             "path": self.path,
+            "address": _address,
             "style_path": self.style_path,
             "logo": (logo if is_remote(logo) else picture_url(self.base, logo)) if logo else "",
         }
@@ -77,7 +85,13 @@ class Pages:
         """What every page may use, in this language."""
         signup = language.signup(self._publication.config.signup)
         words = language.for_templates(escape)
-        return {**words, "language": language.code, "dir": language.direction, "signup": signup}
+        own = {"language": language.code, "dir": language.direction, "signup": signup}
+        return {**words, **own, "listed": lambda names: ", ".join(map(str, names))}
+
+
+def _address(email: str) -> Markup:
+    """An email address in a sentence, which may run the other way."""
+    return Markup('<strong dir="ltr">{}</strong>').format(email)
 
 
 def _environment(folders: Sequence[Path]) -> Environment:

@@ -13,6 +13,7 @@ from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.links import Links
+from newsletter.signups import Signups
 from newsletter.translations import Language
 from newsletter.web.public.figures import Figures
 from newsletter.web.public.forms import FormTokens
@@ -31,6 +32,7 @@ class Site:
     links: Links
     pages: Pages
     writes: Writes
+    signups: Signups
     tokens: FormTokens
     figures: Figures = field(default_factory=Figures)
     clock: Clock = utc_now
