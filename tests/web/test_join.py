@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from newsletter import subscribers
+from newsletter.clock import utc_now
 from newsletter.config import load_publication
 from newsletter.database import open_database
 from tests.web.serving import Mail, Served, join, make_publication, path_in, serve, text_of, token_of
@@ -47,7 +48,7 @@ def known(served: Served, address: str) -> dict[str, Any]:
         database.read() as one,
     ):
         found = subscribers.find(one, address)
-    return found.as_json() if found else {}
+    return found.as_json(utc_now()) if found else {}
 
 
 def test_a_reader_joins_confirms_and_is_welcomed(served: Served, mail: Mail) -> None:

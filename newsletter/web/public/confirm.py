@@ -14,6 +14,7 @@ from starlette.routing import Route
 from newsletter.links import Claims, Purpose
 from newsletter.signups import Confirming, Signup, Step
 from newsletter.web.public.client import client_address
+from newsletter.web.public.readers import broken_link
 from newsletter.web.public.site import page, site_of, wants_json
 
 _STATUS = {Step.GONE: 410}
@@ -75,12 +76,10 @@ def _answer(request: Request, claims: Claims, found: Signup) -> Response:
 
 
 def _unknown(request: Request) -> Response:
-    """A link that we did not make: cut off, mistyped, or made up."""
+    """A link that we did not make."""
     if wants_json(request):
         return JSONResponse({"error": "no such link"}, status_code=404)
-    answer = page(request, "broken_link.html", {}, status=404)
-    answer.headers["X-Robots-Tag"] = "noindex"
-    return answer
+    return broken_link(request)
 
 
 ROUTES = [Route("/confirm/{token}", show), Route("/confirm/{token}", confirm, methods=["POST"])]

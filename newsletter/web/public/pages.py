@@ -86,7 +86,12 @@ class Pages:
         signup = language.signup(self._publication.config.signup)
         words = language.for_templates(escape)
         own = {"language": language.code, "dir": language.direction, "signup": signup}
-        return {**words, **own, "listed": lambda names: ", ".join(map(str, names))}
+        return {**words, **own, "listed": lambda names: Markup(language.listed([isolated(name) for name in names]))}
+
+
+def isolated(name: str) -> Markup:
+    """A name in a sentence, which may run the other way."""
+    return Markup("<bdi>{}</bdi>").format(name)
 
 
 def _address(email: str) -> Markup:

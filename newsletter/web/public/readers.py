@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +15,7 @@ from newsletter.entries import Status
 from newsletter.links import Claims, Purpose
 from newsletter.subscribers import Subscriber
 from newsletter.translations import Language
+from newsletter.web.public.pages import isolated
 from newsletter.web.public.site import Site, language_of, page, site_of
 
 
@@ -54,8 +54,6 @@ class Visit:
             "token": self.token,
             "list_title": isolated(self.list_title),
             "email": reader.email if reader else "",
-            "address": _address,
-            "listed": lambda names: Markup(self.language(reader).listed([isolated(name) for name in names])),
         }
         answer = page(self.request, name, {**said, **values}, wishes=self._wishes(reader))
         answer.headers["X-Robots-Tag"] = "noindex"
@@ -78,15 +76,6 @@ class Visit:
         """What readers call these lists, without those that have gone."""
         lists = self.site.publication.config.lists
         return [lists[name].title for name in names if name in lists]
-
-
-def isolated(name: str) -> Markup:
-    """A name in a sentence, which may run the other way."""
-    return Markup("<bdi>{}</bdi>").format(name)
-
-
-def _address(email: str) -> Markup:
-    return Markup('<strong dir="ltr">{}</strong>').format(email)
 
 
 def visit(request: Request) -> Visit | None:
