@@ -11,11 +11,12 @@ from starlette.routing import Route
 
 from newsletter.archive import Entry
 from newsletter.translations import Language
-from newsletter.web.public import join
+from newsletter.web.public import signup_form
 from newsletter.web.public.guard import content_policy
 from newsletter.web.public.reading import archive_page, issue_page, issue_path, page_count, page_path
 from newsletter.web.public.ready import TOKEN, Ready, answer, ready
 from newsletter.web.public.shelf import Catalogue
+from newsletter.web.public.signup_form import Filled
 from newsletter.web.public.site import Site, language_of, site_of
 
 HTML = "text/html; charset=utf-8"
@@ -34,7 +35,7 @@ async def show_list(request: Request) -> Response:
         return RedirectResponse(site.pages.path(page_path(1)), 308)
     make = partial(_list, site, catalogue, language, number)
     made = await site.shelf.ready(catalogue, ("list", language.code, number), make)
-    return answer(request, made, site.tokens, join.FORM)
+    return answer(request, made, site.tokens, signup_form.FORM)
 
 
 async def show_issue(request: Request) -> Response:
@@ -46,7 +47,7 @@ async def show_issue(request: Request) -> Response:
     if index is None:
         raise HTTPException(404)
     made = await site.shelf.ready(catalogue, ("issue", slug), partial(_issue, site, catalogue, index))
-    return answer(request, made, site.tokens, join.FORM)
+    return answer(request, made, site.tokens, signup_form.FORM)
 
 
 async def lead_to_list(request: Request) -> Response:
@@ -65,7 +66,7 @@ async def lead_to_issue(request: Request) -> Response:
 
 def _list(site: Site, catalogue: Catalogue, language: Language, number: int) -> Ready:
     chosen = (site.publication.default_list,)
-    form = {"token": TOKEN, "email": "", "name": "", "chosen": chosen, "problems": {}}
+    form = Filled(lists=chosen, token=TOKEN).values()
     page = archive_page(site.pages, language, catalogue.abouts, number, site.pages.path, form)
     policy = content_policy(images="'self' https: data:")
     headers = {"Content-Language": language.code, "Vary": "Accept-Language", "Content-Security-Policy": policy}

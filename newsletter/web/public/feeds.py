@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.feed import Item, atom, sitemap
-from newsletter.web.public import join
+from newsletter.web.public import signup_form
 from newsletter.web.public.ready import Ready, answer, http_date, ready
 from newsletter.web.public.shelf import Catalogue
 from newsletter.web.public.site import Site, site_of
@@ -35,7 +35,7 @@ async def _shown(request: Request, key: str, make: Callable[[Site, Catalogue], R
     site = site_of(request)
     catalogue = await site.shelf.catalogue()
     made = await site.shelf.ready(catalogue, key, partial(make, site, catalogue))
-    return answer(request, made, site.tokens, join.FORM)
+    return answer(request, made, site.tokens, signup_form.FORM)
 
 
 def _feed(site: Site, catalogue: Catalogue) -> Ready:
