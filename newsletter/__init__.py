@@ -37,11 +37,13 @@ the plain text                              plaintext.py, text_flow.py, template
 the files `build` writes                    outputs.py
 the web page of an issue                    webpages.py, templates/pages/issue_head.html
 the feed, the sitemap                       feed.py; how feed readers show an issue: reading_view.py
-an issue saved over what somebody else saved  manuscripts.py
+saving over nobody else's work              manuscripts.py
 what an issue is compared with              versions.py; how the differences are found: differences.py
 whom an issue can be shown as               sample_readers.py; who sees the same: variants.py
 a test to a few addresses                   trials.py
 what the preview shows                      web/preview/<part>.py, templates/preview/; how servers run: web/server.py
+what acts there, and what is asked before   web/preview/acts.py; a test: web/preview/trial.py, a schedule: web/preview/planning.py
+writing an issue in the browser             web/preview/edit.py, templates/preview/static/editor.js
 what of a publication the preview keeps     workshop.py; lists of issues: inbox.py, heads.py, standings.py
 a view: dark, no pictures, Outlook, ...     views.py; schemes.py, inversion.py, pictureless.py, outlook.py
 pictures from disk, bytes per block         local_pictures.py, weights.py; lines around a mistake: code_frames.py

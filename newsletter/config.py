@@ -146,9 +146,10 @@ class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PreviewSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[preview]`: what the preview opens lines with."""
+    """`[preview]`: what the preview opens lines with, and whom it sends tests to."""
 
     editor: str = "vscode://file{path}:{line}:{column}"
+    test_addresses: tuple[Mailbox, ...] = ()
 
 
 class TrackingSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -62,6 +62,13 @@ def differences(left: str, right: str) -> list[Row]:
     return rows
 
 
+def line_difference(left: str, right: str) -> Row:
+    """Two lines, beside each other however little they have in common: of subjects, say."""
+    if left == right:
+        return Row(kind=Kind.SAME, left=_same(left), right=_same(right))
+    return _changed(left, right)
+
+
 def folded(rows: Sequence[Row], around: int = 2) -> list[Row | int]:
     """The rows with `around` same ones beside each change, and how many are left out in between."""
     near = {
@@ -125,7 +132,20 @@ def _changed(line: str, other: str) -> Row:
     left: list[Piece] = []
     right: list[Piece] = []
     for kind, a, b, c, d in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
-        differs = kind != "equal"
-        left += [Piece(text="".join(words[a:b]), differs=differs)] if b > a else []
-        right += [Piece(text="".join(others[c:d]), differs=differs)] if d > c else []
+        one, two = "".join(words[a:b]), "".join(others[c:d])
+        behind = _common_space(one, two) if kind != "equal" else ""
+        left += _pieces(one, behind, differs=kind != "equal")
+        right += _pieces(two, behind, differs=kind != "equal")
     return Row(kind=Kind.CHANGED, left=tuple(left), right=tuple(right))
+
+
+def _common_space(one: str, two: str) -> str:
+    """The white space that both end in."""
+    space = one[len(one.rstrip()) :]
+    return space if space and two.strip() and one.strip() and two.endswith(space) else ""
+
+
+def _pieces(text: str, behind: str, *, differs: bool) -> list[Piece]:
+    """A run, and what is behind it on both sides."""
+    whole = [(text.removesuffix(behind) if behind else text, differs), (behind, False)]
+    return [Piece(text=part, differs=marked) for part, marked in whole if part]

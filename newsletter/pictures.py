@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+MOST_NAMED = 500
+_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"))
 _ENOUGH = 65_536  # a JPEG's frame header comes after its Exif data
 
 
@@ -58,6 +60,12 @@ def read_picture(head: bytes, path: str) -> Picture:
     if b"<svg" in head[:1024]:
         return Picture(kind="svg", width=0, height=0)
     raise PictureError(f'"{path}" is not a picture')
+
+
+def image_names(root: Path) -> list[str]:
+    """The paths in `images/` that look like pictures, as an issue would name them; at most MOST_NAMED."""
+    found = sorted(file for file in (root / "images").rglob("*") if file.suffix.lower() in _SUFFIXES)
+    return [file.relative_to(root).as_posix() for file in found[:MOST_NAMED] if file.is_file()]
 
 
 def picture_url(base: str, path: str) -> str:

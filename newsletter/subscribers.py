@@ -90,6 +90,14 @@ def find(connection: Connection, address: str) -> Subscriber | None:
     return next(iter(_complete(connection, rows)), None)
 
 
+def by_id(connection: Connection, ids: Sequence[int]) -> list[Subscriber]:
+    """The readers with these ids, ascending; without their consent."""
+    rows = connection.execute(
+        select(subscriber).where(among(connection, subscriber.c.id, ids)).order_by(subscriber.c.id)
+    )
+    return _complete(connection, rows.all(), with_consent=False)
+
+
 def pages(
     connection: Connection, *conditions: ColumnElement[bool], size: int = PAGE, with_consent: bool = True
 ) -> Iterator[list[Subscriber]]:

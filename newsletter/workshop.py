@@ -71,6 +71,7 @@ class Workshop:
         """The newsletter.toml, which need not exist yet."""
         self._lock = threading.RLock()
         self._works: OrderedDict[Path, Work] = OrderedDict()
+        self._typed: OrderedDict[tuple[Path, str], Work] = OrderedDict()
         self._stale: set[Path] = set()
         self._seen: dict[Path, object] = {}
         self._checked: dict[Path, tuple[object, Sequence[Problem]]] = {}
@@ -173,13 +174,35 @@ class Workshop:
                 self._seen.pop(self._works.popitem(last=False)[0], None)
             return known
 
-    def _made(self, slug: str, path: Path, last: Work | None) -> Work:
+    def typed(self, slug: str, tab: str, text: str) -> Work:
+        """The issue as if its file said `text`, which is saved nowhere; kept for the tab that it is typed in.
+
+        Raises Gone, ConfigError.
+        """
+        with self._lock:
+            path = self.path_of(slug)
+            last = self._typed.get((path, tab)) or self._works.get(path)
+            made = self._typed[path, tab] = self._made(slug, path, last, text)
+            self._typed.move_to_end((path, tab))
+            while len(self._typed) > KEPT:
+                self._typed.popitem(last=False)
+            return made
+
+    def last_typed(self, slug: str, tab: str) -> Work:
+        """What `typed` made last for this tab. Raises Gone."""
+        with self._lock:
+            found = self._typed.get((self.path_of(slug), tab))
+        if found is None:
+            raise Gone("nothing was typed here yet")
+        return found
+
+    def _made(self, slug: str, path: Path, last: Work | None, text: str | None = None) -> Work:
         kept = replace(last, context=None, parsed=()) if last else Work(slug=slug, path=path)
         if self._trouble:
             return replace(kept, failure=(problem_of(self._trouble),))
         try:
             assert self._earlier is not None
-            context, parsed = open_context(path, self.theme, self._earlier)
+            context, parsed = open_context(path, self.theme, self._earlier, text=text)
         except IssueError as error:
             return replace(kept, failure=error.problems)
         except NewsletterError as error:

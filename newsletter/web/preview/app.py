@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from newsletter.errors import NewsletterError
-from newsletter.web.preview import events, failures, inbox, issue, problems, static
+from newsletter.web.preview import act, compare, edit, events, failures, inbox, issue, problems, readers, static
 from newsletter.web.preview.guard import Guard, new_token
 from newsletter.web.preview.ledger import Ledger
 from newsletter.web.preview.watch import watch
@@ -22,6 +22,10 @@ ROUTES: Sequence[BaseRoute] = (
     *inbox.ROUTES,
     *issue.ROUTES,
     *problems.ROUTES,
+    *readers.ROUTES,
+    *compare.ROUTES,
+    *act.ROUTES,
+    *edit.ROUTES,
     *events.ROUTES,
     *static.ROUTES,
 )

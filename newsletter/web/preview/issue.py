@@ -7,13 +7,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from newsletter.errors import NewsletterError
 from newsletter.inbox import entry
 from newsletter.views import RENDERED, VIEWS, rendered, written
 from newsletter.web.preview.guard import EMAIL_POLICY, WITH_REMOTE_PICTURES
 from newsletter.web.preview.pages import page, text, workshop_of
 from newsletter.web.preview.readers import recipient_of
 
-PANELS = (("problems", "Problems"), ("cuts", "Inbox"))
+PANELS = (("problems", "Problems"), ("cuts", "Inbox"), ("readers", "Reader"), ("act", "Send"))
 """What stands beside the email: an id and a title; `templates/preview/static/<id>.js` fills it."""
 
 
@@ -32,15 +33,18 @@ def view(request: Request) -> Response:
         raise HTTPException(404, "There is no such view.")
     work = workshop_of(request).work(request.path_params["slug"])
     if work.built is None:
-        return _document(request, text(request, "no-email.html", {}))
-    recipient = recipient_of(request, work.built)
+        return document(request, text(request, "no-email.html", {}))
+    try:
+        recipient = recipient_of(request, work.built)
+    except NewsletterError as error:  # a frame shows it; the panel beside it offers others
+        return document(request, text(request, "said.html", {"error": error}))
     if name in RENDERED:
-        return _document(request, rendered(work.built, recipient, name, work.pictures))
+        return document(request, rendered(work.built, recipient, name, work.pictures))
     lines = written(work.built, recipient, name).split("\n")
-    return _document(request, text(request, "lines.html", {"name": name, "lines": lines}))
+    return document(request, text(request, "lines.html", {"name": name, "lines": lines}))
 
 
-def _document(request: Request, html: str) -> Response:
+def document(request: Request, html: str) -> Response:
     """For a frame: its own policy, and links that open beside the preview, not in it."""
     policy = WITH_REMOTE_PICTURES if request.query_params.get("remote") == "1" else EMAIL_POLICY
     aimed = html.replace("<head>", '<head><base target="_blank">', 1)

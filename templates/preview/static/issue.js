@@ -3,6 +3,7 @@
 import * as state from "./state.js";
 import { hear } from "./events.js";
 import { Stage } from "./stage.js";
+import * as act from "./act.js";
 import * as bar from "./bar.js";
 import * as blocksOverlay from "./blocks.js";
 import * as cuts from "./cuts.js";
@@ -10,6 +11,7 @@ import * as failure from "./failure.js";
 import * as keys from "./keys.js";
 import * as panels from "./panels.js";
 import * as problems from "./problems.js";
+import * as readers from "./readers.js";
 
 const element = document.getElementById("stage");
 
@@ -30,7 +32,7 @@ export const page = {
 
 if (element.dataset.failed) page.pulse("failed");
 page.stage = new Stage(element, page);
-for (const part of [bar, panels, problems, cuts, failure, blocksOverlay, keys]) part.mount(page);
+for (const part of [bar, panels, problems, cuts, failure, blocksOverlay, readers, act, keys]) part.mount(page);
 page.stage.show();
 failure.show(page, element.dataset.failed === "yes");
 

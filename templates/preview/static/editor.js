@@ -1,0 +1,208 @@
+// The editor: a textarea, and behind it the same text drawn with line numbers, colours and what is wrong.
+// The browser does the editing: undo, input methods, spelling and screen readers stay its own.
+
+const TOKENS = /\{\{.*?\}\}|\{%.*?%\}|https?:\/\/[^\s)"']+|<!--.*?-->/g;
+const INDENT = "  ";
+
+export class Editor {
+  constructor(area, lines) {
+    Object.assign(this, { area, lines });
+    this.drawn = [];
+    this.problems = new Map();
+    this.changed = new Set();
+    this.moved = new Set();
+    area.addEventListener("input", () => {
+      this.draw();
+      for (const listener of this.changed) listener();
+    });
+    area.addEventListener("keydown", (event) => this.press(event));
+    for (const kind of ["keyup", "click", "focus", "input"]) area.addEventListener(kind, () => this.tell());
+  }
+
+  get text() {
+    return this.area.value;
+  }
+
+  /** Another text, which no undo takes back: a file that was read. */
+  load(text) {
+    const at = this.area.selectionStart;
+    this.area.value = text;
+    this.area.setSelectionRange(Math.min(at, text.length), Math.min(at, text.length));
+    this.draw();
+  }
+
+  /** Another text, which undo takes back. */
+  replace(text) {
+    this.area.focus();
+    this.area.select();
+    this.put(text);
+  }
+
+  /** Put text in place of what is selected, as if it had been typed; then select a part of it. */
+  put(text, from = text.length, to = from) {
+    const start = this.area.selectionStart;
+    this.area.focus();
+    if (!document.execCommand(text ? "insertText" : "delete", false, text)) {
+      this.area.setRangeText(text, this.area.selectionStart, this.area.selectionEnd, "end");
+      this.area.dispatchEvent(new Event("input"));
+    }
+    this.area.setSelectionRange(start + from, start + to);
+    this.tell();
+  }
+
+  /** The caret: line and column from 1, and the line's text. */
+  get place() {
+    const before = this.text.slice(0, this.area.selectionStart).split("\n");
+    return { line: before.length, column: before.at(-1).length + 1 };
+  }
+
+  line(number) {
+    return this.text.split("\n")[number - 1] ?? "";
+  }
+
+  /** Put the caret at a line, and show it. */
+  go(line, column = 1, width = 0) {
+    const all = this.text.split("\n");
+    const row = Math.min(Math.max(1, line), all.length);
+    const start = all.slice(0, row - 1).reduce((sum, one) => sum + one.length + 1, 0);
+    const from = start + utf16(all[row - 1], column - 1);
+    this.area.focus({ preventScroll: true });
+    this.area.setSelectionRange(from, from + width);
+    this.lines.children[row - 1]?.scrollIntoView({ block: "center" });
+    this.tell();
+  }
+
+  tell() {
+    const { line } = this.place;
+    if (this.current !== line) {
+      this.lines.children[(this.current ?? 0) - 1]?.classList.remove("is-current");
+      this.lines.children[line - 1]?.classList.add("is-current");
+      this.current = line;
+    }
+    for (const listener of this.moved) listener(this.place);
+  }
+
+  /** What is wrong, by line. */
+  mark(problems) {
+    this.problems = Map.groupBy ? Map.groupBy(problems, ({ line }) => line) : grouped(problems);
+    this.draw();
+  }
+
+  /** Only the lines that differ from what is drawn are drawn anew. */
+  draw() {
+    const fresh = dressed(this.text.split("\n"), this.problems);
+    const drawn = this.drawn;
+    let start = 0;
+    while (start < drawn.length && start < fresh.length && drawn[start].key === fresh[start].key) start += 1;
+    let end = 0;
+    while (end < drawn.length - start && end < fresh.length - start
+      && drawn.at(-1 - end).key === fresh.at(-1 - end).key) end += 1;
+    const behind = this.lines.children[drawn.length - end] ?? null;
+    for (let at = drawn.length - end - 1; at >= start; at -= 1) this.lines.children[at].remove();
+    const nodes = fresh.slice(start, fresh.length - end).map(node);
+    for (const one of nodes) this.lines.insertBefore(one, behind);
+    this.drawn = fresh;
+    this.lines.children[this.current - 1]?.classList.add("is-current");
+  }
+
+  press(event) {
+    if (event.isComposing || event.altKey) return;
+    if (event.key === "Escape") {
+      this.leaving = true;
+      return;
+    }
+    if (event.key === "Tab" && !event.ctrlKey && !event.metaKey && !this.leaving) {
+      event.preventDefault();
+      this.indent(event.shiftKey);
+    }
+    if (event.key !== "Shift") this.leaving = false;
+    if (event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.metaKey && this.goOn()) event.preventDefault();
+  }
+
+  /** Tab puts two spaces in; with lines selected, or at the beginning of a list's item, it moves whole lines. */
+  indent(back) {
+    const { selectionStart: from, selectionEnd: to } = this.area;
+    const start = this.text.lastIndexOf("\n", from - 1) + 1;
+    const isMany = this.text.slice(from, to).includes("\n");
+    const isItem = /^\s*(?:[-*+]|\d+\.)\s$/.test(this.text.slice(start, from));
+    if (!back && !isMany && !isItem) return this.put(INDENT);
+    const stop = this.text.indexOf("\n", Math.max(from, to - (isMany ? 1 : 0)));
+    const end = stop < 0 ? this.text.length : stop;
+    const old = this.text.slice(start, end);
+    const next = old.split("\n").map((line) => (back ? line.replace(/^ {1,2}|^\t/, "") : line && INDENT + line)).join("\n");
+    if (next === old) return undefined;
+    this.area.setSelectionRange(start, end);
+    const first = next.indexOf("\n") < 0 ? next.length - old.length : 0;
+    if (isMany) return this.put(next, 0, next.length);
+    return this.put(next, Math.max(0, from - start + first));
+  }
+
+  /** Enter goes on with a list; on an empty item it ends it. */
+  goOn() {
+    const { selectionStart: from, selectionEnd: to } = this.area;
+    if (from !== to) return false;
+    const start = this.text.lastIndexOf("\n", from - 1) + 1;
+    const found = /^(\s*)([-*+]|(\d+)\.)(\s+)(.*)$/.exec(this.text.slice(start, from));
+    if (!found) return false;
+    const [, space, sign, number, gap, words] = found;
+    if (!words) {
+      this.area.setSelectionRange(start, from);
+      this.put("");
+      return true;
+    }
+    this.put(`\n${space}${number ? `${Number(number) + 1}.` : sign}${gap}`);
+    return true;
+  }
+}
+
+/** The lines with what they are: class, text, marks; `key` is equal for lines that are drawn alike. */
+function dressed(lines, problems) {
+  const front = lines[0]?.trim() === "---" ? lines.indexOf("---", 1) : -1;
+  return lines.map((text, index) => {
+    const wrong = problems.get(index + 1) ?? [];
+    const kind = index <= front ? "front" : /^\s*:::/.test(text) ? "fence" : /^#{1,6}\s/.test(text) ? "title" : "";
+    const marks = wrong.map((problem) => span(text, problem));
+    return { text, kind, marks, key: JSON.stringify([text, kind, marks]) };
+  });
+}
+
+/** Where a problem is underlined: its width, else its word, else the whole line. */
+function span(text, { column, width, severity }) {
+  const from = utf16(text, column - 1);
+  const word = /^(?:[\p{L}\p{N}_]+|\S+)/u.exec(text.slice(from))?.[0].length ?? 0;
+  const to = width > 1 ? from + utf16(text.slice(from), width) : from + word;
+  return from >= text.length || to <= from ? { from: 0, to: text.length, severity } : { from, to, severity };
+}
+
+function node({ text, kind, marks }) {
+  const line = document.createElement("div");
+  const worst = marks.some(({ severity }) => severity === "error") ? "error" : marks.length ? "warning" : "";
+  line.className = ["line", kind, worst && `has-${worst}`].filter(Boolean).join(" ");
+  const tokens = [...text.matchAll(TOKENS)].map((found) => ({ from: found.index, to: found.index + found[0].length, name: named(found[0]) }));
+  const cuts = [...new Set([0, text.length, ...[...tokens, ...marks].flatMap(({ from, to }) => [from, to])])].sort((a, b) => a - b);
+  for (let at = 0; at + 1 < cuts.length; at += 1) {
+    const [from, to] = [cuts[at], cuts[at + 1]];
+    const covers = (one) => one.from <= from && one.to >= to;
+    const names = [...tokens.filter(covers).map(({ name }) => name), ...marks.filter(covers).map(({ severity }) => `wrong ${severity}`)];
+    if (!names.length) line.append(text.slice(from, to));
+    else {
+      const part = document.createElement("span");
+      part.className = names.join(" ");
+      part.textContent = text.slice(from, to);
+      line.append(part);
+    }
+  }
+  if (!text) line.append("\u200b");
+  return line;
+}
+
+const named = (token) => (token.startsWith("{") ? "tag" : token.startsWith("<!") ? "comment" : "url");
+
+/** The server counts characters, a browser counts UTF-16. */
+const utf16 = (text, characters) => [...text].slice(0, characters).join("").length;
+
+function grouped(problems) {
+  const found = new Map();
+  for (const problem of problems) found.set(problem.line, [...(found.get(problem.line) ?? []), problem]);
+  return found;
+}

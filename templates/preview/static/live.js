@@ -1,0 +1,143 @@
+// The email beside the text: built of what is typed, saved or not.
+
+import { Frame } from "./frame.js";
+import { hear } from "./events.js";
+import { ask, post } from "./post.js";
+import * as state from "./state.js";
+
+const PAUSE = 90;
+const LATER = 250;
+
+export class Live {
+  constructor(slug, editor) {
+    Object.assign(this, { slug, editor });
+    this.tab = crypto.randomUUID();
+    this.stage = document.getElementById("stage");
+    this.device = this.stage.querySelector(".device");
+    this.frame = new Frame(this.device.querySelector(".sheet"), this.stage, {
+      ready: (inside) => this.ready(inside), resized: () => this.place(),
+    });
+    this.problems = new Set();
+    this.keys = new Set();
+    editor.changed.add(() => this.soon());
+    state.listen((changed) => {
+      if (changed.has("width")) this.place();
+      if (changed.has("view") || changed.has("reader")) this.show();
+    });
+    new ResizeObserver(() => this.place()).observe(this.stage);
+    this.switches();
+    this.place();
+  }
+
+  address(part, query = {}) {
+    const text = new URLSearchParams(query).toString();
+    return `/issues/${encodeURIComponent(this.slug)}/${part}${text ? `?${text}` : ""}`;
+  }
+
+  soon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.build(), PAUSE);
+  }
+
+  /** Send what is typed; of several at once, the last counts. */
+  async build() {
+    if (this.busy) {
+      this.again = true;
+      return;
+    }
+    this.busy = true;
+    const text = this.editor.text;
+    try {
+      const made = await post(this.address(`typed/${this.tab}`), text);
+      this.stage.classList.toggle("is-stale", made.failed);
+      if (made.subject) this.told?.(made.subject);
+      if (made.failed) this.say(made.problems);
+      if (made.digest !== this.digest || !this.frame.document) {
+        this.digest = made.digest;
+        await this.show();
+      }
+      this.stage.dataset.shown = made.digest;
+      clearTimeout(this.later);
+      this.later = setTimeout(() => this.check(text), LATER);
+    } catch (error) {
+      this.refused?.(error);
+    } finally {
+      this.busy = false;
+    }
+    if (this.again) {
+      this.again = false;
+      await this.build();
+    }
+  }
+
+  async show() {
+    const view = state.get("view", "html");
+    await this.frame.show(this.address(`typed/${this.tab}/view/${view}`, { reader: state.get("reader"), of: this.digest ?? "" }));
+    this.place();
+  }
+
+  async check(text) {
+    const found = await ask(this.address(`typed/${this.tab}/problems`)).catch(() => null);
+    if (found && text === this.editor.text) this.say(found);
+  }
+
+  say(problems) {
+    for (const listener of this.problems) listener(problems);
+  }
+
+  /** An email wider than its room is shown smaller, not narrower. */
+  place() {
+    const gap = this.stage.clientWidth < 600 ? 0 : 24;
+    const room = this.stage.clientWidth - 2 * gap;
+    if (room <= 0) return;
+    const width = state.get("width") === "375" || room < 480 ? 375 : Math.max(640, room);
+    const scale = Math.min(1, room / width);
+    this.frame.scale = scale;
+    if (this.frame.width !== width) this.frame.setWidth(width);
+    Object.assign(this.frame.sheet.style, { width: `${width}px`, transformOrigin: "0 0", transform: scale < 1 ? `scale(${scale})` : "" });
+    Object.assign(this.device.style, { width: `${Math.round(width * scale)}px`, height: `${Math.round(this.frame.height * scale)}px` });
+  }
+
+  /** A click in the email leads to its line. */
+  ready(inside) {
+    inside.addEventListener("click", (event) => {
+      event.preventDefault();
+      const line = event.target.closest?.("[data-nl-line]")?.dataset.nlLine;
+      if (line) this.clicked?.(Number(line));
+    });
+    inside.addEventListener("keydown", (event) => this.keys.forEach((press) => press(event)));
+  }
+
+  /** Show the part of the email that a line makes. */
+  reveal(line) {
+    const inside = this.frame.document;
+    if (!inside) return;
+    let best = null;
+    for (const one of inside.querySelectorAll("[data-nl-line]")) if (Number(one.dataset.nlLine) <= line) best = one;
+    if (!best) return;
+    const scale = this.frame.scale ?? 1;
+    const { top, bottom } = best.getBoundingClientRect();
+    const [from, to] = [this.device.offsetTop + top * scale, this.device.offsetTop + bottom * scale];
+    const { scrollTop, clientHeight } = this.stage;
+    if (from >= scrollTop && to <= scrollTop + clientHeight) return;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.stage.scrollTo({ top: from - clientHeight / 3, behavior: calm ? "auto" : "smooth" });
+  }
+
+  switches() {
+    for (const [id, name, otherwise] of [["looks", "view", "html"], ["widths", "width", "0"]]) {
+      const group = document.getElementById(id);
+      const show = () => {
+        for (const input of group.querySelectorAll("input")) input.checked = input.value === state.get(name, otherwise);
+      };
+      group.addEventListener("change", (event) => state.set({ [name]: event.target.value === otherwise ? "" : event.target.value }));
+      state.listen(show);
+      show();
+    }
+  }
+
+  /** Hear of what happens to the file and to templates. */
+  hear(handlers) {
+    hear(this.slug, handlers);
+  }
+}

@@ -1,0 +1,33 @@
+// Asking the server for something that changes what is: with the page's token, and errors in the server's words.
+
+export class Refused extends Error {
+  constructor(status, { message, hint, ...rest }) {
+    super(message);
+    Object.assign(this, { status, hint, told: rest });
+  }
+
+  /** In one line. */
+  get words() {
+    const first = this.message.charAt(0).toUpperCase() + this.message.slice(1);
+    return this.hint ? `${first}. ${this.hint}` : first;
+  }
+}
+
+async function answered(url, options) {
+  let answer;
+  try {
+    answer = await fetch(url, options);
+  } catch {
+    throw new Refused(0, { message: "the preview does not answer", hint: "Is `newsletter preview` still running?" });
+  }
+  const said = await answer.json().catch(() => ({ message: answer.statusText || "this did not work" }));
+  if (!answer.ok) throw new Refused(answer.status, said);
+  return said;
+}
+
+export const ask = (url) => answered(url);
+
+export function post(url, body = "") {
+  const token = document.querySelector('meta[name="newsletter-token"]').content;
+  return answered(url, { method: "POST", body, headers: { "X-Newsletter-Token": token, "Content-Type": "text/plain; charset=utf-8" } });
+}

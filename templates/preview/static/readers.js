@@ -1,0 +1,78 @@
+// The panel of readers: whom the email is shown to, and who sees the same.
+
+const PAUSE = 120;
+
+export function mount(page) {
+  const { state } = page;
+  const pane = page.panel.pane("readers");
+  const tab = document.getElementById("tab-readers");
+  const isShown = () => page.panel.shown === "readers";
+  let stale = true;
+  let asked = 0;
+
+  const fill = async (target, part, query) => {
+    const answer = await fetch(page.address(part, query));
+    if (answer.ok && target.isConnected) target.innerHTML = await answer.text();
+  };
+  const load = async () => {
+    stale = false;
+    const mine = (asked += 1);
+    const answer = await fetch(page.address("readers", { reader: state.get("reader") }));
+    if (!answer.ok || mine !== asked) return;
+    pane.innerHTML = await answer.text();
+    await fill(pane.querySelector("#variants"), "variants");
+    mark();
+  };
+  const mark = () => {
+    const chosen = state.get("reader") || "sample";
+    for (const choice of pane.querySelectorAll(".choice")) {
+      if (choice.dataset.reader === chosen) choice.setAttribute("aria-current", "true");
+      else choice.removeAttribute("aria-current");
+    }
+  };
+  const look = () => {
+    if (stale && isShown()) load();
+  };
+  const dot = () => tab.classList.toggle("is-set", Boolean(state.get("reader")));
+
+  pane.addEventListener("click", (event) => {
+    const choice = event.target.closest(".choice");
+    if (choice) state.set({ reader: choice.dataset.reader === "sample" ? "" : choice.dataset.reader });
+  });
+  pane.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const typed = [...new FormData(event.target)].filter(([, value]) => value !== "");
+    state.set({ reader: `fields:${new URLSearchParams(typed)}` });
+  });
+  let timer = 0;
+  pane.addEventListener("input", (event) => {
+    if (event.target.id !== "reader-search") return;
+    clearTimeout(timer);
+    timer = setTimeout(() => fill(pane.querySelector("#reader-found"), "readers/found", { q: event.target.value }).then(mark), PAUSE);
+  });
+  state.listen((changed) => {
+    if (changed.has("reader")) {
+      dot();
+      named();
+      mark();
+    }
+    if (changed.has("panel")) look();
+  });
+  /** The sentence at the top says who it is, or why there is nobody such. */
+  const named = async () => {
+    if (!pane.firstElementChild) return;
+    const answer = await fetch(page.address("readers", { reader: state.get("reader") }));
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    pane.querySelector(".refusal")?.remove();
+    const refusal = fresh.querySelector(".refusal");
+    if (refusal) pane.querySelector(".readers").prepend(refusal);
+    pane.querySelector(".now").replaceWith(fresh.querySelector(".now"));
+  };
+  page.built.add(() => {
+    const target = pane.querySelector("#variants");
+    if (target && isShown()) fill(target, "variants").then(mark);
+    else stale = true;
+  });
+  dot();
+  look();
+}

@@ -1,0 +1,86 @@
+// What is wrong with the text: underlined at its line, said where the caret or the pointer is, and listed.
+
+export function mount(editor, live) {
+  const note = document.getElementById("note");
+  const here = document.getElementById("here");
+  const list = document.getElementById("problems");
+  const button = document.getElementById("problems-switch");
+  const paper = document.getElementById("paper");
+  let caret = 1;
+
+  const at = (line) => editor.problems.get(line) ?? [];
+  const say = () => {
+    here.textContent = at(caret).map(words).join(" ");
+  };
+  const show = (line) => {
+    const found = at(line);
+    note.hidden = !found.length;
+    if (!found.length) return;
+    const drawn = editor.lines.children[line - 1];
+    note.replaceChildren(...found.map((problem) => {
+      const one = document.createElement("p");
+      one.className = problem.severity;
+      one.textContent = words(problem);
+      return one;
+    }));
+    note.style.top = `${drawn.offsetTop + drawn.offsetHeight}px`;
+  };
+  const lineAt = (y) => {
+    const { children } = editor.lines;
+    let low = 0;
+    for (let high = children.length - 1; low < high; ) {
+      const middle = (low + high + 1) >> 1;
+      if (children[middle].offsetTop <= y) low = middle;
+      else high = middle - 1;
+    }
+    return low + 1;
+  };
+
+  live.problems.add((problems) => {
+    const own = problems.filter(({ path }) => path.endsWith(".md"));
+    editor.mark(own);
+    const errors = problems.filter(({ severity }) => severity === "error").length;
+    button.textContent = problems.length ? `${problems.length} ${problems.length === 1 ? "problem" : "problems"}` : "No problems";
+    button.dataset.level = errors ? "error" : problems.length ? "warning" : "fine";
+    list.replaceChildren(...problems.map((problem) => entry(problem, own.includes(problem), editor)));
+    if (!problems.length) toggle(false);
+    show(caret);
+    say();
+  });
+  const toggle = (open = list.hidden) => {
+    list.hidden = !open || !list.children.length;
+    button.setAttribute("aria-expanded", String(!list.hidden));
+  };
+  button.addEventListener("click", () => toggle());
+  editor.moved.add((place) => {
+    if (place.line === caret) return;
+    caret = place.line;
+    show(caret);
+    say();
+  });
+  editor.changed.add(() => (note.hidden = true));
+  paper.addEventListener("pointermove", (event) => {
+    const y = event.clientY - editor.lines.getBoundingClientRect().top;
+    const line = lineAt(y);
+    show(at(line).length ? line : caret);
+  });
+  paper.addEventListener("pointerleave", () => show(caret));
+}
+
+const words = ({ message, hint }) => `${message.charAt(0).toUpperCase()}${message.slice(1)}.${hint ? ` ${hint}` : ""}`;
+
+function entry(problem, isOwn, editor) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  item.className = problem.severity;
+  button.type = "button";
+  button.disabled = !isOwn;
+  const what = document.createElement("span");
+  what.textContent = words(problem);
+  const where = document.createElement("small");
+  where.textContent = `${isOwn ? "line" : problem.path} ${problem.line}${problem.rule ? ` · ${problem.rule}` : ""}`;
+  button.append(what, where);
+  button.addEventListener("click", () => editor.go(problem.line, problem.column, problem.width > 1 ? problem.width : 0));
+  item.append(button);
+  return item;
+}
