@@ -42,7 +42,7 @@ what an issue is compared with              versions.py; how the differences are
 whom an issue can be shown as               sample_readers.py; who sees the same: variants.py
 a test to a few addresses                   trials.py
 what the preview shows                      web/preview/<part>.py, templates/preview/; how servers run: web/server.py
-what acts there, and what is asked before   web/preview/acts.py; a test: web/preview/trial.py, a schedule: web/preview/planning.py
+what acts there, and what is asked before   web/preview/acts.py, web/preview/trial.py, web/preview/planning.py
 writing an issue in the browser             web/preview/edit.py, templates/preview/static/editor.js
 what of a publication the preview keeps     workshop.py; lists of issues: inbox.py, heads.py, standings.py
 a view: dark, no pictures, Outlook, ...     views.py; schemes.py, inversion.py, pictureless.py, outlook.py

@@ -108,7 +108,8 @@ def _waiting(publication: Publication, database: Database | None, work: Work, no
     issue = work.built.issue
     part = f", segment {issue.segment}" if issue.segment else ""
     with database.read() as connection:
-        return f"{reports.readers(count(connection, publication, issue.list, issue.segment, now=now))} of {issue.list}{part}"
+        number = count(connection, publication, issue.list, issue.segment, now=now)
+    return f"{reports.readers(number)} of {issue.list}{part}"
 
 
 def _provider(publication: Publication) -> str:
