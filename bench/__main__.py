@@ -7,7 +7,7 @@ import sys
 
 from bench.timing import ROOT
 
-NAMES = ("start", "build", "checks", "merge", "imports")
+NAMES = ("start", "build", "checks", "preview", "merge", "imports")
 
 
 def main() -> None:

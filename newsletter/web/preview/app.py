@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
@@ -15,6 +16,7 @@ from newsletter.errors import NewsletterError
 from newsletter.web.preview import act, compare, edit, events, failures, inbox, issue, problems, readers, static
 from newsletter.web.preview.guard import Guard, new_token
 from newsletter.web.preview.ledger import Ledger
+from newsletter.web.preview.warm import warm_up
 from newsletter.web.preview.watch import watch
 from newsletter.workshop import Workshop
 
@@ -38,11 +40,12 @@ def preview_app(workshop: Workshop, told: events.Events) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         told.open()
         watching = asyncio.create_task(watch(workshop, told))
+        warming = asyncio.create_task(run_in_threadpool(warm_up, workshop))
         yield
         told.close()
         app.state.ledger.close()
         watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await asyncio.gather(watching, warming, return_exceptions=True)
 
     app = Starlette(
         routes=[*ROUTES],

@@ -55,10 +55,19 @@ async function count() {
   while (waiting.length) {
     const row = waiting.shift();
     if (!row.isConnected) continue;
+    if (!isNear(row)) {  // scrolled past meanwhile: counted when it is seen again
+      seen.observe(row);
+      continue;
+    }
     const answer = await fetch(`/issues/${encodeURIComponent(row.dataset.slug)}/tally`).catch(() => null);
     if (answer?.ok) tell(row.querySelector("[data-tally]"), await answer.json());
   }
   counting = false;
+}
+
+function isNear(row) {
+  const { top, bottom } = row.getBoundingClientRect();
+  return bottom > -200 && top < innerHeight + 200;
 }
 
 function tell(place, { errors, warnings }) {
