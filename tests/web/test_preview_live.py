@@ -11,18 +11,20 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.web.preview_server import ISSUE, NAME, SETTINGS, Preview, chromium, opened, publish, running
 
-STORY = ':::note title="Story {}"\nWhat happened in story {}, at some length, so that it fills a line or two of it.\n:::\n\n'
+STORY = ':::note title="Story {}"\nWhat happened in story {}, at some length, so that it fills a line.\n:::\n\n'
 LONG = ISSUE + "\n" + "".join(STORY.format(number, number) for number in range(20))
 IN_WINDOW = """() => {
   const stage = document.getElementById('stage');
   const frame = document.querySelector('#single iframe:not(.incoming)');
-  const story = [...frame.contentDocument.querySelectorAll('*')].find((e) => e.children.length === 0 && e.textContent === 'Story 12');
+  const ends = [...frame.contentDocument.querySelectorAll('*')].filter((element) => !element.children.length);
+  const story = ends.find((element) => element.textContent === 'Story 12');
   return frame.getBoundingClientRect().top + story.getBoundingClientRect().top - stage.getBoundingClientRect().top;
 }"""
 COUNT_SWAPS = """() => {
   window.swaps = 0; window.blank = 0;
   new MutationObserver((changes) => {
-    for (const change of changes) for (const node of change.removedNodes) if (node.tagName === 'IFRAME') window.swaps += 1;
+    const gone = changes.flatMap((change) => [...change.removedNodes]);
+    window.swaps += gone.filter((node) => node.tagName === 'IFRAME').length;
     if (!document.querySelector('#single iframe:not(.incoming)')?.offsetHeight) window.blank += 1;
   }).observe(document.getElementById('single'), {childList: true, subtree: true});
 }"""
