@@ -7,7 +7,7 @@ import sys
 
 from bench.timing import ROOT
 
-NAMES = ("start", "build", "checks", "preview", "merge", "imports")
+NAMES = ("start", "build", "checks", "preview", "merge", "imports", "serving")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, select
 
 from newsletter import campaigns, history, subscribers, suppressions
 from newsletter.addresses import address_key
-from newsletter.tables import campaign, delivery, letter, signup, subscriber
+from newsletter.tables import campaign, delivery, event, letter, signup, subscriber
 
 
 def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[str, Any] | None:
@@ -31,6 +31,7 @@ def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[
         "suppressed": suppressions.suppressed(connection, [key]).get(key),
         "signups": _rows(connection, signup, reader.id),
         "letters": _rows(connection, letter, reader.id),
+        "events": _rows(connection, event, reader.id),
         "deliveries": _deliveries(connection, reader.id, reader.email),
     }
 

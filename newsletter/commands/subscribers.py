@@ -1,4 +1,4 @@
-"""`newsletter subscribers`: readers added, imported, exported, listed, shown and removed."""
+"""`newsletter subscribers`: readers added, imported, exported, listed, shown and removed; why some left."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BufferedIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from newsletter import consent, erasure, segments, subscribers
+from newsletter import consent, erasure, parting_words, segments, subscribers
 from newsletter.addresses import address_key, parse_address
 from newsletter.config import Publication
 from newsletter.entries import Effect, Entered, Entry, Status, enter
@@ -309,6 +309,34 @@ def remove(session: Session, address: tuple[str, ...]) -> None:
             if not erasure.erase(connection, one):
                 raise _unknown(one, "Nobody was removed." if len(address) > 1 else "")
     click.echo(f"removed: {_readers(len(address))}", err=True)
+
+
+@command.command()
+@click.option(
+    "--days", type=click.IntRange(min=1), default=90, show_default=True, metavar="N", help="Of the last N days"
+)
+@as_json_option
+@click.pass_obj
+def reasons(session: Session, days: int, as_json: bool) -> None:
+    """Show why readers left, as far as they said so.
+
+    They are asked after leaving by the page, and counted by list; nobody's answer can be traced to them.
+
+    \b
+    Examples:
+        newsletter subscribers reasons
+        newsletter subscribers reasons --days 365 --json
+    """
+    since = datetime.now(UTC).date() - timedelta(days=days - 1)
+    with session.database.read() as connection:
+        counted = parting_words.counted(connection, since)
+    if as_json:
+        rows = [{"list": name, "reason": reason, "readers": number} for name, reason, number in counted]
+        click.echo(_json(rows, indent=2))
+        return
+    for name, reason, number in counted:
+        click.echo(f"{number:>7,}  {reason:<14}  {name}")
+    click.echo(_readers(sum(number for *_words, number in counted)), err=True)
 
 
 def _found(connection: Connection, address: str) -> Subscriber:

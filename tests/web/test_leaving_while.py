@@ -1,0 +1,84 @@
+"""Leaving while something else goes on: a campaign that is being sent, a server that is killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import requests
+
+from newsletter.tables import subscription
+from tests.web.leaving import People
+from tests.web.serving import make_publication, serve
+
+ISSUE = "---\nsubject: Hello\n---\n\nHello {{ first_name }}.\n"
+READERS = 300
+
+
+def filled(folder: Path, readers: int) -> People:
+    """A publication with an issue and readers `r1@example.com` and so on, whose ids are their numbers."""
+    made = make_publication(folder, '[send]\nrate = "100/s"')
+    (made / "issues").mkdir()
+    (made / "issues" / "2025-01-17-hello.md").write_text(ISSUE)
+    (made / "readers.csv").write_text("email\n" + "".join(f"r{n}@example.com\n" for n in range(1, readers + 1)))
+    command = [sys.executable, "-m", "newsletter", "subscribers", "import", "readers.csv"]
+    subprocess.run(command, cwd=made, check=True, capture_output=True)
+    return People(made)
+
+
+def test_whoever_leaves_while_a_campaign_runs_is_skipped(tmp_path: Path) -> None:
+    people = filled(tmp_path / "news", READERS)
+    path = f"/unsubscribe/{people.token(READERS)}"
+    newsletter = [sys.executable, "-m", "newsletter"]
+    with serve(people.folder) as served:
+        sending = subprocess.Popen(
+            [*newsletter, "send", "hello", "--yes"], cwd=people.folder, stderr=subprocess.DEVNULL
+        )
+        while not list(people.folder.glob("outbox/*/*.eml")):
+            time.sleep(0.05)
+        requests.post(served.url + path, "List-Unsubscribe=One-Click", timeout=5)
+        assert sending.wait(60) == 0
+
+    told = subprocess.run(
+        [*newsletter, "why", f"r{READERS}@example.com", "hello", "--json"],
+        cwd=people.folder,
+        capture_output=True,
+        check=True,
+    )
+
+    story = json.loads(told.stdout)
+    assert story["delivery"]["state"] == "skipped"
+    assert story["history"][-1]["what"] == "skipped: unsubscribed"
+    assert len(list(people.folder.glob("outbox/*/*.eml"))) == READERS - 1
+    people.database.close()
+
+
+def test_nobody_whose_leaving_was_answered_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
+    people = filled(tmp_path / "news", 2_000)
+    paths = {id: f"/unsubscribe/{people.token(id)}" for id in range(1, 2_001)}
+    answered: list[int] = []
+
+    with serve(people.folder) as served, ThreadPoolExecutor(8) as pool:
+
+        def leave(id: int) -> None:
+            with suppress(requests.RequestException):
+                if requests.post(served.url + paths[id], "List-Unsubscribe=One-Click", timeout=5).status_code == 200:
+                    answered.append(id)
+
+        for id in paths:
+            pool.submit(leave, id)
+        while len(answered) < 200:
+            time.sleep(0.01)
+        served.kill()
+        pool.shutdown(cancel_futures=True)
+
+    with people.database.read() as connection:
+        gone = {row.subscriber_id for row in connection.execute(subscription.select()) if row.status == "unsubscribed"}
+    people.database.close()
+    assert 200 <= len(answered) < 2_000
+    assert set(answered) <= gone
