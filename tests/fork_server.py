@@ -2,7 +2,7 @@
 
 Each is a process of its own, with its own arguments, folder, environment and streams, and ends
 with its own exit code. What Python itself costs at a start, and what a command imports, is for tests
-that start one with `subprocess`; those that signal or time a process do so, too.
+that start one with `subprocess`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TextIO
 
 ROOT = Path(__file__).parent.parent
 USED_LATER = "alembic email_validator lxml.html mjml premailer requests rich.progress sqlalchemy.dialects.sqlite yaml"
@@ -32,7 +34,28 @@ def run_command(
     arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """`python -m newsletter`, to its end."""
-    return _server().run(arguments, cwd, environment, stdin)
+    with start_command(arguments, cwd, environment, stdin) as child:
+        code = child.wait()
+        return subprocess.CompletedProcess(arguments, code, *child.said())
+
+
+@contextmanager
+def start_command(
+    arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: str = ""
+) -> Iterator[Child]:
+    """`python -m newsletter`, running; what is left of it in the end is killed."""
+    with ExitStack() as stack:
+        asked, given, out, err = [
+            stack.enter_context(TemporaryFile("w+", encoding="utf-8", errors="surrogateescape")) for _ in range(4)
+        ]
+        json.dump([[*arguments], str(cwd), {**environment}], asked)
+        given.write(stdin)
+        for file in (asked, given):
+            file.seek(0)
+        reply = stack.enter_context(_server().ask([file.fileno() for file in (asked, given, out, err)]))
+        child = Child(reply, out, err)
+        stack.callback(child.kill)
+        yield child
 
 
 @cache
@@ -57,37 +80,53 @@ class ForkServer:
         self._control.close()
         self._process.wait()
 
-    def run(
-        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: str
-    ) -> subprocess.CompletedProcess[str]:
-        """One process."""
-        with ExitStack() as stack:
-            asked, given, out, err = [
-                stack.enter_context(TemporaryFile("w+", encoding="utf-8", errors="surrogateescape")) for _ in range(4)
-            ]
-            json.dump([[*arguments], str(cwd), {**environment}], asked)
-            given.write(stdin)
-            for file in (asked, given):
-                file.seek(0)
-            code = self._code([file.fileno() for file in (asked, given, out, err)])
-            for file in (out, err):
-                file.seek(0)
-            return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
-
-    def _code(self, files: Sequence[int]) -> int:
+    def ask(self, files: Sequence[int]) -> socket.socket:
+        """For a process with these files; it is told of through what is returned."""
         ours, theirs = socket.socketpair()
-        with ExitStack() as stack:
-            stack.enter_context(ours)
-            ours.settimeout(100)
-            with theirs:
-                socket.send_fds(self._control, [b"."], [*files, theirs.fileno()])
-            told = stack.enter_context(ours.makefile())
-            child = int(told.readline())
-            try:
-                return int(told.readline())
-            except TimeoutError:
-                os.kill(child, signal.SIGKILL)
-                raise
+        with theirs:
+            socket.send_fds(self._control, [b"."], [*files, theirs.fileno()])
+        return ours
+
+
+class Child:
+    """A process that was asked for."""
+
+    def __init__(self, reply: socket.socket, out: TextIO, err: TextIO) -> None:
+        reply.settimeout(100)
+        self._reply, self._out, self._err = reply, out, err
+        self._pid = self._number()
+        self._code: int | None = None
+
+    def _number(self) -> int:
+        """The next one that is told of it."""
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = self._reply.recv(1)
+            assert piece, "nobody is left to tell what became of it"
+            line += piece
+        return int(line)
+
+    def wait(self) -> int:
+        """Its exit code, or the negative number of the signal that ended it."""
+        if self._code is None:
+            self._code = self._number()
+        return self._code
+
+    def has_ended(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self._code is not None or bool(select.select([self._reply], [], [], 0)[0])
+
+    def kill(self) -> None:
+        """End it, wherever it is."""
+        if not self.has_ended():
+            os.kill(self._pid, signal.SIGKILL)
+            self.wait()
+
+    def said(self) -> tuple[str, str]:
+        """On standard output and standard error."""
+        for file in (self._out, self._err):
+            file.seek(0)
+        return self._out.read(), self._err.read()
 
 
 def serve(control: socket.socket) -> list[int]:

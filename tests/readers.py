@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+import os
+import select
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +20,8 @@ from newsletter.entries import Entered, Entry, enter
 from newsletter.imports import Listener, Refusal, Report, import_csv
 from newsletter.subscribers import Subscriber
 
+UNREAD = 4_000
+"""So many rows that are refused do not fit into a pipe that nobody reads."""
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
 SETTINGS = """
 [lists.weekly]
@@ -78,3 +85,27 @@ class Readers:
     def reasons(self) -> list[tuple[int, str]]:
         """Row and reason of what the last import refused."""
         return [(one.row, one.reason) for one in self.refused]
+
+
+@contextmanager
+def nobody_reading(path: Path, seconds: float | None = None) -> Iterator[Path]:
+    """A pipe for refused rows, so that an import stands still in the middle of them: for good, or for so long."""
+    os.mkfifo(path)
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    late = threading.Thread(target=_read_late, args=(pipe, seconds or 0))
+    if seconds is not None:
+        late.start()
+    try:
+        yield path
+    finally:
+        if seconds is not None:
+            late.join()
+        os.close(pipe)
+
+
+def _read_late(pipe: int, seconds: float) -> None:
+    select.select([pipe], [], [], 60)
+    time.sleep(seconds)
+    os.set_blocking(pipe, True)
+    while os.read(pipe, 65_536):
+        pass

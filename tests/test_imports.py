@@ -23,7 +23,7 @@ from newsletter.errors import NewsletterError
 from newsletter.exports import export_csv
 from newsletter.imports import Report
 from newsletter.suppressions import Reason
-from tests.readers import NOW, Readers
+from tests.readers import NOW, UNREAD, Readers, nobody_reading
 
 
 @pytest.fixture
@@ -31,10 +31,6 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
     readers = Readers.of(publication_folder)
     yield readers
     readers.database.close()
-
-
-MANY = 40_000
-"""Rows enough to be in the middle of them."""
 
 
 def counts(report: Report) -> str:
@@ -284,20 +280,23 @@ def test_more_rows_than_one_transaction_takes_all_arrive(readers: Readers) -> No
 
 def test_an_import_killed_half_way_keeps_its_rows_and_finishes_when_run_again(readers: Readers, tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
-    file.write_text("email\n" + "".join(f"reader{n}@example.com\n" for n in range(MANY)))
+    good = [f"reader{n}@example.com\n" for n in range(2 * MOST_ENTRIES + 10)]
+    file.write_text("".join(["email\n", *good[:-5], *["nobody\n"] * UNREAD, *good[-5:]]))
     command = [sys.executable, "-m", "newsletter", "--config", str(readers.publication.path), "subscribers", "import"]
-    running = subprocess.Popen([*command, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not _count(readers):
-        assert running.poll() is None
-        time.sleep(0.02)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
+    with nobody_reading(tmp_path / "rejects") as pipe:
+        running = subprocess.Popen([*command, str(file), "--rejects", str(pipe)], stderr=subprocess.DEVNULL)
+        while not _count(readers):
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
 
     kept = _count(readers)
     assert kept % MOST_ENTRIES == 0
-    assert kept < MANY
+    assert kept < len(good)
     finished = subprocess.run([*command, str(file)], capture_output=True, text=True, check=True)
-    assert finished.stdout == f"{MANY:,} rows: {MANY - kept:,} added, {kept:,} unchanged\n"
+    added, rows = len(good) - kept, len(good) + UNREAD
+    assert finished.stdout == f"{rows:,} rows: {added:,} added, {kept:,} unchanged, {UNREAD:,} refused\n"
 
 
 def _count(readers: Readers) -> int:

@@ -6,8 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,6 +19,7 @@ from newsletter.bench import SLUG, TOKEN, ask, prepare, running_provider
 from newsletter.bench_provider import Behaviour
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
+from tests.fork_server import run_command, start_command
 
 LATENCY = 0.05
 """Seconds a call is in the air."""
@@ -72,7 +71,7 @@ def campaign_with_kills(folder: Path, provider: str, *, readers: int, kills: int
         while done < kills and _killed(folder, chance, lambda: _calls(port)):
             done += 1
             in_the_air |= _ids(database, "batch.state = 'handed' AND apart.state IS NULL")
-        last = subprocess.run(_words("off"), env=_environment(folder), capture_output=True, text=True, check=False)
+        last = run_command(_words("off"), folder, _environment(folder))
         assert "Traceback" not in last.stderr, last.stderr
         aftermath = Aftermath(
             kills=done,
@@ -107,17 +106,13 @@ def _reconcile(database: Database, publication: Publication) -> None:
 def _killed(folder: Path, chance: random.Random, calls: Callable[[], int]) -> bool:
     """Start a sender and kill it: while it starts, or soon after its first call. False when it had ended."""
     before = calls()
-    process = subprocess.Popen(
-        _words(RATE), env=_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    if chance.random() < 0.9:
-        while calls() == before and process.poll() is None:
-            time.sleep(0.005)
-    time.sleep(chance.uniform(0, 0.3))
-    alive = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return alive
+    with start_command(_words(RATE), folder, _environment(folder)) as child:
+        if chance.random() < 0.9:
+            while calls() == before and not child.has_ended():
+                time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.3))
+        child.kill()
+        return child.wait() == -signal.SIGKILL
 
 
 def _calls(port: int) -> int:
@@ -131,7 +126,7 @@ def _ids(database: Database, condition: str) -> set[str]:
 
 
 def _words(rate: str) -> list[str]:
-    return [sys.executable, "-m", "newsletter", "send", SLUG, "--yes", "--json", "--rate", rate]
+    return ["send", SLUG, "--yes", "--json", "--rate", rate]
 
 
 def _environment(folder: Path) -> dict[str, str]:
