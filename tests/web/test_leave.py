@@ -215,6 +215,16 @@ def test_the_page_speaks_the_readers_language(served: Served, people: People) ->
     assert '<html lang="fr" dir="ltr">' in asked.text
 
 
+def test_the_language_that_was_asked_for_stays(served: Served, ada: tuple[str, str]) -> None:
+    page = requests.get(f"{served.url}{ada[1]}?lang=de", timeout=5).text
+    action = re.search(r'action="([^"]+)"', page)
+    assert action
+
+    assert action[1] == f"{ada[1]}?lang=de"
+    assert "Pause bis" in press(served, action[1], choice="pause").text
+    assert "lang=%22" not in requests.get(f'{served.url}{ada[1]}?lang="><b>', timeout=5).text
+
+
 def test_the_pages_tell_search_engines_and_other_sites_nothing(served: Served, ada: tuple[str, str]) -> None:
     answer = requests.get(served.url + ada[1], timeout=5)
 

@@ -51,7 +51,8 @@ class Visit:
     def answer(self, name: str, values: Mapping[str, object], reader: Subscriber | None) -> Response:
         """A page in the reader's language, which search engines leave alone."""
         said = {
-            "token": self.token,
+            "leave_path": self.site.pages.path(f"/unsubscribe/{self.token}") + self._query,
+            "preferences_path": self.site.pages.path(f"/preferences/{self.token}") + self._query,
             "list_title": isolated(self.list_title),
             "email": reader.email if reader else "",
         }
@@ -62,6 +63,12 @@ class Visit:
     def language(self, reader: Subscriber | None) -> Language:
         """What the page is in: the reader's own language, else the list's, else as for anybody."""
         return language_of(self.request, self._wishes(reader))
+
+    @property
+    def _query(self) -> str:
+        """What keeps the next page in the language that this one's address asked for."""
+        asked = self.request.query_params.get("lang", "")
+        return f"?lang={asked}" if asked in self.site.pages.translations.codes else ""
 
     def date(self, day: date, reader: Subscriber | None) -> str:
         """A day as the page writes it."""
