@@ -12,7 +12,7 @@ import requests
 from newsletter import parting_words
 from newsletter.links import Purpose
 from tests.web.leaving import People
-from tests.web.serving import Served, make_publication, serve
+from tests.web.serving import Served, make_publication, serve, token_of
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 """The body, to the letter (RFC 8058, section 3.2)."""
@@ -148,12 +148,11 @@ def test_whoever_never_confirmed_cannot_come_back_by_a_link(served: Served, peop
 
 def test_why_is_counted_without_a_name(served: Served, people: People, ada: tuple[str, str]) -> None:
     page = press(served, ada[1], choice="list").text
-    form = re.search(r'name="form" value="([^"]+)"', page)
-    assert form
+    token = token_of(page)
 
-    answer = press(served, ada[1], reason="too-much", form=form[1])
-    press(served, ada[1], reason="too-much", form="forged")
-    press(served, ada[1], reason="<script>", form=form[1])
+    answer = press(served, ada[1], reason="too-much", token=token)
+    press(served, ada[1], reason="too-much", token="forged")
+    press(served, ada[1], reason="<script>", token=token)
 
     with people.database.read() as connection:
         counted = parting_words.counted(connection, datetime.now(UTC).date())

@@ -13,15 +13,17 @@ import pytest
 import requests
 from sqlalchemy import Text, select
 
+from newsletter import suppressions
 from newsletter.imports import import_csv
 from newsletter.tables import metadata
 from tests.web.leaving import People
-from tests.web.serving import Served, make_publication, serve
+from tests.web.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serve(make_publication(tmp_path_factory.mktemp("preferences") / "news")) as running:
+    quick = '[signup]\nmin_time = "0s"\nper_network = "off"'
+    with serve(make_publication(tmp_path_factory.mktemp("preferences") / "news", quick)) as running:
         yield running
 
 
@@ -40,15 +42,8 @@ def ada(people: People, request: pytest.FixtureRequest) -> tuple[str, str]:
     return address, f"/preferences/{people.token(people.find(address).id)}"
 
 
-def form_of(served: Served, path: str) -> str:
-    """The token in the page's forms."""
-    found = re.search(r'name="form" value="([^"]+)"', requests.get(served.url + path, timeout=5).text)
-    assert found
-    return found[1]
-
-
 def send(served: Served, path: str, headers: dict[str, str] | None = None, **fields: Any) -> requests.Response:
-    said = {"form": form_of(served, path), **fields}
+    said = {"token": token_of(requests.get(served.url + path, timeout=5).text), **fields}
     return requests.post(served.url + path, data=said, headers=headers, timeout=5, allow_redirects=False)
 
 
@@ -116,10 +111,10 @@ def test_a_form_that_we_did_not_show_changes_nothing(
 ) -> None:
     if form == "subscribe":  # a form of ours, but another
         shown = requests.get(f"{served.url}/subscribe", timeout=5).text
-        form = re.findall(r'type="hidden" name="\w+" value="([^"]{20,})"', shown)[0]
+        form = token_of(shown)
 
     for action in ("save", "forget", "resume", "download"):
-        said = {"form": form, "action": action, "sure": "yes", "name": "Eve"}
+        said = {"token": form, "action": action, "sure": "yes", "name": "Eve"}
         answer = requests.post(served.url + ada[1], said, timeout=5)
         assert "open for too long" in answer.text
 
@@ -197,6 +192,8 @@ def test_forgetting_asks_once_more(served: Served, people: People, ada: tuple[st
 def test_the_forgotten_are_nowhere_and_no_import_brings_them_back(
     served: Served, people: People, ada: tuple[str, str]
 ) -> None:
+    join(served, ada[0], name="Ada of the form")
+    Mail(served.folder).to(ada[0])
     send(served, ada[1], action="forget", sure="yes")
     file = io.BytesIO(f"email\n{ada[0]}\n".encode())
 
@@ -205,6 +202,23 @@ def test_the_forgotten_are_nowhere_and_no_import_brings_them_back(
     assert everything_with(people, ada[0]) == []
     assert [refusal.reason for refusal in report.refusals] == ["this address is suppressed (erased)"]
     assert "We have no address of yours" in requests.get(served.url + ada[1], timeout=5).text
+
+
+def test_whoever_was_forgotten_and_joins_again_is_a_new_reader(
+    served: Served, people: People, ada: tuple[str, str]
+) -> None:
+    before = people.find(ada[0]).id
+    send(served, ada[1], action="forget", sure="yes")
+
+    join(served, ada[0])
+    requests.post(served.url + path_in(Mail(served.folder).to(ada[0])[0], "confirm"), timeout=5)
+
+    again = people.find(ada[0])
+    assert again.status == "active"
+    assert again.id > before, "old links are nobody's"
+    assert "first_name" not in again.fields
+    with people.database.read() as connection:
+        assert suppressions.suppressed(connection, [ada[0]]) == {}
 
 
 def everything_with(people: People, address: str) -> list[str]:

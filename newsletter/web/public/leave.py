@@ -100,14 +100,14 @@ async def _told(this: Visit, asked: str, changed: Sequence[str]) -> Response:
         "still": this.titles(active_lists(reader)) if reader else [],
         "until": this.date((this.now + PAUSE).date(), reader),
         "reasons": list(Reason),
-        "form": this.site.tokens.token(FORM),
+        "token": this.site.tokens.token(FORM),
     }
     return this.answer("left.html", values, reader)
 
 
 async def _thank(this: Visit, sent: Sent) -> Response:
     """Count why, if we asked: a form of ours, from the last hour."""
-    if this.site.tokens.age(sent.one("form"), FORM, this.now) is not None:
+    if this.site.tokens.age(sent.one("token"), FORM, this.now) is not None:
         word = Word(list=this.claims.list, day=this.now.date(), reason=Reason(sent.one("reason")))
         await this.site.writes.do(parting_words.count, word)
     return this.answer("thanks.html", {}, await this.reader())

@@ -67,7 +67,7 @@ async def change(request: Request) -> Response:
     if is_foreign(request, this.site.publication):
         raise HTTPException(403, "this form was sent from another site")
     sent = await read_sent(request)
-    if this.site.tokens.age(sent.one("form"), FORM, this.now) is None:
+    if this.site.tokens.age(sent.one("token"), FORM, this.now) is None:
         return await _shown(this, expired=True)
     reader = await this.reader()
     if reader is None:
@@ -135,7 +135,7 @@ def _held(this: Visit) -> dict[str, Any] | None:
 async def _forget(this: Visit, reader: Subscriber, sent: Sent) -> Response:
     """Ask once more; then do it."""
     if sent.one("sure") != "yes":
-        return this.answer("forget.html", {"form": this.site.tokens.token(FORM)}, reader)
+        return this.answer("forget.html", {"token": this.site.tokens.token(FORM)}, reader)
     await this.site.writes.do(erasure.forget, Forgetting(subscriber_id=reader.id, at=this.now))
     this.site.figures.count("forgotten")
     return this.answer("forgotten.html", {}, reader)
@@ -147,7 +147,7 @@ async def _shown(this: Visit, *, saved: bool = False, expired: bool = False, pro
         return this.answer("nobody.html", {}, None)
     code = this.language(reader).code
     values = {
-        "form": this.site.tokens.token(FORM),
+        "token": this.site.tokens.token(FORM),
         "saved": saved,
         "expired": expired,
         "problem": problem,
