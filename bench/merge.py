@@ -7,9 +7,11 @@ filled in, and only encodes them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import partial
 from itertools import cycle, islice
 from typing import TypeVar
 
@@ -18,8 +20,10 @@ from bench.sample import SLUG, publication
 from bench.timing import in_turns, report
 from newsletter.build import build_issue
 from newsletter.config import load_publication
+from newsletter.links import Links, Purpose
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage, Message, Recipient
+from newsletter.tracking import FIELD, Level, track_token, tracked
 
 T = TypeVar("T")
 MANY = 200
@@ -31,17 +35,21 @@ def main() -> None:
     with publication() as folder:
         settings = load_publication(folder / "newsletter.toml")
         message = build_issue(settings, folder / "issues" / f"2025-01-17-{SLUG}.md").message
-        mailing = Mailing(message, envelope(settings, "daily", datetime(2025, 1, 17, tzinfo=UTC), "bench"))
+        headers = envelope(settings, "daily", datetime(2025, 1, 17, tzinfo=UTC), "bench")
+        mailing, links = Mailing(message, headers), Links(settings)
+        counted = Mailing(tracked(message, Level.INDIVIDUAL, links, 1), headers)
+        links.token(Purpose.TRACK, 1, 1, "")  # reads the secret, once
     recipients = [_recipient(number, row) for number, row in enumerate(readers(MANY))]
     filled = cycle([mailing.message(recipient) for recipient in recipients])
     taken = in_turns(
         {
             "newsletter": lambda: _each(mailing.mime, recipients),
+            "tracked": lambda: _each(partial(_counted, counted, links), [*enumerate(recipients, start=1)]),
             "EmailMessage": lambda: _each(_standard, islice(filled, FEW)),
         },
         rounds=25,
     )
-    _print(taken["newsletter"] / MANY, taken["EmailMessage"] / FEW, message)
+    _print(taken["newsletter"] / MANY, taken["EmailMessage"] / FEW, message, taken["tracked"] / MANY)
 
 
 def _each(make: Callable[[T], bytes], of: Iterable[T]) -> None:
@@ -58,6 +66,13 @@ def _recipient(number: int, row: tuple[str, ...]) -> Recipient:
     return Recipient(delivery_id=f"1.{number}", email=email, fields={**fields, **urls})
 
 
+def _counted(mailing: Mailing, links: Links, one: tuple[int, Recipient]) -> bytes:
+    """The same with links of the reader's own: their token is made here, as a sender makes it."""
+    number, recipient = one
+    fields = {**recipient.fields, FIELD: track_token(links, number, 1)}
+    return mailing.mime(replace(recipient, fields=fields))
+
+
 def _standard(message: Message) -> bytes:
     """The same message by the standard library."""
     email = EmailMessage(policy=SMTP)
@@ -71,7 +86,7 @@ def _standard(message: Message) -> bytes:
     return email.as_bytes()
 
 
-def _print(ours: float, theirs: float, message: CompiledMessage) -> None:
+def _print(ours: float, theirs: float, message: CompiledMessage, counted: float) -> None:
     rows = [
         (
             f"EmailMessage.as_bytes() ({len(message.html) // 1000} KB of HTML, {len(message.links)} links)",
@@ -79,6 +94,7 @@ def _print(ours: float, theirs: float, message: CompiledMessage) -> None:
         ),
         ("newsletter: merge and MIME", f"{ours * 1e6:,.1f} us"),
         ("messages a second, one core", f"{1 / ours:,.0f}"),
+        ("the same with tracking by reader", f"{counted * 1e6:,.1f} us"),
         ("ratio", f"{theirs / ours:.0f}"),
     ]
     report("Merge: EmailMessage.as_bytes() / newsletter, per message", rows, "at least 80")

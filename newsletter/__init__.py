@@ -58,12 +58,13 @@ how their changes are written                web/public/writes.py
 what protects them                          web/public/guard.py, web/public/forms.py
 the pages that are read                     web/public/<archive, feeds, pictures>.py; as text: web/public/reading.py
 what of them is kept ready                  web/public/shelf.py, web/public/gallery.py, web/public/ready.py
+where counted links lead                    web/public/tracking.py, web/public/targets.py
 what is known of a running server           web/public/operation.py, web/public/figures.py; how it runs: web/server.py
 
 a header, an encoding                       mime.py; who gets which: mailing.py
 how a value is made safe where it stands    merge.py
 a link that knows its reader                links.py; one that is counted: tracking.py
-what happened to messages later             events.py; whether it was a person: robots.py
+what happened to messages later             events.py; as a server sees it: sightings.py, robots.py
 
 what is known of a reader                   subscribers.py, reader_fields.py, tables.py and a new migration
 who joined when, and how we know            consent.py

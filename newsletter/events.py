@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, case, distinct, func, select, update
+from sqlalchemy import Connection, Text, case, cast, distinct, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.database import among
@@ -110,6 +110,12 @@ def figures(connection: Connection, campaign_id: int) -> list[Figure]:
     ]
 
 
+def of_reader(connection: Connection, campaign_id: int, subscriber_id: int) -> list[Event]:
+    """What is known of one reader's copy, the oldest first."""
+    asked = select(table).where(table.c.subscriber_id == subscriber_id, table.c.campaign_id == campaign_id)
+    return [_read(row) for row in connection.execute(asked.order_by(table.c.at, table.c.id))]
+
+
 def forget_readers(connection: Connection, before: datetime) -> int:
     """Let opens and clicks from before that time be nobody's, the counts stay; how many rows. Call until it is 0.
 
@@ -120,15 +126,13 @@ def forget_readers(connection: Connection, before: datetime) -> int:
     forgotten = 0
     for campaign_id, subscriber_id in connection.execute(pairs).all():
         own = (table.c.campaign_id == campaign_id, table.c.subscriber_id == subscriber_id, *seen)
-        nobody = {"subscriber_id": None, "reader": -secrets.randbelow(2**31), "key": "forgotten:" + _text(table.c.id)}
+        nobody = {
+            "subscriber_id": None,
+            "reader": -secrets.randbelow(2**31),
+            "key": "forgotten:" + cast(table.c.id, Text),
+        }
         forgotten += connection.execute(update(table).where(*own).values(nobody)).rowcount
     return forgotten
-
-
-def _text(column: Any) -> Any:
-    from sqlalchemy import Text, cast
-
-    return cast(column, Text)
 
 
 def _insert(connection: Connection) -> Any:
@@ -137,8 +141,6 @@ def _insert(connection: Connection) -> Any:
 
 def _summed(events: Iterable[Event]) -> list[Event]:
     """One event per key: PostgreSQL lets one statement touch a row once."""
-    from dataclasses import replace
-
     ordered = sorted(events, key=lambda one: (one.key, one.at))
     groups = (list(group) for _key, group in groupby(ordered, key=lambda one: one.key))
     return [replace(group[0], times=sum(one.times for one in group)) for group in groups]
@@ -154,6 +156,21 @@ def _known(connection: Connection, ids: set[int]) -> set[int]:
     if not ids:
         return set()
     return {*connection.execute(select(subscriber.c.id).where(among(connection, subscriber.c.id, [*ids]))).scalars()}
+
+
+def _read(row: Any) -> Event:
+    return Event(
+        kind=Kind(row.kind),
+        campaign_id=row.campaign_id,
+        subscriber_id=row.subscriber_id,
+        at=datetime.fromisoformat(row.at),
+        key=row.key,
+        link=row.link_no,
+        times=row.times,
+        machine=row.machine,
+        source=row.source,
+        detail=row.detail,
+    )
 
 
 def _row(one: Event) -> dict[str, object]:

@@ -13,10 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select
 
+from newsletter import campaigns, events
 from newsletter.accounts import OF_BATCH
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
 from newsletter.tables import batch, delivery, delivery_exception, delivery_note
+from newsletter.times import stamp
 
 CANCELLED = "the campaign was cancelled"
 
@@ -54,6 +56,7 @@ def story(connection: Connection, campaign: Campaign, subscriber_id: int) -> Sto
     ids = json.loads(zlib.decompress(row.provider_ids)) if row.provider_ids else {}
     id = str(ids.get(str(subscriber_id), ""))
     happened = [*_notes(connection, campaign.id, subscriber_id), *_happened(row, campaign, id)]
+    happened += _later(connection, campaign.id, subscriber_id)
     return Story(
         state=row.own_state or OF_BATCH[BatchState(row.state)],
         batch=row.batch_no,
@@ -82,6 +85,19 @@ def _notes(connection: Connection, campaign_id: int, subscriber_id: int) -> Iter
     this = (delivery_note.c.campaign_id == campaign_id) & (delivery_note.c.subscriber_id == subscriber_id)
     for row in connection.execute(select(delivery_note.c.at, delivery_note.c.what).where(this)):
         yield row.at, row.what
+
+
+def _later(connection: Connection, campaign_id: int, subscriber_id: int) -> Iterator[tuple[str, str]]:
+    """What readers and providers told of it afterwards."""
+    found = events.of_reader(connection, campaign_id, subscriber_id)
+    links = (
+        campaigns.frozen_message(connection, campaign_id).links if any(one.link is not None for one in found) else ()
+    )
+    for one in found:
+        where = f" {links[one.link]}" if one.link is not None and one.link < len(links) else ""
+        often = f", {one.times} times" if one.times > 1 else ""
+        seen = f" (a program: {one.machine})" if one.machine else ""
+        yield stamp(one.at), f"{one.kind}{where}{often}{seen}{': ' + one.detail if one.detail else ''}"
 
 
 def _happened(row: Row[Any], campaign: Campaign, provider_id: str) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from newsletter.accounts import Exceptional
 from newsletter.campaigns import Campaign, State
 from newsletter.errors import MOST_SHOWN
+from newsletter.events import Figure
 
 
 def readers(number: int) -> str:
@@ -31,6 +32,22 @@ def through(handed: Mapping[str, int]) -> str:
     """`\nThrough resend 5,000, postmark 3,120`: when it were several; else nothing."""
     row = ", ".join(f"{name} {number:,}" for name, number in handed.items())
     return f"\nThrough {row}" if len(handed) > 1 else ""
+
+
+def attention(figures: Iterable[Figure]) -> str:
+    """`\nopened 812 times by 640 readers; 1,204 times by programs, not counted`, a line each."""
+    return "".join(f"\n{_attention(figure)}" for figure in figures)
+
+
+def _attention(figure: Figure) -> str:
+    by = f" by {readers(figure.readers)}" if figure.readers else ""
+    also = f"; {times(figure.machines)} by programs, not counted" if figure.machines else ""
+    return f"{figure.kind} {times(figure.times)}{by}{also}"
+
+
+def times(number: int) -> str:
+    """`once`, `812 times`."""
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float) -> Iterable[str]:

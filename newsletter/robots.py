@@ -48,6 +48,6 @@ def is_immediate(waited: timedelta) -> bool:
     return waited < IMMEDIATE
 
 
-def is_burst(links: Collection[int], there_are: int) -> bool:
+def is_burst(links: Collection[object], there_are: int) -> bool:
     """Whether one reader's links, all followed within BURST, are too many for a person: three, or all of several."""
     return len(links) >= min(BURST_LINKS, max(there_are, 2))

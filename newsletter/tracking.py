@@ -41,7 +41,7 @@ def tracked(message: CompiledMessage, level: Level, links: Links, campaign_id: i
         message = replace(message, tags=(*message.tags, f"{{{{ {FIELD} }}}}"))
     else:
         token = track_token(links, 0, campaign_id)
-    numbers = {url: number for number, url in enumerate(message.links) if is_tracked(message, url, links)}
+    numbers = {url: number for number, url in targets(message, links).items()}
 
     def through_us(found: re.Match[str]) -> str:
         number = numbers.get(html.unescape(found[2] or found[3] or ""))
@@ -65,8 +65,6 @@ def is_tracked(message: CompiledMessage, url: str, links: Links) -> bool:
     return not links.is_ours(url)
 
 
-def target(message: CompiledMessage, number: int, links: Links) -> str | None:
-    """Where the link of this number leads, if it is one that is tracked."""
-    if not 0 <= number < len(message.links) or not is_tracked(message, message.links[number], links):
-        return None
-    return message.links[number]
+def targets(message: CompiledMessage, links: Links) -> dict[int, str]:
+    """Where the tracked links lead, by number: their place among all links of the message, which never changes."""
+    return {number: url for number, url in enumerate(message.links) if is_tracked(message, url, links)}

@@ -42,6 +42,7 @@ def command(session: Session, host: str, port: int) -> None:
     from newsletter.greetings import compile_greetings
     from newsletter.limits import Limits
     from newsletter.postman import Postman
+    from newsletter.sightings import Sightings
     from newsletter.signups import Signups
     from newsletter.web import server
     from newsletter.web.public.app import public_app
@@ -59,6 +60,7 @@ def command(session: Session, host: str, port: int) -> None:
         Interrupts(STOPPING) as interrupts,
         Writes(session.database) as writes,
         postman,
+        Sightings(session.database, publication.config.tracking.keep) as sightings,
     ):
         site = Site(
             publication=publication,
@@ -68,6 +70,7 @@ def command(session: Session, host: str, port: int) -> None:
             writes=writes,
             signups=Signups(publication, limits, greetings.welcomes),
             tokens=FormTokens(derived_key(publication, b"sign forms")),
+            sightings=sightings,
         )
         click.echo(f"Readers' pages on {server.address(sock)}  (stop with Ctrl-C)", err=True)
         server.serve(public_app(site, _log), sock, interrupts.asked)

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from newsletter import accounts, campaigns, endings, reports, schedule
+from newsletter import accounts, campaigns, endings, events, reports, schedule
 from newsletter.campaigns import Campaign, State
 from newsletter.following import follow, look
 from newsletter.session import Session
@@ -45,6 +45,8 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
     with session.database.read() as connection:
         if several := reports.through(accounts.through(connection, found.id)):
             click.echo(several)
+        if seen := reports.attention(events.figures(connection, found.id)):
+            click.echo(seen)
     if start := _start(session, now.campaign):
         click.echo(start)
     endings.name_them(session.database, now.campaign, now.deliveries)

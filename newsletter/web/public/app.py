@@ -18,7 +18,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from newsletter.errors import NewsletterError
-from newsletter.web.public import archive, confirm, feeds, join, leave, operation, pictures, preferences, style
+from newsletter.web.public import (
+    archive,
+    confirm,
+    feeds,
+    join,
+    leave,
+    operation,
+    pictures,
+    preferences,
+    style,
+    tracking,
+)
 from newsletter.web.public.guard import Bodies, Headers
 from newsletter.web.public.operation import Log, Watched
 from newsletter.web.public.site import Site, page, wants_json
@@ -31,6 +42,7 @@ ROUTES: Sequence[BaseRoute] = [
     *archive.ROUTES,
     *feeds.ROUTES,
     *pictures.ROUTES,
+    *tracking.ROUTES,
     *style.ROUTES,
     *operation.ROUTES,
 ]

@@ -13,6 +13,7 @@ from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.links import Links
+from newsletter.sightings import Sightings
 from newsletter.signups import Signups
 from newsletter.translations import Language
 from newsletter.web.public.figures import Figures
@@ -20,6 +21,7 @@ from newsletter.web.public.forms import FormTokens
 from newsletter.web.public.gallery import Gallery
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.shelf import Shelf
+from newsletter.web.public.targets import Targets
 from newsletter.web.public.writes import Writes
 
 
@@ -34,6 +36,7 @@ class Site:
     writes: Writes
     signups: Signups
     tokens: FormTokens
+    sightings: Sightings
     figures: Figures = field(default_factory=Figures)
     clock: Clock = utc_now
 
@@ -41,6 +44,11 @@ class Site:
     def shelf(self) -> Shelf:
         """The archive, as this server has it."""
         return Shelf(self.database)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Where counted links lead."""
+        return Targets(self.database, self.links)
 
     @cached_property
     def gallery(self) -> Gallery:

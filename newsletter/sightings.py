@@ -1,0 +1,180 @@
+"""Sightings: opens and clicks as a server sees them, held a moment, judged together, written in groups.
+
+A redirect never waits for the database. What a program does shows only beside what it does next, so a
+sighting is held for some seconds first. A server that is killed loses those seconds' figures, nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, select
+
+from newsletter import events, robots
+from newsletter.clock import Clock, utc_now
+from newsletter.database import Database, among
+from newsletter.errors import NewsletterError
+from newsletter.events import Event, Kind
+from newsletter.tables import batch, delivery
+from newsletter.times import Duration
+
+HOLD = robots.BURST + timedelta(seconds=1)
+"""How long one is held: until whoever follows every link has done so."""
+TICK = 1.0
+"""Seconds between two looks at what is held."""
+MOST_HELD = 50_000
+"""With more than that, what comes is not counted: the server's work goes first."""
+FORGET = timedelta(hours=1)
+"""Between two times that old sightings are made nobody's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """An open or a click, just now."""
+
+    kind: Kind
+    campaign_id: int
+    subscriber_id: int | None
+    """None: nobody's; what is written is counted by the hour, then."""
+    at: datetime
+    link: int | None = None
+    of_links: int = 0
+    """How many links the message has that are counted."""
+    who: Hashable = None
+    """Tells readers apart while it is held: the reader, or the address that asks. Never written."""
+    machine: str = ""
+
+
+def judged(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """The same in their order; what only shows in company is marked: many links of one message at once."""
+    clicks: dict[Hashable, list[int]] = defaultdict(list)
+    for index, one in enumerate(sightings):
+        if one.kind is Kind.CLICKED:
+            clicks[one.campaign_id, one.who].append(index)
+    hasty = {index for indexes in clicks.values() for index in _burst(sightings, indexes)}
+    return [replace(one, machine=one.machine or "burst") if n in hasty else one for n, one in enumerate(sightings)]
+
+
+def _burst(sightings: Sequence[Sighting], indexes: Sequence[int]) -> set[int]:
+    """Those of one reader's clicks on a message that come too fast."""
+    found: set[int] = set()
+    for first, index in enumerate(indexes):
+        until = sightings[index].at + robots.BURST
+        near = [other for other in indexes[first:] if sightings[other].at <= until]
+        if robots.is_burst({sightings[other].link for other in near}, sightings[index].of_links):
+            found.update(near)
+    return found
+
+
+def write(connection: Connection, sightings: Sequence[Sighting]) -> None:
+    """Count them. A reader's that come right after the hand-over are a program's."""
+    handed = _handed(connection, sightings)
+    events.tally(connection, [_event(one, handed) for one in sightings])
+
+
+def _handed(connection: Connection, sightings: Sequence[Sighting]) -> dict[tuple[int, int], datetime]:
+    """When each reader's message was handed over, by campaign and reader."""
+    readers: dict[int, set[int]] = defaultdict(set)
+    for one in sightings:
+        if one.subscriber_id is not None and not one.machine:
+            readers[one.campaign_id].add(one.subscriber_id)
+    found: dict[tuple[int, int], datetime] = {}
+    for campaign_id, ids in readers.items():
+        of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
+        asked = select(delivery.c.subscriber_id, batch.c.handed_at).join_from(delivery, batch, of_batch)
+        asked = asked.where(delivery.c.campaign_id == campaign_id, batch.c.handed_at.is_not(None))
+        for id, at in connection.execute(asked.where(among(connection, delivery.c.subscriber_id, [*ids]))):
+            found[campaign_id, id] = datetime.fromisoformat(at)
+    return found
+
+
+def _event(one: Sighting, handed: dict[tuple[int, int], datetime]) -> Event:
+    machine, at = one.machine, one.at
+    if one.subscriber_id is None:
+        at = at.replace(minute=0, second=0, microsecond=0)
+    elif not machine and (left := handed.get((one.campaign_id, one.subscriber_id))) is not None:
+        machine = "immediate" if robots.is_immediate(at - left) else ""
+    whose = f"r{one.subscriber_id}" if one.subscriber_id is not None else f"h{at:%Y%m%d%H}"
+    key = ":".join((one.kind, str(one.campaign_id), whose, "" if one.link is None else str(one.link), machine))
+    return Event(
+        kind=one.kind,
+        campaign_id=one.campaign_id,
+        subscriber_id=one.subscriber_id,
+        at=at,
+        key=key,
+        link=one.link,
+        machine=machine,
+    )
+
+
+class Sightings:
+    """What a server sees; a context manager, at whose end all that is held is written."""
+
+    def __init__(self, database: Database, keep: Duration, clock: Clock = utc_now) -> None:
+        """`keep`: how long sightings are known by reader; nothing (`off`): for ever."""
+        self._database = database
+        self._keep = keep.delta
+        self._clock = clock
+        self._held: list[Sighting] = []
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._some = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sightings", daemon=True)
+
+    def __enter__(self) -> Sightings:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._end.set()
+        self._some.set()
+        self._thread.join()
+
+    def note(self, one: Sighting) -> None:
+        """Something was seen; returns at once."""
+        with self._lock:
+            if len(self._held) < MOST_HELD:
+                self._held.append(one)
+        self._some.set()
+
+    def _run(self) -> None:
+        forgot = self._clock() - FORGET
+        while not self._end.is_set():
+            now = self._clock()
+            self._write(now - HOLD)
+            if self._keep and now - forgot >= FORGET:
+                self._forget(now - self._keep)
+                forgot = now
+            if not self._held:
+                self._some.clear()
+            self._some.wait(timeout=FORGET.total_seconds())
+            self._end.wait(TICK)
+        self._write(None)
+
+    def _write(self, until: datetime | None) -> None:
+        """Write down what was seen up to then; None: everything."""
+        with self._lock:
+            self._held = judged(self._held)
+            due = [one for one in self._held if until is None or one.at <= until]
+            self._held = [one for one in self._held if until is not None and one.at > until]
+        if not due:
+            return
+        try:
+            with self._database.begin() as connection:
+                write(connection, due)
+        except NewsletterError:  # locked for very long, or full: once more, a tick later
+            with self._lock:
+                self._held = [*due, *self._held][:MOST_HELD]
+
+    def _forget(self, before: datetime) -> None:
+        try:
+            forgotten = 1
+            while forgotten and not self._end.is_set():
+                with self._database.begin() as connection:
+                    forgotten = events.forget_readers(connection, before)
+        except NewsletterError:
+            return

@@ -1,0 +1,95 @@
+"""Sightings: judged in company, written in groups, never lost by a server that stops in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from newsletter import events, sightings
+from newsletter.database import Database, open_database
+from newsletter.events import Kind
+from newsletter.sightings import Sighting, Sightings, judged
+from newsletter.tables import batch, event
+from newsletter.times import Duration, stamp
+from tests.sending import NOW, add_readers, settings, start_campaign
+
+LATER = NOW + timedelta(hours=1, minutes=20)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    found = open_database(settings(tmp_path))
+    add_readers(found, 3)
+    with found.begin() as connection:
+        start_campaign(connection)
+    yield found
+    found.close()
+
+
+def click(link: int, seconds: float = 0, reader: int | None = 1) -> Sighting:
+    at = LATER + timedelta(seconds=seconds)
+    return Sighting(
+        kind=Kind.CLICKED, campaign_id=1, subscriber_id=reader, at=at, link=link, of_links=9, who=reader or "8.8.8.8"
+    )
+
+
+def machines(found: list[Sighting]) -> list[str]:
+    return [one.machine for one in found]
+
+
+def test_who_follows_three_links_at_once_is_a_program_with_all_of_them() -> None:
+    assert machines(judged([click(0), click(1, 1), click(2, 2)])) == ["burst"] * 3
+
+
+def test_a_person_reads_between_two_links() -> None:
+    assert machines(judged([click(0), click(1, 20), click(2, 45), click(0, 46)])) == [""] * 4
+
+
+def test_what_one_reader_does_says_nothing_of_another() -> None:
+    assert machines(judged([click(0), click(1, reader=2), click(2, reader=3)])) == [""] * 3
+
+
+def test_what_is_of_nobody_is_written_by_the_hour(database: Database) -> None:
+    with database.begin() as connection:
+        sightings.write(connection, [click(0, reader=None), click(0, 900, reader=None), click(0, 3600, reader=None)])
+
+    with database.read() as connection:
+        rows = connection.execute(select(event.c.at, event.c.times, event.c.subscriber_id, event.c.reader)).all()
+    assert [tuple(row) for row in rows] == [
+        ("2025-01-17T13:00:00.000Z", 2, None, None),
+        ("2025-01-17T14:00:00.000Z", 1, None, None),
+    ]
+
+
+def test_a_click_right_after_the_hand_over_is_a_programs(database: Database) -> None:
+    with database.begin() as connection:
+        enqueue(connection)
+        connection.execute(update(batch).values(state="settled", handed_at=stamp(LATER - timedelta(seconds=2))))
+        sightings.write(connection, [click(0), click(1, 60)])
+
+    with database.read() as connection:
+        assert events.figures(connection, 1)[0].machines == 1
+        assert [one.machine for one in events.of_reader(connection, 1, 1)] == ["immediate", ""]
+
+
+def enqueue(connection: object) -> None:
+    from sqlalchemy import Connection, insert
+
+    from newsletter.tables import delivery
+
+    assert isinstance(connection, Connection)
+    connection.execute(insert(batch).values(campaign_id=1, no=1, size=1, state="queued"))
+    connection.execute(insert(delivery).values(campaign_id=1, subscriber_id=1, batch_no=1))
+
+
+def test_a_server_that_stops_writes_what_it_holds(database: Database) -> None:
+    with Sightings(database, Duration("off"), clock=lambda: LATER) as seen:
+        for number in range(300):
+            seen.note(click(number % 2, number * 10, reader=number % 3 + 1))
+
+    with database.read() as connection:
+        assert events.figures(connection, 1)[0].times == 300
