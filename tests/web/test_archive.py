@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -213,3 +214,16 @@ def test_addresses_that_people_type_lead_to_the_right_ones(served: Served) -> No
 
 def test_the_front_page_shows_the_latest(served: Served) -> None:
     assert '<a href="/issues/third" dir="auto">Third</a>' in get(served, "/").text
+
+
+def test_the_form_of_an_issue_joins_the_list_of_the_issue_in_one_press(served: Served) -> None:
+    form = get(served, "/issues/second").text.partition("<form")[2].partition("</form>")[0]
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
+    time.sleep(2.1)  # a person takes longer than [signup] min_time
+
+    sent = {**fields, "email": "eve@example.com", "topic": ""}
+    answer = requests.post(f"{served.url}/subscribe", data=sent, headers={"Accept": "application/json"}, timeout=10)
+
+    assert fields["page"] == "https://news.example.com/issues/second"
+    assert fields["list"] == "daily"
+    assert answer.json() == {"status": "asked", "email": "eve@example.com"}

@@ -65,9 +65,8 @@ async def lead_to_issue(request: Request) -> Response:
 
 
 def _list(site: Site, catalogue: Catalogue, language: Language, number: int) -> Ready:
-    chosen = (site.publication.default_list,)
-    form = Filled(lists=chosen, token=TOKEN).values()
-    page = archive_page(site.pages, language, catalogue.abouts, number, site.pages.path, form)
+    filled = Filled(lists=(site.publication.default_list,), token=TOKEN, page=f"{site.pages.url}{page_path(number)}")
+    page = archive_page(site.pages, language, catalogue.abouts, number, site.pages.path, filled.values())
     policy = content_policy(images="'self' https: data:")
     headers = {"Content-Language": language.code, "Vary": "Accept-Language", "Content-Security-Policy": policy}
     return ready(page, HTML, headers)

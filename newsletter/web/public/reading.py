@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from markupsafe import Markup
 
@@ -22,7 +22,7 @@ from newsletter.web.public.pages import Pages
 PER_PAGE = 20
 Path = Callable[[str], str]
 _ADDRESS = re.compile(r"(\s(?:href|src|action)=\")([^\"]*)")
-_FORM = re.compile(r"(<form\b[^>]*\baction=\"[^\"]*/subscribe\b[^\"]*\"[^>]*>)")
+_FORM = re.compile(r"<form\b[^>]*\baction=\"([^\"]*/subscribe\b[^\"]*)\"[^>]*>")
 _PARTS = re.compile(r"(.*?)(</head>\s*<body\b[^>]*>)(.*?)((?:(?<=</main>)|(?=</body>)).*)", re.DOTALL)
 """An issue's page: what is in its head, the beginning of the body, up to the end of the main part, the rest."""
 
@@ -86,7 +86,11 @@ def listed(pages: Pages, language: Language, abouts: Sequence[About], path: Path
 def issue_page(pages: Pages, page: str, about: About, near: Neighbours, path: Path, token: str) -> str:
     """An issue's page between the ways to the others; its form gets the `token` that a shown form has."""
     language = pages.translations.language(about.language)
-    fields = pages.render("_issue_form.html", language, {"token": token})
+
+    def with_fields(form: re.Match[str]) -> str:
+        values = {"token": token, "page": f"{pages.url}{issue_path(about)}", "asked": _asked(form[1])}
+        return form[0] + pages.render("_issue_form.html", language, values)
+
     found = _PARTS.fullmatch(page)
     if found is None:  # a template of the publication's own that makes no page
         return page
@@ -94,13 +98,18 @@ def issue_page(pages: Pages, page: str, about: About, near: Neighbours, path: Pa
     around = {
         "head": Markup(head),
         "opening": Markup(opening),
-        "content": Markup(_led(pages, _FORM.sub(lambda form: form[1] + fields, content), path)),
+        "content": Markup(_led(pages, _FORM.sub(with_fields, content), path)),
         "closing": Markup(_led(pages, closing, path)),
         "older": next(iter(listed(pages, language, [near.older] if near.older else [], path)), None),
         "newer": next(iter(listed(pages, language, [near.newer] if near.newer else [], path)), None),
         "path": path,
     }
     return pages.render("issue.html", language, around)
+
+
+def _asked(action: str) -> list[str]:
+    """The lists that a form's address names: what is sent does not have it."""
+    return parse_qs(urlsplit(html.unescape(action)).query).get("list", [])
 
 
 def _led(pages: Pages, part: str, path: Path) -> str:
