@@ -22,6 +22,8 @@ _BRANCH = re.compile(r"<!--\[if\s([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
 _OTHERS = re.compile(r"<!--\[if\s([^\]]*)\]><!-->?(.*?)<!--<!\[endif\]-->", re.DOTALL)
 _REVEALED = re.compile(r"<!\[if\s([^\]]*)\]>(.*?)<!\[endif\]>", re.DOTALL)
 _WORDS = re.compile(r"[()|&!]|[a-z]+|\d+(?:\.\d+)?", re.IGNORECASE)
+_OF_WORD = "<style>ul,ol{margin-left:40px;padding:0}</style>"
+"""Word indents lists by their margins, browsers by their padding."""
 _LACKING = frozenset(
     (
         *("max-width", "min-width", "max-height", "min-height", "background-image", "background-size"),
@@ -37,6 +39,8 @@ _UNKNOWN_SELECTOR = re.compile(r"[>+~\[]|::?(?!link|visited|hover|active)[a-z-]+
 def in_outlook(page: str) -> str:
     """The email as Word would have it."""
     tree = html.document_fromstring(by_day(branches(page)), parser=html.HTMLParser(encoding=None))
+    if tree.find("head") is not None:
+        tree.find("head").insert(0, html.fragment_fromstring(_OF_WORD))
     for island in list(tree.iter("xml")):  # settings for Word, which shows none of it
         island.drop_tree()
     for element in tree.iter("*"):
@@ -117,7 +121,16 @@ def _lacks(name: str) -> bool:
 @lru_cache(maxsize=5_000)
 def _style(style: str, tag: str) -> str:
     kept = [node for node in tinycss2.parse_blocks_contents(style) if _counts(node, tag)]
-    return serialised_css(kept)
+    return serialised_css([_translated(node) for node in kept])
+
+
+def _translated(node: Token) -> Token:
+    """What only Word understands, in a browser's words."""
+    if node.type == "declaration" and node.lower_name == "mso-padding-alt":
+        node.name = node.lower_name = "padding"
+    elif node.type == "declaration" and node.lower_name == "mso-hide":
+        return tinycss2.parse_one_declaration("display:none")
+    return node
 
 
 def _counts(node: Token, tag: str) -> bool:
@@ -144,5 +157,6 @@ def _is_known(node: Token) -> bool:
 
 
 def _rule(node: Token) -> Token:
-    node.content = [each for each in tinycss2.parse_blocks_contents(node.content) if _counts(each, "")]
+    kept = [each for each in tinycss2.parse_blocks_contents(node.content) if _counts(each, "")]
+    node.content = [_translated(each) for each in kept]
     return node

@@ -135,6 +135,8 @@ class Theme:
             raise NewsletterError(f"no template {error.name}", place=f"templates/{name}", hint=hint) from error
         except TemplateSyntaxError as error:
             raise NewsletterError(str(error.message), place=f"templates/{error.name or name}:{error.lineno}") from error
+        except RecursionError as error:
+            raise NewsletterError("the template includes itself", place=f"templates/{name}") from error
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
             raise NewsletterError(str(error), place=f"templates/{name}:{_line_in_template(error)}") from error
 

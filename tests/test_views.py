@@ -159,6 +159,15 @@ def test_in_outlook_what_word_does_not_know_is_gone() -> None:
     assert ".c { color: blue ;}" in shown
 
 
+def test_in_outlook_words_own_properties_count() -> None:
+    body = '<table><tr><td style="mso-padding-alt:12px 28px"><a style="padding:12px 28px">Read</a></td></tr></table>'
+
+    shown = in_outlook(page(body + '<p style="mso-hide:all">Preheader</p>'))
+
+    assert '<td style="padding:12px 28px;"><a style="">Read' in shown
+    assert '<p style="display:none;">Preheader' in shown
+
+
 def test_every_view_keeps_the_words_and_the_marks_of_the_blocks(publication_folder: Path) -> None:
     one = traced(
         publication_folder, 'Dear {{ first_name | default("reader") }}.\n\n:::note title="A note"\nWords.\n:::'

@@ -45,5 +45,5 @@ export function mount(page) {
     act();
   };
   document.addEventListener("keydown", press);
-  stage.drawn.add((inside) => inside.addEventListener("keydown", press));
+  stage.opened.add((inside) => inside.addEventListener("keydown", press));
 }

@@ -13,6 +13,7 @@ export class Stage {
     this.element = element;
     this.page = page;
     this.drawn = new Set();
+    this.opened = new Set();
     this.single = document.getElementById("single");
     this.grid = document.getElementById("grid");
     this.single.append(document.getElementById("device").content.cloneNode(true));
@@ -80,7 +81,7 @@ export class Stage {
 
   /** The lines of an email that looks the same have moved. */
   async relabel() {
-    const text = await (await fetch(this.address(this.view))).text();
+    const text = await (await fetch(this.address("html"))).text();
     const fresh = new DOMParser().parseFromString(text, "text/html").querySelectorAll("[data-nl-line]");
     for (const frame of this.frames) {
       const shown = frame.document?.querySelectorAll("[data-nl-line]") ?? [];
@@ -96,7 +97,7 @@ export class Stage {
       const scroll = cell.querySelector(".scroll");
       const device = cell.querySelector(".device");
       const title = cell.querySelector("figcaption a").textContent;
-      const frame = new Frame(device, scroll, { title, resized: () => this.place() });
+      const frame = new Frame(device, scroll, { title, ready: (document) => this.open(document), resized: () => this.place() });
       this.cells.push({ view: cell.dataset.view, scroll, device, frame });
     }
     together(this.cells.filter((cell) => !WRITTEN.has(cell.view)).map((cell) => cell.scroll));
@@ -129,7 +130,14 @@ export class Stage {
     if (sheet === device) device.style.marginBottom = `${frame.height * (scale - 1)}px`;
   }
 
+  /** Every document that comes into a frame. */
+  open(document) {
+    for (const listener of this.opened) listener(document);
+  }
+
+  /** The one document of the single view. */
   draw(document) {
+    this.open(document);
     for (const listener of this.drawn) listener(document);
   }
 }
