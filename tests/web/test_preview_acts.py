@@ -99,7 +99,7 @@ def test_an_issue_is_scheduled_watched_and_paused_each_after_a_question_with_the
         question = page.locator("#confirm")
         expect(question).to_contain_text("Send this issue to 40 readers of daily in 26")
         expect(question).to_contain_text("at 2099-01-17 07:00 UTC")
-        expect(question).to_contain_text("keep `newsletter run` running")
+        expect(question).to_contain_text("keep newsletter run running")
         assert campaigns_of(preview.root) == []
         confirm(page)
         expect(page.locator("#scheduled")).to_contain_text("Campaign 1 starts at 2099-01-17 07:00 UTC")

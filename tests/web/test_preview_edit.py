@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.studio import Scheme
@@ -224,3 +225,30 @@ def test_a_text_that_is_too_long_or_no_text_is_refused_and_nothing_is_written(pr
 
     assert [answer.status_code for answer in answers] == [413, 400, 400]
     assert on_disk(preview) == ISSUE
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_have_no_barrier(browser: Browser, preview: Preview, scheme: Scheme) -> None:
+    with desk(browser, preview, scheme=scheme) as page:
+        go_to(page, "\n:::button")
+        page.keyboard.type("s")
+        expect(page.locator("#problems-switch")).to_have_text("1 problem")
+        page.locator("#problems-switch").click()
+        assert barriers(page) == []
+        preview.save(ISSUE.replace("wafers", "ovens"))
+        expect(page.locator("#saved")).to_have_text("Changed on disk; saving shows both")
+        page.locator("#save").click()
+        expect(page.locator("#conflict")).to_be_visible()
+        assert barriers(page) == []
+        for path in ("?panel=readers", "?panel=act", "/compare?with=issue:chips"):
+            page.goto(f"{preview.url}/issues/chips{path}")
+            page.wait_for_selector(".variant, #schedule, .verdict")
+            assert barriers(page) == [], path
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core finds that is serious or worse; emails are checked elsewhere."""
+    found = Axe().run(page, options={"iframes": False}).response["violations"]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in ("serious", "critical")
+    ]

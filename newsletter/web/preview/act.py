@@ -146,7 +146,7 @@ def _told(publication: Publication, database: Database, id: int, now: datetime, 
     if campaign.state is State.SENDING:
         words = reports.remaining(seen.deliveries, seen.pace)
     elif campaign.state is State.PAUSED:
-        words = f"Paused: {campaign.reason}. Let it go on with: newsletter resume {campaign.id}"
+        words = f"Paused: {campaign.reason}. Let it go on with: `newsletter resume {campaign.id}`"
     elif campaign.state is State.SCHEDULED and campaign.start:
         words = f"Starts at {wall_clock(publication, campaign.start)}, {until(campaign.start, now)}."
         words += "" if watched else f" {planning.NOBODY_THERE}"
@@ -162,7 +162,7 @@ def pause_question(request: Request) -> Response:
         left = accounts.counts(connection, found.id)["queued"]
     waits = found.state is State.SCHEDULED
     kept = "It does not start." if waits else f"{reports.readers(left)} who wait for it get nothing until it goes on."
-    details = [f"“{found.subject}”", kept, f"It goes on with: newsletter resume {found.id}"]
+    details = [f"“{found.subject}”", kept, f"It goes on with: `newsletter resume {found.id}`"]
     return JSONResponse({"question": f"Pause campaign {found.id}?", "details": details, "button": "Pause it"})
 
 

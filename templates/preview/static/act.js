@@ -2,6 +2,7 @@
 
 import { confirmed } from "./confirm.js";
 import { ask, post } from "./post.js";
+import { spoken } from "./words.js";
 
 const WHILE_SENDING = 1000;
 const OTHERWISE = 10_000;
@@ -46,7 +47,7 @@ export function mount(page) {
 
   const say = (id, words, refused = false) => {
     const place = pane.querySelector(id);
-    place.replaceChildren(words);
+    place.replaceChildren(...spoken(words));
     place.classList.toggle("refused", refused);
   };
 

@@ -1,5 +1,7 @@
 // The dialog before whatever acts: it names what will happen, and to how many.
 
+import { spoken } from "./words.js";
+
 /** Ask; on yes `act()` is done while the dialog waits. What came of it, or null when it was not wanted. */
 export function confirmed({ question, details, button }, act) {
   const dialog = document.getElementById("confirm");
@@ -8,7 +10,7 @@ export function confirmed({ question, details, button }, act) {
   document.getElementById("confirm-question").textContent = question;
   document.getElementById("confirm-details").replaceChildren(...details.map((line) => {
     const item = document.createElement("li");
-    item.textContent = line;
+    item.append(...spoken(line));
     return item;
   }));
   yes.textContent = button;
@@ -23,7 +25,7 @@ export function confirmed({ question, details, button }, act) {
         done = await act();
         dialog.close();
       } catch (error) {
-        refusal.textContent = error.words ?? String(error);
+        refusal.replaceChildren(...spoken(error.words ?? String(error)));
         refusal.hidden = false;
       }
     };

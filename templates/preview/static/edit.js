@@ -24,6 +24,7 @@ document.getElementById("sides").addEventListener("change", (event) => side(even
 side("text");
 
 live.told = (subject) => (document.getElementById("subject").textContent = subject);
+live.shown = () => live.reveal(editor.place.line);
 live.refused = (error) => saving.tell(error.words, "error");
 live.clicked = (line) => {
   side("text");

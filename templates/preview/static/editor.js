@@ -3,6 +3,7 @@
 
 const TOKENS = /\{\{.*?\}\}|\{%.*?%\}|https?:\/\/[^\s)"']+|<!--.*?-->/g;
 const INDENT = "  ";
+const ROOM = 33;
 
 export class Editor {
   constructor(area, lines) {
@@ -16,7 +17,13 @@ export class Editor {
       for (const listener of this.changed) listener();
     });
     area.addEventListener("keydown", (event) => this.press(event));
-    for (const kind of ["keyup", "click", "focus", "input"]) area.addEventListener(kind, () => this.tell());
+    for (const kind of ["click", "focus"]) area.addEventListener(kind, () => this.tell());
+    document.addEventListener("selectionchange", () => {
+      if (document.activeElement !== area) return;
+      this.tell();
+      if (this.byKey) this.follow();
+    });
+    area.addEventListener("pointerdown", () => (this.byKey = false));
   }
 
   get text() {
@@ -48,6 +55,7 @@ export class Editor {
     }
     this.area.setSelectionRange(start + from, start + to);
     this.tell();
+    this.follow();
   }
 
   /** The caret: line and column from 1, and the line's text. */
@@ -82,6 +90,33 @@ export class Editor {
     for (const listener of this.moved) listener(this.place);
   }
 
+  /** Keep the caret in the window: the textarea is as long as its text and does not scroll by itself. */
+  follow() {
+    const paper = this.area.parentElement;
+    const caret = this.caret();
+    const { top, bottom } = paper.getBoundingClientRect();
+    if (caret.bottom > bottom - ROOM) paper.scrollTop += caret.bottom - bottom + ROOM;
+    else if (caret.top < top + ROOM) paper.scrollTop += caret.top - top - ROOM;
+  }
+
+  /** Where the caret is on the screen, by the drawn line. */
+  caret() {
+    const { line, column } = this.place;
+    const drawn = this.lines.children[line - 1] ?? this.lines;
+    const walker = document.createTreeWalker(drawn, NodeFilter.SHOW_TEXT);
+    let left = column - 1;
+    while (walker.nextNode()) {
+      if (left <= walker.currentNode.length) {
+        const range = document.createRange();
+        range.setStart(walker.currentNode, left);
+        const box = range.getBoundingClientRect();
+        return box.height ? box : drawn.getBoundingClientRect();
+      }
+      left -= walker.currentNode.length;
+    }
+    return drawn.getBoundingClientRect();
+  }
+
   /** What is wrong, by line. */
   mark(problems) {
     this.problems = Map.groupBy ? Map.groupBy(problems, ({ line }) => line) : grouped(problems);
@@ -106,6 +141,7 @@ export class Editor {
   }
 
   press(event) {
+    this.byKey = true;
     if (event.isComposing || event.altKey) return;
     if (event.key === "Escape") {
       this.leaving = true;

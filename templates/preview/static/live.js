@@ -55,6 +55,7 @@ export class Live {
       if (made.digest !== this.digest || !this.frame.document) {
         this.digest = made.digest;
         await this.show();
+        this.shown?.();
       }
       this.stage.dataset.shown = made.digest;
       clearTimeout(this.later);

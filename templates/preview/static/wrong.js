@@ -50,6 +50,7 @@ export function mount(editor, live) {
   const toggle = (open = list.hidden) => {
     list.hidden = !open || !list.children.length;
     button.setAttribute("aria-expanded", String(!list.hidden));
+    editor.follow();
   };
   button.addEventListener("click", () => toggle());
   editor.moved.add((place) => {
