@@ -7,20 +7,20 @@ was, the caller knows. What forgetting a reader takes is `erasure`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, select
 
-from newsletter import consent, subscribers, suppressions
+from newsletter import consent, events, subscribers, suppressions
 from newsletter.consent import Change
 from newsletter.database import among
 from newsletter.entries import Status, subscribe
-from newsletter.tables import subscriber, subscription
+from newsletter.events import Event, Kind
+from newsletter.tables import campaign, subscriber, subscription
 from newsletter.times import stamp
 
 PAUSED = "paused"
@@ -46,8 +46,8 @@ class Choice:
     """None: each list the reader is on."""
     source: str
     """Of the evidence: `one click`, `unsubscribe page`, ..."""
-    detail: Mapping[str, object] = field(default_factory=dict)
-    """Of the evidence. Names no reader."""
+    campaign_id: int = 0
+    """Whose email the link was in; 0: no campaign's."""
     at: datetime
     until: datetime | None = None
     """Of a pause."""
@@ -92,7 +92,30 @@ def choose(connection: Connection, choices: Sequence[Choice]) -> list[tuple[str,
     changed = [run.take(choice) for choice in choices]
     if run.stored:
         run.write(connection, max(choice.at for choice in choices))
+        left = [one for one, lists in zip(choices, changed, strict=True) if lists and one.wish is Wish.LEAVE]
+        _tell_campaigns(connection, [one for one in left if one.campaign_id])
     return changed
+
+
+def _tell_campaigns(connection: Connection, left: Sequence[Choice]) -> None:
+    """That a campaign's email was what a reader left by is an event of the campaign, once."""
+    if not left:
+        return
+    wanted = {choice.campaign_id for choice in left}
+    known = set(connection.scalars(select(campaign.c.id).where(campaign.c.id.in_(wanted))))
+    told = [_event(choice) for choice in left if choice.campaign_id in known]
+    events.record(connection, told)
+
+
+def _event(choice: Choice) -> Event:
+    return Event(
+        kind=Kind.UNSUBSCRIBED,
+        campaign_id=choice.campaign_id,
+        subscriber_id=choice.subscriber_id,
+        at=choice.at,
+        key=f"left:{choice.campaign_id}.{choice.subscriber_id}",
+        source=choice.source,
+    )
 
 
 @dataclass(kw_only=True)
@@ -103,8 +126,8 @@ class _Run:
     proven: frozenset[int]
     stored: dict[tuple[int, str], Standing | None] = field(default_factory=dict)
     """As it was before, of what changed."""
-    evidence: dict[tuple[str, str], list[Change]] = field(default_factory=lambda: defaultdict(list))
-    """By source and detail."""
+    evidence: dict[tuple[str, int], list[Change]] = field(default_factory=lambda: defaultdict(list))
+    """By source and campaign."""
 
     def take(self, choice: Choice) -> tuple[str, ...]:
         """Make one choice; the lists on which something changed."""
@@ -122,8 +145,7 @@ class _Run:
         standing[name] = after
         self.stored.setdefault((choice.subscriber_id, name), before)
         said = PAUSED if choice.wish is Wish.PAUSE else after.status
-        source = choice.source, msgspec.json.encode(choice.detail).decode()
-        self.evidence[source].append(Change(choice.subscriber_id, name, said))
+        self.evidence[choice.source, choice.campaign_id].append(Change(choice.subscriber_id, name, said))
         return True
 
     def _after(self, choice: Choice, before: Standing | None) -> Standing | None:
@@ -147,6 +169,7 @@ class _Run:
             at=stamp(now),
         )
         subscribers.pause(connection, {key: one.paused_until for key, one in final.items() if one.paused_until})
-        for (source, detail), evidence in self.evidence.items():
-            source_id = consent.shared_source(connection, source, msgspec.json.decode(detail), now)
+        for (source, campaign_id), evidence in self.evidence.items():
+            detail = {"campaign": campaign_id} if campaign_id else {}
+            source_id = consent.shared_source(connection, source, detail, now)
             consent.record(connection, evidence, source_id, stamp(now))

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ def locale_of(code: str) -> Any | None:
     from babel import Locale, UnknownLocaleError
 
     try:
-        return Locale.parse(code, sep="-")
+        return Locale.parse(code.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError):
         return None
 
@@ -142,7 +142,7 @@ class Translations:
         self._folders = [folder / FOLDER for folder in folders]
         self._spoken: dict[str, Language] = {}
 
-    @property
+    @cached_property
     def codes(self) -> list[str]:
         """Every language that has words: English, and each that has a catalogue."""
         return sorted({SOURCE, *(file.stem for folder in self._folders for file in folder.glob("*.po"))})
@@ -159,8 +159,7 @@ class Translations:
         for wish in (*asked, *_ranges(accepted)):
             found = known.get(wish.lower()) or known.get(_base(wish))
             if found:
-                # English has no catalogue for its countries, but it has their dates.
-                return self.language(wish if _base(wish) == SOURCE else found)
+                return self.language(_country(wish) if found == SOURCE else found)
         return self.language(otherwise)
 
     def _catalogue(self, code: str) -> gettext.NullTranslations:
@@ -210,6 +209,14 @@ def wrong_placeholder(source: str | Sequence[str], translated: str | Sequence[st
 
 def _forms(text: str | Sequence[str] | None) -> Sequence[str]:
     return (text or "",) if isinstance(text, str | None) else text
+
+
+def _country(wish: str) -> str:
+    """English has no catalogue for its countries, but it has their dates: `en-GB`, if there is such an English."""
+    if wish.lower() in ("en", "en-us"):
+        return SOURCE
+    locale = locale_of(wish)
+    return str(locale).replace("_", "-") if locale else SOURCE
 
 
 def _base(code: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from newsletter import choices, deliveries, subscribers, suppressions
+from newsletter import choices, deliveries, events, subscribers, suppressions
 from newsletter.choices import Choice, Wish
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -161,6 +162,19 @@ def test_the_same_source_is_kept_once(readers: Readers) -> None:
     with readers.database.read() as connection:
         kinds = connection.exec_driver_sql("SELECT kind FROM consent_source").scalars().all()
     assert kinds == ["test", "one click"]
+
+
+def test_a_campaign_hears_once_that_its_email_was_left_by(database: Database) -> None:
+    add_readers(database, 2, ("daily", "weekly"))
+    with database.begin() as connection:
+        campaign = start_campaign(connection)
+    left = [replace(choice(id, Wish.LEAVE, "daily", source="one click"), campaign_id=campaign.id) for id in (1, 2, 2)]
+
+    choose(database, *left, replace(left[0], wish=Wish.JOIN), replace(left[0], campaign_id=99), left[0])
+
+    with database.read() as connection:
+        [figure] = events.figures(connection, campaign.id)
+    assert (figure.kind, figure.times, figure.readers) == ("unsubscribed", 2, 2)
 
 
 def test_show_json_tells_a_pause_while_it_lasts(readers: Readers) -> None:

@@ -86,7 +86,7 @@ def _choice(this: Visit, asked: str, sent: Sent) -> Choice:
         wish=_WISHES.get(asked, Wish.LEAVE),
         lists=lists,
         source="unsubscribe page" if asked else "one click",
-        detail={"campaign": this.claims.campaign_id} if this.claims.campaign_id else {},
+        campaign_id=this.claims.campaign_id,
         at=this.now,
         until=this.now + PAUSE if asked == "pause" else None,
     )

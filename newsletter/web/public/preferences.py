@@ -108,9 +108,8 @@ def _preferred(this: Visit, reader: Subscriber, sent: Sent) -> Preferred:
 
 
 def _choice(this: Visit, wish: Wish, lists: tuple[str, ...]) -> Choice:
-    detail = {"campaign": this.claims.campaign_id} if this.claims.campaign_id else {}
-    id = this.claims.subscriber_id
-    return Choice(subscriber_id=id, wish=wish, lists=lists, source=_SOURCE, detail=detail, at=this.now)
+    id, campaign_id = this.claims.subscriber_id, this.claims.campaign_id
+    return Choice(subscriber_id=id, wish=wish, lists=lists, source=_SOURCE, campaign_id=campaign_id, at=this.now)
 
 
 async def _resume(this: Visit, reader: Subscriber, sent: Sent) -> Response:
