@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from email import message_from_bytes
+from email.message import Message
+from email.utils import parseaddr
 from pathlib import Path
 
 import requests
 
 from newsletter.tables import subscription
 from tests.web.leaving import People
-from tests.web.serving import make_publication, serve
+from tests.web.serving import Served, make_publication, serve
 
 ISSUE = "---\nsubject: Hello\n---\n\nHello {{ first_name }}.\n"
 READERS = 300
@@ -31,31 +35,44 @@ def filled(folder: Path, readers: int) -> People:
     return People(made)
 
 
-def test_whoever_leaves_while_a_campaign_runs_is_skipped(tmp_path: Path) -> None:
+def test_whoever_leaves_while_a_campaign_runs_is_skipped_and_whoever_has_it_leaves_by_its_header(
+    tmp_path: Path,
+) -> None:
     people = filled(tmp_path / "news", READERS)
-    path = f"/unsubscribe/{people.token(READERS)}"
     newsletter = [sys.executable, "-m", "newsletter"]
+
     with serve(people.folder) as served:
-        sending = subprocess.Popen(
-            [*newsletter, "send", "hello", "--yes"], cwd=people.folder, stderr=subprocess.DEVNULL
-        )
+        command = [*newsletter, "send", "hello", "--yes"]
+        sending = subprocess.Popen(command, cwd=people.folder, stderr=subprocess.DEVNULL)
         while not list(people.folder.glob("outbox/*/*.eml")):
             time.sleep(0.05)
-        requests.post(served.url + path, "List-Unsubscribe=One-Click", timeout=5)
+        one_click(served, f"/unsubscribe/{people.token(READERS)}")
         assert sending.wait(60) == 0
+        mail = [message_from_bytes(file.read_bytes()) for file in people.folder.glob("outbox/*/*.eml")]
+        one_click(served, header_path(mail[0]))
 
-    told = subprocess.run(
-        [*newsletter, "why", f"r{READERS}@example.com", "hello", "--json"],
-        cwd=people.folder,
-        capture_output=True,
-        check=True,
-    )
-
-    story = json.loads(told.stdout)
+    command = [*newsletter, "why", f"r{READERS}@example.com", "hello", "--json"]
+    story = json.loads(subprocess.run(command, cwd=people.folder, capture_output=True, check=True).stdout)
     assert story["delivery"]["state"] == "skipped"
     assert story["history"][-1]["what"] == "skipped: unsubscribed"
-    assert len(list(people.folder.glob("outbox/*/*.eml"))) == READERS - 1
+    assert len(mail) == READERS - 1
+    assert people.find(parseaddr(mail[0]["To"])[1]).lists["daily"] == "unsubscribed"
     people.database.close()
+
+
+def one_click(served: Served, path: str) -> None:
+    answer = requests.post(served.url + path, "List-Unsubscribe=One-Click", timeout=5, allow_redirects=False)
+    assert answer.status_code == 200
+
+
+def header_path(message: Message) -> str:
+    """Where the header of a message leads, on this server (RFC 8058)."""
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    found = re.fullmatch(
+        r"<https://news\.example\.com(/unsubscribe/\S+)>", "".join(message["List-Unsubscribe"].split())
+    )
+    assert found
+    return found[1]
 
 
 def test_nobody_whose_leaving_was_answered_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
