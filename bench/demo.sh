@@ -24,19 +24,23 @@ run send "$slug" --yes
 run status "$slug"
 run send "$slug" --yes
 
+line() {
+    printf '  %-38s %s\n' "$@"
+}
+
 mailbox="$(find outbox -mindepth 1 -maxdepth 1 -type d | head -n 1)"
+printf '\nDone: one issue, %d readers, each mailed once; the second send mailed nobody.\n\n' \
+    "$(find "$mailbox" -type f -name '*.eml' | wc -l)"
+line "demo/build/$slug/message.html" "the email, for a browser"
+line "demo/$mailbox/" "every message, as a mail program opens it"
+line "demo/newsletter.db" "readers, and the ledger of what was sent to whom"
 cat <<END
-
-Done: one issue, $(find "$mailbox" -type f -name '*.eml' | wc -l) readers, each mailed once; the second send mailed nobody.
-
-  demo/build/$slug/message.html   the email, for a browser
-  demo/$mailbox/        every message, as a mail program opens it
-  demo/newsletter.db                    readers, and the ledger of what was sent to whom
 
 Try next, in demo/ (with $bin in your PATH):
 
+  newsletter preview
   newsletter new "My first issue"
-  newsletter build my-first-issue
+  newsletter check my-first-issue
   newsletter test my-first-issue --to you@example.com
   newsletter subscribers list --tag pro
   newsletter campaigns

@@ -39,7 +39,7 @@ def article_story(text: str, url: str = "") -> Story:
         raise NewsletterError("no article is on this page", hint=hint)
     return Story(
         title=title,
-        url=link_of(url or found.url or "") or link_of(found.url or ""),
+        url=link_of(url or found.url or "", url) or link_of(found.url or ""),
         source=one_line(found.sitename or found.hostname or "", LONGEST_NAME),
         author=one_line(found.author or "", LONGEST_NAME),
         published=_day(found.date),

@@ -96,15 +96,17 @@ def first_sentence(text: str) -> str:
 def link_of(raw: str, base: str = "") -> str:
     """The public http(s) address that `raw` names on a page at `base`, without tracking; empty for anything else.
 
+    A host that is not public is kept where the page itself was found: whoever asked for it knows.
     Written so that it can stand in Markdown and in a block's field as it is.
     """
     written = re.sub(r"[\t\r\n]", "", raw[: 2 * LONGEST_LINK]).strip()
     try:
         parts = urlsplit(urljoin(base, written) if written else "")
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
+        is_at_home = bool(host) and host == urlsplit(base).hostname
     except ValueError:  # UnicodeError is one
         return ""
-    if parts.scheme not in ("http", "https") or not _is_public_name(host):
+    if parts.scheme not in ("http", "https") or not (is_at_home or _is_public_name(host)):
         return ""
     place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     query = _quoted(_without_tracking(parts.query), "/%:@!$&*+,=~?")

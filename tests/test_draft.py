@@ -225,7 +225,7 @@ def test_files_of_options_are_where_you_are_and_files_of_settings_beside_them(
 def test_a_source_that_cannot_be_read_costs_the_others_nothing(newsletter: Run, publication_folder: Path) -> None:
     feed(publication_folder, ITEM.format("Still here", "/1", "", ""))
 
-    done = newsletter("draft", "--from", "gone.xml", "--from", "feed.xml", cwd=publication_folder)
+    done = newsletter("draft", "--from", "gone.xml", "feed.xml", cwd=publication_folder)
 
     assert done.returncode == 0
     assert "warning: gone.xml: no such file" in done.stderr

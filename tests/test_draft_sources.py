@@ -277,6 +277,16 @@ def test_an_address_has_one_key_however_it_is_spelled() -> None:
     assert link_key("https://example.com/a") != link_key("https://example.com/b")
 
 
+def test_a_private_feed_links_to_its_own_host_and_to_no_other_private_one() -> None:
+    home = "http://127.0.0.1:8000/feed.xml"
+
+    assert link_of("/story?utm_source=x", home) == "http://127.0.0.1:8000/story"
+    assert link_of("http://127.0.0.1:8000/story") == ""
+    assert link_of("http://192.168.0.1/story", home) == ""
+    assert link_of("http://localhost/story", "https://example.com/feed.xml") == ""
+    assert link_of("//", "") == ""
+
+
 def test_a_feed_on_the_web_is_drafted_when_its_host_is_allowed(newsletter: Run, publication_folder: Path) -> None:
     item = "<item><title>From the web</title><link>https://example.com/1</link></item>"
     with WebServer({"/feed": (302, "/feed.xml", b""), "/feed.xml": (200, "text/xml", rss(item).encode())}) as web:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -36,9 +37,14 @@ def command(session: Session, issue: tuple[str, ...], out: str, as_json: bool) -
     built = [build_issue(publication, path, theme) for path in paths]
     for one in built:
         _narrate(one, write_files(publication, one, Path(out)), as_json)
+    click.echo(f"Check {'it' if len(built) == 1 else 'them'} with: newsletter check {_slugs(built)}", err=True)
     if as_json:
         found = [summary(one) for one in built]
         click.echo(json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=2))
+
+
+def _slugs(built: Sequence[Built]) -> str:
+    return " ".join(one.issue.slug for one in built)
 
 
 def _narrate(built: Built, folder: Path, as_json: bool) -> None:

@@ -22,15 +22,22 @@ from newsletter.times import OFF, Duration, parse_moment
 
 
 @click.command()
+@click.argument("more", nargs=-1, metavar="[URL|FILE]...")
 @click.option("--from", "sources", metavar="URL|FILE", multiple=True,
-              help="A feed, an article's page or its text; may be repeated  [default: [draft] from]")  # fmt: skip
+              help="A feed, an article's page or its text; several may follow  [default: [draft] from]")  # fmt: skip
 @click.option("--since", metavar="T", help="Only newer stories: 2d, or 2025-01-17  [default: [draft] since]")
 @click.option("--limit", metavar="N", type=click.IntRange(1, 100), help="At most N stories  [default: [draft] limit]")
 @click.option("--date", "day", metavar="DATE", help="The day it is for, as 2025-01-17  [default: today]")
 @click.option("--json", "as_json", is_flag=True, help="Print the path and the stories as JSON")
 @click.pass_obj
 def command(
-    session: Session, sources: tuple[str, ...], since: str | None, limit: int | None, day: str | None, as_json: bool
+    session: Session,
+    more: tuple[str, ...],
+    sources: tuple[str, ...],
+    since: str | None,
+    limit: int | None,
+    day: str | None,
+    as_json: bool,
 ) -> None:
     """Draft an issue from feeds and pages, and print its path.
 
@@ -41,17 +48,18 @@ def command(
     Examples:
         newsletter draft
         newsletter draft --from https://example.com/feed.xml --since 1d
-        newsletter draft --from https://example.com/story --from notes.txt --limit 5
+        newsletter draft --from https://example.com/story notes.txt --limit 5
     """
     publication = session.publication
     settings = publication.config.draft
-    names = sources or settings.sources
+    named = [*sources, *more]
+    names = named or settings.sources
     if not names:
         raise ConfigError("no source is named", hint='Write --from URL, or [draft] from = ["https://..."].')
     when = scaffold.issue_day(day, publication)
     oldest = _oldest(since or settings.since, publication)
     network = network_of(publication.config.publication.url)
-    folder = Path.cwd() if sources else publication.root
+    folder = Path.cwd() if named else publication.root
     most = limit or settings.limit
     with Bar("sources read", len(names)) as bar:
         gathered = gather(publication, names, network, folder=folder, since=oldest, limit=most, done=bar.step)
