@@ -46,8 +46,9 @@ rules: $(READY)  ## Write docs/checks.md anew, after a change of the rules
 translations: $(READY)  ## Bring templates/translations/ in line with the words of the templates; CODE=it begins one
 	$(BIN)/python tools/translations.py $(CODE)
 
-pictures: $(READY)  ## The README's pictures anew, from a sent message (needs Chromium)
+pictures: $(READY)  ## The README's pictures anew, from a sent message and the preview (needs Chromium)
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/preview_screenshots.py
 
 golden: $(READY)  ## Write the golden files anew, after a change of the look that was meant
 	NEWSLETTER_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/test_golden.py

@@ -105,7 +105,7 @@ _COMPARE = {
 def _compared(words: list[str]) -> tuple[bool, list[str]]:
     """`mso`, `mso 16`, `gte mso 9`; `ie` is another program."""
     how = _COMPARE.get(words[0])
-    name, *rest = words[1:] if how else words
+    name, *rest = (words[1:] or [""]) if how else words
     if not rest or not rest[0][0].isdigit():
         return name == "mso" and how is None, rest
     asked = float(rest[0])

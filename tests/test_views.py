@@ -126,6 +126,7 @@ def test_without_pictures_a_ground_of_pictures_is_gone_too() -> None:
         ("mso 15", False),
         ("vml", False),
         ("", False),
+        ("lt", False),
     ],
 )
 def test_conditions_hold_as_they_do_in_outlook(condition: str, is_true: bool) -> None:

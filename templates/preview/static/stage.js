@@ -105,7 +105,7 @@ export class Stage {
 
   /** Widths and scales, after any of them changed. */
   place() {
-    if (this.isGrid) for (const cell of this.cells) this.scaled(cell.frame, cell.device, cell.scroll.clientWidth, this.widthOf(cell.view));
+    if (this.isGrid) for (const cell of this.cells) this.scaled(cell.frame, cell.device, cell.scroll.clientWidth + 1, this.widthOf(cell.view));
     else if (WRITTEN.has(this.view)) {
       this.scaled(this.frame, this.device, Infinity, Math.max(320, this.element.clientWidth - 2 * this.gap));
     } else this.scaled(this.frame, this.device, this.element.clientWidth - 2 * this.gap, this.widthOf(this.view));

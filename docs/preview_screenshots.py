@@ -1,0 +1,91 @@
+"""The pictures of the preview: an issue with its problems, all views side by side, the inbox.
+
+Runs `newsletter preview` on a temporary publication made of the samples: two of them sent, one a draft with mistakes
+in it. Run by `make pictures`; needs Chromium and no network.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+OUT = ROOT / "docs" / "images"
+READERS = "email,first_name\n" + "".join(f"reader{n}@example.com,Reader {n}\n" for n in range(1_204))
+SENT = ("zero-sum", "sanctions-so-far")
+DRAFT = "chip-rules"
+MISTAKES = (
+    ("in four minutes.", "in four minutes. [Click here](http://example.com/rules) for the rules."),
+    ("Developers in China", "Developers {{ first_name }} in China"),
+)
+
+
+def main() -> None:
+    """Write docs/images/preview.png, preview-grid.png and preview-inbox.png."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        with _previewed(_publication(Path(folder))) as url:
+            with _page(browser, f"{url}issues/{DRAFT}?width=768", "light", 1360, 860) as page:
+                page.locator(".problem").first.hover()
+                page.wait_for_timeout(400)
+                page.screenshot(path=OUT / "preview.png")
+            with _page(browser, f"{url}issues/{DRAFT}?view=grid&panel=none", "dark", 1360, 860) as page:
+                page.locator(".cell[data-view=html] .scroll").evaluate("window => window.scrollTo(0, 260)")
+                page.wait_for_timeout(400)
+                page.screenshot(path=OUT / "preview-grid.png")
+            with _page(browser, url, "light", 1100, 300) as page:
+                page.screenshot(path=OUT / "preview-inbox.png")
+        browser.close()
+
+
+def _publication(folder: Path) -> Path:
+    for name in ("issues", "images"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "newsletter.toml", folder)
+    (folder / "readers.csv").write_text(READERS, encoding="utf-8")
+    _run(folder, "subscribers", "import", "readers.csv")
+    for slug in SENT:
+        _run(folder, "send", slug, "--yes")
+    draft = next((folder / "issues").glob(f"*-{DRAFT}.md"))
+    text = draft.read_text(encoding="utf-8")
+    for right, wrong in MISTAKES:
+        assert right in text
+        text = text.replace(right, wrong)
+    draft.write_text(text, encoding="utf-8")
+    return folder
+
+
+def _run(folder: Path, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", "newsletter", *words], cwd=folder, check=True, capture_output=True)
+
+
+@contextmanager
+def _previewed(folder: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "newsletter", "preview", "--no-open", "--port", "8700"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def _page(browser: Browser, url: str, scheme: Literal["light", "dark"], width: int, height: int) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.goto(url)
+    page.wait_for_timeout(1_500)
+    yield page
+    page.close()
+
+
+if __name__ == "__main__":
+    main()
