@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
 
 from newsletter.config import load_publication
 from newsletter.errors import NewsletterError
@@ -18,6 +20,7 @@ from newsletter.translations import PLACEHOLDER, SOURCE, Translations, direction
 from tests.writing import built, message_for
 from tools.translations import CATALOGUES, collected, forms
 
+TRANSLATIONS = Translations([CATALOGUES.parent])
 SHIPPED = ("ar", "de", "es", "fr")
 BODY = ':::article title="Chips" author="Ada" source="Example" url=https://example.com/a\nA lead.\n:::'
 
@@ -165,6 +168,13 @@ def test_the_language_is_what_the_reader_asks_for(asked: list[str], accepted: st
     translations = Translations([CATALOGUES.parent])
 
     assert translations.choose(asked, accepted, SOURCE).code == chosen
+
+
+@given(st.lists(st.text(max_size=12), max_size=3), st.text(max_size=200) | st.from_regex(r"([a-z-]{1,9};q=[01.]*,?)*"))
+def test_whatever_a_browser_says_it_is_answered_in_a_language_there_is(asked: list[str], accepted: str) -> None:
+    chosen = TRANSLATIONS.choose(asked, accepted, SOURCE).code
+
+    assert chosen in SHIPPED or chosen.split("-")[0] == SOURCE
 
 
 def test_dates_are_written_as_the_country_does() -> None:
