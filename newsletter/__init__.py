@@ -59,7 +59,8 @@ what protects them                          web/public/guard.py, web/public/form
 the pages that are read                     web/public/<archive, feeds, pictures>.py; as text: web/public/reading.py
 what of them is kept ready                  web/public/shelf.py, web/public/gallery.py, web/public/ready.py
 where counted links lead                    web/public/tracking.py, web/public/targets.py
-what is known of a running server           web/public/operation.py, web/public/figures.py; how it runs: web/server.py
+what is known of a running server           web/public/operation.py, web/public/figures.py
+how long a connection may take            web/protocol.py
 
 a header, an encoding                       mime.py; who gets which: mailing.py
 how a value is made safe where it stands    merge.py
@@ -94,6 +95,7 @@ how fast we send                            throttle.py (pure), rates.py and quo
 what `bench` measures, and against whom       bench.py, bench_provider.py
 when a campaign waits or pauses by itself   pacing.py, breaker.py; for single readers: stragglers.py
 what stops a sender                         interrupts.py, sender_lock.py; a copied database: hosts.py
+what a runner says, and its exit code       runner_log.py
 what is due when, and who starts it         runner.py, schedule.py; today's issue: daily.py; who is there: heartbeat.py
 how a run ends, and its exit code           endings.py
 what providers fill in by themselves        substitution.py

@@ -52,9 +52,10 @@ class Postman:
         database: Database,
         messages: Messages,
         say: Callable[[str], None],
+        asked: threading.Event | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        """Raises ConfigError when the provider is set wrong, or its secret is missing."""
+        """`asked`: set, it stops after the call in the air. Raises ConfigError when the provider is set wrong."""
         self._publication = publication
         self._database = database
         self._messages = messages
@@ -62,7 +63,7 @@ class Postman:
         self._clock = clock
         self._links = Links(publication)
         self._employ("")
-        self._asked = threading.Event()
+        self._asked = asked or threading.Event()
         self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
         self._said = ""
 

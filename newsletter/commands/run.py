@@ -3,76 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Mapping
 
 import click
 
-from newsletter import endings, reports
-from newsletter.campaigns import Campaign, State
-from newsletter.clock import utc_now
-from newsletter.daily import Trouble
-from newsletter.errors import NewsletterError
 from newsletter.runner import Runner
-from newsletter.sender import Ending
+from newsletter.runner_log import RunnerLog
 from newsletter.session import Session
-
-
-class Log:
-    """What a runner does, a line each on stderr; keeps the exit code it comes to."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._lock = threading.Lock()
-        self._said: set[str] = set()
-        self.exit_code = endings.DONE
-
-    def say(self, sentence: str) -> None:
-        """With the time, as the publication's editors read it."""
-        zone = self._session.publication.config.publication.timezone
-        with self._lock:
-            click.echo(f"{utc_now().astimezone(zone):%Y-%m-%d %H:%M:%S}  {sentence}", err=True)
-
-    def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
-        """A log has no bar: `newsletter status --follow` has."""
-
-    def began(self, campaign: Campaign) -> None:
-        """Held is a failure: a person must decide."""
-        if campaign.state is State.PAUSED:
-            self._worse(endings.FAILED)
-            self.say(f"Campaign {campaign.id} ({campaign.issue}) is held: {campaign.reason}")
-            self.say(f"Let it go on nevertheless with: newsletter resume {campaign.id}")
-        else:
-            self.say(f"Campaign {campaign.id} ({campaign.issue}) starts")
-
-    def ended(self, ending: Ending) -> None:
-        """Sent, paused, or waiting for the next wave."""
-        campaign = ending.campaign
-        why = f": {campaign.reason}" if campaign.reason else ""
-        self.say(
-            f"Campaign {campaign.id} ({campaign.issue}), {campaign.state}{why}  {reports.tally(ending.deliveries)}"
-        )
-        waits = campaign.state is State.SENDING and campaign.wall and not ending.interrupted
-        self._worse(endings.DONE if waits else endings.exit_code(campaign, ending.deliveries))
-
-    def failed(self, campaign: Campaign, error: BaseException) -> None:
-        """Said once; a mistake in the program is told with its kind."""
-        self._worse(error.exit_code if isinstance(error, NewsletterError) else endings.FAILED)
-        kind = "" if isinstance(error, NewsletterError) else f"{type(error).__name__}: "
-        self._say_once(f"newsletter: error: campaign {campaign.id} ({campaign.issue}): {kind}{error}")
-
-    def troubled(self, trouble: Trouble) -> None:
-        """No issue today."""
-        self._worse(endings.FAILED)
-        self._say_once(f"newsletter: warning: {trouble.sentence}")
-
-    def _say_once(self, sentence: str) -> None:
-        if sentence not in self._said:
-            self._said.add(sentence)
-            self.say(sentence)
-
-    def _worse(self, code: int) -> None:
-        self.exit_code = max(self.exit_code, code)
 
 
 @click.command()
@@ -95,7 +31,7 @@ def command(session: Session, once: bool) -> None:
         newsletter run
         newsletter run --once
     """
-    log = Log(session)
+    log = RunnerLog(session.publication.config.publication.timezone)
     runner = Runner(session.publication, session.database, log)
     if not once:
         log.say(f"Waiting for what is scheduled; stop with Ctrl-C. Database: {session.database.name}")

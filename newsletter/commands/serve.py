@@ -1,20 +1,32 @@
-"""`newsletter serve`: the readers' pages."""
+"""`newsletter serve`: the readers' pages, their mail, and with `--with-sender` campaigns too."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.clock import utc_now
+from newsletter.errors import NewsletterError
 from newsletter.interrupts import Interrupts
-from newsletter.links import Links, derived_key
 from newsletter.session import Session
 from newsletter.times import stamp
 
-STOPPING = "Stopping: what is being answered is finished. Once more stops at once."
+if TYPE_CHECKING:
+    from newsletter.runner import Runner
+    from newsletter.sightings import Sightings
+    from newsletter.signups import Welcome
+    from newsletter.web.public.site import Site
+    from newsletter.web.public.writes import Writes
+
+STOPPING = "Stopping: what is being answered and sent is finished first. Once more stops at once."
+DRAIN = 9.5
+"""Seconds for the sender to end after the wish to stop."""
 
 
 @click.command()
@@ -27,57 +39,99 @@ STOPPING = "Stopping: what is being answered is finished. Once more stops at onc
     type=click.IntRange(0, 65535),
     help="The port to listen on; 0 takes a free one",
 )
+@click.option("--with-sender", is_flag=True, help="Send campaigns too, as `newsletter run` does")
 @click.pass_obj
-def command(session: Session, host: str, port: int) -> None:
+def command(session: Session, host: str, port: int, with_sender: bool) -> None:
     """Show readers their pages: join, confirm, read, leave.
 
-    Runs until it is told to stop: Ctrl-C or SIGTERM let what is being answered finish, within 10 seconds.
-    Killed at any moment it loses nothing that a reader was told: start it again.
+    Sends confirmations and welcomes itself; campaigns are sent by `newsletter run`, or here with --with-sender.
+    Runs until it is told to stop: Ctrl-C or SIGTERM let what is being answered and sent finish, within 10
+    seconds. Killed at any moment it loses nothing that a reader was told: start it again.
 
     \b
     Examples:
         newsletter serve
+        newsletter serve --with-sender
         newsletter serve --host 0.0.0.0 --port 8080
     """
     from newsletter.greetings import compile_greetings
-    from newsletter.limits import Limits
     from newsletter.postman import Postman
     from newsletter.sightings import Sightings
-    from newsletter.signups import Signups
     from newsletter.web import server
     from newsletter.web.public.app import public_app
-    from newsletter.web.public.forms import FormTokens
-    from newsletter.web.public.pages import Pages
-    from newsletter.web.public.site import Site
     from newsletter.web.public.writes import Writes
 
-    publication = session.publication
-    greetings = compile_greetings(publication)
-    limits = Limits(derived_key(publication, b"count uses of forms"))
-    postman = Postman(publication, session.database, greetings.messages, _say)
+    greetings = compile_greetings(session.publication)
     with (
         server.listen(host, port) as sock,
         Interrupts(STOPPING) as interrupts,
         Writes(session.database) as writes,
-        postman,
-        Sightings(session.database, publication.config.tracking.keep) as sightings,
+        Postman(session.publication, session.database, greetings.messages, _say, interrupts.asked),
+        Sightings(session.database, session.publication.config.tracking.keep) as sightings,
+        _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
     ):
-        site = Site(
-            publication=publication,
-            database=session.database,
-            links=Links(publication),
-            pages=Pages(publication),
-            writes=writes,
-            signups=Signups(publication, limits, greetings.welcomes),
-            tokens=FormTokens(derived_key(publication, b"sign forms")),
-            sightings=sightings,
-        )
-        click.echo(f"Readers' pages on {server.address(sock)}  (stop with Ctrl-C)", err=True)
-        server.serve(public_app(site, _log), sock, interrupts.asked)
+        app = public_app(_site(session, writes, sightings, greetings.welcomes), _log)
+        _say(f"Readers' pages on {server.address(sock)}  (stop with Ctrl-C)")
+        server.serve(app, sock, interrupts.asked)
+
+
+def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tuple[Welcome, ...]) -> Site:
+    from newsletter.limits import Limits
+    from newsletter.links import Links, derived_key
+    from newsletter.signups import Signups
+    from newsletter.web.public.forms import FormTokens
+    from newsletter.web.public.pages import Pages
+    from newsletter.web.public.site import Site
+
+    publication = session.publication
+    return Site(
+        publication=publication,
+        database=session.database,
+        links=Links(publication),
+        pages=Pages(publication),
+        writes=writes,
+        signups=Signups(publication, Limits(derived_key(publication, b"count uses of forms")), welcomes),
+        tokens=FormTokens(derived_key(publication, b"sign forms")),
+        sightings=sightings,
+    )
+
+
+@contextlib.contextmanager
+def _sender(session: Session, asked: threading.Event) -> Iterator[None]:
+    """A runner beside the server. When it cannot run, the server stops; its error is raised at the end."""
+    from newsletter.runner import Runner
+    from newsletter.runner_log import RunnerLog
+
+    runner = Runner(session.publication, session.database, RunnerLog(session.publication.config.publication.timezone))
+    errors: list[NewsletterError] = []
+
+    def run() -> None:
+        try:
+            runner.run()
+        except NewsletterError as error:
+            errors.append(error)
+            asked.set()
+
+    thread = threading.Thread(target=run, name="runner", daemon=True)
+    thread.start()
+    threading.Thread(target=_stop, args=(asked, runner), daemon=True).start()
+    try:
+        yield
+    finally:
+        runner.stop()
+        thread.join(DRAIN)
+    if errors:
+        raise errors[0]
+
+
+def _stop(asked: threading.Event, runner: Runner) -> None:
+    """At once, not only when the last request was answered: both have the same ten seconds."""
+    asked.wait()
+    runner.stop()
 
 
 def _say(sentence: str) -> None:
-    """Something for the log that a person reads."""
+    """Something for whoever reads the log."""
     click.echo(sentence, err=True)
 
 

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from newsletter.errors import NewsletterError
+from newsletter.web.protocol import Protocol
 
 GRACE = 8
 """Seconds for requests that are being answered, after the wish to stop."""
@@ -65,6 +66,8 @@ def serve(app: ASGIApp, sock: socket.socket, stop: threading.Event, closing: Cal
     """
     config = uvicorn.Config(
         app,
+        http=Protocol,
+        ws="none",
         access_log=False,
         log_level="warning",
         proxy_headers=False,

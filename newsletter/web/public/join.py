@@ -40,7 +40,7 @@ async def show(request: Request) -> Response:
 async def ask(request: Request) -> Response:
     """A form that was sent."""
     sent = await read_sent(request)
-    as_json = wants_json(request) or request.headers.get("content-type", "").startswith("application/json")
+    as_json = wants_json(request)
     filled = signup_form.read(request, sent)
     answer = await _answer(request, sent, filled, as_json=as_json)
     return allow(request, answer) if as_json else answer

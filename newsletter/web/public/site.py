@@ -87,6 +87,7 @@ def page(
 
 
 def wants_json(request: Request) -> bool:
-    """Whether a program asks: it says so, and a browser never does."""
+    """Whether a program asks: it says so, or sends JSON itself; a browser's form never does."""
     accepted = request.headers.get("accept", "")
-    return "application/json" in accepted and "text/html" not in accepted
+    sent = request.headers.get("content-type", "")
+    return ("application/json" in accepted and "text/html" not in accepted) or sent.startswith("application/json")

@@ -1,0 +1,72 @@
+"""The log of a runner: what it does, in lines on stderr, and the exit code it comes to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import tzinfo
+
+import click
+
+from newsletter import endings, reports
+from newsletter.campaigns import Campaign, State
+from newsletter.clock import utc_now
+from newsletter.daily import Trouble
+from newsletter.errors import NewsletterError
+from newsletter.sender import Ending
+
+
+class RunnerLog:
+    """What a runner does, a line each on stderr; keeps the exit code it comes to."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._lock = threading.Lock()
+        self._said: set[str] = set()
+        self.exit_code = endings.DONE
+
+    def say(self, sentence: str) -> None:
+        """With the time, as the publication's editors read it."""
+        with self._lock:
+            click.echo(f"{utc_now().astimezone(self._zone):%Y-%m-%d %H:%M:%S}  {sentence}", err=True)
+
+    def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
+        """A log has no bar: `newsletter status --follow` has."""
+
+    def began(self, campaign: Campaign) -> None:
+        """Held is a failure: a person must decide."""
+        if campaign.state is State.PAUSED:
+            self._worse(endings.FAILED)
+            self.say(f"Campaign {campaign.id} ({campaign.issue}) is held: {campaign.reason}")
+            self.say(f"Let it go on nevertheless with: newsletter resume {campaign.id}")
+        else:
+            self.say(f"Campaign {campaign.id} ({campaign.issue}) starts")
+
+    def ended(self, ending: Ending) -> None:
+        """Sent, paused, or waiting for the next wave."""
+        campaign = ending.campaign
+        why = f": {campaign.reason}" if campaign.reason else ""
+        self.say(
+            f"Campaign {campaign.id} ({campaign.issue}), {campaign.state}{why}  {reports.tally(ending.deliveries)}"
+        )
+        waits = campaign.state is State.SENDING and campaign.wall and not ending.interrupted
+        self._worse(endings.DONE if waits else endings.exit_code(campaign, ending.deliveries))
+
+    def failed(self, campaign: Campaign, error: BaseException) -> None:
+        """Said once; a mistake in the program is told with its kind."""
+        self._worse(error.exit_code if isinstance(error, NewsletterError) else endings.FAILED)
+        kind = "" if isinstance(error, NewsletterError) else f"{type(error).__name__}: "
+        self._say_once(f"newsletter: error: campaign {campaign.id} ({campaign.issue}): {kind}{error}")
+
+    def troubled(self, trouble: Trouble) -> None:
+        """No issue today."""
+        self._worse(endings.FAILED)
+        self._say_once(f"newsletter: warning: {trouble.sentence}")
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self.say(sentence)
+
+    def _worse(self, code: int) -> None:
+        self.exit_code = max(self.exit_code, code)
