@@ -111,6 +111,8 @@ def test_an_issue_is_scheduled_watched_and_paused_each_after_a_question_with_the
         expect(question).to_contain_text("40 readers who wait for it get nothing until it goes on.")
         confirm(page)
         expect(page.locator(".campaign")).to_contain_text("Paused: you asked for it")
+        page.reload()
+        expect(page.locator(".acting")).to_contain_text("Not again: daily has it by campaign 1, which is paused.")
 
     (found,) = campaigns_of(preview.root)
     assert (found.state, found.reason) == (State.PAUSED, "you asked for it")
@@ -162,6 +164,21 @@ def test_the_email_can_be_taken_along_as_the_reader_shown_gets_it(browser: Brows
     assert "data-nl-line" not in copied
     assert held.value.suggested_filename == "chips.eml"
     assert b"Subject: Chip rules and a camera" in taken
+
+
+def test_every_part_is_reached_by_a_key(browser: Browser, preview: Preview) -> None:
+    with opened(browser, preview, "/issues/chips?reader=known") as page:
+        for key, pane in (("r", "readers"), ("s", "act")):
+            page.keyboard.press(key)
+            expect(page.locator(f"#panel-{pane}")).to_be_visible()
+        page.keyboard.press("c")
+        expect(page).to_have_url(f"{preview.url}/issues/chips/compare?reader=known")
+        page.keyboard.press("Escape")
+        expect(page).to_have_url(f"{preview.url}/issues/chips?reader=known")
+        page.wait_for_selector("#stage[data-shown]")
+        page.keyboard.press("e")
+        expect(page).to_have_url(f"{preview.url}/issues/chips/edit?reader=known")
+        expect(page.locator("#shown-as")).to_have_text("Shown as known")
 
 
 ACTS = (

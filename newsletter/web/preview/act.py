@@ -75,23 +75,28 @@ class Progress:
 
 def panel(request: Request) -> Response:
     """The panel, to be put into the page."""
-    publication = workshop_of(request).publication
+    publication, now = workshop_of(request).publication, utc_now()
     work = workshop_of(request).work(request.path_params["slug"])
     database = database_of(request, publication)
-    return page(
-        request,
-        "act.html",
-        {
-            "work": work,
-            "publication": publication,
-            "addresses": [one.address for one in publication.config.preview.test_addresses],
-            "waiting": _waiting(publication, database, work, utc_now()),
-            "provider": _provider(publication),
-            "at": _planned(work, publication, utc_now()),
-            "progress": _progress(publication, database, work.slug, utc_now()),
-            "reader": request.query_params.get("reader", ""),
-        },
-    )
+    found = _progress(publication, database, work.slug, now)
+    values = {
+        "work": work,
+        "publication": publication,
+        "addresses": [one.address for one in publication.config.preview.test_addresses],
+        "waiting": _waiting(publication, database, work, now),
+        "provider": _provider(publication),
+        "at": _planned(work, publication, now),
+        "begun": next((one.campaign for one in found if _is_begun(one.campaign, work)), None),
+        "progress": found,
+    }
+    return page(request, "act.html", values)
+
+
+def _is_begun(campaign: Campaign, work: Work) -> bool:
+    """Whether the issue goes, went or will never go to its own list and segment: then it cannot be scheduled."""
+    issue = work.built.issue if work.built else None
+    is_own = issue is not None and (campaign.list, campaign.segment) == (issue.list, issue.segment or "")
+    return is_own and bool(campaign.started_at or campaign.state in campaigns.ENDED)
 
 
 def progress(request: Request) -> Response:

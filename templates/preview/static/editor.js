@@ -4,6 +4,7 @@
 const TOKENS = /\{\{.*?\}\}|\{%.*?%\}|https?:\/\/[^\s)"']+|<!--.*?-->/g;
 const INDENT = "  ";
 const ROOM = 33;
+const NONE = [];
 
 export class Editor {
   constructor(area, lines) {
@@ -58,14 +59,12 @@ export class Editor {
     this.follow();
   }
 
-  /** The caret: line and column from 1, and the line's text. */
+  /** The caret: line and column from 1. */
   get place() {
-    const before = this.text.slice(0, this.area.selectionStart).split("\n");
-    return { line: before.length, column: before.at(-1).length + 1 };
-  }
-
-  line(number) {
-    return this.text.split("\n")[number - 1] ?? "";
+    const before = this.area.value.slice(0, this.area.selectionStart);
+    let line = 1;
+    for (let at = before.indexOf("\n"); at >= 0; at = before.indexOf("\n", at + 1)) line += 1;
+    return { line, column: before.length - before.lastIndexOf("\n") };
   }
 
   /** Put the caret at a line, and show it. */
@@ -128,10 +127,10 @@ export class Editor {
     const fresh = dressed(this.text.split("\n"), this.problems);
     const drawn = this.drawn;
     let start = 0;
-    while (start < drawn.length && start < fresh.length && drawn[start].key === fresh[start].key) start += 1;
+    while (start < drawn.length && start < fresh.length && alike(drawn[start], fresh[start])) start += 1;
     let end = 0;
     while (end < drawn.length - start && end < fresh.length - start
-      && drawn.at(-1 - end).key === fresh.at(-1 - end).key) end += 1;
+      && alike(drawn[drawn.length - 1 - end], fresh[fresh.length - 1 - end])) end += 1;
     const behind = this.lines.children[drawn.length - end] ?? null;
     for (let at = drawn.length - end - 1; at >= start; at -= 1) this.lines.children[at].remove();
     const nodes = fresh.slice(start, fresh.length - end).map(node);
@@ -191,16 +190,19 @@ export class Editor {
   }
 }
 
-/** The lines with what they are: class, text, marks; `key` is equal for lines that are drawn alike. */
+/** The lines with what they are: class, text, and marks, which are written as a text too, to be compared. */
 function dressed(lines, problems) {
   const front = lines[0]?.trim() === "---" ? lines.indexOf("---", 1) : -1;
   return lines.map((text, index) => {
-    const wrong = problems.get(index + 1) ?? [];
-    const kind = index <= front ? "front" : /^\s*:::/.test(text) ? "fence" : /^#{1,6}\s/.test(text) ? "title" : "";
+    const kind = index <= front ? "front" : text.includes(":::") && /^\s*:::/.test(text) ? "fence" : /^#{1,6}\s/.test(text) ? "title" : "";
+    const wrong = problems.get(index + 1);
+    if (!wrong) return { text, kind, marks: NONE, said: "" };
     const marks = wrong.map((problem) => span(text, problem));
-    return { text, kind, marks, key: JSON.stringify([text, kind, marks]) };
+    return { text, kind, marks, said: JSON.stringify(marks) };
   });
 }
+
+const alike = (one, other) => one.text === other.text && one.kind === other.kind && one.said === other.said;
 
 /** Where a problem is underlined: its width, else its word, else the whole line. */
 function span(text, { column, width, severity }) {

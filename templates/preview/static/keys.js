@@ -8,6 +8,7 @@ export function mount(page) {
   const look = (view) => state.set({ view: view === "html" ? "" : view });
   const toggle = (view) => look(stage.view === view ? "html" : view);
   const widths = [375, 768, 1024];
+  const beside = (name) => (page.panel.shown === name ? page.panel.toggle() : page.panel.open(name));
   const dialog = help();
 
   const problems = () => [...document.querySelectorAll("#panel-problems [data-problem]")];
@@ -26,8 +27,8 @@ export function mount(page) {
     d: () => toggle("dark"),
     p: () => page.panel.toggle("problems"),
     i: () => location.assign("/"),
-    r: () => page.panel.toggle("readers"),
-    s: () => page.panel.toggle("act"),
+    r: () => beside("readers"),
+    s: () => beside("act"),
     e: () => document.querySelector('.actions [href*="/edit"]').click(),
     c: () => document.querySelector('.actions [href*="/compare"]').click(),
     w: () => state.set({ width: widths[(widths.indexOf(stage.width) + 1) % widths.length] }),
