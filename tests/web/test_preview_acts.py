@@ -173,6 +173,7 @@ def test_every_part_is_reached_by_a_key(browser: Browser, preview: Preview) -> N
             expect(page.locator(f"#panel-{pane}")).to_be_visible()
         page.keyboard.press("c")
         expect(page).to_have_url(f"{preview.url}/issues/chips/compare?reader=known")
+        page.wait_for_selector("#compared[data-ready]")
         page.keyboard.press("Escape")
         expect(page).to_have_url(f"{preview.url}/issues/chips?reader=known")
         page.wait_for_selector("#stage[data-shown]")

@@ -67,3 +67,4 @@ if (state.get("reader")) back.search = `?${new URLSearchParams({ reader: state.g
 state.listen(show);
 addEventListener("resize", place);
 show();
+main.dataset.ready = "yes";
