@@ -60,10 +60,6 @@ class Standing(NamedTuple):
     paused_until: str | None
     """Past or not."""
 
-    def rests(self, now: datetime) -> bool:
-        """Whether a pause lasts."""
-        return self.status == Status.ACTIVE and bool(self.paused_until) and str(self.paused_until) > stamp(now)
-
 
 def standings(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, dict[str, Standing]]:
     """Where each of these readers stands, by list; who is unknown is not in it."""
@@ -82,7 +78,7 @@ def choose(connection: Connection, choices: Sequence[Choice]) -> list[tuple[str,
     """Make these choices, in their order; of each the lists on which something changed.
 
     Of a reader who is unknown nothing changes, and nobody joins who was never active: that takes a confirmation.
-    Whoever joins lifts a suppression of the address.
+    Whoever joins lifts a suppression that was their own wish.
     """
     known = standings(connection, {choice.subscriber_id for choice in choices})
     joining = {choice.subscriber_id for choice in choices if choice.wish is Wish.JOIN}

@@ -110,6 +110,17 @@ def test_the_pages_first_form_and_button_leave_the_list(served: Served, people: 
     assert "Would you tell us why?" not in page, "asked only afterwards"
 
 
+def test_a_browser_is_answered_with_a_page_and_a_program_in_its_words(served: Served, ada: tuple[str, str]) -> None:
+    answers = [
+        requests.post(served.url + ada[1], ONE_CLICK, headers={"Accept": accepted}, timeout=5)
+        for accepted in ("text/html,*/*;q=0.8", "application/json", "*/*")
+    ]
+
+    assert "You have left" in answers[0].text
+    assert answers[1].json() == {"unsubscribed": []}
+    assert answers[2].text == "unsubscribed\n"
+
+
 def test_everything_is_every_list(served: Served, people: People, ada: tuple[str, str]) -> None:
     press(served, ada[1], choice="all")
 

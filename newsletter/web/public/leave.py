@@ -59,9 +59,9 @@ async def leave(request: Request) -> Response:
     asked = sent.one("choice") if sent.one("choice") in _WISHES else ""
     changed = await this.site.writes.do(choose, _choice(this, asked, sent))
     this.site.figures.count(_COUNTED.get(asked, "unsubscribed"), len(changed))
-    if asked:
-        return await _told(this, asked, changed)
-    # What a mail program sent, no person reads.
+    if asked or "text/html" in request.headers.get("accept", ""):
+        return await _told(this, asked or "list", changed)
+    # The answer to a mail program, no person reads.
     return JSONResponse({"unsubscribed": changed}) if wants_json(request) else PlainTextResponse("unsubscribed\n")
 
 
