@@ -93,6 +93,10 @@ class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     min_time: Duration = Duration("2s")
     confirm_within: Duration = Duration("7d")
     sites: tuple[WebAddress, ...] = ()
+    challenge: Literal["off", "turnstile", "hcaptcha"] = "off"
+    challenge_key: str = ""
+    challenge_secret: str = ""
+    challenge_url: str = ""
 
 
 class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

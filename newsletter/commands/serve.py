@@ -76,6 +76,7 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
 
 
 def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tuple[Welcome, ...]) -> Site:
+    from newsletter.challenges import find_challenge
     from newsletter.limits import Limits
     from newsletter.links import Links, derived_key
     from newsletter.signups import Signups
@@ -92,6 +93,7 @@ def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tupl
         writes=writes,
         signups=Signups(publication, Limits(derived_key(publication, b"count uses of forms")), welcomes),
         tokens=FormTokens(derived_key(publication, b"sign forms")),
+        challenge=find_challenge(publication),
         sightings=sightings,
     )
 

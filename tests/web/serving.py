@@ -11,11 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
+from types import MappingProxyType
 
 import requests
 
@@ -65,11 +66,11 @@ def make_publication(folder: Path, more: str = "", settings: str = SETTINGS) -> 
 
 
 @contextmanager
-def serve(folder: Path, *options: str) -> Iterator[Served]:
+def serve(folder: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[Served]:
     """Start it, wait until it listens, and end it, if it still runs."""
     command = [sys.executable, "-m", "newsletter", "serve", "--port", "0", *options]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
-    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
+    process = subprocess.Popen(command, cwd=folder, env={**inherited, **environment}, stderr=subprocess.PIPE, text=True)
     served = Served(url="", folder=folder, process=process)
     try:
         served.url = _address(served)

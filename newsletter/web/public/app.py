@@ -21,6 +21,7 @@ from newsletter.errors import NewsletterError
 from newsletter.web.public import (
     archive,
     confirm,
+    embed,
     feeds,
     join,
     leave,
@@ -37,6 +38,7 @@ from newsletter.web.public.site import Site, page, wants_json
 ROUTES: Sequence[BaseRoute] = [
     *join.ROUTES,
     *confirm.ROUTES,
+    *embed.ROUTES,
     *leave.ROUTES,
     *preferences.ROUTES,
     *archive.ROUTES,

@@ -6,6 +6,7 @@ elsewhere, cached, a robot's) gets ours, filled in: one more press, and it is do
 
 from __future__ import annotations
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -15,7 +16,7 @@ from newsletter.web.public import signup_form
 from newsletter.web.public.client import client_address
 from newsletter.web.public.cors import allow, is_allowed
 from newsletter.web.public.forms import Sent, read_sent
-from newsletter.web.public.guard import is_foreign
+from newsletter.web.public.guard import content_policy, is_foreign
 from newsletter.web.public.signup_form import FORM, Filled
 from newsletter.web.public.site import language_of, page, site_of, wants_json
 
@@ -27,14 +28,14 @@ async def home(request: Request) -> Response:
     """What the newsletter is, and the form."""
     site = site_of(request)
     latest = await site.shelf.latest(site.pages, language_of(request))
-    return page(request, "home.html", {"latest": latest, **signup_form.empty(request)})
+    return _formed(request, page(request, "home.html", {"latest": latest, **signup_form.empty(request)}))
 
 
 async def show(request: Request) -> Response:
     """The form alone; `?list=` chooses. A program gets its token and the lists."""
     if wants_json(request):
         return allow(request, JSONResponse(signup_form.described(request)))
-    return page(request, "subscribe.html", signup_form.empty(request))
+    return _formed(request, page(request, "subscribe.html", signup_form.empty(request)))
 
 
 async def ask(request: Request) -> Response:
@@ -56,7 +57,7 @@ async def _answer(request: Request, sent: Sent, filled: Filled, *, as_json: bool
     if sent.one(TRAP):
         site.figures.count("signup by a robot")
         return _taken(request, filled, as_json=as_json)
-    filled = _judged(request, sent, filled)
+    filled = await _challenged(request, sent, _judged(request, sent, filled))
     if filled.notice or filled.problems:
         return _shown_again(request, filled, as_json=as_json)
     if await site.writes.do(site.signups.ask, _asking(request, filled)) is Answer.TOO_MANY:
@@ -76,6 +77,24 @@ def _judged(request: Request, sent: Sent, filled: Filled) -> Filled:
     if age < site.publication.config.signup.min_time.delta:
         return filled.with_notice("fast")
     return signup_form.checked(filled, language_of(request), is_sure=sent.one("sure") == filled.email)
+
+
+async def _challenged(request: Request, sent: Sent, filled: Filled) -> Filled:
+    """The form with the verdict of the service that tells people from robots, where there is one."""
+    challenge = site_of(request).challenge
+    if challenge is None or filled.notice or filled.problems:
+        return filled
+    answer = sent.one(challenge.service.field)
+    verdict = await run_in_threadpool(challenge.judge, answer, client_address(request))
+    return filled if verdict == "passed" else filled.with_notice("challenge")
+
+
+def _formed(request: Request, answer: Response) -> Response:
+    """A page with the form may load what the challenge needs, where there is one."""
+    challenge = site_of(request).challenge
+    if challenge is not None:
+        answer.headers["Content-Security-Policy"] = content_policy(extra=challenge.policy)
+    return answer
 
 
 def _asking(request: Request, filled: Filled) -> Asking:
@@ -98,7 +117,7 @@ def _shown_again(request: Request, filled: Filled, *, as_json: bool) -> Response
         said = filled.problems or {"token": f"send it again with this token, {filled.notice}"}
         token = {} if filled.problems else {"token": filled.token}
         return JSONResponse({"error": "not taken", "problems": said, **token}, status_code=400)
-    return page(request, "subscribe.html", filled.values(), status=status)
+    return _formed(request, page(request, "subscribe.html", filled.values(), status=status))
 
 
 def _taken(request: Request, filled: Filled, *, as_json: bool) -> Response:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from newsletter import typos
 from newsletter.addresses import parse_address
+from newsletter.challenges import Challenge
 from newsletter.config import Publication
 from newsletter.reader_fields import parse_built_in
 from newsletter.signups import MOST_NAME, Shown
@@ -42,9 +43,11 @@ class Filled:
     problems: Mapping[str, str] = field(default_factory=dict)
     """By field, in the reader's language."""
     notice: str = ""
-    """`fresh`: it had no token that counts; `fast`: it came back too soon."""
+    """`fresh`: it had no token that counts; `fast`: it came too soon; `challenge`: its question was not answered."""
     meant: str = ""
     """The address that was probably meant."""
+    challenge: Challenge | None = None
+    """Shown in the form, on pages that may show it."""
 
     def with_notice(self, notice: str, *, token: str | None = None) -> Filled:
         """The same, to be shown again."""
@@ -52,7 +55,7 @@ class Filled:
 
     def values(self) -> dict[str, object]:
         """What its template uses."""
-        names = ("email", "name", "page", "token", "problems", "notice", "meant")
+        names = ("email", "name", "page", "token", "problems", "notice", "meant", "challenge")
         return {**{name: getattr(self, name) for name in names}, "chosen": self.lists}
 
 
@@ -60,7 +63,8 @@ def empty(request: Request) -> dict[str, object]:
     """A form to be filled in; `?list=` chooses what is ticked, `?email=` is never read: it would be in logs."""
     site = site_of(request)
     lists = _known(site.publication, tuple(request.query_params.getlist("list")))
-    return Filled(lists=lists, token=site.tokens.token(FORM), page=_page(request)).values()
+    filled = Filled(lists=lists, token=site.tokens.token(FORM), page=_page(request), challenge=site.challenge)
+    return filled.values()
 
 
 def described(request: Request) -> dict[str, object]:
@@ -81,6 +85,7 @@ def read(request: Request, sent: Sent) -> Filled:
         page=(sent.one("page") or _page(request))[:MOST_PAGE],
         token=sent.one("token"),
         token_sent=bool(sent.one("token")),
+        challenge=site.challenge,
     )
 
 

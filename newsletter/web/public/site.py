@@ -9,6 +9,7 @@ from functools import cached_property
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from newsletter.challenges import Challenge
 from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
@@ -36,6 +37,7 @@ class Site:
     writes: Writes
     signups: Signups
     tokens: FormTokens
+    challenge: Challenge | None = None
     sightings: Sightings
     figures: Figures = field(default_factory=Figures)
     clock: Clock = utc_now
