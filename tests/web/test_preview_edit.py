@@ -174,6 +174,34 @@ def test_without_words_of_ones_own_the_file_is_simply_read_anew(browser: Browser
         expect(page.locator("#save")).to_be_disabled()
 
 
+def test_a_file_that_was_removed_meanwhile_comes_back_only_by_a_decision(browser: Browser, preview: Preview) -> None:
+    file = preview.root / "issues" / NAME
+    with desk(browser, preview, width=375) as page:
+        go_to(page, "about wafers")
+        page.keyboard.type(" of mine")
+        file.unlink()
+        expect(page.locator("#saved")).to_contain_text("The file is gone")
+        page.locator("#save").click()
+        expect(page.locator("#conflict-title")).to_have_text("The file was removed meanwhile")
+        page.keyboard.press("Escape")
+        assert not file.exists()
+        page.locator("#save").click()
+        page.get_by_role("button", name="Overwrite it with mine").click()
+        expect(page.locator("#saved")).to_have_text("Saved")
+        assert on_disk(preview) == ISSUE.replace("about wafers", "about wafers of mine")
+
+
+def test_two_windows_on_one_issue_see_what_the_other_saved(browser: Browser, preview: Preview) -> None:
+    with desk(browser, preview) as one, desk(browser, preview) as other:
+        go_to(one, "about wafers")
+        one.keyboard.type(" of one")
+        one.keyboard.press("Control+s")
+        expect(one.locator("#saved")).to_have_text("Saved")
+        expect(other.locator("#saved")).to_have_text("Read anew: it was changed on disk")
+        assert "of one" in other.locator("#text").input_value()
+        expect(email(other).get_by_text("about wafers of one")).to_be_visible()
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light")])
 def test_the_drawn_lines_lie_under_the_words_that_are_typed(
     browser: Browser, preview: Preview, width: int, scheme: Scheme

@@ -72,7 +72,6 @@ def typed(request: Request, said: str) -> Response:
         {
             "digest": work.digest + work.trace,
             "failed": bool(work.failure),
-            "problems": [_problem(problem) for problem in work.failure],
             "subject": built.message.open(built.message.subject) if built else "",
         }
     )

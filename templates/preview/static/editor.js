@@ -204,10 +204,10 @@ function dressed(lines, problems) {
 
 const alike = (one, other) => one.text === other.text && one.kind === other.kind && one.said === other.said;
 
-/** Where a problem is underlined: its width, else its word, else the whole line. */
+/** Where a problem is underlined: its width, else its tag or word, else the whole line. */
 function span(text, { column, width, severity }) {
   const from = utf16(text, column - 1);
-  const word = /^(?:[\p{L}\p{N}_]+|\S+)/u.exec(text.slice(from))?.[0].length ?? 0;
+  const word = /^(?:\{\{.*?\}\}|\{%.*?%\}|[\p{L}\p{N}_]+|\S+)/u.exec(text.slice(from))?.[0].length ?? 0;
   const to = width > 1 ? from + utf16(text.slice(from), width) : from + word;
   return from >= text.length || to <= from ? { from: 0, to: text.length, severity } : { from, to, severity };
 }

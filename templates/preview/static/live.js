@@ -7,6 +7,7 @@ import * as state from "./state.js";
 
 const PAUSE = 90;
 const LATER = 250;
+const PATIENCE = 400;
 
 export class Live {
   constructor(slug, editor) {
@@ -49,17 +50,14 @@ export class Live {
     const text = this.editor.text;
     try {
       const made = await post(this.address(`typed/${this.tab}`), text);
-      this.stage.classList.toggle("is-stale", made.failed);
       if (made.subject) this.told?.(made.subject);
-      if (made.failed) this.say(made.problems);
       if (made.digest !== this.digest || !this.frame.document) {
         this.digest = made.digest;
         await this.show();
         this.shown?.();
       }
       this.stage.dataset.shown = made.digest;
-      clearTimeout(this.later);
-      this.later = setTimeout(() => this.check(text), LATER);
+      this.judge(text, made.failed);
     } catch (error) {
       this.refused?.(error);
     } finally {
@@ -77,13 +75,20 @@ export class Live {
     this.place();
   }
 
-  async check(text) {
-    const found = await ask(this.address(`typed/${this.tab}/problems`)).catch(() => null);
-    if (found && text === this.editor.text) this.say(found);
+  /** What is wrong is said when it has stayed for a moment: half a word is no mistake. */
+  judge(text, failed) {
+    clearTimeout(this.later);
+    if (!failed) this.stage.classList.remove("is-stale");
+    this.later = setTimeout(() => {
+      this.stage.classList.toggle("is-stale", failed);
+      this.check(text);
+    }, failed ? PATIENCE : LATER);
   }
 
-  say(problems) {
-    for (const listener of this.problems) listener(problems);
+  async check(text) {
+    const found = await ask(this.address(`typed/${this.tab}/problems`)).catch(() => null);
+    if (!found || text !== this.editor.text) return;
+    for (const listener of this.problems) listener(found);
   }
 
   /** An email wider than its room is shown smaller, not narrower. */

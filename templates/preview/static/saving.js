@@ -36,7 +36,7 @@ export class Saving {
   async save(over = this.base.digest) {
     if (!this.isDirty && over === this.base.digest) return;
     const text = this.editor.text;
-    this.button.disabled = true;
+    this.button.disabled = this.isSaving = true;
     try {
       const found = await post(this.live.address("save", { name: this.name, over }), text);
       this.base = { text, digest: found.digest };
@@ -44,6 +44,8 @@ export class Saving {
     } catch (error) {
       if (error.status === 409 && error.told.shown) this.conflict(error.told);
       else this.tell(error.words, "error");
+    } finally {
+      this.isSaving = false;
     }
   }
 
@@ -67,8 +69,9 @@ export class Saving {
 
   /** The file changed: without words of one's own the new text is shown, otherwise it is said. */
   async changed() {
+    if (this.isSaving) return;
     const found = await ask(this.live.address("manuscript")).catch(() => null);
-    if (!found || found.digest === this.base.digest) return;
+    if (!found || found.digest === this.base.digest || this.isSaving) return;
     if (this.isDirty) this.tell("Changed on disk; saving shows both", "error");
     else {
       this.base = found;
