@@ -89,7 +89,7 @@ who is sent it once more                    retries.py
 how that is told                            reports.py, progress.py, following.py; editors by email: notices.py
 the order of claiming, sending, settling    courier.py, handover.py, recipients.py
 who works on a campaign, and when            sender.py; what senders share: desk.py, jobs.py
-what a dead sender leaves                   recovery.py; of one message a call: marks.py
+what a dead sender leaves                   recovery.py, takeovers.py; of one message a call: marks.py
 what is done about the unknown              unknowns.py; who is asked: reconcile.py
 how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py
 what `bench` measures, and against whom       bench.py, bench_provider.py

@@ -15,6 +15,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter import campaigns, deliveries, handover, unknowns
 from newsletter.campaigns import State
@@ -34,6 +35,10 @@ LOOK = 1.0
 """Seconds between two looks at the campaign's state while nothing may be sent yet."""
 TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
+
+
+Taken = tuple[Claim, Roll]
+"""A batch that was claimed, and its roll."""
 
 
 class Courier:
@@ -64,24 +69,39 @@ class Courier:
 
     def work(self) -> None:
         """Batch after batch until there is none. For a thread of its own."""
+        taken: Taken | None = None
         while not self.is_stopping:
-            with self._desk.writer() as connection:
-                taken = self.take(connection)
-                is_over = taken is None and self._is_over(connection)
-            if is_over:
-                return
+            if taken is None:
+                with self._desk.writer() as connection:
+                    taken = self.take(connection)
+                    is_over = taken is None and self._is_over(connection)
+                if is_over:
+                    return
             if taken is None:
                 self._pause(TICK)
-            elif taken[1].going:
-                self._deliver(*taken)
+            else:
+                taken = self._deliver(*taken) if taken[1].going else None
+        if taken:
+            self._release(taken[0])
 
-    def take(self, connection: Connection) -> tuple[Claim, Roll] | None:
+    def take(self, connection: Connection) -> Taken | None:
         """Claim a batch and call its roll, in one transaction."""
         name, now = self._job.provider.name, self._job.clock()
         held = deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
         if held is None:
             return None
         return held, self._called(connection, held)
+
+    def _take_too(self, connection: Connection) -> Taken | None:
+        """The next batch in a transaction that settles the last: each commit waits for the disk.
+
+        What was settled is kept whatever goes wrong here; then the next transaction meets it, and says so.
+        """
+        try:
+            with connection.begin_nested():
+                return self.take(connection)
+        except SQLAlchemyError:
+            return None
 
     def _called(self, connection: Connection, held: Claim) -> Roll:
         """The batch's roll; whoever is gone is skipped."""
@@ -103,21 +123,25 @@ class Courier:
         """Everything of a batch up to the first byte."""
         return handover.prepare(self._job.provider, self._batch(held, roll), self._job.settings)
 
-    def _deliver(self, held: Claim, roll: Roll) -> None:
+    def _deliver(self, held: Claim, roll: Roll) -> Taken | None:
+        """From claimed to settled; the next one, which is claimed as this one is settled."""
         if held.first_handed_at and not may_repeat(self._job.provider, held.first_handed_at, self._job.clock()):
-            return self._give_up(held)
+            self._give_up(held)
+            return None
         parts, called = self.prepare(held, roll), time.monotonic()
         if not self._turn(len(roll.going)):
-            return self._release(held)
+            self._release(held)
+            return None
         if time.monotonic() - called > LOOK:
             roll = self._called_again(held, roll)
             parts = self.prepare(held, roll) if roll.going else []
         if not (parts and self._handed(held, handover.payload_hash(parts))):
-            return self._release(held)
+            self._release(held)
+            return None
         handed_at = self._job.clock()
         marks = self._marks(held)
         answer = unknowns.decided(handover.hand_over(parts, marks), self._policy(handed_at))
-        self._settle(held, roll, answer, handed_at, marks.noted if marks else frozenset())
+        return self._settle(held, roll, answer, handed_at, marks.noted if marks else frozenset())
 
     def _marks(self, held: Claim) -> BatchMarks | None:
         window = self._job.provider.window
@@ -192,7 +216,7 @@ class Courier:
         with self._desk.writer() as connection:
             deliveries.release(connection, held)
 
-    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime, noted: Set[int]) -> None:
+    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime, noted: Set[int]) -> Taken | None:
         again = self._is_to_be_repeated(held, answer)
         answer = self._pacing.judged(held.no, answer)
         reaction = self._reaction(held, unknowns.waiting(answer) if again else answer)
@@ -207,12 +231,14 @@ class Courier:
             state = campaigns.get(connection, self._job.campaign.id).state
             if reaction.pause and state is State.SENDING and not self._gives_way(reaction):
                 campaigns.move(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
+            taken = None if reaction.pause or reaction.wait or self.is_stopping else self._take_too(connection)
         if reaction.pause:
             self.over.set()
         elif reaction.remark:
             self._watcher.say(reaction.remark)
         if reaction.wait and reaction.is_for_all:
             self._pause(reaction.wait)
+        return taken
 
     def _reaction(self, held: Claim, answer: Answer) -> Reaction:
         return Reaction() if answer.cut else self._pacing.react(held.no, answer)

@@ -1,8 +1,8 @@
 """The ledger: one row per campaign and subscriber, and every change to it.
 
-No other module makes batches and moves them from state to state; what is said of single deliveries
-afterwards, `marks`, `unknowns` and `retries` write, and nobody else. A batch is claimed
-before its provider is called, `handed` before the first byte leaves, and settled after;
+No other module makes batches and moves those that a sender holds; `takeovers` moves those that lost theirs, and
+what is said of single deliveries afterwards `marks`, `unknowns` and `retries` write, and nobody else. A batch is
+claimed before its provider is called, `handed` before the first byte leaves, and settled after;
 one that was handed and never settled is unknown, and only a provider that knows
 its key, or a person, may say more. A delivery's state is its batch's, unless an exception
 says otherwise. Who still gets a message is `recipients`; counting is `accounts`.
@@ -12,15 +12,32 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from newsletter import campaigns, segments, waves
-from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer, after_cancelling, after_death
+from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
 from newsletter.database import insert_many
@@ -121,24 +138,28 @@ def claim(
 
     With `provider`, a batch that another one may have taken is not this one's.
     """
-    due = or_(batch.c.not_before.is_(None), batch.c.not_before <= stamp(now))
-    waiting = and_(batch.c.campaign_id == campaign_id, batch.c.state == BatchState.QUEUED)
-    if provider:
-        due = and_(due, or_(batch.c.first_handed_at.is_(None), batch.c.provider == provider))
-    next_no = select(batch.c.no).where(waiting, due).order_by(batch.c.no).limit(1).scalar_subquery()
-    taken = (
+    asked = {"its": campaign_id, "now": stamp(now), "through": provider or ""}
+    taken = connection.execute(_claiming(), {**asked, "by": owner, "until": stamp(now + LEASE)})
+    row = taken.one_or_none()
+    return Claim(**row._asdict()) if row else None
+
+
+@cache
+def _claiming() -> ReturningUpdate[Any]:
+    """Made once: SQLAlchemy takes longer to put it together than SQLite to run it."""
+    now, through = bindparam("now", type_=Text), bindparam("through", type_=Text)
+    waiting = and_(batch.c.campaign_id == bindparam("its", type_=Integer), batch.c.state == BatchState.QUEUED)
+    due = or_(batch.c.not_before.is_(None), batch.c.not_before <= now)
+    ours = or_(through == "", batch.c.first_handed_at.is_(None), batch.c.provider == through)
+    next_no = select(batch.c.no).where(waiting, due, ours).order_by(batch.c.no).limit(1).scalar_subquery()
+    values = {"state": BatchState.CLAIMED, "attempt": batch.c.attempt + 1}
+    held = {"owner": bindparam("by", type_=Text), "lease_until": bindparam("until", type_=Text)}
+    return (
         update(batch)
-        .where(waiting, batch.c.no == next_no, _sending(campaign_id))
-        .values(
-            state=BatchState.CLAIMED,
-            attempt=batch.c.attempt + 1,
-            owner=owner,
-            lease_until=stamp(now + LEASE),
-        )
+        .where(waiting, batch.c.no == next_no, _sending(bindparam("its", type_=Integer)))
+        .values({**values, **held})
         .returning(*(batch.c[name] for name in Claim.__dataclass_fields__))
     )
-    row = connection.execute(taken).one_or_none()
-    return Claim(**row._asdict()) if row else None
 
 
 def skip(connection: Connection, held: Claim, reasons: Mapping[int, str], now: datetime) -> None:
@@ -158,7 +179,7 @@ def hand(connection: Connection, held: Claim, *, provider: str, now: datetime, p
     """
     if held.first_handed_at and held.payload_hash not in ("", payload_hash):
         raise ChangedError(f"batch {held.no} is not what was handed over under its key")
-    values = {
+    values: dict[str, object] = {
         "state": BatchState.HANDED,
         "handed_at": stamp(now),
         "first_handed_at": held.first_handed_at or stamp(now),
@@ -168,7 +189,7 @@ def hand(connection: Connection, held: Claim, *, provider: str, now: datetime, p
         "started": None,
         "finished": None,
     }
-    _step(connection, held, "hand", BatchState.CLAIMED, values, _sending(held.campaign_id))
+    _step(connection, held, "hand", BatchState.CLAIMED, values)
 
 
 def release(connection: Connection, held: Claim) -> None:
@@ -192,13 +213,6 @@ def give_up(connection: Connection, held: Claim, now: datetime) -> None:
     """Of a claimed batch that may have been handed over and cannot be again: it is unknown. Raises LostError."""
     values = {"state": BatchState.UNKNOWN, "settled_at": stamp(now), "owner": "", "lease_until": None}
     _step(connection, held, "give up", BatchState.CLAIMED, values)
-
-
-def leave_behind(connection: Connection, campaign_id: int, provider: str, now: datetime) -> None:
-    """What another than `provider` may have taken never crosses over to it: unknown."""
-    may_be_taken = and_(batch.c.first_handed_at.is_not(None), batch.c.provider != provider)
-    these = and_(batch.c.campaign_id == campaign_id, batch.c.state == BatchState.QUEUED, may_be_taken)
-    connection.execute(update(batch).where(these).values(state=BatchState.UNKNOWN, settled_at=stamp(now)))
 
 
 def mark(connection: Connection, held: Claim, started: bytes, finished: bytes, now: datetime) -> None:
@@ -257,51 +271,6 @@ def close_empty(connection: Connection, held: Claim, now: datetime) -> None:
     _step(connection, held, "close", BatchState.CLAIMED, values)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recovered:
-    """What a sender that died in the middle had in its hands: messages, not batches."""
-
-    replayed: int
-    unknown: int
-
-
-def recover(
-    connection: Connection, may_replay: Callable[[str, str], bool], *, expired: datetime | None = None
-) -> Recovered:
-    """Take over from dead senders, of any campaign: all that are held, or those whose lease ended before `expired`.
-
-    Without `expired` only while holding the lock that proves every other sender dead. What one had
-    claimed is queued again. What it had handed over is queued too when `may_replay(provider,
-    first_handed_at)`: under the same key, to the same recipients. Else it is unknown.
-    """
-    apart = (delivery_exception.c.campaign_id == batch.c.campaign_id) & (delivery_exception.c.batch_no == batch.c.no)
-    left = batch.c.size - select(func.count()).select_from(delivery_exception).where(apart).scalar_subquery()
-    of_batch = (batch.c.campaign_id, batch.c.no, batch.c.state, batch.c.provider, batch.c.first_handed_at)
-    held = select(*of_batch, left.label("left"), campaign.c.state.label("campaign_state")).join(
-        campaign, campaign.c.id == batch.c.campaign_id
-    )
-    held = held.where(batch.c.state.in_(IN_HAND), *([batch.c.lease_until < stamp(expired)] if expired else []))
-    sizes = {BatchState.QUEUED: 0, BatchState.UNKNOWN: 0}
-    for row in connection.execute(held).all():
-        found = BatchState(row.state)
-        over = row.campaign_state == campaigns.State.CANCELLED
-        replayed = found is BatchState.HANDED and not over and may_replay(row.provider, row.first_handed_at)
-        state = after_death(found, may_replay=replayed)
-        this = (batch.c.campaign_id == row.campaign_id) & (batch.c.no == row.no)
-        connection.execute(update(batch).where(this).values(state=state, owner="", lease_until=None))
-        sizes[state] += row.left if found is BatchState.HANDED else 0
-    return Recovered(replayed=sizes[BatchState.QUEUED], unknown=sizes[BatchState.UNKNOWN])
-
-
-def cancel(connection: Connection, campaign_id: int, now: datetime) -> None:
-    """Whoever is not handed over never will be; of those handed over, what becomes of them is still written down."""
-    waiting = and_(batch.c.campaign_id == campaign_id, batch.c.state.in_((BatchState.QUEUED, BatchState.CLAIMED)))
-    for before in (False, True):
-        these = and_(waiting, batch.c.first_handed_at.is_not(None) if before else batch.c.first_handed_at.is_(None))
-        values = {"state": after_cancelling(handed_before=before), "settled_at": stamp(now), "owner": ""}
-        connection.execute(update(batch).where(these).values(**values, lease_until=None))
-
-
 def is_done(connection: Connection, campaign_id: int) -> bool:
     """Whether everyone is enqueued and no batch is left to be sent."""
     left = exists().where(batch.c.campaign_id == campaign_id, batch.c.state.in_(OPEN))
@@ -321,7 +290,7 @@ def next_due(connection: Connection, campaign_id: int) -> datetime | None:
     return None if due is None else datetime.fromisoformat(due) if due else datetime.min.replace(tzinfo=UTC)
 
 
-def _sending(campaign_id: int) -> ColumnElement[bool]:
+def _sending(campaign_id: ColumnElement[int]) -> ColumnElement[bool]:
     return exists().where(campaign.c.id == campaign_id, campaign.c.state == campaigns.State.SENDING)
 
 
@@ -330,19 +299,24 @@ def _ours(held: Claim) -> ColumnElement[bool]:
     return and_(batch.c.campaign_id == held.campaign_id, batch.c.no == held.no, fence)
 
 
-def _step(
-    connection: Connection,
-    held: Claim,
-    verb: str,
-    state: BatchState,
-    values: Mapping[str, object],
-    *also: ColumnElement[bool],
-) -> None:
+def _step(connection: Connection, held: Claim, verb: str, state: BatchState, values: Mapping[str, object]) -> None:
     """Take the arrow `verb` with our batch, which must be in `state`. Raises LostError."""
     assert values["state"] in ARROWS[verb][state]
-    changed = connection.execute(update(batch).where(_ours(held), batch.c.state == state, *also).values(values))
-    if changed.rowcount != 1:
+    ours = {"its": held.campaign_id, "number": held.no, "fence": held.attempt, "was": state}
+    changes = {f"to_{name}": value for name, value in values.items()}
+    if connection.execute(_stepping(tuple(values), verb), {**ours, **changes}).rowcount != 1:
         raise LostError(f"batch {held.no} of campaign {held.campaign_id} is no longer this sender's")
+
+
+@cache
+def _stepping(columns: tuple[str, ...], verb: str) -> Update:
+    """Made once, as `_claiming`. Nothing is handed over of a campaign that is not sending."""
+    its, number = bindparam("its", type_=Integer), bindparam("number", type_=Integer)
+    ours = and_(batch.c.campaign_id == its, batch.c.no == number, batch.c.attempt == bindparam("fence", type_=Integer))
+    found = update(batch).where(ours, batch.c.state == bindparam("was", type_=Text))
+    if verb == "hand":
+        found = found.where(_sending(its))
+    return found.values({name: bindparam(f"to_{name}", type_=batch.c[name].type) for name in columns})
 
 
 def _except(connection: Connection, held: Claim, states: Mapping[int, tuple[str, bool, str]], now: datetime) -> None:

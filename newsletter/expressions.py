@@ -91,10 +91,7 @@ def compile_expression(source: str) -> Expression:
 
     Names, and names with a constant default, run without Jinja: they are nearly all there is.
     """
-    tree = parse(source)
-    if isinstance(tree, nodes.Name):
-        return _field(tree.name, "")
-    if (found := _name_and_default(tree)) is not None:
+    if (found := simple(source)) is not None:
         return _field(*found)
     compiled = _environment.compile_expression(source, undefined_to_none=False)
     return lambda fields: _defined(compiled(**{name: value for name, value in fields.items() if name.isidentifier()}))
@@ -113,6 +110,12 @@ def present(fields: Fields) -> Fields:
 
 def _field(name: str, default: object) -> Expression:
     return lambda fields: fields.get(name, default)
+
+
+def simple(source: str) -> tuple[str, object] | None:
+    """Field and default of an expression that asks for nothing else: nearly all do. Raises as `compile_expression`."""
+    tree = parse(source)
+    return (tree.name, "") if isinstance(tree, nodes.Name) else _name_and_default(tree)
 
 
 def _name_and_default(tree: nodes.Expr) -> tuple[str, object] | None:

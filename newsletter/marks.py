@@ -19,10 +19,11 @@ from newsletter import deliveries
 from newsletter.batches import BatchState
 from newsletter.campaigns import State
 from newsletter.clock import Clock
-from newsletter.deliveries import Claim, Recovered
+from newsletter.deliveries import Claim
 from newsletter.messages import Recipient
 from newsletter.providers.record import Outcome, Result
 from newsletter.tables import batch, campaign, delivery, delivery_exception
+from newsletter.takeovers import Recovered
 from newsletter.times import stamp
 
 SILENCE = "the program ended before the answer came"

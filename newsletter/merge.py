@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from newsletter.expressions import EvaluationError, Fields, compile_expression, truth
+from newsletter.expressions import EvaluationError, Fields, compile_expression, simple, truth
 from newsletter.merge_tags import Tag
 from newsletter.messages import CompiledMessage
 from newsletter.mime import one_line
@@ -219,6 +219,8 @@ def renderer(part: Value | Choice) -> Render:
     """A slot as a function of a reader's present fields; what fails for a reader counts as missing."""
     if isinstance(part, Choice):
         return _choice_renderer(part)
+    if found := simple(part.expression):
+        return _simple_renderer(*found, part.escape)
     evaluate, escape = compile_expression(part.expression), part.escape
 
     def render(fields: Fields) -> str:
@@ -226,6 +228,16 @@ def renderer(part: Value | Choice) -> Render:
             return escape(clean(evaluate(fields)))
         except EvaluationError:
             return ""
+
+    return render
+
+
+def _simple_renderer(name: str, default: object, escape: Escape) -> Render:
+    """The same in one call instead of three, for what is in every message of every reader."""
+
+    def render(fields: Fields) -> str:
+        value = fields.get(name, default)
+        return escape(value if type(value) is str and value.isprintable() else clean(value))
 
     return render
 

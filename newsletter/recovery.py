@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from newsletter import deliveries, hosts, marks, unknowns
+from newsletter import hosts, marks, takeovers, unknowns
 from newsletter.clock import Clock
 from newsletter.config import Publication
-from newsletter.deliveries import Recovered
 from newsletter.desk import Desk, Watcher
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.record import Provider
+from newsletter.takeovers import Recovered
 
 TTL_SHARE = 0.8
 """Of the time a provider remembers a key: later a repeat is too risky."""
@@ -32,7 +32,7 @@ def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock
     with desk.writer() as connection:
         hosts.settle(connection, hosts.here(desk.database), clock())
         in_the_air = marks.recover(connection, clock())
-        found = deliveries.recover(connection, may_replay)
+        found = takeovers.recover(connection, may_replay)
         found = Recovered(replayed=found.replayed, unknown=found.unknown + in_the_air.unknown)
         unknowns.apply(connection, publication.config.send.on_unknown, clock())
     if sentence := _about(found):

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import accounts, campaigns, deliveries
+from newsletter import accounts, campaigns, deliveries, takeovers
 from newsletter.campaigns import Campaign, State
 from newsletter.courier import TICK, Courier
 from newsletter.database import Database
@@ -135,7 +135,7 @@ class Sender:
 
     def _send_through(self) -> None:
         with self._desk.writer() as connection:
-            deliveries.leave_behind(connection, self._job.campaign.id, self._job.provider.name, self._job.clock())
+            takeovers.leave_behind(connection, self._job.campaign.id, self._job.provider.name, self._job.clock())
         threads = [threading.Thread(target=self._work, name=f"sender-{n}", daemon=True) for n in range(THREADS)]
         for thread in threads:
             thread.start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -24,6 +25,10 @@ from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
 
 PAGE = 1_000
+
+
+_NAMES = ("email", *BUILT_IN)
+_values = attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +75,14 @@ def whole_status(statuses: Iterable[str]) -> Status:
     return next((one for one in (Status.ACTIVE, Status.PENDING) if one in known), Status.UNSUBSCRIBED)
 
 
-def subscriber_fields(row: Row[Any]) -> dict[str, Any]:
-    """What merge tags may say of a row of `tables.subscriber`; the links to leave are the sender's to add."""
-    own = msgspec.json.decode(row.fields)
-    name = full_name(row.first_name, row.last_name, own)
-    built_in = {column: getattr(row, column) for column in ("email", *BUILT_IN)}
-    return {**own, **built_in, "name": name}
+def subscriber_fields(row: Any) -> dict[str, Any]:
+    """What merge tags may say of a row of `tables.subscriber`, or of what has its columns.
+
+    The links to leave are the sender's to add.
+    """
+    own = {} if row.fields == "{}" else msgspec.json.decode(row.fields)
+    built_in = dict(zip(_NAMES, _values(row), strict=True))
+    return {**own, **built_in, "name": full_name(built_in["first_name"], built_in["last_name"], own)}
 
 
 def get(connection: Connection, subscriber_id: int) -> Subscriber | None:

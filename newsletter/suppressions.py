@@ -8,7 +8,7 @@ a hash, made with the publication's secret: it says whether an address is that o
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from newsletter.addresses import address_key
 from newsletter.database import among
+from newsletter.links import Keyed
 from newsletter.tables import suppression
 from newsletter.times import stamp
 
@@ -50,7 +51,7 @@ def forget(connection: Connection, email_key: str, at: datetime) -> None:
     """Never mail this address again, and keep no more of it than that: not even an earlier reason's words."""
     known = suppressed(connection, [email_key]).get(email_key)
     lift(connection, [email_key])
-    _insert(connection, _hash(connection, email_key), Reason(known) if known else Reason.ERASED, "", at)
+    _insert(connection, _hasher(connection)(email_key), Reason(known) if known else Reason.ERASED, "", at)
 
 
 def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, str]:
@@ -87,7 +88,8 @@ def _spellings(connection: Connection, email_keys: Sequence[str]) -> dict[str, s
     plain = {key: key for key in email_keys}
     if not plain or not _has_hashes(connection):
         return plain
-    return plain | {_hash(connection, key): key for key in email_keys}
+    hash_of = _hasher(connection)
+    return plain | {hash_of(key): key for key in email_keys}
 
 
 def _has_hashes(connection: Connection) -> bool:
@@ -97,7 +99,7 @@ def _has_hashes(connection: Connection) -> bool:
     return connection.execute(select(column).where(like).limit(1)).first() is not None
 
 
-def _hash(connection: Connection, email_key: str) -> str:
+def _hasher(connection: Connection) -> Callable[[str], str]:
     root: str = connection.get_execution_options()["newsletter_secret"]()
-    key = hmac.digest(root.encode(), b"newsletter: erased addresses", "sha256")
-    return _HASHED + hmac.digest(key, email_key.encode(), "sha256").hex()
+    key = Keyed(hmac.digest(root.encode(), b"newsletter: erased addresses", "sha256"))
+    return lambda email_key: _HASHED + key.digest(email_key.encode()).hex()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import accounts, campaigns, deliveries, history, retries
+from newsletter import accounts, campaigns, deliveries, history, retries, takeovers
 from newsletter.batches import BatchState, after_answer, after_cancelling, after_death
 from newsletter.campaigns import State
 from newsletter.config import Publication
@@ -64,7 +64,7 @@ def counts(database: Database) -> dict[str, int]:
 def cancel(database: Database) -> None:
     with database.begin() as connection:
         campaigns.move(connection, 1, "cancel", now=NOW)
-        deliveries.cancel(connection, 1, NOW)
+        takeovers.cancel(connection, 1, NOW)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_sweep_takes_only_what_is_held_beyond_its_lease(database: Database) ->
     with database.begin() as connection:
         young = deliveries.claim(connection, 1, owner="young", now=NOW + LEASE)
         assert young
-        found = deliveries.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
+        found = takeovers.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
 
     assert (found.unknown, found.replayed) == (3, 0)
     assert counts(database) == {"unknown": 3, "queued": 3}
@@ -113,7 +113,7 @@ def test_a_sweep_takes_only_what_is_held_beyond_its_lease(database: Database) ->
 def test_a_sender_whose_lease_ran_out_cannot_hand_over_what_was_swept(database: Database) -> None:
     slow = take(database, handed=False)
     with database.begin() as connection:
-        deliveries.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
+        takeovers.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
         again = deliveries.claim(connection, 1, owner="next", now=NOW)
         assert again
         assert again.no == slow.no
@@ -140,7 +140,7 @@ def test_cancelled_whoever_was_not_handed_over_is_skipped_and_the_rest_is_writte
 def test_a_batch_that_waits_to_be_repeated_is_unknown_when_the_campaign_is_cancelled(database: Database) -> None:
     take(database)
     with database.begin() as connection:
-        deliveries.recover(connection, lambda provider, at: True)
+        takeovers.recover(connection, lambda provider, at: True)
 
     cancel(database)
 
@@ -150,7 +150,7 @@ def test_a_batch_that_waits_to_be_repeated_is_unknown_when_the_campaign_is_cance
 def test_a_provider_too_busy_for_a_repeat_gets_the_same_batch_under_the_same_key(database: Database) -> None:
     first = take(database)
     with database.begin() as connection:
-        deliveries.recover(connection, lambda provider, at: True)
+        takeovers.recover(connection, lambda provider, at: True)
     again = take(database)
 
     settle(database, again, BUSY, BUSY, BUSY)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from newsletter import accounts, campaigns, deliveries
+from newsletter import accounts, campaigns, deliveries, takeovers
 from newsletter.batches import ARROWS
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -206,7 +206,7 @@ def test_a_sender_whose_batch_was_taken_over_can_neither_hand_over_nor_settle(
     enqueued(database, publication, 2)
     lost = take(database)
     with database.begin() as connection:
-        deliveries.recover(connection, lambda provider, at: False)
+        takeovers.recover(connection, lambda provider, at: False)
     hand(database, take(database))
 
     with pytest.raises(LostError):
@@ -224,7 +224,7 @@ def test_what_a_dead_sender_had_claimed_is_queued_and_what_it_had_handed_over_is
     take(database)
 
     with database.begin() as connection:
-        found = deliveries.recover(connection, lambda provider, at: False)
+        found = takeovers.recover(connection, lambda provider, at: False)
 
     assert (found.unknown, found.replayed) == (3, 0)
     assert counts(database) == {"unknown": 3, "queued": 2}
@@ -237,7 +237,7 @@ def test_a_provider_that_recognises_repeats_gets_the_same_readers_under_the_same
     before = take(database)
     hand(database, before)
     with database.begin() as connection:
-        deliveries.recover(connection, lambda provider, at: True)
+        takeovers.recover(connection, lambda provider, at: True)
         connection.execute(update(subscription).values(status="unsubscribed"))
 
     after = take(database)
@@ -343,4 +343,4 @@ def _step(database: Database, data: st.DataObject) -> None:
             deliveries.settle(connection, held, going, Answer(results=results), now=NOW)
         else:
             replay = data.draw(st.booleans())
-            deliveries.recover(connection, lambda provider, at: replay)
+            takeovers.recover(connection, lambda provider, at: replay)

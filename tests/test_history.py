@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import campaigns, deliveries, history
+from newsletter import campaigns, deliveries, history, takeovers
 from newsletter.database import Database, open_database
 from newsletter.deliveries import Claim
 from newsletter.history import Story
@@ -76,7 +76,7 @@ def test_accepted_and_rejected_of_one_batch_have_each_their_own_story(database: 
 def test_a_batch_that_was_repeated_was_handed_over_twice(database: Database) -> None:
     hand(database)
     with database.begin() as connection:
-        deliveries.recover(connection, lambda provider, at: True)
+        takeovers.recover(connection, lambda provider, at: True)
     hand(database)
 
     assert what(told(database)) == [
@@ -89,7 +89,7 @@ def test_a_batch_that_was_repeated_was_handed_over_twice(database: Database) -> 
 def test_a_cancelled_campaign_skips_whoever_was_not_handed_over(database: Database) -> None:
     with database.begin() as connection:
         campaigns.move(connection, 1, "cancel", now=LATER)
-        deliveries.cancel(connection, 1, LATER)
+        takeovers.cancel(connection, 1, LATER)
     assert (told(database).state, what(told(database))[-1]) == ("skipped", "skipped: the campaign was cancelled")
 
 

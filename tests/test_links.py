@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import stat
 import threading
 from collections import Counter
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import ConfigError
-from newsletter.links import SECRET_FILE, Claims, Links, Purpose, link_secret
+from newsletter.links import SECRET_FILE, Claims, Keyed, Links, Purpose, link_secret
 from tests.sending import settings as publication_settings
 
 IDS = st.integers(min_value=0, max_value=2**63 - 1)
@@ -117,3 +118,8 @@ def test_an_empty_secret_is_an_error_and_not_a_new_secret(tmp_path: Path) -> Non
 
     with pytest.raises(ConfigError, match="is empty"):
         link_secret(publication)
+
+
+@given(key=st.binary(max_size=200), message=st.binary(max_size=500))
+def test_our_hmac_is_the_standard_library_s(key: bytes, message: bytes) -> None:
+    assert Keyed(key).digest(message) == hmac.digest(key, message, "sha256")

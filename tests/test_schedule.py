@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter import accounts, campaigns, deliveries, heartbeat, schedule
+from newsletter import accounts, campaigns, deliveries, heartbeat, schedule, takeovers
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -139,7 +139,7 @@ def test_a_cancelled_schedule_never_starts(publication: Publication, database: D
     scheduled(publication, database, "2025-01-18 07:00")
     with database.begin() as connection:
         campaigns.move(connection, 1, "cancel", now=NOW)
-        deliveries.cancel(connection, 1, NOW)
+        takeovers.cancel(connection, 1, NOW)
 
     assert begin(publication, database, TOMORROW) == []
     with pytest.raises(NewsletterError, match="the campaign is cancelled"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter import deliveries, retries
+from newsletter import retries, takeovers
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
 from newsletter.tables import subscriber
@@ -84,7 +84,7 @@ def test_a_cancelled_campaign_makes_no_call_to_ask(resend: tuple[Case, Resend]) 
     case.send()
     case.move("cancel")
     with case.database.begin() as connection:
-        deliveries.cancel(connection, 1, utc_now())
+        takeovers.cancel(connection, 1, utc_now())
 
     findings = case.ask()
 
