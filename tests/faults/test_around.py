@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from sqlite3 import Cursor
+from sqlite3 import Cursor, OperationalError
 
 import pytest
 from sqlalchemy import event, update
@@ -155,3 +155,30 @@ def test_f24_a_schedule_that_is_overdue_after_a_downtime_is_held_and_hands_nothi
         assert campaigns.get(connection, 1).state is State.PAUSED
     assert server.calls == []
     database.close()
+
+
+def test_f12_a_disk_that_is_full_for_the_next_batch_takes_nothing_from_what_was_settled(
+    case: Case, server: ProviderServer
+) -> None:
+    def fill(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if server.calls and "attempt=(batch.attempt" in statement:  # a batch is claimed
+            raise OperationalError("database or disk is full")
+
+    server.answers.clear()
+    event.listen(case.database.engine, "before_cursor_execute", fill)
+    sending = threading.Thread(target=_failing, args=(case,))
+    sending.start()
+    server.wait_for_calls(1)
+    server.answers.set()
+    sending.join()
+    event.remove(case.database.engine, "before_cursor_execute", fill)
+
+    assert case.counts()["accepted"] == sum(server.calls)
+    case.send()
+    assert case.counts() == EVERYONE
+    case.check(server)
+
+
+def _failing(case: Case) -> None:
+    with pytest.raises(NewsletterError, match="the disk is full"):
+        case.send()
