@@ -45,7 +45,7 @@ what the preview shows                      web/preview/<part>.py, templates/pre
 what acts there, and what is asked before   web/preview/acts.py, web/preview/trial.py, web/preview/planning.py
 writing an issue in the browser             web/preview/edit.py, templates/preview/static/editor.js
 what of a publication the preview keeps     workshop.py; lists of issues: inbox.py, heads.py, standings.py
-a view: dark, no pictures, Outlook, ...     views.py; schemes.py, inversion.py, pictureless.py, outlook.py
+a view: dark, no pictures, Outlook, ...     views.py; schemes.py, inversion.py, pictureless.py, outlook.py, of trees.py
 pictures from disk, bytes per block         local_pictures.py, weights.py; lines around a mistake: code_frames.py
 what a draft looks like                     draft.py, templates/starter/draft.md; what a source is: sources.py
 what is read from feeds, pages and texts    feeds.py, articles.py, plain_pages.py, html_text.py; made safe: stories.py

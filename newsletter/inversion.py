@@ -9,18 +9,18 @@ from __future__ import annotations
 from functools import lru_cache
 
 import tinycss2
-from lxml import html
 
 from newsletter.checks.colours import BLACK, WHITE, read_colour
 from newsletter.checks.css import Token
 from newsletter.checks.visibility import Element
 from newsletter.schemes import by_day
+from newsletter.trees import add_style, css_of, page_of, tree_of
 
 _PAINTS = ("color", "background", "border", "outline", "text-decoration", "fill", "stroke", "box-shadow")
 """What the names of properties with colours in them begin with; longer ones end in `-color`, or hold one."""
 _UNTOUCHED = frozenset(("color-scheme", "background-image", "background-size", "border-radius"))
 _ATTRIBUTES = ("bgcolor", "color", "text", "link", "vlink")
-_GROUND = f"<style>:root{{background:{WHITE.turned};color:{BLACK.turned};color-scheme:dark}}</style>"
+_GROUND = f":root{{background:{WHITE.turned};color:{BLACK.turned};color-scheme:dark}}"
 
 
 def inverted(page: str) -> str:
@@ -34,26 +34,13 @@ def inverted_by_outlook(page: str) -> str:
 
 
 def _inverted(page: str, *, marks: bool) -> str:
-    tree = html.document_fromstring(by_day(page), parser=html.HTMLParser(encoding=None))
+    tree = tree_of(by_day(page))
     for element in tree.iter("*"):
         _turn(element, marks)
-    if tree.find("head") is not None:
-        tree.find("head").insert(0, html.fragment_fromstring(_GROUND))
+    add_style(tree, _GROUND)
     if marks:
         _mark_frame(tree)
-    return serialised(tree)
-
-
-def serialised(tree: Element) -> str:
-    """The HTML of a whole tree."""
-    out: str = html.tostring(tree, encoding="unicode", doctype="<!DOCTYPE html>")
-    return out
-
-
-def serialised_css(nodes: list[Token]) -> str:
-    """The CSS of parsed nodes."""
-    out: str = tinycss2.serialize(nodes)
-    return out
+    return page_of(tree)
 
 
 def _turn(element: Element, marks: bool) -> None:
@@ -90,7 +77,7 @@ def _mark_frame(tree: Element) -> None:
 @lru_cache(maxsize=5_000)
 def turned_style(style: str) -> str:
     """A style attribute with its colours turned around."""
-    return serialised_css([_declared(node) for node in tinycss2.parse_blocks_contents(style)])
+    return css_of([_declared(node) for node in tinycss2.parse_blocks_contents(style)])
 
 
 def _declared(node: Token) -> Token:
@@ -120,7 +107,7 @@ def _see_through(colour: tuple[float, float, float, float]) -> str:
 
 def _sheet(text: str) -> str:
     """A style sheet with its colours turned around, those at night left out: the client does not ask for them."""
-    return serialised_css([_rule(node) for node in tinycss2.parse_stylesheet(text)])
+    return css_of([_rule(node) for node in tinycss2.parse_stylesheet(text)])
 
 
 def _rule(node: Token) -> Token:

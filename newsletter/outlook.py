@@ -10,19 +10,18 @@ import re
 from functools import cache, lru_cache
 
 import tinycss2
-from lxml import html
 
 from newsletter.checks.compatibility import table
 from newsletter.checks.css import Token
-from newsletter.inversion import serialised, serialised_css
 from newsletter.schemes import by_day
+from newsletter.trees import add_style, css_of, page_of, tree_of
 
 VERSION = 16
 _BRANCH = re.compile(r"<!--\[if\s([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
 _OTHERS = re.compile(r"<!--\[if\s([^\]]*)\]><!-->?(.*?)<!--<!\[endif\]-->", re.DOTALL)
 _REVEALED = re.compile(r"<!\[if\s([^\]]*)\]>(.*?)<!\[endif\]>", re.DOTALL)
 _WORDS = re.compile(r"[()|&!]|[a-z]+|\d+(?:\.\d+)?", re.IGNORECASE)
-_OF_WORD = "<style>ul,ol{margin-left:40px;padding:0}</style>"
+_OF_WORD = "ul,ol{margin-left:40px;padding:0}"
 """Word indents lists by their margins, browsers by their padding."""
 _LACKING = frozenset(
     (
@@ -38,9 +37,8 @@ _UNKNOWN_SELECTOR = re.compile(r"[>+~\[]|::?(?!link|visited|hover|active)[a-z-]+
 
 def in_outlook(page: str) -> str:
     """The email as Word would have it."""
-    tree = html.document_fromstring(by_day(branches(page)), parser=html.HTMLParser(encoding=None))
-    if tree.find("head") is not None:
-        tree.find("head").insert(0, html.fragment_fromstring(_OF_WORD))
+    tree = tree_of(by_day(branches(page)))
+    add_style(tree, _OF_WORD)
     for island in list(tree.iter("xml")):  # settings for Word, which shows none of it
         island.drop_tree()
     for element in tree.iter("*"):
@@ -49,7 +47,7 @@ def in_outlook(page: str) -> str:
         elif style := element.get("style"):
             element.set("style", _style(style, element.tag))
         element.attrib.pop("background", None)
-    return serialised(tree)
+    return page_of(tree)
 
 
 def branches(page: str) -> str:
@@ -121,7 +119,7 @@ def _lacks(name: str) -> bool:
 @lru_cache(maxsize=5_000)
 def _style(style: str, tag: str) -> str:
     kept = [node for node in tinycss2.parse_blocks_contents(style) if _counts(node, tag)]
-    return serialised_css([_translated(node) for node in kept])
+    return css_of([_translated(node) for node in kept])
 
 
 def _translated(node: Token) -> Token:
@@ -149,7 +147,7 @@ _SIZES = ("width", "height")
 def _sheet(text: str) -> str:
     """The rules of a style sheet that Word reads: none with conditions, none with a selector it does not know."""
     nodes = tinycss2.parse_stylesheet(text)
-    return serialised_css([_rule(node) for node in nodes if node.type == "qualified-rule" and _is_known(node)])
+    return css_of([_rule(node) for node in nodes if node.type == "qualified-rule" and _is_known(node)])
 
 
 def _is_known(node: Token) -> bool:

@@ -7,8 +7,8 @@ import re
 from lxml import html
 
 from newsletter.checks.visibility import Element
-from newsletter.inversion import serialised
 from newsletter.schemes import by_day
+from newsletter.trees import page_of, tree_of
 
 _PICTURE = re.compile(r"url\([^)]*\)", re.IGNORECASE)
 _FRAME = "display:inline-block;box-sizing:border-box;max-width:100%;overflow:hidden;vertical-align:middle;"
@@ -19,7 +19,7 @@ _ONLY_PICTURES = re.compile(r"(?:^|;)\s*(?:object-fit|object-position|height|dis
 
 def without_pictures(page: str) -> str:
     """The email before its reader allows pictures; what has an empty alt text leaves nothing but its room."""
-    tree = html.document_fromstring(by_day(page), parser=html.HTMLParser(encoding=None))
+    tree = tree_of(by_day(page))
     for element in list(tree.iter("*")):
         if element.tag == "img":
             _frame(element)
@@ -27,7 +27,7 @@ def without_pictures(page: str) -> str:
             element.text = element.text and _PICTURE.sub("none", element.text)
         else:
             _plain(element)
-    return serialised(tree)
+    return page_of(tree)
 
 
 def _plain(element: Element) -> None:

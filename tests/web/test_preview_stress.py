@@ -129,3 +129,16 @@ def test_looking_makes_no_database(tmp_path: Path, browser: Browser) -> None:
         page.wait_for_selector("#stage[data-shown]")
 
     assert {path.name for path in root.iterdir()} == before
+
+
+def test_a_page_finds_a_preview_that_was_started_again(tmp_path: Path, browser: Browser) -> None:
+    root, port = publish(tmp_path / "news"), free_port()
+    with running(root, port=port) as first, opened(browser, first, "/issues/chips") as page:
+        first.stop()
+        expect(page.locator("#pulse")).to_have_attribute("data-state", "lost")
+        expect(page.frame_locator("#single iframe").get_by_text("It has a paragraph.")).to_be_visible()
+
+        first.save(ISSUE.replace("a paragraph", "another paragraph"))
+        with running(root, port=port):
+            expect(page.frame_locator("#single iframe").get_by_text("It has another paragraph.")).to_be_visible()
+            expect(page.locator("#pulse")).to_have_attribute("data-state", "fine")

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from newsletter.errors import NewsletterError
-from newsletter.web.preview import act, compare, edit, events, failures, inbox, issue, problems, readers, static
+from newsletter.web.preview import act, compare, edit, events, failures, inbox, issue, problems, readers, static, stream
 from newsletter.web.preview.guard import Guard, new_token
 from newsletter.web.preview.ledger import Ledger
 from newsletter.web.preview.warm import warm_up
@@ -28,7 +28,7 @@ ROUTES: Sequence[BaseRoute] = (
     *compare.ROUTES,
     *act.ROUTES,
     *edit.ROUTES,
-    *events.ROUTES,
+    *stream.ROUTES,
     *static.ROUTES,
 )
 
@@ -54,5 +54,5 @@ def preview_app(workshop: Workshop, told: events.Events) -> Starlette:
         exception_handlers={NewsletterError: failures.refused, HTTPException: failures.not_here},
     )
     app.state.workshop, app.state.told, app.state.token = workshop, told, new_token()
-    app.state.ledger = Ledger()
+    app.state.ledger, app.state.start = Ledger(), new_token()
     return app

@@ -1,18 +1,13 @@
-"""Events: telling open pages that what they show has changed (server-sent events, HTML standard 9.2).
+"""Events: what open pages look at, and what they have not been told yet.
 
-A page that is slow gets the newest of what it missed, not all of it.
+A page that is slow gets the newest of what it missed, not all of it. How it is told is in `stream`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment keeps the connection open."""
@@ -86,25 +81,3 @@ class Events:
             yield listener
         finally:
             self._listeners.discard(listener)
-
-
-async def stream(request: Request) -> Response:
-    """`/events?issue=slug`, or without a slug the start page's."""
-    told = request.app.state.told
-    assert isinstance(told, Events)
-    topic = request.query_params.get("issue", INBOX)
-    return StreamingResponse(_written(told, topic), media_type="text/event-stream")
-
-
-async def _written(told: Events, topic: str) -> AsyncIterator[str]:
-    yield "retry: 500\n\n"
-    with told.listener(topic) as listener:
-        while told.is_open:
-            news = await listener.heard()
-            if not news:
-                yield ": still here\n\n"
-            for kind, data in news:
-                yield f"event: {kind}\ndata: {json.dumps(data)}\n\n"
-
-
-ROUTES = [Route("/events", stream)]

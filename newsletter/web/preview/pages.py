@@ -42,5 +42,6 @@ def page(request: Request, template: str, values: Mapping[str, object], *, statu
 
 def text(request: Request, template: str, values: Mapping[str, object]) -> str:
     """The same as a text; every template knows the token, and which version this is."""
-    known = {"token": request.app.state.token, "version": __version__}
+    state = request.app.state
+    known = {"token": state.token, "start": state.start, "version": __version__}
     return environment().get_template(template).render({**known, **values})

@@ -19,9 +19,23 @@ export class Frame {
     return this.current?.contentDocument ?? null;
   }
 
-  /** Show an address; resolves when it is on the screen. Of several at once, the last counts. */
-  async show(url) {
+  /** Show an address; resolves when it is on the screen. Of several meanwhile, the last counts. */
+  show(url) {
     this.wanted = url;
+    this.loading ??= this.load().finally(() => (this.loading = null));
+    return this.loading;
+  }
+
+  async load() {
+    for (let url = ""; url !== this.wanted; ) {
+      url = this.wanted;
+      const next = await this.loaded(url);
+      if (next.contentDocument) this.swap(next);
+      else next.remove(); // the server is gone: the last email stays
+    }
+  }
+
+  async loaded(url) {
     const next = document.createElement("iframe");
     next.setAttribute("sandbox", SANDBOX);
     next.title = this.title;
@@ -32,11 +46,7 @@ export class Frame {
       next.addEventListener("load", resolve, { once: true });
       this.sheet.append(next);
     });
-    if (this.wanted !== url) {
-      next.remove();
-      return;
-    }
-    this.swap(next);
+    return next;
   }
 
   swap(next) {

@@ -36,9 +36,15 @@ for (const part of [bar, panels, problems, cuts, failure, blocksOverlay, readers
 page.stage.show();
 failure.show(page, element.dataset.failed === "yes");
 
+let greeted = false;
+
+/** What the server says is now: first of all on every connection. */
 async function newer({ digest, trace, failed }) {
   page.pulse(failed ? "failed" : "fine");
   failure.show(page, failed);
+  const isKnown = digest === page.digest && trace === page.trace;
+  const isGreeting = !greeted;
+  greeted = true;
   if (digest !== page.digest) {
     Object.assign(page, { digest, trace });
     await page.stage.refresh();
@@ -46,6 +52,7 @@ async function newer({ digest, trace, failed }) {
     page.trace = trace;
     page.stage.relabel();
   }
+  if (isKnown && isGreeting) return;
   for (const listener of page.built) listener();
 }
 
@@ -57,8 +64,5 @@ hear(page.slug, {
     else failure.gone(page);
   },
   lost: () => page.pulse("lost"),
-  back: async () => {
-    page.pulse("fine");
-    location.reload();
-  },
+  back: () => location.reload(),
 });
