@@ -1,4 +1,4 @@
-"""The five files of a built issue.
+"""The five files of a built issue, and how a file is written.
 
 Everything in them follows from the issue, the templates and newsletter.toml alone.
 """
@@ -21,7 +21,7 @@ def write_files(publication: Publication, built: Built, out: Path) -> Path:
     """Write `out/<slug>/message.html .txt .eml .json` and `document.mjml`; returns the folder."""
     folder = out / built.issue.slug
     for name, content in files(publication, built).items():
-        _write(folder / name, content)
+        write_file(folder / name, content)
     return folder
 
 
@@ -61,7 +61,7 @@ def document_text(built: Built) -> str:
     return built.issue.vault.restore(whole, spell=html.escape)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """All of it or nothing: a reader of the folder never sees half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,37 +1,54 @@
-"""`newsletter build`: the email of an issue, as files."""
+"""`newsletter build`: the email of an issue, or the archive of all of them, as files."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import click
 
+from newsletter.bars import Bar
 from newsletter.build import Built, build_issue
+from newsletter.clock import utc_now
+from newsletter.config import Publication
 from newsletter.issues import find_issue
-from newsletter.outputs import summary, write_files
+from newsletter.outputs import summary, write_file, write_files
 from newsletter.session import Session
+from newsletter.site import issues_until, web_pages
 from newsletter.theme import Theme
 
 
 @click.command()
-@click.argument("issue", nargs=-1, required=True)
+@click.argument("issue", nargs=-1)
 @click.option("--out", metavar="DIR", default="build", help="Where the folder of each issue goes  [default: build]")
+@click.option("--site", metavar="DIR", help="Write the static archive there instead: pages, feed, pictures")
+@click.option("--until", metavar="DATE", help="With --site: issues up to this day  [default: today]")
 @click.option("--json", "as_json", is_flag=True, help="Print what was built as JSON")
 @click.pass_obj
-def command(session: Session, issue: tuple[str, ...], out: str, as_json: bool) -> None:
+def command(
+    session: Session, issue: tuple[str, ...], out: str, site: str | None, until: str | None, as_json: bool
+) -> None:
     """Write the email of an issue to a folder.
 
     The same issue gives the same bytes, on every machine. Nobody is mailed, nothing is fetched.
+    With --site it writes the archive, which any web host serves: every issue up to today, or those that
+    are named. Files that are there already and are not of the archive stay.
 
     \b
     Examples:
         newsletter build chip-rules
         newsletter build issues/2025-01-17-chip-rules.md --out /tmp/mail
         newsletter build chip-rules --json
+        newsletter build --site public
+        newsletter build --site public --until 2025-01-17
     """
     publication = session.publication
+    if site is not None:
+        _build_site(publication, issue, Path(site), _day(publication, until), as_json)
+        return
+    _refuse(issue, until)
     paths = [find_issue(publication, name) for name in issue]
     theme = Theme(publication=publication)
     built = [build_issue(publication, path, theme) for path in paths]
@@ -56,3 +73,44 @@ def _narrate(built: Built, folder: Path, as_json: bool) -> None:
     if not as_json:
         for name in ("message.html", "message.txt", "message.eml", "document.mjml", "message.json"):
             click.echo(folder / name)
+
+
+def _refuse(issue: tuple[str, ...], until: str | None) -> None:
+    """Raise click's error for what makes no sense without --site."""
+    if not issue:
+        raise click.UsageError("Missing argument 'ISSUE...'. For the archive of all of them: --site DIR.")
+    if until is not None:
+        raise click.UsageError("--until goes with --site.")
+
+
+def _day(publication: Publication, until: str | None) -> date:
+    if until is None:
+        return utc_now().astimezone(publication.config.publication.timezone).date()
+    try:
+        return date.fromisoformat(until)
+    except ValueError as error:
+        raise click.UsageError(f'--until: "{until}" is not a date. Write it as 2025-01-17.') from error
+
+
+def _build_site(publication: Publication, issue: tuple[str, ...], out: Path, until: date, as_json: bool) -> None:
+    """All of it is made before the first file is written."""
+    from newsletter.web.public.printed import site_files
+
+    paths = [find_issue(publication, name) for name in issue] or issues_until(publication, until)
+    with Bar("issues built", len(paths)) as bar:
+        pages = web_pages(publication, paths, None if issue else until, bar.step)
+    files = site_files(publication, pages)
+    changed = sum(_put(out / name, content) for name, content in files.items())
+    click.echo(
+        f"{len(pages)} {'issue' if len(pages) == 1 else 'issues'}, {len(files)} files, {changed} written", err=True
+    )
+    told = {"site": str(out), "issues": [page.about.slug for page in pages], "files": sorted(files)}
+    click.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else out / "index.html")
+
+
+def _put(path: Path, content: bytes) -> bool:
+    """Write a file, unless it is there already with just these bytes; whether it was written."""
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    write_file(path, content)
+    return True
