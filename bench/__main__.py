@@ -7,7 +7,7 @@ import sys
 
 from bench.timing import ROOT
 
-NAMES = ("start", "build", "checks", "preview", "merge", "imports", "serving")
+NAMES = ("start", "build", "checks", "preview", "merge", "imports", "serving", "reading")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,11 +63,11 @@ def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         _prepare(folder)
-        with _served([sys.executable, "-c", BARE], folder) as (url, _kill):
+        with served([sys.executable, "-c", BARE], folder) as (url, _child):
             bare, _answered = _measured(url, folder)
-        with _served([COMMAND, "serve", "--port", "0"], folder) as (url, kill):
+        with served([COMMAND, "serve", "--port", "0"], folder) as (url, child):
             ours, answered = _measured(url, folder)
-            kill()
+            child.kill()
         lost = max(0, min(answered, READERS) - _gone(folder))
     rows = [
         ("a bare route", f"{bare:,.0f}/s"),
@@ -90,12 +90,13 @@ def _prepare(folder: Path) -> None:
 
 
 @contextmanager
-def _served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The server's address, and what kills it."""
-    with (folder / "said").open("w+") as said:
+def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The server's address, and its process."""
+    said_in = folder / f"said-{len(command)}"
+    with said_in.open("w+") as said:
         child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=said, stderr=said)
         try:
-            yield _address(child, folder / "said"), child.kill
+            yield _address(child, said_in), child
         finally:
             child.kill()
             child.wait()

@@ -35,6 +35,7 @@ the words of the theme and the pages        templates/, templates/translations/<
 who is spoken to in which language          translations.py
 the plain text                              plaintext.py, text_flow.py, templates/issue.txt
 the files `build` writes                    outputs.py
+the files of `build --site`                 site.py (which issues), web/public/printed.py
 the web page of an issue                    webpages.py, templates/pages/issue_head.html
 the feed, the sitemap                       feed.py; how feed readers show an issue: reading_view.py
 saving over nobody else's work              manuscripts.py

@@ -7,7 +7,7 @@ sighting is held for some seconds first. A server that is killed loses those sec
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -56,17 +56,28 @@ def judged(sightings: Sequence[Sighting]) -> list[Sighting]:
         if one.kind is Kind.CLICKED:
             clicks[one.campaign_id, one.who].append(index)
     hasty = {index for indexes in clicks.values() for index in _burst(sightings, indexes)}
-    return [replace(one, machine=one.machine or "burst") if n in hasty else one for n, one in enumerate(sightings)]
+    return [replace(one, machine="burst") if n in hasty and not one.machine else one for n, one in enumerate(sightings)]
 
 
 def _burst(sightings: Sequence[Sighting], indexes: Sequence[int]) -> set[int]:
-    """Those of one reader's clicks on a message that come too fast."""
+    """Those of one reader's clicks on a message, in their order, that come too fast.
+
+    Each is looked at twice, however many there are: whoever sends a million must not keep the others waiting.
+    """
     found: set[int] = set()
-    for first, index in enumerate(indexes):
-        until = sightings[index].at + robots.BURST
-        near = [other for other in indexes[first:] if sightings[other].at <= until]
-        if robots.is_burst({sightings[other].link for other in near}, sightings[index].of_links):
-            found.update(near)
+    first, marked = 0, 0
+    within: Counter[int | None] = Counter()
+    for last, index in enumerate(indexes):
+        within[sightings[index].link] += 1
+        while sightings[indexes[first]].at < sightings[index].at - robots.BURST:
+            link = sightings[indexes[first]].link
+            within[link] -= 1
+            if not within[link]:
+                del within[link]
+            first += 1
+        if robots.is_burst(within, sightings[index].of_links):
+            found.update(indexes[max(first, marked) : last + 1])
+            marked = last + 1
     return found
 
 

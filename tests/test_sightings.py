@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, insert, select, update
 
 from newsletter import events, sightings
 from newsletter.database import Database, open_database
 from newsletter.events import Kind
 from newsletter.sightings import Sighting, Sightings, judged
-from newsletter.tables import batch, event
+from newsletter.tables import batch, delivery, event
 from newsletter.times import Duration, stamp
 from tests.sending import NOW, add_readers, settings, start_campaign
 
@@ -49,6 +50,16 @@ def test_a_person_reads_between_two_links() -> None:
     assert machines(judged([click(0), click(1, 20), click(2, 45), click(0, 46)])) == [""] * 4
 
 
+def test_a_flood_of_clicks_is_judged_in_time_that_grows_with_it_and_no_faster() -> None:
+    flood = [click(0, number / 10_000) for number in range(50_000)]
+
+    began = time.process_time()
+    found = judged(flood)
+
+    assert time.process_time() - began < 2
+    assert machines(found) == [""] * 50_000, "one link, however often, is no burst"
+
+
 def test_what_one_reader_does_says_nothing_of_another() -> None:
     assert machines(judged([click(0), click(1, reader=2), click(2, reader=3)])) == [""] * 3
 
@@ -77,9 +88,6 @@ def test_a_click_right_after_the_hand_over_is_a_programs(database: Database) -> 
 
 
 def enqueue(connection: object) -> None:
-    from sqlalchemy import Connection, insert
-
-    from newsletter.tables import delivery
 
     assert isinstance(connection, Connection)
     connection.execute(insert(batch).values(campaign_id=1, no=1, size=1, state="queued"))
