@@ -52,14 +52,21 @@ def test_the_help_lists_every_command_and_loads_nothing_heavy(newsletter: Run, t
     assert not loaded_by("--help", cwd=tmp_path) & set(HEAVY)
 
 
-def test_building_loads_no_database_no_sender_and_no_progress_bars(publication_folder: Path) -> None:
+@pytest.mark.parametrize("command", ["build", "check"])
+def test_building_and_checking_load_no_database_no_sender_no_server_and_no_progress_bars(
+    publication_folder: Path, command: str
+) -> None:
     issues = publication_folder / "issues"
     issues.mkdir()
     (issues / "2025-01-17-hello.md").write_text("---\nsubject: Hello\n---\nHello.\n", encoding="utf-8")
 
-    loaded = loaded_by("build", "hello", cwd=publication_folder)
+    loaded = loaded_by(command, "hello", cwd=publication_folder)
 
-    assert not loaded & {"sqlalchemy", "alembic", "rich", "email_validator", "newsletter.providers.transport"}
+    unwanted = (
+        "alembic babel email_validator feedparser requests rich sqlalchemy starlette trafilatura uvicorn watchfiles"
+    )
+    assert not loaded & {*unwanted.split(), "newsletter.providers.transport", "newsletter.web"}
+    assert command == "check" or not any(name.startswith("newsletter.checks") for name in loaded)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
