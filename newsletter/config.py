@@ -144,9 +144,11 @@ class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[serve]`: what stands before `newsletter serve`."""
+    """`[serve]`: what stands before `newsletter serve`, or its certificate when nothing does."""
 
     proxies: tuple[Network, ...] = ()
+    certificate: str = ""
+    key: str = ""
 
 
 class PreviewSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

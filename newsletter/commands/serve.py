@@ -18,11 +18,13 @@ from newsletter.session import Session
 from newsletter.times import stamp
 
 if TYPE_CHECKING:
+    from newsletter.config import Publication
     from newsletter.runner import Runner
     from newsletter.sightings import Sightings
     from newsletter.signups import Welcome
     from newsletter.web.public.site import Site
     from newsletter.web.public.writes import Writes
+    from newsletter.web.server import Certificate
 
 STOPPING = "Stopping: what is being answered and sent is finished first. Once more stops at once."
 DRAIN = 9.5
@@ -61,6 +63,7 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
     from newsletter.web.public.app import public_app
     from newsletter.web.public.writes import Writes
 
+    certificate = _certificate(session.publication)
     greetings = compile_greetings(session.publication)
     with (
         server.listen(host, port) as sock,
@@ -71,8 +74,20 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
     ):
         app = public_app(_site(session, writes, sightings, greetings.welcomes), _log)
-        _say(f"Readers' pages on {server.address(sock)}  (stop with Ctrl-C)")
-        server.serve(app, sock, interrupts.asked)
+        _say(f"Readers' pages on {server.address(sock, 'https' if certificate else 'http')}  (stop with Ctrl-C)")
+        server.serve(app, sock, interrupts.asked, certificate=certificate)
+
+
+def _certificate(publication: Publication) -> Certificate | None:
+    """The publication's own, where nothing in front of us speaks TLS. Raises ConfigError."""
+    from newsletter.web.server import Certificate
+
+    settings = publication.config.serve
+    if not settings.certificate and not settings.key:
+        return None
+    found = Certificate(str(publication.root / settings.certificate), str(publication.root / settings.key))
+    found.check()
+    return found
 
 
 def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tuple[Welcome, ...]) -> Site:

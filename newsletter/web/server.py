@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from newsletter.errors import NewsletterError
+from newsletter.errors import ConfigError, NewsletterError
 from newsletter.web.protocol import Protocol
 
 GRACE = 8
@@ -53,16 +55,41 @@ def listen_near(host: str, port: int) -> socket.socket:
     return listen(host, min(port + NEIGHBOURS, 65_535))
 
 
-def address(sock: socket.socket) -> str:
+def address(sock: socket.socket, scheme: str = "http") -> str:
     """`http://127.0.0.1:8000`, where a browser finds it."""
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def serve(app: ASGIApp, sock: socket.socket, stop: threading.Event, closing: Callable[[], None] = lambda: None) -> None:
+class Certificate(NamedTuple):
+    """What TLS wants: files in PEM."""
+
+    chain: str
+    key: str
+
+    def check(self) -> None:
+        """Raises ConfigError when the files cannot be used."""
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.chain, self.key)
+        except OSError as error:  # ssl.SSLError is one
+            said = error.strerror or error
+            hint = "Name the certificate with its chain, and its key, both in PEM."
+            raise ConfigError(
+                f"[serve] certificate and key cannot be used: {said}", place=self.chain, hint=hint
+            ) from error
+
+
+def serve(
+    app: ASGIApp,
+    sock: socket.socket,
+    stop: threading.Event,
+    closing: Callable[[], None] = lambda: None,
+    certificate: Certificate | None = None,
+) -> None:
     """Answer until `stop` is set; then what is being answered is finished, within GRACE seconds.
 
     `closing` is called before that, in the event loop: it ends the streams that have no end by themselves.
+    With a certificate it speaks TLS.
     """
     config = uvicorn.Config(
         app,
@@ -74,6 +101,8 @@ def serve(app: ASGIApp, sock: socket.socket, stop: threading.Event, closing: Cal
         server_header=False,
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=IDLE,
+        ssl_certfile=certificate.chain if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
     server = _Server(config, closing)
     threading.Thread(target=_end, args=(server, stop), daemon=True).start()

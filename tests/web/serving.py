@@ -90,7 +90,7 @@ def _address(served: Served) -> str:
     assert served.process.stderr
     for line in served.process.stderr:
         served.said.append(line)
-        if found := re.search(r"http://[\d.:\[\]a-f]+", line):
+        if found := re.search(r"https?://[\d.:\[\]a-f]+", line):
             served.listener = threading.Thread(target=_listen, args=(served,), daemon=True)
             served.listener.start()
             return found[0]

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from newsletter import letters
 from newsletter.errors import NewsletterError
 from newsletter.web.public.figures import Figures
 from newsletter.web.public.site import Site, site_of
@@ -44,10 +45,15 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """For Prometheus."""
     site = site_of(request)
-    gauges = {"writes_waiting": site.writes.waiting}
+    gauges = {"writes_waiting": site.writes.waiting, **await run_in_threadpool(_letters, site)}
     return PlainTextResponse(
         site.figures.text(gauges), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     )
+
+
+def _letters(site: Site) -> dict[str, int]:
+    with site.database.read() as connection:
+        return {f"letters_{state}": number for state, number in letters.counts(connection).items()}
 
 
 def _look(site: Site) -> None:
