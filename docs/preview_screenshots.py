@@ -1,4 +1,4 @@
-"""The pictures of the preview: an issue with its problems, all views side by side, the inbox.
+"""The pictures of the preview: an issue with its problems, all views, the inbox, what is written and compared.
 
 Runs `newsletter preview` on a temporary publication made of the samples: two of them sent, one a draft with mistakes
 in it. Run by `make pictures`; needs Chromium and no network.
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -26,10 +26,19 @@ MISTAKES = (
     ("in four minutes.", "in four minutes. [Click here](http://example.com/rules) for the rules."),
     ("Developers in China", "Developers {{ first_name }} in China"),
 )
+REWRITTEN = (
+    ("development slowed, but the will", "progress slowed, but the will"),
+    ("- How they will be enforced is open as well.\n", ""),
+    (
+        "Technological self-reliance is now a firmer goal than it was.",
+        "Self-reliance is a firmer goal than it was a year ago.",
+    ),
+)
+"""What changed in the second one after it was sent."""
 
 
 def main() -> None:
-    """Write docs/images/preview.png, preview-grid.png and preview-inbox.png."""
+    """Write docs/images/preview.png, -grid, -inbox, -write and -compare."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         with _previewed(_publication(Path(folder))) as url:
@@ -43,6 +52,13 @@ def main() -> None:
                 page.screenshot(path=OUT / "preview-grid.png")
             with _page(browser, url, "light", 1100, 300) as page:
                 page.screenshot(path=OUT / "preview-inbox.png")
+            with _page(browser, f"{url}issues/{DRAFT}/edit", "light", 1360, 760) as page:
+                page.locator("#problems-switch").click()
+                page.locator("#problems button", has_text="first_name").first.click()
+                page.wait_for_timeout(800)
+                page.screenshot(path=OUT / "preview-write.png")
+            with _page(browser, f"{url}issues/{SENT[1]}/compare?with=campaign:2", "light", 1100, 620) as page:
+                page.screenshot(path=OUT / "preview-compare.png")
         browser.close()
 
 
@@ -54,13 +70,18 @@ def _publication(folder: Path) -> Path:
     _run(folder, "subscribers", "import", "readers.csv")
     for slug in SENT:
         _run(folder, "send", slug, "--yes")
-    draft = next((folder / "issues").glob(f"*-{DRAFT}.md"))
-    text = draft.read_text(encoding="utf-8")
-    for right, wrong in MISTAKES:
-        assert right in text
-        text = text.replace(right, wrong)
-    draft.write_text(text, encoding="utf-8")
+    _edit(folder, DRAFT, MISTAKES)
+    _edit(folder, SENT[1], REWRITTEN)
     return folder
+
+
+def _edit(folder: Path, slug: str, changes: Sequence[tuple[str, str]]) -> None:
+    file = next((folder / "issues").glob(f"*-{slug}.md"))
+    text = file.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
 
 
 def _run(folder: Path, *words: str) -> None:

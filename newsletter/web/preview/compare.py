@@ -11,6 +11,7 @@ from starlette.routing import Route
 from newsletter.differences import Kind, differences, folded, line_difference
 from newsletter.errors import NewsletterError
 from newsletter.local_pictures import local_pictures, shown_locally
+from newsletter.schemes import by_day
 from newsletter.versions import Filled, Version, filled, find_version, known_versions
 from newsletter.web.preview.issue import document
 from newsletter.web.preview.pages import page, text, workshop_of
@@ -70,7 +71,7 @@ def frame(request: Request) -> Response:
     except NewsletterError as error:
         html = text(request, "said.html", {"error": error})
     shown = shown_locally(html, workshop.publication, local_pictures(workshop.publication, html))
-    return document(request, shown)
+    return document(request, by_day(shown))
 
 
 ROUTES = [Route("/issues/{slug}/compare", show), Route("/issues/{slug}/compare/frame", frame)]

@@ -1,5 +1,7 @@
 // What is wrong with the text: underlined at its line, said where the caret or the pointer is, and listed.
 
+import { spoken } from "./words.js";
+
 export function mount(editor, live) {
   const note = document.getElementById("note");
   const here = document.getElementById("here");
@@ -10,7 +12,7 @@ export function mount(editor, live) {
 
   const at = (line) => editor.problems.get(line) ?? [];
   const say = () => {
-    here.textContent = at(caret).map(words).join(" ");
+    here.replaceChildren(...spoken(at(caret).map(words).join(" ")));
   };
   const show = (line) => {
     const found = at(line);
@@ -20,7 +22,7 @@ export function mount(editor, live) {
     note.replaceChildren(...found.map((problem) => {
       const one = document.createElement("p");
       one.className = problem.severity;
-      one.textContent = words(problem);
+      one.append(...spoken(words(problem)));
       return one;
     }));
     note.style.top = `${drawn.offsetTop + drawn.offsetHeight}px`;
@@ -77,7 +79,7 @@ function entry(problem, isOwn, editor) {
   button.type = "button";
   button.disabled = !isOwn;
   const what = document.createElement("span");
-  what.textContent = words(problem);
+  what.append(...spoken(words(problem)));
   const where = document.createElement("small");
   where.textContent = `${isOwn ? "line" : problem.path} ${problem.line}${problem.rule ? ` · ${problem.rule}` : ""}`;
   button.append(what, where);
