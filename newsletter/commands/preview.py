@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import webbrowser
@@ -43,6 +44,16 @@ def command(session: Session, issue: str | None, port: int, no_open: bool) -> No
         click.echo(server.address(sock) + path)
         sys.stdout.flush()
         click.echo("Rebuilding on save; stop with Ctrl-C.", err=True)
-        if not no_open:
-            threading.Timer(0.3, webbrowser.open, [server.address(sock) + path]).start()
+        if not no_open and _has_screen():
+            _open(server.address(sock) + path)
         server.serve(app, sock, interrupts.asked, told.close)
+
+
+def _open(url: str) -> None:
+    """In the user's browser, once the server answers: the socket listens already, so the browser only waits."""
+    threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
+
+
+def _has_screen() -> bool:
+    """Without one, Python would open a browser for terminals in this terminal."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

@@ -117,6 +117,7 @@ def test_a_mistake_stands_over_the_last_good_email_with_its_lines_and_goes_when_
     preview: Preview, browser: Browser
 ) -> None:
     with opened(browser, preview, "/issues/chips") as page:
+        before = page.locator("#single").bounding_box()
         preview.save(ISSUE.replace(":::button", ":::buton"))
 
         failure = page.locator("#failure")
@@ -125,6 +126,7 @@ def test_a_mistake_stands_over_the_last_good_email_with_its_lines_and_goes_when_
         expect(failure.locator(".where a")).to_have_attribute("href", f"vscode://file{preview.root}/issues/{NAME}:11:4")
         expect(email(page).get_by_text("It has a paragraph.")).to_be_visible()
         expect(page.locator("#stage")).to_have_class("stage is-stale")
+        assert page.locator("#single").bounding_box() == before
 
         preview.save(ISSUE)
 

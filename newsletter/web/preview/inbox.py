@@ -18,8 +18,8 @@ from newsletter.web.preview.pages import page, workshop_of
 if TYPE_CHECKING:
     from newsletter.standings import Standing
 
-AT_ONCE = 40
-"""Issues in one answer."""
+AT_ONCE, MOST = 40, 2_000
+"""Issues in one answer: by themselves, and where a page that shows more of them asks for all it shows."""
 
 
 def start(request: Request) -> Response:
@@ -35,13 +35,14 @@ def rows(request: Request) -> Response:
 def _rows(request: Request) -> dict[str, object]:
     publication = workshop_of(request).publication
     words, first = request.query_params.get("q", "")[:200], _number(request.query_params.get("from", "0"))
+    end = first + min(MOST, max(AT_ONCE, _number(request.query_params.get("many", "0"))))
     found = entries(publication, words)
     return {
         "publication": publication,
         "words": words,
         "total": len(found),
-        "next": first + AT_ONCE if first + AT_ONCE < len(found) else None,
-        "entries": shown(publication, found[first : first + AT_ONCE]),
+        "next": end if end < len(found) else None,
+        "entries": shown(publication, found[first:end]),
         "standings": _standings(request, publication),
     }
 

@@ -11,6 +11,7 @@ export class Frame {
     Object.assign(this, { sheet, scroller, ready, title, resized });
     this.current = null;
     this.width = 0;
+    this.scale = 1;
     this.height = 0;
     this.observer = new ResizeObserver(() => this.fit());
   }
@@ -53,20 +54,20 @@ export class Frame {
     const last = this.current;
     const before = last && anchors(last.contentDocument);
     const top = this.scroller.scrollTop;
+    const offset = this.offset;
     this.current = next;
     next.classList.remove("incoming");
     this.fit();
     last?.remove();
-    if (before) this.scroller.scrollTop = top + follow(before, anchors(next.contentDocument), this.offset(top));
+    if (before) this.scroller.scrollTop = top + follow(before, anchors(next.contentDocument), offset) * this.scale;
     this.observer.disconnect();
     this.observer.observe(next.contentDocument.documentElement);
     this.ready(next.contentDocument);
   }
 
   /** How far the top of the window is into the email, in its own pixels. */
-  offset(top) {
-    const scale = this.scale ?? 1;
-    return (top - this.sheet.offsetTop) / scale;
+  get offset() {
+    return (this.scroller.getBoundingClientRect().top - this.sheet.getBoundingClientRect().top) / this.scale;
   }
 
   setWidth(width) {

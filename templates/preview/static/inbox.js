@@ -21,7 +21,10 @@ function step(by) {
 document.addEventListener("keydown", (event) => {
   if (event.metaKey || event.ctrlKey || event.altKey || dialog.open) return;
   if (isTyping(event.target)) {
-    if (event.key === "Escape" && search.value) find((search.value = ""));
+    if (event.key === "Escape" && search.value) {
+      search.value = "";
+      find();
+    }
     else if (event.key === "Escape" || event.key === "ArrowDown" || event.key === "Enter") step(1);
     else return;
     event.preventDefault();
@@ -60,7 +63,9 @@ async function count() {
       continue;
     }
     const answer = await fetch(`/issues/${encodeURIComponent(row.dataset.slug)}/tally`).catch(() => null);
-    if (answer?.ok) tell(row.querySelector("[data-tally]"), await answer.json());
+    if (!answer?.ok) continue;
+    counted.set(row.dataset.slug, await answer.json());
+    tell(row.querySelector("[data-tally]"), counted.get(row.dataset.slug));
   }
   counting = false;
 }
@@ -69,6 +74,9 @@ function isNear(row) {
   const { top, bottom } = row.getBoundingClientRect();
   return bottom > -200 && top < innerHeight + 200;
 }
+
+/** What was counted last: shown again at once when the rows are drawn anew, until they are counted anew. */
+const counted = new Map();
 
 function tell(place, { errors, warnings }) {
   const number = errors + warnings;
@@ -82,6 +90,7 @@ function tell(place, { errors, warnings }) {
 function observe() {
   for (const row of rows.querySelectorAll(".row:not([data-seen]), .more")) {
     row.dataset.seen = "";
+    if (counted.has(row.dataset.slug)) tell(row.querySelector("[data-tally]"), counted.get(row.dataset.slug));
     seen.observe(row);
   }
 }
@@ -97,9 +106,9 @@ async function older(more) {
 }
 
 let asked = 0;
-async function find() {
+async function find(many = 0) {
   const mine = (asked += 1);
-  const html = await ask({ q: search.value });
+  const html = await ask({ q: search.value, many });
   if (mine !== asked) return;
   const focused = rows.querySelector(".row > a:focus")?.parentElement.dataset.slug;
   rows.innerHTML = html;
@@ -110,7 +119,7 @@ async function find() {
 }
 
 search.form.addEventListener("submit", (event) => event.preventDefault());
-search.addEventListener("input", find);
+search.addEventListener("input", () => find());
 
 function client(name) {
   rows.dataset.client = name;
@@ -122,5 +131,5 @@ clients.addEventListener("change", (event) => {
 });
 if (clients.querySelector(`[value="${CSS.escape(state.get("client", "gmail"))}"]`)) client(state.get("client", "gmail"));
 
-hear("", { inbox: find, back: () => location.reload() });
+hear("", { inbox: () => find(links().length), back: () => location.reload() });
 observe();
