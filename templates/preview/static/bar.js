@@ -50,7 +50,7 @@ function drag(handle, stage, state) {
     document.body.classList.add("is-dragging");
     const from = event.clientX;
     const width = stage.width;
-    const move = (moved) => set(width + (2 * (moved.clientX - from)) / (stage.frame.scale || 1));
+    const move = (moved) => set(width + (2 * (moved.clientX - from)) / (stage.frame.scale));
     handle.addEventListener("pointermove", move);
     handle.addEventListener("lostpointercapture", () => {
       handle.removeEventListener("pointermove", move);

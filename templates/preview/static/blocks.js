@@ -16,7 +16,7 @@ export function mount(page) {
   const box = (block) => {
     marked.hidden = !block;
     if (!block) return;
-    const scale = stage.frame.scale || 1;
+    const scale = stage.frame.scale;
     Object.assign(marked.style, {
       top: `${block.top * scale}px`, height: `${block.height * scale}px`,
       left: `${block.left * scale}px`, width: `${block.width * scale}px`,
@@ -32,7 +32,7 @@ export function mount(page) {
     reveal(piece) {
       const block = of(piece);
       if (!block) return;
-      const scale = stage.frame.scale || 1;
+      const scale = stage.frame.scale;
       stage.element.scrollTo({ top: stage.frame.sheet.parentElement.offsetTop + block.top * scale - 80, behavior: calm() });
       box(block);
     },
@@ -42,7 +42,7 @@ export function mount(page) {
       box(null);
       const at = page.clip && (of(page.clip.piece) ?? (page.clip.piece < 0 && found.at(-1)));
       cut.hidden = !at;
-      if (at) cut.style.top = `${(page.clip.piece < 0 ? at.bottom : at.top + page.clip.share * at.height) * (stage.frame.scale || 1)}px`;
+      if (at) cut.style.top = `${(page.clip.piece < 0 ? at.bottom : at.top + page.clip.share * at.height) * (stage.frame.scale)}px`;
     },
   };
   stage.drawn.add((document) => {

@@ -109,7 +109,7 @@ export class Stage {
     else if (WRITTEN.has(this.view)) {
       this.scaled(this.frame, this.device, Infinity, Math.max(320, this.element.clientWidth - 2 * this.gap));
     } else this.scaled(this.frame, this.device, this.element.clientWidth - 2 * this.gap, this.widthOf(this.view));
-    this.onplaced?.(this.frame.width || this.width, this.frame.scale ?? 1);
+    this.onplaced?.(this.frame.width || this.width, this.frame.scale);
   }
 
   get gap() {
