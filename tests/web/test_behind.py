@@ -46,7 +46,8 @@ def nginx(folder: Path, served: Served, certificate: tuple[Path, Path]) -> Itera
     own = re.sub(r"ssl_certificate_key +\S+;", f"ssl_certificate_key {certificate[1]};", own)
     temporary = "".join(f"{kind}_temp_path {folder};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     user = "user root;" if os.geteuid() == 0 else ""  # else its workers may not write into the test's folder
-    whole = f"{user} daemon off; pid {folder}/pid; error_log stderr; events {{}} http {{ access_log off; {temporary} {own} }}"
+    main = f"{user} daemon off; pid {folder}/pid; error_log stderr; events {{}}"
+    whole = f"{main} http {{ access_log off; {temporary} {own} }}"
     (folder / "nginx.conf").write_text(whole, encoding="utf-8")
     process = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)])
     try:
