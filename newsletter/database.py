@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from newsletter.config import Publication
@@ -101,15 +102,21 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
     """
     if not rows:
         return
-    compiled = insert(table).compile(dialect=connection.dialect, column_keys=list(columns))
-    order = compiled.positiontup
+    statement, order = _insertion(connection.dialect, table, tuple(columns))
     if not order:
         connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
     elif list(columns) == order:
-        connection.exec_driver_sql(str(compiled), list(rows))
+        connection.exec_driver_sql(statement, list(rows))
     else:
         pick = itemgetter(*(columns.index(name) for name in order))
-        connection.exec_driver_sql(str(compiled), list(map(pick, rows)))
+        connection.exec_driver_sql(statement, list(map(pick, rows)))
+
+
+@lru_cache(maxsize=64)
+def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tuple[str, Sequence[str] | None]:
+    """The statement, and the order of its values where they go by place."""
+    compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
+    return str(compiled), compiled.positiontup
 
 
 def among(connection: Connection, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:

@@ -70,6 +70,13 @@ def language_of(request: Request, wishes: Sequence[str] = ()) -> Language:
     What `?lang=` asks for; what the route wishes, dearest first: the reader's, the list's; the list's that
     `?list=` names; what the browser prefers.
     """
+    known: dict[tuple[str, ...], Language] = request.scope.setdefault("newsletter.languages", {})
+    if tuple(wishes) not in known:
+        known[tuple(wishes)] = _chosen_language(request, wishes)
+    return known[tuple(wishes)]
+
+
+def _chosen_language(request: Request, wishes: Sequence[str]) -> Language:
     site = site_of(request)
     config = site.publication.config
     named = [config.lists[name].language for name in request.query_params.getlist("list") if name in config.lists]
