@@ -21,7 +21,8 @@ from newsletter import accounts, campaigns
 from newsletter.config import load_publication
 from newsletter.database import open_database
 from newsletter.sender import DRAIN, THREADS
-from newsletter.tables import subscription
+from newsletter.tables import campaign, subscription
+from newsletter.times import stamp
 from tests.acceptance.test_send import POSTMARK, addresses, deliveries, publication, run, start, wait_for_words
 from tests.postmark_server import PostmarkServer
 
@@ -348,3 +349,45 @@ def test_a_schedule_needs_no_secret_and_a_run_without_it_says_which(tmp_path: Pa
     assert "POSTMARK_TOKEN is not set" in failed.stderr
     assert run(folder, "run", "--once").returncode == 0
     assert sorted(server.addresses) == addresses(2)
+
+
+def noon_zone() -> tuple[str, datetime]:
+    """A time zone in which it is about noon, so that an hour more is the same day; and the time there."""
+    now = datetime.now(UTC)
+    ahead = 12 - now.hour
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT", now + timedelta(hours=ahead)
+
+
+def test_run_once_says_by_its_exit_code_and_one_email_that_there_will_be_no_issue_today(tmp_path: Path) -> None:
+    zone, there = noon_zone()
+    at = there + timedelta(minutes=30)
+    folder = publication(tmp_path, f'[schedule]\ndaily = "{at:%H:%M}"\n', readers=1)
+    toml = folder / "newsletter.toml"
+    toml.write_text(toml.read_text().replace("[publication]\n", f'[publication]\ntimezone = "{zone}"\n', 1))
+
+    first, second = run(folder, "run", "--once"), run(folder, "run", "--once")
+
+    missed = f"There is no issue dated {there:%Y-%m-%d}; it would be sent at {at:%Y-%m-%d %H:%M}"
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert missed in first.stderr
+    assert len([*(folder / "outbox" / "other").iterdir()]) == 1
+    (folder / "issues" / "today.md").write_text(f"---\nsubject: Today\ndate: {there:%Y-%m-%d}\n---\n\nNews.\n")
+    assert run(folder, "run", "--once").returncode == 0
+
+
+def test_run_once_exits_1_when_a_start_is_too_late_and_sends_it_when_a_person_says_so(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=2)
+    assert run(folder, "schedule", "hello", "--at", soon(60), "--yes").returncode == 0
+    database = open_database(load_publication(folder / "newsletter.toml"))
+    with database.begin() as connection:  # as if nobody had been there for three hours
+        connection.execute(update(campaign).values(send_at=stamp(datetime.now(UTC) - timedelta(hours=3))))
+    database.close()
+
+    late = run(folder, "run", "--once")
+
+    assert late.returncode == 1
+    assert "is held: it was to start at" in late.stderr
+    assert (found(folder)["state"], found(folder)["audience"]) == ("paused", 0)
+    assert run(folder, "resume", "hello").returncode == 0
+    assert run(folder, "run", "--once").returncode == 0
+    assert found(folder)["deliveries"] == deliveries(accepted=2)

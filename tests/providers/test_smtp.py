@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
 import threading
@@ -24,6 +25,7 @@ from newsletter.messages import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Answer
 from newsletter.providers.smtp import SMTP, send
+from newsletter.providers.smtp_session import Session
 from tests.mail_server import Script, dumped, smtp_sink
 from tests.ports import deaf_port, free_port
 from tests.providers.test_postmark import ENVELOPE, batch, recipient
@@ -302,3 +304,13 @@ def _no_connection_outlives_a_test() -> Iterator[None]:
     from newsletter.providers import smtp
 
     smtp._forget()
+
+
+def test_nothing_waits_for_a_packet_to_be_full() -> None:
+    with Script({}) as server:
+        session = Session({**PLAIN, "port": str(server.port)}, "news.example.com")
+        assert session.sock
+        waits_for_none = session.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        session.close()
+
+    assert waits_for_none
