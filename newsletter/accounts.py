@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
 from newsletter.batches import BatchState
-from newsletter.campaigns import Campaign
-from newsletter.tables import batch, delivery, delivery_exception, subscriber
+from newsletter.campaigns import Campaign, State
+from newsletter.tables import batch, campaign, delivery, delivery_exception, subscriber
 from newsletter.times import stamp
 
 STATES = ("queued", "handed", "accepted", "rejected", "unknown", "skipped")
@@ -142,10 +142,11 @@ def pace(connection: Connection, campaign: Campaign, now: datetime) -> float:
 
 
 def speed(connection: Connection, provider: str, now: datetime) -> float:
-    """Messages a second that went through a provider lately, whatever their campaign; 0 when there were none."""
+    """Messages a second that went through a provider lately, whatever campaign they are of that is being sent."""
     since = stamp(now - LATELY)
     columns = func.sum(batch.c.size), func.min(batch.c.handed_at)
-    lately = select(*columns).where(batch.c.provider == provider, batch.c.settled_at >= since)
+    present = batch.c.campaign_id.in_(select(campaign.c.id).where(campaign.c.state == State.SENDING))
+    lately = select(*columns).where(present, batch.c.provider == provider, batch.c.settled_at >= since)
     number, first = connection.execute(lately).one()
     seconds = (now - max(datetime.fromisoformat(first), now - LATELY)).total_seconds() if number else 0.0
     return float(number or 0) / max(seconds, 1.0)

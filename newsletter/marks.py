@@ -16,13 +16,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, insert, select, update
 
 from newsletter import deliveries
-from newsletter.batches import BatchState
+from newsletter.batches import IN_HAND, BatchState
 from newsletter.campaigns import State
 from newsletter.clock import Clock
 from newsletter.deliveries import Claim
 from newsletter.messages import Recipient
 from newsletter.providers.record import Outcome, Result
-from newsletter.tables import batch, campaign, delivery, delivery_exception
+from newsletter.tables import batch, campaign, delivery, delivery_exception, is_in
 from newsletter.takeovers import Recovered
 from newsletter.times import stamp
 
@@ -88,7 +88,7 @@ def recover(connection: Connection, now: datetime, *, expired: datetime | None =
     """Take over marked batches from dead senders: what was in the air is unknown, what had not started is queued."""
     lease = [batch.c.lease_until < stamp(expired)] if expired else []
     held = select(batch, campaign.c.state.label("campaign_state")).join(campaign, campaign.c.id == batch.c.campaign_id)
-    held = held.where(batch.c.state == BatchState.HANDED, batch.c.started.is_not(None), *lease)
+    held = held.where(is_in(*IN_HAND), batch.c.state == BatchState.HANDED, batch.c.started.is_not(None), *lease)
     unknown = sum([_recover_one(connection, row, now) for row in connection.execute(held).all()])
     return Recovered(replayed=0, unknown=unknown)
 

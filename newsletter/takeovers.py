@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from newsletter import campaigns
 from newsletter.batches import IN_HAND, BatchState, after_cancelling, after_death
-from newsletter.tables import batch, campaign, delivery_exception
+from newsletter.tables import batch, campaign, delivery_exception, is_in
 from newsletter.times import stamp
 
 
@@ -41,7 +41,7 @@ def recover(
     held = select(*of_batch, left.label("left"), campaign.c.state.label("campaign_state")).join(
         campaign, campaign.c.id == batch.c.campaign_id
     )
-    held = held.where(batch.c.state.in_(IN_HAND), *([batch.c.lease_until < stamp(expired)] if expired else []))
+    held = held.where(is_in(*IN_HAND), *([batch.c.lease_until < stamp(expired)] if expired else []))
     sizes = {BatchState.QUEUED: 0, BatchState.UNKNOWN: 0}
     for row in connection.execute(held).all():
         found = BatchState(row.state)

@@ -42,7 +42,8 @@ def publication(folder: Path, url: str = "sqlite:///news.db") -> Publication:
 
 def schema(path: Path | str) -> list[str]:
     with sqlite3.connect(path) as connection:
-        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
+        kept = "sql IS NOT NULL AND name NOT IN ('alembic_version', 'sqlite_stat1')"
+        rows = connection.execute(f"SELECT sql FROM sqlite_master WHERE {kept}")
         found = sorted(_in_order(" ".join(sql.split())) for (sql,) in rows)
     connection.close()
     return found
