@@ -142,31 +142,38 @@ def approve(
         "state": State.DRAFT,
         "key": secrets.token_hex(8),
         "provider": provider,
-        "checks": checks,
-        "tracking": tracking,
         "created_at": stamp(now),
-        **_frozen(message, page),
+        **_frozen(message, page, checks, tracking),
     }
     row = connection.execute(insert(table).values(values).returning(*_FIELDS)).one()
     return _campaign(row)
 
 
-def _frozen(message: CompiledMessage, page: WebPage) -> dict[str, object]:
+def _frozen(message: CompiledMessage, page: WebPage, checks: str, tracking: str) -> dict[str, object]:
     return {
         "subject": message.open(message.subject),
         "digest": message.digest,
         "message": zlib.compress(msgspec.json.encode(message)),
         "page": zlib.compress(page.html.encode()),
         "about": msgspec.json.encode(page.about).decode(),
+        "checks": checks,
+        "tracking": tracking,
     }
 
 
 def approve_again(
-    connection: Connection, campaign_id: int, message: CompiledMessage, page: WebPage, checks: str = "[]"
+    connection: Connection,
+    campaign_id: int,
+    *,
+    message: CompiledMessage,
+    page: WebPage,
+    checks: str = "[]",
+    tracking: str = "none",
 ) -> None:
-    """Freeze a newer `message` and `page` instead: of a campaign that nobody has anything of yet."""
+    """Freeze these instead: of a campaign that nobody has anything of yet."""
     _require_unstarted(get(connection, campaign_id))
-    connection.execute(update(table).where(table.c.id == campaign_id).values(**_frozen(message, page), checks=checks))
+    frozen = _frozen(message, page, checks, tracking)
+    connection.execute(update(table).where(table.c.id == campaign_id).values(frozen))
 
 
 def schedule(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypedDict
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,7 @@ from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.issues import find_issue, slug_of
+from newsletter.messages import CompiledMessage, WebPage
 from newsletter.providers import find_provider
 from newsletter.providers.record import Provider
 from newsletter.schedule import Timing, is_too_late, timing, wall_clock
@@ -199,8 +201,8 @@ def schedule(publication: Publication, database: Database, plan: Plan, moment: M
     with database.begin() as connection:
         found = _approved(connection, plan, now)
         found = campaigns.schedule(connection, found.id, send_at=when.start, wall=when.wall, now=now)
-        if found.digest != plan.built.message.digest:
-            campaigns.approve_again(connection, found.id, plan.built.message, plan.built.page, plan.checks)
+        if plan.campaign:
+            campaigns.approve_again(connection, found.id, **_frozen(plan))
         return campaigns.get(connection, found.id)
 
 
@@ -216,17 +218,27 @@ def check_time(publication: Publication, database: Database, plan: Plan, moment:
 
 def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:
     """The campaign there is, else a new draft."""
-    return campaigns.of_issue(connection, plan.slug, plan.list, plan.segment) or campaigns.approve(
-        connection,
-        message=plan.built.message,
-        page=plan.built.page,
-        list=plan.list,
-        segment=plan.segment,
-        provider=plan.provider.name,
-        checks=plan.checks,
-        tracking=plan.built.theme.publication.config.tracking.level,
-        now=now,
+    found = campaigns.of_issue(connection, plan.slug, plan.list, plan.segment)
+    if found:
+        return found
+    provider = plan.provider.name
+    return campaigns.approve(
+        connection, list=plan.list, segment=plan.segment, provider=provider, now=now, **_frozen(plan)
     )
+
+
+class _Frozen(TypedDict):
+    """What is approved, and stays when the file is edited."""
+
+    message: CompiledMessage
+    page: WebPage
+    checks: str
+    tracking: str
+
+
+def _frozen(plan: Plan) -> _Frozen:
+    level = plan.built.theme.publication.config.tracking.level
+    return _Frozen(message=plan.built.message, page=plan.built.page, checks=plan.checks, tracking=level)
 
 
 def _refuse_welcome(built: Built) -> None:

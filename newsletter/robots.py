@@ -22,7 +22,7 @@ _PROXIES = (
 )
 """Privacy proxies, which load pictures for everybody, looked at or not."""
 _PROGRAM = re.compile(
-    r"bot\b|bot/|crawl|spider|scan|preview|prefetch|monitor|checker|validator|headless|phantom|selenium|puppeteer|"
+    r"(?<!cu)bot\b|crawl|spider|scan|preview|prefetch|monitor|checker|validator|headless|phantom|selenium|puppeteer|"
     r"curl|wget|python|java/|okhttp|go-http-client|libwww|perl|ruby|axios|node-fetch|httpclient|facebookexternalhit|"
     r"whatsapp|slack|skypeuri|embedly|barracuda|mimecast|proofpoint|forcepoint|symantec|sophos|trendmicro|fireeye|"
     r"ironport|safelinks|urldefense|cloudmark|messagelabs",

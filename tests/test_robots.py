@@ -14,9 +14,7 @@ CHROME = (
 )
 OUTLOOK = "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"
 THUNDERBIRD = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Thunderbird/115.10.1"
-CUBOT = (
-    "Mozilla/5.0 (Linux; Android 9; CUBOT_X19) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/96.0 Mobile Safari/537.36"
-)
+CUBOT = "Mozilla/5.0 (Linux; Android 9; CUBOT X19 Build) AppleWebKit/537.36 (KHTML, like Gecko) Mobile"
 
 
 @pytest.mark.parametrize("agent", [SAFARI, CHROME, OUTLOOK, THUNDERBIRD, CUBOT])

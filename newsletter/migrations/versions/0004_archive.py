@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.add_column("campaign", sa.Column("about", sa.Text(), nullable=False, server_default=""))
     campaign = sa.table("campaign", *map(sa.column, ("id", "issue", "subject", "created_at", "started_at", "about")))
     for row in op.get_bind().execute(sa.select(campaign)).all():
-        title = " ".join(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", row.subject).split())
+        title = " ".join(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", row.subject).split()).strip(" ,;:")
         day = (row.started_at or row.created_at)[:10]
         about = json.dumps({"slug": row.issue, "title": title, "description": "", "date": day})
         op.get_bind().execute(sa.update(campaign).where(campaign.c.id == row.id).values(about=about))
