@@ -1,7 +1,7 @@
 """The README's pictures: a sent issue, opened in Chromium as a desktop and a phone show it, by day and by night.
 
 Sends the newest sample issue to one reader of a temporary publication, through the outbox, and opens the
-`.eml` it wrote. Run by `make pictures`; needs Chromium and no network.
+`.eml` it wrote; and the static archive of all of them. Run by `make pictures`; needs Chromium and no network.
 """
 
 from __future__ import annotations
@@ -45,15 +45,22 @@ PHONE = [
     View(width=375, height=680, scheme="dark"),
     View(width=375, height=680, scheme="dark", at=".news h3"),
 ]
+ARCHIVE = [
+    ("issues/index.html", View(width=960, height=760, scheme="light", margin=160)),
+    ("issues/index.html", View(width=375, height=760, scheme="dark")),
+    ("issues/sanctions-so-far/index.html", View(width=375, height=760, scheme="light", at=".join")),
+]
 
 
 def main() -> None:
-    """Write docs/images/desktop.png and docs/images/phone.png."""
+    """Write docs/images/desktop.png, phone.png and archive.png."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         html = _html(_sent(Path(folder)))
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         for name, views in (("desktop", DESKTOP), ("phone", PHONE)):
             _compose(browser, [_shot(browser, html, view) for view in views], OUT / f"{name}.png")
+        site = _site(Path(folder))
+        _compose(browser, [_shot(browser, site / page, view) for page, view in ARCHIVE], OUT / "archive.png")
         browser.close()
 
 
@@ -68,16 +75,27 @@ def _sent(folder: Path) -> Path:
     return next((folder / "outbox").rglob("*.eml"))
 
 
+def _site(folder: Path) -> Path:
+    """The static archive."""
+    words = ["build", "--site", "public", "--until", "2025-01-17"]
+    subprocess.run([sys.executable, "-m", "newsletter", *words], cwd=folder, check=True, capture_output=True)
+    return folder / "public"
+
+
 def _html(eml: Path) -> str:
     body = message_from_bytes(eml.read_bytes(), policy=policy.default).get_body(("html",))
     assert body is not None
     return str(body.get_content())
 
 
-def _shot(browser: Browser, html: str, view: View) -> bytes:
+def _shot(browser: Browser, shown: str | Path, view: View) -> bytes:
+    """A view of HTML, or of a file."""
     page = browser.new_page(viewport={"width": view.width, "height": view.height}, color_scheme=view.scheme)
-    page.route("**/*", _answer)
-    page.set_content(html)
+    if isinstance(shown, Path):
+        page.goto(shown.as_uri())
+    else:
+        page.route("**/*", _answer)
+        page.set_content(shown)
     page.locator(view.at).first.evaluate("element => scrollTo(0, element.getBoundingClientRect().top - 104)")
     clip = {"x": view.margin, "y": 0, "width": view.width - 2 * view.margin, "height": view.height}
     shot = page.screenshot(clip=clip)  # type: ignore[arg-type]

@@ -101,3 +101,24 @@ def test_a_server_that_stops_writes_what_it_holds(database: Database) -> None:
 
     with database.read() as connection:
         assert events.figures(connection, 1)[0].times == 300
+
+
+def test_a_server_takes_readers_off_what_it_kept_long_enough(database: Database) -> None:
+    with database.begin() as connection:
+        sightings.write(connection, [click(0)])
+
+    with Sightings(database, Duration("1d"), clock=lambda: LATER + timedelta(days=2)):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and known(database):
+            time.sleep(0.05)
+
+    assert known(database) == []
+    with database.read() as connection:
+        assert events.figures(connection, 1)[0].readers == 1
+
+
+def known(database: Database) -> list[int]:
+    """The readers that events are of."""
+    with database.read() as connection:
+        wanted = select(event.c.subscriber_id).where(event.c.subscriber_id.is_not(None))
+        return [*connection.execute(wanted).scalars()]
