@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -33,14 +35,15 @@ class Manuscript:
     """Lines end in `\\n`, whatever they end in on disk."""
     digest: str
     """Of the bytes on disk; empty when there is no file any more."""
-    line_end: str = "\n"
+    lines: tuple[str, ...] = ()
+    """As they are on disk, ends and all."""
     has_mark: bool = False
     """Whether the file begins with a byte order mark."""
 
     def encoded(self, text: str) -> bytes:
         """The bytes of another text in this file's ways. Raises NewsletterError for what no issue may be."""
         try:
-            body = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", self.line_end).encode()
+            body = self._with_ends(text.replace("\r\n", "\n").replace("\r", "\n")).encode()
         except UnicodeEncodeError as error:
             raise NewsletterError("the text holds half a character; nothing was saved") from error
         raw = _BOM * self.has_mark + body
@@ -50,6 +53,25 @@ class Manuscript:
         if b"\0" in raw:
             raise NewsletterError("the text holds a NUL character", hint="Nothing was saved.")
         return raw
+
+    def _with_ends(self, text: str) -> str:
+        """Lines above and below what was changed end as they did; the others as most of the file's do."""
+        fresh, old, most = _lines(text), [_unified(line) for line in self.lines], self._line_end
+        if fresh == old:
+            return "".join(self.lines)
+        if any(line.endswith("\r") for line in self.lines):  # before a `\n` it would be another line's end
+            return text.replace("\n", most)
+        shorter = min(len(fresh), len(old))
+        above = next((at for at in range(shorter) if fresh[at] != old[at]), shorter)
+        room = range(1, shorter - above + 1)
+        below = next((at - 1 for at in room if fresh[-at] != old[-at]), shorter - above)
+        changed = [line.replace("\n", most) for line in fresh[above : len(fresh) - below]]
+        return "".join((*self.lines[:above], *changed, *self.lines[len(old) - below :]))
+
+    @property
+    def _line_end(self) -> str:
+        ends = Counter(line[len(line.rstrip("\r\n")) :] for line in self.lines)
+        return max(("\n", "\r\n", "\r"), key=lambda end: ends[end])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +109,7 @@ def read_manuscript(publication: Publication, path: Path) -> Manuscript:
         path=path,
         text=text,
         digest=hashlib.sha256(raw).hexdigest(),
-        line_end=_line_end(raw),
+        lines=tuple(_lines("" if is_empty else raw.decode("utf-8-sig"))),
         has_mark=raw.startswith(_BOM),
     )
 
@@ -105,12 +127,13 @@ def save(publication: Publication, path: Path, text: str, digest: str) -> Saved:
         return Saved(manuscript=read_manuscript(publication, now.path), is_written=True)
 
 
-def _line_end(raw: bytes) -> str:
-    """What most of its lines end in."""
-    windows, all_ends = raw.count(b"\r\n"), raw.count(b"\n")
-    if raw.count(b"\r") > all_ends:
-        return "\r"
-    return "\r\n" if windows * 2 > all_ends else "\n"
+def _lines(text: str) -> list[str]:
+    """With their ends, of any kind that a file may have."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
+
+
+def _unified(line: str) -> str:
+    return line.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _inside(publication: Publication, path: Path) -> Path:

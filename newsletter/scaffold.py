@@ -13,9 +13,12 @@ from datetime import date, datetime
 from pathlib import Path
 from string import Template
 
+from newsletter import issues
 from newsletter.config import CONFIG_NAME, Publication
 from newsletter.errors import ConfigError, NewsletterError, suggestion
+from newsletter.issues import shown_path
 from newsletter.schema import config_schema
+from newsletter.slugs import free_slug, slug_of
 from newsletter.theme import Theme, package_templates
 
 GIT_IGNORE = ".gitignore"
@@ -45,6 +48,39 @@ def template_files() -> dict[str, bytes]:
         path for path in sorted(root.rglob("*")) if path.is_file() and "starter" not in path.relative_to(root).parts
     )
     return {f"templates/{path.relative_to(root).as_posix()}": path.read_bytes() for path in found}
+
+
+def new_issue(title: str, publication: Publication, *, day: str | None = None, template: str | None = None) -> Path:
+    """Write the file of a new issue, named for its day and its title; returns its path.
+
+    Raises ConfigError for a title, a day or a template that cannot be, NewsletterError when this very issue exists.
+    """
+    title = _title(title)
+    when = issue_day(day, publication)
+    text = issue_file(title, publication, template=template)
+    path = publication.issues / f"{when}-{_slug(publication, title, when)}.md"
+    write_new(publication.root, {f"issues/{path.name}": text})
+    return path
+
+
+def _title(text: str) -> str:
+    """One line of words. Raises ConfigError for what no subject may hold."""
+    title = " ".join(text.split())
+    if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", title):
+        raise ConfigError("the title holds a control character", hint="Write it again without.")
+    if not slug_of(title):
+        hint = "The file and its web address are named for them."
+        raise ConfigError(f'the title "{title}" has no letter and no digit', hint=hint)
+    return title
+
+
+def _slug(publication: Publication, title: str, when: date) -> str:
+    """A slug no other issue has. Raises NewsletterError when this very issue exists."""
+    slug = slug_of(title)
+    path = publication.issues / f"{when}-{slug}.md"
+    if path.exists():
+        raise NewsletterError("this issue exists and is left as it is", place=shown_path(publication, path))
+    return free_slug(slug, {issues.slug_of(file) for file in issues.issue_files(publication)})
 
 
 def issue_file(title: str, publication: Publication, *, template: str | None = None) -> bytes:

@@ -5,6 +5,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from newsletter.config import Publication, load_publication
 from newsletter.errors import NewsletterError
@@ -75,6 +77,34 @@ def test_line_ends_and_byte_order_mark_stay_the_files(publication: Publication, 
 
     assert found.text == "a\nb\n"
     assert path.read_bytes() == saved_as
+
+
+def test_lines_that_were_not_changed_end_as_they_did(publication: Publication) -> None:
+    path = opened(publication).path
+    path.write_bytes(b"a\nb\r\nc\r\nd\n")
+    found = read_manuscript(publication, path)
+
+    save(publication, path, found.text.replace("c", "new\nc"), found.digest)
+
+    assert path.read_bytes() == b"a\nb\r\nnew\nc\r\nd\n"
+
+
+@given(
+    st.lists(st.tuples(st.text("ab é", max_size=3), st.sampled_from(["\n", "\r\n", "\r"])), min_size=1), st.text("ab\n")
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_saving_what_was_read_changes_no_byte_and_what_is_saved_is_read_again(
+    publication: Publication, lines: list[tuple[str, str]], more: str
+) -> None:
+    raw = "".join(words + end for words, end in lines).encode()
+    path = publication.issues / "2025-01-17-hello.md"
+    path.write_bytes(raw)
+    found = read_manuscript(publication, path)
+
+    if found.text:
+        assert found.encoded(found.text) == raw
+    saved = save(publication, path, found.text + more, found.digest)
+    assert saved.manuscript.text == (found.text + more if (found.text + more).strip() else "")
 
 
 def test_permissions_stay_the_files(publication: Publication) -> None:

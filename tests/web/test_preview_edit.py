@@ -147,7 +147,7 @@ def test_a_file_that_changed_meanwhile_is_shown_beside_ones_own_and_not_overwrit
         assert on_disk(preview) == theirs
         page.locator("#save").click()
         page.get_by_role("button", name="Take the one on disk").click()
-        assert page.locator("#text").input_value() == theirs
+        expect(page.locator("#text")).to_have_value(theirs)
         page.keyboard.press("Control+z")
         page.keyboard.press("Control+s")
         expect(page.locator("#saved")).to_have_text("Saved")
@@ -189,6 +189,30 @@ def test_a_file_that_was_removed_meanwhile_comes_back_only_by_a_decision(browser
         page.get_by_role("button", name="Overwrite it with mine").click()
         expect(page.locator("#saved")).to_have_text("Saved")
         assert on_disk(preview) == ISSUE.replace("about wafers", "about wafers of mine")
+
+
+def test_an_issue_is_begun_in_the_browser_and_written_at_once(browser: Browser, preview: Preview) -> None:
+    context = browser.new_context(viewport={"width": 375, "height": 720})
+    page = context.new_page()
+    page.goto(preview.url)
+    page.get_by_role("button", name="New issue").click()
+    page.locator("#new [name=title]").fill("…")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator("#new-refusal")).to_contain_text("has no letter and no digit")
+    page.locator("#new [name=title]").fill("Winter, explained")
+    page.locator("#new [name=day]").fill("2025-02-01")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#writing[data-ready]")
+    assert page.url == f"{preview.url}/issues/winter-explained/edit"
+    context.close()
+
+    assert 'subject: "Winter, explained"' in (preview.root / "issues" / "2025-02-01-winter-explained.md").read_text()
+    again = preview.post("/new?title=Winter, explained&day=2025-02-01", headers={"X-Newsletter-Token": token(preview)})
+    assert (again.status_code, again.json()["message"].split(": ")[-1]) == (
+        400,
+        "this issue exists and is left as it is",
+    )
+    assert preview.post("/new?title=Stolen").status_code == 403
 
 
 def test_two_windows_on_one_issue_see_what_the_other_saved(browser: Browser, preview: Preview) -> None:

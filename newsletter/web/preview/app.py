@@ -13,7 +13,24 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from newsletter.errors import NewsletterError
-from newsletter.web.preview import act, compare, edit, events, failures, inbox, issue, problems, readers, static, stream
+from newsletter.web.preview import (
+    act,
+    begin,
+    compare,
+    copies,
+    edit,
+    events,
+    failures,
+    inbox,
+    issue,
+    planning,
+    problems,
+    progress,
+    readers,
+    static,
+    stream,
+    trial,
+)
 from newsletter.web.preview.guard import Guard, new_token
 from newsletter.web.preview.ledger import Ledger
 from newsletter.web.preview.warm import warm_up
@@ -22,11 +39,16 @@ from newsletter.workshop import Workshop
 
 ROUTES: Sequence[BaseRoute] = (
     *inbox.ROUTES,
+    *begin.ROUTES,
     *issue.ROUTES,
     *problems.ROUTES,
     *readers.ROUTES,
     *compare.ROUTES,
     *act.ROUTES,
+    *trial.ROUTES,
+    *planning.ROUTES,
+    *progress.ROUTES,
+    *copies.ROUTES,
     *edit.ROUTES,
     *stream.ROUTES,
     *static.ROUTES,

@@ -2,6 +2,7 @@
 
 import * as state from "./state.js";
 import { hear } from "./events.js";
+import { begin } from "./begin.js";
 import { help, isTyping } from "./help.js";
 
 const rows = document.getElementById("rows");
@@ -19,7 +20,7 @@ function step(by) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.metaKey || event.ctrlKey || event.altKey || dialog.open) return;
+  if (event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (isTyping(event.target)) {
     if (event.key === "Escape" && search.value) {
       search.value = "";
@@ -32,7 +33,7 @@ document.addEventListener("keydown", (event) => {
   }
   const act = {
     j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
-    "/": () => search.select(), "?": () => dialog.showModal(),
+    "/": () => search.select(), n: begin, "?": () => dialog.showModal(),
   }[event.key];
   if (!act) return;
   event.preventDefault();

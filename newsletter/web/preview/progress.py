@@ -1,0 +1,122 @@
+"""The issue's campaigns as they go, and holding one: what `newsletter status` and `newsletter pause` say and do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from newsletter import accounts, campaigns, heartbeat, reports
+from newsletter.campaigns import Campaign, State
+from newsletter.clock import utc_now
+from newsletter.config import Publication
+from newsletter.database import Database
+from newsletter.following import look
+from newsletter.schedule import until, wall_clock
+from newsletter.web.preview import planning
+from newsletter.web.preview.acts import act, in_json, readers_of
+from newsletter.web.preview.ledger import database_of
+from newsletter.web.preview.pages import page, workshop_of
+
+_PARTS = {
+    "accepted": "accepted",
+    "rejected": "rejected",
+    "unknown": "unknown",
+    "skipped": "skipped",
+    "handed": "in the air",
+}
+"""What a campaign's deliveries are called in its bar, in this order; the rest waits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A campaign as the panel shows it."""
+
+    campaign: Campaign
+    deliveries: dict[str, int]
+    words: str
+    """How fast it goes, when it starts, why it waits."""
+
+    @property
+    def audience(self) -> int:
+        """Everybody it is for, as far as is known."""
+        return sum(self.deliveries.values())
+
+    @property
+    def bars(self) -> list[tuple[str, str, float, float, int]]:
+        """State, word, where its part of the bar begins and how wide it is (of 100), and how many they are."""
+        found, at = [], 0.0
+        for state, word in _PARTS.items():
+            if number := self.deliveries[state]:
+                width = 100 * number / self.audience
+                found.append((state, word, at, width, number))
+                at += width
+        return found
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether there is something to hold."""
+        return self.campaign.state in campaigns.ARROWS["pause"]
+
+
+def show(request: Request) -> Response:
+    """The issue's campaigns, as far as they are; asked for again and again while one is sending."""
+    publication = workshop_of(request).publication
+    found = progress_of(publication, database_of(request, publication), request.path_params["slug"], utc_now())
+    return page(request, "progress.html", {"progress": found})
+
+
+def progress_of(publication: Publication, database: Database | None, slug: str, now: datetime) -> list[Progress]:
+    """Every campaign of an issue, the latest first; nothing without a database."""
+    if database is None:
+        return []
+    with database.read() as connection:
+        found = campaigns.of_slug(connection, slug)
+        watched = heartbeat.is_anybody_there(connection, now)
+    return [_told(publication, database, campaign.id, now, watched=watched) for campaign in found]
+
+
+def _told(publication: Publication, database: Database, id: int, now: datetime, *, watched: bool) -> Progress:
+    seen = look(database, id)
+    campaign = seen.campaign
+    words = ""
+    if campaign.state is State.SENDING:
+        words = reports.remaining(seen.deliveries, seen.pace)
+    elif campaign.state is State.PAUSED:
+        words = f"Paused: {campaign.reason}. Let it go on with: `newsletter resume {campaign.id}`"
+    elif campaign.state is State.SCHEDULED and campaign.start:
+        words = f"Starts at {wall_clock(publication, campaign.start)}, {until(campaign.start, now)}."
+        words += "" if watched else f" {planning.NOBODY_THERE}"
+    return Progress(campaign=campaign, deliveries=seen.deliveries, words=words)
+
+
+@in_json
+def pause_question(request: Request) -> Response:
+    """What pausing would hold."""
+    with readers_of(request).read() as connection:
+        found = campaigns.find(connection, str(request.path_params["campaign"]))
+        campaigns.after(found.state, "pause")
+        left = accounts.counts(connection, found.id)["queued"]
+    waits = found.state is State.SCHEDULED
+    kept = "It does not start." if waits else f"{reports.readers(left)} who wait for it get nothing until it goes on."
+    details = [f"“{found.subject}”", kept, f"It goes on with: `newsletter resume {found.id}`"]
+    return JSONResponse({"question": f"Pause campaign {found.id}?", "details": details, "button": "Pause it"})
+
+
+@act
+def pause(request: Request) -> Response:
+    """Hand over nothing more of it."""
+    with readers_of(request).begin() as connection:
+        found = campaigns.find(connection, str(request.path_params["campaign"]))
+        campaigns.move(connection, found.id, "pause", now=utc_now(), reason="you asked for it")
+    return JSONResponse({"message": f"Campaign {found.id} is paused."})
+
+
+ROUTES = [
+    Route("/issues/{slug}/progress", show),
+    Route("/campaigns/{campaign:int}/pause", pause_question),
+    Route("/campaigns/{campaign:int}/pause", pause, methods=["POST"]),
+]
