@@ -15,11 +15,15 @@ from newsletter.config import Publication
 from newsletter.errors import MOST_SHOWN, NewsletterError, Problem, Severity
 
 
+class Stopped(NewsletterError):  # noqa: N818 - what the gate did
+    """The issue has errors that nobody allowed."""
+
+
 def gate(publication: Publication, built: Built, allow: str | None = None) -> str:
     """Check the issue that is about to be approved; returns what to keep with the campaign, as JSON:
 
     `{"digest", "allowed": [rules], "problems": [{"rule","severity","path","line","column","message"}]}`.
-    Raises NewsletterError, naming each error that `allow` (`NL401,NL3`) does not, ConfigError for no rule.
+    Raises Stopped, naming each error that `allow` (`NL401,NL3`) does not, ConfigError for no rule.
     """
     allowed = read_rules(allow, "--allow")
     checked = next(iter(check_issues(publication, [built.issue.path])))
@@ -36,13 +40,13 @@ def _stops(problem: Problem, allowed: Sequence[str]) -> bool:
     return problem.severity is Severity.ERROR and not waved_through
 
 
-def _refused(problems: Sequence[Problem]) -> NewsletterError:
+def _refused(problems: Sequence[Problem]) -> Stopped:
     rules = ",".join(dict.fromkeys(problem.rule for problem in problems))
     shown = "\n".join(f"  {problem.place}: {problem.message} [{problem.rule}]" for problem in problems[:MOST_SHOWN])
     left = f"\n  and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
     count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
     hint = f"Nothing was changed. Put it right, or allow it: --allow {rules}"
-    return NewsletterError(f"the issue has {count}\n{shown}{left}", hint=hint)
+    return Stopped(f"the issue has {count}\n{shown}{left}", hint=hint)
 
 
 def _record(checked: Checked, allowed: Sequence[str]) -> str:

@@ -136,7 +136,8 @@ def test_an_issue_with_errors_is_not_scheduled_and_the_question_says_why(preview
     answer = preview.get("/issues/bad/schedule", params={"at": "2099-01-17T07:00"})
 
     assert answer.status_code == 400
-    assert "the issue has" in answer.json()["message"]
+    assert answer.json()["message"].startswith("the issue has an error\n")
+    assert answer.json()["hint"].startswith("Nothing was changed. Put it right")
 
 
 @pytest.mark.parametrize("at", ["", "tomorrow", "2001-01-01T07:00"])

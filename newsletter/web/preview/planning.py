@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from newsletter import heartbeat, reports
+from newsletter.checks.gate import Stopped
 from newsletter.clock import utc_now
 from newsletter.errors import NewsletterError
 from newsletter.plans import Plan, check_time, gated, make_plan, refuse_schedule
@@ -81,8 +82,11 @@ def _plan(request: Request) -> tuple[Plan, Moment]:
     path = workshop_of(request).path_of(request.path_params["slug"])
     plan = make_plan(publication, readers_of(request), str(path), list_name=None, segment=None)
     refuse_schedule(plan)
-    plan = gated(publication, plan, None)
-    return plan, _moment(request, plan)
+    try:
+        return gated(publication, plan, None), _moment(request, plan)
+    except Stopped as error:
+        hint = "Nothing was changed. Put it right; the panel of problems says how."
+        raise NewsletterError(error.message, hint=hint) from error
 
 
 def _moment(request: Request, plan: Plan) -> Moment:
