@@ -95,7 +95,7 @@ def _issue(reading: Reading, path: Path, front: FrontMatter, content: tuple[Bloc
         segment=read_known(reading, values.get("segment"), "segment", reading.publication.config.segments) or None,
         send_at=read_send_at(reading, values.get("send_at")),
         template=read_known(reading, values.get("template"), "template", reading.templates) or "issue",
-        signup=read_switch(reading, front, "signup"),
+        signup=read_switch(reading, front, "signup") and kind == "issue",  # whoever is welcomed has joined
         archive=read_switch(reading, front, "archive") and kind == "issue",
         kind=kind,
         after=read_after(reading, front, kind),

@@ -10,11 +10,11 @@ import contextlib
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from newsletter import handover, letters, rates
+from newsletter import handover, letters, rates, signups
 from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
@@ -36,6 +36,8 @@ AGAIN = 30.0
 """Seconds until a provider that stopped, or a database that failed, is tried again."""
 MOST = 50
 """Letters in one call: so many are unknown at most when the process is killed."""
+SWEEP = timedelta(days=1)
+"""Between two looks for those who never confirmed."""
 DRAIN = 8.0
 """Seconds for the call in the air to end, after the wish to stop."""
 
@@ -66,6 +68,7 @@ class Postman:
         self._asked = asked or threading.Event()
         self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
         self._said = ""
+        self._next_sweep = clock()
 
     def __enter__(self) -> Postman:
         self._thread.start()
@@ -101,9 +104,18 @@ class Postman:
             while not self._asked.is_set():
                 self._asked.wait(0.0 if self._try() else LOOK)
 
+    def _sweep(self) -> None:
+        """Once a day: those who never confirmed are not kept."""
+        now = self._clock()
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP
+            with self._database.begin() as connection:
+                signups.forget_unconfirmed(connection, self._publication, now)
+
     def _try(self) -> bool:
         """One call; what goes wrong is said, and tried again later."""
         try:
+            self._sweep()
             return self.deliver()
         except NewsletterError as error:
             self._say_once(f"newsletter: error: {error}")

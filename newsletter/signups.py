@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, exists, select, update
 
 from newsletter import consent, entries, letters, suppressions
 from newsletter.addresses import address_key
@@ -24,14 +24,17 @@ from newsletter.database import among, insert_many, reserve_ids
 from newsletter.entries import Entry, Status
 from newsletter.letters import ASKED_THEMSELVES, Kind, NewLetter
 from newsletter.limits import Limits, Use, network_of
+from newsletter.tables import consent as consent_rows
+from newsletter.tables import consent_source, subscriber, subscription
 from newsletter.tables import signup as table
-from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
 
 MOST_NAME = 100
 """Characters of a name."""
 SOURCE = "form"
 """What the evidence calls it."""
+KEPT = timedelta(days=30)
+"""How long somebody who never confirmed is kept, after the link stopped to work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +218,28 @@ class Signups:
         proof = {**json.loads(row.proof), "network": one.network}
         values = (row.subscriber_id, row.lists, row.name, row.spoken, row.source_id, json.dumps(proof))
         _insert(connection, [values], [Kind.CONFIRMATION], one.at)
+
+
+def forget_unconfirmed(connection: Connection, publication: Publication, now: datetime) -> int:
+    """Erase those who asked by a form, never confirmed, and have let KEPT pass since their link expired; how many.
+
+    Whoever is known in any other way stays: by an import, by a list they are or were on.
+    """
+    within = publication.config.signup.confirm_within.delta
+    if not within:
+        return 0
+    mine = table.c.subscriber_id == subscriber.c.id
+    asked_lately = exists().where(mine, table.c.asked_at > stamp(now - within - KEPT))
+    is_somewhere = exists().where(
+        subscription.c.subscriber_id == subscriber.c.id, subscription.c.status != Status.PENDING
+    )
+    otherwise_known = (
+        exists()
+        .where(consent_rows.c.subscriber_id == subscriber.c.id, consent_rows.c.source_id == consent_source.c.id)
+        .where(consent_source.c.kind != SOURCE)
+    )
+    gone = delete(subscriber).where(exists().where(mine), ~asked_lately, ~is_somewhere, ~otherwise_known)
+    return connection.execute(gone).rowcount
 
 
 def split_name(name: str) -> tuple[str, str]:

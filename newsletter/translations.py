@@ -67,8 +67,12 @@ class Language:
         def filled(message: str, values: Mapping[str, object]) -> Any:
             return safe(message) % {name: safe(value) for name, value in values.items()}
 
+        @lru_cache(maxsize=1024)
+        def whole(message: str) -> Any:
+            return filled(self._catalogue.gettext(message), {})
+
         def one(message: str, **values: object) -> Any:
-            return filled(self._catalogue.gettext(message), values)
+            return filled(self._catalogue.gettext(message), values) if values else whole(message)
 
         def several(singular: str, plural: str, n: int, **values: object) -> Any:
             return filled(self._catalogue.ngettext(singular, plural, n), {"n": n, **values})

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from newsletter import consent, subscribers, suppressions
+from newsletter import consent, entries, subscribers, suppressions
 from newsletter.config import Publication, load_publication
 from newsletter.database import Database, open_database
-from newsletter.entries import Status
+from newsletter.entries import Entry, Status
 from newsletter.limits import Limits
-from newsletter.signups import Answer, Asking, Confirming, Shown, Signup, Signups, Step, Welcome
+from newsletter.signups import Answer, Asking, Confirming, Shown, Signup, Signups, Step, Welcome, forget_unconfirmed
 from newsletter.suppressions import Reason
-from newsletter.tables import consent_source, form_use, letter, signup
+from newsletter.tables import consent_source, form_use, letter, signup, subscriber
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOWN = Shown(form="1", text="Join our daily newsletter", text_sha256="ab" * 32, language="de")
@@ -244,3 +244,23 @@ def test_who_asked_to_be_forgotten_may_join_again(db: Database, signups: Signups
     assert find(db).lists == {"daily": Status.ACTIVE}
     with db.read() as connection:
         assert not suppressions.suppressed(connection, ["ada@example.com"])
+
+
+def test_who_never_confirmed_is_not_kept(db: Database, signups: Signups, publication: Publication) -> None:
+    ask(db, signups, asking("never@example.com"))
+    ask(db, signups, asking("joined@example.com"))
+    confirm(db, signups, signup_id=2, reader=2)
+    ask(db, signups, asking("lately@example.com", at=NOW + timedelta(days=20)))
+    with db.begin() as connection:
+        source = consent.record_source(connection, "import", {}, NOW)
+        entries.enter(connection, [Entry(email="imported@example.com", statuses=(("daily", "pending"),))], source, NOW)
+    ask(db, signups, asking("imported@example.com"))
+
+    with db.begin() as connection:
+        early = forget_unconfirmed(connection, publication, NOW + timedelta(days=36))
+        gone = forget_unconfirmed(connection, publication, NOW + timedelta(days=38))
+
+    with db.read() as connection:
+        left = set(connection.scalars(select(subscriber.c.email)))
+    assert (early, gone) == (0, 1)
+    assert left == {"joined@example.com", "lately@example.com", "imported@example.com"}

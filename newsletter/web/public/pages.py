@@ -31,6 +31,7 @@ class Pages:
         folders = [folder for folder in (publication.templates, package_templates()) if folder.is_dir()]
         self.translations = Translations(folders)
         self._environment = _environment(folders)
+        self._words: dict[str, Mapping[str, object]] = {}
         self.url = publication.config.publication.url
         self.base = urlsplit(self.url).path
         """What stands before every path of ours: empty, unless the publication lives in a folder of its host."""
@@ -81,8 +82,13 @@ class Pages:
             "logo": (logo if is_remote(logo) else picture_url(self.base, logo)) if logo else "",
         }
 
-    def _spoken(self, language: Language) -> dict[str, object]:
+    def _spoken(self, language: Language) -> Mapping[str, object]:
         """What every page may use, in this language."""
+        if language.code not in self._words:
+            self._words[language.code] = self._words_of(language)
+        return self._words[language.code]
+
+    def _words_of(self, language: Language) -> Mapping[str, object]:
         signup = language.signup(self._publication.config.signup)
         words = language.for_templates(escape)
         own = {"language": language.code, "dir": language.direction, "signup": signup}
