@@ -14,12 +14,12 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Text, case, cast, distinct, func, select, update
+from sqlalchemy import Column, Connection, Text, case, cast, distinct, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.database import among
+from newsletter.tables import campaign, subscriber
 from newsletter.tables import event as table
-from newsletter.tables import subscriber
 from newsletter.times import stamp
 
 TRACKING = "tracking"
@@ -79,17 +79,17 @@ def record(connection: Connection, events: Sequence[Event]) -> int:
     rows = _rows(connection, events)
     if not rows:
         return 0
-    made = _insert(connection).values(rows).on_conflict_do_nothing(index_elements=[table.c.key])
-    return int(connection.execute(made).rowcount)
+    made = _insert(connection).on_conflict_do_nothing(index_elements=[table.c.key])
+    return len(connection.execute(made.returning(table.c.id), rows).all())
 
 
 def tally(connection: Connection, events: Sequence[Event]) -> None:
     """Count them: what comes under a known key is one more time of the same."""
     rows = _rows(connection, _summed(events))
     if rows:
-        made = _insert(connection).values(rows)
+        made = _insert(connection)
         times = table.c.times + made.excluded.times
-        connection.execute(made.on_conflict_do_update(index_elements=[table.c.key], set_={"times": times}))
+        connection.execute(made.on_conflict_do_update(index_elements=[table.c.key], set_={"times": times}), rows)
 
 
 def figures(connection: Connection, campaign_id: int) -> list[Figure]:
@@ -147,15 +147,18 @@ def _summed(events: Iterable[Event]) -> list[Event]:
 
 
 def _rows(connection: Connection, events: Sequence[Event]) -> list[dict[str, object]]:
-    known = _known(connection, {one.subscriber_id for one in events if one.subscriber_id is not None})
-    return [_row(one) for one in events if one.subscriber_id is None or one.subscriber_id in known]
+    """Those of campaigns that are here (a database may be older than its mail) and of readers that are not erased."""
+    campaigns = _there(connection, campaign.c.id, {one.campaign_id for one in events})
+    readers = _there(connection, subscriber.c.id, {one.subscriber_id for one in events if one.subscriber_id})
+    return [
+        _row(one)
+        for one in events
+        if one.campaign_id in campaigns and (one.subscriber_id is None or one.subscriber_id in readers)
+    ]
 
 
-def _known(connection: Connection, ids: set[int]) -> set[int]:
-    """Those of these readers that have not been erased."""
-    if not ids:
-        return set()
-    return {*connection.execute(select(subscriber.c.id).where(among(connection, subscriber.c.id, [*ids]))).scalars()}
+def _there(connection: Connection, column: Column[int], ids: set[int]) -> set[int]:
+    return {*connection.execute(select(column).where(among(connection, column, [*ids]))).scalars()} if ids else set()
 
 
 def _read(row: Any) -> Event:

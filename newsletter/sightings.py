@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, select
+from sqlalchemy.exc import IntegrityError
 
 from newsletter import events, robots
 from newsletter.clock import Clock, utc_now
@@ -177,7 +178,7 @@ class Sightings:
         try:
             with self._database.begin() as connection:
                 write(connection, due)
-        except NewsletterError:  # locked for very long, or full: once more, a tick later
+        except (NewsletterError, IntegrityError):  # locked for very long, or a reader erased just now: a tick later
             with self._lock:
                 self._held = [*due, *self._held][:MOST_HELD]
 

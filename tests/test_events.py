@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,6 +48,17 @@ def test_what_happens_again_is_one_more_time_of_the_same(database: Database) -> 
     assert figures(database) == [Figure(kind=Kind.OPENED, times=4, readers=2, machines=0)]
 
 
+def test_an_hour_of_a_large_campaign_is_written_at_once(database: Database) -> None:
+    many = [event(Kind.CLICKED, 1, f"k{number}", link=number) for number in range(20_000)]
+
+    tally(database, *many)
+    with database.begin() as connection:
+        new = events.record(connection, [event(Kind.DELIVERED, 2, f"d{number}") for number in range(5_000)])
+
+    assert new == 5_000
+    assert [one.times for one in figures(database)] == [5_000, 20_000]
+
+
 def test_a_report_that_comes_twice_changes_nothing(database: Database) -> None:
     with database.begin() as connection:
         assert events.record(connection, [event(Kind.BOUNCED, 1, "p-1")]) == 1
@@ -80,6 +92,14 @@ def test_events_of_an_erased_reader_go_and_none_come_after(database: Database) -
 
     with database.read() as connection:
         assert connection.execute(select(table.c.subscriber_id)).scalars().all() == [2]
+
+
+def test_an_event_of_a_campaign_that_is_not_here_takes_no_other_along(database: Database) -> None:
+    strange = replace(event(Kind.OPENED, 1, "x"), campaign_id=99)
+
+    tally(database, strange, event(Kind.OPENED, 1, "a"))
+
+    assert figures(database) == [Figure(kind=Kind.OPENED, times=1, readers=1, machines=0)]
 
 
 def test_after_their_time_events_are_nobodys_and_the_figures_stay(database: Database) -> None:
