@@ -167,6 +167,9 @@ class Courier:
 
     def _turn(self, count: int) -> bool:
         """Wait until the rate allows `count` messages; False when asked to stop meanwhile."""
+        with self._job.database.read() as connection:
+            if self._pacing.is_free(connection, self._job.provider.name):
+                return not self.is_stopping
         while not self.is_stopping:
             with self._desk.writer() as connection:
                 turn = self._pacing.take(connection, self._job.provider.name, count)

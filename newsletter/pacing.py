@@ -62,6 +62,10 @@ class Pacing:
         self._busy_since: datetime | None = None
         self._busy_tries = 0
 
+    def is_free(self, connection: Connection, provider: str) -> bool:
+        """Whether any number of messages may leave through the provider now; only reads."""
+        return rates.is_free(connection, provider, self._limits, self._clock())
+
     def take(self, connection: Connection, provider: str, count: int) -> Turn:
         """When `count` messages may leave through the provider."""
         turn = rates.reserve(connection, provider, count, self._limits, self._clock())

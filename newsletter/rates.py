@@ -73,6 +73,12 @@ def reserve(connection: Connection, key: str, count: int, limits: Limits, now: d
     return Turn(wait=wait)
 
 
+def is_free(connection: Connection, key: str, limits: Limits, now: datetime) -> bool:
+    """Whether nothing limits the provider `key` at present, so that nothing has to be reserved."""
+    has_quotas = bool(limits.rate.quotas or limits.warmup.first)
+    return not has_quotas and not _pace(_bucket(connection, key), limits.rate, now)
+
+
 def refund(connection: Connection, key: str, count: int, limits: Limits, now: datetime) -> None:
     """Give back `count` messages that were reserved and not sent."""
     bucket = _bucket(connection, key)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.database import Database, open_database
-from newsletter.rates import Limits, Turn, refund, reserve, slow_down
+from newsletter.rates import Limits, Turn, is_free, refund, reserve, slow_down
 from newsletter.times import Rate
 from newsletter.warmup import Warmup
 from tests.sending import settings
@@ -137,3 +137,15 @@ def test_without_a_configured_rate_it_falls_to_half_of_what_went_through(databas
 
     assert take(database, 20, rate, after=1).wait == pytest.approx(1)
     assert take(database, 500, rate, after=1000) == Turn(wait=0)
+
+
+def test_nothing_is_reserved_where_nothing_limits(database: Database) -> None:
+    def is_it(of: Limits, after: float = 0) -> bool:
+        with database.begin() as connection:
+            return is_free(connection, "postmark", of, NOW + timedelta(seconds=after))
+
+    assert is_it(limits("off"))
+    assert not any(is_it(of) for of in (limits("1/s"), limits("9/d"), limits("off", "500, x1.5 daily")))
+    slowed(database, limits("off"), seen=40)
+    assert not is_it(limits("off"), after=60)
+    assert is_it(limits("off"), after=1000)
