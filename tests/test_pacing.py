@@ -196,19 +196,18 @@ def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is
 
 
 def test_who_leaves_while_their_batch_waits_for_its_turn_is_skipped(server: Timed, publication: Publication) -> None:
-    leave = threading.Thread(target=_leave_after_the_first_call, args=(server, publication, 4))
+    leave = threading.Thread(target=_leave_after_the_first_call, args=(server, open_database(publication), 4))
     leave.start()
 
-    ending = send(publication, 4, "1/s")
+    ending = send(publication, 4, "20/m")  # the fourth leaves nine seconds after the first
 
     leave.join()
     assert {state: number for state, number in ending.deliveries.items() if number} == {"accepted": 3, "skipped": 1}
     assert "r4@example.com" not in server.addresses
 
 
-def _leave_after_the_first_call(server: Timed, publication: Publication, reader: int) -> None:
+def _leave_after_the_first_call(server: Timed, database: Database, reader: int) -> None:
     server.wait_for_calls(1)
-    database = open_database(publication)
     with database.begin() as connection:
         of_reader = subscription.c.subscriber_id == reader
         connection.execute(update(subscription).where(of_reader).values(status="unsubscribed"))
