@@ -134,3 +134,36 @@ def test_problems_are_those_of_check_and_found_again_after_a_change(workshop: Wo
     write(root(workshop), "---\nsubject: Hello\n---\n[The whole story of it](https://example.com)\n")
 
     assert "NL210" not in [problem.rule for problem in workshop.problems("hello")]
+
+
+def test_what_is_typed_is_built_for_its_tab_alone_and_saved_nowhere(workshop: Workshop) -> None:
+    file = root(workshop) / "issues" / "2025-01-17-hello.md"
+
+    workshop.typed("hello", "left", "---\nsubject: Hello\n---\nOf the left.\n")
+    workshop.typed("hello", "right", "---\nsubject: Hello\n---\nOf the right.\n")
+
+    left = workshop.last_typed("hello", "left").built
+    assert left
+    assert "Of the left." in left.message.html
+    assert "One." in html(workshop)
+    assert "One." in file.read_text()
+
+
+def test_a_mistake_that_is_typed_leaves_the_last_email_of_its_tab(workshop: Workshop) -> None:
+    good = workshop.typed("hello", "tab", "---\nsubject: Hello\n---\nTyped.\n")
+
+    failed = workshop.typed("hello", "tab", "---\nsubject: Hello\n---\n:::buton x\n:::\n")
+
+    assert failed.built is good.built
+    assert [problem.rule for problem in failed.failure] == ["NL003"]
+
+
+def test_what_was_typed_is_kept_for_the_latest_tabs_only(workshop: Workshop) -> None:
+    for number in range(KEPT + 1):
+        workshop.typed("hello", f"tab {number}", "---\nsubject: Hello\n---\nTyped.\n")
+
+    with pytest.raises(Gone):
+        workshop.last_typed("hello", "tab 0")
+    with pytest.raises(Gone):
+        workshop.typed("nothing", "tab", "text")
+    assert workshop.last_typed("hello", f"tab {KEPT}")

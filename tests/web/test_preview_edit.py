@@ -115,6 +115,40 @@ def test_a_block_is_inserted_from_the_menu_with_its_fields_and_undone_in_one_ste
         assert page.locator("#text").input_value() == text
 
 
+def test_every_kind_of_block_builds_as_it_is_inserted_whatever_its_fields_hold(
+    browser: Browser, preview: Preview
+) -> None:
+    values = {
+        "title": 'The "big" \\ story, {{ first_name | default("reader") }}',
+        "url": "https://example.com/?a=b&c=d",
+        "image": "images/chips.png",
+        "src": "images/chips.png",
+        "alt": "It's a chip",
+        "name": "Acme = more",
+        "width": "300",
+    }
+    with desk(browser, preview) as page:
+        kinds = page.locator("#insert-block option").all_inner_texts()[1:]
+        for kind in kinds:
+            go_to(page, "Read the full story\n:::")
+            page.locator("#insert-block").select_option(kind)
+            if page.locator("#block").is_visible():
+                for name, value in values.items():
+                    if page.locator(f"#block [name={name}]").count() and (kind, name) != ("sponsor", "id"):
+                        page.locator(f"#block [name={name}]").fill(value)
+                page.get_by_role("button", name="Insert").click()
+                expect(page.locator("#block")).to_be_hidden()
+        expect(email(page).get_by_text('The "big" \\ story, reader').first).to_be_visible()
+        expect(page.locator("#stage")).not_to_have_class("stage is-stale")
+        text = page.locator("#text").input_value()
+
+    assert sorted(kinds) == sorted(
+        {line.split()[0].strip(":") for line in text.split("\n") if line.startswith(":::")} - {""}
+    )
+    own = {"X-Newsletter-Token": token(preview)}
+    assert preview.post(TYPED, data=text.encode(), headers=own).json()["failed"] is False
+
+
 def test_tab_enter_and_marks_do_what_writers_expect(browser: Browser, preview: Preview) -> None:
     with desk(browser, preview) as page:
         go_to(page, "about wafers.")
@@ -245,6 +279,7 @@ def test_the_drawn_lines_lie_under_the_words_that_are_typed(
 
 
 SAVE = "/issues/chips/save"
+TYPED = "/issues/chips/typed/somebody"
 
 
 @pytest.mark.parametrize("name", ["../newsletter.toml", "../chips.md", "..%2Fchips.md", "", "other.md", "sub/chips.md"])

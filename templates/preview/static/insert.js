@@ -100,8 +100,12 @@ function written(kind, inputs) {
 
 const has = (inputs, name) => inputs.some((input) => input.name === name && input.value.trim());
 
-/** As `blocks.read_fields` reads it back. */
-const quoted = (value) => (/^[^\s"'“”\\=/][^\s"'\\]*$/.test(value) ? value : `"${value.replace(/[\r\n]+/g, " ").replace(/(["\\])/g, "\\$1")}"`);
+/** As the parser reads it back: bare if it can be, else in quotes; merge tags keep their own quotes. */
+function quoted(value) {
+  if (/^[^\s"'“”\\=/][^\s"'\\]*$/.test(value)) return value;
+  const parts = value.split(/(\{\{.*?\}\}|\{%.*?%\})/);
+  return `"${parts.map((part, index) => (index % 2 ? part : part.replace(/(["\\])/g, "\\$1"))).join("")}"`;
+}
 
 /** Put a block in, on lines of its own: at the caret, behind the block or the front matter that it stands in. */
 export function place(editor, { text, from, to }) {
@@ -114,8 +118,6 @@ export function place(editor, { text, from, to }) {
   const above = isEmpty ? (lines[after - 2]?.trim() ? "\n" : "") : "\n\n";
   const below = lines[after]?.trim() ? "\n" : "";
   editor.put(above + text + below, above.length + from, above.length + to);
-  editor.area.blur();
-  editor.area.focus();
 }
 
 /** The line behind which a block may stand: the caret's own, unless that is inside something. */
