@@ -54,10 +54,11 @@ def look(publication: Publication, database: Database, now: datetime) -> list[Tr
 
 
 def _days(publication: Publication, now: datetime) -> list[date]:
-    """Those whose issue may be due: near midnight it may be yesterday's still, or tomorrow's soon."""
+    """Whose issue may be due: yesterday's, until it is time for today's; today's; near midnight, tomorrow's."""
     today = now.astimezone(publication.config.publication.timezone).date()
-    near = [today, today + timedelta(days=1)]
-    return near if publication.config.send.max_lateness == OFF else [today - timedelta(days=1), *near]
+    due, near = due_at(publication, today), [today, today + timedelta(days=1)]
+    is_time = due is None or now >= due - AHEAD or publication.config.send.max_lateness == OFF
+    return near if is_time else [today - timedelta(days=1), *near]
 
 
 def _look(publication: Publication, database: Database, day: date, due: datetime, now: datetime) -> Trouble | None:

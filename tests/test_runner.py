@@ -359,6 +359,19 @@ def test_around_midnight_the_day_that_counts_is_that_of_the_issue(
     database.close()
 
 
+def test_yesterday_is_over_when_it_is_time_for_today(tmp_path: Path) -> None:
+    publication = settings(tmp_path / "daily", DAILY + '[send]\nmax_lateness = "2d"\n')
+    database = open_database(publication)
+
+    yesterday, today = (once(publication, database, SEVEN - hours * HOUR).troubles for hours in (2, 0.5))
+
+    assert [trouble.split("; ")[0] for trouble in yesterday + today] == [
+        "There is no issue dated 2025-01-16",
+        "There is no issue dated 2025-01-17",
+    ]
+    database.close()
+
+
 def test_a_notice_that_takes_long_keeps_no_issue_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
     with PostmarkServer() as server:
