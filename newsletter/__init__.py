@@ -48,6 +48,7 @@ writing an issue in the browser             web/preview/edit.py, templates/previ
 what of a publication the preview keeps     workshop.py; lists of issues: inbox.py, heads.py, standings.py
 a view: dark, no pictures, Outlook, ...     views.py; schemes.py, inversion.py, pictureless.py, outlook.py, of trees.py
 pictures from disk, bytes per block         local_pictures.py, weights.py; lines around a mistake: code_frames.py
+how HTML and headers are coloured           html_pieces.py
 what a draft looks like                     draft.py, templates/starter/draft.md; what a source is: sources.py
 what is read from feeds, pages and texts    feeds.py, articles.py, plain_pages.py, html_text.py; made safe: stories.py
 whom the program may ask, and for how long  network.py (who), fetch.py (what), bars.py (the bar meanwhile)

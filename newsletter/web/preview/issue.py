@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from newsletter.errors import NewsletterError
+from newsletter.html_pieces import header_lines, html_lines, message_lines, plain_lines
 from newsletter.inbox import entry
 from newsletter.views import RENDERED, VIEWS, rendered, written
 from newsletter.web.preview.guard import EMAIL_POLICY, WITH_REMOTE_PICTURES
@@ -16,6 +17,10 @@ from newsletter.web.preview.readers import recipient_of
 
 PANELS = (("problems", "Problems"), ("cuts", "Inbox"), ("readers", "Reader"), ("act", "Send"))
 """What stands beside the email: an id and a title; `templates/preview/static/<id>.js` fills it."""
+
+
+LINES = {"text": plain_lines, "source": html_lines, "headers": header_lines, "raw": message_lines}
+"""How what is read is coloured, by the name of its view."""
 
 
 def show(request: Request) -> Response:
@@ -40,7 +45,7 @@ def view(request: Request) -> Response:
         return document(request, text(request, "said.html", {"error": error}))
     if name in RENDERED:
         return document(request, rendered(work.built, recipient, name, work.pictures))
-    lines = written(work.built, recipient, name).split("\n")
+    lines = LINES[name](written(work.built, recipient, name))
     return document(request, text(request, "lines.html", {"name": name, "lines": lines}))
 
 

@@ -33,7 +33,7 @@ export function mount(page) {
   };
   stage.onplaced = (width, scale) => {
     for (const input of widths.querySelectorAll("input")) input.checked = Number(input.value) === width;
-    size.textContent = scale < 1 ? `${width} px, ${Math.round(scale * 100)} %` : `${width} px`;
+    size.textContent = stage.isWritten ? "" : scale < 1 ? `${width} px, ${Math.round(scale * 100)} %` : `${width} px`;
     handle.setAttribute("aria-valuenow", width);
   };
   const handle = stage.device.querySelector(".handle");

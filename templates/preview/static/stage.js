@@ -34,6 +34,10 @@ export class Stage {
     return this.page.state.get("view", "html");
   }
 
+  get isWritten() {
+    return WRITTEN.has(this.view);
+  }
+
   get isGrid() {
     return this.view === "grid";
   }
@@ -65,7 +69,7 @@ export class Stage {
     this.single.hidden = this.isGrid;
     this.grid.hidden = !this.isGrid;
     this.element.classList.toggle("is-grid", this.isGrid);
-    this.element.classList.toggle("is-written", WRITTEN.has(this.view));
+    this.element.classList.toggle("is-written", this.isWritten);
     if (this.isGrid && !this.cells.length) this.fill();
     this.place();
     await this.refresh();
@@ -106,7 +110,7 @@ export class Stage {
   /** Widths and scales, after any of them changed. */
   place() {
     if (this.isGrid) for (const cell of this.cells) this.scaled(cell.frame, cell.device, cell.scroll.clientWidth + 1, this.widthOf(cell.view));
-    else if (WRITTEN.has(this.view)) {
+    else if (this.isWritten) {
       this.scaled(this.frame, this.device, Infinity, Math.max(320, this.element.clientWidth - 2 * this.gap));
     } else this.scaled(this.frame, this.device, this.element.clientWidth - 2 * this.gap, this.widthOf(this.view));
     this.onplaced?.(this.frame.width || this.width, this.frame.scale);
