@@ -12,7 +12,7 @@ import pytest
 from newsletter.config import Publication
 from newsletter.links import Links, Purpose
 from newsletter.mailing import Mailing, envelope
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.messages import CompiledMessage, Recipient, Syntax
 from newsletter.tracking import FIELD, Level, targets, track_token, tracked
 from tests.sending import settings
 from tests.writing import built
@@ -96,6 +96,21 @@ def test_in_aggregate_everybody_gets_the_same_bytes_and_no_reader_is_in_them(
     claims = links.read(token, Purpose.TRACK)
     assert claims
     assert (claims.subscriber_id, claims.campaign_id, claims.list) == (0, 7, "")
+
+
+def test_a_provider_that_fills_in_by_itself_gets_the_token_as_one_more_variable(
+    publication: Publication, links: Links
+) -> None:
+    message = tracked(MESSAGE, Level.INDIVIDUAL, links, 7)
+    mailing = Mailing(message, envelope(publication, "daily", datetime(2025, 1, 17, tzinfo=UTC), "key"))
+    token = track_token(links, 3, 7)
+    fields = {"email": "r@example.com", "unsubscribe_url": "https://news.example.com/unsubscribe/x", FIELD: token}
+    syntax = Syntax(slot="<<{}>>", literal=re.compile("<(?=<)"), mark="<")
+
+    values = mailing.variables(Recipient(delivery_id="7.3", email="r@example.com", fields=fields), syntax)
+
+    slots = set(re.findall(r"/[co]/<<(\d+)>>", mailing.template(syntax).html))
+    assert [values[int(slot)] for slot in slots] == [token]
 
 
 def test_the_text_part_stays_as_it_was_written(links: Links) -> None:

@@ -138,6 +138,24 @@ def test_the_feed_is_valid_and_whole(served: Served) -> None:
     assert "Good morning, everybody." in feed.entries[0].content[0].value
 
 
+@pytest.mark.parametrize("path", ["/feed.xml", "/images/chips.png"])
+def test_who_knows_only_the_date_is_told_as_well(served: Served, path: str) -> None:
+    modified = get(served, path).headers["last-modified"]
+
+    assert get(served, path, If_Modified_Since=modified).status_code == 304
+    assert get(served, path, If_Modified_Since=modified, If_None_Match='"older"').status_code == 200
+    assert get(served, path, If_Modified_Since="Thu, 01 Jan 1970 00:00:00 GMT").status_code == 200
+
+
+def test_the_feed_travels_packed_for_whoever_can_unpack_it(served: Served) -> None:
+    packed, plain = get(served, "/feed.xml", Accept_Encoding="gzip, br"), get(served, "/feed.xml", Accept_Encoding="br")
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content  # the library unpacks it
+    assert packed.headers["etag"] != plain.headers["etag"]
+    assert packed.headers["vary"] == "Accept-Encoding"
+
+
 def test_robots_are_told_where_the_pages_are_and_where_readers_links_lead(served: Served) -> None:
     rules = get(served, "/robots.txt").text
     places = [found.text for found in ElementTree.fromstring(get(served, "/sitemap.xml").content).iter() if found.text]

@@ -27,7 +27,7 @@ async def show(request: Request) -> Response:
         "ETag": f'"{found.etag}"',
         "Last-Modified": http_date(found.modified),
     }
-    if is_known(request, headers["ETag"]):
+    if is_known(request, headers):
         return Response(status_code=304, headers=headers)
     if found.body is None:
         return FileResponse(found.file, media_type=found.media_type, headers=headers)

@@ -5,6 +5,7 @@ A page may hold a form: then its token, which differs with time, is put between 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import time
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ class Ready:
 
     parts: tuple[bytes, ...]
     """What stands around the tokens."""
+    packed: bytes
+    """The whole, gzip; empty where a token differs each time, which is left to the server in front."""
     etag: str
     headers: dict[str, str]
 
@@ -37,28 +40,48 @@ class Ready:
 def ready(body: str | bytes, media_type: str, headers: Mapping[str, str] = MappingProxyType({})) -> Ready:
     """Make an answer ready."""
     raw = body.encode() if isinstance(body, str) else body
+    parts = tuple(raw.split(TOKEN.encode()))
+    whole = len(parts) == 1
+    vary = {"Vary": "Accept-Encoding"} if whole else {}
     return Ready(
-        parts=tuple(raw.split(TOKEN.encode())),
+        parts=parts,
+        packed=gzip.compress(raw, mtime=0) if whole else b"",
         etag=hashlib.sha256(raw).hexdigest()[:24],
-        headers={"Content-Type": media_type, "Cache-Control": MINUTE, **headers},
+        headers={"Content-Type": media_type, "Cache-Control": MINUTE, **vary, **headers},
     )
 
 
 def answer(request: Request, made: Ready, tokens: FormTokens, form: str) -> Response:
     """The answer, or 304 for a browser that has it already."""
-    has_form = len(made.parts) > 1
-    etag = f'"{made.etag}{int(time.time()) // HALF_HOUR if has_form else ""}"'
-    headers = {**made.headers, "ETag": etag}
-    if is_known(request, etag):
+    if len(made.parts) > 1:
+        return _with_token(request, made, tokens.token(form))
+    packed = "gzip" in request.headers.get("accept-encoding", "")
+    headers = {**made.headers, "ETag": f'"{made.etag}{"z" if packed else ""}"'}
+    if is_known(request, headers):
         return Response(status_code=304, headers=headers)
-    body = tokens.token(form).encode().join(made.parts) if has_form else made.parts[0]
-    return Response(body, headers=headers)
+    if packed:
+        return Response(made.packed, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(made.parts[0], headers=headers)
 
 
-def is_known(request: Request, etag: str) -> bool:
-    """Whether the browser says that it has this version (RFC 9110, section 13.1.2: weakly compared)."""
-    said = request.headers.get("if-none-match", "")
-    return said.strip() == "*" or etag.removeprefix("W/") in (one.strip().removeprefix("W/") for one in said.split(","))
+def _with_token(request: Request, made: Ready, token: str) -> Response:
+    """Each token is another, the page is the same: for as long as the oldest token that a browser kept is good."""
+    headers = {**made.headers, "ETag": f'W/"{made.etag}{int(time.time()) // HALF_HOUR}"'}
+    if is_known(request, headers):
+        return Response(status_code=304, headers=headers)
+    return Response(token.encode().join(made.parts), headers=headers)
+
+
+def is_known(request: Request, headers: Mapping[str, str]) -> bool:
+    """Whether the browser says that it has what these headers are of (RFC 9110, sections 13.1.2 and 13.1.3).
+
+    Its date counts only where it names no version, and only if it is ours to the letter.
+    """
+    said = request.headers.get("if-none-match")
+    if said is None:
+        return request.headers.get("if-modified-since", "") == headers.get("Last-Modified", "never")
+    versions = [one.strip().removeprefix("W/") for one in said.split(",")]
+    return said.strip() == "*" or headers["ETag"].removeprefix("W/") in versions
 
 
 def http_date(seconds: float) -> str:
