@@ -17,6 +17,9 @@ from newsletter.tables import rate_bucket as table
 from newsletter.times import Rate, stamp
 from newsletter.warmup import Warmup
 
+JITTER = timedelta(seconds=5)
+"""By so much the times that several senders bring along may differ."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -46,11 +49,13 @@ class _Bucket:
     warm_since: str | None = None
     ceiling: float | None = None
     slowed_at: str | None = None
+    seen_at: str | None = None
 
-    @property
-    def due(self) -> float:
-        """Unix time at which the last message that was reserved is due."""
-        return datetime.fromisoformat(self.tat).timestamp()
+    def due(self, now: datetime) -> float:
+        """Unix time at which the last message that was reserved is due, by the clock as it is now."""
+        seen = datetime.fromisoformat(self.seen_at) if self.seen_at else now
+        set_back = max(timedelta(0), seen - now - JITTER)
+        return (datetime.fromisoformat(self.tat) - set_back).timestamp()
 
 
 _FIELDS = [table.c[name] for name in _Bucket.__dataclass_fields__]
@@ -68,8 +73,8 @@ def reserve(connection: Connection, key: str, count: int, limits: Limits, now: d
     pace = _pace(bucket, limits.rate, now)
     if not pace:
         return Turn(wait=0.0)
-    due, wait = throttle.reserve(bucket.due, now.timestamp(), count, pace)
-    _keep(connection, key, tat=_text(due))
+    due, wait = throttle.reserve(bucket.due(now), now.timestamp(), count, pace)
+    _keep(connection, key, tat=_text(due), seen_at=stamp(now))
     return Turn(wait=wait)
 
 
@@ -85,7 +90,7 @@ def refund(connection: Connection, key: str, count: int, limits: Limits, now: da
     for quota in _quotas(connection, key, bucket, limits, now):
         quota.spend(connection, -count)
     if pace := _pace(bucket, limits.rate, now):
-        _keep(connection, key, tat=_text(max(0.0, bucket.due - count / pace)))
+        _keep(connection, key, tat=_text(max(0.0, bucket.due(now) - count / pace)), seen_at=stamp(now))
 
 
 def slow_down(
@@ -97,11 +102,11 @@ def slow_down(
     Calls that were in the air together slow it down once.
     """
     bucket = _bucket(connection, key)
-    hold = _text(max(bucket.due, now.timestamp() + wait))
+    hold = _text(max(bucket.due(now), now.timestamp() + wait))
     if bucket.slowed_at and stamp(handed_at) < bucket.slowed_at:
-        return _keep(connection, key, tat=hold)
+        return _keep(connection, key, tat=hold, seen_at=stamp(now))
     pace = (_pace(bucket, rate, now) or seen) * throttle.SLOWER
-    _keep(connection, key, tat=hold, ceiling=pace, slowed_at=stamp(now + timedelta(seconds=wait)))
+    _keep(connection, key, tat=hold, seen_at=stamp(now), ceiling=pace, slowed_at=stamp(now + timedelta(seconds=wait)))
 
 
 def _quotas(connection: Connection, key: str, bucket: _Bucket, limits: Limits, now: datetime) -> list[Quota]:

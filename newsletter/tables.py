@@ -276,6 +276,7 @@ rate_bucket = Table(  # one row per provider; GCRA: the theoretical arrival time
     Column("warm_since", Text),  # the first day of its warm-up plan, in the publication's zone
     Column("ceiling", Float),  # messages a second it was slowed down to
     Column("slowed_at", Text),
+    Column("seen_at", Text),  # when the last were reserved: a clock that shows less was set back
     sqlite_with_rowid=False,
 )
 

@@ -149,3 +149,12 @@ def test_nothing_is_reserved_where_nothing_limits(database: Database) -> None:
     slowed(database, limits("off"), seen=40)
     assert not is_it(limits("off"), after=60)
     assert is_it(limits("off"), after=1000)
+
+
+def test_f15_a_clock_that_is_set_back_an_hour_keeps_nobody_waiting_for_an_hour(database: Database) -> None:
+    rate = limits("100/s")
+    assert take(database, 500, rate).wait == pytest.approx(5)
+
+    set_back = [take(database, 500, rate, after=-3600 + seconds).wait for seconds in (0, 1)]
+
+    assert set_back == pytest.approx([15, 19])  # what was reserved before is not forgotten, give or take JITTER
