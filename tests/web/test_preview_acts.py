@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from newsletter import campaigns, deliveries
 from newsletter.campaigns import State
+from newsletter.suppressions import Reason, suppress
 from tests.web.preview_server import NAME, Preview, chromium, opened, running
-from tests.web.studio import ISSUE, campaigns_of, ledger, mailed, publish_with_readers
+from tests.web.studio import ISSUE, NOW, campaigns_of, ledger, mailed, publish_with_readers
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +167,31 @@ def test_the_email_can_be_taken_along_as_the_reader_shown_gets_it(browser: Brows
     assert "data-nl-line" not in copied
     assert held.value.suggested_filename == "chips.eml"
     assert b"Subject: Chip rules and a camera" in taken
+
+
+def test_no_test_goes_to_who_must_never_be_mailed_nor_where_that_cannot_be_known(preview: Preview) -> None:
+    own = {"X-Newsletter-Token": token(preview)}
+    with ledger(preview.root) as database, database.begin() as connection:
+        suppress(connection, "gone@example.com", Reason.COMPLAINED, "", NOW)
+    digest = preview.get("/issues/chips/test?to=gone@example.com").json()["digest"]
+    answer = preview.post(f"/issues/chips/test?to=GONE@example.com&digest={digest}", headers=own)
+
+    assert [(one["outcome"], one["reason"]) for one in answer.json()] == [("rejected", "suppressed: complained")]
+    with broken_database(preview.root):
+        refused = preview.post(f"/issues/chips/test?to=gone@example.com&digest={digest}", headers=own)
+    assert refused.status_code == 400
+    assert "not a SQLite database" in refused.json()["message"]
+
+
+@contextmanager
+def broken_database(root: Path) -> Iterator[None]:
+    """newsletter.toml names a file that is none."""
+    settings = root / "newsletter.toml"
+    text = settings.read_text()
+    (root / "broken.db").write_text("no database " * 100)
+    settings.write_text(text + '[database]\nurl = "sqlite:///broken.db"\n')
+    yield
+    settings.write_text(text)
 
 
 def test_every_part_is_reached_by_a_key(browser: Browser, preview: Preview) -> None:

@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues import MOST_BYTES
@@ -90,12 +89,16 @@ def _told(error: NewsletterError | HTTPException) -> Response:
     return JSONResponse({"message": place + error.message, "hint": error.hint}, status_code=status)
 
 
-def readers_of(request: Request) -> Database:
-    """The database, which has to be there. Raises NewsletterError when there is none, ConfigError for a broken one."""
-    publication: Publication = workshop_of(request).publication
+def known_readers(request: Request) -> Database | None:
+    """The database if there is one. Raises ConfigError for a broken one: it knows who must never be mailed."""
     ledger = request.app.state.ledger
     assert isinstance(ledger, Ledger)
-    database = ledger.database(publication)
+    return ledger.database(workshop_of(request).publication)
+
+
+def readers_of(request: Request) -> Database:
+    """The database, which has to be there. Raises NewsletterError when there is none, ConfigError for a broken one."""
+    database = known_readers(request)
     if database is None:
         hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
         raise NewsletterError("there are no readers yet", hint=hint)

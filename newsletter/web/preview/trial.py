@@ -13,8 +13,7 @@ from newsletter.clock import utc_now
 from newsletter.errors import NewsletterError
 from newsletter.providers import find_provider
 from newsletter.trials import MOST, read_addresses, send_test
-from newsletter.web.preview.acts import Changed, act, in_json
-from newsletter.web.preview.ledger import database_of
+from newsletter.web.preview.acts import Changed, act, in_json, known_readers
 from newsletter.web.preview.pages import workshop_of
 from newsletter.web.preview.readers import reader_of
 
@@ -44,8 +43,7 @@ def send(request: Request) -> Response:
         raise Changed("the issue was edited since you were asked", hint="Nothing was sent. Look again, then send.")
     publication = workshop_of(request).publication
     fields = reader_of(request).fields if _as_shown(request) else None
-    database = database_of(request, publication)
-    tested = send_test(publication, database, built, addresses, utc_now(), fields=fields)
+    tested = send_test(publication, known_readers(request), built, addresses, utc_now(), fields=fields)
     return JSONResponse([one.as_json() for one in tested])
 
 
