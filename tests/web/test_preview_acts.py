@@ -179,8 +179,9 @@ def test_no_test_goes_to_who_must_never_be_mailed_nor_where_that_cannot_be_known
     assert [(one["outcome"], one["reason"]) for one in answer.json()] == [("rejected", "suppressed: complained")]
     with broken_database(preview.root):
         refused = preview.post(f"/issues/chips/test?to=gone@example.com&digest={digest}", headers=own)
+        panels = [preview.get(f"/issues/chips/{panel}").text for panel in ("act?", "readers")]
     assert refused.status_code == 400
-    assert "not a SQLite database" in refused.json()["message"]
+    assert all("not a SQLite database" in told for told in (refused.json()["message"], *panels))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from newsletter.database import Database
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
 from newsletter.segments import count
-from newsletter.web.preview.ledger import database_of
+from newsletter.web.preview.ledger import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
 from newsletter.web.preview.progress import progress_of
 from newsletter.workshop import Work
@@ -35,6 +35,7 @@ def panel(request: Request) -> Response:
         "work": work,
         "publication": publication,
         "addresses": [one.address for one in publication.config.preview.test_addresses],
+        "trouble": trouble_with(request, publication),
         "waiting": _waiting(publication, database, work, now),
         "provider": _provider(publication),
         "at": _planned(work, publication, now),

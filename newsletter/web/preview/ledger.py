@@ -52,3 +52,14 @@ def database_of(request: Request, publication: Publication) -> Database | None:
         return ledger.database(publication)
     except ConfigError:
         return None
+
+
+def trouble_with(request: Request, publication: Publication) -> str:
+    """Why the database cannot be used; empty when it can, and when there is none."""
+    ledger = request.app.state.ledger
+    assert isinstance(ledger, Ledger)
+    try:
+        ledger.database(publication)
+    except ConfigError as error:
+        return str(error)
+    return ""

@@ -29,7 +29,7 @@ from newsletter.sample_readers import (
     search_readers,
 )
 from newsletter.variants import Fact, Variant, variants
-from newsletter.web.preview.ledger import database_of
+from newsletter.web.preview.ledger import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
 
 SAMPLED = 1_000
@@ -86,7 +86,7 @@ def panel(request: Request) -> Response:
         "readers.html",
         {
             "chosen": chosen,
-            "refusal": refusal,
+            "refusal": trouble_with(request, publication) or refusal,
             "samples": samples,
             "found": found,
             "fields": _fields(publication),
