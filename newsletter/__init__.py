@@ -57,7 +57,7 @@ how --online asks, and what it remembers    probe.py, verdicts.py; what it asks 
 a page that readers see                     web/public/<subject>.py, templates/pages/; its address: web/public/app.py
 what all of those share                     web/public/site.py, web/public/pages.py
 how their changes are written                web/public/writes.py
-what protects them                          web/public/guard.py, web/public/forms.py
+what protects them                          web/public/guard.py, web/public/forms.py, web/public/proxies.py
 the pages that are read                     web/public/<archive, feeds, pictures>.py; as text: web/public/reading.py
 what of them is kept ready                  web/public/shelf.py, web/public/gallery.py, web/public/ready.py
 where counted links lead                    web/public/tracking.py, web/public/targets.py

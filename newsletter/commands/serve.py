@@ -73,7 +73,7 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         Sightings(session.database, session.publication.config.tracking.keep) as sightings,
         _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
     ):
-        app = public_app(_site(session, writes, sightings, greetings.welcomes), _log)
+        app = public_app(_site(session, writes, sightings, greetings.welcomes), _log, _say)
         _say(f"Readers' pages on {server.address(sock, 'https' if certificate else 'http')}  (stop with Ctrl-C)")
         server.serve(app, sock, interrupts.asked, certificate=certificate)
 

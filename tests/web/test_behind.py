@@ -107,6 +107,17 @@ def test_only_a_proxy_of_ours_says_who_somebody_is(tmp_path: Path) -> None:
     assert '"network": "198.51.100.7"' in proof
 
 
+def test_a_proxy_that_is_not_named_is_told_once(tmp_path: Path) -> None:
+    with serve(make_publication(tmp_path / "news")) as running:
+        for _ in range(3):
+            requests.get(f"{running.url}/healthz", headers={"X-Forwarded-For": "203.0.113.66"}, timeout=5)
+        running.stop()
+
+    warnings = [line for line in running.said if "[serve] proxies does not name" in line]
+    assert len(warnings) == 1
+    assert "203.0.113.66" not in "".join(running.said)
+
+
 def test_behind_nothing_it_speaks_tls_itself(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     settings = f'[serve]\ncertificate = "{certificate[0]}"\nkey = "{certificate[1]}"'
     with serve(make_publication(tmp_path / "news", settings)) as running:

@@ -5,7 +5,7 @@ Knows no route's subject. An error becomes a page in the reader's language, or J
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from newsletter.errors import NewsletterError
 from newsletter.web.public import (
@@ -33,6 +32,7 @@ from newsletter.web.public import (
 )
 from newsletter.web.public.guard import Bodies, Headers
 from newsletter.web.public.operation import Log, Watched
+from newsletter.web.public.proxies import behind
 from newsletter.web.public.site import Site, page, wants_json
 
 ROUTES: Sequence[BaseRoute] = [
@@ -51,8 +51,8 @@ ROUTES: Sequence[BaseRoute] = [
 """Every route; a module's line is all that it takes."""
 
 
-def public_app(site: Site, log: Log | None = None) -> ASGIApp:
-    """The pages of one publication. `log` is told each request that was answered."""
+def public_app(site: Site, log: Log | None = None, say: Callable[[str], None] = print) -> ASGIApp:
+    """The pages of one publication. `log` is told each answered request, `say` what an operator should know."""
     named: dict[object, str] = {route.endpoint: route.path for route in ROUTES if isinstance(route, Route)}
     app = Starlette(
         routes=ROUTES,
@@ -62,13 +62,7 @@ def public_app(site: Site, log: Log | None = None) -> ASGIApp:
     app.state.site = site
     dressed = Headers(app, publication=site.publication)  # around what Starlette answers when a route fails, too
     watched = Watched(dressed, figures=site.figures, routes=named, log=log)
-    return _behind_proxies(_Folder(watched, site.pages.base), site)
-
-
-def _behind_proxies(app: ASGIApp, site: Site) -> ASGIApp:
-    """Whom we hear is who connects, unless that is a proxy of ours: then who it says."""
-    proxies = list(site.publication.config.serve.proxies)
-    return ProxyHeadersMiddleware(app, trusted_hosts=proxies) if proxies else app  # type: ignore[arg-type,return-value]
+    return behind(_Folder(watched, site.pages.base), site.publication.config.serve.proxies, say)
 
 
 class _Folder:
