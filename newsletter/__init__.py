@@ -71,7 +71,7 @@ what happened to messages later             events.py; as a server sees it: sigh
 
 what is known of a reader                   subscribers.py, reader_fields.py, tables.py and a new migration
 who joined when, and how we know            consent.py
-who asked to join, and how it is confirmed   signups.py; how often one may: limits.py
+who asked to join, and how it is confirmed  signups.py, confirmations.py; how often one may: limits.py
 what slips in an address are asked about    typos.py; what tells people from robots: challenges.py
 what they are mailed, and what became of it letters.py; compiled: greetings.py, templates/emails/
 who carries it to the provider              postman.py

@@ -15,12 +15,12 @@ import msgspec
 from newsletter.assemble import assemble, language_of
 from newsletter.build import build_issue, compiled
 from newsletter.config import Publication
+from newsletter.confirmations import Welcome
 from newsletter.issues import Issue, is_welcome, issue_files
 from newsletter.letters import Kind
 from newsletter.merge_tags import Vault
 from newsletter.messages import CompiledMessage
 from newsletter.mjml import compile_mjml
-from newsletter.signups import Welcome
 from newsletter.theme import Theme
 from newsletter.translations import Language
 

@@ -11,12 +11,12 @@ import pytest
 from newsletter.build import sample_recipient
 from newsletter.checks.size import CLIPPED
 from newsletter.config import load_publication
+from newsletter.confirmations import Welcome
 from newsletter.errors import IssueError, NewsletterError
 from newsletter.greetings import EVERY, compile_greetings
 from newsletter.issues import is_welcome
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage
-from newsletter.signups import Welcome
 from tests.conftest import Run
 from tests.test_signups import NOW
 

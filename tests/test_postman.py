@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from newsletter import consent, postman, subscribers, suppressions
 from newsletter.config import Publication, load_publication
+from newsletter.confirmations import Confirmations, Confirming
 from newsletter.database import Database, open_database
 from newsletter.entries import Status
 from newsletter.greetings import Greetings, compile_greetings
@@ -19,7 +20,7 @@ from newsletter.limits import Limits
 from newsletter.postman import Postman
 from newsletter.providers.outbox import OUTBOX
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Settings
-from newsletter.signups import Asking, Confirming, Shown, Signups
+from newsletter.signups import Asking, Shown, Signups
 from newsletter.suppressions import Reason
 from newsletter.tables import letter
 from tests.test_signups import NOW, SHOWN
@@ -60,7 +61,8 @@ class World:
         self.db = db
         self.folder = publication.root
         self.said: list[str] = []
-        self.signups = Signups(publication, Limits(b"key"), greetings.welcomes)
+        self.signups = Signups(publication, Limits(b"key"))
+        self.confirmations = Confirmations(publication, Limits(b"key"), greetings.welcomes)
         self.postman = Postman(publication, db, greetings.messages, self.said.append, clock=lambda: self.now)
 
     def ask(self, email: str = "ada@example.com", shown: Shown = SHOWN) -> None:
@@ -71,7 +73,7 @@ class World:
     def confirm(self) -> None:
         with self.db.begin() as connection:
             one = Confirming(signup_id=1, subscriber_id=1, network="192.0.2.1", at=self.now)
-            self.signups.confirm(connection, [one])
+            self.confirmations.confirm(connection, [one])
 
     def deliver(self) -> None:
         while self.postman.deliver():

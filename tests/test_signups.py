@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 
 from newsletter import consent, entries, subscribers, suppressions
 from newsletter.config import Publication, load_publication
+from newsletter.confirmations import Confirmations, Confirming, Signup, Step, Welcome
 from newsletter.database import Database, open_database
 from newsletter.entries import Entry, Status
 from newsletter.limits import Limits
-from newsletter.signups import Answer, Asking, Confirming, Shown, Signup, Signups, Step, Welcome, forget_unconfirmed
+from newsletter.signups import Answer, Asking, Shown, Signups, forget_unconfirmed
 from newsletter.suppressions import Reason
 from newsletter.tables import consent_source, form_use, letter, signup, subscriber
 
@@ -37,7 +38,7 @@ def db(publication: Publication) -> Iterator[Database]:
 
 @pytest.fixture
 def signups(publication: Publication) -> Signups:
-    return Signups(publication, Limits(b"key"), [Welcome(slug="welcome", list="daily", after=timedelta(days=2))])
+    return Signups(publication, Limits(b"key"))
 
 
 def asking(email: str = "ada@example.com", *, name: str = "", network: str = "192.0.2.1", at: datetime = NOW) -> Asking:
@@ -50,10 +51,18 @@ def ask(db: Database, signups: Signups, *askings: Asking) -> list[Answer]:
         return signups.ask(connection, askings)
 
 
-def confirm(db: Database, signups: Signups, signup_id: int = 1, reader: int = 1, at: datetime = NOW) -> Signup:
+@pytest.fixture
+def confirmations(publication: Publication) -> Confirmations:
+    welcome = Welcome(slug="welcome", list="daily", after=timedelta(days=2))
+    return Confirmations(publication, Limits(b"key"), [welcome])
+
+
+def confirm(
+    db: Database, confirmations: Confirmations, signup_id: int = 1, reader: int = 1, at: datetime = NOW
+) -> Signup:
     with db.begin() as connection:
         one = Confirming(signup_id=signup_id, subscriber_id=reader, network="192.0.2.7", at=at)
-        return signups.confirm(connection, [one])[0]
+        return confirmations.confirm(connection, [one])[0]
 
 
 def find(db: Database, email: str = "ada@example.com") -> subscribers.Subscriber:
@@ -68,11 +77,11 @@ def letters(db: Database) -> list[tuple[str, str]]:
         return [(row.kind, row.due_at) for row in connection.execute(select(letter).order_by(letter.c.id))]
 
 
-def test_who_asks_is_pending_until_they_confirm(db: Database, signups: Signups) -> None:
+def test_who_asks_is_pending_until_they_confirm(db: Database, signups: Signups, confirmations: Confirmations) -> None:
     ask(db, signups, asking(name="Ada Lovelace"))
     before = find(db).lists
 
-    step = confirm(db, signups).step
+    step = confirm(db, confirmations).step
 
     assert before == {"daily": Status.PENDING}
     assert step is Step.CONFIRMED
@@ -80,9 +89,11 @@ def test_who_asks_is_pending_until_they_confirm(db: Database, signups: Signups) 
     assert find(db).fields == {"first_name": "Ada", "last_name": "Lovelace", "language": "de"}
 
 
-def test_evidence_says_what_was_shown_when_and_from_where(db: Database, signups: Signups) -> None:
+def test_evidence_says_what_was_shown_when_and_from_where(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
     ask(db, signups, asking())
-    confirm(db, signups, at=NOW + timedelta(hours=1))
+    confirm(db, confirmations, at=NOW + timedelta(hours=1))
 
     pending, active = find(db).consent
 
@@ -105,7 +116,9 @@ def test_a_thousand_who_saw_the_same_form_share_its_wording(db: Database, signup
         assert connection.scalar(select(func.count()).select_from(signup)) == 1_000
 
 
-def test_erasing_a_reader_erases_signups_letters_and_evidence(db: Database, signups: Signups) -> None:
+def test_erasing_a_reader_erases_signups_letters_and_evidence(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
     ask(db, signups, asking())
 
     with db.begin() as connection:
@@ -115,33 +128,37 @@ def test_erasing_a_reader_erases_signups_letters_and_evidence(db: Database, sign
         assert connection.scalar(select(func.count()).select_from(signup)) == 0
         assert connection.scalar(select(func.count()).select_from(letter)) == 0
         assert "192.0.2.1" not in str(connection.execute(select(consent_source)).all())
-    assert confirm(db, signups).step is Step.GONE
+    assert confirm(db, confirmations).step is Step.GONE
 
 
-def test_a_second_press_changes_nothing(db: Database, signups: Signups) -> None:
+def test_a_second_press_changes_nothing(db: Database, signups: Signups, confirmations: Confirmations) -> None:
     ask(db, signups, asking())
-    confirm(db, signups)
+    confirm(db, confirmations)
     evidence = find(db).consent
 
-    again = confirm(db, signups)
+    again = confirm(db, confirmations)
 
     assert again.step is Step.BEFORE
     assert find(db).consent == evidence
 
 
-def test_an_old_link_does_not_bring_back_who_left_since(db: Database, signups: Signups) -> None:
+def test_an_old_link_does_not_bring_back_who_left_since(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
     ask(db, signups, asking())
-    confirm(db, signups)
+    confirm(db, confirmations)
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
         subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
 
-    confirm(db, signups)
+    confirm(db, confirmations)
 
     assert find(db).lists == {"daily": Status.UNSUBSCRIBED}
 
 
-def test_who_left_comes_back_by_asking_and_confirming_and_not_by_asking_alone(db: Database, signups: Signups) -> None:
+def test_who_left_comes_back_by_asking_and_confirming_and_not_by_asking_alone(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
     ask(db, signups, asking())
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
@@ -149,24 +166,26 @@ def test_who_left_comes_back_by_asking_and_confirming_and_not_by_asking_alone(db
 
     ask(db, signups, asking())
     asked = find(db).lists
-    confirm(db, signups, signup_id=2)
+    confirm(db, confirmations, signup_id=2)
 
     assert asked == {"daily": Status.UNSUBSCRIBED}
     assert find(db).lists == {"daily": Status.ACTIVE}
 
 
-def test_a_stranger_cannot_rename_a_reader(db: Database, signups: Signups) -> None:
+def test_a_stranger_cannot_rename_a_reader(db: Database, signups: Signups, confirmations: Confirmations) -> None:
     ask(db, signups, asking(name="Ada Lovelace"))
-    confirm(db, signups)
+    confirm(db, confirmations)
 
     ask(db, signups, asking(name="Buy Now"))
 
     assert find(db).fields["first_name"] == "Ada"
 
 
-def test_who_has_joined_already_is_told_so_by_mail(db: Database, signups: Signups) -> None:
+def test_who_has_joined_already_is_told_so_by_mail(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
     ask(db, signups, asking())
-    confirm(db, signups)
+    confirm(db, confirmations)
 
     answers = ask(db, signups, asking())
 
@@ -174,25 +193,29 @@ def test_who_has_joined_already_is_told_so_by_mail(db: Database, signups: Signup
     assert [kind for kind, _ in letters(db)] == ["confirmation", "welcome", "already"]
 
 
-def test_a_link_that_is_too_old_confirms_nothing_and_sends_another(db: Database, signups: Signups) -> None:
+def test_a_link_that_is_too_old_confirms_nothing_and_sends_another(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
     ask(db, signups, asking())
     late = NOW + timedelta(days=8)
 
-    found = confirm(db, signups, at=late)
+    found = confirm(db, confirmations, at=late)
 
     assert found.step is Step.SENT_AGAIN
     assert find(db).lists == {"daily": Status.PENDING}
-    assert confirm(db, signups, signup_id=2, at=late).step is Step.CONFIRMED
+    assert confirm(db, confirmations, signup_id=2, at=late).step is Step.CONFIRMED
 
 
-def test_a_welcome_is_due_after_its_time_and_comes_once(db: Database, signups: Signups) -> None:
+def test_a_welcome_is_due_after_its_time_and_comes_once(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
     ask(db, signups, asking())
-    confirm(db, signups)
+    confirm(db, confirmations)
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
         subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
     ask(db, signups, asking())
-    confirm(db, signups, signup_id=2)
+    confirm(db, confirmations, signup_id=2)
 
     welcomes = [due for kind, due in letters(db) if kind == "welcome"]
 
@@ -234,22 +257,24 @@ def test_an_address_that_must_not_be_mailed_is_not_and_nobody_learns_it(
     assert letters(db) == []
 
 
-def test_who_asked_to_be_forgotten_may_join_again(db: Database, signups: Signups) -> None:
+def test_who_asked_to_be_forgotten_may_join_again(db: Database, signups: Signups, confirmations: Confirmations) -> None:
     with db.begin() as connection:
         suppressions.suppress(connection, "ada@example.com", Reason.ERASED, "", NOW)
 
     ask(db, signups, asking())
-    confirm(db, signups)
+    confirm(db, confirmations)
 
     assert find(db).lists == {"daily": Status.ACTIVE}
     with db.read() as connection:
         assert not suppressions.suppressed(connection, ["ada@example.com"])
 
 
-def test_who_never_confirmed_is_not_kept(db: Database, signups: Signups, publication: Publication) -> None:
+def test_who_never_confirmed_is_not_kept(
+    db: Database, signups: Signups, confirmations: Confirmations, publication: Publication
+) -> None:
     ask(db, signups, asking("never@example.com"))
     ask(db, signups, asking("joined@example.com"))
-    confirm(db, signups, signup_id=2, reader=2)
+    confirm(db, confirmations, signup_id=2, reader=2)
     ask(db, signups, asking("lately@example.com", at=NOW + timedelta(days=20)))
     with db.begin() as connection:
         source = consent.record_source(connection, "import", {}, NOW)

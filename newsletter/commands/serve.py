@@ -19,9 +19,9 @@ from newsletter.times import stamp
 
 if TYPE_CHECKING:
     from newsletter.config import Publication
+    from newsletter.confirmations import Welcome
     from newsletter.runner import Runner
     from newsletter.sightings import Sightings
-    from newsletter.signups import Welcome
     from newsletter.web.public.site import Site
     from newsletter.web.public.writes import Writes
     from newsletter.web.server import Certificate
@@ -92,6 +92,7 @@ def _certificate(publication: Publication) -> Certificate | None:
 
 def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tuple[Welcome, ...]) -> Site:
     from newsletter.challenges import find_challenge
+    from newsletter.confirmations import Confirmations
     from newsletter.limits import Limits
     from newsletter.links import Links, derived_key
     from newsletter.signups import Signups
@@ -100,13 +101,15 @@ def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tupl
     from newsletter.web.public.site import Site
 
     publication = session.publication
+    limits = Limits(derived_key(publication, b"count uses of forms"))
     return Site(
         publication=publication,
         database=session.database,
         links=Links(publication),
         pages=Pages(publication),
         writes=writes,
-        signups=Signups(publication, Limits(derived_key(publication, b"count uses of forms")), welcomes),
+        signups=Signups(publication, limits),
+        confirmations=Confirmations(publication, limits, welcomes),
         tokens=FormTokens(derived_key(publication, b"sign forms")),
         challenge=find_challenge(publication),
         sightings=sightings,

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from newsletter.confirmations import Confirming, Signup, Step
 from newsletter.links import Claims, Purpose
-from newsletter.signups import Confirming, Signup, Step
 from newsletter.web.public.client import client_address
 from newsletter.web.public.readers import broken_link
 from newsletter.web.public.site import page, site_of, wants_json
@@ -39,7 +39,7 @@ async def confirm(request: Request) -> Response:
         network=client_address(request),
         at=site.clock(),
     )
-    found = await site.writes.do(site.signups.confirm, one)
+    found = await site.writes.do(site.confirmations.confirm, one)
     site.figures.count(f"confirmation: {found.step}")
     return _answer(request, claims, found)
 
@@ -51,7 +51,7 @@ def _claims(request: Request) -> Claims | None:
 def _look(request: Request, claims: Claims) -> Signup:
     site = site_of(request)
     with site.database.read() as connection:
-        return site.signups.look(connection, claims.campaign_id, claims.subscriber_id, site.clock())
+        return site.confirmations.look(connection, claims.campaign_id, claims.subscriber_id, site.clock())
 
 
 def _answer(request: Request, claims: Claims, found: Signup) -> Response:

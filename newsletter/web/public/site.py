@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 from newsletter.challenges import Challenge
 from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
+from newsletter.confirmations import Confirmations
 from newsletter.database import Database
 from newsletter.links import Links
 from newsletter.sightings import Sightings
@@ -36,6 +37,7 @@ class Site:
     pages: Pages
     writes: Writes
     signups: Signups
+    confirmations: Confirmations
     tokens: FormTokens
     challenge: Challenge | None = None
     sightings: Sightings
