@@ -87,7 +87,7 @@ def cli(ctx: click.Context, config: str | None) -> None:
     Start here:
         newsletter init news && cd news
         newsletter new "Hello"
-        newsletter build hello
+        newsletter preview
     """
     from newsletter.session import Session
 

@@ -25,7 +25,7 @@ def test_a_new_publication_has_settings_that_are_right_and_says_what_is_next(new
     publication = load_publication(tmp_path / "morning-news" / "newsletter.toml")
     assert done.returncode == 0
     assert done.stdout == "morning-news/newsletter.toml\n"
-    assert 'cd morning-news\n    newsletter new "Hello"\n    newsletter build hello' in done.stderr
+    assert 'cd morning-news\n    newsletter new "Hello"\n    newsletter preview' in done.stderr
     assert publication.config.publication.name == "Morning News"
     assert publication.config.publication.sender == "Morning News <news@example.com>"
     assert publication.config.send.provider == "outbox"

@@ -91,4 +91,4 @@ def _mailbox(name: str) -> str:
 
 def _next(folder: Path) -> str:
     first = "" if folder == Path() else f"    cd {shlex.quote(str(folder))}\n"
-    return f'Next:\n{first}    newsletter new "Hello"\n    newsletter build hello'
+    return f'Next:\n{first}    newsletter new "Hello"\n    newsletter preview'

@@ -29,4 +29,4 @@ def command(session: Session, title: str, day: str | None, template: str | None)
     """
     path = scaffold.new_issue(title, session.publication, day=day, template=template)
     click.echo(os.path.relpath(path))
-    click.echo(f"Write it, then: newsletter build {slug_of(path)}", err=True)
+    click.echo(f"Write it, then: newsletter preview {slug_of(path)}", err=True)
