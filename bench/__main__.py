@@ -7,7 +7,7 @@ import sys
 
 from bench.timing import ROOT
 
-NAMES = ("start", "build", "checks", "preview", "merge", "imports", "joining", "serving", "reading")
+NAMES = ("start", "build", "checks", "preview", "merge", "imports", "joining", "serving", "reading", "sending", "smtp")
 
 
 def main() -> None:
