@@ -140,7 +140,7 @@ def test_a_new_issue_prints_its_path(newsletter: Run, publication_folder: Path) 
 
     assert done.returncode == 0
     assert done.stdout == "issues/2025-01-17-chip-rules-explained.md\n"
-    assert "newsletter build chip-rules-explained" in done.stderr
+    assert "newsletter preview chip-rules-explained" in done.stderr
     assert (publication_folder / done.stdout.strip()).is_file()
 
 
