@@ -118,15 +118,10 @@ class Mail:
             time.sleep(0.1)
         raise AssertionError(f"{len(self.now(address))} letters to {address}, not {count}")
 
-    @staticmethod
-    def read(raw: bytes) -> EmailMessage:
-        """A message as it was sent."""
-        return email.message_from_bytes(raw, policy=email.policy.default)
-
     def now(self, address: str) -> list[EmailMessage]:
         """Those that are there now."""
         files = sorted(self.folder.glob("outbox/other/letter-*.eml"), key=lambda file: int(file.name.split("-")[1]))
-        letters = [self.read(file.read_bytes()) for file in files]
+        letters = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
         return [one for one in letters if str(one["to"]).endswith((address, f"{address}>"))]
 
 

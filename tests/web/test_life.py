@@ -1,99 +1,100 @@
-"""The whole life of a reader, in Chromium and by mail: join, read, choose, leave, come back; in both directions."""
+"""The whole life of a reader in Chromium: joins on a phone, confirms, reads, chooses, leaves by the header, returns."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.conftest import Run
 from tests.studio import CHROMIUM
-from tests.web.serving import Mail, Served, make_publication, path_in, serve
+from tests.web.leaving import People
+from tests.web.serving import Mail, Served, make_publication, path_in, serve, text_of
 
-SETTINGS = '[signup]\nmin_time = "1s"\nper_network = "off"'
-ISSUE = '---\nsubject: "Chips"\ndate: 2025-01-17\n---\n:::article title="What the rules change"\nA lead.\n:::\n'
-EMAIL = "ada@example.com"
+ISSUE = "---\nsubject: Hello\n---\n\nGood morning {{ first_name }}.\n"
+QUICK = '[signup]\nmin_time = "0s"\nper_network = "off"'
+WORDS = {
+    "en": {"join": "Join now", "confirm": "Yes, send it to me", "save": "Save"},
+    "ar": {"join": "اشترك الآن", "confirm": "نعم، أرسلوه إليّ", "save": "حفظ"},
+}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    folder = make_publication(tmp_path / "news", QUICK)
+    (folder / "issues").mkdir()
+    (folder / "issues" / "2025-01-17-hello.md").write_text(ISSUE, encoding="utf-8")
+    with serve(folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def phone(browser: Browser, language: str, scheme: str) -> Iterator[Page]:
-    """A phone without JavaScript, in the reader's language."""
-    screen = {"width": 375, "height": 700}
-    options = {"viewport": screen, "locale": language, "color_scheme": scheme, "java_script_enabled": False}
-    context = browser.new_context(**options)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    context.close()
-
-
-def press(page: Page) -> None:
-    """The first form's first button, as whoever cannot read the language would."""
-    page.locator("main form").first.locator("button").first.click()
-
-
-def ask(page: Page, served: Served) -> None:
-    page.goto(f"{served.url}/")
-    page.locator("input[name=email]").first.fill(EMAIL)
-    page.wait_for_timeout(2_100)
-    press(page)
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ar", "dark")])
-def test_a_reader_joins_reads_chooses_leaves_and_comes_back(
-    tmp_path: Path, newsletter: Run, phone: Page, language: str
+def test_the_life_of_a_reader(
+    served: Served, browser: Browser, language: str, scheme: Literal["light", "dark"]
 ) -> None:
-    folder = make_publication(tmp_path / "news", SETTINGS)
-    (folder / "issues").mkdir()
-    (folder / "issues" / "2025-01-17-chips.md").write_text(ISSUE, encoding="utf-8")
-    mail = Mail(folder)
+    words, people = WORDS[language], People(served.folder)
+    phone = browser.new_context(viewport={"width": 375, "height": 700}, locale=language, color_scheme=scheme)
+    page = phone.new_page()
 
-    def statuses() -> dict[str, str]:
-        done = newsletter("subscribers", "list", "--json", cwd=folder)
-        return {
-            name: part.partition('"')[0]
-            for name in ("daily", "weekly")
-            if (part := done.stdout.partition(f'"{name}": "')[2])
-        }
+    page.goto(f"{served.url}/subscribe")
+    page.locator("#email").fill("ada@example.com")
+    page.locator("#name").fill("Ada Lovelace")
+    page.get_by_role("button", name=words["join"]).click()
+    page.goto(served.url + path_in(Mail(served.folder).to("ada@example.com")[0], "confirm"))
+    assert people.find("ada@example.com").status == "pending"
+    page.get_by_role("button", name=words["confirm"]).click()
+    assert people.find("ada@example.com").lists == {"daily": "active"}
 
-    with serve(folder) as served:
-        ask(phone, served)
-        assert statuses() == {"daily": "pending"}
-        phone.goto(served.url + path_in(mail.to(EMAIL)[0], "confirm"))
-        assert phone.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
-        press(phone)
-        assert statuses() == {"daily": "active"}
+    letter = sent(served)
+    assert "Good morning Ada." in text_of(letter)
+    page.goto(f"{served.url}/issues/hello")
+    assert page.get_by_text("Good morning").is_visible()
 
-        sent = newsletter("send", "chips", "--yes", cwd=folder)
-        assert sent.returncode == 0, sent.stderr
-        (copy,) = [file.read_bytes() for file in folder.glob("outbox/1-chips/*.eml")]
-        phone.goto(f"{served.url}/issues/")
-        phone.get_by_role("link", name="Chips").first.click()
-        assert "What the rules change" in phone.inner_text("body")
+    page.goto(served.url + path_in(letter, "preferences"))
+    page.get_by_label("Weekly Inference").check()
+    page.get_by_role("button", name=words["save"], exact=True).click()
+    assert people.find("ada@example.com").lists == {"daily": "active", "weekly": "active"}
+    assert page.locator("html").get_attribute("lang") == language
 
-        letter = mail.read(copy)
-        phone.goto(served.url + path_in(letter, "preferences"))
-        phone.locator("input[name=list][value=weekly]").check()
-        press(phone)
-        assert statuses() == {"daily": "active", "weekly": "active"}
+    leave = path_in(letter, "unsubscribe")
+    assert leave in letter["List-Unsubscribe"]
+    assert requests.post(served.url + leave, "List-Unsubscribe=One-Click", timeout=5).status_code == 200
+    assert people.find("ada@example.com").lists == {"daily": "unsubscribed", "weekly": "active"}
 
-        header = str(letter["list-unsubscribe"]).strip("<>").removeprefix("https://news.example.com")
-        left = requests.post(served.url + header, data={"List-Unsubscribe": "One-Click"}, timeout=10)
-        assert left.status_code == 200
-        assert statuses() == {"daily": "unsubscribed", "weekly": "active"}
+    page.goto(served.url + path_in(letter, "preferences"))
+    page.get_by_label("Daily Inference").check()
+    page.get_by_role("button", name=words["save"], exact=True).click()
+    assert people.find("ada@example.com").lists == {"daily": "active", "weekly": "active"}
 
-        ask(phone, served)
-        phone.goto(served.url + path_in(mail.to(EMAIL, 2)[1], "confirm"))
-        press(phone)
-        assert statuses() == {"daily": "active", "weekly": "active"}
+    requests.post(served.url + leave, "List-Unsubscribe=One-Click", timeout=5)
+    page.goto(f"{served.url}/")
+    page.locator("#email").fill("ada@example.com")
+    page.get_by_role("button", name=words["join"]).click()
+    page.goto(served.url + path_in(Mail(served.folder).to("ada@example.com", 2)[1], "confirm"))
+    page.get_by_role("button", name=words["confirm"]).click()
+    assert people.find("ada@example.com").lists == {"daily": "active", "weekly": "active"}
+    phone.close()
+    people.database.close()
+
+
+def sent(served: Served) -> EmailMessage:
+    """The issue, sent by the command; the only message of its campaign."""
+    command = [sys.executable, "-m", "newsletter", "send", "hello", "--yes"]
+    subprocess.run(command, cwd=served.folder, check=True, capture_output=True)
+    [file] = served.folder.glob("outbox/1-hello/*.eml")
+    return message_from_bytes(file.read_bytes(), policy=policy.default)
