@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import expect
 
 from tests.fork_server import run_command
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parent.parent
 
-# How long an example takes says how busy the machine is.
+# How long an example takes, or a browser, says how busy the machine is.
 settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("timeless")
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_an_issue_that_was_written_anew_is_compared_within_seconds() -> None:
     left = "\n".join(f"{n} " + "alpha beta gamma " * 30 for n in range(600))
     right = "\n".join(f"{n} " + "delta epsilon zeta " * 30 for n in range(600))
 
-    begun = time.monotonic()
+    begun = time.process_time()
     differences(left, right)
 
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5

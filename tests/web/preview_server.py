@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.conftest import ROOT
+from tests.ports import free_port
 from tests.studio import CHROMIUM, Scheme
 
 SETTINGS = """[publication]
@@ -58,10 +58,10 @@ class Preview:
         self.host = url.removeprefix("http://")
 
     def get(self, path: str, **more: Any) -> requests.Response:
-        return requests.get(self.url + path, timeout=10, **more)
+        return requests.get(self.url + path, timeout=60, **more)
 
     def post(self, path: str, **more: Any) -> requests.Response:
-        return requests.post(self.url + path, timeout=10, **more)
+        return requests.post(self.url + path, timeout=60, **more)
 
     def save(self, text: str, name: str = f"issues/{NAME}") -> None:
         """As editors do: the whole file at once."""
@@ -70,13 +70,7 @@ class Preview:
     def stop(self) -> int:
         """Ctrl-C; its exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        return self.process.wait(60)
 
 
 def publish(root: Path, *, issue: str = ISSUE, settings: str = SETTINGS, **templates: str) -> Path:
@@ -113,9 +107,9 @@ def running(root: Path, *arguments: str, port: int = 0) -> Iterator[Preview]:
 
 
 def _wait(url: str) -> None:
-    for _ in range(100):
+    for _ in range(1_000):
         try:
-            requests.get(f"{url}/static/look.css", timeout=5)
+            requests.get(f"{url}/static/look.css", timeout=60)
             return
         except requests.ConnectionError:
             time.sleep(0.05)
@@ -138,7 +132,7 @@ def opened(
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     try:
         page = context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(60_000)
         wrong: list[str] = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(preview.url + path)

@@ -51,7 +51,7 @@ class Served:
     def stop(self) -> int:
         """As a service manager does; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def kill(self) -> None:
         self.process.kill()
@@ -78,7 +78,7 @@ def serve(folder: Path, *options: str, environment: Mapping[str, str] = MappingP
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         if served.listener:
             served.listener.join(timeout=5)
         assert process.stderr
@@ -110,7 +110,7 @@ class Mail:
 
     def to(self, address: str, count: int = 1) -> list[EmailMessage]:
         """The letters to an address, oldest first; waits until there are `count`."""
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             found = self.now(address)
             if len(found) >= count:

@@ -201,10 +201,13 @@ def test_a_form_sent_from_a_page_that_is_not_ours_joins_nobody(served: Served) -
 
 def test_a_form_that_comes_back_too_soon_is_shown_again_and_taken_later(tmp_path: Path) -> None:
     with serve(make_publication(tmp_path / "news", '[signup]\nmin_time = "1s"')) as running:
-        token = token_of(requests.get(f"{running.url}/subscribe", timeout=5).text)
-        data = {"email": "ada@example.com", "token": token}
+        for number in range(5):  # a busy machine may be too late to be too soon
+            token = token_of(requests.get(f"{running.url}/subscribe", timeout=60).text)
+            data = {"email": f"ada{number}@example.com", "token": token}
+            soon = requests.post(f"{running.url}/subscribe", data=data, timeout=60)
+            if soon.status_code == 400:
+                break
 
-        soon = requests.post(f"{running.url}/subscribe", data=data, timeout=5)
         time.sleep(2.1)
         later = requests.post(f"{running.url}/subscribe", data=data, timeout=5)
 

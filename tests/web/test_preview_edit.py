@@ -33,7 +33,7 @@ def desk(browser: Browser, preview: Preview, *, width: int = 1280, scheme: Schem
     preview.save(ISSUE)
     context = browser.new_context(viewport={"width": width, "height": 720}, color_scheme=scheme)
     page = context.new_page()
-    page.set_default_timeout(8_000)
+    page.set_default_timeout(60_000)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     try:

@@ -95,4 +95,4 @@ def test_asked_to_stop_in_the_middle_it_finishes_what_it_began(tmp_path: Path) -
             job.cancel()
 
     assert (code, set(statuses)) == (0, {200})
-    assert took < 10
+    assert took < 50
