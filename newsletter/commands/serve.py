@@ -156,5 +156,6 @@ def _say(sentence: str) -> None:
 
 
 def _log(request: Mapping[str, object]) -> None:
-    """A line of JSON on stderr."""
-    sys.stderr.write(json.dumps({"at": stamp(utc_now()), **request}) + "\n")
+    """A line of JSON on stderr; a log that cannot be written is no reason to answer nobody."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(json.dumps({"at": stamp(utc_now()), **request}) + "\n")
