@@ -130,6 +130,14 @@ def test_missing_settings_are_told_and_the_page_comes_back_when_they_are_there(
         expect(page.locator(".row .subject")).to_have_text("Chip rules and a camera")
 
 
+def test_a_broken_database_keeps_nobody_from_the_issues(tmp_path: Path) -> None:
+    root = publish(tmp_path / "news")
+    (root / "newsletter.db").write_bytes(b"not a database" * 1_000)
+    with running(root) as preview:
+        assert "Chip rules and a camera" in preview.get("/").text
+        assert preview.get("/issues/chips").status_code == 200
+
+
 def test_looking_makes_no_database(tmp_path: Path, browser: Browser) -> None:
     root = publish(tmp_path / "news")
     before = {path.name for path in root.iterdir()}

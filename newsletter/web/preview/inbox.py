@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from newsletter.checks.rule import ERROR, WARNING
 from newsletter.config import Publication
+from newsletter.errors import NewsletterError
 from newsletter.inbox import entries, shown
 from newsletter.web.preview.ledger import database_of
 from newsletter.web.preview.pages import page, workshop_of
@@ -57,8 +58,11 @@ def _standings(request: Request, publication: Publication) -> Mapping[str, Stand
         return {}
     from newsletter.standings import standings
 
-    with database.read() as connection:
-        return standings(connection, publication.config.publication.timezone)
+    try:
+        with database.read() as connection:
+            return standings(connection, publication.config.publication.timezone)
+    except NewsletterError:  # the issues are there, whatever became of the database
+        return {}
 
 
 def tally(request: Request) -> Response:

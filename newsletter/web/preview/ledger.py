@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from newsletter.config import Publication
-from newsletter.errors import ConfigError
+from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
     from newsletter.database import Database
@@ -50,7 +50,7 @@ def database_of(request: Request, publication: Publication) -> Database | None:
     assert isinstance(ledger, Ledger)
     try:
         return ledger.database(publication)
-    except ConfigError:
+    except NewsletterError:
         return None
 
 
@@ -60,6 +60,6 @@ def trouble_with(request: Request, publication: Publication) -> str:
     assert isinstance(ledger, Ledger)
     try:
         ledger.database(publication)
-    except ConfigError as error:
+    except NewsletterError as error:
         return str(error)
     return ""
