@@ -31,7 +31,7 @@ def path(publication: Publication) -> Path:
 
 def git(folder: Path, *arguments: str) -> None:
     named = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *named, *arguments], cwd=folder, check=True, capture_output=True, timeout=20)
+    subprocess.run(["git", *named, *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
 
 
 def commit(folder: Path, *names: str) -> None:

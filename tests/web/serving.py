@@ -55,7 +55,7 @@ class Served:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
 
 
 def make_publication(folder: Path, more: str = "", settings: str = SETTINGS) -> Path:
@@ -147,6 +147,6 @@ def token_of(page: str) -> str:
 
 def join(served: Served, address: str, **fields: object) -> requests.Response:
     """As a browser does: open the form, send it back."""
-    token = token_of(requests.get(f"{served.url}/subscribe", timeout=5).text)
+    token = token_of(requests.get(f"{served.url}/subscribe", timeout=60).text)
     data = {"email": address, "token": token, **fields}
-    return requests.post(f"{served.url}/subscribe", data=data, timeout=10)
+    return requests.post(f"{served.url}/subscribe", data=data, timeout=60)

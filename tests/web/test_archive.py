@@ -59,7 +59,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def get(served: Served, path: str, **headers: str) -> requests.Response:
     shown = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.get(served.url + path, headers=shown, timeout=10, allow_redirects=False)
+    return requests.get(served.url + path, headers=shown, timeout=60, allow_redirects=False)
 
 
 def test_the_list_shows_what_was_sent_newest_first_and_nothing_else(served: Served) -> None:
@@ -120,7 +120,7 @@ def test_a_browser_that_has_it_is_told_so_and_a_head_has_no_body(served: Served,
     first = get(served, path)
 
     again = get(served, path, If_None_Match=f'"other", {first.headers["etag"]}')
-    head = requests.head(served.url + path, timeout=5)
+    head = requests.head(served.url + path, timeout=60)
 
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
     assert again.headers["etag"] == first.headers["etag"]
@@ -195,7 +195,7 @@ def test_no_other_file_is_a_picture(served: Served, path: str) -> None:
     request = requests.Request("GET", served.url).prepare()
     request.url = f"{served.url}/images/{path}"  # as it stands: nobody tidies the path up
 
-    answer = session.send(request, timeout=5, allow_redirects=False)
+    answer = session.send(request, timeout=60, allow_redirects=False)
 
     assert answer.status_code == 404
     assert "[publication]" not in answer.text
@@ -240,7 +240,7 @@ def test_the_form_of_an_issue_joins_the_list_of_the_issue_in_one_press(served: S
     time.sleep(2.1)  # a person takes longer than [signup] min_time
 
     sent = {**fields, "email": "eve@example.com", "topic": ""}
-    answer = requests.post(f"{served.url}/subscribe", data=sent, headers={"Accept": "application/json"}, timeout=10)
+    answer = requests.post(f"{served.url}/subscribe", data=sent, headers={"Accept": "application/json"}, timeout=60)
 
     assert fields["page"] == "https://news.example.com/issues/second"
     assert fields["list"] == "daily"

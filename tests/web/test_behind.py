@@ -55,7 +55,7 @@ def nginx(folder: Path, served: Served, certificate: tuple[Path, Path]) -> Itera
         yield f"https://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def free_port() -> int:
@@ -68,7 +68,7 @@ def free_port() -> int:
 def wait_for(url: str, certificate: tuple[Path, Path]) -> None:
     for _ in range(100):
         try:
-            requests.get(url, verify=str(certificate[0]), timeout=5)
+            requests.get(url, verify=str(certificate[0]), timeout=60)
             return
         except requests.ConnectionError:
             time.sleep(0.1)
@@ -81,11 +81,11 @@ def test_behind_nginx_readers_join_and_the_evidence_has_their_own_address(
     folder = make_publication(tmp_path / "news", SETTINGS)
     trusted = str(certificate[0])
     with serve(folder) as running, nginx(tmp_path, running, certificate) as url:
-        token = token_of(requests.get(f"{url}/subscribe", verify=trusted, timeout=5).text)
+        token = token_of(requests.get(f"{url}/subscribe", verify=trusted, timeout=60).text)
         data = {"email": "ada@example.com", "token": token}
         forged = {"X-Forwarded-For": "198.51.100.7", "Origin": "https://news.example.com"}
-        joined = requests.post(f"{url}/subscribe", data=data, headers=forged, verify=trusted, timeout=5)
-        large = requests.post(f"{url}/subscribe", data={"name": "x" * 1_000_000}, verify=trusted, timeout=10)
+        joined = requests.post(f"{url}/subscribe", data=data, headers=forged, verify=trusted, timeout=60)
+        large = requests.post(f"{url}/subscribe", data={"name": "x" * 1_000_000}, verify=trusted, timeout=60)
 
     with closing(sqlite3.connect(folder / "newsletter.db")) as database:
         ((proof,),) = database.execute("SELECT proof FROM signup").fetchall()
@@ -97,10 +97,10 @@ def test_behind_nginx_readers_join_and_the_evidence_has_their_own_address(
 def test_only_a_proxy_of_ours_says_who_somebody_is(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "news", SETTINGS)
     with serve(folder) as running:
-        token = token_of(requests.get(f"{running.url}/subscribe", timeout=5).text)
+        token = token_of(requests.get(f"{running.url}/subscribe", timeout=60).text)
         headers = {"X-Forwarded-For": "203.0.113.66, 198.51.100.7"}
         data = {"email": "ada@example.com", "token": token}
-        requests.post(f"{running.url}/subscribe", data=data, headers=headers, timeout=5)
+        requests.post(f"{running.url}/subscribe", data=data, headers=headers, timeout=60)
 
     with closing(sqlite3.connect(folder / "newsletter.db")) as database:
         ((proof,),) = database.execute("SELECT proof FROM signup").fetchall()
@@ -110,7 +110,7 @@ def test_only_a_proxy_of_ours_says_who_somebody_is(tmp_path: Path) -> None:
 def test_a_proxy_that_is_not_named_is_told_once(tmp_path: Path) -> None:
     with serve(make_publication(tmp_path / "news")) as running:
         for _ in range(3):
-            requests.get(f"{running.url}/healthz", headers={"X-Forwarded-For": "203.0.113.66"}, timeout=5)
+            requests.get(f"{running.url}/healthz", headers={"X-Forwarded-For": "203.0.113.66"}, timeout=60)
         running.stop()
 
     warnings = [line for line in running.said if "[serve] proxies does not name" in line]
@@ -121,7 +121,7 @@ def test_a_proxy_that_is_not_named_is_told_once(tmp_path: Path) -> None:
 def test_behind_nothing_it_speaks_tls_itself(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     settings = f'[serve]\ncertificate = "{certificate[0]}"\nkey = "{certificate[1]}"'
     with serve(make_publication(tmp_path / "news", settings)) as running:
-        answer = requests.get(f"{running.url}/subscribe", verify=str(certificate[0]), timeout=5)
+        answer = requests.get(f"{running.url}/subscribe", verify=str(certificate[0]), timeout=60)
 
     assert running.url.startswith("https://")
     assert answer.status_code == 200

@@ -54,8 +54,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, verifier: str) -> Iterator[
 
 
 def test_its_question_is_in_the_form_and_only_there_a_script_may_run(served: Served) -> None:
-    form = requests.get(f"{served.url}/subscribe", timeout=5)
-    other = requests.get(f"{served.url}/nowhere", timeout=5)
+    form = requests.get(f"{served.url}/subscribe", timeout=60)
+    other = requests.get(f"{served.url}/nowhere", timeout=60)
 
     assert 'class="field cf-turnstile" data-sitekey="site-key"' in form.text
     assert "script-src https://challenges.cloudflare.com" in form.headers["content-security-policy"]
@@ -64,9 +64,9 @@ def test_its_question_is_in_the_form_and_only_there_a_script_may_run(served: Ser
 
 def test_who_answers_it_joins_and_who_does_not_sees_the_form_again(served: Served) -> None:
     def ask(answer: str) -> requests.Response:
-        token = token_of(requests.get(f"{served.url}/subscribe", timeout=5).text)
+        token = token_of(requests.get(f"{served.url}/subscribe", timeout=60).text)
         data = {"email": "ada@example.com", "token": token, "cf-turnstile-response": answer}
-        return requests.post(f"{served.url}/subscribe", data=data, timeout=10)
+        return requests.post(f"{served.url}/subscribe", data=data, timeout=60)
 
     bad, none, good = ask("bad"), ask(""), ask("good")
 

@@ -45,19 +45,19 @@ def ada(people: People, request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 def send(served: Served, path: str, headers: dict[str, str] | None = None, **fields: Any) -> requests.Response:
-    said = {"token": token_of(requests.get(served.url + path, timeout=5).text), **fields}
-    return requests.post(served.url + path, data=said, headers=headers, timeout=5, allow_redirects=False)
+    said = {"token": token_of(requests.get(served.url + path, timeout=60).text), **fields}
+    return requests.post(served.url + path, data=said, headers=headers, timeout=60, allow_redirects=False)
 
 
 def test_the_page_shows_what_is_known(served: Served, ada: tuple[str, str]) -> None:
-    page = requests.get(served.url + ada[1], timeout=5).text
+    page = requests.get(served.url + ada[1], timeout=60).text
 
     assert re.search(r'value="daily" checked', page)
     assert not re.search(r'value="weekly" checked', page)
     assert 'value="Ada Lovelace"' in page
     assert re.search(r'<select id="timezone"[^>]*>\s*<option value="Europe/Berlin" selected>Berlin', page)
     assert 'value="Asia/Tokyo"' in page
-    assert len(requests.get(f"{served.url}{ada[1]}?lang=ar", timeout=5).content) < 50_000
+    assert len(requests.get(f"{served.url}{ada[1]}?lang=ar", timeout=60).content) < 50_000
 
 
 def test_everything_is_changed_at_once_with_evidence(served: Served, people: People, ada: tuple[str, str]) -> None:
@@ -112,12 +112,12 @@ def test_a_form_that_we_did_not_show_changes_nothing(
     served: Served, people: People, ada: tuple[str, str], form: str
 ) -> None:
     if form == "subscribe":  # a form of ours, but another
-        shown = requests.get(f"{served.url}/subscribe", timeout=5).text
+        shown = requests.get(f"{served.url}/subscribe", timeout=60).text
         form = token_of(shown)
 
     for action in ("save", "forget", "resume", "download"):
         said = {"token": form, "action": action, "sure": "yes", "name": "Eve"}
-        answer = requests.post(served.url + ada[1], said, timeout=5)
+        answer = requests.post(served.url + ada[1], said, timeout=60)
         assert "open for too long" in answer.text
 
     assert people.find(ada[0]).lists == {"daily": "active"}
@@ -165,8 +165,8 @@ def test_lists_that_there_are_not_are_left_alone(served: Served, people: People,
 def test_a_break_is_shown_and_ends_when_the_reader_says_so(
     served: Served, people: People, ada: tuple[str, str]
 ) -> None:
-    requests.post(served.url + ada[1].replace("preferences", "unsubscribe"), {"choice": "pause"}, timeout=5)
-    page = requests.get(served.url + ada[1], timeout=5).text
+    requests.post(served.url + ada[1].replace("preferences", "unsubscribe"), {"choice": "pause"}, timeout=60)
+    page = requests.get(served.url + ada[1], timeout=60).text
     command = [sys.executable, "-m", "newsletter", "subscribers", "show", ada[0]]
     shown = subprocess.run(command, cwd=served.folder, capture_output=True, text=True, check=True)
 
@@ -208,7 +208,7 @@ def test_the_forgotten_are_nowhere_and_no_import_brings_them_back(
 
     assert everything_with(people, ada[0]) == []
     assert [refusal.reason for refusal in report.refusals] == ["this address is suppressed (erased)"]
-    assert "We have no address of yours" in requests.get(served.url + ada[1], timeout=5).text
+    assert "We have no address of yours" in requests.get(served.url + ada[1], timeout=60).text
 
 
 def test_whoever_was_forgotten_and_joins_again_is_a_new_reader(
@@ -218,7 +218,7 @@ def test_whoever_was_forgotten_and_joins_again_is_a_new_reader(
     send(served, ada[1], action="forget", sure="yes")
 
     join(served, ada[0])
-    requests.post(served.url + path_in(Mail(served.folder).to(ada[0])[0], "confirm"), timeout=5)
+    requests.post(served.url + path_in(Mail(served.folder).to(ada[0])[0], "confirm"), timeout=60)
 
     again = people.find(ada[0])
     assert again.status == "active"
@@ -240,8 +240,8 @@ def everything_with(people: People, address: str) -> list[str]:
 
 
 def test_a_link_with_nothing_behind_it_is_answered_kindly(served: Served, people: People) -> None:
-    nobody = requests.get(f"{served.url}/preferences/{people.token(4711)}", timeout=5)
-    broken = requests.get(f"{served.url}/preferences/sample", timeout=5)
+    nobody = requests.get(f"{served.url}/preferences/{people.token(4711)}", timeout=60)
+    broken = requests.get(f"{served.url}/preferences/sample", timeout=60)
 
     assert (nobody.status_code, broken.status_code) == (200, 404)
     assert "There is nothing to change" in nobody.text

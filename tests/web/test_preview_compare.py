@@ -23,7 +23,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     root = publish_with_readers(tmp_path_factory.mktemp("compare") / "news")
     for arguments in (["init"], ["add", "issues"], ["commit", "--message=An issue"]):
         named = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", *named, *arguments], cwd=root, check=True, capture_output=True, timeout=20)
+        subprocess.run(["git", *named, *arguments], cwd=root, check=True, capture_output=True, timeout=60)
     schedule = [*("schedule", "chips", "--at", "2099-01-17 07:00", "--yes", "--allow", "NL")]
     from click.testing import CliRunner
 

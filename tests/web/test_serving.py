@@ -17,7 +17,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.mark.parametrize("path", ["/", "/subscribe", "/nowhere", "/healthz", "/style.css"])
 def test_every_answer_carries_the_security_headers(served: Served, path: str) -> None:
-    answer = requests.get(served.url + path, timeout=5)
+    answer = requests.get(served.url + path, timeout=60)
 
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -29,23 +29,23 @@ def test_every_answer_carries_the_security_headers(served: Served, path: str) ->
 
 
 def test_it_says_that_it_lives_and_can_work(served: Served) -> None:
-    assert requests.get(f"{served.url}/healthz", timeout=5).text == "ok\n"
-    assert requests.get(f"{served.url}/readyz", timeout=5).text == "ok\n"
+    assert requests.get(f"{served.url}/healthz", timeout=60).text == "ok\n"
+    assert requests.get(f"{served.url}/readyz", timeout=60).text == "ok\n"
 
 
 def test_figures_are_for_prometheus_and_tell_requests_by_their_route(served: Served) -> None:
-    requests.get(f"{served.url}/subscribe?list=weekly", timeout=5)
+    requests.get(f"{served.url}/subscribe?list=weekly", timeout=60)
 
-    text = requests.get(f"{served.url}/metrics", timeout=5).text
+    text = requests.get(f"{served.url}/metrics", timeout=60).text
 
     assert 'newsletter_http_requests_total{route="/subscribe",method="GET",status="200"}' in text
     assert "weekly" not in text
 
 
 def test_the_log_has_a_line_for_each_request_without_an_address(served: Served) -> None:
-    requests.get(f"{served.url}/subscribe?email=ada@example.com", timeout=5)
-    requests.get(f"{served.url}/confirm/a-token", timeout=5)
-    requests.get(f"{served.url}/healthz", timeout=5)
+    requests.get(f"{served.url}/subscribe?email=ada@example.com", timeout=60)
+    requests.get(f"{served.url}/confirm/a-token", timeout=60)
+    requests.get(f"{served.url}/healthz", timeout=60)
 
     said = "".join(served.said[1:])
 
@@ -56,14 +56,14 @@ def test_the_log_has_a_line_for_each_request_without_an_address(served: Served) 
 
 
 def test_a_page_that_is_not_there_is_a_page(served: Served) -> None:
-    answer = requests.get(f"{served.url}/nowhere", timeout=5)
+    answer = requests.get(f"{served.url}/nowhere", timeout=60)
 
     assert answer.status_code == 404
     assert "There is no such page" in answer.text
 
 
 def test_a_program_is_told_in_json(served: Served) -> None:
-    answer = requests.get(f"{served.url}/nowhere", headers={"Accept": "application/json"}, timeout=5)
+    answer = requests.get(f"{served.url}/nowhere", headers={"Accept": "application/json"}, timeout=60)
 
     assert answer.status_code == 404
     assert answer.json() == {"error": "Not Found"}
@@ -74,8 +74,8 @@ def test_pages_may_be_asked_for_below_the_folder_of_the_publications_address(tmp
     folder = make_publication(tmp_path / "news", settings=f'{settings}[lists.daily]\ntitle = "Daily"')
 
     with serve(folder) as running:
-        stripped = requests.get(f"{running.url}/subscribe", timeout=5)
-        kept = requests.get(f"{running.url}/news/subscribe", timeout=5)
+        stripped = requests.get(f"{running.url}/subscribe", timeout=60)
+        kept = requests.get(f"{running.url}/news/subscribe", timeout=60)
 
     assert stripped.status_code == kept.status_code == 200
     assert 'action="/news/subscribe"' in stripped.text
@@ -94,6 +94,6 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(served: Served, tmp_path: 
 
 def test_asked_to_stop_it_ends_within_ten_seconds(tmp_path: Path) -> None:
     with serve(make_publication(tmp_path / "news")) as running:
-        requests.get(f"{running.url}/healthz", timeout=5)
+        requests.get(f"{running.url}/healthz", timeout=60)
 
         assert running.stop() == 0

@@ -67,7 +67,7 @@ def paths(html: str) -> tuple[list[str], str]:
 
 
 def ask(served: Served, path: str, agent: str = PERSON, method: str = "GET") -> requests.Response:
-    return requests.request(method, served.url + path, headers={"User-Agent": agent}, timeout=10, allow_redirects=False)
+    return requests.request(method, served.url + path, headers={"User-Agent": agent}, timeout=60, allow_redirects=False)
 
 
 def rows(folder: Path) -> list[tuple[object, ...]]:

@@ -22,9 +22,9 @@ def test_one_process_takes_readers_in_and_sends_them_issues(tmp_path: Path, news
     (folder / "issues").mkdir()
     (folder / "issues" / "2025-01-17-hello.md").write_text(ISSUE, encoding="utf-8")
     with serve(folder, "--with-sender") as running:
-        token = token_of(requests.get(f"{running.url}/subscribe", timeout=5).text)
-        requests.post(f"{running.url}/subscribe", data={"email": "ada@example.com", "token": token}, timeout=5)
-        requests.post(running.url + path_in(Mail(folder).to("ada@example.com")[0], "confirm"), timeout=5)
+        token = token_of(requests.get(f"{running.url}/subscribe", timeout=60).text)
+        requests.post(f"{running.url}/subscribe", data={"email": "ada@example.com", "token": token}, timeout=60)
+        requests.post(running.url + path_in(Mail(folder).to("ada@example.com")[0], "confirm"), timeout=60)
 
         sent = newsletter("send", "hello", "--yes", cwd=folder)
         code = running.stop()
@@ -47,12 +47,12 @@ def test_who_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "news", QUICK)
     answered: list[str] = []
     with serve(folder) as running, ThreadPoolExecutor(16) as pool:
-        token = token_of(requests.get(f"{running.url}/subscribe", timeout=5).text)
+        token = token_of(requests.get(f"{running.url}/subscribe", timeout=60).text)
 
         def ask(number: int) -> None:
             email = f"reader{number}@example.com"
             try:
-                done = requests.post(f"{running.url}/subscribe", data={"email": email, "token": token}, timeout=10)
+                done = requests.post(f"{running.url}/subscribe", data={"email": email, "token": token}, timeout=60)
             except requests.RequestException:
                 return
             if done.ok:
@@ -76,12 +76,12 @@ def test_asked_to_stop_in_the_middle_it_finishes_what_it_began(tmp_path: Path) -
     folder = make_publication(tmp_path / "news", QUICK)
     statuses: list[int] = []
     with serve(folder) as running, ThreadPoolExecutor(8) as pool:
-        token = token_of(requests.get(f"{running.url}/subscribe", timeout=5).text)
+        token = token_of(requests.get(f"{running.url}/subscribe", timeout=60).text)
 
         def ask(number: int) -> None:
             data = {"email": f"reader{number}@example.com", "token": token}
             try:
-                statuses.append(requests.post(f"{running.url}/subscribe", data=data, timeout=10).status_code)
+                statuses.append(requests.post(f"{running.url}/subscribe", data=data, timeout=60).status_code)
             except requests.ConnectionError:  # nobody listens any more
                 return
 
