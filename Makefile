@@ -19,9 +19,9 @@ demo: $(READY)  ## Build the newest sample issue and send it to 1,000 sample rea
 test: $(READY)  ## Run every test
 	$(BIN)/pytest -n auto
 
-soak: $(READY)  ## The long tests: a thousand kills of a sender, 2,000 schedules, 20,000 issue files, a rate of one a second
+soak: $(READY)  ## The long tests: a thousand kills of a sender, 2,000 schedules, 20,000 issue files, a rate of one a second, 10,000 sign-ups from one address
 	NEWSLETTER_SOAK=1 NEWSLETTER_KILLS=1000 NEWSLETTER_SCHEDULES=2000 \
-		$(BIN)/pytest -s --timeout 0 tests/acceptance/test_kill.py tests/test_pacing.py tests/test_zones.py tests/checks/test_fuzz.py
+		$(BIN)/pytest -s --timeout 0 tests/acceptance/test_kill.py tests/test_pacing.py tests/test_zones.py tests/checks/test_fuzz.py tests/web/test_attacks.py
 
 check: format lint types imports test  ## Everything that must pass before a commit
 
