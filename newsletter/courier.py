@@ -69,20 +69,23 @@ class Courier:
 
     def work(self) -> None:
         """Batch after batch until there is none. For a thread of its own."""
-        taken: Taken | None = None
+        taken = self._next()
+        while taken:
+            taken = self._deliver(*taken) or self._next()
+
+    def _next(self) -> Taken | None:
+        """The next batch, once there is one; None when there will be none, or when asked to stop."""
         while not self.is_stopping:
-            if taken is None:
-                with self._desk.writer() as connection:
-                    taken = self.take(connection)
-                    is_over = taken is None and self._is_over(connection)
-                if is_over:
-                    return
+            with self._desk.writer() as connection:
+                taken = self.take(connection)
+                is_over = taken is None and self._is_over(connection)
+            if is_over:
+                return None
             if taken is None:
                 self._pause(TICK)
-            else:
-                taken = self._deliver(*taken) if taken[1].going else None
-        if taken:
-            self._release(taken[0])
+            elif taken[1].going:
+                return taken
+        return None
 
     def take(self, connection: Connection) -> Taken | None:
         """Claim a batch and call its roll, in one transaction."""
@@ -99,9 +102,10 @@ class Courier:
         """
         try:
             with connection.begin_nested():
-                return self.take(connection)
+                taken = self.take(connection)
         except SQLAlchemyError:
             return None
+        return taken if taken and taken[1].going else None
 
     def _called(self, connection: Connection, held: Claim) -> Roll:
         """The batch's roll; whoever is gone is skipped."""
