@@ -2,7 +2,8 @@
 
 Confirmations, what somebody is told who has joined already, welcomes. Alone writes the `letter`
 table, by the ledger's discipline: `handed` is committed before the first byte leaves, and a letter
-whose process died after that is `unknown` and never sent again. Who carries them is `postman`.
+whose process died after that is `unknown` and never sent again, unless its provider can hold a message
+only once. Who carries them is `postman`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from newsletter.database import among, insert_many
-from newsletter.providers.record import Outcome, Result
+from newsletter.providers.record import Outcome, Provider, Result
 from newsletter.suppressions import Reason, suppressed
 from newsletter.tables import letter as table
 from newsletter.tables import signup, subscriber, subscription
@@ -150,10 +151,14 @@ def settle(
         connection.execute(update(table).where(table.c.id == bindparam("this")).values(changed), rows)
 
 
-def give_up_handed(connection: Connection, now: datetime) -> int:
-    """What a dead process had in the air is unknown, for good; returns how many."""
-    values = {"state": State.UNKNOWN, "settled_at": stamp(now), "detail": "the program was killed while it was sent"}
-    return connection.execute(update(table).where(table.c.state == State.HANDED).values(values)).rowcount
+def recover(connection: Connection, provider: Provider, now: datetime) -> None:
+    """What a dead process had in the air is unknown, for good; it waits again where the provider replaces it."""
+    in_the_air = table.c.state == State.HANDED
+    if provider.replaces:
+        again = in_the_air & (table.c.provider == provider.name)
+        connection.execute(update(table).where(again).values(state=State.QUEUED))
+    lost = {"state": State.UNKNOWN, "settled_at": stamp(now), "detail": "the program was killed while it was sent"}
+    connection.execute(update(table).where(in_the_air).values(lost))
 
 
 def counts(connection: Connection) -> dict[str, int]:

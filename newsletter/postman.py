@@ -1,7 +1,8 @@
 """The postman: carries letters to the provider, one at a database, for as long as the server runs.
 
 `handed` is committed before the first byte leaves; what became of it, after the answer. A process
-that dies in between leaves letters `unknown`, which are never sent again: the reader may ask anew.
+that dies in between leaves letters `unknown`, which are never sent again: the reader may ask anew. The
+outbox alone gets them again, since a file takes its own place.
 """
 
 from __future__ import annotations
@@ -101,8 +102,20 @@ class Postman:
 
     def _run(self) -> None:
         with self._only_one():
+            while not self._asked.is_set() and not self._try(self._recover):
+                pass
             while not self._asked.is_set():
-                self._asked.wait(0.0 if self._try() else LOOK)
+                self._asked.wait(0.0 if self._try(self._round) else LOOK)
+
+    def _recover(self) -> bool:
+        """Decide what becomes of the letters that a dead process had in the air."""
+        with self._database.begin() as connection:
+            letters.recover(connection, self._provider, self._clock())
+        return True
+
+    def _round(self) -> bool:
+        self._sweep()
+        return self.deliver()
 
     def _sweep(self) -> None:
         """Once a day: those who never confirmed are not kept."""
@@ -112,11 +125,10 @@ class Postman:
             with self._database.begin() as connection:
                 signups.forget_unconfirmed(connection, self._publication, now)
 
-    def _try(self) -> bool:
-        """One call; what goes wrong is said, and tried again later."""
+    def _try(self, step: Callable[[], bool]) -> bool:
+        """One step; what goes wrong is said, and tried again later."""
         try:
-            self._sweep()
-            return self.deliver()
+            return step()
         except NewsletterError as error:
             self._say_once(f"newsletter: error: {error}")
         except Exception as error:  # a mistake in the program is no reason to leave all letters
@@ -201,14 +213,11 @@ class Postman:
 
     @contextlib.contextmanager
     def _only_one(self) -> Iterator[None]:
-        """Hold what only one process on the database can hold; what a dead one left in the air is unknown then."""
+        """Hold what only one process on the database can hold."""
         with contextlib.ExitStack() as stack:
             lock = self._lock(stack)
             while not lock() and not self._asked.is_set():
                 self._asked.wait(LOOK)
-            if not self._asked.is_set():
-                with self._database.begin() as connection:
-                    letters.give_up_handed(connection, self._clock())
             yield
 
     def _lock(self, stack: contextlib.ExitStack) -> Callable[[], bool]:

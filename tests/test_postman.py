@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter import consent, postman, subscribers, suppressions
+from newsletter import consent, letters, postman, subscribers, suppressions
 from newsletter.config import Publication, load_publication
 from newsletter.confirmations import Confirmations, Confirming
 from newsletter.database import Database, open_database
 from newsletter.entries import Status
+from newsletter.errors import NewsletterError
 from newsletter.greetings import Greetings, compile_greetings
 from newsletter.limits import Limits
 from newsletter.postman import Postman
@@ -96,9 +98,9 @@ def world(publication: Publication, db: Database, greetings: Greetings) -> World
     return World(publication, db, greetings)
 
 
-def provider(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+def provider(send: Send, monkeypatch: pytest.MonkeyPatch, name: str = "outbox") -> None:
     """Let letters go through a provider that answers as told."""
-    told = Provider(name="outbox", title="Told", settings=OUTBOX.settings, batch_size=10, send=send)
+    told = Provider(name=name, title="Told", settings=OUTBOX.settings, batch_size=10, send=send)
     monkeypatch.setattr(postman, "find_provider", lambda _publication, _name="": told)
 
 
@@ -171,13 +173,22 @@ def test_a_provider_that_stopped_keeps_letters_waiting_however_long(
     assert world.said == ["Told stopped: bad key. Letters wait."]
 
 
-def test_what_was_in_the_air_when_the_process_died_is_never_sent_again(
-    publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "state", "sent"), [("postmark", "unknown", 1), ("resend", "unknown", 1), ("outbox", "accepted", 2)]
+)
+def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_own_place(
+    publication: Publication,
+    db: Database,
+    greetings: Greetings,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    state: str,
+    sent: int,
 ) -> None:
     def die(_batch: Batch, _settings: Settings) -> Answer:
         raise KeyboardInterrupt
 
-    provider(die, monkeypatch)
+    provider(die, monkeypatch, name)
     world = World(publication, db, greetings)
     world.ask()
     with pytest.raises(KeyboardInterrupt):
@@ -188,11 +199,11 @@ def test_what_was_in_the_air_when_the_process_died_is_never_sent_again(
     with Postman(publication, db, greetings.messages, world.said.append, asked):
         world.ask("grace@example.com")
         deadline = datetime.now(UTC) + timedelta(seconds=10)
-        while len(world.outbox) < 1 and datetime.now(UTC) < deadline:
+        while len(world.outbox) < sent and datetime.now(UTC) < deadline:
             asked.wait(0.05)
 
-    assert [state for _, state, _ in world.letters] == ["unknown", "accepted"]
-    assert len(world.outbox) == 1
+    assert [became for _, became, _ in world.letters] == [state, "accepted"]
+    assert len(world.outbox) == sent
 
 
 def test_letters_of_many_readers_travel_together(
@@ -211,3 +222,26 @@ def test_letters_of_many_readers_travel_together(
     world.deliver()
 
     assert sizes == [10, 10, 5]
+
+
+def test_a_database_that_is_locked_at_the_start_is_waited_for(
+    world: World, publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[object] = []
+
+    def locked(*given: object) -> None:
+        tries.append(given)
+        if len(tries) == 1:
+            raise NewsletterError("the database is locked")
+
+    monkeypatch.setattr(postman, "AGAIN", 0.1)
+    monkeypatch.setattr(letters, "recover", locked)
+    world.ask()
+
+    with Postman(publication, db, greetings.messages, world.said.append):
+        deadline = datetime.now(UTC) + timedelta(seconds=10)
+        while not world.outbox and datetime.now(UTC) < deadline:
+            time.sleep(0.05)
+
+    assert world.said == ["newsletter: error: the database is locked"]
+    assert len(world.outbox) == 1

@@ -54,5 +54,6 @@ OUTBOX = Provider(
     settings=(Setting(name="path", default="outbox", kind="path"),),
     batch_size=500,
     dedupe="replay",
+    replaces=True,
     send=send,
 )

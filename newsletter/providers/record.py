@@ -224,6 +224,8 @@ class Provider:
     """What a repeat under the same key does: `replay` is answered as the first was, `refuse` is refused."""
     dedupe_ttl: timedelta | None = None
     """How long keys are remembered; None: for ever."""
+    replaces: bool = False
+    """A message that is handed over again takes its own place, whatever the key: nobody can have it twice."""
     unsubscribe: Literal["ours", "option", "theirs"] = "ours"
     """Whose List-Unsubscribe header readers get; `option`: ours when the account is set up so."""
     lookup: Lookup | None = None

@@ -177,6 +177,15 @@ def test_a_program_joins_by_json(served: Served, mail: Mail) -> None:
     assert (wrong.status_code, list(wrong.json()["problems"])) == (400, ["email"])
 
 
+def test_a_program_is_told_what_is_wrong_with_its_token(served: Served) -> None:
+    body = {"email": "json@example.com", "token": "made up"}
+
+    told = requests.post(f"{served.url}/subscribe", json=body, timeout=5).json()
+
+    assert told["problems"] == {"token": "missing, too old, or not from here: send it again with this one"}
+    assert told["token"].startswith("subscribe.")
+
+
 def test_only_sites_that_are_named_may_send_json_from_a_browser(served: Served) -> None:
     def ask(origin: str) -> tuple[str | None, int]:
         headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Accept": "application/json"}

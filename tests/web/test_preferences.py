@@ -119,6 +119,7 @@ def test_a_form_that_we_did_not_show_changes_nothing(
         said = {"token": form, "action": action, "sure": "yes", "name": "Eve"}
         answer = requests.post(served.url + ada[1], said, timeout=60)
         assert "open for too long" in answer.text
+        assert answer.status_code == 400
 
     assert people.find(ada[0]).lists == {"daily": "active"}
 

@@ -22,6 +22,12 @@ from newsletter.web.public.site import language_of, page, site_of, wants_json
 
 TRAP = "topic"
 """A field that people do not see, and robots fill in."""
+_TOKEN_PROBLEMS = {
+    "fresh": "missing, too old, or not from here: send it again with this one",
+    "fast": "too young: wait, and send it again with the same one",
+    "challenge": "the challenge was not answered: send its answer along",
+}
+"""What a program is told, by the form's notice."""
 
 
 async def home(request: Request) -> Response:
@@ -114,7 +120,7 @@ def _shown_again(request: Request, filled: Filled, *, as_json: bool) -> Response
     """The form once more: what the reader has to do is said in it."""
     status = 200 if filled.notice == "fresh" and not filled.token_sent else 400
     if as_json:
-        said = filled.problems or {"token": f"send it again with this token, {filled.notice}"}
+        said = filled.problems or {"token": _TOKEN_PROBLEMS[filled.notice]}
         token = {} if filled.problems else {"token": filled.token}
         return JSONResponse({"error": "not taken", "problems": said, **token}, status_code=400)
     return _formed(request, page(request, "subscribe.html", filled.values(), status=status))

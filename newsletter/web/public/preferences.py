@@ -160,7 +160,7 @@ async def _shown(this: Visit, *, saved: bool = False, expired: bool = False, pro
         "spoken": str(reader.fields.get("language", "")),
         "languages": names_of_languages(this.site.pages.translations.codes),
     }
-    return this.answer("preferences.html", values, reader)
+    return this.answer("preferences.html", values, reader, status=400 if expired or problem else 200)
 
 
 def _pauses(this: Visit, reader: Subscriber) -> dict[str, str]:

@@ -48,7 +48,9 @@ class Visit:
         with self.site.database.read() as connection:
             return subscribers.get(connection, self.claims.subscriber_id)
 
-    def answer(self, name: str, values: Mapping[str, object], reader: Subscriber | None) -> Response:
+    def answer(
+        self, name: str, values: Mapping[str, object], reader: Subscriber | None, *, status: int = 200
+    ) -> Response:
         """A page in the reader's language, which search engines leave alone."""
         said = {
             "leave_path": self.site.pages.path(f"/unsubscribe/{self.token}") + self._query,
@@ -56,7 +58,7 @@ class Visit:
             "list_title": isolated(self.list_title),
             "email": reader.email if reader else "",
         }
-        answer = page(self.request, name, {**said, **values}, wishes=self._wishes(reader))
+        answer = page(self.request, name, {**said, **values}, status=status, wishes=self._wishes(reader))
         answer.headers["X-Robots-Tag"] = "noindex"
         return answer
 
