@@ -22,6 +22,18 @@ from newsletter.webpages import web_page
 
 _UNUSABLE = (".", "..", "index.html")
 """Slugs that would be another file's name."""
+_OWN = ("issues", "images", "templates")
+"""Folders of a publication that its author fills."""
+
+
+def refuse_folder(publication: Publication, out: Path) -> None:
+    """Raise NewsletterError for a folder that is the author's own, or no folder: a site there would mix with it."""
+    if out.exists() and not out.is_dir():
+        raise NewsletterError("this is a file; a site is a folder", place=str(out), hint="Name another: --site public.")
+    own = [publication.root, *(publication.root / name for name in _OWN)]
+    if any(out.resolve() == folder.resolve() for folder in own):
+        hint = "Name one of its own: --site public."
+        raise NewsletterError("a site would mix with what you write there", place=str(out), hint=hint)
 
 
 def issues_until(publication: Publication, until: date) -> list[Path]:

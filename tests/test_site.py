@@ -134,6 +134,17 @@ def test_a_name_that_would_be_another_file_is_refused(folder: Path) -> None:
     assert 'no page can be named "index.html"' in str(done.exception)
 
 
+@pytest.mark.parametrize("name", [".", "issues", "images", "newsletter.toml"])
+def test_a_site_does_not_mix_with_what_the_author_writes(folder: Path, name: str) -> None:
+    before = sorted(folder.rglob("*"))
+
+    refused = build(folder, "--site", str(folder / name))
+
+    assert isinstance(refused.exception, NewsletterError)
+    assert "--site public" in refused.exception.hint
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_what_was_written_is_told_to_programs(folder: Path) -> None:
     told = json.loads(build(folder, *UNTIL, "--json").stdout)
 

@@ -16,7 +16,7 @@ from newsletter.config import Publication
 from newsletter.issues import find_issue
 from newsletter.outputs import summary, write_file, write_files
 from newsletter.session import Session
-from newsletter.site import issues_until, web_pages
+from newsletter.site import issues_until, refuse_folder, web_pages
 from newsletter.theme import Theme
 
 
@@ -96,6 +96,7 @@ def _build_site(publication: Publication, issue: tuple[str, ...], out: Path, unt
     """All of it is made before the first file is written."""
     from newsletter.web.public.printed import site_files
 
+    refuse_folder(publication, out)
     paths = [find_issue(publication, name) for name in issue] or issues_until(publication, until)
     with Bar("issues built", len(paths)) as bar:
         pages = web_pages(publication, paths, None if issue else until, bar.step)
