@@ -53,6 +53,8 @@ ARROWS: dict[str, dict[State, State]] = {
 """Every change of state: verb, from, to. What is not here does not happen."""
 ENDED = (State.SENT, State.CANCELLED)
 """States in which nobody is mailed any more by itself."""
+ASKED = "you asked for it"
+"""The reason of a pause that a person wanted."""
 
 
 def after(state: State, verb: str) -> State:

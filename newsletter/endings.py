@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import click
 
-from newsletter import accounts, reports
+from newsletter import accounts, campaigns, reports
 from newsletter.campaigns import Campaign, State
 from newsletter.database import Database
 from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
@@ -38,7 +38,9 @@ def tell(database: Database, ending: Ending, took: timedelta, *, as_json: bool) 
     click.echo(status if as_json else f"{reports.tally(counted)}   {reports.duration(took)}")
     name_them(database, campaign, counted)
     if campaign.state is State.PAUSED:
-        raise ProviderStopped(campaign.reason, hint=_what_happened(campaign, counted))
+        raise ProviderStopped(
+            f"campaign {campaign.id} is paused: {campaign.reason}", hint=_what_happened(campaign, counted)
+        )
     if campaign.state is State.SENDING:
         left = reports.readers(counted["queued"]) if campaign.enqueued else "the others"
         hint = f"Go on with: newsletter send {campaign.issue}"
@@ -70,7 +72,8 @@ def exit_code(campaign: Campaign, counted: dict[str, int]) -> int:
 def _what_happened(campaign: Campaign, counted: dict[str, int]) -> str:
     changed = sum(counted.values()) - counted["queued"]
     nothing = "" if counted["accepted"] or counted["unknown"] or counted["handed"] else "Nothing was sent. "
+    ask = "Let it go on with" if campaign.reason == campaigns.ASKED else "Put it right, then"
     return (
-        f"{nothing}{changed:,} of {sum(counted.values()):,} deliveries changed; the campaign is paused.\n"
-        f"  Put it right, then: newsletter resume {campaign.id} && newsletter send {campaign.issue}"
+        f"{nothing}{changed:,} of {sum(counted.values()):,} deliveries changed.\n"
+        f"  {ask}: newsletter resume {campaign.id} && newsletter send {campaign.issue}"
     )

@@ -25,7 +25,7 @@ def command(session: Session, campaign: str) -> None:
     """
     with session.database.begin() as connection:
         found = campaigns.find(connection, campaign)
-        campaigns.move(connection, found.id, "pause", now=utc_now(), reason="you asked for it")
+        campaigns.move(connection, found.id, "pause", now=utc_now(), reason=campaigns.ASKED)
         counted = accounts.counts(connection, found.id)
     click.echo(f"Campaign {found.id} is paused: {reports.tally(counted)}.", err=True)
     click.echo(f"Let it go on with: newsletter resume {found.id}", err=True)

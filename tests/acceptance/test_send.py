@@ -122,7 +122,7 @@ def test_a_wrong_key_stops_at_once_and_says_that_nothing_was_sent(tmp_path: Path
 
     assert stopped.returncode == 4
     assert "Postmark refused the request: 401 (code 10)" in stopped.stderr
-    assert "Nothing was sent. 0 of 1,000 deliveries changed; the campaign is paused." in stopped.stderr
+    assert "Nothing was sent. 0 of 1,000 deliveries changed." in stopped.stderr
     assert (status(folder)["state"], status(folder)["deliveries"]) == ("paused", deliveries(queued=1000))
     assert server.messages == []
 
