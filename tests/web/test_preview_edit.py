@@ -87,6 +87,7 @@ def test_a_mistake_is_underlined_at_its_line_with_its_words_and_the_last_email_s
         expect(page.locator("#note")).to_contain_text('No block is named "buttons". Did you mean "button"?')
         expect(page.locator("#stage")).to_have_class("stage is-stale")
         expect(email(page).get_by_text("about wafers")).to_be_visible()
+        expect(page.locator("#stale")).to_contain_text('the last email that was. Line 15: No block is named "buttons".')
         page.locator("#problems-switch").click()
         page.evaluate("document.getElementById('text').setSelectionRange(0, 0)")
         page.locator("#problems button").first.click()
@@ -94,6 +95,7 @@ def test_a_mistake_is_underlined_at_its_line_with_its_words_and_the_last_email_s
         page.keyboard.press("Control+z")
         expect(page.locator("#problems-switch")).to_have_text("No problems")
         expect(page.locator(".line .wrong")).to_have_count(0)
+        expect(page.locator("#stale")).to_be_hidden()
 
 
 def test_a_block_is_inserted_from_the_menu_with_its_fields_and_undone_in_one_step(

@@ -70,7 +70,7 @@ export class Live {
   }
 
   async show() {
-    const view = state.get("view", "html");
+    const view = document.querySelector("#looks input:checked")?.value ?? "html";
     await this.frame.show(this.address(`typed/${this.tab}/view/${view}`, { reader: state.get("reader"), of: this.digest ?? "" }));
     this.place();
   }
@@ -83,6 +83,11 @@ export class Live {
       this.stage.classList.toggle("is-stale", failed);
       this.check(text);
     }, failed ? PATIENCE : LATER);
+  }
+
+  /** Whether the email that is shown is not of what stands in the text. */
+  get isStale() {
+    return this.stage.classList.contains("is-stale");
   }
 
   async check(text) {

@@ -38,9 +38,25 @@ export function mount(editor, live) {
     return low + 1;
   };
 
+  const stale = document.getElementById("stale");
+  let culprit = null;
+  stale.addEventListener("click", () => editor.go(culprit.line, culprit.column));
+  /** Over an email that is not of this text: why it is not, and where. */
+  const explain = (problems, own) => {
+    culprit = live.isStale ? (problems.find(({ severity }) => severity === "error") ?? null) : null;
+    stale.hidden = !culprit;
+    if (!culprit) return;
+    const isOwn = own.includes(culprit);
+    stale.disabled = !isOwn;
+    const title = document.createElement("b");
+    title.textContent = "Not built: this is the last email that was. ";
+    stale.replaceChildren(title, ...spoken(`${isOwn ? "Line" : `${culprit.path}:`} ${culprit.line}: ${words(culprit)}`));
+  };
+
   live.problems.add((problems) => {
     const own = problems.filter(({ path }) => path.endsWith(".md"));
     editor.mark(own);
+    explain(problems, own);
     const errors = problems.filter(({ severity }) => severity === "error").length;
     button.textContent = problems.length ? `${problems.length} ${problems.length === 1 ? "problem" : "problems"}` : "No problems";
     button.dataset.level = errors ? "error" : problems.length ? "warning" : "fine";
