@@ -18,7 +18,7 @@ from newsletter.providers import find_provider
 from newsletter.segments import count
 from newsletter.web.preview.ledger import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
-from newsletter.web.preview.progress import progress_of
+from newsletter.web.preview.progress import digest_of, progress_of
 from newsletter.workshop import Work
 
 MORNING = time(7)
@@ -30,9 +30,10 @@ def panel(request: Request) -> Response:
     publication, now = workshop_of(request).publication, utc_now()
     work = workshop_of(request).work(request.path_params["slug"])
     database = database_of(request, publication)
-    found = progress_of(publication, database, work.slug, now)
+    found = progress_of(publication, database, work.slug, now, digest_of(work))
     values = {
         "work": work,
+        "slug": work.slug,
         "publication": publication,
         "addresses": [one.address for one in publication.config.preview.test_addresses],
         "trouble": trouble_with(request, publication),

@@ -20,6 +20,7 @@ from newsletter.web.preview import planning
 from newsletter.web.preview.acts import act, in_json, readers_of
 from newsletter.web.preview.ledger import database_of
 from newsletter.web.preview.pages import page, workshop_of
+from newsletter.workshop import Gone, Work
 
 _PARTS = {
     "accepted": "accepted",
@@ -39,6 +40,8 @@ class Progress:
     deliveries: dict[str, int]
     words: str
     """How fast it goes, when it starts, why it waits."""
+    is_outdated: bool
+    """Whether the issue reads otherwise by now, while readers still get what was approved."""
 
     @property
     def audience(self) -> int:
@@ -64,22 +67,39 @@ class Progress:
 
 def show(request: Request) -> Response:
     """The issue's campaigns, as far as they are; asked for again and again while one is sending."""
-    publication = workshop_of(request).publication
-    found = progress_of(publication, database_of(request, publication), request.path_params["slug"], utc_now())
-    return page(request, "progress.html", {"progress": found})
+    publication, slug = workshop_of(request).publication, request.path_params["slug"]
+    found = progress_of(publication, database_of(request, publication), slug, utc_now(), _digest(request, slug))
+    return page(request, "progress.html", {"progress": found, "slug": slug})
 
 
-def progress_of(publication: Publication, database: Database | None, slug: str, now: datetime) -> list[Progress]:
-    """Every campaign of an issue, the latest first; nothing without a database."""
+def _digest(request: Request, slug: str) -> str:
+    """Of the issue as it is now; empty when it is gone, and while it does not build."""
+    try:
+        return digest_of(workshop_of(request).work(slug))
+    except Gone:
+        return ""
+
+
+def digest_of(work: Work) -> str:
+    """What a campaign of it would be approved under now; empty while it does not build."""
+    return work.built.message.digest if work.built and not work.failure else ""
+
+
+def progress_of(
+    publication: Publication, database: Database | None, slug: str, now: datetime, digest: str
+) -> list[Progress]:
+    """Every campaign of an issue, the latest first, beside the issue of now; nothing without a database."""
     if database is None:
         return []
     with database.read() as connection:
         found = campaigns.of_slug(connection, slug)
         watched = heartbeat.is_anybody_there(connection, now)
-    return [_told(publication, database, campaign.id, now, watched=watched) for campaign in found]
+    return [_told(publication, database, campaign.id, now, digest, watched=watched) for campaign in found]
 
 
-def _told(publication: Publication, database: Database, id: int, now: datetime, *, watched: bool) -> Progress:
+def _told(
+    publication: Publication, database: Database, id: int, now: datetime, digest: str, *, watched: bool
+) -> Progress:
     seen = look(database, id)
     campaign = seen.campaign
     words = ""
@@ -90,7 +110,8 @@ def _told(publication: Publication, database: Database, id: int, now: datetime, 
     elif campaign.state is State.SCHEDULED and campaign.start:
         words = f"Starts at {wall_clock(publication, campaign.start)}, {until(campaign.start, now)}."
         words += "" if watched else f" {planning.NOBODY_THERE}"
-    return Progress(campaign=campaign, deliveries=seen.deliveries, words=words)
+    outdated = campaign.state not in campaigns.ENDED and digest not in ("", campaign.digest)
+    return Progress(campaign=campaign, deliveries=seen.deliveries, words=words, is_outdated=outdated)
 
 
 @in_json
@@ -111,7 +132,7 @@ def pause(request: Request) -> Response:
     """Hand over nothing more of it."""
     with readers_of(request).begin() as connection:
         found = campaigns.find(connection, str(request.path_params["campaign"]))
-        campaigns.move(connection, found.id, "pause", now=utc_now(), reason="you asked for it")
+        campaigns.move(connection, found.id, "pause", now=utc_now(), reason=campaigns.ASKED)
     return JSONResponse({"message": f"Campaign {found.id} is paused."})
 
 
