@@ -159,6 +159,16 @@ def test_a_link_shows_a_colleague_the_same(preview: Preview, browser: Browser) -
         expect(page.locator(".cutting.apple .subject")).to_have_text("Chip rules and a camera")
 
 
+def test_an_address_with_a_view_or_a_width_that_there_is_not_shows_the_email(
+    preview: Preview, browser: Browser
+) -> None:
+    with opened(browser, preview, "/issues/chips?view=nonsense&width=wide") as page:
+        shown = email(page)
+
+        assert "The first story" in shown.locator("body").inner_text()
+        expect(page.locator("#views [aria-current]")).to_have_text("Email")
+
+
 def test_the_start_page_cuts_as_mail_clients_do_and_searches(preview: Preview, browser: Browser) -> None:
     with opened(browser, preview, "/?client=apple") as page:
         lines = page.locator(".row .preheader").evaluate("words => words.getBoundingClientRect().height / 20")

@@ -12,6 +12,7 @@ export class Stage {
   constructor(element, page) {
     this.element = element;
     this.page = page;
+    this.views = new Set([...document.querySelectorAll("#views [data-view]")].map((link) => link.dataset.view));
     this.drawn = new Set();
     this.opened = new Set();
     this.single = document.getElementById("single");
@@ -30,8 +31,10 @@ export class Stage {
     });
   }
 
+  /** The address's, if there is such a view: a link may be old, or mistyped. */
   get view() {
-    return this.page.state.get("view", "html");
+    const said = this.page.state.get("view", "html");
+    return this.views.has(said) ? said : "html";
   }
 
   get isWritten() {
