@@ -161,9 +161,9 @@ class Sightings:
             if self._keep and now - forgot >= FORGET:
                 self._forget(now - self._keep)
                 forgot = now
-            if not self._held:
-                self._some.clear()
-            self._some.wait(timeout=FORGET.total_seconds())
+            self._some.clear()  # first: what is seen or asked after this line wakes the wait
+            if not self._held and not self._end.is_set():
+                self._some.wait(timeout=FORGET.total_seconds())
             self._end.wait(TICK)
         self._write(None)
 

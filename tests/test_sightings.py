@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,26 @@ def known(database: Database) -> list[int]:
     with database.read() as connection:
         wanted = select(event.c.subscriber_id).where(event.c.subscriber_id.is_not(None))
         return [*connection.execute(wanted).scalars()]
+
+
+def test_the_end_is_heard_even_when_it_comes_while_there_is_nothing_to_do(database: Database) -> None:
+    asked, ended = threading.Event(), threading.Event()
+    times = [LATER]
+
+    def clock() -> datetime:
+        times.append(LATER)
+        if len(times) == 3:  # in the middle of its round
+            asked.set()
+            ended.wait(60)
+        return LATER
+
+    seen = Sightings(database, Duration("off"), clock=clock)
+    seen.__enter__()
+    assert asked.wait(60)
+    leaving = threading.Thread(target=seen.__exit__, daemon=True)
+    leaving.start()
+    assert seen._some.wait(60)
+    ended.set()
+    leaving.join(60)
+
+    assert not leaving.is_alive()
