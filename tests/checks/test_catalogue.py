@@ -11,6 +11,37 @@ from newsletter.checks.catalogue import FAMILIES, RULES
 from newsletter.checks.rule import Example, Rule
 from tests.checks.publications import check
 
+EVERY_BLOCK = """Good morning {{ first_name | default("there") }}.
+
+:::article title="The rules on chips tighten" url=https://example.com/chips source="Example Wire" label=Policy
+What happened, in a sentence.
+:::
+
+:::news title="Recent news"
+- [A camera that follows you](https://example.com/camera) It costs less than a dinner.
+:::
+
+:::sponsor name="Acme" url=https://acme.example.com
+Servers that start before you ask.
+:::
+
+:::quote by="Grace Hopper" url=https://example.com/hopper
+It has always been done that way.
+:::
+
+:::button https://example.com/read
+Read the full story
+:::
+
+:::divider /
+
+:::note title="A correction"
+It was Monday.
+:::
+
+:::signup /
+"""
+
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_the_example_of_a_rule_fires_it(rule: Rule, tmp_path: Path) -> None:
@@ -28,6 +59,12 @@ def test_the_other_example_of_a_rule_does_not(rule: Rule, tmp_path: Path) -> Non
 
 def test_an_issue_without_a_fault_has_no_problem(tmp_path: Path) -> None:
     assert check(tmp_path, Example()) == []
+
+
+def test_no_block_of_the_theme_is_found_fault_with_when_its_author_made_none(tmp_path: Path) -> None:
+    problems = check(tmp_path, Example(body=EVERY_BLOCK))
+
+    assert [(one.rule, one.message) for one in problems] == []
 
 
 def test_no_two_rules_share_an_id() -> None:
