@@ -102,7 +102,8 @@ def _explained(mjml: str, message: str) -> NewsletterError:
     """MRML gives byte offsets, or nothing; the line of the assembled document is shown."""
     found = _POSITION.search(message)
     if not found:
-        return NewsletterError(f"the templates do not make valid MJML: {message}", place="templates/")
+        hint = "An element is not closed, or closes another; look at the template that you changed last."
+        return NewsletterError(f"the templates do not make valid MJML: {message}", place="templates/", hint=hint)
     before = mjml.encode()[: int(found[1])].decode(errors="replace")
     line = before.count("\n") + 1
     excerpt = mjml.split("\n")[line - 1].strip()[:80]

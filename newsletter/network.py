@@ -132,7 +132,8 @@ class Line:
         private = next((str(address[0]) for *_, address in found if not is_public(str(address[0]))), None)
         if private and not self.network.allows(self.url):
             hint = f"Only public addresses are asked; {ALLOW_PRIVATE}=1 in the environment lifts that."
-            raise FetchError(Trouble.PRIVATE, f"{host} is a private address ({private})", hint=hint)
+            found_at = f" ({private})" if private != host.strip("[]") else ""
+            raise FetchError(Trouble.PRIVATE, f"{host} is a private address{found_at}", hint=hint)
         return [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
 
     def _kept(self, connection: socket.socket) -> socket.socket:
