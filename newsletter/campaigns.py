@@ -60,7 +60,8 @@ ASKED = "you asked for it"
 def after(state: State, verb: str) -> State:
     """The state that `verb` leads to. Raises NewsletterError when it leads nowhere from here."""
     if state not in ARROWS[verb]:
-        allowed = ", ".join(ARROWS[verb])
+        *others, last = ARROWS[verb]
+        allowed = f"{', '.join(others)} or {last}" if others else str(last)
         raise NewsletterError(f"the campaign is {state}", hint=f"Only a campaign that is {allowed} can {verb}.")
     return ARROWS[verb][state]
 

@@ -43,7 +43,7 @@ def tell(database: Database, ending: Ending, took: timedelta, *, as_json: bool) 
         )
     if campaign.state is State.SENDING:
         left = reports.readers(counted["queued"]) if campaign.enqueued else "the others"
-        hint = f"Go on with: newsletter send {campaign.issue}"
+        hint = f"Go on with: {reports.send_command(campaign)}"
         raise NewsletterError(f"stopped; {left} did not get it yet", hint=hint)
     click.echo(f"See it with: newsletter status {campaign.id}", err=True)
     if counted["unknown"]:
@@ -75,5 +75,5 @@ def _what_happened(campaign: Campaign, counted: dict[str, int]) -> str:
     ask = "Let it go on with" if campaign.reason == campaigns.ASKED else "Put it right, then"
     return (
         f"{nothing}{changed:,} of {sum(counted.values()):,} deliveries changed.\n"
-        f"  {ask}: newsletter resume {campaign.id} && newsletter send {campaign.issue}"
+        f"  {ask}: newsletter resume {campaign.id} && {reports.send_command(campaign)}"
     )

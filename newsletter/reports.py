@@ -84,8 +84,16 @@ def tally(deliveries: Mapping[str, int]) -> str:
     return "   ".join(f"{number:,} {state}" for state, number in deliveries.items() if number) or "nobody"
 
 
+def send_command(campaign: Campaign) -> str:
+    """What goes on with it; without its list and segment, `send` might begin another campaign of the issue."""
+    segment = f" --segment {campaign.segment}" if campaign.segment else ""
+    return f"newsletter send {campaign.issue} --list {campaign.list}{segment}"
+
+
 def who_has_it(deliveries: Mapping[str, int]) -> str:
     """Of a campaign that is cancelled: who has it, who never will, and what nobody can say yet."""
+    if not any(deliveries.values()):
+        return "Nobody was mailed."
     never = deliveries["skipped"] + deliveries["rejected"] + deliveries["queued"]
     said = [f"{has(deliveries['accepted'])} it", f"{readers(never)} never will"]
     if deliveries["handed"]:

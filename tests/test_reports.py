@@ -41,6 +41,18 @@ def test_a_tally_leaves_the_zeros_out() -> None:
     assert reports.tally(NONE) == "nobody"
 
 
+def test_what_goes_on_with_a_campaign_names_its_list_and_segment(campaign: Campaign) -> None:
+    part = replace(campaign, issue="hello", list="weekly", segment="pro")
+
+    assert reports.send_command(replace(part, segment="")) == "newsletter send hello --list weekly"
+    assert reports.send_command(part) == "newsletter send hello --list weekly --segment pro"
+
+
+def test_a_campaign_that_is_cancelled_before_it_began_mailed_nobody() -> None:
+    assert reports.who_has_it(NONE) == "Nobody was mailed."
+    assert reports.who_has_it({**NONE, "queued": 2}) == "Nobody has it; 2 readers never will."
+
+
 def test_a_campaign_that_is_being_sent_shows_pace_and_time_left(campaign: Campaign) -> None:
     shown = reports.table(campaign, {**NONE, "queued": 900, "handed": 100, "accepted": 1000}, pace=10)
 

@@ -79,6 +79,6 @@ def _tell(found: Campaign, findings: Iterable[Finding], unknown: int) -> None:
     if unsent := sum(len(one.unsent) for one in asked):
         click.echo(f"{reports.readers(unsent)} were never sent it. Send it with: newsletter retry {found.id}", err=True)
     if any(one.may_repeat for one in asked) and found.state is not State.SENT:
-        click.echo(f"The same calls are made again with: newsletter send {found.issue}", err=True)
+        click.echo(f"The same calls are made again with: {reports.send_command(found)}", err=True)
     if unknown:
         click.echo(f"Decide about the unknown with: newsletter resolve {found.id}", err=True)

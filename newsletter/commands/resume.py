@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter import campaigns, schedule
+from newsletter import campaigns, reports, schedule
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
 from newsletter.session import Session
@@ -31,4 +31,4 @@ def command(session: Session, campaign: str) -> None:
         when = schedule.wall_clock(session.publication, now.start)
         click.echo(f"Campaign {found.id} waits for {when} again.", err=True)
     else:
-        click.echo(f"Campaign {found.id} may go on: newsletter send {found.issue}", err=True)
+        click.echo(f"Campaign {found.id} may go on: {reports.send_command(found)}", err=True)

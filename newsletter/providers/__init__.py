@@ -86,9 +86,14 @@ def _missing(publication: Publication, provider: Provider, setting: Setting) -> 
     example = "env:" + f"{provider.name}_{setting.name}".upper() if setting.kind == "secret" else "..."
     return ConfigError(
         f'[providers.{provider.name}] "{setting.name}" is missing',
-        place=_place(publication, "providers", provider.name),
+        place=_place(publication, *_named_at(publication, provider)),
         hint=f'Add {setting.name} = "{example}" under [providers.{provider.name}].',
     )
+
+
+def _named_at(publication: Publication, provider: Provider) -> tuple[str, str]:
+    """Its section; where there is none, what asks for it."""
+    return ("providers", provider.name) if provider.name in publication.config.providers else ("send", "provider")
 
 
 def _value(publication: Publication, provider: Provider, setting: Setting, given: Mapping[str, Any]) -> str:

@@ -23,6 +23,10 @@ GRACE = 8
 """Seconds for requests that are being answered, after the wish to stop."""
 NEIGHBOURS = 20
 """Ports that `listen_near` tries after the one that was asked for."""
+_HINTS = {
+    errno.EACCES: "Ports below 1024 are the administrator's: choose another with --port.",
+    errno.EADDRNOTAVAIL: "This machine has no such address: choose another with --host.",
+}
 IDLE = 30
 """Seconds that a connection without a request is kept."""
 
@@ -39,7 +43,8 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         sock.close()
         said = getattr(error, "strerror", None) or error
-        hint = "Another program may have it: choose another with --port."
+        taken = "Another program may have it: choose another with --port."
+        hint = _HINTS.get(getattr(error, "errno", None) or 0, taken)
         raise NewsletterError(f"cannot listen on {host} port {port}: {said}", hint=hint) from error
     return sock
 
