@@ -64,14 +64,17 @@ class Database:
         self.name = name
         """The file, or the address without its password: for messages."""
         self._writing = engine.execution_options(newsletter_writes=True)
+        self._file = 0
+        """Its number in the file system; 0: not watched."""
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end, rolled back on an exception.
 
         On SQLite it takes the write lock at once and waits for it up to PATIENCE. Raises
-        NewsletterError when the database refuses (locked, full, read-only, broken).
+        NewsletterError when the database refuses (locked, full, read-only, broken, taken away).
         """
+        self.require_file()
         with self._explained(), self._writing.begin() as connection:
             yield connection
 
@@ -80,6 +83,16 @@ class Database:
         """A transaction that only reads, of one moment on SQLite; it waits for no writer."""
         with self._explained(), self.engine.connect() as connection:
             yield connection
+
+    def watch_file(self) -> None:
+        """From now on, refuse to write when the name leads to another file, or to none."""
+        self._file = _number(self.name)
+
+    def require_file(self) -> None:
+        """Raises NewsletterError when the file was taken away: what is written into it, nobody would find again."""
+        if self._file and _number(self.name) != self._file:
+            hint = "Put it back, or start the program again to use what is there now."
+            raise NewsletterError("the database was taken away or replaced", place=self.name, hint=hint)
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -155,6 +168,7 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
     try:
         if _is_sqlite(url):
             _use_wal(database, patience)
+            database.watch_file()
         _migrate(database)
     except BaseException:
         database.close()
@@ -168,6 +182,14 @@ def existing_database(publication: Publication) -> Database | None:
     if _is_sqlite(url) and not Path(str(url.database)).exists():
         return None
     return open_database(publication)
+
+
+def _number(name: str) -> int:
+    """A file's number in the file system; -1: there is none."""
+    try:
+        return Path(name).stat().st_ino
+    except OSError:
+        return -1
 
 
 def _is_sqlite(url: URL) -> bool:

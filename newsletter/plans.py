@@ -211,7 +211,8 @@ def check_time(publication: Publication, database: Database, plan: Plan, moment:
     with database.read() as connection:
         when = timing(connection, publication, moment, plan.list, plan.segment, now)
     if is_too_late(when.start, now, publication.config.send.max_lateness):
-        hint = f"Send it at once with: newsletter send {plan.built.issue.slug}"
+        segment = f" --segment {plan.segment}" if plan.segment else ""
+        hint = f"Send it at once with: newsletter send {plan.built.issue.slug} --list {plan.list}{segment}"
         raise NewsletterError(f"{wall_clock(publication, when.start)} has gone by", hint=hint)
     return when
 

@@ -146,6 +146,22 @@ def test_a_lock_that_is_never_released_is_said_in_words(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_written_into_a_database_that_was_taken_away(tmp_path: Path, replaced: bool) -> None:
+    database = open_database(publication(tmp_path))
+    moved = (tmp_path / "news.db").rename(tmp_path / "moved.db")
+    if replaced:
+        (tmp_path / "news.db").touch()
+
+    with pytest.raises(NewsletterError, match="taken away or replaced"), database.begin():
+        pytest.fail("it began")
+
+    moved.rename(tmp_path / "news.db")
+    with database.begin() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    database.close()
+
+
 def test_an_exception_undoes_the_whole_transaction(tmp_path: Path) -> None:
     database = open_database(publication(tmp_path))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.web.serving import Served, make_publication, serve
+from tests.web.serving import Served, make_publication, serve, token_of
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,18 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(served: Served, tmp_path: 
         serve(folder, "--port", port),
     ):
         pass
+
+
+def test_no_reader_is_thanked_while_the_database_is_gone(tmp_path: Path) -> None:
+    with serve(make_publication(tmp_path / "news", '[signup]\nmin_time = "0s"')) as running:
+        token = token_of(requests.get(f"{running.url}/subscribe", timeout=60).text)
+        (running.folder / "newsletter.db").rename(running.folder / "elsewhere.db")
+
+        data = {"email": "ada@example.com", "token": token}
+        answers = [requests.post(f"{running.url}/subscribe", data, timeout=60)]
+        answers.append(requests.get(f"{running.url}/readyz", timeout=60))
+
+        assert [one.status_code for one in answers] == [503, 503]
 
 
 def test_asked_to_stop_it_ends_within_ten_seconds(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def _letters(site: Site) -> dict[str, int]:
 
 
 def _look(site: Site) -> None:
+    site.database.require_file()
     with site.database.read() as connection:
         connection.execute(text("SELECT 1"))
 
