@@ -111,6 +111,8 @@ def test_an_issue_is_scheduled_watched_and_paused_each_after_a_question_with_the
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(page.locator(".outdated")).to_contain_text("The issue was edited since; readers get what was approved")
         preview.save(ISSUE)
+        page.reload()
+        expect(page.locator("#schedule [name=at]")).to_have_value("2099-01-17T07:00")
         _send_some(preview.root)
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(page.locator(".campaign .counts")).to_contain_text("of 40")

@@ -240,6 +240,12 @@ def test_an_issue_is_begun_in_the_browser_and_written_at_once(browser: Browser, 
     page.keyboard.press("Enter")
     page.wait_for_selector("#writing[data-ready]")
     assert page.url == f"{preview.url}/issues/winter-explained/edit"
+    page.goto(preview.url)
+    page.keyboard.press("n")
+    page.locator("#new [name=title]").fill("Winter, explained")
+    page.locator("#new [name=day]").fill("2025-02-01")
+    page.keyboard.press("Enter")
+    expect(page.locator("#new-refusal")).to_contain_text("issues/2025-02-01-winter-explained.md: this issue exists")
     context.close()
 
     assert 'subject: "Winter, explained"' in (preview.root / "issues" / "2025-02-01-winter-explained.md").read_text()

@@ -179,3 +179,7 @@ def test_the_start_page_cuts_as_mail_clients_do_and_searches(preview: Preview, b
 
         expect(page.locator("#nothing")).to_be_visible()
         expect(page).to_have_url(f"{preview.url}/?client=apple&q=nobody+wrote+this")
+        page.keyboard.press("Escape")
+        expect(page.locator(".row").first).to_be_visible()
+        page.keyboard.press("j")
+        expect(page.locator(".row a").first).to_be_focused()

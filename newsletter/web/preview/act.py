@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter import campaigns, reports
-from newsletter.campaigns import Campaign
+from newsletter.campaigns import Campaign, State
 from newsletter.clock import utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
@@ -31,6 +31,7 @@ def panel(request: Request) -> Response:
     work = workshop_of(request).work(request.path_params["slug"])
     database = database_of(request, publication)
     found = progress_of(publication, database, work.slug, now, digest_of(work))
+    planned = next((one.campaign for one in found if _is_planned(one.campaign, work)), None)
     values = {
         "work": work,
         "slug": work.slug,
@@ -39,7 +40,8 @@ def panel(request: Request) -> Response:
         "trouble": trouble_with(request, publication),
         "waiting": _waiting(publication, database, work, now),
         "provider": _provider(publication),
-        "at": _planned(work, publication, now),
+        "at": _planned(work, publication, now, planned),
+        "by_own_clock": bool(planned and planned.wall),
         "begun": next((one.campaign for one in found if _is_begun(one.campaign, work)), None),
         "progress": found,
     }
@@ -48,9 +50,17 @@ def panel(request: Request) -> Response:
 
 def _is_begun(campaign: Campaign, work: Work) -> bool:
     """Whether the issue goes, went or will never go to its own list and segment: then it cannot be scheduled."""
+    return _is_own(campaign, work) and bool(campaign.started_at or campaign.state in campaigns.ENDED)
+
+
+def _is_planned(campaign: Campaign, work: Work) -> bool:
+    """Whether the issue waits for its time: scheduled again it keeps that, unless another is chosen."""
+    return _is_own(campaign, work) and campaign.state is State.SCHEDULED
+
+
+def _is_own(campaign: Campaign, work: Work) -> bool:
     issue = work.built.issue if work.built else None
-    is_own = issue is not None and (campaign.list, campaign.segment) == (issue.list, issue.segment or "")
-    return is_own and bool(campaign.started_at or campaign.state in campaigns.ENDED)
+    return issue is not None and (campaign.list, campaign.segment) == (issue.list, issue.segment or "")
 
 
 def _waiting(publication: Publication, database: Database | None, work: Work, now: datetime) -> str:
@@ -72,9 +82,12 @@ def _provider(publication: Publication) -> str:
         return ""
 
 
-def _planned(work: Work, publication: Publication, now: datetime) -> str:
-    """What the issue itself says of its time, else its day or the next morning; as a form takes it."""
+def _planned(work: Work, publication: Publication, now: datetime, planned: Campaign | None) -> str:
+    """When it is scheduled, else what the issue itself says, else its day or the next morning; as a form takes it."""
     issue = work.built.issue if work.built else None
+    if planned and planned.start:
+        start = planned.wall or planned.start.astimezone(publication.config.publication.timezone)
+        return f"{start:%Y-%m-%dT%H:%M}"
     if issue and issue.send_at:
         return f"{issue.send_at.wall:%Y-%m-%dT%H:%M}"
     tomorrow = (now.astimezone(publication.config.publication.timezone) + timedelta(days=1)).date()

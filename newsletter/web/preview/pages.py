@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -24,8 +25,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    found.filters["sentence"] = _sentence
     return found
+
+
+def _sentence(text: str) -> str:
+    """With a capital, unless it begins with the name of a file."""
+    return text if re.match(r"\S*[./]\S", text) else text[:1].upper() + text[1:]
 
 
 def workshop_of(request: Request) -> Workshop:

@@ -24,6 +24,7 @@ document.addEventListener("keydown", (event) => {
   if (isTyping(event.target)) {
     if (event.key === "Escape" && search.value) {
       search.value = "";
+      search.blur();
       find();
     }
     else if (event.key === "Escape" || event.key === "ArrowDown" || event.key === "Enter") step(1);

@@ -1,5 +1,7 @@
 // Asking the server for something that changes what is: with the page's token, and errors in the server's words.
 
+import { sentence } from "./words.js";
+
 export class Refused extends Error {
   constructor(status, { message, hint, ...rest }) {
     super(message);
@@ -8,7 +10,7 @@ export class Refused extends Error {
 
   /** In one line. */
   get words() {
-    const first = this.message.charAt(0).toUpperCase() + this.message.slice(1);
+    const first = sentence(this.message);
     return this.hint ? `${first}. ${this.hint}` : first;
   }
 }

@@ -7,3 +7,6 @@ export const spoken = (sentence) => sentence.split("`").map((part, index) => {
   command.textContent = part;
   return command;
 });
+
+/** With a capital, unless it begins with the name of a file. */
+export const sentence = (text) => (/^\S*[./]\S/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));

@@ -1,6 +1,6 @@
 // What is wrong with the text: underlined at its line, said where the caret or the pointer is, and listed.
 
-import { spoken } from "./words.js";
+import { sentence, spoken } from "./words.js";
 
 export function mount(editor, live) {
   const note = document.getElementById("note");
@@ -86,7 +86,7 @@ export function mount(editor, live) {
   paper.addEventListener("pointerleave", () => show(caret));
 }
 
-const words = ({ message, hint }) => `${message.charAt(0).toUpperCase()}${message.slice(1)}.${hint ? ` ${hint}` : ""}`;
+const words = ({ message, hint }) => `${sentence(message)}.${hint ? ` ${hint}` : ""}`;
 
 function entry(problem, isOwn, editor) {
   const item = document.createElement("li");
