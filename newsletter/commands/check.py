@@ -75,8 +75,9 @@ def command(
     chosen = selection(publication, select, ignore)
     paths = [find_issue(publication, name) for name in issue] or issue_files(publication)
     if fix or diff:
-        for path in paths:
-            _fix(publication, path, chosen, writes=not diff)
+        fixed = [_fix(publication, path, chosen, writes=not diff) for path in paths]
+        if not any(fixed):
+            click.echo("There is nothing that can be fixed without changing words or looks.", err=True)
     verdicts = _asked(publication, paths) if online else None
     checked = check_issues(publication, paths, chosen, verdicts=verdicts)
     problems = list(dict.fromkeys(problem for one in checked for problem in one.problems))  # settings are wrong once
@@ -119,14 +120,19 @@ def _print(publication: Publication, problems: Sequence[Problem], form: str) -> 
         click.echo(formats.as_github(problems) if form == "github" else formats.as_text(publication, problems))
 
 
-def _fix(publication: Publication, path: Path, chosen: Selection, *, writes: bool) -> None:
-    """Make the safe fixes of one issue, or only show them: those on stderr as a remark, these as data."""
-    shown = shown_path(publication, path)
+def _fix(publication: Publication, path: Path, chosen: Selection, *, writes: bool) -> bool:
+    """Make the safe fixes of one issue, or only show them: those on stderr as a remark, these as data.
+
+    Says whether there were any.
+    """
+    shown, found = shown_path(publication, path), False
     for made in _rounds(publication, path, shown, chosen):
+        found = True
         click.echo(made.diff, nl=False, err=writes)
         if not writes:
-            return
+            break
         fixes.write(made)
+    return found
 
 
 def _rounds(publication: Publication, path: Path, shown: str, chosen: Selection) -> Iterator[fixes.Fix]:

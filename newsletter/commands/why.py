@@ -67,5 +67,7 @@ def _story(connection: Connection, found: Sequence[Campaign], subscriber_id: int
     if not known:
         named = ", ".join(f"campaign {one.id} to {one.audience}, {one.state}" for one in found)
         hint = "Readers get an issue when they are active on its list at the time it starts."
+        if any(not one.enqueued and one.state not in campaigns.ENDED for one in found):
+            raise NewsletterError(f"it is not decided yet whether {email} gets {found[0].issue} ({named})", hint=hint)
         raise NewsletterError(f"{email} was not to get {found[0].issue} ({named})", hint=hint)
     return next((one for one in known if one[1].state != "skipped"), known[0])

@@ -339,6 +339,16 @@ def test_why_knows_readers_who_were_not_to_get_it_and_addresses_nobody_has(tmp_p
     assert known.stdout.startswith("r1@example.com: accepted (campaign 1, hello, batch 1)")
 
 
+def test_why_does_not_say_of_a_campaign_to_come_who_gets_it(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=2)
+    run(folder, "schedule", "hello", "--at", "2099-01-01 07:00", "--yes")
+
+    asked = run(folder, "why", "r1@example.com", "hello")
+
+    assert asked.returncode == 1
+    assert "it is not decided yet whether r1@example.com gets hello (campaign 1 to daily, scheduled)" in asked.stderr
+
+
 def test_a_schedule_needs_no_secret_and_a_run_without_it_says_which(tmp_path: Path, server: PostmarkServer) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=2)
 

@@ -52,13 +52,14 @@ def test_fixing_changes_what_is_wrong_and_no_other_byte(newsletter: Run, issue: 
     assert [path.name for path in issue.parent.iterdir()] == [issue.name]
 
 
-def test_fixing_twice_changes_nothing(newsletter: Run, issue: Path) -> None:
+def test_fixing_twice_changes_nothing_and_says_so(newsletter: Run, issue: Path) -> None:
     newsletter("check", "--fix")
 
     done = newsletter("check", "--fix", "--format", "json")
 
     assert issue.read_bytes().decode() == AFTER
     assert "+++" not in done.stderr
+    assert "There is nothing that can be fixed without changing words or looks." in done.stderr
     assert '"NL402"' not in done.stdout
 
 
