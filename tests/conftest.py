@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,22 @@ ROOT = Path(__file__).parent.parent
 settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("timeless")
 expect.set_options(timeout=60_000)
+
+
+@contextmanager
+def without_rights(folder: Path) -> Iterator[None]:
+    """Root may write anywhere: as root, be nobody meanwhile, who may read what is in `folder`."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        for one in (folder, *folder.parents):
+            if one.stat().st_mode & 0o077 == 0:
+                one.chmod(0o711)
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import requests
 from tests.conftest import ROOT
 from tests.web.serving import Served, make_publication, serve, token_of
 
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 SETTINGS = '[signup]\nmin_time = "0s"\n[serve]\nproxies = ["127.0.0.1"]'
 
 
@@ -49,7 +50,7 @@ def nginx(folder: Path, served: Served, certificate: tuple[Path, Path]) -> Itera
     main = f"{user} daemon off; pid {folder}/pid; error_log stderr; events {{}}"
     whole = f"{main} http {{ access_log off; {temporary} {own} }}"
     (folder / "nginx.conf").write_text(whole, encoding="utf-8")
-    process = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)])
+    process = subprocess.Popen([NGINX, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
     try:
         wait_for(f"https://127.0.0.1:{port}/healthz", certificate)
         yield f"https://127.0.0.1:{port}"
@@ -74,7 +75,6 @@ def wait_for(url: str, certificate: tuple[Path, Path]) -> None:
             time.sleep(0.1)
 
 
-@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
 def test_behind_nginx_readers_join_and_the_evidence_has_their_own_address(
     tmp_path: Path, certificate: tuple[Path, Path]
 ) -> None:
