@@ -164,6 +164,19 @@ def test_a_slip_in_the_address_is_asked_about_once(served: Served, mail: Mail) -
     assert mail.to("slip@gmail.com")
 
 
+def test_a_form_for_a_list_that_is_gone_joins_no_other(served: Served) -> None:
+    token = token_of(requests.get(f"{served.url}/subscribe", timeout=5).text)
+    data = {"email": "gone@example.com", "list": "monthly", "token": token}
+
+    page = requests.post(f"{served.url}/subscribe", data, timeout=5)
+    told = requests.post(f"{served.url}/subscribe", json=data, timeout=5)
+
+    assert page.status_code == told.status_code == 400
+    assert "Please choose what you would like to get." in page.text
+    assert list(told.json()["problems"]) == ["list"]
+    assert known(served, "gone@example.com") == {}
+
+
 def test_a_program_joins_by_json(served: Served, mail: Mail) -> None:
     form = requests.get(f"{served.url}/subscribe", headers={"Accept": "application/json"}, timeout=60).json()
 
@@ -183,7 +196,7 @@ def test_a_program_is_told_what_is_wrong_with_its_token(served: Served) -> None:
     told = requests.post(f"{served.url}/subscribe", json=body, timeout=5).json()
 
     assert told["problems"] == {"token": "missing, too old, or not from here: send it again with this one"}
-    assert told["token"].startswith("subscribe.")
+    assert told["token"].startswith("subscribe")
 
 
 def test_only_sites_that_are_named_may_send_json_from_a_browser(served: Served) -> None:

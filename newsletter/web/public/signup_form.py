@@ -81,7 +81,7 @@ def read(request: Request, sent: Sent) -> Filled:
     return Filled(
         email=(sent.one("use") or sent.one("email")).strip(),
         name=sent.one("name").strip(),
-        lists=_known(site.publication, sent.all("list")),
+        lists=_asked(site.publication, sent.all("list")),
         page=(sent.one("page") or _page(request))[:MOST_PAGE],
         token=sent.one("token"),
         token_sent=bool(sent.one("token")),
@@ -104,6 +104,8 @@ def checked(filled: Filled, language: Language, *, is_sure: bool) -> Filled:
     name = _name(filled.name)
     if name is None:
         problems["name"] = language.gettext("Please enter a shorter name, or none.")
+    if not filled.lists:
+        problems["list"] = language.gettext("Please choose what you would like to get.")
     meant = "" if problems or is_sure else typos.suggestion(email)
     if meant:
         problems["email"] = language.gettext(
@@ -128,6 +130,12 @@ def _known(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:
     """The lists of these that there are; the default one when there is none."""
     found = tuple(name for name in dict.fromkeys(names) if name in publication.config.lists)
     return found or (publication.default_list,)
+
+
+def _asked(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The same of a form that was sent; none when it names only lists that are gone, and there are several."""
+    known = publication.config.lists
+    return () if names and len(known) > 1 and known.keys().isdisjoint(names) else _known(publication, names)
 
 
 def _name(text: str) -> str | None:
