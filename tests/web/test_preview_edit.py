@@ -257,6 +257,16 @@ def test_an_issue_is_begun_in_the_browser_and_written_at_once(browser: Browser, 
     assert preview.post("/new?title=Stolen").status_code == 403
 
 
+def test_an_issue_that_never_was_built_says_so_and_shows_no_empty_email(browser: Browser, preview: Preview) -> None:
+    preview.save("---\nsubject: [\n---\n", "issues/2025-02-02-unbuilt.md")
+    page = browser.new_page()
+    page.goto(f"{preview.url}/issues/unbuilt/edit")
+
+    expect(page.locator("#stale")).to_contain_text("Not built yet. Line 3: The front matter is not YAML")
+    expect(page.locator("#stage .device")).to_be_hidden()
+    page.close()
+
+
 def test_two_windows_on_one_issue_see_what_the_other_saved(browser: Browser, preview: Preview) -> None:
     with desk(browser, preview) as one, desk(browser, preview) as other:
         go_to(one, "about wafers")
