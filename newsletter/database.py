@@ -236,7 +236,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Python's sqlite3 would begin by itself, late and without the write lock.
     connection.isolation_level = None
     settings = {"synchronous": "FULL", "foreign_keys": "ON", "temp_store": "MEMORY", "cache_size": -CACHE_KIB}
-    for name, value in (settings | {"wal_autocheckpoint": CHECKPOINT_PAGES}).items():
+    # Who asks to be forgotten is gone from the file's free pages, too, whatever this SQLite was built to do.
+    for name, value in (settings | {"wal_autocheckpoint": CHECKPOINT_PAGES, "secure_delete": "ON"}).items():
         connection.execute(f"PRAGMA {name} = {value}")
 
 

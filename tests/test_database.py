@@ -86,14 +86,14 @@ def test_a_relative_database_stands_beside_newsletter_toml(tmp_path: Path, monke
     assert (tmp_path / "news.db").is_file()
 
 
-def test_a_database_is_durable_and_checks_its_foreign_keys(tmp_path: Path) -> None:
+def test_a_database_is_durable_checks_its_foreign_keys_and_overwrites_what_is_deleted(tmp_path: Path) -> None:
     database = open_database(publication(tmp_path))
     with database.read() as connection:
-        names = ("journal_mode", "synchronous", "foreign_keys")
+        names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
     database.close()
 
-    assert found == ["wal", 2, 1]
+    assert found == ["wal", 2, 1, 1]
 
 
 def test_alembic_is_loaded_once_and_never_again(tmp_path: Path) -> None:

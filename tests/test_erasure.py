@@ -51,6 +51,16 @@ def test_only_a_keyed_hash_is_left(readers: Readers, publication_folder: Path) -
         assert suppressions.suppressed(connection, ["ada.lovelace@example.com"]) == {}
 
 
+def test_no_byte_of_the_address_is_left_in_the_file(readers: Readers) -> None:
+    file = Path(readers.database.name)
+    forget(readers)
+
+    readers.database.close()  # copies the write-ahead log into the file, and removes it
+
+    assert b"ada.lovelace" not in file.read_bytes().lower()
+    assert not file.with_name(f"{file.name}-wal").exists()
+
+
 def test_forgetting_twice_and_nobody_is_harmless(readers: Readers) -> None:
     assert [forget(readers), forget(readers), forget(readers, 99)] == [[True], [False], [False]]
 
