@@ -71,6 +71,22 @@ def test_one_that_fails_fails_alone(db: Database) -> None:
     assert kept(db) == 2
 
 
+def test_it_is_stuck_while_somebody_else_holds_the_database(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("newsletter.web.public.writes.STUCK", 0.05)
+
+    async def ask() -> tuple[bool, bool, str]:
+        before = writes.is_stuck
+        with db.begin():
+            asked = asyncio.create_task(writes.do(Work().keep, "a"))
+            await asyncio.sleep(0.5)
+            during = writes.is_stuck
+        return before, during, await asked
+
+    with Writes(db) as writes:
+        assert asyncio.run(ask()) == (False, True, "kept a")
+        assert not writes.is_stuck
+
+
 def test_an_end_comes_after_what_waits(db: Database) -> None:
     work = Work()
 

@@ -37,7 +37,7 @@ async def ready(request: Request) -> Response:
         await run_in_threadpool(_look, site)
     except NewsletterError:
         return PlainTextResponse("the database does not answer\n", status_code=503)
-    if not site.writes.is_open:
+    if site.writes.is_stuck or not site.writes.is_open:
         return PlainTextResponse("no changes can be made\n", status_code=503)
     return PlainTextResponse("ok\n")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MOST = 500
 """Changes in one transaction: others wait for the file as long as it takes."""
 MOST_WAITING = 5_000
 """With more than that, the next is told to come back."""
+STUCK = 5.0
+"""Seconds that no transaction takes unless somebody else holds the database."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -59,6 +62,8 @@ class Writes:
         self._waiting: SimpleQueue[_Wish | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writes", daemon=True)
         self._closing = False
+        self._since: float | None = None
+        """When the transaction in hand began, by the monotonic clock."""
 
     def __enter__(self) -> Writes:
         self._thread.start()
@@ -73,6 +78,12 @@ class Writes:
     def is_open(self) -> bool:
         """Whether changes can be made."""
         return self._thread.is_alive() and not self._closing
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether they wait for a database that somebody else holds."""
+        since = self._since
+        return since is not None and time.monotonic() - since > STUCK
 
     @property
     def waiting(self) -> int:
@@ -96,7 +107,10 @@ class Writes:
 
     def _run(self) -> None:
         while wishes := self._take():
-            _answer(self._settle(wishes))
+            self._since = time.monotonic()
+            outcomes = self._settle(wishes)
+            self._since = None
+            _answer(outcomes)
 
     def _take(self) -> list[_Wish]:
         """All that waits, up to MOST; waits for the first; nothing when it is time to end."""
