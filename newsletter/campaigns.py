@@ -62,7 +62,7 @@ def after(state: State, verb: str) -> State:
     if state not in ARROWS[verb]:
         *others, last = ARROWS[verb]
         allowed = f"{', '.join(others)} or {last}" if others else str(last)
-        raise NewsletterError(f"the campaign is {state}", hint=f"Only a campaign that is {allowed} can {verb}.")
+        raise NewsletterError(f"the campaign is {state}", hint=f"`{verb}` is for a campaign that is {allowed}.")
     return ARROWS[verb][state]
 
 
