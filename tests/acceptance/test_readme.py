@@ -11,10 +11,22 @@ from pathlib import Path
 
 from bench.readers import COLUMNS, readers
 from tests.conftest import ROOT
+from tests.ports import free_port
 
-VARIES = ((r"\d{4}-\d\d-\d\d", "DATE"), (r" +\d+ s$", " TIME"))
+VARIES = ((r"\d{4}-\d\d-\d\d", "DATE"), (r" +\d+ s$", " TIME"), (r"127\.0\.0\.1:\d+", "ADDRESS"))
 """What differs between two runs."""
 MARK = "=====step====="
+SERVERS = ("newsletter preview", "newsletter serve")
+"""They run until they are stopped; all that they print first ends with how."""
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+UNTIL_STOPPED = """
+until_stopped() {
+    "$@" > printed 2>&1 &
+    until grep -q Ctrl-C printed; do kill -0 $! || break; sleep 0.1; done
+    cat printed
+    kill $! && wait $!
+}
+"""
 
 
 def transcript() -> list[tuple[str, str]]:
@@ -36,15 +48,26 @@ def test_the_first_screen_of_the_readme_is_a_transcript_that_is_true(tmp_path: P
 
 def run(commands: list[str], folder: Path) -> list[str]:
     """What each prints, run one after the other in one shell."""
-    lines = ["set -e", "exec 2>&1", f"newsletter() {{ '{sys.executable}' -m newsletter \"$@\"; }}"]
+    lines = ["set -e", "exec 2>&1", UNTIL_STOPPED]
     for command in commands:
-        lines += [f"printf '{MARK}'", command]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        server = f"until_stopped {command} --port {free_port()}"
+        lines += [f"printf '{MARK}'", server if command.startswith(SERVERS) else command]
+    environment = {name: value for name, value in os.environ.items() if name not in SCREENS}
+    environment |= {"PYTHONPATH": str(ROOT), "PATH": f"{installed(folder)}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
     return done.stdout.split(MARK)[1:]
+
+
+def installed(folder: Path) -> Path:
+    """A folder with the command in it: a process of its own, which can be told to stop."""
+    command = folder / "bin" / "newsletter"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m newsletter \"$@\"\n")
+    command.chmod(0o755)
+    return command.parent
 
 
 def comparable(text: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests.conftest import ROOT
+from tests.ports import free_port
 from tests.web.serving import Served, make_publication, serve, token_of
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -57,13 +58,6 @@ def nginx(folder: Path, served: Served, certificate: tuple[Path, Path]) -> Itera
     finally:
         process.terminate()
         process.wait(timeout=60)
-
-
-def free_port() -> int:
-    from newsletter.web.server import listen
-
-    with closing(listen("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 def wait_for(url: str, certificate: tuple[Path, Path]) -> None:

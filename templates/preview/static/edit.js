@@ -25,7 +25,8 @@ side("text");
 
 live.told = (subject) => (document.getElementById("subject").textContent = subject);
 live.shown = () => live.reveal(editor.place.line);
-live.refused = (error) => saving.tell(error.words, "error");
+const gone = () => saving.tell("The file is gone; saving shows what to do", "error");
+live.refused = (error) => (error.status === 404 ? gone() : saving.tell(error.words, "error"));
 live.clicked = (line) => {
   side("text");
   editor.go(line);
@@ -60,7 +61,7 @@ live.hear({
     await saving.changed();
     live.soon();
   },
-  gone: () => saving.tell("The file is gone; saving shows what to do", "error"),
+  gone,
   back: () => saving.changed(),
 });
 
