@@ -26,21 +26,21 @@ from time import perf_counter, process_time
 
 import requests
 from jinja2 import Template
-from sqlalchemy import Row, select
+from sqlalchemy import bindparam, null, select
 
 from bench.timing import ROOT, report
 from newsletter import campaigns, handover
 from newsletter.bench import SLUG, TOKEN, prepare
 from newsletter.build import build_issue
 from newsletter.campaigns import Campaign
-from newsletter.database import open_database
+from newsletter.database import open_database, read_as
 from newsletter.issues import find_issue
 from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import About, Recipient, WebPage
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Batch
-from newsletter.recipients import recipient
+from newsletter.recipients import Member, addresses, recipients
 from newsletter.sender import THREADS, Job, Sender
 from newsletter.tables import subscriber
 from newsletter.times import Rate
@@ -48,6 +48,11 @@ from newsletter.times import Rate
 _PAGE = WebPage(about=About(slug="bench", title="", description="", date="2025-01-17"), html="")
 FULL, VARIABLE, BY_HAND = 10_000, 40_000, 200
 ROUNDS = 3
+_COLUMNS = (subscriber.c[name] for name in Member.__struct_fields__[:-2])
+READERS = select(*_COLUMNS, null().label("obstacle"), null().label("suppressed")).where(
+    subscriber.c.id.between(bindparam("first"), bindparam("last"))
+)
+"""Readers by number, without a look at lists and suppressions."""
 
 
 class Ground:
@@ -63,8 +68,8 @@ class Ground:
         self._numbers = count()
         self.campaign = self._approved()
         its = envelope(self.publication, "daily", self.campaign.date, self.campaign.key)
-        self.mailing = Mailing(self.message, its)
         self._links = Links(self.publication)
+        self.mailing = Mailing(self.message, its, addresses(self._links, self.campaign.issue))
 
     def send(self) -> None:
         """A campaign of its own to everyone."""
@@ -90,8 +95,8 @@ class Ground:
 
     def make_bodies(self, everyone: list[tuple[Recipient, ...]]) -> None:
         """The same from recipients that are there already: what the JSON alone takes."""
-        for recipients in everyone:
-            handover.prepare(self.provider, self._batch(recipients), self.settings)
+        for people in everyone:
+            handover.prepare(self.provider, self._batch(people), self.settings)
 
     def everyone(self) -> list[tuple[Recipient, ...]]:
         """All recipients, by batch."""
@@ -106,10 +111,9 @@ class Ground:
         return len(answer.results) == len(batch.recipients)
 
     def _recipients(self, start: int) -> tuple[Recipient, ...]:
-        wanted = subscriber.c.id.between(start, start + self.provider.batch_size - 1)
+        between = {"first": start, "last": start + self.provider.batch_size - 1}
         with self.database.read() as connection:
-            rows: list[Row[tuple[object, ...]]] = [*connection.execute(select(subscriber).where(wanted))]
-        return tuple(recipient(row, self.campaign, self._links) for row in rows)
+            return recipients(read_as(connection, READERS, Member, between), self.campaign, self._links)
 
     def _batch(self, recipients: tuple[Recipient, ...]) -> Batch:
         return Batch(mailing=self.mailing, recipients=recipients, key="bench", label="bench")

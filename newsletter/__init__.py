@@ -103,6 +103,7 @@ how a run ends, and its exit code           endings.py
 what providers fill in by themselves        substitution.py
 a provider                                  providers/<name>.py, and its line in providers/__init__.py
 what an exception of the network means      providers/transport.py
+how a request's bytes are kept until sent   providers/body.py
 
 what travels between the halves             messages.py
 how addresses, times, slugs are written     addresses.py, times.py, slugs.py

@@ -41,12 +41,18 @@ class Mailbox(str):
     @property
     def quoted(self) -> str:
         """`"A, B" <a@example.com>`, for APIs: a name in quotes may hold anything (RFC 5322 section 3.2.4)."""
-        if not self.name:
-            return self.address
-        name = self.name
-        if not name.isprintable():
-            name = "".join(character if character.isprintable() else " " for character in name)
-        return '"{}" <{}>'.format(name.replace("\\", "\\\\").replace('"', '\\"'), self.address)
+        return quoted(self.name, self.address)
+
+
+def quoted(name: str, address: str) -> str:
+    """The same of a name, which may be empty, and an address."""
+    if not name:
+        return address
+    if not name.isprintable():
+        name = "".join(character if character.isprintable() else " " for character in name)
+    if "\\" in name or '"' in name:
+        name = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{name}" <{address}>'
 
 
 def parse_address(text: str) -> str:

@@ -55,7 +55,7 @@ def after_answer(answer: Answer, *, cancelled: bool = False, handed_before: bool
     Of a `cancelled` campaign there is no other try: nobody of them has it, unless the batch was
     `handed_before` and what became of that call is not known.
     """
-    outcomes = {result.outcome for result in answer.results}
+    outcomes = answer.outcomes
     if Outcome.BUSY in outcomes:
         return after_cancelling(handed_before=handed_before) if cancelled else BatchState.QUEUED
     if Outcome.UNKNOWN in outcomes and Outcome.ACCEPTED not in outcomes:

@@ -26,9 +26,8 @@ class Breaker:
 
     def follow(self, answer: Answer) -> str:
         """Count one answer; why the campaign should pause, or nothing."""
-        outcomes = [result.outcome for result in answer.results]
-        rejected = outcomes.count(Outcome.REJECTED)
-        self._latest.append((outcomes.count(Outcome.ACCEPTED) + rejected, rejected))
+        rejected = answer.outcomes.get(Outcome.REJECTED, 0)
+        self._latest.append((answer.outcomes.get(Outcome.ACCEPTED, 0) + rejected, rejected))
         while sum(answered for answered, _ in self._latest) - self._latest[0][0] >= WINDOW:
             self._latest.popleft()
         return self._verdict()

@@ -28,7 +28,7 @@ from newsletter.marks import BatchMarks
 from newsletter.pacing import Pacing, Reaction
 from newsletter.providers import successor
 from newsletter.providers.record import Answer, Batch, Outcome
-from newsletter.recipients import Roll, call_roll, recipient
+from newsletter.recipients import Roll, call_roll, recipients
 from newsletter.recovery import may_repeat
 
 LOOK = 1.0
@@ -76,13 +76,14 @@ class Courier:
     def _next(self) -> Taken | None:
         """The next batch, once there is one; None when there will be none, or when asked to stop."""
         while not self.is_stopping:
+            stirs = self._desk.stirs
             with self._desk.writer() as connection:
                 taken = self.take(connection)
                 is_over = taken is None and self._is_over(connection)
             if is_over:
                 return None
             if taken is None:
-                self._pause(TICK)
+                self._desk.wait(stirs, TICK)
             elif taken[1].going:
                 return taken
         return None
@@ -163,7 +164,7 @@ class Courier:
         campaign = self._job.campaign
         return Batch(
             mailing=self._mailing,
-            recipients=tuple(recipient(row, campaign, self._links) for row in roll.going.values()),
+            recipients=recipients(roll.going.values(), campaign, self._links),
             key=f"{campaign.key}-{held.key}",
             label=f"{campaign.id}-{campaign.issue}",
             tag=f"{campaign.key}-{held.no}",
@@ -235,10 +236,10 @@ class Courier:
                 deliveries.settle(connection, held, [*roll.going], answer, now=now, wait=reaction.wait, noted=noted)
             name, wait = self._job.provider.name, reaction.wait
             self._pacing.slow_down(connection, name, answer, handed_at=handed_at, wait=wait)
-            state = campaigns.get(connection, self._job.campaign.id).state
-            if reaction.pause and state is State.SENDING and not self._gives_way(reaction):
-                campaigns.move(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
+            if reaction.pause:
+                self._end(connection, reaction)
             taken = None if reaction.pause or reaction.wait or self.is_stopping else self._take_too(connection)
+        self._desk.stir()
         if reaction.pause:
             self.over.set()
         elif reaction.remark:
@@ -250,6 +251,12 @@ class Courier:
     def _reaction(self, held: Claim, answer: Answer) -> Reaction:
         return Reaction() if answer.cut else self._pacing.react(held.no, answer)
 
+    def _end(self, connection: Connection, reaction: Reaction) -> None:
+        """Pause the campaign, unless somebody ended it already, or another provider goes on."""
+        state = campaigns.get(connection, self._job.campaign.id).state
+        if state is State.SENDING and not self._gives_way(reaction):
+            campaigns.move(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
+
     def _gives_way(self, reaction: Reaction) -> bool:
         """Whether another provider is to go on instead."""
         is_its_own = self._job.provider.name == self._job.campaign.provider
@@ -259,7 +266,7 @@ class Courier:
 
     def _is_to_be_repeated(self, held: Claim, answer: Answer) -> bool:
         """Whether only the same call again can tell what became of this one, or of an earlier one."""
-        outcomes = {result.outcome for result in answer.results}
+        outcomes = answer.outcomes
         in_doubt = Outcome.UNKNOWN in outcomes or (bool(held.first_handed_at) and Outcome.BUSY in outcomes)
         first = held.first_handed_at or self._job.clock().isoformat()
         return in_doubt and may_repeat(self._job.provider, first, self._job.clock())

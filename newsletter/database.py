@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     Connection,
     Engine,
+    Select,
     Table,
     any_,
     bindparam,
@@ -50,6 +52,8 @@ CHECKPOINT_PAGES = 8 * 1024
 """Pages (4 KiB) of write-ahead log before they are copied: what many transactions change is copied once."""
 _SCHEMES = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."
 _PICK = "Take another with [database] url in newsletter.toml."
+
+Row = TypeVar("Row", bound=msgspec.Struct)
 
 
 class LockedError(NewsletterError):
@@ -130,6 +134,49 @@ def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tupl
     """The statement, and the order of its values where they go by place."""
     compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
     return str(compiled), compiled.positiontup
+
+
+def numbers(connection: Connection, statement: Select[tuple[int]]) -> list[int]:
+    """The one column of a `select`, all rows; as one text, for the reason that `read_as` has."""
+    if connection.dialect.name == "sqlite":
+        (column,) = statement.subquery().c
+        return _decode_numbers(connection.execute(select(func.json_group_array(column))).scalar_one())
+    return list(connection.scalars(statement))
+
+
+_decode_numbers = msgspec.json.Decoder(list[int]).decode
+
+
+def listed(connection: Connection, values: Sequence[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Numbers as rows of a statement: each one's place, from 0, and the number itself. They travel as one parameter."""
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(msgspec.json.encode(values).decode()).table_valued("key", "value")
+        return each.c.key, each.c.value
+    array = bindparam(None, list(values), type_=ARRAY(BigInteger))
+    each = func.unnest(array).table_valued("value", with_ordinality="place", name="each").render_derived()
+    return each.c.place - 1, each.c.value
+
+
+def read_as(connection: Connection, statement: Select[Any], kind: type[Row], values: Mapping[str, object]) -> list[Row]:
+    """All rows of a `select` as structs (msgspec, `array_like`) with its columns in their order; numbers and text only.
+
+    From SQLite as one JSON text: Python's driver lets go of the interpreter at every row, and another
+    thread that computes keeps it for 5 ms each time (`sys.getswitchinterval`). Make the statement once.
+    """
+    if connection.dialect.name == "sqlite":
+        return _decoder(kind).decode(connection.execute(_as_json(statement), values).scalar_one())
+    return [kind(*row) for row in connection.execute(statement, values)]
+
+
+@lru_cache(maxsize=16)
+def _as_json(statement: Select[Any]) -> Select[str]:
+    rows = statement.subquery()
+    return select(func.json_group_array(func.json_array(*rows.c)))
+
+
+@lru_cache(maxsize=16)
+def _decoder(kind: type[Row]) -> msgspec.json.Decoder[list[Row]]:
+    return msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
 
 
 def among(connection: Connection, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:

@@ -10,7 +10,6 @@ says otherwise. Who still gets a message is `recipients`; counting is `accounts`
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -30,6 +30,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -40,7 +41,7 @@ from newsletter import campaigns, segments, waves
 from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
-from newsletter.database import insert_many
+from newsletter.database import listed
 from newsletter.errors import NewsletterError
 from newsletter.providers.record import Answer, Outcome, Result
 from newsletter.tables import batch, campaign, delivery, delivery_exception
@@ -95,8 +96,7 @@ def enqueue(
     to, part, after = found.list, found.segment, found.cursor
     ids = segments.members(connection, publication, to, part, now=now, after=after, limit=limit)
     for due, wave in _waves(connection, publication, found, ids):
-        parts = [wave[start : start + size] for start in range(0, len(wave), size)]
-        write_batches(connection, campaign_id, parts, now, not_before=max(due, now) if due else None)
+        write_batches(connection, campaign_id, wave, size, now, not_before=max(due, now) if due else None)
     cursor = ids[-1] if ids else found.cursor
     campaigns.advance(connection, campaign_id, cursor=cursor, enqueued=len(ids) < limit)
     return len(ids)
@@ -115,20 +115,22 @@ def _waves(
 def write_batches(
     connection: Connection,
     campaign_id: int,
-    batches: Sequence[Sequence[int]],
+    ids: Sequence[int],
+    size: int,
     now: datetime,
     *,
     not_before: datetime | None = None,
 ) -> None:
-    """Queue these subscribers, a batch per sequence; they have no delivery of this campaign yet."""
+    """Queue these subscribers in batches of `size`; they have no delivery of this campaign yet."""
     last = select(func.max(batch.c.no)).where(batch.c.campaign_id == campaign_id)
     first = (connection.execute(last).scalar() or 0) + 1
     common = {"campaign_id": campaign_id, "state": BatchState.QUEUED, "enqueued_at": stamp(now)}
     common["not_before"] = stamp(not_before) if not_before else None
-    rows = [{**common, "no": no, "size": len(ids)} for no, ids in enumerate(batches, start=first)]
-    connection.execute(insert(batch), rows)
-    people = [(campaign_id, id, no) for no, ids in enumerate(batches, start=first) for id in ids]
-    insert_many(connection, delivery, ("campaign_id", "subscriber_id", "batch_no"), people)
+    sizes = (min(size, len(ids) - start) for start in range(0, len(ids), size))
+    connection.execute(insert(batch), [{**common, "no": no, "size": n} for no, n in enumerate(sizes, start=first)])
+    place, id = listed(connection, ids)
+    rows = select(literal(campaign_id), id, place // size + first)
+    connection.execute(insert(delivery).from_select(["campaign_id", "subscriber_id", "batch_no"], rows))
 
 
 def claim(
@@ -339,9 +341,12 @@ def _except(connection: Connection, held: Claim, states: Mapping[int, tuple[str,
 
 def _with_ids(connection: Connection, held: Claim, results: Mapping[int, Result]) -> bytes | None:
     """The provider's ids of the whole batch, those of an earlier attempt among them."""
-    new = {str(id): result.provider_id for id, result in results.items() if result.provider_id}
+    new = {id: result.provider_id for id, result in results.items() if result.provider_id}
     this = (batch.c.campaign_id == held.campaign_id) & (batch.c.no == held.no)
-    old = connection.execute(select(batch.c.provider_ids).where(this)).scalar()
+    old = connection.execute(select(batch.c.provider_ids).where(this)).scalar() if held.attempt > 1 else None
     if not new:
         return old
-    return zlib.compress(json.dumps((json.loads(zlib.decompress(old)) if old else {}) | new).encode(), 1)
+    return zlib.compress(msgspec.json.encode((_decode_ids(zlib.decompress(old)) if old else {}) | new), 1)
+
+
+_decode_ids = msgspec.json.Decoder(dict[int, str]).decode

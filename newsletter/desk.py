@@ -21,6 +21,20 @@ class Desk:
         self.asked = threading.Event()
         """Set: what is in the air is finished, nothing more is handed over."""
         self.writing = threading.Lock()
+        self._stirred = threading.Condition()
+        self.stirs = 0
+        """How often there was something new; for `wait`."""
+
+    def stir(self) -> None:
+        """Tell those who wait that batches were queued, or that one is done."""
+        with self._stirred:
+            self.stirs += 1
+            self._stirred.notify_all()
+
+    def wait(self, stirs: int, seconds: float) -> None:
+        """Until there is something new since `stirs` was read, at most so long."""
+        with self._stirred:
+            self._stirred.wait_for(lambda: self.stirs != stirs, seconds)
 
     @contextmanager
     def writer(self) -> Iterator[Connection]:

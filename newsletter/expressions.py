@@ -103,9 +103,15 @@ def truth(source: str) -> Callable[[Fields], bool]:
     return lambda fields: bool(evaluate(fields))
 
 
+class Present(dict[str, Any]):
+    """Fields of which none is empty: they need not be looked through again."""
+
+
 def present(fields: Fields) -> Fields:
     """The fields that count: an empty one is a missing one."""
-    return {name: value for name, value in fields.items() if value is not None and value != ""}
+    if type(fields) is Present:
+        return fields
+    return Present({name: value for name, value in fields.items() if value is not None and value != ""})
 
 
 def _field(name: str, default: object) -> Expression:

@@ -53,7 +53,6 @@ def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
         return [_part(provider, batch, settings, _http(provider, batch, request), request)]
     if len(batch.recipients) == 1:
         return [_too_large(provider, batch, settings, len(request.body))]
-    del request  # tens of megabytes, while its halves are made
     return _halves(provider, batch, settings)
 
 
@@ -97,7 +96,7 @@ def _is_chance(last: Sequence[Result]) -> bool:
 
 
 def _part(provider: Provider, batch: Batch, settings: Settings, call: Call, request: Request | None = None) -> Part:
-    digest = hashlib.sha256(request.body).digest() if request and provider.dedupe else b""
+    digest = request.body.digest() if request and provider.dedupe else b""
     return Part(batch=batch, call=call, halves=lambda: _halves(provider, batch, settings), digest=digest)
 
 

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -56,12 +57,12 @@ class Keyed:
 
     def __init__(self, key: bytes) -> None:
         block = (hashlib.sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
 
     def digest(self, message: bytes) -> bytes:
         """32 bytes that nobody without the key could have made."""
-        inner, outer = self._inner.copy(), self._outer.copy()
+        inner, outer = self._inner(), self._outer()
         inner.update(message)
         outer.update(inner.digest())
         return outer.digest()
@@ -82,9 +83,19 @@ class Links:
         them. So equal tokens are the only thing an outsider can learn, no counter or nonce has
         to be kept, and the same reader gets the same bytes on every attempt.
         """
-        claims = b"%d %d %s" % (subscriber_id, campaign_id, list.encode())
-        mac = self._mac(purpose, claims)
-        return base64.urlsafe_b64encode(mac + self._mask(mac, claims)).rstrip(b"=").decode()
+        return self.tokens(purpose, campaign_id, list)(subscriber_id)
+
+    def tokens(self, purpose: Purpose, campaign_id: int, list: str) -> Callable[[int], str]:
+        """`token` by subscriber: what is the same for all readers of a campaign is done once."""
+        head, tail = purpose.value + b"\0", b" %d %s" % (campaign_id, list.encode())
+        sign, mask = self._keys[0].digest, self._mask
+
+        def token(subscriber_id: int) -> str:
+            claims = b"%d%b" % (subscriber_id, tail)
+            mac = sign(head + claims)[:MAC_SIZE]
+            return _written(mac + mask(mac, claims))
+
+        return token
 
     def read(self, token: str, purpose: Purpose) -> Claims | None:
         """What the token says, or None when we did not make it for this purpose."""
@@ -93,9 +104,9 @@ class Links:
         except (binascii.Error, ValueError):
             return None
         mac, claims = raw[:MAC_SIZE], self._mask(raw[:MAC_SIZE], raw[MAC_SIZE:])
-        known = hmac.compare_digest(mac, self._mac(purpose, claims))
+        known = hmac.compare_digest(mac, self._keys[0].digest(purpose.value + b"\0" + claims)[:MAC_SIZE])
         # Base64 has several spellings of the same bytes; only ours counts.
-        if not known or base64.urlsafe_b64encode(raw).rstrip(b"=") != token.encode():
+        if not known or _written(raw) != token:
             return None
         subscriber_id, campaign_id, name = claims.split(b" ", 2)
         return Claims(subscriber_id=int(subscriber_id), campaign_id=int(campaign_id), list=name.decode())
@@ -134,16 +145,20 @@ class Links:
         root = Keyed(link_secret(self._publication).encode())
         return Keyed(root.digest(b"newsletter: sign links")), Keyed(root.digest(b"newsletter: mask links"))
 
-    def _mac(self, purpose: Purpose, claims: bytes) -> bytes:
-        return self._keys[0].digest(purpose.value + b"\0" + claims)[:MAC_SIZE]
-
     def _mask(self, mac: bytes, claims: bytes) -> bytes:
         """`claims` under the stream that belongs to `mac`; twice is once back."""
-        stream = self._keys[1].digest(mac)
-        if len(claims) > len(stream):
-            stream = hashlib.shake_256(stream).digest(len(claims))
-        size = len(claims)
+        stream, size = self._keys[1].digest(mac), len(claims)
+        if size > len(stream):
+            stream = hashlib.shake_256(stream).digest(size)
         return (int.from_bytes(claims) ^ int.from_bytes(stream[:size])).to_bytes(size)
+
+
+_ALPHABET = bytes.maketrans(b"+/", b"-_")
+
+
+def _written(raw: bytes) -> str:
+    """Base64 for addresses, without padding (RFC 4648 section 5)."""
+    return binascii.b2a_base64(raw, newline=False).translate(_ALPHABET, b"=").decode()
 
 
 def link_secret(publication: Publication) -> str:

@@ -6,7 +6,9 @@ parts of a message for APIs that take those.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,7 +16,7 @@ import msgspec
 from newsletter.addresses import Mailbox
 from newsletter.config import Publication
 from newsletter.expressions import Fields, present
-from newsletter.merge import Segments, html_fragment, joined, subject_line, text_fragment
+from newsletter.merge import Segments, html_fragment, joined, subject_line, text_fragment, with_addresses
 from newsletter.messages import CompiledMessage, Envelope, JsonMessage, Message, Recipient, Syntax, Template
 from newsletter.mime import (
     SOFT_BREAK,
@@ -33,11 +35,15 @@ _CRLF = b"\r\n"
 class Mailing:
     """One CompiledMessage under one Envelope. Cheap to ask, not cheap to make: make it once."""
 
-    def __init__(self, message: CompiledMessage, envelope: Envelope) -> None:
+    def __init__(
+        self, message: CompiledMessage, envelope: Envelope, addresses: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """With `addresses` of fields (`merge.with_addresses`), every recipient has its token as the field `TOKEN`."""
         self.compiled = message
         self.envelope = envelope
-        html = html_fragment(message.html, message)
-        text = text_fragment(message.text, message)
+        self._addresses = addresses
+        html = with_addresses(html_fragment(message.html, message), addresses)
+        text = with_addresses(text_fragment(message.text, message), addresses)
         self._subject = subject_line(text_fragment(message.subject, message))
         self._html, self._text = joined(html), joined(text)
         self._html_segments = Segments(html, quoted_part, quoted_value, SOFT_BREAK)
@@ -81,7 +87,7 @@ class Mailing:
         )
 
     def json_message(self, recipient: Recipient) -> JsonMessage:
-        """The same with its bodies as JSON strings, joined from parts that were encoded once."""
+        """The same with its bodies as JSON strings, of pieces that were encoded once."""
         fields = present(recipient.fields)
         return JsonMessage(
             delivery_id=recipient.delivery_id,
@@ -89,8 +95,8 @@ class Mailing:
             reply_to=self.envelope.reply_to,
             to=Mailbox(name=recipient.name, address=recipient.email),
             subject=self._subject(fields),
-            html=b"".join((b'"', *self._html_json.parts(fields), b'"')),
-            text=b"".join((b'"', *self._text_json.parts(fields), b'"')),
+            html=(b'"', *self._html_json.parts(fields), b'"'),
+            text=(b'"', *self._text_json.parts(fields), b'"'),
             headers=self._headers(recipient),
         )
 
@@ -106,7 +112,7 @@ class Mailing:
             headers=self._shared_headers(found.unsubscribe_url),
         )
 
-    def variables(self, recipient: Recipient, syntax: Syntax) -> list[str]:
+    def variables(self, recipient: Recipient, syntax: Syntax) -> Sequence[str]:
         """What fills `template(syntax)` for one reader."""
         return self._substitution(syntax).values(present(recipient.fields))
 
@@ -128,7 +134,7 @@ class Mailing:
 
     def _substitution(self, syntax: Syntax) -> Substitution:
         if syntax not in self._substitutions:
-            self._substitutions[syntax] = Substitution(self.compiled, syntax)
+            self._substitutions[syntax] = Substitution(self.compiled, syntax, self._addresses)
         return self._substitutions[syntax]
 
     def _own_headers(self, recipient: Recipient, fields: Fields) -> bytes:

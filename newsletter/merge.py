@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import html as html_escapes
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import quote
 
 from newsletter.expressions import EvaluationError, Fields, compile_expression, simple, truth
@@ -36,6 +38,19 @@ def clean(value: object) -> str:
     if text.isprintable():
         return text
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def are_plain(values: Iterable[object], mark: str) -> bool:
+    """Whether all are texts that `in_html`, `as_text` and `one_line` leave as they are, and `mark` is in none.
+
+    Of nearly every reader they are, and one look at all together is a quarter of one at each.
+    """
+    try:
+        text = f" {' '.join(values)} "  # type: ignore[arg-type]
+    except TypeError:  # a number among them
+        return False
+    is_marked = "<" in text or ">" in text or "&" in text or '"' in text or "'" in text or mark in text
+    return text.isprintable() and not is_marked and "  " not in text
 
 
 def in_html(value: str) -> str:
@@ -70,6 +85,11 @@ def in_style(value: str) -> str:
 
 def as_text(value: str) -> str:
     """For the text part."""
+    return value
+
+
+def as_token(value: str) -> str:
+    """For what we made of letters, digits, `-` and `_`: it is the same wherever it stands."""
     return value
 
 
@@ -109,6 +129,39 @@ def text_fragment(text: str, message: CompiledMessage) -> Fragment:
         return as_plain_url if _begins(text[inside + 1 : position], message) else in_url
 
     return _tree(list(_pieces(text, message, escape)), 0)[0]
+
+
+TOKEN = "_token"
+"""The merge field with a reader's token; no publication can have one of this name."""
+_OF_READER = Value(expression=TOKEN, escape=as_token)
+_KEEP_ADDRESSES = (as_url, as_plain_url, in_html, as_text)
+"""They leave an address without special characters as it is."""
+
+
+def with_addresses(tree: Fragment, addresses: Mapping[str, str]) -> Fragment:
+    """The tree with addresses for the fields of that name: what is the same for all readers is no slot any more.
+
+    A `{}` in an address is the reader's token. Where one would have to be made safe, its slot stays.
+    """
+    known = {name: url for name, url in addresses.items() if _CLEAN_ADDRESS.fullmatch(url.replace("{}", ""))}
+    parts: list[str | Value | Choice] = []
+    for part in tree:
+        found = simple(part.expression) if isinstance(part, Value) and part.escape in _KEEP_ADDRESSES else None
+        if isinstance(part, Choice):
+            branches = ((condition, with_addresses(branch, known)) for condition, branch in part.branches)
+            parts.append(Choice(branches=tuple(branches)))
+        elif found and found[0] in known:
+            before, slot, after = known[found[0]].partition("{}")
+            parts += [before, *[_OF_READER] * bool(slot), after]
+        else:
+            parts.append(part)
+    return _joined_texts(parts)
+
+
+def _joined_texts(parts: Iterable[str | Value | Choice]) -> Fragment:
+    """Neighbouring texts as one."""
+    runs = groupby(parts, lambda part: isinstance(part, str))
+    return tuple(one for is_text, run in runs for one in (filter(None, ["".join(map(str, run))]) if is_text else run))
 
 
 def expressions_of(tree: Fragment) -> Iterator[str]:
@@ -219,6 +272,8 @@ def renderer(part: Value | Choice) -> Render:
     """A slot as a function of a reader's present fields; what fails for a reader counts as missing."""
     if isinstance(part, Choice):
         return _choice_renderer(part)
+    if part is _OF_READER:
+        return itemgetter(TOKEN)
     if found := simple(part.expression):
         return _simple_renderer(*found, part.escape)
     evaluate, escape = compile_expression(part.expression), part.escape

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+
+import msgspec
 
 from newsletter.addresses import Mailbox
 
@@ -81,8 +83,7 @@ class WebPage:
     html: str = field(repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipient:
+class Recipient(msgspec.Struct, frozen=True, kw_only=True):  # a third of a dataclass's time, once per message
     """Whom one message is for: what the sending code may see of a subscriber."""
 
     delivery_id: str
@@ -113,16 +114,16 @@ class Envelope:
 
 @dataclass(frozen=True, kw_only=True)
 class JsonMessage:
-    """A Message for an API that takes JSON: its bodies, nearly all of its bytes, are JSON strings already."""
+    """A Message for an API that takes JSON: its bodies, nearly all of it, are JSON strings already, in pieces."""
 
     delivery_id: str
     sender: Mailbox
     reply_to: str
     to: Mailbox
     subject: str
-    html: bytes
-    """Quotes and all (RFC 8259 section 7), UTF-8."""
-    text: bytes
+    html: Sequence[bytes]
+    """Quotes and all (RFC 8259 section 7), UTF-8; most pieces are the same ones for all readers."""
+    text: Sequence[bytes]
     headers: Mapping[str, str]
 
 

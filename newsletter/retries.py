@@ -55,7 +55,7 @@ def _move(connection: Connection, campaign_id: int, ids: list[int], size: int, n
         return
     gone = delete(delivery).where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id == bindparam("who"))
     connection.execute(gone, [{"who": id} for id in ids])
-    write_batches(connection, campaign_id, [ids[start : start + size] for start in range(0, len(ids), size)], now)
+    write_batches(connection, campaign_id, ids, size, now)
 
 
 def _retryable(campaign_id: int) -> ColumnElement[bool]:

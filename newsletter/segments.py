@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from newsletter.config import Publication
+from newsletter.database import numbers
 from newsletter.segment_rules import COLUMNS, Rule, rules_of
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
@@ -55,7 +56,7 @@ def members(
     """
     found = select(subscription.c.subscriber_id).where(subscription.c.subscriber_id > after)
     found = _chosen(found, connection, publication, list_name, segment, now)
-    return list(connection.scalars(found.order_by(subscription.c.subscriber_id).limit(limit)))
+    return numbers(connection, found.order_by(subscription.c.subscriber_id).limit(limit))
 
 
 def count(

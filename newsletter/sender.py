@@ -28,6 +28,7 @@ from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
 from newsletter.pacing import batch_size
 from newsletter.providers import find_provider, read_settings
+from newsletter.recipients import addresses
 from newsletter.recovery import recover
 from newsletter.sender_lock import SenderLock
 from newsletter.tracking import Level, tracked
@@ -66,8 +67,10 @@ class Sender:
         with job.database.read() as connection:
             frozen = campaigns.frozen_message(connection, job.campaign.id)
         campaign = job.campaign
-        message = tracked(frozen, Level(campaign.tracking), Links(job.publication), campaign.id)
-        self._mailing = Mailing(message, envelope(job.publication, campaign.list, campaign.date, campaign.key))
+        links = Links(job.publication)
+        message = tracked(frozen, Level(campaign.tracking), links, campaign.id)
+        its = envelope(job.publication, campaign.list, campaign.date, campaign.key)
+        self._mailing = Mailing(message, its, addresses(links, campaign.issue))
         self.courier = self._courier()
         """Through the provider that it is at present."""
 
@@ -172,6 +175,7 @@ class Sender:
                 deliveries.enqueue(
                     connection, self._job.publication, self._job.campaign.id, size, now=self._job.clock()
                 )
+            self._desk.stir()
             self._look()
 
     def _finish(self) -> None:

@@ -24,9 +24,9 @@ class Stragglers:
 
     def judged(self, no: int, answer: Answer, now: datetime) -> Answer:
         """The answer; who was put off for longer than patience, while others were taken, is rejected in it."""
-        if any(result.outcome is Outcome.ACCEPTED for result in answer.results):
+        if Outcome.ACCEPTED in answer.outcomes:
             self._taken_at = now
-        if not any(result.alone for result in answer.results):
+        if Outcome.BUSY not in answer.outcomes or not any(result.alone for result in answer.results):
             return answer
         self._tries[no] = self.tries(no) + 1
         since = self._since.setdefault(no, now)

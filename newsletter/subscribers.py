@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -20,15 +19,12 @@ from newsletter.addresses import address_key
 from newsletter.consent import Change, Consent
 from newsletter.database import among
 from newsletter.entries import Status, subscribe
+from newsletter.expressions import Present, present
 from newsletter.reader_fields import BUILT_IN, FieldValue, full_name
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
 
 PAGE = 1_000
-
-
-_NAMES = ("email", *BUILT_IN)
-_values = attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +71,25 @@ def whole_status(statuses: Iterable[str]) -> Status:
     return next((one for one in (Status.ACTIVE, Status.PENDING) if one in known), Status.UNSUBSCRIBED)
 
 
-def subscriber_fields(row: Any) -> dict[str, Any]:
+def subscriber_fields(row: Any) -> Present:
     """What merge tags may say of a row of `tables.subscriber`, or of what has its columns.
 
     The links to leave are the sender's to add.
     """
     own = {} if row.fields == "{}" else msgspec.json.decode(row.fields)
-    built_in = dict(zip(_NAMES, _values(row), strict=True))
-    return {**own, **built_in, "name": full_name(built_in["first_name"], built_in["last_name"], own)}
+    found = Present(present(own)) if own else Present()
+    found["email"], first, last = row.email, row.first_name, row.last_name
+    if name := full_name(first, last, own):
+        found["name"] = name
+    if first:
+        found["first_name"] = first
+    if last:
+        found["last_name"] = last
+    if row.timezone:
+        found["timezone"] = row.timezone
+    if row.language:
+        found["language"] = row.language
+    return found
 
 
 def get(connection: Connection, subscriber_id: int) -> Subscriber | None:

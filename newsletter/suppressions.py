@@ -62,6 +62,11 @@ def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, s
     return {spelled[row.email_key]: row.reason for row in found}
 
 
+def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence[str]]) -> dict[str, str]:
+    """Of those that no table can be joined with; the keys are asked for only where there is a hash at all."""
+    return suppressed(connection, email_keys()) if _has_hashes(connection) else {}
+
+
 def lift(connection: Connection, email_keys: Iterable[str]) -> None:
     """Mail these addresses again: only when a person said so, of each by name."""
     spelled = _spellings(connection, list(email_keys))

@@ -54,6 +54,8 @@ def waiting(answer: Answer) -> Answer:
 
 
 def _with(answer: Answer, outcome: Outcome) -> Answer:
+    if Outcome.UNKNOWN not in answer.outcomes:
+        return answer
     results = (replace(r, outcome=outcome) if r.outcome is Outcome.UNKNOWN else r for r in answer.results)
     return replace(answer, results=tuple(results))
 

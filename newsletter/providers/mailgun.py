@@ -14,8 +14,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from newsletter.addresses import Mailbox
+from newsletter.addresses import quoted
 from newsletter.messages import Recipient, Syntax
+from newsletter.providers.body import Body
 from newsletter.providers.record import (
     WEBHOOK,
     Answer,
@@ -68,15 +69,14 @@ def request(batch: Batch, settings: Settings) -> Request:
     boundary = f"newsletter-{hashlib.sha256(batch.key.encode()).hexdigest()[:32]}"
     parts = [_field(boundary, name, value.encode("utf-8", "replace")) for name, value in fields.items()]
     parts.append(_field(boundary, "recipient-variables", _variables(batch)))
-    body = b"".join([*parts, f"--{boundary}--\r\n".encode()])
+    body = Body([[*parts, f"--{boundary}--\r\n".encode()]])
     headers = {**_headers(settings), "Content-Type": f"multipart/form-data; boundary={boundary}"}
     return Request(method="POST", url=f"{_domain(settings)}/messages", headers=headers, body=body)
 
 
 def _to(recipient: Recipient) -> str:
     """Never with a slot's syntax in the name."""
-    name = recipient.name.replace("%", "")
-    return Mailbox(name=name, address=recipient.email).quoted if name else recipient.email
+    return quoted(recipient.name.replace("%", ""), recipient.email)
 
 
 def _variables(batch: Batch) -> bytes:
@@ -170,7 +170,7 @@ def look(search: Search, settings: Settings) -> Request:
     if search.page:  # an address of theirs; our key goes nowhere but to base_url
         next_page = urlsplit(search.page)
         url = f"{settings['base_url']}{next_page.path}?{next_page.query}"
-    return Request(method="GET", url=url, headers=_headers(settings), body=b"")
+    return Request(method="GET", url=url, headers=_headers(settings))
 
 
 def sight(response: Response) -> Sight | None:

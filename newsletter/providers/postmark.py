@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from newsletter.messages import JsonMessage
+from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.record import (
     WEBHOOK,
     Answer,
@@ -61,14 +62,13 @@ _decode_one = msgspec.json.Decoder(_Verdict).decode
 
 
 def request(batch: Batch, settings: Settings) -> Request:
-    """POST /email/batch. Messages are encoded one by one, so that only one is held as text."""
-    body = bytearray(b"[")
-    for number, recipient in enumerate(batch.recipients):
-        body += b"," if number else b""
-        body += _encode(_parts(batch.mailing.json_message(recipient), batch.tag, settings["message_stream"]))
-    body += b"]"
+    """POST /email/batch."""
+    messages = (
+        _message(batch.mailing.json_message(recipient), batch.tag, settings["message_stream"])
+        for recipient in batch.recipients
+    )
     url = f"{settings['base_url']}/email/batch"
-    return Request(method="POST", url=url, headers=_headers(settings), body=body)
+    return Request(method="POST", url=url, headers=_headers(settings), body=json_list(messages))
 
 
 def _headers(settings: Settings) -> dict[str, str]:
@@ -79,18 +79,20 @@ def _headers(settings: Settings) -> dict[str, str]:
     }
 
 
-def _parts(message: JsonMessage, tag: str, stream: str) -> dict[str, Any]:
+def _message(message: JsonMessage, tag: str, stream: str) -> list[bytes]:
     parts: dict[str, Any] = {
         "From": message.sender.quoted,
         "To": message.to.quoted,
         "Subject": message.subject,
-        "HtmlBody": msgspec.Raw(message.html),
-        "TextBody": msgspec.Raw(message.text),
+        "HtmlBody": GAP,
+        "TextBody": GAP,
         "MessageStream": stream,
         "Metadata": {"delivery_id": message.delivery_id} | ({"batch": tag} if tag else {}),
         "Headers": [KEEP_ID, *({"Name": name, "Value": value} for name, value in message.headers.items())],
     }
-    return parts | ({"ReplyTo": message.reply_to} if message.reply_to else {})
+    if message.reply_to:
+        parts["ReplyTo"] = message.reply_to
+    return filled(_encode(parts), message.html, message.text)
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
@@ -164,7 +166,7 @@ def look(search: Search, settings: Settings) -> Request:
     """GET /messages/outbound: one field of metadata per question, so the batch's."""
     query = {"count": PAGE, "offset": 0, "metadata_batch": search.tag, "messagestream": settings["message_stream"]}
     url = f"{settings['base_url']}/messages/outbound?{urlencode(query)}"
-    return Request(method="GET", url=url, headers=_headers(settings), body=b"")
+    return Request(method="GET", url=url, headers=_headers(settings))
 
 
 def sight(response: Response) -> Sight | None:

@@ -6,13 +6,16 @@ own settings, and is tested as data in, data out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal, Protocol
 
 from newsletter.messages import Envelope, JsonMessage, Recipient, Syntax, Template
+from newsletter.providers.body import NOTHING, Body
 
 
 class Outcome(StrEnum):
@@ -62,10 +65,16 @@ class Answer:
     cut: bool = False
     """Broken off by us: those at the end are BUSY for no fault of the provider's."""
 
+    @cached_property
+    def outcomes(self) -> Mapping[Outcome, int]:
+        """How often each occurs, those that do."""
+        return Counter([result.outcome for result in self.results])
+
     @property
     def is_busy(self) -> bool:
         """Nothing of the call was taken, and all of it may be tried again."""
-        return not self.cut and all(r.outcome is Outcome.BUSY and not r.alone for r in self.results)
+        is_all = self.outcomes.keys() <= {Outcome.BUSY}
+        return not self.cut and is_all and not any(result.alone for result in self.results)
 
     @property
     def retry_after(self) -> float | None:
@@ -127,7 +136,7 @@ class Request:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes | bytearray
+    body: Body = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)

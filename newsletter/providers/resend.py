@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from newsletter.messages import JsonMessage
+from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.record import (
     WEBHOOK,
     Answer,
@@ -48,12 +49,8 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 def request(batch: Batch, settings: Settings) -> Request:
-    """POST /emails/batch; it is accepted or refused as a whole. Encoded message by message."""
-    body = bytearray(b"[")
-    for number, recipient in enumerate(batch.recipients):
-        body += b"," if number else b""
-        body += _encode(_parts(batch.mailing.json_message(recipient)))
-    body += b"]"
+    """POST /emails/batch; it is accepted or refused as a whole."""
+    body = json_list(_message(batch.mailing.json_message(recipient)) for recipient in batch.recipients)
     headers = {
         "Authorization": f"Bearer {settings['api_key']}",
         "Content-Type": "application/json",
@@ -62,18 +59,20 @@ def request(batch: Batch, settings: Settings) -> Request:
     return Request(method="POST", url=f"{settings['base_url']}/emails/batch", headers=headers, body=body)
 
 
-def _parts(message: JsonMessage) -> dict[str, Any]:
+def _message(message: JsonMessage) -> list[bytes]:
     parts: dict[str, Any] = {
         "from": message.sender.quoted,
         "to": [message.to.quoted],
         "subject": message.subject,
-        "html": msgspec.Raw(message.html),
-        "text": msgspec.Raw(message.text),
+        "html": GAP,
+        "text": GAP,
         "headers": dict(message.headers),
         # A tag's value may hold letters, digits, `_` and `-` only.
         "tags": [{"name": "delivery_id", "value": message.delivery_id.replace(".", "-")}],
     }
-    return parts | ({"reply_to": message.reply_to} if message.reply_to else {})
+    if message.reply_to:
+        parts["reply_to"] = message.reply_to
+    return filled(_encode(parts), message.html, message.text)
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:

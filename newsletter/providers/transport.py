@@ -10,20 +10,20 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 
 import requests
 import urllib3.exceptions as inner
 from requests.adapters import HTTPAdapter
 
+from newsletter.providers.body import Body
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Request, Response
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 RESPONSE_CAP = 8 * 1024 * 1024
 """Bytes: 500 results are some 100 KB; nothing larger is an answer to us."""
-PIECE = 1024 * 1024
 
 _local = threading.local()
 
@@ -52,7 +52,7 @@ def send(provider: Provider, batch: Batch, request: Request) -> Answer:
 
 def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float = READ_SECONDS) -> Response:
     """One request, one response; times in seconds. Raises TransportError."""
-    body = _Body(request.body)
+    body = _Reader(request.body)
     try:
         return _exchange(request, body, (connect, read))
     except requests.exceptions.SSLError as error:
@@ -69,7 +69,7 @@ def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float 
         raise TransportError(Outcome.UNKNOWN, f"the answer of {_host(request)} was cut: {_words(error)}") from error
 
 
-def _exchange(request: Request, body: _Body, timeout: tuple[float, float]) -> Response:
+def _exchange(request: Request, body: _Reader, timeout: tuple[float, float]) -> Response:
     data = body if len(body) else None
     call = requests.Request(request.method, request.url, headers=dict(request.headers), data=data).prepare()
     with _session().send(call, timeout=timeout, allow_redirects=False, stream=True) as response:
@@ -88,34 +88,26 @@ def _pieces(response: requests.Response) -> list[bytes]:
     return pieces
 
 
-class _Body:
-    """The request's bytes, handed out in pieces; knows whether the first was asked for.
+class _Reader:
+    """The request's bytes, handed out block by block; knows whether the first was asked for.
 
     A TLS error says by itself neither whether it came before or after the request.
     """
 
-    def __init__(self, data: bytes | bytearray) -> None:
-        self._data, self._at = memoryview(data), 0
-
-    @property
-    def started(self) -> bool:
-        return self._at > 0
+    def __init__(self, body: Body) -> None:
+        self._size, self._blocks = len(body), iter(body)
+        self.started = False
 
     def __len__(self) -> int:
-        return len(self._data)
+        return self._size
 
-    def __iter__(self) -> _Body:
-        return self
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.read, b"")
 
-    def __next__(self) -> memoryview:
-        if piece := self.read():
-            return piece
-        raise StopIteration
-
-    def read(self, size: int = PIECE) -> memoryview:
-        piece = self._data[self._at : self._at + max(size, PIECE)]
-        self._at += len(piece)
-        return piece
+    def read(self, _size: int = 0) -> bytes:
+        """The next block, whatever size is asked for; empty after the last."""
+        self.started = True
+        return next(self._blocks, b"")
 
 
 def _session() -> requests.Session:

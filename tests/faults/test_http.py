@@ -10,6 +10,7 @@ import pytest
 from newsletter import deliveries
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
+from newsletter.providers.body import Body
 from newsletter.providers.record import Outcome, Request
 from newsletter.providers.transport import TransportError, exchange
 from tests.faults.case import EVERYONE, Case, handed_over, in_the_end
@@ -70,7 +71,7 @@ def test_f05_f06_f07_f08_f10_an_answer_that_got_lost_sends_nobody_two(
 
 def test_f09_an_answer_that_comes_too_late_is_unknown_and_one_in_time_is_not() -> None:
     with Mailgun() as server:
-        request = Request(method="POST", url=server.url, headers={"Authorization": ""}, body=b"x")
+        request = Request(method="POST", url=server.url, headers={"Authorization": ""}, body=Body([[b"x"]]))
         in_time = exchange(request)
         server.answers.clear()
         with pytest.raises(TransportError) as late:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.providers.body import Body
 from newsletter.providers.record import Outcome, Request
 from newsletter.providers.transport import TransportError, exchange, wait_asked_for
 from tests.ports import deaf_port
 
-BODY = b"x" * 300_000
+BODY = Body([[b"x" * 300_000]])
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
 
 
