@@ -219,10 +219,8 @@ def give_up(connection: Connection, held: Claim, now: datetime) -> None:
 
 def mark(connection: Connection, held: Claim, started: bytes, finished: bytes, now: datetime) -> None:
     """Keep the marks of a handed batch (`marks`); its sender is alive, so the lease begins anew. Raises LostError."""
-    ours = update(batch).where(_ours(held), batch.c.state == BatchState.HANDED)
-    values = {"started": started, "finished": finished, "lease_until": stamp(now + LEASE)}
-    if connection.execute(ours.values(values)).rowcount != 1:
-        raise LostError(f"batch {held.no} of campaign {held.campaign_id} is no longer this sender's")
+    marks = {"started": started, "finished": finished, "lease_until": stamp(now + LEASE)}
+    _write(connection, held, BatchState.HANDED, marks)
 
 
 def note(connection: Connection, held: Claim, results: Mapping[int, Result], now: datetime) -> None:
@@ -304,19 +302,30 @@ def _ours(held: Claim) -> ColumnElement[bool]:
 def _step(connection: Connection, held: Claim, verb: str, state: BatchState, values: Mapping[str, object]) -> None:
     """Take the arrow `verb` with our batch, which must be in `state`. Raises LostError."""
     assert values["state"] in ARROWS[verb][state]
+    _write(connection, held, state, values, while_sending=verb == "hand")
+
+
+def _write(
+    connection: Connection,
+    held: Claim,
+    state: BatchState,
+    values: Mapping[str, object],
+    *,
+    while_sending: bool = False,
+) -> None:
     ours = {"its": held.campaign_id, "number": held.no, "fence": held.attempt, "was": state}
     changes = {f"to_{name}": value for name, value in values.items()}
-    if connection.execute(_stepping(tuple(values), verb), {**ours, **changes}).rowcount != 1:
+    if connection.execute(_writing(tuple(values), while_sending), {**ours, **changes}).rowcount != 1:
         raise LostError(f"batch {held.no} of campaign {held.campaign_id} is no longer this sender's")
 
 
 @cache
-def _stepping(columns: tuple[str, ...], verb: str) -> Update:
-    """Made once, as `_claiming`. Nothing is handed over of a campaign that is not sending."""
+def _writing(columns: tuple[str, ...], while_sending: bool) -> Update:
+    """Made once, as `_claiming`; `while_sending`: only of a campaign that is."""
     its, number = bindparam("its", type_=Integer), bindparam("number", type_=Integer)
     ours = and_(batch.c.campaign_id == its, batch.c.no == number, batch.c.attempt == bindparam("fence", type_=Integer))
     found = update(batch).where(ours, batch.c.state == bindparam("was", type_=Text))
-    if verb == "hand":
+    if while_sending:
         found = found.where(_sending(its))
     return found.values({name: bindparam(f"to_{name}", type_=batch.c[name].type) for name in columns})
 

@@ -86,9 +86,9 @@ def hand_over(parts: Sequence[Part], marks: Marks | None = None) -> Answer:
 
 def _is_refused(results: Sequence[Result], stop: str) -> bool:
     """Whether the calls that are left would fare no better."""
-    last = results[-MOST_ALONE:]
-    is_busy = bool(last) and last[-1].outcome is Outcome.BUSY
-    return bool(stop) or (is_busy and not (last[-1].alone and _is_chance(last)))
+    if stop or not results or results[-1].outcome is not Outcome.BUSY:
+        return bool(stop)
+    return not (results[-1].alone and _is_chance(results[-MOST_ALONE:]))
 
 
 def _is_chance(last: Sequence[Result]) -> bool:
@@ -116,7 +116,7 @@ def _cut(batch: Batch, size: int) -> list[Batch]:
     people = batch.recipients
     starts = range(0, len(people), size)
     return [
-        replace(batch, recipients=people[start : start + size], key=f"{batch.key}-{number}")
+        batch.piece(people[start : start + size], f"{batch.key}-{number}")
         for number, start in enumerate(starts, start=1)
     ]
 
