@@ -100,7 +100,7 @@ what stops a sender                         interrupts.py, sender_lock.py; a cop
 what a runner says, and its exit code       runner_log.py
 what is due when, and who starts it         runner.py, schedule.py; today's issue: daily.py; who is there: heartbeat.py
 how a run ends, and its exit code           endings.py
-what providers fill in by themselves        substitution.py
+what providers fill in by themselves        substitution.py; for many readers at once: columns.py
 a provider                                  providers/<name>.py, and its line in providers/__init__.py
 what an exception of the network means      providers/transport.py
 how a request's bytes are kept until sent   providers/body.py

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from newsletter.errors import NewsletterError, nearest
 from newsletter.messages import CompiledMessage, WebPage
@@ -119,6 +119,9 @@ class Campaign:
 
 
 _FIELDS = [table.c[name] for name in Campaign.__dataclass_fields__]
+# Made once: both are asked with every batch, and SQLAlchemy takes longer to put them together than SQLite to answer.
+_GET = select(*_FIELDS).where(table.c.id == bindparam("its"))
+_SIBLINGS = select(table.c.id).where(table.c.issue == bindparam("the_issue"), table.c.id != bindparam("its"))
 
 
 def approve(
@@ -249,7 +252,7 @@ def pass_on(connection: Connection, campaign_id: int, provider: str) -> Campaign
 
 def get(connection: Connection, campaign_id: int) -> Campaign:
     """The campaign with this id, which exists."""
-    return _campaign(connection.execute(select(*_FIELDS).where(table.c.id == campaign_id)).one())
+    return _campaign(connection.execute(_GET, {"its": campaign_id}).one())
 
 
 def of_issue(connection: Connection, issue: str, list: str, segment: str) -> Campaign | None:
@@ -261,8 +264,7 @@ def of_issue(connection: Connection, issue: str, list: str, segment: str) -> Cam
 
 def siblings(connection: Connection, campaign: Campaign) -> list[int]:
     """The other campaigns of the same issue."""
-    other = (table.c.issue == campaign.issue) & (table.c.id != campaign.id)
-    return [*connection.execute(select(table.c.id).where(other)).scalars()]
+    return [*connection.execute(_SIBLINGS, {"the_issue": campaign.issue, "its": campaign.id}).scalars()]
 
 
 def all_campaigns(connection: Connection) -> list[Campaign]:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter import campaigns, deliveries, handover, unknowns
 from newsletter.campaigns import State
+from newsletter.database import attempt
 from newsletter.deliveries import ChangedError, Claim, LostError
 from newsletter.desk import Desk, Watcher
 from newsletter.jobs import Job
@@ -35,10 +36,6 @@ LOOK = 1.0
 """Seconds between two looks at the campaign's state while nothing may be sent yet."""
 TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
-
-
-Taken = tuple[Claim, Roll]
-"""A batch that was claimed, and its roll."""
 
 
 class Courier:
@@ -69,72 +66,84 @@ class Courier:
 
     def work(self) -> None:
         """Batch after batch until there is none. For a thread of its own."""
-        taken = self._next()
-        while taken:
-            taken = self._deliver(*taken) or self._next()
+        held = self._next()
+        while held:
+            held = self._deliver(held) or self._next()
 
-    def _next(self) -> Taken | None:
+    def _next(self) -> Claim | None:
         """The next batch, once there is one; None when there will be none, or when asked to stop."""
         while not self.is_stopping:
             stirs = self._desk.stirs
             with self._desk.writer() as connection:
-                taken = self.take(connection)
-                is_over = taken is None and self._is_over(connection)
-            if is_over:
-                return None
-            if taken is None:
-                self._desk.wait(stirs, TICK)
-            elif taken[1].going:
-                return taken
+                held = self.claim(connection)
+                is_over = held is None and self._is_over(connection)
+            if held or is_over:
+                return held
+            self._desk.wait(stirs, TICK)
         return None
 
-    def take(self, connection: Connection) -> Taken | None:
-        """Claim a batch and call its roll, in one transaction."""
+    def claim(self, connection: Connection) -> Claim | None:
+        """The next batch that is due, if there is one."""
         name, now = self._job.provider.name, self._job.clock()
-        held = deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
-        if held is None:
-            return None
-        return held, self._called(connection, held)
+        return deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
 
-    def _take_too(self, connection: Connection) -> Taken | None:
+    def _claim_too(self, connection: Connection) -> Claim | None:
         """The next batch in a transaction that settles the last: each commit waits for the disk.
 
         What was settled is kept whatever goes wrong here; then the next transaction meets it, and says so.
         """
         try:
-            with connection.begin_nested():
-                taken = self.take(connection)
+            with attempt(connection):
+                return self.claim(connection)
         except SQLAlchemyError:
             return None
-        return taken if taken and taken[1].going else None
 
-    def _called(self, connection: Connection, held: Claim) -> Roll:
-        """The batch's roll; whoever is gone is skipped."""
+    def called(self, held: Claim) -> tuple[Roll, bool]:
+        """The batch's roll, nobody on it when the batch is lost; and whether it may leave whenever it is ready.
+
+        Read beside the writer, who has others to serve; only when somebody is gone there is something to write.
+        """
         now = self._job.clock()
-        roll = call_roll(connection, held, self._job.campaign, now)
-        deliveries.skip(connection, held, roll.gone, now)
-        if not roll.going:
-            deliveries.close_empty(connection, held, now)
-        return roll
+        with self._job.database.read() as connection:
+            roll = call_roll(connection, held, self._job.campaign, now)
+            is_free = self._pacing.is_free(connection, self._job.provider.name)
+        if roll.going and not roll.gone:
+            return roll, is_free
+        try:
+            self._leave_out(held, roll, now)
+        except LostError:
+            return Roll(going={}, gone={}), is_free
+        return roll, is_free
+
+    def _leave_out(self, held: Claim, roll: Roll, now: datetime) -> None:
+        with self._desk.writer() as connection:
+            deliveries.skip(connection, held, roll.gone, now)
+            if not roll.going:
+                deliveries.close_empty(connection, held, now)
 
     def _called_again(self, held: Claim, before: Roll) -> Roll:
         """The roll after a wait: whoever left meanwhile is skipped, for their batch has not left."""
-        with self._desk.writer() as connection:
-            roll = self._called(connection, held)
-            self._pacing.give_back(connection, self._job.provider.name, len(before.going) - len(roll.going))
+        roll, _ = self.called(held)
+        if left := len(before.going) - len(roll.going):
+            with self._desk.writer() as connection:
+                self._pacing.give_back(connection, self._job.provider.name, left)
         return roll
 
     def prepare(self, held: Claim, roll: Roll) -> list[handover.Part]:
         """Everything of a batch up to the first byte."""
         return handover.prepare(self._job.provider, self._batch(held, roll), self._job.settings)
 
-    def _deliver(self, held: Claim, roll: Roll) -> Taken | None:
+    def _deliver(self, held: Claim) -> Claim | None:
         """From claimed to settled; the next one, which is claimed as this one is settled."""
         if held.first_handed_at and not may_repeat(self._job.provider, held.first_handed_at, self._job.clock()):
             self._give_up(held)
             return None
+        roll, is_free = self.called(held)
+        return self._carry(held, roll, is_free=is_free) if roll.going else None
+
+    def _carry(self, held: Claim, roll: Roll, *, is_free: bool) -> Claim | None:
         parts, called = self.prepare(held, roll), time.monotonic()
-        if not self._turn(len(roll.going)):
+        if self.is_stopping or not (is_free or self._turn(len(roll.going))):
             self._release(held)
             return None
         if time.monotonic() - called > LOOK:
@@ -172,9 +181,6 @@ class Courier:
 
     def _turn(self, count: int) -> bool:
         """Wait until the rate allows `count` messages; False when asked to stop meanwhile."""
-        with self._job.database.read() as connection:
-            if self._pacing.is_free(connection, self._job.provider.name):
-                return not self.is_stopping
         while not self.is_stopping:
             with self._desk.writer() as connection:
                 turn = self._pacing.take(connection, self._job.provider.name, count)
@@ -224,7 +230,7 @@ class Courier:
         with self._desk.writer() as connection:
             deliveries.release(connection, held)
 
-    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime, noted: Set[int]) -> Taken | None:
+    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime, noted: Set[int]) -> Claim | None:
         again = self._is_to_be_repeated(held, answer)
         answer = self._pacing.judged(held.no, answer)
         reaction = self._reaction(held, unknowns.waiting(answer) if again else answer)
@@ -238,7 +244,7 @@ class Courier:
             self._pacing.slow_down(connection, name, answer, handed_at=handed_at, wait=wait)
             if reaction.pause:
                 self._end(connection, reaction)
-            taken = None if reaction.pause or reaction.wait or self.is_stopping else self._take_too(connection)
+            coming = None if reaction.pause or reaction.wait or self.is_stopping else self._claim_too(connection)
         self._desk.stir()
         if reaction.pause:
             self.over.set()
@@ -246,7 +252,7 @@ class Courier:
             self._watcher.say(reaction.remark)
         if reaction.wait and reaction.is_for_all:
             self._pause(reaction.wait)
-        return taken
+        return coming
 
     def _reaction(self, held: Claim, answer: Answer) -> Reaction:
         return Reaction() if answer.cut else self._pacing.react(held.no, answer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -110,6 +110,11 @@ class Database:
             if type(error) in (OperationalError, DatabaseError, InterfaceError):
                 raise _explain(str(error.orig), self.name) from error
             raise
+
+
+def attempt(connection: Connection) -> AbstractContextManager[object]:
+    """What fails in it leaves the transaction as it was; SQLite undoes a failed statement by itself, PostgreSQL not."""
+    return nullcontext() if connection.dialect.name == "sqlite" else connection.begin_nested()
 
 
 def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -165,10 +165,11 @@ def _claiming() -> ReturningUpdate[Any]:
 
 
 def skip(connection: Connection, held: Claim, reasons: Mapping[int, str], now: datetime) -> None:
-    """Leave out these subscribers, each for its reason.
+    """Leave out these subscribers of a claimed batch, each for its reason. Raises LostError.
 
     Of a batch that may have been handed over before nobody can say "skipped": they are unknown.
     """
+    _write(connection, held, BatchState.CLAIMED, {"lease_until": stamp(now + LEASE)})
     state = "unknown" if held.first_handed_at else "skipped"
     _except(connection, held, {id: (state, False, reason) for id, reason in reasons.items()}, now)
 
@@ -205,8 +206,7 @@ def put_back(connection: Connection, held: Claim, *, now: datetime, wait: float)
 
     Of a cancelled campaign there is no other call: it is unknown. Raises LostError.
     """
-    over = campaigns.get(connection, held.campaign_id).state is campaigns.State.CANCELLED
-    state = BatchState.UNKNOWN if over else BatchState.QUEUED
+    state = BatchState.UNKNOWN if _is_cancelled(connection, held) else BatchState.QUEUED
     values = {"state": state, "owner": "", "lease_until": None, "not_before": _after(now, wait)}
     _step(connection, held, "settle", BatchState.HANDED, values)
 
@@ -244,7 +244,7 @@ def settle(
     of the others is kept as exceptions, but for those `noted` before. Raises LostError.
     """
     results = dict(zip(ids, answer.results, strict=True))
-    over = campaigns.get(connection, held.campaign_id).state is campaigns.State.CANCELLED
+    over = Outcome.BUSY in answer.outcomes and _is_cancelled(connection, held)
     before = bool(held.first_handed_at)
     state = after_answer(answer, cancelled=over, handed_before=before)
     usual = {BatchState.SETTLED: Outcome.ACCEPTED, BatchState.UNKNOWN: Outcome.UNKNOWN}.get(state, Outcome.BUSY)
@@ -259,6 +259,10 @@ def settle(
     _step(connection, held, "settle", BatchState.HANDED, values)
     unusual = {id: one for id, one in results.items() if one.outcome is not usual and id not in noted}
     note(connection, held, unusual, now)
+
+
+def _is_cancelled(connection: Connection, held: Claim) -> bool:
+    return campaigns.get(connection, held.campaign_id).state is campaigns.State.CANCELLED
 
 
 def _after(now: datetime, seconds: float) -> str | None:

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -57,12 +57,12 @@ class Keyed:
 
     def __init__(self, key: bytes) -> None:
         block = (hashlib.sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
+        self.inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
+        self.outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
 
     def digest(self, message: bytes) -> bytes:
         """32 bytes that nobody without the key could have made."""
-        inner, outer = self._inner(), self._outer()
+        inner, outer = self.inner(), self.outer()
         inner.update(message)
         outer.update(inner.digest())
         return outer.digest()
@@ -83,19 +83,24 @@ class Links:
         them. So equal tokens are the only thing an outsider can learn, no counter or nonce has
         to be kept, and the same reader gets the same bytes on every attempt.
         """
-        return self.tokens(purpose, campaign_id, list)(subscriber_id)
+        return self.tokens(purpose, [subscriber_id], campaign_id, list)[0]
 
-    def tokens(self, purpose: Purpose, campaign_id: int, list: str) -> Callable[[int], str]:
-        """`token` by subscriber: what is the same for all readers of a campaign is done once."""
-        head, tail = purpose.value + b"\0", b" %d %s" % (campaign_id, list.encode())
-        sign, mask = self._keys[0].digest, self._mask
-
-        def token(subscriber_id: int) -> str:
-            claims = b"%d%b" % (subscriber_id, tail)
-            mac = sign(head + claims)[:MAC_SIZE]
-            return _written(mac + mask(mac, claims))
-
-        return token
+    def tokens(self, purpose: Purpose, subscriber_ids: Iterable[int], campaign_id: int, name: str) -> list[str]:
+        """`token` of many readers of one campaign and list: once per message, so written out in one loop."""
+        sign, mask = self._keys
+        head, tail = purpose.value + b"\0", b" %d %s" % (campaign_id, name.encode())
+        found = []
+        for id in subscriber_ids:
+            claims = b"%d%b" % (id, tail)
+            inner, outer = sign.inner(), sign.outer()
+            inner.update(head + claims)
+            outer.update(inner.digest())
+            mac = outer.digest()[:MAC_SIZE]
+            inner, outer = mask.inner(), mask.outer()
+            inner.update(mac)
+            outer.update(inner.digest())
+            found.append(_written(mac + _masked(claims, outer.digest())))
+        return found
 
     def read(self, token: str, purpose: Purpose) -> Claims | None:
         """What the token says, or None when we did not make it for this purpose."""
@@ -103,8 +108,10 @@ class Links:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):
             return None
-        mac, claims = raw[:MAC_SIZE], self._mask(raw[:MAC_SIZE], raw[MAC_SIZE:])
-        known = hmac.compare_digest(mac, self._keys[0].digest(purpose.value + b"\0" + claims)[:MAC_SIZE])
+        sign, mask = self._keys
+        mac = raw[:MAC_SIZE]
+        claims = _masked(raw[MAC_SIZE:], mask.digest(mac))
+        known = hmac.compare_digest(mac, sign.digest(purpose.value + b"\0" + claims)[:MAC_SIZE])
         # Base64 has several spellings of the same bytes; only ours counts.
         if not known or _written(raw) != token:
             return None
@@ -145,12 +152,13 @@ class Links:
         root = Keyed(link_secret(self._publication).encode())
         return Keyed(root.digest(b"newsletter: sign links")), Keyed(root.digest(b"newsletter: mask links"))
 
-    def _mask(self, mac: bytes, claims: bytes) -> bytes:
-        """`claims` under the stream that belongs to `mac`; twice is once back."""
-        stream, size = self._keys[1].digest(mac), len(claims)
-        if size > len(stream):
-            stream = hashlib.shake_256(stream).digest(size)
-        return (int.from_bytes(claims) ^ int.from_bytes(stream[:size])).to_bytes(size)
+
+def _masked(claims: bytes, stream: bytes) -> bytes:
+    """`claims` under a stream of 32 bytes, made longer where it must be; twice is once back."""
+    size = len(claims)
+    if size > len(stream):
+        stream = hashlib.shake_256(stream).digest(size)
+    return (int.from_bytes(claims) ^ int.from_bytes(stream[:size])).to_bytes(size)
 
 
 _ALPHABET = bytes.maketrans(b"+/", b"-_")

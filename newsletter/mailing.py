@@ -112,9 +112,9 @@ class Mailing:
             headers=self._shared_headers(found.unsubscribe_url),
         )
 
-    def variables(self, recipient: Recipient, syntax: Syntax) -> Sequence[str]:
-        """What fills `template(syntax)` for one reader."""
-        return self._substitution(syntax).values(present(recipient.fields))
+    def variables(self, recipients: Sequence[Recipient], syntax: Syntax) -> list[Sequence[str]]:
+        """What fills `template(syntax)`: of each slot the readers' values, in their order."""
+        return self._substitution(syntax).columns([present(recipient.fields) for recipient in recipients])
 
     def message_id(self, recipient: Recipient) -> str:
         """Ours, and the same at every attempt: `<12.345.9f2c@news.example.com>`."""

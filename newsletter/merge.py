@@ -40,19 +40,6 @@ def clean(value: object) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def are_plain(values: Iterable[object], mark: str) -> bool:
-    """Whether all are texts that `in_html`, `as_text` and `one_line` leave as they are, and `mark` is in none.
-
-    Of nearly every reader they are, and one look at all together is a quarter of one at each.
-    """
-    try:
-        text = f" {' '.join(values)} "  # type: ignore[arg-type]
-    except TypeError:  # a number among them
-        return False
-    is_marked = "<" in text or ">" in text or "&" in text or '"' in text or "'" in text or mark in text
-    return text.isprintable() and not is_marked and "  " not in text
-
-
 def in_html(value: str) -> str:
     """For HTML text and for attributes in either kind of quotes."""
     return html_escapes.escape(value, quote=True) if _MARKUP.search(value) else value

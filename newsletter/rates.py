@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from newsletter import quotas, throttle
 from newsletter.quotas import Quota
@@ -59,6 +59,7 @@ class _Bucket:
 
 
 _FIELDS = [table.c[name] for name in _Bucket.__dataclass_fields__]
+_GET = select(*_FIELDS).where(table.c.key == bindparam("its")).with_for_update()
 
 
 def reserve(connection: Connection, key: str, count: int, limits: Limits, now: datetime) -> Turn:
@@ -131,7 +132,7 @@ def _pace(bucket: _Bucket, rate: Rate, now: datetime) -> float:
 
 def _bucket(connection: Connection, key: str) -> _Bucket:
     """The provider's row, locked where rows can be."""
-    row = connection.execute(select(*_FIELDS).where(table.c.key == key).with_for_update()).one_or_none()
+    row = connection.execute(_GET, {"its": key}).one_or_none()
     return _Bucket(**row._asdict()) if row else _Bucket()
 
 

@@ -5,7 +5,7 @@ Reads readers and the ledger right before a batch leaves; writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -80,7 +80,7 @@ def call_roll(connection: Connection, held: Claim, campaign: Campaign, now: date
     members = {one.id: one for one in read_as(connection, _members(is_frozen), Member, asked)}
     gone = {id: one.obstacle for id, one in members.items() if one.obstacle is not None}
     if not is_frozen:
-        gone = _suppressed(connection, members) | _served(connection, campaign, [*members]) | gone
+        gone = _suppressed(connection, members) | _served(connection, campaign, members) | gone
     return Roll(going={id: one for id, one in members.items() if id not in gone} if gone else members, gone=gone)
 
 
@@ -121,11 +121,12 @@ def _obstacle(is_frozen: bool) -> ColumnElement[str | None]:
 def _suppressed(connection: Connection, members: Mapping[int, Member]) -> dict[int, str]:
     """Those who may not be mailed any more, whatever the list says."""
     hashed = suppressed_by_hash(connection, lambda: [one.email_key for one in members.values() if one.email_key])
-    reasons = ((id, one.suppressed or hashed.get(one.email_key)) for id, one in members.items())
-    return {id: f"suppressed: {reason}" for id, reason in reasons if reason}
+    plain = {id: one.suppressed for id, one in members.items() if one.suppressed}
+    by_hash = {id: hashed[one.email_key] for id, one in members.items() if one.email_key in hashed} if hashed else {}
+    return {id: f"suppressed: {reason}" for id, reason in (by_hash | plain).items()}
 
 
-def _served(connection: Connection, campaign: Campaign, ids: Sequence[int]) -> dict[int, str]:
+def _served(connection: Connection, campaign: Campaign, ids: Collection[int]) -> dict[int, str]:
     """Those who have this issue by another campaign, or may have it, or are getting it right now."""
     others = campaigns.siblings(connection, campaign)
     if not others:
@@ -147,16 +148,21 @@ def _served(connection: Connection, campaign: Campaign, ids: Sequence[int]) -> d
 
 def recipients(members: Iterable[Member], campaign: Campaign, links: Links) -> tuple[Recipient, ...]:
     """What the messages may say of these readers, with their own links."""
-    token, tracked = links.tokens(Purpose.READER, campaign.id, campaign.list), campaign.tracking == Level.INDIVIDUAL
+    everyone = [*members]
+    ids = [member.id for member in everyone]
+    tokens = links.tokens(Purpose.READER, ids, campaign.id, campaign.list)
     leave, prefer, web = links.unsubscribe_url(""), links.preferences_url(""), links.web_url(campaign.issue)
+    tracked, its = campaign.tracking == Level.INDIVIDUAL, f"{campaign.id}."
     found = []
-    for member in members:
-        fields, its = subscriber_fields(member), token(member.id)
-        fields[TOKEN], fields["web_url"] = its, web
-        fields["unsubscribe_url"], fields["preferences_url"] = leave + its, prefer + its
+    for id, member, token in zip(ids, everyone, tokens, strict=True):
+        fields = subscriber_fields(member)
+        fields[TOKEN] = token
+        fields["unsubscribe_url"] = leave + token
+        fields["preferences_url"] = prefer + token
+        fields["web_url"] = web
         if tracked:
-            fields[FIELD] = track_token(links, member.id, campaign.id)
-        found.append(Recipient(delivery_id=f"{campaign.id}.{member.id}", email=member.email, fields=fields))
+            fields[FIELD] = track_token(links, id, campaign.id)
+        found.append(Recipient(delivery_id=f"{its}{id}", email=member.email, fields=fields))
     return tuple(found)
 
 

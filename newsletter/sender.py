@@ -64,6 +64,7 @@ class Sender:
         self._desk = desk or Desk(job.database)
         self._error: BaseException | None = None
         self._rests = False
+        self._looked_at = 0.0
         with job.database.read() as connection:
             frozen = campaigns.frozen_message(connection, job.campaign.id)
         campaign = job.campaign
@@ -162,21 +163,25 @@ class Sender:
 
     def _look(self) -> None:
         """Show how far it is, and let the courier know when somebody has ended it."""
+        self._looked_at = time.monotonic()
         if self._show():
             self.courier.over.set()
 
     def _enqueue(self) -> None:
-        """Write the audience down, page by page; threads send what is there already."""
+        """Write the audience down, page by page; threads send what is there already: at first a batch for each."""
         size = batch_size(self._job.publication, self._job.provider, self._job.rate)
+        page = THREADS * size
         while not self.courier.is_stopping:
             with self._desk.writer() as connection:
-                if campaigns.get(connection, self._job.campaign.id).enqueued:
+                found = campaigns.get(connection, self._job.campaign.id)
+                if found.enqueued or found.state is not State.SENDING:
                     return
-                deliveries.enqueue(
-                    connection, self._job.publication, self._job.campaign.id, size, now=self._job.clock()
-                )
+                its, now = self._job.campaign.id, self._job.clock()
+                deliveries.enqueue(connection, self._job.publication, its, size, now=now, page=page)
+            page = deliveries.PAGE
             self._desk.stir()
-            self._look()
+            if time.monotonic() - self._looked_at > SHOW:
+                self._look()
 
     def _finish(self) -> None:
         """Say that everyone has it, if so; whoever sees it first."""

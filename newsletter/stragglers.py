@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from msgspec import structs
+
 from newsletter.providers.record import Answer, Outcome, Result
 from newsletter.times import Duration
 
@@ -46,4 +48,4 @@ class Stragglers:
         if not result.alone:
             return result
         reason = f"{result.reason}, for longer than {self._patience}"
-        return replace(result, outcome=Outcome.REJECTED, reason=reason, alone=False, retryable=True)
+        return structs.replace(result, outcome=Outcome.REJECTED, reason=reason, alone=False, retryable=True)

@@ -11,8 +11,9 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Select, delete, insert, select
 
 from newsletter.addresses import address_key
 from newsletter.database import among
@@ -98,10 +99,16 @@ def _spellings(connection: Connection, email_keys: Sequence[str]) -> dict[str, s
 
 
 def _has_hashes(connection: Connection) -> bool:
+    return connection.execute(_hashes(connection.dialect.name)).first() is not None
+
+
+@cache
+def _hashes(dialect: str) -> Select[str]:
+    """Made once: it is asked with every batch."""
     column = suppression.c.email_key
     # SQLite looks GLOB up in the key's index, LIKE not.
-    like = column.op("GLOB")(f"{_HASHED}*") if connection.dialect.name == "sqlite" else column.like(f"{_HASHED}%")
-    return connection.execute(select(column).where(like).limit(1)).first() is not None
+    like = column.op("GLOB")(f"{_HASHED}*") if dialect == "sqlite" else column.like(f"{_HASHED}%")
+    return select(column).where(like).limit(1)
 
 
 def _hasher(connection: Connection) -> Callable[[str], str]:

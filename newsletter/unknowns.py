@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
 from newsletter import retries
@@ -56,7 +57,7 @@ def waiting(answer: Answer) -> Answer:
 def _with(answer: Answer, outcome: Outcome) -> Answer:
     if Outcome.UNKNOWN not in answer.outcomes:
         return answer
-    results = (replace(r, outcome=outcome) if r.outcome is Outcome.UNKNOWN else r for r in answer.results)
+    results = (structs.replace(r, outcome=outcome) if r.outcome is Outcome.UNKNOWN else r for r in answer.results)
     return replace(answer, results=tuple(results))
 
 

@@ -107,10 +107,10 @@ def test_a_provider_that_fills_in_by_itself_gets_the_token_as_one_more_variable(
     fields = {"email": "r@example.com", "unsubscribe_url": "https://news.example.com/unsubscribe/x", FIELD: token}
     syntax = Syntax(slot="<<{}>>", literal=re.compile("<(?=<)"), mark="<")
 
-    values = mailing.variables(Recipient(delivery_id="7.3", email="r@example.com", fields=fields), syntax)
+    values = mailing.variables([Recipient(delivery_id="7.3", email="r@example.com", fields=fields)], syntax)
 
     slots = set(re.findall(r"/[co]/<<(\d+)>>", mailing.template(syntax).html))
-    assert [values[int(slot)] for slot in slots] == [token]
+    assert [values[int(slot)] for slot in slots] == [[token]]
 
 
 def test_the_text_part_stays_as_it_was_written(links: Links) -> None:

@@ -10,6 +10,8 @@ import base64
 import hashlib
 import re
 from datetime import timedelta
+from functools import cache
+from itertools import starmap
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -81,14 +83,16 @@ def _to(recipient: Recipient) -> str:
 
 def _variables(batch: Batch) -> bytes:
     """Keyed by address; without a reader's entry everybody would see everybody in To."""
-    variables = batch.mailing.variables
-    names = ("d", *(f"s{number}" for number in range(len(variables(batch.recipients[0], SYNTAX)))))
-    return _encode(
-        {
-            recipient.email: dict(zip(names, (recipient.delivery_id, *variables(recipient, SYNTAX)), strict=True))
-            for recipient in batch.recipients
-        }
-    )
+    columns = batch.mailing.variables(batch.recipients, SYNTAX)
+    rows = zip((recipient.delivery_id for recipient in batch.recipients), *columns, strict=True)
+    values = starmap(_values(len(columns)), rows)
+    return _encode(dict(zip((recipient.email for recipient in batch.recipients), values, strict=True)))
+
+
+@cache
+def _values(slots: int) -> type[msgspec.Struct]:
+    """A reader's values, with so many slots, as an object of JSON: `d` is the delivery id."""
+    return msgspec.defstruct("Values", ["d", *(f"s{number}" for number in range(slots))], gc=False)
 
 
 def _field(boundary: str, name: str, value: bytes) -> bytes:

@@ -14,6 +14,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal, Protocol
 
+import msgspec
+
 from newsletter.messages import Envelope, JsonMessage, Recipient, Syntax, Template
 from newsletter.providers.body import NOTHING, Body
 
@@ -30,8 +32,7 @@ class Outcome(StrEnum):
     """May have been sent: the request left, and no whole answer came back."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):  # a seventh of a dataclass's time, once per message
     """The outcome of one message."""
 
     outcome: Outcome
@@ -98,8 +99,8 @@ class Mailing(Protocol):
     def template(self, syntax: Syntax) -> Template:
         """The message for providers that substitute, slots numbered from 0."""
 
-    def variables(self, recipient: Recipient, syntax: Syntax) -> Sequence[str]:
-        """What stands in the template's slots for one reader, in their order, made safe for where it stands."""
+    def variables(self, recipients: Sequence[Recipient], syntax: Syntax) -> Sequence[Sequence[str]]:
+        """What stands in the template's slots, slot by slot the readers' values, made safe for where they stand."""
 
 
 @dataclass(frozen=True, kw_only=True)

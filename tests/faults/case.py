@@ -129,10 +129,9 @@ def handed_over(case: Case, *, call: bool) -> None:
     """A sender that dies after it wrote `handed`, before or after the call."""
     courier = Sender(job_of(case.publication, case.database, case.campaign), Quiet()).courier
     with case.database.begin() as connection:
-        taken = courier.take(connection)
-    assert taken
-    held, _ = taken
-    parts = courier.prepare(*taken)
+        held = courier.claim(connection)
+    assert held
+    parts = courier.prepare(held, courier.called(held)[0])
     with case.database.begin() as connection:
         name = case.campaign.provider
         deliveries.hand(connection, held, provider=name, now=utc_now(), payload_hash=handover.payload_hash(parts))
