@@ -161,7 +161,7 @@ class Courier:
         window = self._job.provider.window
         if not window:
             return None
-        return BatchMarks(self._desk.writer, held, self._job.clock, lambda: not self.is_stopping, window)
+        return BatchMarks(self._desk, held, self._job.clock, lambda: not self.is_stopping, window)
 
     def _policy(self, handed_at: datetime) -> unknowns.Policy:
         """What to do about an unknown outcome: nothing yet where the provider can tell by the key."""
@@ -212,7 +212,7 @@ class Courier:
         """Commit that the first byte may leave; False when it may not any more."""
         name, now = self._job.provider.name, self._job.clock()
         try:
-            with self._desk.writer() as connection:
+            with self._desk.changer() as connection:
                 deliveries.hand(connection, held, provider=name, now=now, payload_hash=payload_hash)
         except ChangedError:
             self._give_up(held)

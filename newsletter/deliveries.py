@@ -47,7 +47,7 @@ from newsletter.providers.record import Answer, Outcome, Result
 from newsletter.tables import batch, campaign, delivery, delivery_exception
 from newsletter.times import stamp
 
-PAGE = 10_000
+PAGE = 4_000
 """Subscribers enqueued in one transaction."""
 LEASE = timedelta(minutes=5)
 """Longer than a call may take; what SQLite's file lock does not need, other databases do."""

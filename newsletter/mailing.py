@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from newsletter.addresses import Mailbox
+from newsletter.addresses import Mailbox, quoted
 from newsletter.config import Publication
 from newsletter.expressions import Fields, present
 from newsletter.merge import Segments, html_fragment, joined, subject_line, text_fragment, with_addresses
@@ -42,6 +42,7 @@ class Mailing:
         self.compiled = message
         self.envelope = envelope
         self._addresses = addresses
+        self._sender, self._list_id = envelope.sender.quoted, _list_id(envelope.list_id).decode()
         html = with_addresses(html_fragment(message.html, message), addresses)
         text = with_addresses(text_fragment(message.text, message), addresses)
         self._subject = subject_line(text_fragment(message.subject, message))
@@ -91,9 +92,9 @@ class Mailing:
         fields = present(recipient.fields)
         return JsonMessage(
             delivery_id=recipient.delivery_id,
-            sender=self.envelope.sender,
+            sender=self._sender,
             reply_to=self.envelope.reply_to,
-            to=Mailbox(name=recipient.name, address=recipient.email),
+            to=quoted(recipient.name, recipient.email),
             subject=self._subject(fields),
             html=(b'"', *self._html_json.parts(fields), b'"'),
             text=(b'"', *self._text_json.parts(fields), b'"'),
@@ -127,7 +128,7 @@ class Mailing:
 
     def _shared_headers(self, unsubscribe_url: str) -> dict[str, str]:
         return {
-            "List-Id": _list_id(self.envelope.list_id).decode(),
+            "List-Id": self._list_id,
             "List-Unsubscribe": f"<{unsubscribe_url}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }

@@ -7,8 +7,7 @@ bits, and what became of recipients whose batch had them; everything else of it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -20,6 +19,7 @@ from newsletter.batches import IN_HAND, BatchState
 from newsletter.campaigns import State
 from newsletter.clock import Clock
 from newsletter.deliveries import Claim
+from newsletter.desk import Desk
 from newsletter.messages import Recipient
 from newsletter.providers.record import Outcome, Result
 from newsletter.tables import batch, campaign, delivery, delivery_exception, is_in
@@ -32,15 +32,8 @@ SILENCE = "the program ended before the answer came"
 class BatchMarks:
     """`handover.Marks` of one batch that was handed over."""
 
-    def __init__(
-        self,
-        writer: Callable[[], AbstractContextManager[Connection]],
-        held: Claim,
-        clock: Clock,
-        may_go_on: Callable[[], bool],
-        window: int,
-    ) -> None:
-        self._writer, self._held, self._clock, self._may_go_on = writer, held, clock, may_go_on
+    def __init__(self, desk: Desk, held: Claim, clock: Clock, may_go_on: Callable[[], bool], window: int) -> None:
+        self._desk, self._held, self._clock, self._may_go_on = desk, held, clock, may_go_on
         self._window = window
         self._left = 0
         """How many of those whose start is written down have not begun."""
@@ -62,20 +55,18 @@ class BatchMarks:
         return True
 
     def _write(self, starting: Sequence[Recipient]) -> None:
-        with self._writer() as connection:
+        done = {_subscriber(person): result for person, result in self._done}
+        others = {id: one for id, one in done.items() if one.outcome in (Outcome.REJECTED, Outcome.UNKNOWN)}
+        with self._desk.writer() if others or not self._places else self._desk.changer() as connection:
             self._places = self._places or _places(connection, self._held.campaign_id, self._held.no)
-            self._note(connection, {_subscriber(person): result for person, result in self._done})
+            self._finished |= self._bits(id for id, one in done.items() if one.outcome is Outcome.ACCEPTED)
+            self._started &= ~self._bits(id for id, one in done.items() if one.outcome is Outcome.BUSY)
             self._started |= self._bits(map(_subscriber, starting))
             bits = self._packed(self._started), self._packed(self._finished)
+            deliveries.note(connection, self._held, others, self._clock())
             deliveries.mark(connection, self._held, *bits, self._clock())
-        self._done, self._left = [], len(starting)
-
-    def _note(self, connection: Connection, done: Mapping[int, Result]) -> None:
-        self._finished |= self._bits(id for id, one in done.items() if one.outcome is Outcome.ACCEPTED)
-        self._started &= ~self._bits(id for id, one in done.items() if one.outcome is Outcome.BUSY)
-        others = {id: one for id, one in done.items() if one.outcome in (Outcome.REJECTED, Outcome.UNKNOWN)}
-        deliveries.note(connection, self._held, others, self._clock())
         self.noted |= others.keys()
+        self._done, self._left = [], len(starting)
 
     def _bits(self, ids: Iterable[int]) -> int:
         return sum(1 << self._places[id] for id in ids)

@@ -112,14 +112,15 @@ class Envelope:
     """Makes Message-IDs of this sending differ from every other database's: `<delivery_id>.<key>@domain`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class JsonMessage:
+class JsonMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A Message for an API that takes JSON: its bodies, nearly all of it, are JSON strings already, in pieces."""
 
     delivery_id: str
-    sender: Mailbox
+    sender: str
+    """As `Mailbox.quoted`."""
     reply_to: str
-    to: Mailbox
+    to: str
+    """The same."""
     subject: str
     html: Sequence[bytes]
     """Quotes and all (RFC 8259 section 7), UTF-8; most pieces are the same ones for all readers."""

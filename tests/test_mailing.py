@@ -192,4 +192,4 @@ def test_bodies_that_are_json_already_say_what_the_decoded_ones_say(first_name: 
 
     assert msgspec.json.decode(b"".join(encoded.html)) == decoded.html
     assert msgspec.json.decode(b"".join(encoded.text)) == decoded.text
-    assert (encoded.subject, encoded.headers, encoded.to) == (decoded.subject, decoded.headers, decoded.to)
+    assert (encoded.subject, encoded.headers, encoded.to) == (decoded.subject, decoded.headers, decoded.to.quoted)

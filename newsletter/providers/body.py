@@ -64,8 +64,7 @@ def filled(encoded: bytes, *values: Sequence[bytes]) -> list[bytes]:
     return pieces
 
 
-def json_list(messages: Iterable[Sequence[bytes]]) -> Body:
+def json_list(messages: Iterable[list[bytes]]) -> Body:
     """A JSON list of these values, each in pieces."""
-    runs = [[b",", *message] for message in messages]
-    runs[:1] = [[b"[", *runs[0][1:]]] if runs else [[b"["]]
-    return Body([*runs, [b"]"]])
+    runs = [run for message in messages for run in ([b","], message)]
+    return Body([[b"["], *runs[1:], [b"]"]])

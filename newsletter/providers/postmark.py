@@ -81,15 +81,17 @@ def _headers(settings: Settings) -> dict[str, str]:
 
 def _message(message: JsonMessage, tag: str, stream: str) -> list[bytes]:
     parts: dict[str, Any] = {
-        "From": message.sender.quoted,
-        "To": message.to.quoted,
+        "From": message.sender,
+        "To": message.to,
         "Subject": message.subject,
         "HtmlBody": GAP,
         "TextBody": GAP,
         "MessageStream": stream,
-        "Metadata": {"delivery_id": message.delivery_id} | ({"batch": tag} if tag else {}),
-        "Headers": [KEEP_ID, *({"Name": name, "Value": value} for name, value in message.headers.items())],
+        "Metadata": {"delivery_id": message.delivery_id},
+        "Headers": [KEEP_ID, *[{"Name": name, "Value": value} for name, value in message.headers.items()]],
     }
+    if tag:
+        parts["Metadata"]["batch"] = tag
     if message.reply_to:
         parts["ReplyTo"] = message.reply_to
     return filled(_encode(parts), message.html, message.text)

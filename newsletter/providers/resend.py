@@ -61,8 +61,8 @@ def request(batch: Batch, settings: Settings) -> Request:
 
 def _message(message: JsonMessage) -> list[bytes]:
     parts: dict[str, Any] = {
-        "from": message.sender.quoted,
-        "to": [message.to.quoted],
+        "from": message.sender,
+        "to": [message.to],
         "subject": message.subject,
         "html": GAP,
         "text": GAP,
