@@ -46,7 +46,7 @@ from newsletter.tables import subscriber
 from newsletter.times import Rate
 
 _PAGE = WebPage(about=About(slug="bench", title="", description="", date="2025-01-17"), html="")
-FULL, VARIABLE, BY_HAND = 10_000, 40_000, 200
+FULL, VARIABLE, BY_HAND = 40_000, 40_000, 200
 ROUNDS = 3
 _COLUMNS = (subscriber.c[name] for name in Member.__struct_fields__[:-2])
 READERS = select(*_COLUMNS, null().label("obstacle"), null().label("suppressed")).where(

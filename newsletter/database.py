@@ -152,7 +152,7 @@ def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tupl
     return str(compiled), compiled.positiontup
 
 
-def numbers(connection: Connection, statement: Select[tuple[int]]) -> list[int]:
+def numbers(connection: Connection, statement: Select[Any]) -> list[int]:
     """The one column of a `select`, all rows; as one text, for the reason that `read_as` has."""
     if connection.dialect.name == "sqlite":
         (column,) = statement.subquery().c

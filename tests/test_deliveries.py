@@ -284,6 +284,21 @@ def test_a_reader_who_has_the_issue_by_another_campaign_is_skipped(
     assert (going, gone) == ([2], {1: "has it by campaign 1"})
 
 
+def test_nobody_is_left_out_of_a_batch_that_is_another_sender_s_by_now(
+    database: Database, publication: Publication
+) -> None:
+    enqueued(database, publication, 2)
+    held = take(database)
+    with database.begin() as connection:
+        deliveries.release(connection, held)
+    take(database)
+
+    with pytest.raises(LostError), database.begin() as connection:
+        deliveries.skip(connection, held, {1: "erased"}, NOW)
+
+    assert counts(database) == {"queued": 2}
+
+
 def test_a_batch_of_which_nobody_is_left_is_done(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 2)
     held = take(database)

@@ -35,6 +35,23 @@ def test_a_token_says_what_it_was_made_for(
     assert token == links.token(purpose, subscriber, campaign, name)
 
 
+@given(subscribers=st.lists(IDS, max_size=5), name=NAMES)
+def test_many_readers_tokens_are_those_that_each_has_alone(links: Links, subscribers: list[int], name: str) -> None:
+    alone = [links.token(Purpose.READER, subscriber, 7, name) for subscriber in subscribers]
+
+    assert links.tokens(Purpose.READER, subscribers, 7, name) == alone
+
+
+def test_links_that_were_mailed_once_open_for_ever(tmp_path: Path) -> None:
+    publication = publication_settings(tmp_path)
+    (tmp_path / SECRET_FILE).parent.mkdir()
+    (tmp_path / SECRET_FILE).write_text("an old secret, which is thirty-two characters\n")
+
+    found = Links(publication).read("Suzd0bclE7D6JGYhXS2fADWcif33GHGvifNR-Wk", Purpose.READER)
+
+    assert found == Claims(subscriber_id=12345, campaign_id=7, list="daily")
+
+
 @given(text=st.text(max_size=80))
 def test_a_text_that_is_no_token_opens_nothing(links: Links, text: str) -> None:
     assert links.read(text, Purpose.READER) is None

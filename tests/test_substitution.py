@@ -73,3 +73,24 @@ def test_equal_slots_share_a_variable_and_a_condition_is_one() -> None:
     assert html.count(name) == 2
     assert html.count(condition) == 1
     assert "<b>" not in html
+
+
+@given(st.lists(st.tuples(texts | st.sampled_from(["Ada", "A|B", "A&B", " A", "A  B"]), texts), min_size=1, max_size=6))
+def test_readers_get_together_what_each_would_get_alone(given: list[tuple[str, str]]) -> None:
+    people = [
+        Recipient(delivery_id="1.1", email="r@example.com", fields={"first_name": name, "city": city, "plan": name[:1]})
+        for name, city in given
+    ]
+
+    together = MAILING.variables(people, SYNTAX)
+
+    alone = [[value for (value,) in MAILING.variables([person], SYNTAX)] for person in people]
+    assert [[*values] for values in zip(*together, strict=True)] == alone
+
+
+def test_a_number_among_the_values_is_written_as_it_is_everywhere_else() -> None:
+    people = [Recipient(delivery_id="1.1", email="r@example.com", fields={"city": city}) for city in ("Bonn", 7, True)]
+
+    values = MAILING.variables(people, SYNTAX)
+
+    assert ["Bonn", "7", "True"] in [[*column] for column in values]
