@@ -7,13 +7,14 @@ filled in, and only encodes them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from functools import partial
 from itertools import cycle, islice
 from typing import TypeVar
+
+from msgspec import structs
 
 from bench.readers import readers
 from bench.sample import SLUG, publication
@@ -70,7 +71,7 @@ def _counted(mailing: Mailing, links: Links, one: tuple[int, Recipient]) -> byte
     """The same with links of the reader's own: their token is made here, as a sender makes it."""
     number, recipient = one
     fields = {**recipient.fields, FIELD: track_token(links, number, 1)}
-    return mailing.mime(replace(recipient, fields=fields))
+    return mailing.mime(structs.replace(recipient, fields=fields))
 
 
 def _standard(message: Message) -> bytes:
