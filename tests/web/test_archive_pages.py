@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from click.testing import CliRunner
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from newsletter.cli import cli
 from tests.conftest import ROOT
-from tests.studio import CHROMIUM, CONTRASTS
+from tests.studio import CONTRASTS
 from tests.web.serving import Served, serve
 
 VIOLATIONS = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
@@ -61,14 +61,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(folder: Path) -> Iterator[Served]:
     with serve(folder) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield found
-        found.close()
 
 
 @contextmanager

@@ -24,13 +24,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def people(served: Served) -> Iterator[People]:
-    found = People(served.folder)
-    yield found
-    found.database.close()
-
-
 @pytest.fixture
 def ada(people: People, request: pytest.FixtureRequest) -> tuple[str, str]:
     """A new reader's address, and the path of the link in her mail."""

@@ -12,9 +12,8 @@ from typing import Literal
 
 import pytest
 import requests
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.studio import CHROMIUM
 from tests.web.leaving import People
 from tests.web.serving import Mail, Served, make_publication, path_in, serve, text_of
 
@@ -33,14 +32,6 @@ def served(tmp_path: Path) -> Iterator[Served]:
     (folder / "issues" / "2025-01-17-hello.md").write_text(ISSUE, encoding="utf-8")
     with serve(folder) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ar", "dark")])

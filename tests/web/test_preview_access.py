@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.checks.test_axe import SEVERE
 from tests.studio import Scheme
-from tests.web.preview_server import ISSUE, SETTINGS, Preview, chromium, opened, publish, running
+from tests.web.preview_server import ISSUE, SETTINGS, Preview, opened, publish, running
 
 LOOK = "async () => (await axe.run(document, {resultTypes: ['violations'], iframes: false})).violations"
 WRONG = ISSUE.replace("a paragraph", "[click here](https://example.com)").replace(":::button", ":::buton")
@@ -23,12 +23,6 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     with running(publish(tmp_path_factory.mktemp("access") / "news")) as preview:
         preview.save(WRONG, "issues/2025-01-18-wrong.md")
         yield preview
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def barriers(page: Page) -> list[str]:

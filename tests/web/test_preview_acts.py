@@ -13,14 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from newsletter import campaigns, deliveries
 from newsletter.campaigns import State
 from newsletter.suppressions import Reason, suppress
-from tests.web.preview_server import NAME, Preview, chromium, opened, running
+from tests.web.preview_server import NAME, Preview, opened, running
 from tests.web.studio import ISSUE, NOW, campaigns_of, ledger, mailed, publish_with_readers
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

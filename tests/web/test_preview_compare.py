@@ -8,14 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.web.preview_server import NAME, Preview, chromium, opened, running
+from tests.web.preview_server import NAME, Preview, opened, running
 from tests.web.studio import ISSUE, publish_with_readers
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.studio import Scheme
-from tests.web.preview_server import NAME, Preview, chromium, running
+from tests.web.preview_server import NAME, Preview, running
 from tests.web.studio import ISSUE, publish_with_readers
 from tests.web.test_preview_acts import token
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from newsletter.web.preview.app import preview_app
 from newsletter.web.preview.events import Events
 from newsletter.web.preview.guard import require_token
 from newsletter.workshop import Workshop
-from tests.web.preview_server import ISSUE, NAME, Preview, chromium, opened, publish, running
+from tests.web.preview_server import ISSUE, NAME, Preview, opened, publish, running
 from tests.web_server import WebServer
 
 SCRIPT = (
@@ -37,12 +37,6 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     (folder / "images" / "link.png").symlink_to(folder.parent / "outside.png")
     with running(folder) as preview:
         yield preview
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def test_it_listens_on_this_machine_only(preview: Preview) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.web.preview_server import ISSUE, NAME, SETTINGS, Preview, chromium, opened, publish, running
+from tests.web.preview_server import ISSUE, NAME, SETTINGS, Preview, opened, publish, running
 
 STORY = ':::note title="Story {}"\nWhat happened in story {}, at some length, so that it fills a line.\n:::\n\n'
 LONG = ISSUE + "\n" + "".join(STORY.format(number, number) for number in range(20))
@@ -34,12 +34,6 @@ COUNT_SWAPS = """() => {
 def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     with running(publish(tmp_path_factory.mktemp("live") / "news")) as preview:
         yield preview
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(autouse=True)

@@ -7,19 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.web.preview_server import ISSUE, Preview, chromium, opened, publish, running
+from tests.web.preview_server import ISSUE, Preview, opened, publish, running
 
 
 @pytest.fixture(scope="module")
 def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     with running(publish(tmp_path_factory.mktemp("pages") / "news")) as preview:
         yield preview
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(autouse=True)

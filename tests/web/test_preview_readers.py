@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.web.preview_server import Preview, chromium, opened, running
+from tests.web.preview_server import Preview, opened, running
 from tests.web.studio import publish_with_readers
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

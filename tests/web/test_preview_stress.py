@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
@@ -14,16 +13,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.ports import free_port
-from tests.web.preview_server import ISSUE, SETTINGS, Preview, chromium, opened, publish, running
+from tests.web.preview_server import ISSUE, SETTINGS, Preview, opened, publish, running
 
 TRIES = 5
 """A busy machine may be late in one."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def memory(preview: Preview) -> int:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Frame, Page, expect
 
 from newsletter.views import VIEWS
 from tests.studio import Scheme
-from tests.web.preview_server import ISSUE, Preview, chromium, opened, publish, running
+from tests.web.preview_server import ISSUE, Preview, opened, publish, running
 
 WHITE, BLACK = "rgb(255, 255, 255)", "rgb(0, 0, 0)"
 CARD_AT_NIGHT = "rgb(29, 32, 37)"
@@ -19,12 +19,6 @@ CARD_AT_NIGHT = "rgb(29, 32, 37)"
 def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     with running(publish(tmp_path_factory.mktemp("views") / "news", issue=ISSUE)) as preview:
         yield preview
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def email(page: Page) -> Frame:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.studio import CHROMIUM, CONTRASTS
+from tests.studio import CONTRASTS
 from tests.web.serving import Mail, Served, make_publication, path_in, serve
 
 SETTINGS = '[signup]\nmin_time = "1s"\nper_network = "off"\nsites = ["https://friends.example"]'
@@ -20,14 +20,6 @@ MOST_BYTES = 50 * 1024
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serve(make_publication(tmp_path_factory.mktemp("site") / "news", SETTINGS)) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def opened(browser: Browser, **options: object) -> Page:
