@@ -6,37 +6,18 @@ server is then killed, and those who were answered are counted in its database.
 
 from __future__ import annotations
 
-import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.servers import CONNECTIONS, bare, measured, require_wrk, served
 from bench.timing import COMMAND, ENVIRONMENT, ROOT, process, report
 
 READERS = 60_000
-SECONDS = 5
-CONNECTIONS = 64
-BARE = """
-import threading
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
-from newsletter.web import server
-
-async def leave(request):
-    await request.body()
-    return PlainTextResponse("unsubscribed\\n")
-
-sock = server.listen("127.0.0.1", 0)
-print(server.address(sock), flush=True)
-server.serve(Starlette(routes=[Route("/unsubscribe/{token}", leave, methods=["POST"])]), sock, threading.Event())
-"""
-"""The same answer without a reader, a token, a header or a database."""
 SCRIPT = """
 local paths, at = {}, 0
 for line in io.lines("paths") do paths[#paths + 1] = line end
@@ -58,22 +39,21 @@ for id in range(1, {readers} + 1):
 
 def main() -> None:
     """Print requests a second of both, and whether anybody was lost."""
-    if not shutil.which("wrk"):
-        raise SystemExit("bench serving needs wrk: apt-get install wrk")
+    require_wrk()
     with TemporaryDirectory() as name:
         folder = Path(name)
         _prepare(folder)
-        with served([sys.executable, "-c", BARE], folder) as (url, _child):
-            bare, _answered = _measured(url, folder)
+        with served([sys.executable, "-c", bare("/unsubscribe/{token}")], folder) as (url, child):
+            plain = measured(url, child.pid, "post.lua", folder=folder)
         with served([COMMAND, "serve", "--port", "0"], folder) as (url, child):
-            ours, answered = _measured(url, folder)
+            ours = measured(url, child.pid, "post.lua", folder=folder)
             child.kill()
-        lost = max(0, min(answered, READERS) - _gone(folder))
+        lost = max(0, min(ours.answered, READERS) - _gone(folder))
     rows = [
-        ("a bare route", f"{bare:,.0f}/s"),
-        ("unsubscribe, on disk before the answer", f"{ours:,.0f}/s"),
-        ("ratio", f"{ours / bare:.2f}"),
-        (f"lost by kill -9, of {answered:,} answered", str(lost)),
+        ("a bare route", f"{plain.rate:,.0f}/s"),
+        ("unsubscribe, on disk before the answer", f"{ours.rate:,.0f}/s"),
+        ("ratio", f"{ours.rate / plain.rate:.2f}"),
+        (f"lost by kill -9, of {ours.answered:,} answered", str(lost)),
     ]
     report(f"Leaving by one click, {CONNECTIONS} connections", rows, "500/s, none lost")
 
@@ -87,39 +67,6 @@ def _prepare(folder: Path) -> None:
         made = [sys.executable, "-c", TOKENS.format(readers=READERS)]
         subprocess.run(made, cwd=folder, env=ENVIRONMENT, stdout=out, check=True)
     (folder / "post.lua").write_text(SCRIPT)
-
-
-@contextmanager
-def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The server's address, and its process."""
-    said_in = folder / f"said-{len(command)}"
-    with said_in.open("w+") as said:
-        child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=said, stderr=said)
-        try:
-            yield _address(child, said_in), child
-        finally:
-            child.kill()
-            child.wait()
-
-
-def _address(child: subprocess.Popen[bytes], said: Path) -> str:
-    while child.poll() is None:
-        if found := re.search(r"http://[\d.:]+", said.read_text()):
-            return found[0]
-    raise SystemExit(said.read_text())
-
-
-def _measured(url: str, folder: Path) -> tuple[float, int]:
-    """Requests a second, and how many were answered."""
-    # One thread of wrk: each has its own script, and would begin with the same readers.
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", "post.lua", url]
-    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-    if wrong := re.search(r"Non-2xx or 3xx responses: \d+|Socket errors: .*", told):
-        raise SystemExit(f"{url}: {wrong[0]}")
-    rate, answered = re.search(r"Requests/sec:\s+([\d.]+)", told), re.search(r"(\d+) requests in", told)
-    assert rate
-    assert answered
-    return float(rate[1]), int(answered[1])
 
 
 def _gone(folder: Path) -> int:

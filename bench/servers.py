@@ -1,0 +1,104 @@
+"""Servers beside each other under `wrk`: started, loaded, and what they took of the processor."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.timing import ENVIRONMENT
+
+SECONDS = 5
+CONNECTIONS = 64
+_BARE = """
+import threading
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+from newsletter.web import server
+
+async def answer(request):
+    await request.body()
+    return HTMLResponse(BODY)
+
+BODY = "x" * %(size)d
+sock = server.listen("127.0.0.1", 0)
+print(server.address(sock), flush=True)
+server.serve(Starlette(routes=[Route("%(path)s", answer, methods=["GET", "POST"])]), sock, threading.Event())
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What wrk and the system say of a server."""
+
+    rate: float
+    """Answers a second."""
+    answered: int
+    cpu: float
+    """Seconds of processor time for each answer."""
+
+
+def bare(path: str, size: int = 10) -> str:
+    """A program that answers with so many bytes: without a reader, a token, a header of ours or a database."""
+    return _BARE % {"path": path, "size": size}
+
+
+def require_wrk() -> None:
+    """Raises SystemExit when it is not installed."""
+    if not shutil.which("wrk"):
+        raise SystemExit("this benchmark needs wrk: apt-get install wrk")
+
+
+@contextmanager
+def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The server's address, and its process."""
+    said_in = folder / f"said-{len(command)}"
+    with said_in.open("w+") as said:
+        child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=said, stderr=said)
+        try:
+            yield _address(child, said_in), child
+        finally:
+            child.kill()
+            child.wait()
+
+
+def _address(child: subprocess.Popen[bytes], said: Path) -> str:
+    while child.poll() is None:
+        if found := re.search(r"http://[\d.:]+", said.read_text()):
+            return found[0]
+    raise SystemExit(said.read_text())
+
+
+def measured(
+    url: str,
+    pid: int,
+    *script: str,
+    folder: Path | None = None,
+    connections: int = CONNECTIONS,
+    seconds: int = SECONDS,
+) -> Measured:
+    """What a server does under wrk; `script` is a file in `folder`, and what it is given."""
+    before = cpu_of(pid)
+    # One thread of wrk: each has its own script, and would begin with the same readers.
+    options = ["-s", script[0], url, "--", *script[1:]] if script else [url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *options]
+    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    cpu = cpu_of(pid) - before
+    if wrong := re.search(r"Non-2xx or 3xx responses: \d+|Socket errors: .*", told):
+        raise SystemExit(f"{url}: {wrong[0]}")
+    rate, answered = re.search(r"Requests/sec:\s+([\d.]+)", told), re.search(r"(\d+) requests in", told)
+    assert rate
+    assert answered
+    return Measured(rate=float(rate[1]), answered=int(answered[1]), cpu=cpu / int(answered[1]))
+
+
+def cpu_of(pid: int) -> float:
+    """Processor seconds of a process so far (proc(5): utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
