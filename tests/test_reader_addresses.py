@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from newsletter.mailing import Mailing
 from newsletter.merge import TOKEN
 from newsletter.messages import CompiledMessage, Recipient
+from newsletter.mime import LINE
 from newsletter.providers.mailgun import SYNTAX
 from tests.providers.test_postmark import ENVELOPE
 
@@ -65,6 +66,7 @@ def test_every_reader_gets_the_same_copy_as_with_all_slots_open(token: str, firs
 
     assert KNOWING.message(someone) == PLAIN.message(someone)
     assert parts(KNOWING.mime(someone)) == parts(PLAIN.mime(someone))
+    assert max(map(len, KNOWING.mime(someone).partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= LINE
     knowing, plain = KNOWING.json_message(someone), PLAIN.json_message(someone)
     assert b"".join(knowing.html) == b"".join(plain.html)
     assert b"".join(knowing.text) == b"".join(plain.text)

@@ -337,6 +337,18 @@ def test_messages_too_large_for_one_call_travel_in_several(
     assert sum(server.calls) == 20
 
 
+def test_sending_begins_with_a_batch_for_each_thread_and_not_with_everyone(
+    publication: Publication, database: Database
+) -> None:
+    begin(database, 5_000)
+    watcher = Quiet()
+
+    ending = send(publication, database, watcher)
+
+    assert sum(watcher.seen[0].values()) == THREADS * 500
+    assert counted(ending) == {"accepted": 5_000}
+
+
 def test_a_pause_stops_the_writing_down_of_readers_too(
     server: PostmarkServer, publication: Publication, database: Database
 ) -> None:
