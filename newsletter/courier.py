@@ -15,7 +15,6 @@ from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter import campaigns, deliveries, handover, unknowns
 from newsletter.campaigns import State
@@ -68,7 +67,16 @@ class Courier:
         """Batch after batch until there is none. For a thread of its own."""
         held = self._next()
         while held:
-            held = self._deliver(held) or self._next()
+            held = self._carried(held) or self._next()
+
+    def _carried(self, held: Claim) -> Claim | None:
+        """After an error, what was claimed and not handed over is anybody's again, if that can still be written."""
+        try:
+            return self._deliver(held)
+        except BaseException:
+            with suppress(Exception):
+                self._release(held)
+            raise
 
     def _next(self) -> Claim | None:
         """The next batch, once there is one; None when there will be none, or when asked to stop."""
@@ -92,34 +100,38 @@ class Courier:
 
         What was settled is kept whatever goes wrong here; then the next transaction meets it, and says so.
         """
-        try:
-            with attempt(connection):
-                return self.claim(connection)
-        except SQLAlchemyError:
-            return None
+        held = None
+        with attempt(connection):
+            held = self.claim(connection)
+        return held
 
     def called(self, held: Claim) -> tuple[Roll, bool]:
         """The batch's roll, nobody on it when the batch is lost; and whether it may leave whenever it is ready.
 
-        Read beside the writer, who has others to serve; only when somebody is gone there is something to write.
+        Read beside the writer, who has others to serve; who seems to be gone is looked at again by the writer.
         """
-        now = self._job.clock()
         with self._job.database.read() as connection:
-            roll = call_roll(connection, held, self._job.campaign, now)
+            roll = call_roll(connection, held, self._job.campaign, self._job.clock())
             is_free = self._pacing.is_free(connection, self._job.provider.name)
         if roll.going and not roll.gone:
             return roll, is_free
         try:
-            self._leave_out(held, roll, now)
+            return self._called_by_the_writer(held), is_free
         except LostError:
             return Roll(going={}, gone={}), is_free
-        return roll, is_free
 
-    def _leave_out(self, held: Claim, roll: Roll, now: datetime) -> None:
+    def _called_by_the_writer(self, held: Claim) -> Roll:
+        """The roll once more, and who is gone is skipped in the same transaction.
+
+        Two campaigns of an issue that both saw the other's claim would both leave its readers out.
+        """
+        now = self._job.clock()
         with self._desk.writer() as connection:
+            roll = call_roll(connection, held, self._job.campaign, now)
             deliveries.skip(connection, held, roll.gone, now)
             if not roll.going:
                 deliveries.close_empty(connection, held, now)
+        return roll
 
     def _called_again(self, held: Claim, before: Roll) -> Roll:
         """The roll after a wait: whoever left meanwhile is skipped, for their batch has not left."""

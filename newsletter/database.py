@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -36,7 +36,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
@@ -123,9 +130,26 @@ class Database:
             raise
 
 
-def attempt(connection: Connection) -> AbstractContextManager[object]:
-    """What fails in it leaves the transaction as it was; SQLite undoes a failed statement by itself, PostgreSQL not."""
-    return nullcontext() if connection.dialect.name == "sqlite" else connection.begin_nested()
+@contextmanager
+def attempt(connection: Connection) -> Iterator[None]:
+    """What fails in it leaves the transaction as it was, and is no error; unless the transaction is gone with it.
+
+    SQLite undoes a failed statement by itself, but at some errors everything (https://sqlite.org/lang_transaction.html
+    section 3); PostgreSQL undoes everything but for a savepoint.
+    """
+    is_sqlite = connection.dialect.name == "sqlite"
+    try:
+        with nullcontext() if is_sqlite else connection.begin_nested():
+            yield
+    except SQLAlchemyError:
+        if is_sqlite and not _raw(connection).in_transaction:
+            raise
+
+
+def _raw(connection: Connection) -> sqlite3.Connection:
+    found = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
 
 
 def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

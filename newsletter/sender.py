@@ -174,13 +174,14 @@ class Sender:
         while not self.courier.is_stopping:
             with self._desk.writer() as connection:
                 found = campaigns.get(connection, self._job.campaign.id)
-                if found.enqueued or found.state is not State.SENDING:
+                if found.enqueued:
                     return
-                its, now = self._job.campaign.id, self._job.clock()
-                deliveries.enqueue(connection, self._job.publication, its, size, now=now, page=page)
+                if is_sending := found.state is State.SENDING:
+                    its, now = self._job.campaign.id, self._job.clock()
+                    deliveries.enqueue(connection, self._job.publication, its, size, now=now, page=page)
             page = deliveries.PAGE
             self._desk.stir()
-            if time.monotonic() - self._looked_at > SHOW:
+            if not is_sending or time.monotonic() - self._looked_at > SHOW:
                 self._look()
 
     def _finish(self) -> None:

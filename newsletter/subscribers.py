@@ -81,6 +81,8 @@ def subscriber_fields(row: Any) -> Present:
     found["email"], first, last = row.email, row.first_name, row.last_name
     if name := full_name(first, last, own):
         found["name"] = name
+    elif own:
+        found.pop("name", None)
     if first:
         found["first_name"] = first
     if last:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -15,9 +16,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, false, func, literal, null, select, text
+from sqlalchemy.exc import IntegrityError
 
 from newsletter.config import Publication, load_publication
-from newsletter.database import HEAD, listed, numbers, open_database, read_as
+from newsletter.database import HEAD, attempt, listed, numbers, open_database, read_as
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.migrations import scripts
 from newsletter.tables import metadata
@@ -191,6 +193,26 @@ def test_a_change_is_one_statement_that_is_kept_at_once(tmp_path: Path) -> None:
 
     assert seen == 1
     assert [words.split()[0] for words in said] == ["INSERT", "BEGIN", "SELECT"]
+    database.close()
+
+
+TROUBLE = "CREATE TRIGGER trouble BEFORE INSERT ON rate_bucket WHEN NEW.key = 'b' BEGIN SELECT RAISE({}, 'x'); END"
+KEEP = "INSERT INTO rate_bucket (key, tat) VALUES ('{}', '1')"
+
+
+@pytest.mark.parametrize(("undone", "kept"), [("ABORT", ["a"]), ("ROLLBACK", [])])
+def test_a_failed_attempt_leaves_the_transaction_or_is_an_error(tmp_path: Path, undone: str, kept: list[str]) -> None:
+    database = open_database(publication(tmp_path))
+    with database.begin() as connection:
+        connection.execute(text(TROUBLE.format(undone)))
+
+    with nullcontext() if kept else pytest.raises(IntegrityError), database.begin() as connection:
+        connection.execute(text(KEEP.format("a")))
+        with attempt(connection):
+            connection.execute(text(KEEP.format("b")))
+
+    with database.read() as connection:
+        assert connection.execute(text("SELECT key FROM rate_bucket")).scalars().all() == kept
     database.close()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from newsletter import accounts, campaigns, deliveries
 from newsletter.campaigns import Campaign, State
@@ -19,7 +20,7 @@ from newsletter.config import Publication
 from newsletter.database import Database, open_database
 from newsletter.desk import Desk
 from newsletter.providers import find_provider, read_settings
-from newsletter.sender import THREADS, Ending, Job, Sender
+from newsletter.sender import THREADS, Ending, Job, Sender, job_of
 from newsletter.sender_lock import SenderLock
 from newsletter.tables import subscription
 from newsletter.times import Rate
@@ -223,6 +224,79 @@ def test_those_who_left_before_their_batch_did_are_skipped(
 
     assert counted(ending) == {"accepted": 7, "skipped": 3}
     assert "r1@example.com" not in server.addresses
+
+
+def test_two_campaigns_of_an_issue_that_claim_at_once_do_not_both_leave_its_readers_out(
+    publication: Publication, database: Database
+) -> None:
+    add_readers(database, 4, ("daily", "weekly"))
+    with database.begin() as connection:
+        both = [start_campaign(connection, name, "postmark") for name in ("daily", "weekly")]
+        for campaign in both:
+            deliveries.enqueue(connection, publication, campaign.id, 500, now=NOW)
+    couriers = [Sender(job_of(publication, database, campaign), Quiet()).courier for campaign in both]
+    with database.begin() as connection:
+        held = [courier.claim(connection) for courier in couriers]
+
+    rolls = [courier.called(claim)[0] for courier, claim in zip(couriers, held, strict=True) if claim]
+
+    assert [len(roll.going) for roll in rolls] == [0, 4]
+
+
+class Interfering(Desk):
+    """Pauses the campaign as the second page of readers was written down, and lets it go on at once."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.pages = 0
+        self.resuming = threading.Timer(0.2, self._move, ["resume"])
+
+    def stir(self) -> None:
+        super().stir()
+        self.pages += 1
+        if self.pages == 2:
+            self._move("pause")
+            self.resuming.start()
+
+    def _move(self, verb: str) -> None:
+        with self.database.begin() as connection:
+            campaigns.move(connection, 1, verb, now=NOW)
+
+
+def test_a_campaign_that_is_paused_for_a_moment_while_readers_are_written_down_loses_nobody(
+    server: PostmarkServer, publication: Publication, database: Database
+) -> None:
+    server.delay = 0.5
+    begin(database, 9_000)
+    desk = Interfering(database)
+
+    send(publication, database, desk=desk)
+    desk.resuming.join()
+    ending = send(publication, database)
+
+    assert ending.campaign.enqueued
+    assert counted(ending) == {"accepted": 9_000}
+
+
+TROUBLE = "CREATE TRIGGER trouble BEFORE {} BEGIN SELECT RAISE({}, 'the database has trouble'); END"
+
+
+def test_a_batch_that_was_claimed_when_the_database_failed_is_free_again(
+    publication: Publication, database: Database
+) -> None:
+    begin(database, 10)
+    with database.begin() as connection:
+        deliveries.enqueue(connection, publication, 1, 500, now=NOW)
+        connection.execute(update(subscription).where(subscription.c.subscriber_id == 3).values(status="unsubscribed"))
+        connection.exec_driver_sql(TROUBLE.format("INSERT ON delivery_exception", "ABORT"))
+
+    with pytest.raises(IntegrityError):
+        send(publication, database)
+
+    with database.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER trouble")
+        assert connection.exec_driver_sql("SELECT state FROM batch").scalars().all() == ["queued"]
+    assert counted(send(publication, database)) == {"accepted": 9, "skipped": 1}
 
 
 def test_what_a_dead_sender_had_handed_over_is_not_sent_again(

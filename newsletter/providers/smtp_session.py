@@ -180,9 +180,11 @@ class Session(smtplib.SMTP):
         """One answer (RFC 5321 section 4.2.1); smtplib's own reader takes three times as long."""
         line = self._line()
         said = line[4:]
-        while line[3:4] == b"-" and len(said) < LONGEST:
+        while line[3:4] == b"-":
             line = self._line()
             said += line[4:]
+            if len(said) > LONGEST:
+                raise smtplib.SMTPServerDisconnected("its answer does not end")
         return int(line[:3]) if line[:3].isdigit() else -1, _text(said)
 
     def _line(self) -> bytes:

@@ -134,6 +134,21 @@ def test_what_an_answer_means(
     assert all(result.reason for result in found.results if result.outcome != "accepted")
 
 
+@pytest.mark.parametrize(("command", "outcome"), [("MAIL", "busy"), (".", "unknown")])
+def test_an_answer_that_does_not_end_is_no_answer(command: str, outcome: str) -> None:
+    with Script({command: "250-on and on\r\n" * 1_000 + "550 no"}) as server:
+        found = hand_over(server.port, 1)
+
+    assert outcomes(found) == [outcome]
+
+
+def test_the_last_line_of_an_answer_counts() -> None:
+    with Script({".": "250-taken\r\n550 5.7.1 after all not"}) as server:
+        found = hand_over(server.port, 1)
+
+    assert outcomes(found) == ["rejected"]
+
+
 def test_nobody_answering_is_busy() -> None:
     with deaf_port() as port:
         found = hand_over(port)
