@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from newsletter.build import sample_recipient
 from newsletter.checks.size import CLIPPED
@@ -51,7 +51,7 @@ def test_a_confirmation_escapes_what_it_is_given(publication_folder: Path) -> No
     message = compiled(publication_folder)["confirmation", "en"]
     sample = sample_recipient(publication, "confirmation")
     fields = {**sample.fields, "confirm_url": "https://x.example/a?b=1&c=<", "lists_asked": "<b>Daily</b>"}
-    recipient = replace(sample, fields=fields)
+    recipient = structs.replace(sample, fields=fields)
 
     html = Mailing(message, envelope(publication, "daily", NOW, "key")).message(recipient).html
 
