@@ -65,7 +65,7 @@ what is known of a running server           web/public/operation.py, web/public/
 how long a connection may take            web/protocol.py
 
 a header, an encoding                       mime.py; who gets which: mailing.py
-how a value is made safe where it stands    merge.py
+how a value is made safe where it stands    escapes.py; where it stands: fragments.py; filled in: merge.py
 a link that knows its reader                links.py; one that is counted: tracking.py
 what happened to messages later             events.py; as a server sees it: sightings.py, robots.py
 
@@ -111,7 +111,7 @@ what a time means in a time zone            zones.py; who reads the clock: clock
 what an error is, and its exit code         errors.py
 what commands share                         session.py
 a column                                    tables.py, migrations/versions/000n_....py
-how the database is opened                  database.py
+how the database is opened                  database.py; many rows at once: rows.py
 """
 
 __version__ = "0.1.0"

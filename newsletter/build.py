@@ -16,9 +16,9 @@ from pathlib import Path
 from newsletter.assemble import Document, assemble, language_of, signup_url
 from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
+from newsletter.fragments import expressions_of, html_fragment, text_fragment
 from newsletter.issues import Issue
 from newsletter.mailing import Mailing, envelope
-from newsletter.merge import expressions_of, html_fragment, text_fragment
 from newsletter.messages import CompiledMessage, Recipient, WebPage
 from newsletter.mjml import compile_mjml
 from newsletter.palette import unreadable

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from newsletter.escapes import as_text, as_token, in_html
 from newsletter.expressions import Fields, simple
-from newsletter.merge import Choice, Render, Value, as_text, as_token, in_html, renderer
+from newsletter.fragments import Choice, Value
+from newsletter.merge import Render, renderer
 from newsletter.mime import one_line
 
 BAR = "|"

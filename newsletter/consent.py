@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
-from newsletter.database import among, insert_many
+from newsletter.rows import among, insert_many
 from newsletter.tables import consent, consent_source
 from newsletter.times import stamp
 

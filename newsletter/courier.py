@@ -18,7 +18,6 @@ from sqlalchemy import Connection
 
 from newsletter import campaigns, deliveries, handover, unknowns
 from newsletter.campaigns import State
-from newsletter.database import attempt
 from newsletter.deliveries import ChangedError, Claim, LostError
 from newsletter.desk import Desk, Watcher
 from newsletter.jobs import Job
@@ -30,6 +29,7 @@ from newsletter.providers import successor
 from newsletter.providers.record import Answer, Batch, Outcome
 from newsletter.recipients import Roll, call_roll, recipients
 from newsletter.recovery import may_repeat
+from newsletter.rows import attempt
 
 LOOK = 1.0
 """Seconds between two looks at the campaign's state while nothing may be sent yet."""

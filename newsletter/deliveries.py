@@ -41,9 +41,9 @@ from newsletter import campaigns, segments, waves
 from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
-from newsletter.database import listed
 from newsletter.errors import NewsletterError
 from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.rows import listed
 from newsletter.tables import batch, campaign, delivery, delivery_exception
 from newsletter.times import stamp
 

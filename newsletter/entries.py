@@ -17,8 +17,8 @@ from sqlalchemy import Connection, bindparam, select, text, update
 from newsletter import consent, suppressions
 from newsletter.addresses import address_key
 from newsletter.consent import Change
-from newsletter.database import among, insert_many, reserve_ids
 from newsletter.reader_fields import BUILT_IN, FieldValue
+from newsletter.rows import among, insert_many, reserve_ids
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
 

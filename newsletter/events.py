@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Text, case, cast, distinct, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from newsletter.database import among
+from newsletter.rows import among
 from newsletter.tables import campaign, subscriber
 from newsletter.tables import event as table
 from newsletter.times import stamp

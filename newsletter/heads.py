@@ -10,10 +10,10 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from newsletter.escapes import clean
 from newsletter.expressions import EvaluationError, ExpressionError, Fields, compile_expression
 from newsletter.frontmatter import FrontMatter, parse_front_matter
 from newsletter.issues import date_of, slug_of
-from newsletter.merge import clean
 from newsletter.merge_tags import Vault
 
 ENOUGH = 16_384

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
-from newsletter.database import among, insert_many
 from newsletter.providers.record import Outcome, Provider, Result
+from newsletter.rows import among, insert_many
 from newsletter.suppressions import Reason, suppressed
 from newsletter.tables import letter as table
 from newsletter.tables import signup, subscriber, subscription

@@ -15,7 +15,7 @@ from ipaddress import ip_address, ip_network
 
 from sqlalchemy import Connection, delete, select
 
-from newsletter.database import among, insert_many
+from newsletter.rows import among, insert_many
 from newsletter.tables import form_use as table
 from newsletter.times import Rate, Window
 

@@ -16,7 +16,8 @@ import msgspec
 from newsletter.addresses import Mailbox, quoted
 from newsletter.config import Publication
 from newsletter.expressions import Fields, present
-from newsletter.merge import Segments, html_fragment, joined, subject_line, text_fragment, with_addresses
+from newsletter.fragments import html_fragment, text_fragment, with_addresses
+from newsletter.merge import Segments, joined, subject_line
 from newsletter.messages import CompiledMessage, Envelope, JsonMessage, Message, Recipient, Syntax, Template
 from newsletter.mime import (
     SOFT_BREAK,

@@ -17,9 +17,10 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter import events, robots
 from newsletter.clock import Clock, utc_now
-from newsletter.database import Database, among
+from newsletter.database import Database
 from newsletter.errors import NewsletterError
 from newsletter.events import Event, Kind
+from newsletter.rows import among
 from newsletter.tables import batch, delivery
 from newsletter.times import Duration
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from newsletter.columns import Column, Known, Vary
+from newsletter.escapes import as_text, as_token
 from newsletter.expressions import Fields
-from newsletter.merge import Choice, Fragment, Value, as_text, as_token, html_fragment, text_fragment, with_addresses
+from newsletter.fragments import Choice, Fragment, Value, html_fragment, text_fragment, with_addresses
 from newsletter.messages import CompiledMessage, Syntax
 
 WORD_JOINER = "\u2060"

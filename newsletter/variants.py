@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
+from newsletter.escapes import clean
 from newsletter.expressions import EvaluationError, Fields, compile_expression, names, parse, present, truth
-from newsletter.merge import Choice, Value, clean, html_fragment, text_fragment
+from newsletter.fragments import Choice, Value, html_fragment, text_fragment
 from newsletter.messages import CompiledMessage, Recipient
 
 _ALWAYS = frozenset(("email", "unsubscribe_url", "preferences_url", "web_url"))

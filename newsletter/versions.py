@@ -20,8 +20,9 @@ from newsletter.build import build
 from newsletter.config import Publication
 from newsletter.errors import IssueError, NewsletterError, Severity
 from newsletter.expressions import present
+from newsletter.fragments import html_fragment, text_fragment
 from newsletter.issues import find_issue, issue_files, slug_of
-from newsletter.merge import html_fragment, joined, subject_line, text_fragment
+from newsletter.merge import joined, subject_line
 from newsletter.messages import CompiledMessage, Recipient
 from newsletter.parse import inspect_issue
 from newsletter.theme import Theme

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from newsletter.build import Built, sample_mailing
 from newsletter.expressions import present
+from newsletter.fragments import html_fragment
 from newsletter.inversion import inverted, inverted_by_outlook
 from newsletter.local_pictures import LocalPicture, shown_locally
-from newsletter.merge import html_fragment, joined
+from newsletter.merge import joined
 from newsletter.messages import Recipient
 from newsletter.outlook import in_outlook
 from newsletter.pictureless import without_pictures

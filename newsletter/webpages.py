@@ -14,8 +14,9 @@ from markupsafe import Markup
 
 from newsletter.assemble import assemble, language_of
 from newsletter.blocks import Is
+from newsletter.fragments import html_fragment, text_fragment
 from newsletter.issues import Block, Issue
-from newsletter.merge import html_fragment, joined, text_fragment
+from newsletter.merge import joined
 from newsletter.messages import About, CompiledMessage, WebPage
 from newsletter.mime import one_line
 from newsletter.mjml import compile_mjml

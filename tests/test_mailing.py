@@ -17,8 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.addresses import Mailbox
+from newsletter.escapes import clean
 from newsletter.mailing import Mailing
-from newsletter.merge import clean
 from newsletter.messages import CompiledMessage, Envelope, Recipient
 from newsletter.mime import one_line
 from tests.writing import reader

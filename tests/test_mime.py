@@ -7,7 +7,7 @@ import quopri
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.merge import clean
+from newsletter.escapes import clean
 from newsletter.mime import header_mailbox, header_text, quoted_printable, quoted_value
 
 prose = st.text(max_size=400) | st.lists(

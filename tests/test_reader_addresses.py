@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.fragments import TOKEN
 from newsletter.mailing import Mailing
-from newsletter.merge import TOKEN
 from newsletter.messages import CompiledMessage, Recipient
 from newsletter.mime import LINE
 from newsletter.providers.mailgun import SYNTAX
