@@ -16,6 +16,8 @@ import yaml
 from newsletter.errors import Problem
 
 _END = re.compile(r"^(---|\.\.\.)[ \t]*$", re.MULTILINE)
+_YAML_BREAK = re.compile("[\n\x85\u2028\u2029]")
+"""Where YAML 1.1 begins a line (https://yaml.org/spec/1.1/#b-char)."""
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # five times faster, where libyaml is built in
 
 
@@ -55,14 +57,14 @@ def parse_front_matter(text: str, path: str) -> tuple[FrontMatter, list[Problem]
     try:
         node = yaml.compose(parts[0], Loader=Loader)
     except yaml.MarkedYAMLError as error:
-        return _empty(parts[2]), [_yaml_problem(error, path)]
+        return _empty(parts[2]), [_yaml_problem(error, parts[0], path)]
     except yaml.YAMLError as error:  # characters YAML forbids
         position = getattr(error, "position", 0)
         line = 2 + parts[0].encode()[:position].count(b"\n")
         return _empty(parts[2]), [_problem("the front matter holds a character YAML forbids", path, line, 1)]
     if node is not None and not isinstance(node, yaml.MappingNode):
         return _empty(parts[2]), [_problem("the front matter is not a list of `key: value` lines", path, 2, 1)]
-    return _values(node, path, parts[2])
+    return _values(node, parts[0], path, parts[2])
 
 
 def _none(text: str, path: str) -> tuple[FrontMatter, list[Problem]]:
@@ -75,17 +77,17 @@ def _empty(body_line: int) -> FrontMatter:
     return FrontMatter(values={}, places={}, body_line=body_line)
 
 
-def _values(node: yaml.MappingNode | None, path: str, body_line: int) -> tuple[FrontMatter, list[Problem]]:
+def _values(node: yaml.MappingNode | None, source: str, path: str, body_line: int) -> tuple[FrontMatter, list[Problem]]:
     values: dict[str, Value] = {}
     places: dict[str, tuple[int, int]] = {}
     problems: list[Problem] = []
     for key, value in node.value if node else []:
-        name, place = str(key.value), (key.start_mark.line + 2, key.start_mark.column + 1)
+        name, place = str(key.value), _place(key.start_mark, source)
         if name in places:
             problems.append(_problem(f'"{name}" is set twice', path, *place, "Keep one."))
         places[name] = place
         if isinstance(value, yaml.ScalarNode):
-            values[name] = _value(value)
+            values[name] = _value(value, source)
         else:
             problems.append(
                 _problem(
@@ -98,21 +100,24 @@ def _values(node: yaml.MappingNode | None, path: str, body_line: int) -> tuple[F
     return FrontMatter(values=values, places=places, body_line=body_line), problems
 
 
-def _value(node: yaml.ScalarNode) -> Value:
+def _place(mark: yaml.Mark, source: str) -> tuple[int, int]:
+    """Line and column in the file; YAML begins a new line after some characters that editors show within one."""
+    breaks = [0, *(found.end() for found in _YAML_BREAK.finditer(source))]
+    at = breaks[min(mark.line, len(breaks) - 1)] + mark.column
+    return source.count("\n", 0, at) + 2, at - source.rfind("\n", 0, at)
+
+
+def _value(node: yaml.ScalarNode, source: str) -> Value:
     null = node.tag == "tag:yaml.org,2002:null"
     quoted = 1 if node.style in ("'", '"') else 0
-    return Value(
-        text="" if null else node.value,
-        line=node.start_mark.line + 2,
-        column=node.start_mark.column + 1 + quoted,
-        is_null=null,
-    )
+    line, column = _place(node.start_mark, source)
+    return Value(text="" if null else node.value, line=line, column=column + quoted, is_null=null)
 
 
-def _yaml_problem(error: yaml.MarkedYAMLError, path: str) -> Problem:
+def _yaml_problem(error: yaml.MarkedYAMLError, source: str, path: str) -> Problem:
     opened = (error.context or "").startswith(("while scanning a quoted", "while parsing a flow"))
     mark = (opened and error.context_mark) or error.problem_mark or error.context_mark  # where it began, not the end
-    line, column = (mark.line + 2, mark.column + 1) if mark else (1, 1)
+    line, column = _place(mark, source) if mark else (1, 1)
     return _problem(
         f"the front matter is not YAML: {error.problem or error.context}",
         path,

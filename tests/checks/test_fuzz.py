@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.checks.fixes import fix, write
@@ -105,6 +105,8 @@ def theme() -> Iterator[Theme]:
 @pytest.mark.timeout(0 if "NEWSLETTER_SOAK" in os.environ else 600)
 @settings(max_examples=FILES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(text=ISSUES)
+@example(text="---\nsubject: {{ first_name }}\nsubject: \x85\nsubject: \n---\n\n")
+@example(text="---\nsubject: a\u2028 b\ndate: [\n---\n\n")
 def test_any_file_gets_an_answer_the_same_one_twice(theme: Theme, text: str) -> None:
     path = theme.publication.issues / "2025-01-17-fuzz.md"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
