@@ -39,7 +39,7 @@ class Mailing:
     def __init__(
         self, message: CompiledMessage, envelope: Envelope, addresses: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """With `addresses` of fields (`merge.with_addresses`), every recipient has its token as the field `TOKEN`."""
+        """With `addresses` (`fragments.with_addresses`), every recipient has its token as the field `TOKEN`."""
         self.compiled = message
         self.envelope = envelope
         self._addresses = addresses

@@ -23,8 +23,8 @@ class CompiledMessage:
     """Subject, HTML and text of an issue, the same for all readers, slots still open.
 
     An open slot is a token (`NLM00003xNL`) in the texts; `tags[3]` is the merge tag it
-    stands for, as its author wrote it. Compiled once more, by `merge.compile_mailing`,
-    into segments that are joined per reader.
+    stands for, as its author wrote it. Cut once more, by `mailing.Mailing`, into segments
+    that are joined per reader.
     """
 
     slug: str
