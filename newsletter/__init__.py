@@ -85,7 +85,8 @@ what is kept of a reader, and erased        holdings.py, erasure.py
 what `send` would do, and what it asks      plans.py, asking.py
 when a campaign may do what                 campaigns.py
 which issues everybody may see              archive.py
-what may become of a batch                  batches.py; whose time it goes by: waves.py
+who is written down for a campaign           audience.py; whose time each goes by: waves.py
+what may become of a batch                  batches.py
 what became of each delivery                deliveries.py; counted: accounts.py; one reader's: history.py
 who is sent it once more                    retries.py
 how that is told                            reports.py, progress.py, following.py; editors by email: notices.py

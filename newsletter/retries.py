@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
 
-from newsletter.deliveries import write_batches
+from newsletter.audience import write_batches
 from newsletter.providers.record import Outcome
 from newsletter.tables import batch, delivery, delivery_exception, delivery_note
 from newsletter.times import stamp

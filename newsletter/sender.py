@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import accounts, campaigns, deliveries, takeovers
+from newsletter import accounts, audience, campaigns, deliveries, takeovers
 from newsletter.campaigns import Campaign, State
 from newsletter.courier import TICK, Courier
 from newsletter.database import Database
@@ -178,8 +178,8 @@ class Sender:
                     return
                 if is_sending := found.state is State.SENDING:
                     its, now = self._job.campaign.id, self._job.clock()
-                    deliveries.enqueue(connection, self._job.publication, its, size, now=now, page=page)
-            page = deliveries.PAGE
+                    audience.enqueue(connection, self._job.publication, its, size, now=now, page=page)
+            page = audience.PAGE
             self._desk.stir()
             if not is_sending or time.monotonic() - self._looked_at > SHOW:
                 self._look()

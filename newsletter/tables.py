@@ -1,9 +1,9 @@
 """The tables, as SQLAlchemy Core sees them; `migrations/` makes them.
 
 Who may write: `subscribers` and `entries` the readers' tables, `consent` its two, `suppressions`, `signups`
-and `letters` their own, `limits` `form_use`, `campaigns` the campaign, `events` the event, and `deliveries` with its
-three companions the ledger (`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times are UTC, ISO 8601
-text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
+and `letters` their own, `limits` `form_use`, `campaigns` the campaign, `events` the event, and `audience` and
+`deliveries` with its companions the ledger (`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times
+are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import accounts, campaigns, deliveries, history, retries, takeovers
+from newsletter import accounts, audience, campaigns, deliveries, history, retries, takeovers
 from newsletter.batches import BatchState, after_answer, after_cancelling, after_death
 from newsletter.campaigns import State
 from newsletter.config import Publication
@@ -36,7 +36,7 @@ def database(publication: Publication) -> Iterator[Database]:
     add_readers(found, 6)
     with found.begin() as connection:
         campaign = start_campaign(connection)
-        deliveries.enqueue(connection, publication, campaign.id, 3, now=NOW)
+        audience.enqueue(connection, publication, campaign.id, 3, now=NOW)
     yield found
     found.close()
 

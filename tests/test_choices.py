@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import choices, deliveries, events, subscribers, suppressions
+from newsletter import audience, choices, deliveries, events, subscribers, suppressions
 from newsletter.choices import Choice, Wish
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -76,7 +76,7 @@ def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
     add_readers(database, 3)
     with database.begin() as connection:
         campaign = start_campaign(connection)
-        deliveries.enqueue(connection, publication, campaign.id, 10, now=NOW)
+        audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
     choose(database, choice(1, Wish.LEAVE, "daily"), choice(2, Wish.PAUSE, "daily", until=MONTH))
 
     with database.begin() as connection:
@@ -93,7 +93,7 @@ def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publ
     choose(database, choice(1, Wish.PAUSE, "daily", until=NOW))
     with database.begin() as connection:
         campaign = start_campaign(connection)
-        deliveries.enqueue(connection, publication, campaign.id, 10, now=NOW)
+        audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
         held = deliveries.claim(connection, campaign.id, owner="test", now=NOW)
         assert held
 

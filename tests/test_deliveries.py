@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from newsletter import accounts, campaigns, deliveries, takeovers
+from newsletter import accounts, audience, campaigns, deliveries, takeovers
 from newsletter.batches import ARROWS
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -49,7 +49,7 @@ def enqueued(database: Database, publication: Publication, readers: int, size: i
     with database.begin() as connection:
         campaign = start_campaign(connection)
         while not campaigns.get(connection, campaign.id).enqueued:
-            deliveries.enqueue(connection, publication, campaign.id, size, now=NOW, page=page)
+            audience.enqueue(connection, publication, campaign.id, size, now=NOW, page=page)
     return campaign.id
 
 
@@ -95,13 +95,13 @@ def test_enqueueing_that_was_killed_goes_on_where_it_was(database: Database, pub
     add_readers(database, 25)
     with database.begin() as connection:
         campaign = start_campaign(connection)
-        deliveries.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10)
+        audience.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10)
     with database.begin() as connection:
-        deliveries.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10)
+        audience.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10)
         connection.rollback()  # killed
 
     with database.begin() as connection:
-        while deliveries.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10):
+        while audience.enqueue(connection, publication, campaign.id, 5, now=NOW, page=10):
             pass
 
     assert counts(database) == {"queued": 25}
@@ -277,7 +277,7 @@ def test_a_reader_who_has_the_issue_by_another_campaign_is_skipped(
             row = {"list": "weekly", "subscriber_id": reader, "status": "active", "changed_at": "2025"}
             connection.execute(subscription.insert().values(row))
         other = start_campaign(connection, "weekly")
-        deliveries.enqueue(connection, publication, other.id, 500, now=NOW)
+        audience.enqueue(connection, publication, other.id, 500, now=NOW)
 
     going, gone = roll(database, take(database, other.id))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import campaigns, deliveries
+from newsletter import audience, campaigns, deliveries
 from newsletter.clock import utc_now
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -28,7 +28,7 @@ def database(publication: Publication) -> Iterator[Database]:
     add_readers(found, 2)
     with found.begin() as connection:
         start_campaign(connection)
-        deliveries.enqueue(connection, publication, 1, 2, now=utc_now())
+        audience.enqueue(connection, publication, 1, 2, now=utc_now())
     yield found
     found.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import campaigns, deliveries, history, takeovers
+from newsletter import audience, campaigns, deliveries, history, takeovers
 from newsletter.database import Database, open_database
 from newsletter.deliveries import Claim
 from newsletter.history import Story
@@ -26,7 +26,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
     add_readers(found, 2)
     with found.begin() as connection:
         campaign = start_campaign(connection)
-        deliveries.enqueue(connection, publication, campaign.id, 500, now=NOW)
+        audience.enqueue(connection, publication, campaign.id, 500, now=NOW)
     yield found
     found.close()
 

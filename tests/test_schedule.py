@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter import accounts, campaigns, deliveries, heartbeat, schedule, takeovers
+from newsletter import accounts, audience, campaigns, deliveries, heartbeat, schedule, takeovers
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -166,7 +166,7 @@ def test_each_reader_s_own_time_makes_waves_from_the_east_to_the_west(
     assert found.start == tokyo
     (begun,) = begin(publication, database, tokyo)
     with database.begin() as connection:
-        deliveries.enqueue(connection, publication, begun.id, 500, now=tokyo)
+        audience.enqueue(connection, publication, begun.id, 500, now=tokyo)
 
     due = []
     for now in (tokyo, london, york):
@@ -203,7 +203,7 @@ def test_sending_a_scheduled_issue_by_hand_sends_it_to_everyone_at_once(
 
     with database.begin() as connection:
         started = campaigns.start_now(connection, 1, now=NOW)
-        deliveries.enqueue(connection, publication, 1, 500, now=NOW)
+        audience.enqueue(connection, publication, 1, 500, now=NOW)
 
     assert (started.state, started.wall) == (State.SENDING, None)
     with database.read() as connection:

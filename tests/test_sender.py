@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from newsletter import accounts, campaigns, deliveries
+from newsletter import accounts, audience, campaigns, deliveries
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -217,7 +217,7 @@ def test_those_who_left_before_their_batch_did_are_skipped(
 ) -> None:
     begin(database, 10)
     with database.begin() as connection:
-        deliveries.enqueue(connection, publication, 1, 500, now=NOW)
+        audience.enqueue(connection, publication, 1, 500, now=NOW)
         connection.execute(update(subscription).where(subscription.c.subscriber_id <= 3).values(status="unsubscribed"))
 
     ending = send(publication, database)
@@ -233,7 +233,7 @@ def test_two_campaigns_of_an_issue_that_claim_at_once_do_not_both_leave_its_read
     with database.begin() as connection:
         both = [start_campaign(connection, name, "postmark") for name in ("daily", "weekly")]
         for campaign in both:
-            deliveries.enqueue(connection, publication, campaign.id, 500, now=NOW)
+            audience.enqueue(connection, publication, campaign.id, 500, now=NOW)
     couriers = [Sender(job_of(publication, database, campaign), Quiet()).courier for campaign in both]
     with database.begin() as connection:
         held = [courier.claim(connection) for courier in couriers]
@@ -286,7 +286,7 @@ def test_a_batch_that_was_claimed_when_the_database_failed_is_free_again(
 ) -> None:
     begin(database, 10)
     with database.begin() as connection:
-        deliveries.enqueue(connection, publication, 1, 500, now=NOW)
+        audience.enqueue(connection, publication, 1, 500, now=NOW)
         connection.execute(update(subscription).where(subscription.c.subscriber_id == 3).values(status="unsubscribed"))
         connection.exec_driver_sql(TROUBLE.format("INSERT ON delivery_exception", "ABORT"))
 
@@ -304,7 +304,7 @@ def test_what_a_dead_sender_had_handed_over_is_not_sent_again(
 ) -> None:
     begin(database, 1000)
     with database.begin() as connection:
-        deliveries.enqueue(connection, publication, 1, 500, now=NOW)
+        audience.enqueue(connection, publication, 1, 500, now=NOW)
         held = deliveries.claim(connection, 1, owner="dead", now=NOW)
         assert held
         deliveries.hand(connection, held, provider="postmark", now=NOW)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import and_, func, select, text
 
-from newsletter import accounts, batches, campaigns, deliveries, handover, reconcile
+from newsletter import accounts, audience, batches, campaigns, deliveries, handover, reconcile
 from newsletter.campaigns import Campaign
 from newsletter.clock import utc_now
 from newsletter.config import Publication
@@ -50,7 +50,7 @@ class Case:
         with self.database.begin() as connection:
             start_campaign(connection, provider=provider)
             while not campaigns.get(connection, 1).enqueued:
-                deliveries.enqueue(connection, self.publication, 1, size, now=utc_now())
+                audience.enqueue(connection, self.publication, 1, size, now=utc_now())
 
     def _record(self) -> None:
         """From now on the database itself writes down every change of state."""

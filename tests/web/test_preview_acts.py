@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from newsletter import campaigns, deliveries
+from newsletter import audience, campaigns
 from newsletter.campaigns import State
 from newsletter.suppressions import Reason, suppress
 from tests.web.preview_server import NAME, Preview, opened, running
@@ -130,7 +130,7 @@ def _send_some(root: Path) -> None:
     now = datetime.now(UTC)
     with ledger(root) as database, database.begin() as connection:
         started = campaigns.start_now(connection, 1, now=now)
-        deliveries.enqueue(connection, load_publication(root / "newsletter.toml"), started.id, 500, now=now)
+        audience.enqueue(connection, load_publication(root / "newsletter.toml"), started.id, 500, now=now)
 
 
 def test_an_issue_with_errors_is_not_scheduled_and_the_question_says_why(preview: Preview) -> None:
