@@ -30,7 +30,7 @@ def check(found: Aftermath) -> None:
 
 
 def tell(name: str, number: int, found: Aftermath) -> None:
-    """A line of the table in docs/sending.md: `make soak` shows it."""
+    """What the table in docs/sending.md adds up: `make soak` shows it."""
     accepted, unknown = found.deliveries["accepted"], found.deliveries["unknown"]
     print(f"\n| {name} | {number} | {found.kills} | {accepted:,} | {unknown:,} | {found.duplicates} |")
 
