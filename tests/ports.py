@@ -6,9 +6,19 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
-BELOW_OUTGOING = range(20_000, 32_000)
-"""Linux gives a connection that goes out a port of its own from 32768 on; these are left alone."""
+
+def _first_outgoing() -> int:
+    """From here on Linux gives connections that go out a port of their own (ip-sysctl, `ip_local_port_range`)."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        return 32_768
+
+
+BELOW_OUTGOING = range(_first_outgoing() // 2, _first_outgoing())
+"""These are left alone."""
 
 
 def free_port() -> int:

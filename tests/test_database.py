@@ -121,11 +121,11 @@ def test_a_writer_waits_for_another_instead_of_failing(tmp_path: Path) -> None:
         with database.begin() as connection:
             connection.execute(text("INSERT INTO rate_bucket (key, tat) VALUES ('a', '1')"))
             entered.set()
-            release.wait(5)
+            release.wait(60)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    entered.wait(5)
+    assert entered.wait(60)
     threading.Timer(0.2, release.set).start()
     with database.begin() as connection:
         connection.execute(text("UPDATE rate_bucket SET tat = '2'"))

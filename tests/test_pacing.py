@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from newsletter import campaigns
+from newsletter import audience, campaigns
 from newsletter.campaigns import State
+from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
 from newsletter.providers import find_provider, read_settings
@@ -25,7 +26,7 @@ from newsletter.sender import Ending, Job, Sender
 from newsletter.tables import subscription
 from newsletter.times import Rate
 from tests.postmark_server import TOKEN, PostmarkServer
-from tests.sending import Quiet, add_readers, settings, start_campaign
+from tests.sending import NOW, Quiet, add_readers, settings, start_campaign
 
 POSTMARK = '[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
 SEND = '[send]\nprovider = "postmark"\n'
@@ -64,17 +65,31 @@ def publication(server: Timed, tmp_path: Path) -> Publication:
     return settings(tmp_path, SEND + POSTMARK.format(url=server.url))
 
 
-def send(publication: Publication, readers: int, rate: str = "off", watcher: Quiet | None = None) -> Ending:
-    database = open_database(publication)
-    add_readers(database, readers)
-    with database.begin() as connection:
-        start_campaign(connection, provider="postmark")
-    ending = go_on(publication, database, rate, watcher)
+def send(
+    publication: Publication, readers: int, rate: str = "off", watcher: Quiet | None = None, clock: Clock = utc_now
+) -> Ending:
+    database = begun(publication, readers)
+    ending = go_on(publication, database, rate, watcher, clock)
     database.close()
     return ending
 
 
-def go_on(publication: Publication, database: Database, rate: str = "off", watcher: Quiet | None = None) -> Ending:
+def begun(publication: Publication, readers: int) -> Database:
+    """With a campaign that nobody is written down for yet."""
+    database = open_database(publication)
+    add_readers(database, readers)
+    with database.begin() as connection:
+        start_campaign(connection, provider="postmark")
+    return database
+
+
+def go_on(
+    publication: Publication,
+    database: Database,
+    rate: str = "off",
+    watcher: Quiet | None = None,
+    clock: Clock = utc_now,
+) -> Ending:
     with database.read() as connection:
         campaign = campaigns.get(connection, 1)
     provider = find_provider(publication, campaign.provider)
@@ -85,6 +100,7 @@ def go_on(publication: Publication, database: Database, rate: str = "off", watch
         provider=provider,
         settings=read_settings(publication, provider),
         rate=Rate(rate),
+        clock=clock,
     )
     return Sender(job, watcher or Quiet()).run()
 
@@ -120,7 +136,7 @@ def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: Ti
     more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
     watcher = Stopping(server)
 
-    ending = send(settings(tmp_path, more), 300, watcher=watcher)
+    ending = send(settings(tmp_path, more), 300, watcher=watcher, clock=lambda: NOW)
 
     assert watcher.said[0] == "100 today, by the warm-up plan: that is used up; it goes on by itself."
     assert {state: number for state, number in ending.deliveries.items() if number} == {"accepted": 100, "queued": 200}
@@ -130,7 +146,8 @@ def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: P
     more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
     publication = settings(tmp_path, more)
 
-    ending = send(publication, 300, watcher=Pausing(server, publication))  # it would have waited until tomorrow
+    # It would have waited until tomorrow.
+    ending = send(publication, 300, watcher=Pausing(server, publication), clock=lambda: NOW)
 
     assert ending.campaign.state is State.PAUSED
     assert ending.deliveries["queued"] >= 200
@@ -173,8 +190,14 @@ def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
 ) -> None:
     server.refused = {f"r{n}@example.com": (406, "Inactive recipient.") for n in range(1, 10_000, 10)}
 
-    ending = send(publication, 10_000)
+    database = begun(publication, 10_000)
+    with database.begin() as connection:
+        while not campaigns.get(connection, 1).enqueued:  # else it may pause before everyone is written down
+            audience.enqueue(connection, publication, 1, 500, now=NOW)
 
+    ending = go_on(publication, database)
+
+    database.close()
     assert ending.campaign.state is State.PAUSED
     assert "messages were rejected, more than 5%" in ending.campaign.reason
     assert ending.deliveries["queued"] > 5000

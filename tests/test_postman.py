@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -198,8 +198,8 @@ def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_o
     asked = threading.Event()
     with Postman(publication, db, greetings.messages, world.said.append, asked):
         world.ask("grace@example.com")
-        deadline = datetime.now(UTC) + timedelta(seconds=10)
-        while len(world.outbox) < sent and datetime.now(UTC) < deadline:
+        deadline = time.monotonic() + 60
+        while len(world.outbox) < sent and time.monotonic() < deadline:
             asked.wait(0.05)
 
     assert [became for _, became, _ in world.letters] == [state, "accepted"]
@@ -239,8 +239,8 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(
     world.ask()
 
     with Postman(publication, db, greetings.messages, world.said.append):
-        deadline = datetime.now(UTC) + timedelta(seconds=10)
-        while not world.outbox and datetime.now(UTC) < deadline:
+        deadline = time.monotonic() + 60
+        while not world.outbox and time.monotonic() < deadline:
             time.sleep(0.05)
 
     assert world.said == ["newsletter: error: the database is locked"]

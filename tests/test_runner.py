@@ -21,7 +21,7 @@ from newsletter.daily import Trouble
 from newsletter.database import Database, open_database
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.runner import Runner
-from newsletter.sender import Ending
+from newsletter.sender import THREADS, Ending
 from newsletter.sender_lock import SenderLock
 from newsletter.tables import batch, subscriber
 from tests.postmark_server import TOKEN, PostmarkServer
@@ -325,7 +325,7 @@ def test_two_issues_of_one_day_are_a_person_s_choice(tmp_path: Path) -> None:
 def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
     with PostmarkServer() as server:
-        server.delay = 0.2
+        server.answers.clear()
         publication = settings(tmp_path / "paused", POSTMARK.format(url=server.url))
         database = open_database(publication)
         add_readers(database, 20_000)
@@ -334,13 +334,14 @@ def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.Monkey
         runner = Runner(publication, database, told, lambda: NOW)
         thread = threading.Thread(target=runner.run)
         thread.start()
-        server.wait_for_calls(3)
+        server.wait_for_calls(THREADS)
         wait_until(lambda: is_enqueued(database, 1))
 
         with database.begin() as connection:
             campaigns.move(connection, 1, "pause", now=NOW, reason="asked")
             begun = select(func.count()).where(batch.c.first_handed_at.is_not(None))
             calls = connection.execute(begun).scalar_one()
+        server.answers.set()
         wait_until(lambda: len(told.endings) == 1)
         runner.stop()
         thread.join()

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.readers import COLUMNS, readers
@@ -16,8 +17,9 @@ from tests.ports import free_port
 VARIES = ((r"\d{4}-\d\d-\d\d", "DATE"), (r" +\d+ s$", " TIME"), (r"127\.0\.0\.1:\d+", "ADDRESS"))
 """What differs between two runs."""
 MARK = "=====step====="
-SERVERS = ("newsletter preview", "newsletter serve")
-"""They run until they are stopped; all that they print first ends with how."""
+SERVERS: dict[str, Callable[[], int]] = {"newsletter preview": free_port, "newsletter serve": lambda: 0}
+"""They run until they are stopped, and all that they print first ends with how; each at a port: `preview` gives way
+when that is taken meanwhile, `serve` finds one by itself at 0."""
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 UNTIL_STOPPED = """
 until_stopped() {
@@ -50,8 +52,8 @@ def run(commands: list[str], folder: Path) -> list[str]:
     """What each prints, run one after the other in one shell."""
     lines = ["set -e", "exec 2>&1", UNTIL_STOPPED]
     for command in commands:
-        server = f"until_stopped {command} --port {free_port()}"
-        lines += [f"printf '{MARK}'", server if command.startswith(SERVERS) else command]
+        ports = [port() for name, port in SERVERS.items() if command.startswith(name)]
+        lines += [f"printf '{MARK}'", f"until_stopped {command} --port {ports[0]}" if ports else command]
     environment = {name: value for name, value in os.environ.items() if name not in SCREENS}
     environment |= {"PYTHONPATH": str(ROOT), "PATH": f"{installed(folder)}:{os.environ['PATH']}"}
     done = subprocess.run(

@@ -7,23 +7,32 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from newsletter import accounts, campaigns
 from newsletter.config import load_publication
 from newsletter.database import open_database
 from newsletter.sender import DRAIN, THREADS
 from newsletter.tables import campaign, subscription
 from newsletter.times import stamp
-from tests.acceptance.test_send import POSTMARK, addresses, deliveries, publication, run, start, wait_for_words
+from tests.acceptance.test_send import (
+    POSTMARK,
+    addresses,
+    deliveries,
+    found,
+    publication,
+    run,
+    start,
+    wait_for_readers,
+    wait_for_words,
+)
 from tests.postmark_server import PostmarkServer
 
 
@@ -53,16 +62,6 @@ def scheduled(folder: Path, server: PostmarkServer, readers: int) -> Path:
     publication(folder, POSTMARK.format(url=server.url), readers=readers)
     assert run(folder, "schedule", "hello", "--at", soon(), "--yes").returncode == 0
     return folder
-
-
-def found(folder: Path) -> dict[str, Any]:
-    """What `status --json` says of campaign 1, or nothing; without a process of its own."""
-    database = open_database(load_publication(folder / "newsletter.toml"))
-    with database.read() as connection:
-        known = campaigns.all_campaigns(connection)
-        told = accounts.status(known[0], accounts.counts(connection, known[0].id)) if known else {}
-    database.close()
-    return told
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, float]:
@@ -101,17 +100,18 @@ def test_a_scheduled_issue_is_sent_at_its_time_to_everyone_once(tmp_path: Path, 
 def test_a_signal_lets_calls_finish_and_the_next_run_goes_on(
     tmp_path: Path, server: PostmarkServer, number: signal.Signals
 ) -> None:
-    server.delay = 0.3
+    server.answers.clear()
     folder = scheduled(tmp_path, server, readers=6000)
     process = start(folder, "run")
     server.wait_for_calls(1)
+    wait_for_readers(folder, 6000)
+    threading.Timer(0.5, server.answers.set).start()
 
     err, took = end(process, number)
 
     assert (process.returncode, took < DRAIN + SLACK) == (0, True)
     assert "Stopping" in err
     assert found(folder)["deliveries"] == deliveries(accepted=len(server.messages), queued=6000 - len(server.messages))
-    server.delay = 0
     assert run(folder, "run", "--once").returncode == 0
     assert sorted(server.addresses) == addresses(6000)
 
@@ -154,6 +154,7 @@ def test_killed_and_started_again_nobody_gets_it_twice_and_nobody_is_forgotten(
     folder = scheduled(tmp_path, server, readers=6000)
     process = start(folder, "run")
     server.wait_for_calls(2)
+    wait_for_readers(folder, 6000)
     end(process, signal.SIGKILL)
     server.answers.set()
 
@@ -185,6 +186,7 @@ def test_pause_stops_new_calls_at_once_and_resume_lets_them_go_on(tmp_path: Path
     folder = scheduled(tmp_path, server, readers=4000)
     process = start(folder, "run")
     server.wait_for_calls(THREADS)
+    wait_for_readers(folder, 4000)
 
     paused = run(folder, "pause", "hello")
     server.answers.set()
@@ -206,6 +208,7 @@ def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: Postm
     folder = scheduled(tmp_path, server, readers=4000)
     process = start(folder, "run")
     server.wait_for_calls(1)
+    wait_for_readers(folder, 4000)
 
     cancelled = run(folder, "cancel", "hello")
     server.answers.set()
@@ -228,6 +231,7 @@ def test_who_unsubscribes_while_it_runs_and_whose_batch_has_not_left_is_skipped(
     folder = scheduled(tmp_path, server, readers=6000)
     process = start(folder, "run", "--once")
     server.wait_for_calls(1)
+    wait_for_readers(folder, 6000)
     database = open_database(load_publication(folder / "newsletter.toml"))
     with database.begin() as connection:
         leaving = subscription.c.subscriber_id == 6000

@@ -16,9 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from newsletter import accounts, campaigns
+from newsletter.config import load_publication
 from newsletter.database import open_database
 from tests.fork_server import run_command
 from tests.postmark_server import TOKEN, PostmarkServer
@@ -67,6 +70,22 @@ def wait_for_words(process: subprocess.Popen[str], words: str) -> None:
     assert process.stderr
     while words not in (line := process.stderr.readline()):
         assert line, f"it ended and never said {words!r}"
+
+
+def found(folder: Path) -> dict[str, Any]:
+    """What `status --json` says of campaign 1, or nothing; without a process of its own."""
+    database = open_database(load_publication(folder / "newsletter.toml"))
+    with database.read() as connection:
+        known = campaigns.all_campaigns(connection)
+        told = accounts.status(known[0], accounts.counts(connection, known[0].id)) if known else {}
+    database.close()
+    return told
+
+
+def wait_for_readers(folder: Path, number: int) -> None:
+    """Until so many are written down: the first calls leave before all are."""
+    while found(folder)["audience"] < number:
+        time.sleep(0.02)
 
 
 def status(folder: Path) -> dict[str, object]:
@@ -191,6 +210,7 @@ def test_a_polite_signal_leaves_nothing_unknown_and_says_how_to_go_on(
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=6000)
     process = start(folder, "send", "hello", "--yes")
     server.wait_for_calls(1)
+    wait_for_readers(folder, 6000)
     process.send_signal(number)
     wait_for_words(process, "Stopping")
     server.answers.set()
@@ -232,12 +252,13 @@ def on_a_terminal(folder: Path, answer: str) -> tuple[int, str]:
     if pid == 0:
         os.chdir(folder)
         os.execv(sys.executable, [*COMMAND, "send", "hello"])
-    shown = b""
+    shown, is_answered = b"", False
     with suppress(OSError):  # Linux says so at the end
         while piece := os.read(terminal, 4096):
             shown += piece
-            if b"[y/N]" in piece:
+            if b"[y/N]" in shown and not is_answered:
                 os.write(terminal, answer.encode())
+                is_answered = True
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
 

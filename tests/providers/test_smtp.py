@@ -262,7 +262,8 @@ class _Server(Controller):
     def __init__(self, context: ssl.SSLContext, *, implicit: bool) -> None:
         self.received: list[str] = []
         self._context, self._implicit = context, implicit
-        super().__init__(self, hostname="localhost", port=free_port(), ssl_context=context if implicit else None)
+        implicit_context = context if implicit else None
+        super().__init__(self, hostname="localhost", port=free_port(), ssl_context=implicit_context, ready_timeout=60)
 
     def factory(self) -> AiosmtpdServer:
         starttls = None if self._implicit else self._context

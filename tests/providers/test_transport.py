@@ -73,7 +73,7 @@ def reset_in_the_middle(connection: socket.socket) -> None:
 
 def failure(url: str, *, read: float = 5) -> TransportError:
     with pytest.raises(TransportError) as found:
-        exchange(request(url), connect=2, read=read)
+        exchange(request(url), connect=30, read=read)
     return found.value
 
 
