@@ -6,6 +6,7 @@ Makes the rows of `delivery` and `batch`; how a batch moves on is `deliveries`, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 
@@ -15,6 +16,7 @@ from newsletter import campaigns, segments, waves
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
+from newsletter.errors import ConfigError
 from newsletter.rows import listed
 from newsletter.tables import batch, delivery
 from newsletter.times import stamp
@@ -40,6 +42,18 @@ def enqueue(
     cursor = ids[-1] if ids else found.cursor
     campaigns.advance(connection, campaign_id, cursor=cursor, enqueued=len(ids) < limit)
     return len(ids)
+
+
+def complete(connection: Connection, publication: Publication, campaign_id: int, *, now: datetime) -> None:
+    """Write everyone else down, if anybody is: of a campaign that ends now, who never will have it.
+
+    A segment that newsletter.toml has no more says nothing about the others, and keeps no campaign from ending.
+    """
+    if not campaigns.get(connection, campaign_id).cursor:
+        return
+    with suppress(ConfigError):
+        while not campaigns.get(connection, campaign_id).enqueued:
+            enqueue(connection, publication, campaign_id, PAGE, now=now)
 
 
 def _waves(

@@ -69,10 +69,12 @@ def _reader(number: int) -> dict[str, object]:
     return {"id": number, "email": address, "email_key": address, "first_name": f"Reader {number}", **times}
 
 
-def start_campaign(connection: Connection, list_name: str = "daily", provider: str = "outbox") -> Campaign:
+def start_campaign(
+    connection: Connection, list_name: str = "daily", provider: str = "outbox", segment: str = ""
+) -> Campaign:
     """Of MESSAGE, approved and sending."""
     made = campaigns.approve(
-        connection, message=MESSAGE, page=PAGE, list=list_name, segment="", provider=provider, now=NOW
+        connection, message=MESSAGE, page=PAGE, list=list_name, segment=segment, provider=provider, now=NOW
     )
     return campaigns.move(connection, made.id, "start", now=NOW)
 

@@ -107,6 +107,23 @@ def test_enqueueing_that_was_killed_goes_on_where_it_was(database: Database, pub
     assert counts(database) == {"queued": 25}
 
 
+def test_a_segment_that_is_gone_keeps_no_campaign_from_ending(
+    database: Database, publication: Publication, tmp_path: Path
+) -> None:
+    add_readers(database, 25)
+    divided = publication_settings(tmp_path / "divided", '[segments.all]\nfirst_name = "R"\n')
+    with database.begin() as connection:
+        connection.execute(update(subscriber).values(first_name="R"))
+        campaign = start_campaign(connection, segment="all")
+        audience.enqueue(connection, divided, campaign.id, 5, now=NOW, page=10)
+
+        audience.complete(connection, publication, campaign.id, now=NOW)
+        assert sum(accounts.counts(connection, campaign.id).values()) == 10
+
+        audience.complete(connection, divided, campaign.id, now=NOW)
+        assert sum(accounts.counts(connection, campaign.id).values()) == 25
+
+
 def test_a_claimed_batch_is_nobody_else_s(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 6, size=3)
 

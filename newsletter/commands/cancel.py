@@ -6,7 +6,7 @@ import json
 
 import click
 
-from newsletter import accounts, campaigns, reports, takeovers
+from newsletter import accounts, audience, campaigns, reports, takeovers
 from newsletter.clock import utc_now
 from newsletter.session import Session
 
@@ -29,6 +29,7 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
     with session.database.begin() as connection:
         found = campaigns.find(connection, campaign)
         now = campaigns.move(connection, found.id, "cancel", now=utc_now())
+        audience.complete(connection, session.publication, found.id, now=utc_now())
         takeovers.cancel(connection, found.id, utc_now())
         counted = accounts.counts(connection, found.id)
     click.echo(f"Campaign {found.id} is cancelled. {reports.who_has_it(counted)}", err=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from newsletter import audience
 from newsletter.config import load_publication
 from newsletter.database import open_database
 from newsletter.sender import DRAIN, THREADS
@@ -34,6 +35,7 @@ from tests.acceptance.test_send import (
     wait_for_words,
 )
 from tests.postmark_server import PostmarkServer
+from tests.sending import start_campaign
 
 
 @pytest.fixture
@@ -222,6 +224,33 @@ def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: Postm
     again = run(folder, "send", "hello", "--yes")
     assert (again.returncode, "cancelled already. Nobody was mailed." in again.stderr) == (0, True)
     end(process, signal.SIGTERM)
+
+
+def test_cancelled_while_readers_are_still_written_down_it_counts_all_of_them(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=3000)
+    found_there = load_publication(folder / "newsletter.toml")
+    database = open_database(found_there)
+    with database.begin() as connection:
+        start_campaign(connection)
+        audience.enqueue(connection, found_there, 1, 500, now=datetime.now(UTC), page=1000)
+    database.close()
+
+    cancelled = run(folder, "cancel", "hello", "--json")
+
+    assert "Nobody has it; 3,000 readers never will." in cancelled.stderr
+    assert json.loads(cancelled.stdout)["deliveries"] == deliveries(skipped=3000)
+    why = json.loads(run(folder, "why", "r3000@example.com", "hello", "--json").stdout)
+    assert why["delivery"]["state"] == "skipped"
+
+
+def test_one_that_never_began_is_cancelled_and_writes_nobody_down(tmp_path: Path, server: PostmarkServer) -> None:
+    folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=20)
+    assert run(folder, "schedule", "hello", "--at", soon(3600), "--yes").returncode == 0
+
+    cancelled = run(folder, "cancel", "hello", "--json")
+
+    assert "Campaign 1 is cancelled. Nobody was mailed." in cancelled.stderr
+    assert json.loads(cancelled.stdout)["audience"] == 0
 
 
 def test_who_unsubscribes_while_it_runs_and_whose_batch_has_not_left_is_skipped(
