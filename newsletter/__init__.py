@@ -97,7 +97,7 @@ what is done about the unknown              unknowns.py; who is asked: reconcile
 how fast we send                            throttle.py (pure), rates.py and quotas.py (shared), warmup.py
 what `bench` measures, and against whom       bench.py, bench_provider.py
 when a campaign waits or pauses by itself   pacing.py, breaker.py; for single readers: stragglers.py
-what stops a sender                         interrupts.py, sender_lock.py; a copied database: hosts.py
+what stops a sender                         interrupts.py, sender_lock.py; a copy: hosts.py; a backup: high_water.py
 what a runner says, and its exit code       runner_log.py
 what is due when, and who starts it         runner.py, schedule.py; today's issue: daily.py; who is there: heartbeat.py
 how a run ends, and its exit code           endings.py

@@ -30,6 +30,7 @@ from newsletter.providers.record import Answer, Batch, Outcome
 from newsletter.recipients import Roll, call_roll, recipients
 from newsletter.recovery import may_repeat
 from newsletter.rows import attempt
+from newsletter.times import stamp
 
 LOOK = 1.0
 """Seconds between two looks at the campaign's state while nothing may be sent yet."""
@@ -226,6 +227,7 @@ class Courier:
         try:
             with self._desk.changer() as connection:
                 deliveries.hand(connection, held, provider=name, now=now, payload_hash=payload_hash)
+            self._desk.high_water.rise(stamp(now))
         except ChangedError:
             self._give_up(held)
             return False

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from newsletter.campaigns import Campaign
 from newsletter.database import Database
+from newsletter.high_water import HighWater
 
 
 class Desk:
@@ -18,6 +19,7 @@ class Desk:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.high_water = HighWater(database)
         self.asked = threading.Event()
         """Set: what is in the air is finished, nothing more is handed over."""
         self.writing = threading.Lock()

@@ -23,7 +23,7 @@ TTL_SHARE = 0.8
 def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock) -> None:
     """Take over what a dead sender left, and say so; the caller holds the lock.
 
-    Raises NewsletterError when the database is a copy of one that sends elsewhere.
+    Raises NewsletterError when the database is a copy of one that sends elsewhere, or a backup.
     """
 
     def may_replay(name: str, first_handed_at: str) -> bool:
@@ -31,6 +31,7 @@ def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock
 
     with desk.writer() as connection:
         hosts.settle(connection, hosts.here(desk.database), clock())
+        desk.high_water.require_newest(connection)
         in_the_air = marks.recover(connection, clock())
         found = takeovers.recover(connection, may_replay)
         found = Recovered(replayed=found.replayed, unknown=found.unknown + in_the_air.unknown)

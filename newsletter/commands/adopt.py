@@ -6,25 +6,31 @@ import click
 
 from newsletter import hosts
 from newsletter.clock import utc_now
+from newsletter.high_water import HighWater
 from newsletter.session import Session
 
 
 @click.command()
 @click.pass_obj
 def command(session: Session) -> None:
-    """Let a database that was copied here send from here.
+    """Let a database that was copied here send from here, or a backup that was put back.
 
-    A copy knows who had an issue when it was made, and nothing since: two of one database would mail
-    readers twice. So a copy does not send until you say that it is the one.
+    Both know who had an issue when they were made, and nothing since: they would mail readers twice. So
+    neither sends until you say that it is the one.
 
     \b
     Examples:
         newsletter adopt
         newsletter adopt && newsletter send chip-rules
     """
+    high_water = HighWater(session.database)
     with session.database.begin() as connection:
         changed = hosts.adopt(connection, hosts.here(session.database), utc_now())
-    if changed:
+        is_old = high_water.is_above(connection)
+    high_water.forget()
+    if is_old:
+        click.echo("What was sent from here and this database does not know is as if it had not been sent.", err=True)
+    if changed or is_old:
         click.echo("This database sends from here now. Never send from the other one again.", err=True)
     else:
         click.echo("This database sends from here already.", err=True)

@@ -13,6 +13,7 @@ from newsletter.campaigns import State
 from newsletter.clock import utc_now
 from newsletter.endings import exit_code, send_and_tell
 from newsletter.errors import NewsletterError
+from newsletter.high_water import HighWater
 from newsletter.pacing import batch_size
 from newsletter.plans import Plan, frozen_plan, gated, make_plan, refuse, remarks, start
 from newsletter.providers import read_settings
@@ -77,6 +78,7 @@ def command(
     refuse(plan)
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
+        HighWater(session.database).require_newest(connection)
     settings = read_settings(session.publication, plan.provider)
     ask(_question(plan), yes=yes)
     job = Job(

@@ -311,6 +311,24 @@ def test_retry_mails_the_rejected_that_may_work_now_and_nobody_else(tmp_path: Pa
     assert what[-1].startswith("accepted by postmark as pm-")
 
 
+def test_a_backup_written_into_the_same_file_mails_nobody_again(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=3)
+    (folder / "issues" / "2025-01-18-next.md").write_text("---\nsubject: Next\n---\n\nNews.\n", encoding="utf-8")
+    assert run(folder, "send", "hello", "--yes").returncode == 0
+    backup = (folder / "newsletter.db").read_bytes()
+    assert run(folder, "send", "next", "--yes").returncode == 0
+    (folder / "newsletter.db").write_bytes(backup)
+
+    refused = [run(folder, *words) for words in (("send", "next", "--yes"), ("run", "--once"))]
+
+    assert [one.returncode for one in refused] == [1, 1]
+    assert all("this database is older than what was sent from here" in one.stderr for one in refused)
+    assert [campaign["issue"] for campaign in json.loads(run(folder, "campaigns", "--json").stdout)] == ["hello"]
+    adopted = run(folder, "adopt")
+    assert "is as if it had not been sent" in adopted.stderr
+    assert run(folder, "send", "next", "--yes").returncode == 0
+
+
 def test_a_copied_publication_refuses_to_send_until_it_is_adopted(tmp_path: Path) -> None:
     folder = publication(tmp_path / "here", readers=3)
     assert run(folder, "send", "hello", "--yes").returncode == 0

@@ -1,0 +1,71 @@
+"""The high-water mark: when a batch was last handed over, kept beside the database and not in it.
+
+A backup that was put in the database's place has an older ledger, and would mail again whoever was mailed since.
+Written after the commit that says `handed` and before the first byte leaves, so it is never ahead of the ledger that
+belongs to it, whenever its writer is killed. It is not forced to disk: after a power cut it may be behind, and that
+refuses nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, func, select
+
+from newsletter.database import Database
+from newsletter.errors import NewsletterError
+from newsletter.tables import batch
+
+
+class HighWater:
+    """`<database>.handed`, next to the database: one moment, as `times.stamp` writes it."""
+
+    def __init__(self, database: Database) -> None:
+        self._path = Path(f"{database.name}.handed") if database.engine.dialect.name == "sqlite" else None
+
+    def rise(self, at: str) -> None:
+        """Note a hand-over; for the one who sends. A folder that takes no file keeps nobody from sending."""
+        if self._path:
+            with suppress(OSError):
+                _write(self._path, at.encode("ascii"))
+
+    def require_newest(self, connection: Connection) -> None:
+        """Raise NewsletterError when the ledger does not know the last hand-over."""
+        if self.is_above(connection):
+            raise NewsletterError(
+                f"this database is older than what was sent from here: a batch was handed over at {self.mark} (UTC), "
+                "and it does not know",
+                hint="Put the newer database back. If there is none, whoever was mailed since may be mailed again: "
+                "newsletter adopt",
+            )
+
+    def is_above(self, connection: Connection) -> bool:
+        """Whether a batch was handed over later than any that the ledger knows."""
+        return self.mark > (connection.execute(select(func.max(batch.c.handed_at))).scalar() or "")
+
+    @property
+    def mark(self) -> str:
+        """The last hand-over, empty when none is known."""
+        try:
+            found = self._path.read_text(encoding="ascii") if self._path else ""
+            datetime.fromisoformat(found)
+        except (OSError, ValueError):
+            return ""
+        return found
+
+    def forget(self) -> None:
+        """From now on what the ledger knows counts."""
+        if self._path:
+            self._path.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: bytes) -> None:
+    """In place and at once: these texts are all of one length."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.pwrite(file, text, 0)
+    finally:
+        os.close(file)
