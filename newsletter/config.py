@@ -110,6 +110,12 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     patience: Duration = Duration("30m")
     max_rejected: Share = Share("5%")
 
+    def __post_init__(self) -> None:
+        """One that stopped is not gone on through. Raises ValueError."""
+        for place, name in enumerate(self.providers):
+            if name in self.providers[:place]:
+                raise ValueError(f'the provider "{name}" is there twice; name each once')
+
     @property
     def providers(self) -> tuple[str, ...]:
         """The one a campaign begins through, and those it goes on through when that one stops."""

@@ -60,6 +60,8 @@ class Pacing:
         self._stragglers = Stragglers(send.patience)
         self._deciding = threading.Lock()
         self._busy_since: datetime | None = None
+        self._busy_until: datetime | None = None
+        """When it is tried again; calls that were in the air together wait for the same moment."""
         self._busy_tries = 0
 
     def is_free(self, connection: Connection, provider: str) -> bool:
@@ -106,7 +108,7 @@ class Pacing:
         if everyone is not None:
             return self._wait_for_provider(everyone, answer)
         if len(busy) < len(answer.results):
-            self._busy_since, self._busy_tries = None, 0
+            self._busy_since, self._busy_until, self._busy_tries = None, None, 0
         return self._wait_for_readers(no, busy) if busy else Reaction()
 
     def _wait_for_readers(self, no: int, busy: Sequence[Result]) -> Reaction:
@@ -118,8 +120,14 @@ class Pacing:
         return Reaction(wait=throttle.pause(tries), remark=remark, is_for_all=False)
 
     def _wait_for_provider(self, words: str, answer: Answer) -> Reaction:
-        self._busy_since, self._busy_tries = self._busy_since or self._clock(), self._busy_tries + 1
-        wait = throttle.pause(self._busy_tries, answer.retry_after)
-        if self._clock() + timedelta(seconds=wait) - self._busy_since > self._patience.delta:
+        now = self._clock()
+        self._busy_since = self._busy_since or now
+        left = (self._busy_since + self._patience.delta - now).total_seconds()
+        if left <= 0:
             return Reaction(pause=f"{words}, for longer than {self._patience}", gives_way=True)
+        if self._busy_until and now < self._busy_until:  # a call that was in the air with the last one
+            return Reaction(wait=min((self._busy_until - now).total_seconds(), throttle.LONGEST_PAUSE))
+        self._busy_tries += 1
+        wait = min(throttle.pause(self._busy_tries, answer.retry_after), left)
+        self._busy_until = now + timedelta(seconds=wait)
         return Reaction(wait=wait, remark=f"{words}. Trying again in {wait:.0f} s.")

@@ -14,6 +14,7 @@ from newsletter.zones import first_moment
 
 OFF = "off"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS = {seconds: unit for unit, seconds in _SECONDS.items()}
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
 _RATE = re.compile(r"(\d{1,9})\s*/\s*([smhd])")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\s*(Z|[+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]*))?")
@@ -98,6 +99,11 @@ class Rate(str):
     def quotas(self) -> tuple[Window, ...]:
         """The other windows: what may be used up at the pace, and then has to come back."""
         return self.windows[1:]
+
+    def within(self, limits: Rate) -> Rate:
+        """This one, and the quotas of `limits` hold as well: how fast one goes uses no account up. `off` lifts all."""
+        quotas = (f"{window.messages}/{_UNITS[window.per]}" for window in limits.quotas)
+        return Rate(", ".join([self, *quotas])) if self.windows else self
 
 
 def _window(part: str, text: str) -> Window:

@@ -46,6 +46,7 @@ def test_a_small_file_is_enough_and_everything_else_has_a_default(tmp_path: Path
         ("[send]\nrate = '50'", 8, "write 50/s, 1000/m or 50000/d"),
         ("[send]\nmax_lateness = '2 hours'", 8, "write 30s, 15m, 2h or 1d"),
         ("[send]\non_unknown = 'guess'", 8, "write one of hold, resend, assume-sent"),
+        ("[send]\nprovider = ['resend', 'postmark', 'resend']", 7, 'the provider "resend" is there twice'),
         ("[sned]\nrate = '50/s'", 7, 'Did you mean "send"?'),
         ("[lists.weekly]\n", 7, '[lists.weekly] "title" is missing'),
         ("[lists.weekly]\ntitle = 'W'\ndefault = 'yes'", 9, "default = 'yes': write true or false"),

@@ -27,6 +27,19 @@ def test_a_rate_is_a_number_per_unit(text: str, per_second: float) -> None:
     assert Rate(text).per_second == per_second
 
 
+@pytest.mark.parametrize(
+    ("given", "usual", "both"),
+    [
+        ("1000/s", "14/s, 250/h, 50000/d", "1000/s, 50000/d, 250/h"),
+        ("2/s", "off", "2/s"),
+        ("2/s", "14/s", "2/s"),
+        ("off", "14/s, 250/h", "off"),
+    ],
+)
+def test_another_pace_leaves_the_quotas_as_they_are(given: str, usual: str, both: str) -> None:
+    assert Rate(given).within(Rate(usual)) == both
+
+
 @pytest.mark.parametrize("text", ["", "50", "50/w", "0/s", "-1/s", "1.5/s", "s", "50 per second", "50/s,", "off, 50/s"])
 def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="write 50/s"):

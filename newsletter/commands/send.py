@@ -35,7 +35,12 @@ def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> R
 @click.option("--segment", metavar="SEGMENT", help="Which of them  [default: the issue's segment, else all]")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, to how many, and change nothing")
 @click.option("--yes", is_flag=True, help="Do not ask")
-@click.option("--rate", metavar="N/s", callback=_rate, help="At most so many messages  [default: [send] rate]")
+@click.option(
+    "--rate",
+    metavar="N/s",
+    callback=_rate,
+    help="At most so fast; quotas hold as they do  [default: [send] rate]",
+)
 @click.option("--allow", metavar="RULES", help="Errors of `check` to send with nevertheless: NL401,NL302")
 @click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
 @click.pass_obj
@@ -67,7 +72,8 @@ def command(
         newsletter send chip-rules --list weekly --segment engaged --rate 20/s --yes
     """
     plan = _plan(session, issue, list_name, segment)
-    pace = rate or session.publication.config.send.rate
+    usual = session.publication.config.send.rate
+    pace = rate.within(usual) if rate else usual
     _say(plan)
     if plan.is_over:
         return _say_over(session, plan, as_json)
