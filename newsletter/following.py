@@ -10,16 +10,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import click
 
-from newsletter import accounts, campaigns, reports
+from newsletter import accounts, campaigns, deliveries, reports
 from newsletter.campaigns import ENDED, Campaign, State
 from newsletter.clock import utc_now
 from newsletter.database import Database
 
 LIVE, LINES = 0.2, 1.0
 """Seconds between two looks: for eyes, and for a log."""
+NONE = timedelta(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class Look:
     campaign: Campaign
     deliveries: dict[str, int]
     pace: float
+    rest: timedelta
+    """Until anybody is due; nothing while somebody is."""
     is_in_the_air: bool
     """A call is under way."""
 
@@ -41,13 +45,14 @@ class Look:
 def look(database: Database, campaign_id: int) -> Look:
     """How far it is now."""
     with database.read() as connection:
-        campaign = campaigns.get(connection, campaign_id)
-        counted = accounts.counts(connection, campaign_id)
+        campaign, now = campaigns.get(connection, campaign_id), utc_now()
+        due = deliveries.next_due(connection, campaign_id) if campaign.enqueued else None
         return Look(
             campaign=campaign,
-            deliveries=counted,
-            pace=accounts.pace(connection, campaign, utc_now()),
-            is_in_the_air=accounts.is_in_the_air(connection, campaign_id, utc_now()),
+            deliveries=accounts.counts(connection, campaign_id),
+            pace=accounts.pace(connection, campaign, now),
+            rest=max(due - now, NONE) if due else NONE,
+            is_in_the_air=accounts.is_in_the_air(connection, campaign_id, now),
         )
 
 
@@ -74,7 +79,8 @@ def _lines(database: Database, campaign_id: int, *, as_json: bool) -> Look:
         told = accounts.status(found.campaign, found.deliveries)
         line = json.dumps(told) if as_json else f"{found.campaign.state}   {reports.tally(found.deliveries)}"
         if line != said:
-            pace = reports.remaining(found.deliveries, found.pace) if found.campaign.state is State.SENDING else ""
+            is_going = found.campaign.state is State.SENDING
+            pace = reports.remaining(found.deliveries, found.pace, found.rest) if is_going else ""
             click.echo(line if as_json or not pace else f"{line}   {pace}")
         said = line
     return found
@@ -86,5 +92,6 @@ def _live(database: Database, campaign_id: int) -> Look:
 
     with Live(auto_refresh=False) as live:
         for found in _looks(database, campaign_id, LIVE):
-            live.update(Text(reports.table(found.campaign, found.deliveries, found.pace)), refresh=True)
+            table = reports.table(found.campaign, found.deliveries, found.pace, found.rest)
+            live.update(Text(table), refresh=True)
     return found

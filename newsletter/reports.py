@@ -19,13 +19,13 @@ def readers(number: int) -> str:
     return f"{number:,} reader{'' if number == 1 else 's'}"
 
 
-def table(campaign: Campaign, deliveries: Mapping[str, int], pace: float = 0) -> str:
+def table(campaign: Campaign, deliveries: Mapping[str, int], pace: float = 0, rest: timedelta = timedelta(0)) -> str:
     """What `status` prints: what it is, each count that is not zero, and how long it will take."""
     head = f"Campaign {campaign.id}: {campaign.issue}, {campaign.state}"
     lines = [head, f'"{campaign.subject}" to {campaign.audience} through {campaign.provider}', ""]
     lines += [f"  {state:<10}{number:>10,}" for state, number in deliveries.items() if number]
     lines += [f"  {'audience':<10}{sum(deliveries.values()):>10,}"]
-    return "\n".join([*lines, *_remarks(campaign, deliveries, pace)])
+    return "\n".join([*lines, *_remarks(campaign, deliveries, pace, rest)])
 
 
 def through(handed: Mapping[str, int]) -> str:
@@ -50,19 +50,21 @@ def times(number: int) -> str:
     return "once" if number == 1 else f"{number:,} times"
 
 
-def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float) -> Iterable[str]:
+def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float, rest: timedelta) -> Iterable[str]:
     if campaign.state is State.PAUSED:
         yield f"\nPaused: {campaign.reason}"
         yield f"Let it go on with: newsletter resume {campaign.id}"
     if campaign.state is State.SENDING:
-        yield f"\n{remaining(deliveries, pace)}"
+        yield f"\n{remaining(deliveries, pace, rest)}"
     if deliveries["unknown"]:
         yield "\nUnknown: they may have it or not; nobody of them is mailed again."
         yield f"Ask the provider with: newsletter reconcile {campaign.id}"
 
 
-def remaining(deliveries: Mapping[str, int], pace: float) -> str:
-    """`48 a second, 3 min left`."""
+def remaining(deliveries: Mapping[str, int], pace: float, rest: timedelta = timedelta(0)) -> str:
+    """`48 a second, 3 min left`; with a `rest` until anybody is due, that."""
+    if rest > timedelta(0):
+        return f"Nobody is due for {duration(rest)}: by readers' own clocks, or for a provider that was busy."
     if pace <= 0:
         return "Nothing was sent in the last minute."
     left = timedelta(seconds=round((deliveries["queued"] + deliveries["handed"]) / pace))

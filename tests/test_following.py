@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from newsletter import audience, campaigns, deliveries
+from newsletter import audience, campaigns, deliveries, reports
 from newsletter.clock import utc_now
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
@@ -55,6 +56,20 @@ def test_a_paused_campaign_is_followed_until_what_was_in_the_air_is_settled(data
 
     assert look(database, 1).deliveries["handed"] == 2
     assert not look(database, 1).is_last
+
+
+def test_what_is_due_later_is_told_instead_of_a_time_left(database: Database) -> None:
+    held = handed(database)
+    assert look(database, 1).rest == timedelta(0)
+    with database.begin() as connection:
+        deliveries.put_back(connection, held, now=utc_now(), wait=3600)
+
+    found = look(database, 1)
+
+    assert timedelta(minutes=59) < found.rest <= timedelta(hours=1)
+    shown = reports.table(found.campaign, found.deliveries, 17, found.rest)
+    assert re.search(r"Nobody is due for (59 min \d+ s|1 h 0 min):", shown)
+    assert "a second" not in shown
 
 
 def test_what_waits_for_its_call_to_be_repeated_is_not_in_the_air(database: Database) -> None:

@@ -41,7 +41,7 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
     if as_json:
         click.echo(json.dumps(accounts.status(now.campaign, now.deliveries)))
         return
-    click.echo(reports.table(now.campaign, now.deliveries, now.pace))
+    click.echo(reports.table(now.campaign, now.deliveries, now.pace, now.rest))
     with session.database.read() as connection:
         if several := reports.through(accounts.through(connection, found.id)):
             click.echo(several)

@@ -104,7 +104,7 @@ def _told(
     campaign = seen.campaign
     words = ""
     if campaign.state is State.SENDING:
-        words = reports.remaining(seen.deliveries, seen.pace)
+        words = reports.remaining(seen.deliveries, seen.pace, seen.rest)
     elif campaign.state is State.PAUSED:
         words = f"Paused: {campaign.reason}. Let it go on with: `newsletter resume {campaign.id}`"
     elif campaign.state is State.SCHEDULED and campaign.start:
