@@ -104,17 +104,31 @@ async function older(more) {
   if (!more.isConnected) return;
   more.insertAdjacentHTML("afterend", html);
   more.remove();
+  drawn = "";
   observe();
 }
 
+/** Rows that are the same stay, under somebody's pointer too; only how much is wrong with them is counted anew. */
+function draw(html) {
+  const fresh = document.createElement("template");
+  fresh.innerHTML = html;
+  if (fresh.innerHTML.trim() === drawn) {
+    for (const row of rows.children) delete row.dataset.seen;
+    return;
+  }
+  drawn = fresh.innerHTML.trim();
+  const focused = rows.querySelector(".row > a:focus")?.parentElement.dataset.slug;
+  rows.replaceChildren(fresh.content);
+  if (focused) rows.querySelector(`[data-slug="${CSS.escape(focused)}"] > a`)?.focus();
+}
+
+let drawn = rows.innerHTML.trim();
 let asked = 0;
 async function find(many = 0) {
   const mine = (asked += 1);
   const html = await ask({ q: search.value, many });
   if (mine !== asked) return;
-  const focused = rows.querySelector(".row > a:focus")?.parentElement.dataset.slug;
-  rows.innerHTML = html;
-  if (focused) rows.querySelector(`[data-slug="${CSS.escape(focused)}"] > a`)?.focus();
+  draw(html);
   nothing.hidden = rows.childElementCount > 0;
   state.set({ q: search.value });
   observe();
