@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.preview_server import ISSUE, NAME, SETTINGS, Preview, opened, publish, running
+from tests.web.test_preview_edit import desk, go_to, on_disk
 
 OTHER = "issues/2025-01-18-other.md"
 
@@ -106,3 +107,20 @@ def test_an_issue_that_was_deleted_before_its_page_listened_is_told_to_be_gone(
         listens.continue_()
 
         expect(late.locator("#failure")).to_contain_text("was deleted or moved")
+
+
+def test_a_text_read_before_a_save_does_not_come_back_after_it(preview: Preview, browser: Browser) -> None:
+    with desk(browser, preview) as page:
+        before = page.request.get(f"{preview.url}/issues/chips/manuscript")
+        with held(page, "**/manuscript") as asked:
+            preview.save(SETTINGS.replace("Springfield", "Shelbyville"), "newsletter.toml")
+        go_to(page, "about wafers")
+        page.keyboard.type(" and lenses")
+        page.keyboard.press("Control+s")
+        expect(page.locator("#saved")).to_have_text("Saved")
+
+        asked[0].fulfill(response=before)
+        read_all_answers(page)
+
+        assert page.locator("#text").input_value() == on_disk(preview)
+        assert "about wafers and lenses" in on_disk(preview)
