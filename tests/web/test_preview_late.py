@@ -124,3 +124,29 @@ def test_a_text_read_before_a_save_does_not_come_back_after_it(preview: Preview,
 
         assert page.locator("#text").input_value() == on_disk(preview)
         assert "about wafers and lenses" in on_disk(preview)
+
+
+def test_a_mistake_that_was_mended_is_not_shown_by_a_late_answer(preview: Preview, browser: Browser) -> None:
+    with opened(browser, preview, "/issues/chips") as page:
+        with held(page, "**/failure") as asked:
+            preview.save(ISSUE.replace(":::button", ":::buton"))
+        mistake = page.request.get(f"{preview.url}/issues/chips/failure")
+        preview.save(ISSUE.replace("Good morning", "Good evening"))
+        expect(page.frame_locator("#single iframe:not(.incoming)").get_by_text("Good evening")).to_be_visible()
+
+        asked[0].fulfill(response=mistake)
+        read_all_answers(page)
+
+        assert page.locator("#failure").is_hidden()
+
+
+def test_a_panel_that_gets_no_answer_stays_as_it_is(preview: Preview, browser: Browser) -> None:
+    with opened(browser, preview, "/issues/chips") as page:
+        expect(page.locator("#panel-problems .problems")).to_be_visible()
+        with held(page, "**/problems") as asked:
+            preview.save(ISSUE.replace("a paragraph", "[click here](https://example.com)"))
+
+        asked[0].abort("connectionrefused")
+        read_all_answers(page)
+
+        expect(page.locator("#panel-problems .problems")).to_be_visible()

@@ -2,6 +2,7 @@
 
 import * as state from "./state.js";
 import { hear } from "./events.js";
+import { part } from "./part.js";
 import { begin } from "./begin.js";
 import { help, isTyping } from "./help.js";
 
@@ -97,11 +98,11 @@ function observe() {
   }
 }
 
-const ask = async (query) => (await fetch(`/rows?${new URLSearchParams(query)}`)).text();
+const ask = (query) => part(`/rows?${new URLSearchParams(query)}`);
 
 async function older(more) {
   const html = await ask({ q: search.value, from: more.dataset.next });
-  if (!more.isConnected) return;
+  if (html === null || !more.isConnected) return;
   more.insertAdjacentHTML("afterend", html);
   more.remove();
   drawn = "";
@@ -127,7 +128,7 @@ let asked = 0;
 async function find(many = 0) {
   const mine = (asked += 1);
   const html = await ask({ q: search.value, many });
-  if (mine !== asked) return;
+  if (html === null || mine !== asked) return;
   draw(html);
   nothing.hidden = rows.childElementCount > 0;
   state.set({ q: search.value });

@@ -1,5 +1,7 @@
 // The panel of problems: filled anew after every build, once the email is on the screen.
 
+import { part } from "./part.js";
+
 const PAUSE = 60;
 
 export function mount(page) {
@@ -9,10 +11,10 @@ export function mount(page) {
 
   const load = async () => {
     const mine = (asked += 1);
-    const answer = await fetch(page.address("problems", { reader: page.state.get("reader") }));
-    if (!answer.ok || mine !== asked) return;
+    const html = await part(page.address("problems", { reader: page.state.get("reader") }));
+    if (html === null || mine !== asked) return;
     const open = new Set([...pane.querySelectorAll("details[open]")].map((details) => details.dataset.key));
-    pane.innerHTML = await answer.text();
+    pane.innerHTML = html;
     for (const details of pane.querySelectorAll("details")) details.open = open.has(details.dataset.key);
     tell(page, pane.firstElementChild);
   };
