@@ -3,6 +3,7 @@
 import { part } from "./part.js";
 
 const PAUSE = 60;
+const KINDS = ["[data-problem]", "summary", "button"];
 
 export function mount(page) {
   const pane = page.panel.pane("problems");
@@ -14,8 +15,10 @@ export function mount(page) {
     const html = await part(page.address("problems", { reader: page.state.get("reader") }));
     if (html === null || mine !== asked) return;
     const open = new Set([...pane.querySelectorAll("details[open]")].map((details) => details.dataset.key));
+    const focus = focused(pane);
     pane.innerHTML = html;
     for (const details of pane.querySelectorAll("details")) details.open = open.has(details.dataset.key);
+    focus();
     tell(page, pane.firstElementChild);
   };
   const soon = () => {
@@ -36,6 +39,15 @@ export function mount(page) {
     });
   }
   pane.addEventListener("mouseleave", () => page.blocks?.mark(null));
+}
+
+/** Gives the focus back to what is at its place, when the panel is filled anew: the next problem, if one was mended. */
+function focused(pane) {
+  const kind = KINDS.find((each) => pane.querySelector(`${each}:focus`));
+  if (!kind) return () => {};
+  const all = () => [...pane.querySelectorAll(kind)];
+  const at = all().indexOf(document.activeElement);
+  return () => (all()[at] ?? all().at(-1))?.focus({ preventScroll: true });
 }
 
 /** The count in the header, and what the overlay needs to know. */
