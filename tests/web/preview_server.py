@@ -91,6 +91,7 @@ def running(root: Path, *arguments: str, port: int = 0) -> Iterator[Preview]:
     """The command, until the end of the block."""
     command = [sys.executable, "-m", "newsletter", "preview", "--no-open", "--port", str(port or free_port())]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
+    environment["MALLOC_ARENA_MAX"] = "2"  # glibc has an arena per thread: more cores would hold more memory
     with subprocess.Popen(
         [*command, *arguments], cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -48,11 +48,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     write(folder, "2025-01-17-third")
     write(folder, "2025-01-18-private", front="archive: false\n")
     write(folder, "2025-01-19-draft")
-    write(folder, "2030-01-20-waiting")
+    write(folder, "2099-01-20-waiting")
     run(folder, "subscribers", "add", "ada@example.com")
     for slug in ("first", "second", "third", "private"):
         run(folder, "send", slug, "--yes")
-    run(folder, "schedule", "waiting", "--at", "2030-01-20 07:00", "--yes")
+    run(folder, "schedule", "waiting", "--at", "2099-01-20 07:00", "--yes")
     with serve(folder) as running:
         yield running
 

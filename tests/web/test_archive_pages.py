@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from click.testing import CliRunner
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from newsletter.cli import cli
 from tests.conftest import ROOT
@@ -99,11 +100,11 @@ def test_a_reader_goes_through_the_archive_and_joins_from_an_issue(served: Serve
     with opened(browser, f"{served.url}/issues/", 375) as (page, wrong):
         page.get_by_role("link", name="What if nobody wins the AI race?").click()
         page.get_by_role("link", name="Later Do chip sanctions work?").click()
-        assert page.title().startswith("Do chip sanctions work?")
+        expect(page).to_have_title(re.compile(r"^Do chip sanctions work\?"))
         page.get_by_label("Email address").fill("grace@example.com")
         page.wait_for_timeout(2_100)
         page.get_by_role("button", name="Join now").click()
-        assert "grace@example.com" in page.locator("main").inner_text()
+        expect(page.locator("main")).to_contain_text("grace@example.com")
         assert not wrong
 
 
@@ -159,4 +160,4 @@ def test_the_static_archive_finds_its_style_pictures_and_pages_in_a_folder(
         assert broken == []
         page.get_by_role("link", name="All issues").first.click()
         page.get_by_role("link", name="Chip rules, workflow agents and a $100 camera").click()
-        assert page.title().startswith("Chip rules")
+        expect(page).to_have_title(re.compile("^Chip rules"))

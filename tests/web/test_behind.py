@@ -61,12 +61,13 @@ def nginx(folder: Path, served: Served, certificate: tuple[Path, Path]) -> Itera
 
 
 def wait_for(url: str, certificate: tuple[Path, Path]) -> None:
-    for _ in range(100):
+    for _ in range(600):
         try:
             requests.get(url, verify=str(certificate[0]), timeout=60)
             return
         except requests.ConnectionError:
             time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer")
 
 
 def test_behind_nginx_readers_join_and_the_evidence_has_their_own_address(

@@ -151,6 +151,7 @@ def test_whoever_never_confirmed_cannot_come_back_by_a_link(served: Served, peop
 
 
 def test_why_is_counted_without_a_name(served: Served, people: People, ada: tuple[str, str]) -> None:
+    today = datetime.now(UTC).date()
     page = press(served, ada[1], choice="list").text
     token = token_of(page)
 
@@ -159,7 +160,7 @@ def test_why_is_counted_without_a_name(served: Served, people: People, ada: tupl
     press(served, ada[1], reason="<script>", token=token)
 
     with people.database.read() as connection:
-        counted = parting_words.counted(connection, datetime.now(UTC).date())
+        counted = parting_words.counted(connection, today)
     assert "Thank you" in answer.text
     assert counted == [("daily", "too-much", 1)]
 

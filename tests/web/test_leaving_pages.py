@@ -138,6 +138,12 @@ TARGETS = """() => [...document.querySelectorAll("main button, main select, main
 """What is too small to be hit by a finger (WCAG 2.2, 2.5.8)."""
 
 
+def press(page: Page, button: str) -> None:
+    """Press it, and wait until the page it leads to is all there."""
+    page.locator(button).click()
+    page.wait_for_load_state()
+
+
 def visits(room: Room, page: Page) -> Iterator[str]:
     """Each of the pages in turn, by name."""
     token = room.reader()[1]
@@ -147,16 +153,16 @@ def visits(room: Room, page: Page) -> Iterator[str]:
         yield name
     for name, choice in (("paused", "pause"), ("left", "list")):
         page.goto(leave)
-        page.locator(f"button[value={choice}]").click()
+        press(page, f"button[value={choice}]")
         yield name
-    page.locator("button[value=too-much]").click()
+    press(page, "button[value=too-much]")
     yield "thanks"
     page.goto(leave)
     yield "gone"
     page.goto(preferences)
-    page.locator("button[value=forget]").click()
+    press(page, "button[value=forget]")
     yield "forget"
-    page.locator("main form button").click()
+    press(page, "main form button")
     yield "forgotten"
     page.goto(preferences)
     yield "nobody"

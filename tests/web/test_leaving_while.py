@@ -26,7 +26,7 @@ READERS = 300
 
 def filled(folder: Path, readers: int) -> People:
     """A publication with an issue and readers `r1@example.com` and so on, whose ids are their numbers."""
-    made = make_publication(folder, '[send]\nrate = "100/s"')
+    made = make_publication(folder, '[send]\nrate = "50/s"')
     (made / "issues").mkdir()
     (made / "issues" / "2025-01-17-hello.md").write_text(ISSUE)
     (made / "readers.csv").write_text("email\n" + "".join(f"r{n}@example.com\n" for n in range(1, readers + 1)))

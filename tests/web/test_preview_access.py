@@ -15,13 +15,16 @@ from tests.web.preview_server import ISSUE, SETTINGS, Preview, opened, publish, 
 
 LOOK = "async () => (await axe.run(document, {resultTypes: ['violations'], iframes: false})).violations"
 WRONG = ISSUE.replace("a paragraph", "[click here](https://example.com)").replace(":::button", ":::buton")
+TWICE = ISSUE.replace("a paragraph", "[click here](https://example.com) and [here](http://example.com)")
 FOCUSED = "() => document.activeElement.textContent.trim().split(/\\s{2,}/)[0]"
 
 
 @pytest.fixture(scope="module")
 def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
-    with running(publish(tmp_path_factory.mktemp("access") / "news")) as preview:
-        preview.save(WRONG, "issues/2025-01-18-wrong.md")
+    root = publish(tmp_path_factory.mktemp("access") / "news")
+    (root / "issues" / "2025-01-18-wrong.md").write_text(WRONG, encoding="utf-8")
+    (root / "issues" / "2025-01-19-twice.md").write_text(TWICE, encoding="utf-8")
+    with running(root) as preview:
         yield preview
 
 
@@ -86,15 +89,28 @@ def test_keys_choose_views_widths_and_panels(preview: Preview, browser: Browser)
 
 
 def test_keys_go_from_problem_to_problem(preview: Preview, browser: Browser) -> None:
-    preview.save(ISSUE.replace("a paragraph", "[click here](https://example.com) and [here](http://example.com)"))
-    with opened(browser, preview, "/issues/chips") as page:
+    with opened(browser, preview, "/issues/twice") as page:
         expect(page.locator(".problem").nth(1)).to_be_visible()
         page.keyboard.press("j")
         page.keyboard.press("j")
 
         expect(page.locator(".problem").nth(1)).to_be_focused()
         expect(page.locator(".block")).to_be_visible()
-    preview.save(ISSUE)
+
+
+def test_who_goes_by_the_keyboard_stays_in_the_panel_when_a_save_fills_it_anew(
+    preview: Preview, browser: Browser
+) -> None:
+    preview.save(TWICE, "issues/2025-01-20-mended.md")
+    with opened(browser, preview, "/issues/mended") as page:
+        problems = page.locator(".problem")
+        expect(problems.nth(2)).to_contain_text('only "here"')
+        problems.nth(2).focus()
+
+        preview.save(TWICE.replace("[here]", "[the rules]"), "issues/2025-01-20-mended.md")
+
+        expect(problems.nth(2)).to_contain_text("is not encrypted")
+        expect(problems.nth(2)).to_be_focused()
 
 
 @pytest.mark.parametrize("path", ["/", "/issues/chips", "/issues/chips?view=grid", "/issues/wrong?panel=problems"])

@@ -51,8 +51,8 @@ def test_both_emails_stand_side_by_side_and_scroll_together(browser: Browser, pr
         expect(inside.get_by_text("Good morning Ada.")).to_be_visible()
     left, right = (cells.nth(number).locator(".scroll") for number in (0, 1))
     left.evaluate("element => element.scrollTo(0, 200)")
-    page.wait_for_timeout(200)
-    assert abs(right.evaluate("element => element.scrollTop") - 200) < 20
+    follows = "element => Math.abs(element.scrollTop - 200) < 20"
+    page.wait_for_function(follows, arg=right.element_handle(), timeout=60_000)
     context.close()
 
 

@@ -121,7 +121,7 @@ def test_what_acts_needs_the_token_of_this_start(tmp_path: Path) -> None:
     ],
 )
 def test_no_file_is_served_but_pictures_of_the_publication(preview: Preview, path: str) -> None:
-    with closing(http.client.HTTPConnection(preview.host, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection(preview.host, timeout=60)) as connection:
         connection.request("GET", path)  # as it stands: requests would tidy the dots
 
         assert connection.getresponse().status == 404
@@ -203,7 +203,7 @@ def test_rubbish_on_the_wire_is_survived(preview: Preview) -> None:
         b"\x16\x03\x01\x00",
         b"GET /%ff%fe HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ):
-        with socket.create_connection((host, int(port)), timeout=5) as wire:
+        with socket.create_connection((host, int(port)), timeout=60) as wire:
             wire.sendall(sent)
             wire.shutdown(socket.SHUT_WR)
             wire.recv(100)

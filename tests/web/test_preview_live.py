@@ -146,6 +146,8 @@ def test_a_file_that_is_empty_for_a_moment_is_no_mistake(preview: Preview, brows
 def test_a_renamed_issue_is_followed_and_a_deleted_one_is_told(preview: Preview, browser: Browser) -> None:
     path = preview.root / "issues" / NAME
     with opened(browser, preview, "/issues/chips?width=375") as page:
+        with page.expect_response("**/events?*"):
+            page.reload()  # who listens later is told that it is gone, and not where to
         path.rename(path.with_name("2025-01-17-wafers.md"))
         page.wait_for_url("**/issues/wafers?width=375")
         page.wait_for_selector("#stage[data-shown]")

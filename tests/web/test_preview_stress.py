@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.ports import free_port
 from tests.web.preview_server import ISSUE, SETTINGS, Preview, opened, publish, running
@@ -31,9 +31,13 @@ def storm(preview: Preview, name: str, saves: int = 100, seconds: float = 2) -> 
         time.sleep(seconds / saves)
 
 
+def email(page: Page) -> FrameLocator:
+    return page.frame_locator("#single iframe:not(.incoming)")
+
+
 def ends_with(page: Page, words: str) -> None:
     """The last save is shown, and the frame it was loaded in is the only one."""
-    expect(page.frame_locator("#single iframe:not(.incoming)").get_by_text(words)).to_be_visible()
+    expect(email(page).get_by_text(words)).to_be_visible()
     expect(page.locator("iframe")).to_have_count(1)
 
 
@@ -55,7 +59,7 @@ def test_a_file_of_five_megabytes_is_refused_in_words(tmp_path: Path, browser: B
         preview.save(ISSUE + "Words. " * 750_000)
 
         expect(page.locator("#failure .what")).to_have_text("The file is 5.0 MiB; an issue has at most 1 MiB")
-        expect(page.frame_locator("#single iframe").get_by_text("It has a paragraph.")).to_be_visible()
+        expect(email(page).get_by_text("It has a paragraph.")).to_be_visible()
 
 
 def many(root: Path, issues: int) -> Path:
@@ -152,9 +156,9 @@ def test_a_page_finds_a_preview_that_was_started_again(tmp_path: Path, browser: 
     with running(root, port=port) as first, opened(browser, first, "/issues/chips") as page:
         first.stop()
         expect(page.locator("#pulse")).to_have_attribute("data-state", "lost")
-        expect(page.frame_locator("#single iframe").get_by_text("It has a paragraph.")).to_be_visible()
+        expect(email(page).get_by_text("It has a paragraph.")).to_be_visible()
 
         first.save(ISSUE.replace("a paragraph", "another paragraph"))
         with running(root, port=port):
-            expect(page.frame_locator("#single iframe").get_by_text("It has another paragraph.")).to_be_visible()
+            expect(email(page).get_by_text("It has another paragraph.")).to_be_visible()
             expect(page.locator("#pulse")).to_have_attribute("data-state", "fine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -60,8 +61,8 @@ def test_without_pictures_the_alt_text_is_there_and_no_picture(preview: Preview,
     with opened(browser, preview, "/issues/chips?view=no-images") as page:
         shown = email(page)
 
-        assert shown.locator("img").count() == 0
-        assert shown.get_by_text("A processor seen from above.").is_visible()
+        expect(shown.get_by_text("A processor seen from above.")).to_be_visible()
+        expect(shown.locator("img")).to_have_count(0)
 
 
 def test_pictures_come_from_this_disk(preview: Preview, browser: Browser) -> None:
@@ -109,7 +110,7 @@ def test_any_width_can_be_had_by_its_handle_and_by_keys(preview: Preview, browse
         page.mouse.down()
         page.mouse.move(box["x"] - 42, box["y"] + 100, steps=4)
         page.mouse.up()
-        assert "width=500" in page.url
+        expect(page).to_have_url(re.compile("width=500"))
 
         page.locator("#single .handle").press("ArrowRight")
 
@@ -130,7 +131,7 @@ def test_the_grid_shows_every_view_and_scrolls_them_together(preview: Preview, b
     with opened(browser, preview, "/issues/chips?view=grid", width=1400) as page:
         cells = page.locator(".cell")
         assert [cell.get_attribute("data-view") for cell in cells.all()] == list(VIEWS)
-        assert page.locator(".cell iframe:not(.incoming)").count() == len(VIEWS)
+        expect(page.locator(".cell iframe:not(.incoming)")).to_have_count(len(VIEWS))
 
         page.locator(".cell[data-view=html] .scroll").evaluate("window => window.scrollTo(0, 200)")
 

@@ -37,7 +37,7 @@ def test_one_process_takes_readers_in_and_sends_them_issues(tmp_path: Path, news
 def test_a_second_sender_ends_with_the_name_of_the_first(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "news")
     with serve(folder, "--with-sender"), serve(folder, "--with-sender") as second:
-        code = second.process.wait(timeout=30)
+        code = second.process.wait(timeout=60)
 
     assert code == 1
     assert "is sending from this database" in "".join(second.said)

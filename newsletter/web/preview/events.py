@@ -25,7 +25,8 @@ class Listener:
         self._woken = asyncio.Event()
 
     def tell(self, kind: str, news: News) -> None:
-        """Remember, and wake the page's stream."""
+        """Remember as the last, and wake the page's stream."""
+        self._news.pop(kind, None)
         self._news[kind] = news
         self._woken.set()
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from newsletter.errors import NewsletterError
 from newsletter.web.preview.events import INBOX, Events, News
 from newsletter.web.preview.pages import workshop_of
 from newsletter.web.preview.watch import news_of
@@ -27,21 +25,17 @@ async def stream(request: Request) -> Response:
 
 
 async def _written(told: Events, topic: str, workshop: Workshop, start: str) -> AsyncIterator[str]:
-    """Which start of the preview this is, then news; the issue may have changed since its page was made."""
+    """Which start of the preview this is, what is now, then news; much may have been told since the page was made."""
     yield "retry: 500\n\n" + _event("hello", {"start": start})
     with told.listener(topic) as listener:
-        if news := await run_in_threadpool(_news, workshop, topic):
-            yield _event("issue", news)
+        yield _event(*await _now(workshop, topic))
         while told.is_open:
             heard = await listener.heard()
             yield "".join(_event(kind, news) for kind, news in heard) or ": still here\n\n"
 
 
-def _news(workshop: Workshop, topic: str) -> News:
-    try:
-        return news_of(workshop.work(topic)) if topic else {}
-    except NewsletterError:  # the watch tells, when it changes
-        return {}
+async def _now(workshop: Workshop, topic: str) -> tuple[str, News]:
+    return ("inbox", {}) if topic == INBOX else await news_of(workshop, topic)
 
 
 def _event(kind: str, news: News) -> str:

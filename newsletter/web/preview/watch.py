@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from newsletter.errors import NewsletterError
 from newsletter.issues import issue_files, slug_of
 from newsletter.web.preview.changes import changes
-from newsletter.web.preview.events import INBOX, Events
+from newsletter.web.preview.events import INBOX, Events, News
 from newsletter.workshop import Gone, Work, Workshop
 
 SECOND_THOUGHT = 0.12
@@ -36,17 +36,21 @@ def _report(outcomes: Iterable[object]) -> None:
 
 
 async def _tell(workshop: Workshop, told: Events, slug: str, changed: frozenset[Path]) -> None:
+    told.tell(slug, *await news_of(workshop, slug, changed))
+
+
+async def news_of(workshop: Workshop, slug: str, changed: Iterable[Path] = ()) -> tuple[str, News]:
+    """What there is to tell of an issue as it is now: its kind, and what a page must know to decide what it shows."""
     try:
         work = await run_in_threadpool(_work, workshop, slug)
         if work is None or work.failure:
             await asyncio.sleep(SECOND_THOUGHT)
             work = await run_in_threadpool(_work, workshop, slug)
         if work is None:
-            told.tell(slug, "gone", {"successor": await run_in_threadpool(successor, workshop, changed)})
-        else:
-            told.tell(slug, "issue", news_of(work))
+            return "gone", {"successor": await run_in_threadpool(successor, workshop, changed)}
+        return "issue", {"digest": work.digest, "trace": work.trace, "failed": bool(work.failure)}
     except NewsletterError as error:
-        told.tell(slug, "trouble", {"message": str(error)})
+        return "trouble", {"message": str(error)}
 
 
 def _work(workshop: Workshop, slug: str) -> Work | None:
@@ -54,11 +58,6 @@ def _work(workshop: Workshop, slug: str) -> Work | None:
         return workshop.work(slug)
     except Gone:
         return None
-
-
-def news_of(work: Work) -> dict[str, object]:
-    """What a page must know to decide whether it shows what is."""
-    return {"digest": work.digest, "trace": work.trace, "failed": bool(work.failure)}
 
 
 def successor(workshop: Workshop, changed: Iterable[Path]) -> str:

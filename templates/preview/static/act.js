@@ -1,6 +1,7 @@
 // The panel that acts: a test, a schedule, campaigns as they go, the email to take along.
 
 import { confirmed } from "./confirm.js";
+import { part } from "./part.js";
 import { ask, post } from "./post.js";
 import { spoken } from "./words.js";
 
@@ -13,8 +14,8 @@ export function mount(page) {
   const isShown = () => page.panel.shown === "act";
 
   const load = async () => {
-    const answer = await fetch(page.address("act", { reader: state.get("reader") }));
-    if (answer.ok) pane.innerHTML = await answer.text();
+    const html = await part(page.address("act", { reader: state.get("reader") }));
+    if (html !== null) pane.innerHTML = html;
     keep();
     follow();
   };
@@ -38,8 +39,8 @@ export function mount(page) {
     const place = pane.querySelector("#progress");
     if (!place || !isShown()) return;
     if (!document.hidden) {
-      const answer = await fetch(page.address("progress")).catch(() => null);
-      if (answer?.ok) renew(place, await answer.text());
+      const html = await part(page.address("progress"));
+      if (html !== null) renew(place, html);
     }
     clearTimeout(timer);
     timer = setTimeout(follow, place.querySelector('[data-state="sending"]') ? WHILE_SENDING : OTHERWISE);

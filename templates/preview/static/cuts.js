@@ -1,10 +1,12 @@
 // The panel "Inbox": how mail clients cut this subject and preheader.
 
+import { part } from "./part.js";
+
 export function mount(page) {
   const pane = page.panel.pane("cuts");
   const load = async () => {
-    const answer = await fetch(page.address("cuts"));
-    if (answer.ok) pane.innerHTML = await answer.text();
+    const html = await part(page.address("cuts"));
+    if (html !== null) pane.innerHTML = html;
   };
   page.built.add(() => !pane.hidden && load());
   page.state.listen((changed) => changed.has("panel") && !pane.hidden && load());

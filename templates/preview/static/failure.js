@@ -1,18 +1,22 @@
 // A mistake stands above the last good email, which is dimmed but stays.
 
+import { part } from "./part.js";
+
 const box = () => document.getElementById("failure");
+
+let asked = 0;
 
 export function mount() {}
 
 export async function show(page, failed) {
+  const mine = (asked += 1);
   page.stage.element.classList.toggle("is-stale", failed);
   if (!failed) {
     keeping(page, () => (box().hidden = true));
     return;
   }
-  const answer = await fetch(page.address("failure"));
-  if (answer.status !== 200) return;
-  const html = await answer.text();
+  const html = await part(page.address("failure"));
+  if (!html || mine !== asked) return;
   keeping(page, () => {
     box().innerHTML = html;
     box().hidden = false;
@@ -29,6 +33,7 @@ function keeping(page, change) {
 
 /** The file went away, and none came in its place. */
 export function gone(page) {
+  asked += 1;
   page.stage.element.classList.add("is-stale");
   page.pulse("failed");
   box().replaceChildren(document.getElementById("gone").content.cloneNode(true));

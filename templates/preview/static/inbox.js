@@ -2,6 +2,7 @@
 
 import * as state from "./state.js";
 import { hear } from "./events.js";
+import { part } from "./part.js";
 import { begin } from "./begin.js";
 import { help, isTyping } from "./help.js";
 
@@ -97,24 +98,38 @@ function observe() {
   }
 }
 
-const ask = async (query) => (await fetch(`/rows?${new URLSearchParams(query)}`)).text();
+const ask = (query) => part(`/rows?${new URLSearchParams(query)}`);
 
 async function older(more) {
   const html = await ask({ q: search.value, from: more.dataset.next });
-  if (!more.isConnected) return;
+  if (html === null || !more.isConnected) return;
   more.insertAdjacentHTML("afterend", html);
   more.remove();
+  drawn = "";
   observe();
 }
 
+/** Rows that are the same stay, under somebody's pointer too; only how much is wrong with them is counted anew. */
+function draw(html) {
+  const fresh = document.createElement("template");
+  fresh.innerHTML = html;
+  if (fresh.innerHTML.trim() === drawn) {
+    for (const row of rows.children) delete row.dataset.seen;
+    return;
+  }
+  drawn = fresh.innerHTML.trim();
+  const focused = rows.querySelector(".row > a:focus")?.parentElement.dataset.slug;
+  rows.replaceChildren(fresh.content);
+  if (focused) rows.querySelector(`[data-slug="${CSS.escape(focused)}"] > a`)?.focus();
+}
+
+let drawn = rows.innerHTML.trim();
 let asked = 0;
 async function find(many = 0) {
   const mine = (asked += 1);
   const html = await ask({ q: search.value, many });
-  if (mine !== asked) return;
-  const focused = rows.querySelector(".row > a:focus")?.parentElement.dataset.slug;
-  rows.innerHTML = html;
-  if (focused) rows.querySelector(`[data-slug="${CSS.escape(focused)}"] > a`)?.focus();
+  if (html === null || mine !== asked) return;
+  draw(html);
   nothing.hidden = rows.childElementCount > 0;
   state.set({ q: search.value });
   observe();

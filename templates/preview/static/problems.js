@@ -1,6 +1,9 @@
 // The panel of problems: filled anew after every build, once the email is on the screen.
 
+import { part } from "./part.js";
+
 const PAUSE = 60;
+const KINDS = ["[data-problem]", "summary", "button"];
 
 export function mount(page) {
   const pane = page.panel.pane("problems");
@@ -9,11 +12,13 @@ export function mount(page) {
 
   const load = async () => {
     const mine = (asked += 1);
-    const answer = await fetch(page.address("problems", { reader: page.state.get("reader") }));
-    if (!answer.ok || mine !== asked) return;
+    const html = await part(page.address("problems", { reader: page.state.get("reader") }));
+    if (html === null || mine !== asked) return;
     const open = new Set([...pane.querySelectorAll("details[open]")].map((details) => details.dataset.key));
-    pane.innerHTML = await answer.text();
+    const focus = focused(pane);
+    pane.innerHTML = html;
     for (const details of pane.querySelectorAll("details")) details.open = open.has(details.dataset.key);
+    focus();
     tell(page, pane.firstElementChild);
   };
   const soon = () => {
@@ -34,6 +39,15 @@ export function mount(page) {
     });
   }
   pane.addEventListener("mouseleave", () => page.blocks?.mark(null));
+}
+
+/** Gives the focus back to what is at its place, when the panel is filled anew: the next problem, if one was mended. */
+function focused(pane) {
+  const kind = KINDS.find((each) => pane.querySelector(`${each}:focus`));
+  if (!kind) return () => {};
+  const all = () => [...pane.querySelectorAll(kind)];
+  const at = all().indexOf(document.activeElement);
+  return () => (all()[at] ?? all().at(-1))?.focus({ preventScroll: true });
 }
 
 /** The count in the header, and what the overlay needs to know. */

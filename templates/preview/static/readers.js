@@ -1,5 +1,7 @@
 // The panel of readers: whom the email is shown to, and who sees the same.
 
+import { part } from "./part.js";
+
 const PAUSE = 120;
 
 export function mount(page) {
@@ -10,16 +12,16 @@ export function mount(page) {
   let stale = true;
   let asked = 0;
 
-  const fill = async (target, part, query) => {
-    const answer = await fetch(page.address(part, query));
-    if (answer.ok && target.isConnected) target.innerHTML = await answer.text();
+  const fill = async (target, name, query) => {
+    const html = await part(page.address(name, query));
+    if (html !== null && target.isConnected) target.innerHTML = html;
   };
   const load = async () => {
     stale = false;
     const mine = (asked += 1);
-    const answer = await fetch(page.address("readers", { reader: state.get("reader") }));
-    if (!answer.ok || mine !== asked) return;
-    pane.innerHTML = await answer.text();
+    const html = await part(page.address("readers", { reader: state.get("reader") }));
+    if (html === null || mine !== asked) return;
+    pane.innerHTML = html;
     await fill(pane.querySelector("#variants"), "variants");
     mark();
   };
@@ -61,8 +63,9 @@ export function mount(page) {
   /** The sentence at the top says who it is, or why there is nobody such. */
   const named = async () => {
     if (!pane.firstElementChild) return;
-    const answer = await fetch(page.address("readers", { reader: state.get("reader") }));
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const html = await part(page.address("readers", { reader: state.get("reader") }));
+    if (html === null) return;
+    const fresh = new DOMParser().parseFromString(html, "text/html");
     pane.querySelector(".refusal")?.remove();
     const refusal = fresh.querySelector(".refusal");
     if (refusal) pane.querySelector(".readers").prepend(refusal);

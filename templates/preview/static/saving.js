@@ -70,9 +70,11 @@ export class Saving {
   /** The file changed: without words of one's own the new text is shown, otherwise it is said. */
   async changed() {
     if (this.isSaving) return;
+    const { base } = this;
     const found = await ask(this.live.address("manuscript")).catch(() => null);
     if (!found || found.digest === this.base.digest || this.isSaving) return;
-    if (this.isDirty) this.tell("Changed on disk; saving shows both", "error");
+    if (this.base !== base) await this.changed(); // saved meanwhile: what was found may be older
+    else if (this.isDirty) this.tell("Changed on disk; saving shows both", "error");
     else {
       this.base = found;
       this.editor.load(found.text);

@@ -1,6 +1,7 @@
 // The stage: the email in one frame, or in all views side by side.
 
 import { Frame } from "./frame.js";
+import { part } from "./part.js";
 import { together } from "./together.js";
 
 const WRITTEN = new Set(["text", "source", "headers", "raw"]);
@@ -88,8 +89,9 @@ export class Stage {
 
   /** The lines of an email that looks the same have moved. */
   async relabel() {
-    const text = await (await fetch(this.address("html"))).text();
-    const fresh = new DOMParser().parseFromString(text, "text/html").querySelectorAll("[data-nl-line]");
+    const html = await part(this.address("html"));
+    if (html === null) return;
+    const fresh = new DOMParser().parseFromString(html, "text/html").querySelectorAll("[data-nl-line]");
     for (const frame of this.frames) {
       const shown = frame.document?.querySelectorAll("[data-nl-line]") ?? [];
       if (shown.length === fresh.length) {
