@@ -21,9 +21,10 @@ from newsletter.daily import Trouble
 from newsletter.database import Database, open_database
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.runner import Runner
+from newsletter.runner_log import RunnerLog
 from newsletter.sender import THREADS, Ending
 from newsletter.sender_lock import SenderLock
-from newsletter.tables import batch, subscriber
+from newsletter.tables import batch, rate_spent, subscriber
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
@@ -438,6 +439,81 @@ def test_a_mistake_of_the_program_with_today_s_issue_keeps_no_other_campaign_wai
     ]
     assert state(database, other) == (State.SENT, {"accepted": 2})
     database.close()
+
+
+WARMUP = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.partition("\n")[2].partition("\n")[2]
+
+
+def test_once_ends_when_a_quota_is_used_up_and_says_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        publication = settings(tmp_path / "warm", WARMUP.format(url=server.url))
+        database = open_database(publication)
+        add_readers(database, 250)
+        scheduled(database, "warm", NOW, provider="postmark")
+
+        first, again = (once(publication, database, NOW + hours * HOUR) for hours in (0, 1))
+
+        assert state(database, 1) == (State.SENDING, {"accepted": 100, "queued": 150})
+        used_up = (
+            "100 today, by the warm-up plan: that is used up; the first `newsletter run` after 2025-01-18 00:00 UTC"
+        )
+        assert first.said == again.said == [f"{used_up} goes on."]
+        assert [ending.goes_on for ending in first.endings] == [datetime(2025, 1, 18, tzinfo=UTC)]
+        log = RunnerLog(UTC)
+        log.ended(first.endings[0])
+        assert log.exit_code == 0
+        with database.read() as connection:  # nothing is in a hand that has let go
+            assert {*connection.execute(select(batch.c.state)).scalars()} == {"settled", "queued"}
+            assert connection.execute(select(func.sum(rate_spent.c.messages))).scalar_one() == 100
+        once(publication, database, NOW + 12 * HOUR)
+        assert state(database, 1) == (State.SENT, {"accepted": 250})
+        assert len({*server.addresses}) == len(server.addresses) == 250
+        database.close()
+
+
+def test_once_waits_for_a_quota_that_has_room_again_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        more = WARMUP.format(url=server.url).replace('warmup = "100, x2 daily"', 'rate = "1000/s, 20/s"')
+        publication = settings(tmp_path / "soon", more)
+        database = open_database(publication)
+        add_readers(database, 50)
+        scheduled(database, "soon", datetime.now(UTC), provider="postmark")
+        told = Told()
+
+        Runner(publication, database, told).run(once=True)
+
+        assert state(database, 1) == (State.SENT, {"accepted": 50})
+        assert [ending.goes_on for ending in told.endings] == [None]
+        database.close()
+
+
+def test_a_service_waits_for_a_quota_that_is_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        publication = settings(tmp_path / "service", WARMUP.format(url=server.url))
+        database = open_database(publication)
+        add_readers(database, 250)
+        scheduled(database, "service", NOW, provider="postmark")
+        told, times = Told(), [NOW]
+        runner = Runner(publication, database, told, lambda: times[0])
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+
+        wait_until(lambda: "100 today, by the warm-up plan: that is used up; it goes on by itself." in told.said)
+        wait_until(lambda: state(database, 1)[1].get("accepted") == 100)
+        assert told.endings == []
+        times[0] = NOW + 12 * HOUR
+        wait_until(lambda: bool(told.endings))
+        runner.stop()
+        thread.join()
+
+        assert state(database, 1) == (State.SENT, {"accepted": 250})
+        assert len({*server.addresses}) == len(server.addresses) == 250
+        database.close()
 
 
 def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
