@@ -7,16 +7,17 @@ whom, and who works when, is `sender`.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from collections.abc import Callable, Set
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import campaigns, deliveries, handover, unknowns
+from newsletter import campaigns, deliveries, handover, rates, schedule, unknowns
 from newsletter.campaigns import State
 from newsletter.deliveries import ChangedError, Claim, LostError
 from newsletter.desk import Desk, Watcher
@@ -27,6 +28,7 @@ from newsletter.marks import BatchMarks
 from newsletter.pacing import Pacing, Reaction
 from newsletter.providers import successor
 from newsletter.providers.record import Answer, Batch, Outcome
+from newsletter.rates import Limits, Turn
 from newsletter.recipients import Roll, call_roll, recipients
 from newsletter.recovery import may_repeat
 from newsletter.rows import attempt
@@ -42,8 +44,15 @@ class Courier:
     """Of one campaign and one provider."""
 
     def __init__(
-        self, job: Job, mailing: Mailing, watcher: Watcher, desk: Desk, is_over: Callable[[Connection], bool]
+        self,
+        job: Job,
+        mailing: Mailing,
+        watcher: Watcher,
+        desk: Desk,
+        is_over: Callable[[Connection], bool],
+        longest: float = math.inf,
     ) -> None:
+        """`longest`: a quota that is used up for more seconds than that is not waited for."""
         self._job = job
         self._mailing = mailing
         self._watcher = watcher
@@ -51,7 +60,10 @@ class Courier:
         self._is_over = is_over
         self._links = Links(job.publication)
         self._pacing = Pacing(job.publication, job.rate, job.clock)
+        self._longest = longest
         self._said = ""
+        self.goes_on: datetime | None = None
+        """When the quota that is not waited for has room again: until then no batch is begun."""
         self.over = threading.Event()
         """Set: nothing more is handed over through this provider."""
         self.successor = ""
@@ -81,7 +93,7 @@ class Courier:
 
     def _next(self) -> Claim | None:
         """The next batch, once there is one; None when there will be none, or when asked to stop."""
-        while not self.is_stopping:
+        while not (self.is_stopping or self.goes_on):
             stirs = self._desk.stirs
             with self._desk.writer() as connection:
                 held = self.claim(connection)
@@ -193,14 +205,34 @@ class Courier:
         )
 
     def _turn(self, count: int) -> bool:
-        """Wait until the rate allows `count` messages; False when asked to stop meanwhile."""
+        """Wait until the rate allows `count` messages; False when asked to stop meanwhile, or when that takes long."""
         while not self.is_stopping:
             with self._desk.writer() as connection:
-                turn = self._pacing.take(connection, self._job.provider.name, count)
+                turn = self._take(connection, count)
+                if turn.full and turn.wait > self._longest:
+                    return self._rest(turn)
             self._say_once(f"{turn.full}: that is used up; it goes on by itself." if turn.full else "")
             self._wait_out(turn.wait)
             if not turn.full:
                 return self._kept_turn(count)
+        return False
+
+    def _take(self, connection: Connection, count: int) -> Turn:
+        """When `count` messages may leave; `pacing` tells how soon to ask again, a limited wait needs the whole."""
+        name, send = self._job.provider.name, self._job.publication.config.send
+        turn = self._pacing.take(connection, name, count)
+        if not turn.full or self._longest == math.inf:
+            return turn
+        zone = self._job.publication.config.publication.timezone
+        limits = Limits(rate=self._job.rate, warmup=send.warmup, zone=zone)
+        return rates.reserve(connection, name, count, limits, self._job.clock())
+
+    def _rest(self, turn: Turn) -> bool:
+        """Say when it goes on; others may have a turn still, and finish. Nothing was reserved: False, no turn."""
+        if not self.goes_on:
+            self.goes_on = self._job.clock() + timedelta(seconds=turn.wait)
+            when = schedule.wall_clock(self._job.publication, self.goes_on)
+            self._say_once(f"{turn.full}: that is used up; the first `newsletter run` after {when} goes on.")
         return False
 
     def _wait_out(self, seconds: float) -> None:

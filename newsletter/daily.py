@@ -6,20 +6,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
-from newsletter import campaigns, plans, schedule
+from newsletter import campaigns, plans, reports, schedule
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import NewsletterError
-from newsletter.issues import date_of, is_welcome, issue_files, slug_of
-from newsletter.times import OFF, Moment
+from newsletter.frontmatter import parse_front_matter
+from newsletter.issues import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of
+from newsletter.merge_tags import Vault
+from newsletter.times import OFF, Moment, parse_moment
 from newsletter.zones import first_moment
 
 AHEAD = timedelta(hours=1)
 """How long before its time a missing issue is missed."""
+_EAST = timezone(timedelta(hours=14))
+"""Where clocks show a time first."""
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
 _DATE = re.compile(r"^date:[ \t]*[\"']?(\d{4}-\d\d-\d\d)", re.MULTILINE)
 _HEAD = 4096
@@ -35,8 +40,18 @@ class Trouble:
     sentence: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Time:
+    """When the issue of a day is sent."""
+
+    picked: datetime
+    """When it is taken as it is then, UTC: `local` in time for its first reader."""
+    start: datetime
+    """Of its campaign, which is held when that is too long ago."""
+
+
 def due_at(publication: Publication, day: date) -> datetime | None:
-    """When the issue of that day is sent, UTC; None when `[schedule] daily` is off."""
+    """When an issue of that day without a time of its own is sent, UTC; None when `[schedule] daily` is off."""
     of_day = publication.config.schedule.daily.of_day
     zone = publication.config.publication.timezone
     return first_moment(datetime.combine(day, of_day), zone) if of_day is not None else None
@@ -45,11 +60,14 @@ def due_at(publication: Publication, day: date) -> datetime | None:
 def look(publication: Publication, database: Database, now: datetime) -> list[Trouble]:
     """Schedule the day's issue when its time has come; what is wrong with it, from an hour before.
 
-    Nothing is done for an issue that has a campaign already, in whatever state, nor for a day
-    whose issue would be too late by now.
+    Nothing is done for an issue that has a campaign already, in whatever state. One that would be
+    too late by now is a person's to send: it may be a draft of something else.
     """
-    days = ((day, due_at(publication, day)) for day in _days(publication, now))
-    found = [_look(publication, database, day, due, now) for day, due in days if due and now >= due - AHEAD]
+    if publication.config.schedule.daily.of_day is None:
+        return []
+    days = {day: due for day in _days(publication, now) if (due := due_at(publication, day))}
+    dated = _dated(publication, days)
+    found = [_look(publication, database, day, due, dated[day], now) for day, due in days.items()]
     return [trouble for trouble in found if trouble]
 
 
@@ -61,31 +79,104 @@ def _days(publication: Publication, now: datetime) -> list[date]:
     return near if is_time else [today - timedelta(days=1), *near]
 
 
-def _look(publication: Publication, database: Database, day: date, due: datetime, now: datetime) -> Trouble | None:
-    if schedule.is_too_late(due, now, publication.config.send.max_lateness):
+def _dated(publication: Publication, days: Iterable[date]) -> dict[date, list[Path]]:
+    """The issue files of each of the days."""
+    found: dict[date, list[Path]] = {day: [] for day in days}
+    for path in issue_files(publication):
+        if (day := _date_of(path)) in found and not is_welcome(path):
+            found[day].append(path)
+    return found
+
+
+def _look(
+    publication: Publication, database: Database, day: date, due: datetime, paths: list[Path], now: datetime
+) -> Trouble | None:
+    if _has_campaign(database, paths):
         return None
-    paths = [path for path in issue_files(publication) if _date_of(path) == day and not is_welcome(path)]
+    if len(paths) == 1:
+        return _look_at(publication, database, paths[0], due, now)
+    is_late = schedule.is_too_late(due, now, publication.config.send.max_lateness)
+    if now < due - AHEAD or (is_late and _is_over(publication, day, now)):
+        return None
     if not paths:
-        when = schedule.wall_clock(publication, due)
-        return Trouble(key=f"missing {day}", sentence=f"There is no issue dated {day}; it would be sent at {when}.")
-    if len(paths) > 1:
-        named = ", ".join(path.name for path in paths)
-        sentence = f"{len(paths)} issues are dated {day} ({named}): none is sent by itself. Schedule or send one."
-        return None if _has_campaign(database, paths) else Trouble(key=f"several {day}", sentence=sentence)
-    return None if _has_campaign(database, paths) else _schedule(publication, database, paths[0], due, now)
+        would, when = "was to" if is_late else "would", schedule.wall_clock(publication, due)
+        return Trouble(key=f"missing {day}", sentence=f"There is no issue dated {day}; it {would} be sent at {when}.")
+    return _several(day, paths)
 
 
-def _schedule(publication: Publication, database: Database, path: Path, due: datetime, now: datetime) -> Trouble | None:
+def _is_over(publication: Publication, day: date, now: datetime) -> bool:
+    """Whether it is another day by now, or time for its issue."""
+    coming = due_at(publication, day + timedelta(days=1))
+    is_past = day < now.astimezone(publication.config.publication.timezone).date()
+    return is_past or (coming is not None and now >= coming - AHEAD)
+
+
+def _several(day: date, paths: list[Path]) -> Trouble:
+    named = ", ".join(path.name for path in paths)
+    sentence = f"{len(paths)} issues are dated {day} ({named}): none is sent by itself. Schedule or send one."
+    return Trouble(key=f"several {day}", sentence=sentence)
+
+
+def _look_at(publication: Publication, database: Database, path: Path, due: datetime, now: datetime) -> Trouble | None:
+    """The only issue of its day. Whatever is wrong with it is no reason to leave the other campaigns."""
     try:
-        plan = plans.make_plan(publication, database, str(path), list_name=None, segment=None)
-        plans.refuse_schedule(plan)
-        plan = plans.gated(publication, plan, None)
-        if now >= due:
-            moment = plan.built.issue.send_at or Moment(wall=_naive(due), zone=due.tzinfo)
-            plans.schedule(publication, database, plan, moment, now)
-    except NewsletterError as error:
-        return Trouble(key=f"broken {path.name}", sentence=f"{path.name} cannot be sent. {error}")
+        time = _time(publication, database, path, due, now)
+        if now < time.picked - AHEAD:
+            return None
+        if schedule.is_too_late(time.start, now, publication.config.send.max_lateness):
+            return _too_late(publication, path, time.start, now)
+        _schedule(publication, database, path, due, now, is_time=now >= time.picked)
+    except Exception as error:
+        kind = "" if isinstance(error, NewsletterError) else f"{type(error).__name__}: "
+        return Trouble(key=f"broken {path.name}", sentence=f"{path.name} cannot be sent. {kind}{error}")
     return None
+
+
+def _time(publication: Publication, database: Database, path: Path, due: datetime, now: datetime) -> _Time:
+    """By the issue's own `send_at`, if it has one that can be read; one after `due` is picked at `due`."""
+    try:
+        front = _front_matter(publication, path)
+        if not (own := front.get("send_at")):
+            return _Time(picked=due, start=due)
+        moment = parse_moment(own, publication.config.publication.timezone)
+        earliest = moment.at(_EAST)
+        if now < earliest - AHEAD:  # counting readers is not free
+            return _Time(picked=min(due, earliest), start=max(now, earliest))
+        to, segment = front.get("list") or publication.default_list, front.get("segment", "")
+        with database.read() as connection:
+            when = schedule.timing(connection, publication, moment, to, segment, now)
+    except (NewsletterError, ValueError):  # it is told with all its other mistakes, when it is time for that
+        return _Time(picked=due, start=due)
+    return _Time(picked=min(due, *when.waves, when.start), start=when.start)
+
+
+def _front_matter(publication: Publication, path: Path) -> dict[str, str]:
+    """What the issue says of itself, whatever is wrong with its text. Raises NewsletterError for an unreadable file."""
+    text = read_issue(path, shown_path(publication, path))
+    front, _ = parse_front_matter(Vault.for_text(text).hide(text), path.name)
+    return {key: value.text.strip() for key, value in front.values.items()}
+
+
+def _too_late(publication: Publication, path: Path, start: datetime, now: datetime) -> Trouble:
+    most, late = publication.config.send.max_lateness, reports.duration(now - start)
+    when = schedule.wall_clock(publication, start)
+    sentence = (
+        f"{path.name} is not sent by itself: it was to start at {when}, {late} ago; max_lateness is {most}. "
+        f"Send it nevertheless with: newsletter send {slug_of(path)}"
+    )
+    return Trouble(key=f"late {path.name} {start:%Y-%m-%d}", sentence=sentence)
+
+
+def _schedule(
+    publication: Publication, database: Database, path: Path, due: datetime, now: datetime, *, is_time: bool
+) -> None:
+    """See that it can be sent, and when it is time, let it. Raises NewsletterError."""
+    plan = plans.make_plan(publication, database, str(path), list_name=None, segment=None)
+    plans.refuse_schedule(plan)
+    plan = plans.gated(publication, plan, None)
+    if is_time:
+        moment = plan.built.issue.send_at or Moment(wall=_naive(due), zone=due.tzinfo)
+        plans.schedule(publication, database, plan, moment, now)
 
 
 def _has_campaign(database: Database, paths: list[Path]) -> bool:

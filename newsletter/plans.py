@@ -7,7 +7,7 @@ Making one changes nothing; `start` and `schedule` are the steps that do.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TypedDict
 
@@ -27,6 +27,10 @@ from newsletter.providers import find_provider
 from newsletter.providers.record import Provider
 from newsletter.schedule import Timing, is_too_late, timing, wall_clock
 from newsletter.times import Moment
+from newsletter.zones import first_moment
+
+_WEST = timezone(timedelta(hours=-12))
+"""Where clocks show a time last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,18 +175,34 @@ def refuse_schedule(plan: Plan) -> None:
         raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=hint)
 
 
-def remarks(plan: Plan, now: datetime) -> list[str]:
-    """What the user may not expect, a sentence each."""
+def remarks(publication: Publication, plan: Plan, now: datetime) -> list[str]:
+    """What the user of `send` may not expect, a sentence each."""
     said: list[str] = []
-    if plan.file is None:
-        return said
-    if plan.campaign and plan.campaign.digest != plan.built.message.digest:
+    if plan.campaign and plan.file and plan.campaign.digest != plan.built.message.digest:
         name = plan.built.issue.path.name
         said.append(f"{name} was edited since campaign {plan.campaign.id} was approved; what was approved is sent.")
-    send_at = plan.built.issue.send_at
-    if send_at and send_at.zone and send_at.at() > now:
-        said.append(f"send_at is {send_at.wall:%Y-%m-%d %H:%M}; `send` does not wait for it.")
+    if ahead := _ahead(publication, plan, now):
+        said.append(f"{ahead}; `send` does not wait for it.")
     return said
+
+
+def _ahead(publication: Publication, plan: Plan, now: datetime) -> str:
+    """The time that lies ahead and is not waited for: the campaign's own, else the file's; nothing once it began."""
+    found = plan.campaign
+    if found and (found.started_at or found.state not in (State.DRAFT, State.SCHEDULED)):
+        return ""
+    if found and found.start:
+        when = _by_own_clocks(found.wall) if found.wall else wall_clock(publication, found.start)
+        is_ahead = found.start > now or (found.wall and first_moment(found.wall, _WEST) > now)
+        return f"campaign {found.id} is scheduled for {when}" if is_ahead else ""
+    send_at = plan.file.issue.send_at if plan.file else None
+    if send_at is None or send_at.at(_WEST) <= now:
+        return ""
+    return f"send_at is {send_at.wall:%Y-%m-%d %H:%M}" if send_at.zone else f"send_at is {_by_own_clocks(send_at.wall)}"
+
+
+def _by_own_clocks(wall: datetime) -> str:
+    return f"{wall:%Y-%m-%d %H:%M} by each reader's own clock"
 
 
 def start(database: Database, plan: Plan, now: datetime) -> Campaign:

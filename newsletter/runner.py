@@ -79,10 +79,12 @@ class Runner:
         self._running: dict[int, threading.Thread] = {}
         self._not_before: dict[int, datetime] = {}
         self._telling: threading.Thread | None = None
+        self._once = False
         self._next_beat = self._next_look = datetime.min.replace(tzinfo=clock().tzinfo)
 
     def run(self, *, once: bool = False) -> None:
         """Until asked to stop; `once`: until nothing is due. Raises NewsletterError when another process sends."""
+        self._once = once
         with Interrupts(STOPPING, self._desk.asked), SenderLock(lock_file(self._database)) as lock:
             if not lock.acquire():
                 hint = "One sender per database: let it end, or stop it, then run this again."
@@ -175,7 +177,10 @@ class Runner:
         """A campaign's thread. What goes wrong with one campaign is no reason to leave the others."""
         try:
             job = job_of(self._publication, self._database, found, self._clock)
-            self._narrator.ended(Sender(job, self._narrator, self._desk).work())
+            ending = Sender(job, self._narrator, self._desk, once=self._once).work()
+            if ending.goes_on:
+                self._not_before[found.id] = ending.goes_on
+            self._narrator.ended(ending)
         except BaseException as error:
             self._not_before[found.id] = self._clock() + AGAIN
             self._narrator.failed(found, error)

@@ -43,13 +43,13 @@ class RunnerLog:
             self.say(f"Campaign {campaign.id} ({campaign.issue}) starts")
 
     def ended(self, ending: Ending) -> None:
-        """Sent, paused, or waiting for the next wave."""
+        """Sent, paused, or waiting for the next wave or for a quota."""
         campaign = ending.campaign
         why = f": {campaign.reason}" if campaign.reason else ""
         self.say(
             f"Campaign {campaign.id} ({campaign.issue}), {campaign.state}{why}  {reports.tally(ending.deliveries)}"
         )
-        waits = campaign.state is State.SENDING and campaign.wall and not ending.interrupted
+        waits = campaign.state is State.SENDING and (campaign.wall or ending.goes_on) and not ending.interrupted
         self._worse(endings.DONE if waits else endings.exit_code(campaign, ending.deliveries))
 
     def failed(self, campaign: Campaign, error: BaseException) -> None:

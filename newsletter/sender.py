@@ -8,11 +8,12 @@ follow it, and take over when it ends. Which states there are and what they mean
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -53,13 +54,17 @@ class Ending:
     campaign: Campaign
     deliveries: dict[str, int]
     interrupted: bool
+    goes_on: datetime | None = None
+    """When a quota that is used up has room again, if that is why it ended."""
 
 
 class Sender:
     """One run of one campaign in this process."""
 
-    def __init__(self, job: Job, watcher: Watcher, desk: Desk | None = None) -> None:
+    def __init__(self, job: Job, watcher: Watcher, desk: Desk | None = None, *, once: bool = False) -> None:
+        """`once`: it ends when a quota is used up for longer than REST."""
         self._job = job
+        self._longest = REST.total_seconds() if once else math.inf
         self._watcher = watcher
         self._desk = desk or Desk(job.database)
         self._error: BaseException | None = None
@@ -90,7 +95,7 @@ class Sender:
         return self._end()
 
     def _courier(self) -> Courier:
-        return Courier(self._job, self._mailing, self._watcher, self._desk, self._is_over)
+        return Courier(self._job, self._mailing, self._watcher, self._desk, self._is_over, self._longest)
 
     def _end(self) -> Ending:
         if self._error:
@@ -209,7 +214,8 @@ class Sender:
         with self._job.database.read() as connection:
             campaign = campaigns.get(connection, self._job.campaign.id)
             counted = accounts.counts(connection, campaign.id)
-        return Ending(campaign=campaign, deliveries=counted, interrupted=self._desk.asked.is_set())
+        interrupted, goes_on = self._desk.asked.is_set(), self.courier.goes_on
+        return Ending(campaign=campaign, deliveries=counted, interrupted=interrupted, goes_on=goes_on)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Run a step of the sender; whatever goes wrong ends the run, and is raised in `run`."""

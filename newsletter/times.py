@@ -5,11 +5,13 @@ Pure: nothing here reads a clock. All times that leave this module are aware.
 
 from __future__ import annotations
 
+import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from newsletter.errors import nearest
 from newsletter.zones import first_moment
 
 OFF = "off"
@@ -17,7 +19,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS = {seconds: unit for unit, seconds in _SECONDS.items()}
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
 _RATE = re.compile(r"(\d{1,9})\s*/\s*([smhd])")
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\s*(Z|[+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]*))?")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\s*([+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]*))?")
+_EDGE = timedelta(days=2)
+"""So near to either end of the calendar a time may be none in some zone."""
 
 
 def stamp(moment: datetime) -> str:
@@ -140,22 +144,61 @@ class Moment:
 def parse_moment(text: str, default_zone: tzinfo) -> Moment:
     """`2025-01-17 07:00`, with `:SS`, a `T`, and a zone, offset, `Z` or `local` if wanted.
 
-    Raises ValueError with what is allowed.
+    It is a moment in UTC wherever its clock stands. Raises ValueError with what is allowed.
     """
     match = _MOMENT.fullmatch(text.strip())
     if not match:
         raise ValueError(
             f'"{text}" is not a time; write 2025-01-17 07:00, then a time zone if it is not the publication\'s'
         )
-    wall = datetime.fromisoformat(f"{match[1]}T{match[2]}")
-    return Moment(wall=wall, zone=_zone_named(match[3], default_zone))
+    try:
+        return Moment(wall=_wall(match[1], match[2]), zone=_zone_named(match[3], default_zone))
+    except ValueError as error:
+        raise ValueError(f'"{text}" is not a time: {error}') from error
+
+
+def _wall(day: str, clock: str) -> datetime:
+    """Raises ValueError with what is wrong: for the calendar, or for a zone at the edge of it."""
+    try:
+        wall = datetime.fromisoformat(f"{day}T{clock}")
+    except ValueError as error:
+        raise ValueError(_why_none(*map(int, day.split("-")))) from error
+    first, last = datetime.min + _EDGE, datetime.max - _EDGE
+    if not first <= wall <= last:
+        raise ValueError(f"the calendar ends there; write a day from {first.date()} to {last.date()}")
+    return wall
+
+
+def _why_none(year: int, month: int, day: int) -> str:
+    """Why there is no such day, or else no such time of it."""
+    if not year or not 1 <= month <= 12:
+        return f"there is no month {month}" if year else "there is no year 0"
+    days = calendar.monthrange(year, month)[1]
+    if not 1 <= day <= days:
+        return f"{calendar.month_name[month]} {year} has {days} days"
+    return "hours go from 00 to 23, minutes and seconds to 59"
 
 
 def _zone_named(name: str | None, default_zone: tzinfo) -> tzinfo | None:
     if name is None:
         return default_zone
-    if name == "local":
+    if name.lower() == "local":
         return None
-    if name == "Z" or name[0] in "+-":
-        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo
-    return parse_zone(name)
+    if name in "Zz":
+        return UTC
+    return _offset(name) if name[0] in "+-" else _known_zone(name)
+
+
+def _offset(text: str) -> tzinfo | None:
+    try:
+        return datetime.fromisoformat(f"2000-01-01T00:00:00{text}").tzinfo
+    except ValueError as error:
+        raise ValueError(f"{text} is no offset from UTC; write one as +01:00") from error
+
+
+def _known_zone(name: str) -> ZoneInfo:
+    try:
+        return parse_zone(name)
+    except ValueError as error:
+        near = nearest(name, available_timezones())
+        raise ValueError(f'"{name}" is not a time zone; did you mean {near}?' if near else str(error)) from error

@@ -21,9 +21,10 @@ from newsletter.daily import Trouble
 from newsletter.database import Database, open_database
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.runner import Runner
+from newsletter.runner_log import RunnerLog
 from newsletter.sender import THREADS, Ending
 from newsletter.sender_lock import SenderLock
-from newsletter.tables import batch, subscriber
+from newsletter.tables import batch, rate_spent, subscriber
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
@@ -320,6 +321,199 @@ def test_two_issues_of_one_day_are_a_person_s_choice(tmp_path: Path) -> None:
     with database.read() as connection:
         assert campaigns.all_campaigns(connection) == []
     database.close()
+
+
+def with_time(publication: Publication, send_at: str) -> None:
+    text = ISSUE.replace("date: 2025-01-17", f"date: 2025-01-17\nsend_at: {send_at}")
+    (publication.issues / "2025-01-17-hello.md").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("send_at", "hours"), [("2025-01-17 05:00", -2), ("2025-01-16 20:00", -11), ("2025-01-17 09:00", 2)]
+)
+def test_an_issue_s_own_time_counts_more_than_daily(tmp_path: Path, send_at: str, hours: int) -> None:
+    publication, database = daily(tmp_path)
+    with_time(publication, send_at)
+
+    early = once(publication, database, SEVEN + hours * HOUR - timedelta(seconds=1))
+    assert early.begun == []
+    assert "hello" not in "".join(early.troubles)
+    once(publication, database, SEVEN + hours * HOUR)
+
+    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    database.close()
+
+
+def test_today_s_issue_by_each_reader_s_own_clock_is_there_for_the_first_of_them(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path)
+    with_time(publication, "2025-01-17 07:00 local")
+    with database.begin() as connection:
+        connection.execute(update(subscriber).where(subscriber.c.id == 1).values(timezone="Asia/Tokyo"))
+    tokyo = SEVEN - 9 * HOUR
+
+    assert once(publication, database, tokyo - timedelta(seconds=1)).begun == []
+    once(publication, database, tokyo)
+    assert state(database, 1) == (State.SENDING, {"accepted": 1, "queued": 1})
+    once(publication, database, SEVEN)
+
+    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    database.close()
+
+
+def test_a_mistake_in_an_issue_with_a_time_of_its_own_is_told_an_hour_before_that(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path)
+    with_time(publication, "2025-01-17 05:00")
+    issue = publication.issues / "2025-01-17-hello.md"
+    issue.write_text(f"{issue.read_text()}\n:::qoute\n:::\n", encoding="utf-8")
+
+    before, then = (once(publication, database, SEVEN - hours * HOUR).troubles for hours in (3.1, 3))
+
+    assert (before, len(then)) == ([], 1)
+    assert "2025-01-17-hello.md cannot be sent." in then[0]
+    database.close()
+
+
+@pytest.mark.parametrize("hours", [2.1, 12, 22])
+def test_an_issue_that_would_be_too_late_is_left_to_a_person_and_the_editors_are_told_once(
+    tmp_path: Path, hours: float
+) -> None:
+    publication, database = daily(tmp_path)
+
+    first, second = (once(publication, database, SEVEN + (hours + more) * HOUR) for more in (0, 0.1))
+
+    (told,) = first.troubles
+    assert told.startswith("2025-01-17-hello.md is not sent by itself: it was to start at 2025-01-17 07:00 UTC, ")
+    assert told.endswith("ago; max_lateness is 2h. Send it nevertheless with: newsletter send hello")
+    assert len(second.troubles) == 1
+    assert len(mail(publication)) == 1
+    with database.read() as connection:
+        assert campaigns.all_campaigns(connection) == []
+    database.close()
+
+
+def test_an_own_time_that_would_be_too_late_is_told_before_daily_is_due(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path)
+    with_time(publication, "2025-01-17 01:00")
+
+    (told,) = once(publication, database, SEVEN - 3 * HOUR).troubles
+
+    assert "it was to start at 2025-01-17 01:00 UTC, 3 h 0 min ago; max_lateness is 2h" in told
+    database.close()
+
+
+def test_a_missing_issue_is_told_for_all_of_its_day(tmp_path: Path) -> None:
+    publication, database = daily(tmp_path, None)
+
+    day, next_day = (once(publication, database, SEVEN + hours * HOUR).troubles for hours in (16, 18))
+
+    assert day == ["There is no issue dated 2025-01-17; it was to be sent at 2025-01-17 07:00 UTC."]
+    assert next_day == []
+    database.close()
+
+
+@pytest.mark.parametrize("send_at", ["9999-12-31 23:59", "0001-01-01 00:00 local", "2025-02-30 07:00"])
+def test_an_issue_with_a_time_that_is_none_keeps_no_other_campaign_waiting(tmp_path: Path, send_at: str) -> None:
+    publication, database = daily(tmp_path)
+    with_time(publication, send_at)
+    other = scheduled(database, "other", SEVEN)
+
+    told = once(publication, database, SEVEN)
+
+    assert f'send_at: "{send_at}" is not a time' in told.troubles[0]
+    assert "2025-01-17-hello.md:4:" in told.troubles[0]
+    assert state(database, other) == (State.SENT, {"accepted": 2})
+    database.close()
+
+
+def test_a_mistake_of_the_program_with_today_s_issue_keeps_no_other_campaign_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication, database = daily(tmp_path)
+    other = scheduled(database, "other", SEVEN)
+    monkeypatch.setattr("newsletter.plans.build_issue", lambda *_: 1 // 0)
+
+    told = once(publication, database, SEVEN)
+
+    assert told.troubles == [
+        "2025-01-17-hello.md cannot be sent. ZeroDivisionError: integer division or modulo by zero"
+    ]
+    assert state(database, other) == (State.SENT, {"accepted": 2})
+    database.close()
+
+
+WARMUP = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.partition("\n")[2].partition("\n")[2]
+
+
+def test_once_ends_when_a_quota_is_used_up_and_says_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        publication = settings(tmp_path / "warm", WARMUP.format(url=server.url))
+        database = open_database(publication)
+        add_readers(database, 250)
+        scheduled(database, "warm", NOW, provider="postmark")
+
+        first, again = (once(publication, database, NOW + hours * HOUR) for hours in (0, 1))
+
+        assert state(database, 1) == (State.SENDING, {"accepted": 100, "queued": 150})
+        used_up = (
+            "100 today, by the warm-up plan: that is used up; the first `newsletter run` after 2025-01-18 00:00 UTC"
+        )
+        assert first.said == again.said == [f"{used_up} goes on."]
+        assert [ending.goes_on for ending in first.endings] == [datetime(2025, 1, 18, tzinfo=UTC)]
+        log = RunnerLog(UTC)
+        log.ended(first.endings[0])
+        assert log.exit_code == 0
+        with database.read() as connection:  # nothing is in a hand that has let go
+            assert {*connection.execute(select(batch.c.state)).scalars()} == {"settled", "queued"}
+            assert connection.execute(select(func.sum(rate_spent.c.messages))).scalar_one() == 100
+        once(publication, database, NOW + 12 * HOUR)
+        assert state(database, 1) == (State.SENT, {"accepted": 250})
+        assert len({*server.addresses}) == len(server.addresses) == 250
+        database.close()
+
+
+def test_once_waits_for_a_quota_that_has_room_again_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        more = WARMUP.format(url=server.url).replace('warmup = "100, x2 daily"', 'rate = "1000/s, 20/s"')
+        publication = settings(tmp_path / "soon", more)
+        database = open_database(publication)
+        add_readers(database, 50)
+        scheduled(database, "soon", datetime.now(UTC), provider="postmark")
+        told = Told()
+
+        Runner(publication, database, told).run(once=True)
+
+        assert state(database, 1) == (State.SENT, {"accepted": 50})
+        assert [ending.goes_on for ending in told.endings] == [None]
+        database.close()
+
+
+def test_a_service_waits_for_a_quota_that_is_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    with PostmarkServer() as server:
+        publication = settings(tmp_path / "service", WARMUP.format(url=server.url))
+        database = open_database(publication)
+        add_readers(database, 250)
+        scheduled(database, "service", NOW, provider="postmark")
+        told, times = Told(), [NOW]
+        runner = Runner(publication, database, told, lambda: times[0])
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+
+        wait_until(lambda: "100 today, by the warm-up plan: that is used up; it goes on by itself." in told.said)
+        wait_until(lambda: state(database, 1)[1].get("accepted") == 100)
+        assert told.endings == []
+        times[0] = NOW + 12 * HOUR
+        wait_until(lambda: bool(told.endings))
+        runner.stop()
+        thread.join()
+
+        assert state(database, 1) == (State.SENT, {"accepted": 250})
+        assert len({*server.addresses}) == len(server.addresses) == 250
+        database.close()
 
 
 def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
 from newsletter.errors import NewsletterError
-from newsletter.plans import make_plan
+from newsletter.plans import make_plan, remarks
 from newsletter.plans import schedule as schedule_plan
 from newsletter.tables import subscriber
 from newsletter.times import Duration, parse_moment
@@ -210,6 +210,51 @@ def test_sending_a_scheduled_issue_by_hand_sends_it_to_everyone_at_once(
         due = deliveries.next_due(connection, 1)
         assert due is not None
         assert due < NOW
+
+
+def said_of_sending(publication: Publication, database: Database, now: datetime = NOW) -> list[str]:
+    plan = make_plan(publication, database, "hello", list_name=None, segment=None)
+    return remarks(publication, plan, now)
+
+
+@pytest.mark.parametrize(
+    ("when", "named", "gone_by"),
+    [
+        ("2025-01-20 07:00", "2025-01-20 07:00 UTC", datetime(2025, 1, 20, 8, tzinfo=UTC)),
+        (
+            "2025-01-20 07:00 local",
+            "2025-01-20 07:00 by each reader's own clock",
+            datetime(2025, 1, 20, 20, tzinfo=UTC),
+        ),
+    ],
+)
+def test_who_sends_a_scheduled_issue_by_hand_is_told_what_is_not_waited_for(
+    publication: Publication, database: Database, when: str, named: str, gone_by: datetime
+) -> None:
+    add_readers(database, 1)
+    assert said_of_sending(publication, database) == []
+    scheduled(publication, database, when)
+
+    assert said_of_sending(publication, database) == [
+        f"campaign 1 is scheduled for {named}; `send` does not wait for it."
+    ]
+    assert said_of_sending(publication, database, gone_by) == []
+    with database.begin() as connection:
+        campaigns.start_now(connection, 1, now=NOW)
+    assert said_of_sending(publication, database) == []
+
+
+@pytest.mark.parametrize(("when", "named"), [("", ""), (" Asia/Tokyo", ""), (" local", " by each reader's own clock")])
+def test_who_sends_an_issue_before_its_own_time_is_told_so(
+    publication: Publication, database: Database, when: str, named: str
+) -> None:
+    issue = publication.issues / "2025-01-17-hello.md"
+    issue.write_text(issue.read_text().replace("date:", f"send_at: 2025-01-20 07:00{when}\ndate:"), encoding="utf-8")
+
+    assert said_of_sending(publication, database) == [
+        f"send_at is 2025-01-20 07:00{named}; `send` does not wait for it."
+    ]
+    assert said_of_sending(publication, database, datetime(2025, 1, 20, 20, tzinfo=UTC)) == []
 
 
 def test_a_runner_is_there_for_a_minute_after_its_last_sign_of_life(database: Database) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -94,6 +95,55 @@ def test_local_is_each_readers_own_time() -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a time|must be in|out of range|time zone"):
         parse_moment(text, NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9999-12-31 23:59",
+        "9999-12-31 23:59 local",
+        "9999-12-31 12:00 -23:59",
+        "0001-01-01 00:00 Asia/Tokyo",
+        "0001-01-01 00:00 local",
+    ],
+)
+def test_a_time_at_the_edge_of_the_calendar_is_refused_for_it_is_none_in_some_zones(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f'"{text}" is not a time: the calendar ends there')):
+        parse_moment(text, NEW_YORK)
+
+
+@pytest.mark.parametrize("text", ["9999-12-29 23:59", "0001-01-03 00:00"])
+def test_a_time_that_is_taken_is_a_moment_in_every_zone(text: str) -> None:
+    for zone in ("Asia/Tokyo", "Pacific/Kiritimati", "America/New_York", "Etc/GMT+12"):
+        moment = parse_moment(f"{text} {zone}", NEW_YORK).at()
+        assert moment == parse_moment(f"{text} local", NEW_YORK).at(ZoneInfo(zone))
+        assert moment.astimezone(ZoneInfo("Asia/Tokyo")) == moment.astimezone(NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("2026-11-31 07:00", "November 2026 has 30 days"),
+        ("2025-02-29 07:00", "February 2025 has 28 days"),
+        ("2025-13-01 07:00", "there is no month 13"),
+        ("0000-01-01 07:00", "there is no year 0"),
+        ("2025-01-17 24:00", "hours go from 00 to 23, minutes and seconds to 59"),
+        ("2025-01-17 07:00:60", "hours go from 00 to 23, minutes and seconds to 59"),
+        ("2025-01-17 07:00 +25:00", "+25:00 is no offset from UTC; write one as +01:00"),
+        ("2025-01-17 07:00 Europe/Berln", '"Europe/Berln" is not a time zone; did you mean Europe/Berlin?'),
+        ("2025-01-17 07:00 europe/berlin", '"europe/berlin" is not a time zone; did you mean Europe/Berlin?'),
+    ],
+)
+def test_what_is_no_time_is_quoted_with_what_is_wrong(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match="is not a time: ") as refused:
+        parse_moment(text, NEW_YORK)
+
+    assert str(refused.value) == f'"{text}" is not a time: {why}'
+
+
+@pytest.mark.parametrize(("text", "zone"), [("2025-01-17 07:00z", UTC), ("2025-01-17 07:00 Local", None)])
+def test_z_and_local_are_read_in_any_case(text: str, zone: tzinfo | None) -> None:
+    assert parse_moment(text, NEW_YORK).zone == zone
 
 
 @pytest.mark.parametrize("name", ["Mars/Base", "", "../../etc/passwd", "America"])

@@ -22,9 +22,9 @@ def command(session: Session, once: bool) -> None:
     sends per database, and a second one says which.
 
     \b
-    With --once it exits 0 when all that was due is sent, 3 when some deliveries are unknown, 4 when a
-    provider stopped a campaign, 1 when one was held or interrupted, today's issue is missing, or
-    another process is sending, 2 when something is set wrong.
+    With --once it exits 0 when all that was due is sent, or as much as a quota allows, 3 when some
+    deliveries are unknown, 4 when a provider stopped a campaign, 1 when one was held or interrupted,
+    today's issue is missing or too late, or another process is sending, 2 when something is set wrong.
 
     \b
     Examples:

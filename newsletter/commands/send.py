@@ -74,7 +74,7 @@ def command(
     plan = _plan(session, issue, list_name, segment)
     usual = session.publication.config.send.rate
     pace = rate.within(usual) if rate else usual
-    _say(plan)
+    _say(session, plan)
     if plan.is_over:
         return _say_over(session, plan, as_json)
     if not plan.campaign:
@@ -111,10 +111,10 @@ def _plan(session: Session, issue: str, list_name: str | None, segment: str | No
         return plan
 
 
-def _say(plan: Plan) -> None:
+def _say(session: Session, plan: Plan) -> None:
     for warning in plan.file.warnings if plan.file else ():
         click.echo(f"newsletter: warning: {warning}", err=True)
-    for remark in remarks(plan, utc_now()):
+    for remark in remarks(session.publication, plan, utc_now()):
         click.echo(remark, err=True)
 
 

@@ -70,6 +70,7 @@ FILES = [
     Broken("a date that is none", "---\nsubject: Hello\ndate: 2025-02-30\n---\n", 3, "is not a date"),
     Broken("a time that is none", "---\nsubject: Hello\nsend_at: tomorrow\n---\n", 3, "is not a time"),
     Broken("an hour that is none", "---\nsubject: Hello\nsend_at: 2025-01-17 25:00\n---\n", 3, "send_at"),
+    Broken("the last time of all", "---\nsubject: Hello\nsend_at: 9999-12-31 23:59\n---\n", 3, '"9999-12-31 23:59"'),
     Broken("a time zone that is none", "---\nsubject: Hello\nsend_at: 2025-01-17 07:00 Mars\n---\n", 3, "time zone"),
     Broken("an unknown list", "---\nsubject: Hello\nlist: dayly\n---\n", 3, 'Did you mean "daily"?'),
     Broken("an unknown segment", "---\nsubject: Hello\nsegment: engagd\n---\n", 3, 'Did you mean "engaged"?'),

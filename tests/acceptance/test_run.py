@@ -356,6 +356,7 @@ def test_a_copied_publication_refuses_to_send_until_it_is_adopted(tmp_path: Path
         (["schedule", "hello", "--at", "2099-01-01 07:00"], 2, "Add --yes"),
         (["schedule", "hello", "--yes"], 2, "does not say when to send it"),
         (["schedule", "hello", "--at", "tomorrow", "--yes"], 2, "is not a time"),
+        (["schedule", "hello", "--at", "9999-12-31 23:59 local", "--yes"], 2, '"9999-12-31 23:59 local" is not a time'),
         (["schedule", "hello", "--at", "2099-01-01 07:00 Mars/Olympus", "--yes"], 2, "is not a time zone"),
         (["schedule", "hello", "--at", "2025-01-01 07:00", "--yes"], 1, "has gone by"),
         (["schedule", "helo", "--at", "2099-01-01 07:00", "--yes"], 1, 'Did you mean "hello"'),
