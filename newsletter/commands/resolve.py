@@ -18,12 +18,12 @@ from newsletter.session import Session
 
 @click.command()
 @click.argument("campaign")
-@click.option("--assume-sent", "policy", flag_value="assume-sent", help="Take them as sent; nobody is mailed")
-@click.option("--resend", "policy", flag_value="resend", help="Send it to them again; some may get it twice")
+@click.option("--assume-sent", is_flag=True, help="Take them as sent; nobody is mailed")
+@click.option("--resend", is_flag=True, help="Send it to them again; some may get it twice")
 @click.option("--yes", is_flag=True, help="Do not ask")
 @click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
 @click.pass_obj
-def command(session: Session, campaign: str, policy: unknowns.Policy | None, yes: bool, as_json: bool) -> None:
+def command(session: Session, campaign: str, assume_sent: bool, resend: bool, yes: bool, as_json: bool) -> None:
     """Decide about deliveries of which nobody knows whether they were sent.
 
     Ask the provider first, with `reconcile`. Only what is unknown changes; what was decided stays in
@@ -34,8 +34,7 @@ def command(session: Session, campaign: str, policy: unknowns.Policy | None, yes
         newsletter resolve chip-rules --assume-sent
         newsletter resolve 12 --resend
     """
-    if policy is None:
-        raise click.UsageError("Say what to do with them: --assume-sent or --resend.")
+    policy = _policy(assume_sent=assume_sent, resend=resend)
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
         found = campaigns.find(connection, campaign)
@@ -50,6 +49,15 @@ def command(session: Session, campaign: str, policy: unknowns.Policy | None, yes
             counted = accounts.counts(connection, found.id)
         click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
     click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+
+
+def _policy(*, assume_sent: bool, resend: bool) -> unknowns.Policy:
+    """What a person decided, in one way only: the other cannot be taken back."""
+    if not (assume_sent or resend):
+        raise click.UsageError("Say what to do with them: --assume-sent or --resend.")
+    if assume_sent and resend:
+        raise click.UsageError("Say one of them: --assume-sent or --resend.")
+    return "resend" if resend else "assume-sent"
 
 
 def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_json: bool) -> None:

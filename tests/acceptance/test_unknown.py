@@ -88,6 +88,17 @@ def test_resolve_asks_what_to_do_and_before_it_sends(lost: tuple[Path, Postmark,
     assert deliveries(newsletter("status", "hello", "--json", cwd=folder)) == {"unknown": 20}
 
 
+def test_resolve_told_both_ways_at_once_decides_nothing(lost: tuple[Path, Postmark, Result], newsletter: Run) -> None:
+    folder, server, _ = lost
+
+    both = newsletter("resolve", "hello", "--resend", "--assume-sent", "--yes", cwd=folder)
+
+    assert both.returncode == 2
+    assert "Say one of them: --assume-sent or --resend." in both.stderr
+    assert len(server.accepted) == 20
+    assert deliveries(newsletter("status", "hello", "--json", cwd=folder)) == {"unknown": 20}
+
+
 def test_resolve_takes_them_as_sent_without_mailing_anybody(
     lost: tuple[Path, Postmark, Result], newsletter: Run
 ) -> None:
