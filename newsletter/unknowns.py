@@ -162,11 +162,12 @@ def resolve(connection: Connection, campaign_id: int, policy: Policy, now: datet
     return sum(len(one.ids) for one in found)
 
 
-def apply(connection: Connection, policy: Policy, now: datetime) -> None:
-    """Take the unknown deliveries of every campaign that is being sent as `policy` says."""
+def apply(connection: Connection, policy: Policy, now: datetime) -> frozenset[int]:
+    """Take the unknown deliveries of every campaign that is being sent as `policy` says; which campaigns those are."""
     if policy == "hold":
-        return
-    for campaign_id in (
-        connection.execute(select(campaign.c.id).where(campaign.c.state == State.SENDING)).scalars().all()
-    ):
+        return frozenset()
+    sending = select(campaign.c.id).where(campaign.c.state == State.SENDING)
+    found = frozenset(connection.execute(sending).scalars())
+    for campaign_id in sorted(found):
         resolve(connection, campaign_id, policy, now)
+    return found

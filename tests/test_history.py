@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import audience, campaigns, deliveries, history, takeovers
+from newsletter import audience, campaigns, deliveries, history, marks, takeovers
 from newsletter.database import Database, open_database
 from newsletter.deliveries import Claim
 from newsletter.history import Story
@@ -98,6 +98,17 @@ def test_what_no_answer_came_to_is_unknown(database: Database) -> None:
     answer(database, hand(database), lost, lost)
 
     assert (told(database).state, what(told(database))[-1]) == ("unknown", "unknown: no answer came back")
+
+
+def test_who_was_not_begun_when_a_sender_died_and_the_campaign_was_cancelled_is_skipped(database: Database) -> None:
+    held = hand(database)
+    with database.begin() as connection:
+        deliveries.mark(connection, held, started=b"\x01", finished=b"\x00", now=NOW)
+        campaigns.move(connection, 1, "cancel", now=LATER)
+        marks.recover(connection, LATER)
+
+    assert what(told(database, 1))[-1] == f"unknown: {marks.SILENCE}"
+    assert (told(database, 2).state, what(told(database, 2))[-1]) == ("skipped", f"skipped: {history.CANCELLED}")
 
 
 def test_who_is_not_in_the_audience_has_no_story(database: Database) -> None:

@@ -11,7 +11,7 @@ import click
 from newsletter import accounts, campaigns, hosts, reconcile, reports
 from newsletter.campaigns import Campaign, State
 from newsletter.clock import utc_now
-from newsletter.endings import DONE, UNKNOWN_LEFT
+from newsletter.endings import doubt_code, recover_first, tell_doubt
 from newsletter.progress import CampaignProgress
 from newsletter.providers import find_provider, read_settings
 from newsletter.reconcile import Finding
@@ -38,14 +38,16 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
         found = campaigns.find(connection, campaign)
+    recover_first(session.publication, session.database, found.id)
     findings = reconcile.ask(session.database, session.publication, found, utc_now())
     _record(session, found, findings)
     with session.database.read() as connection:
         found = campaigns.get(connection, found.id)
         counted = accounts.counts(connection, found.id)
-    _tell(found, findings, counted["unknown"])
+    _tell(found, findings, counted)
+    tell_doubt(session.database, found, counted)
     click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
-    raise SystemExit(UNKNOWN_LEFT if counted["unknown"] else DONE)
+    raise SystemExit(doubt_code(counted))
 
 
 def _record(session: Session, found: Campaign, findings: list[Finding]) -> None:
@@ -70,15 +72,13 @@ def _repeat(session: Session, found: Campaign, provider: str, findings: list[Fin
         Sender(job, progress).run()
 
 
-def _tell(found: Campaign, findings: Iterable[Finding], unknown: int) -> None:
+def _tell(found: Campaign, findings: Iterable[Finding], counted: dict[str, int]) -> None:
     asked = [*findings]
-    if not asked:
+    if not asked and not counted["handed"]:
         click.echo(f"Nothing of campaign {found.id} is unknown.", err=True)
     for remark in dict.fromkeys(one.remark for one in asked if one.remark):
         click.echo(remark[0].upper() + remark[1:] + ".", err=True)
     if unsent := sum(len(one.unsent) for one in asked):
         click.echo(f"{reports.readers(unsent)} were never sent it. Send it with: newsletter retry {found.id}", err=True)
-    if any(one.may_repeat for one in asked) and found.state is not State.SENT:
-        click.echo(f"The same calls are made again with: {reports.send_command(found)}", err=True)
-    if unknown:
+    if counted["unknown"]:
         click.echo(f"Decide about the unknown with: newsletter resolve {found.id}", err=True)

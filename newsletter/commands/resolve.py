@@ -10,7 +10,7 @@ from newsletter import accounts, campaigns, hosts, reports, unknowns
 from newsletter.asking import ask
 from newsletter.campaigns import Campaign, State
 from newsletter.clock import utc_now
-from newsletter.endings import send_and_tell
+from newsletter.endings import doubt_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
 from newsletter.sender import job_of
 from newsletter.session import Session
@@ -38,16 +38,18 @@ def command(session: Session, campaign: str, assume_sent: bool, resend: bool, ye
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
         found = campaigns.find(connection, campaign)
+    recover_first(session.publication, session.database, found.id)
+    with session.database.read() as connection:
         counted = accounts.counts(connection, found.id)
     if not counted["unknown"]:
-        click.echo(f"Nothing of campaign {found.id} is unknown. Nothing was changed.", err=True)
-    elif policy == "resend":
+        return _say_nothing(session, found, counted, as_json=as_json)
+    if policy == "resend":
         return _resend(session, found, counted["unknown"], yes=yes, as_json=as_json)
-    else:
-        with session.database.begin() as connection:
-            number = unknowns.resolve(connection, found.id, policy, utc_now())
-            counted = accounts.counts(connection, found.id)
-        click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
+    with session.database.begin() as connection:
+        number = unknowns.resolve(connection, found.id, policy, utc_now())
+        counted = accounts.counts(connection, found.id)
+    click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
+    tell_doubt(session.database, found, counted)
     click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
 
 
@@ -58,6 +60,15 @@ def _policy(*, assume_sent: bool, resend: bool) -> unknowns.Policy:
     if assume_sent and resend:
         raise click.UsageError("Say one of them: --assume-sent or --resend.")
     return "resend" if resend else "assume-sent"
+
+
+def _say_nothing(session: Session, found: Campaign, counted: dict[str, int], *, as_json: bool) -> None:
+    """Nothing is unknown; whether something may still become so."""
+    if not counted["handed"]:
+        click.echo(f"Nothing of campaign {found.id} is unknown. Nothing was changed.", err=True)
+    tell_doubt(session.database, found, counted)
+    click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+    raise SystemExit(doubt_code(counted))
 
 
 def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_json: bool) -> None:

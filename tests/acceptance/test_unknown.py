@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from newsletter import hosts
+from newsletter.clock import utc_now
 from newsletter.database import open_database
+from newsletter.sender_lock import SenderLock
 from newsletter.tables import subscriber
 from tests.conftest import Run
 from tests.faults.case import ENVIRONMENT, Case, handed_over
@@ -139,3 +142,88 @@ def test_reconcile_makes_the_same_call_again_where_the_key_is_known(tmp_path: Pa
 def _rename(case: Case, name: str) -> None:
     with case.database.begin() as connection:
         connection.execute(update(subscriber).where(subscriber.c.id == 5).values(first_name=name))
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Iterator[Case]:
+    """A campaign to 20 readers through Postmark whose sender was killed with the one call in the air."""
+    with Postmark() as server:
+        case = Case(tmp_path / "news", server.toml, "postmark", readers=20)
+        settings(case.publication.root, server.toml, issue=True)
+        handed_over(case, call=True)
+        yield case
+        case.database.close()
+
+
+def test_what_a_killed_sender_left_is_found_by_whoever_asks_about_it(killed: Case, newsletter: Run) -> None:
+    asked = newsletter("reconcile", "1", "--json", cwd=killed.publication.root)
+
+    assert "The last run ended in the middle of a call" in asked.stderr
+    assert (asked.returncode, deliveries(asked)) == (0, {"accepted": 20})
+
+
+def test_what_a_killed_sender_left_can_be_decided_at_once(killed: Case, newsletter: Run) -> None:
+    decided = newsletter("resolve", "1", "--assume-sent", "--json", cwd=killed.publication.root)
+
+    assert (decided.returncode, deliveries(decided)) == (0, {"accepted": 20})
+    assert "20 readers of campaign 1 count as having it." in decided.stderr
+
+
+def test_a_cancelled_campaign_whose_sender_was_killed_counts_what_is_unknown(killed: Case, newsletter: Run) -> None:
+    folder = killed.publication.root
+
+    cancelled = newsletter("cancel", "1", "--json", cwd=folder)
+    again = newsletter("send", "hello", "--yes", "--json", cwd=folder)
+
+    assert (cancelled.returncode, deliveries(cancelled)) == (0, {"unknown": 20})
+    assert "of 20 readers it is unknown" in cancelled.stderr
+    assert "right now" not in cancelled.stderr
+    assert (again.returncode, deliveries(again)) == (3, {"unknown": 20})
+    killed.check()
+
+
+def test_a_send_of_a_campaign_that_was_cancelled_before_finds_what_a_killed_sender_left(
+    killed: Case, newsletter: Run
+) -> None:
+    killed.move("cancel")
+
+    over = newsletter("send", "hello", "--yes", "--json", cwd=killed.publication.root)
+
+    assert (over.returncode, deliveries(over)) == (3, {"unknown": 20})
+
+
+def test_what_a_living_sender_has_in_the_air_is_left_to_it(killed: Case, newsletter: Run) -> None:
+    folder = killed.publication.root
+    with SenderLock(killed.database.name) as lock:
+        assert lock.acquire()
+
+        asked = newsletter("reconcile", "1", "--json", cwd=folder)
+        decided = newsletter("resolve", "1", "--resend", "--yes", "--json", cwd=folder)
+        cancelled = newsletter("cancel", "1", "--json", cwd=folder)
+        over = newsletter("send", "hello", "--yes", "--json", cwd=folder)
+
+    for told in (asked, decided, over):
+        assert (told.returncode, deliveries(told)) == (3, {"handed": 20})
+        assert "20 deliveries of campaign 1 are in a call right now: ask again when it is over." in told.stderr
+        assert "is unknown" not in told.stderr
+    assert "20 readers are being handed over right now" in cancelled.stderr
+
+
+def test_a_copied_database_takes_nothing_over(killed: Case, newsletter: Run) -> None:
+    with killed.database.begin() as connection:
+        hosts.adopt(connection, "elsewhere", utc_now())
+
+    cancelled = newsletter("cancel", "1", "--json", cwd=killed.publication.root)
+
+    assert (cancelled.returncode, deliveries(cancelled)) == (0, {"handed": 20})
+
+
+def test_a_run_that_finds_unknown_deliveries_of_a_paused_campaign_says_so_by_its_exit_code(
+    killed: Case, newsletter: Run
+) -> None:
+    killed.move("pause")
+
+    first = newsletter("run", "--once", cwd=killed.publication.root)
+
+    assert first.returncode == 3
+    assert killed.counts() == {"unknown": 20}
