@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 
 import click
 
 from newsletter import accounts, campaigns, hosts, reconcile, reports
 from newsletter.campaigns import Campaign, State
 from newsletter.clock import utc_now
-from newsletter.endings import doubt_code, recover_first, tell_doubt
+from newsletter.endings import STOPPED, doubt_code, recover_first, tell_doubt
 from newsletter.progress import CampaignProgress
 from newsletter.providers import find_provider, read_settings
 from newsletter.reconcile import Finding
-from newsletter.sender import Sender, job_of
+from newsletter.sender import Job, Sender
 from newsletter.session import Session
 
 
@@ -28,7 +27,7 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
 
     Nobody is mailed a second time: a provider that remembers our keys is asked by the same call, others by
     their search. Who was certainly never sent it is rejected, and waits for `retry`. What is still unknown
-    stays so, and the exit code is 3.
+    stays so, and the exit code is 3; it is 4 when the provider stopped while it was asked.
 
     \b
     Examples:
@@ -40,14 +39,20 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
         found = campaigns.find(connection, campaign)
     recover_first(session.publication, session.database, found.id)
     findings = reconcile.ask(session.database, session.publication, found, utc_now())
+    before = found.state
     _record(session, found, findings)
     with session.database.read() as connection:
         found = campaigns.get(connection, found.id)
         counted = accounts.counts(connection, found.id)
+    is_stopped = before is State.SENT and found.state is State.PAUSED
+    if is_stopped:
+        click.echo(
+            f"Asking stopped, and campaign {found.id} is paused: {found.reason}. Put that right first.", err=True
+        )
     _tell(found, findings, counted)
     tell_doubt(session.database, found, counted)
     click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
-    raise SystemExit(doubt_code(counted))
+    raise SystemExit(STOPPED if is_stopped else doubt_code(counted))
 
 
 def _record(session: Session, found: Campaign, findings: list[Finding]) -> None:
@@ -60,14 +65,23 @@ def _record(session: Session, found: Campaign, findings: list[Finding]) -> None:
 
 def _repeat(session: Session, found: Campaign, provider: str, findings: list[Finding]) -> None:
     """Queue these calls again; a campaign that has ended is sent for nothing else, so it is done here."""
+    asked = find_provider(session.publication, provider)
+    settings = read_settings(session.publication, asked)
     with session.database.begin() as connection:
+        if campaigns.get(connection, found.id).state is not found.state:  # the provider before this one stopped it
+            return
         reconcile.record(connection, findings, utc_now())
         if found.state is not State.SENT:
             return
         opened = campaigns.move(connection, found.id, "reopen", now=utc_now())
-    asked = find_provider(session.publication, provider)
-    job = job_of(session.publication, session.database, opened)
-    job = replace(job, provider=asked, settings=read_settings(session.publication, asked))
+    job = Job(
+        publication=session.publication,
+        database=session.database,
+        campaign=opened,
+        provider=asked,
+        settings=settings,
+        rate=session.publication.config.send.rate,
+    )
     with CampaignProgress() as progress:
         Sender(job, progress).run()
 

@@ -139,6 +139,60 @@ def test_reconcile_makes_the_same_call_again_where_the_key_is_known(tmp_path: Pa
         case.database.close()
 
 
+def test_a_provider_that_stops_while_it_is_asked_leaves_a_campaign_that_says_what_to_do(
+    tmp_path: Path, newsletter: Run
+) -> None:
+    with Resend() as server:
+        case = Case(tmp_path / "news", server.toml, "resend", readers=20)
+        settings(case.publication.root, server.toml, issue=True)
+        folder = case.publication.root
+        handed_over(case, call=False)
+        _rename(case, "Another")
+        case.send()
+        _rename(case, "Reader 5")
+        server.quota = 0
+
+        asked = newsletter("reconcile", "1", "--json", cwd=folder)
+        again = newsletter("reconcile", "1", "--json", cwd=folder)
+        decided = newsletter("resolve", "1", "--assume-sent", "--json", cwd=folder)
+
+        assert (asked.returncode, deliveries(asked)) == (4, {"handed": 20})
+        assert "campaign 1 is paused: Resend " in asked.stderr
+        assert "You have reached your daily quota." in asked.stderr
+        assert (again.returncode, decided.returncode) == (3, 3)
+        for told in (asked, again, decided):
+            assert "is unknown" not in told.stderr
+            assert "20 deliveries of campaign 1 are in doubt." in told.stderr
+            assert "newsletter resume 1 && newsletter send hello --list daily" in told.stderr
+
+        server.quota = 1000
+        newsletter("resume", "1", cwd=folder)
+        between = newsletter("reconcile", "1", cwd=folder)
+        sent = newsletter("send", "hello", "--list", "daily", "--yes", "--json", cwd=folder)
+        assert between.returncode == 3
+        assert "with: newsletter send hello --list daily" in between.stderr
+        assert (sent.returncode, deliveries(sent)) == (0, {"accepted": 20})
+        case.check(server)
+        case.database.close()
+
+
+def test_a_key_that_is_missing_leaves_a_finished_campaign_as_it_is(
+    tmp_path: Path, newsletter: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Resend() as server:
+        case = Case(tmp_path / "news", server.toml, "resend", readers=20)
+        handed_over(case, call=True)
+        _rename(case, "Another")
+        case.send()
+        monkeypatch.delenv("PROVIDER_KEY")
+
+        asked = newsletter("reconcile", "1", cwd=case.publication.root)
+
+        assert asked.returncode == 2
+        assert (case.campaign.state, case.counts()) == ("sent", {"unknown": 20})
+        case.database.close()
+
+
 def _rename(case: Case, name: str) -> None:
     with case.database.begin() as connection:
         connection.execute(update(subscriber).where(subscriber.c.id == 5).values(first_name=name))
