@@ -46,9 +46,8 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
         counted = accounts.counts(connection, found.id)
     is_stopped = before is State.SENT and found.state is State.PAUSED
     if is_stopped:
-        click.echo(
-            f"Asking stopped, and campaign {found.id} is paused: {found.reason}. Put that right first.", err=True
-        )
+        why = f"campaign {found.id} is paused: {found.reason}"
+        click.echo(f"Asking stopped, and {why}. Put that right first.", err=True)
     _tell(found, findings, counted)
     tell_doubt(session.database, found, counted)
     click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
@@ -94,5 +93,5 @@ def _tell(found: Campaign, findings: Iterable[Finding], counted: dict[str, int])
         click.echo(remark[0].upper() + remark[1:] + ".", err=True)
     if unsent := sum(len(one.unsent) for one in asked):
         click.echo(f"{reports.readers(unsent)} were never sent it. Send it with: newsletter retry {found.id}", err=True)
-    if counted["unknown"]:
+    if counted["unknown"] and not all(one.is_early or one.is_decided for one in asked):
         click.echo(f"Decide about the unknown with: newsletter resolve {found.id}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,8 +75,21 @@ def test_reconcile_with_a_search_that_is_down_changes_nothing_and_says_so(
     asked = newsletter("reconcile", "hello", "--json", cwd=folder)
 
     assert (asked.returncode, deliveries(asked)) == (3, {"unknown": 20})
-    assert "Postmark's search did not answer." in asked.stderr
+    assert "Postmark's search did not answer: 503: down." in asked.stderr
     assert "newsletter resolve 1" in asked.stderr
+
+
+def test_a_search_that_may_lag_is_to_be_asked_again_and_nobody_is_asked_to_decide(
+    lost: tuple[Path, Postmark, Result], newsletter: Run
+) -> None:
+    folder, server, _ = lost
+    server.accepted.clear()
+
+    asked = newsletter("reconcile", "hello", "--json", cwd=folder)
+
+    assert (asked.returncode, deliveries(asked)) == (3, {"unknown": 20})
+    assert re.search(r"Postmark's search may lag: ask again from \d\d:\d\d UTC on\.\n", asked.stderr)
+    assert "resolve" not in asked.stderr
 
 
 def test_resolve_asks_what_to_do_and_before_it_sends(lost: tuple[Path, Postmark, Result], newsletter: Run) -> None:
