@@ -108,7 +108,7 @@ def _unknown(connection: Connection, campaign_id: int, limit: int) -> list[Excep
     )
     of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
     found = (
-        select(delivery.c.subscriber_id, subscriber.c.email)
+        select(delivery.c.subscriber_id, subscriber.c.email, batch.c.doubt)
         .join_from(delivery, batch, of_batch)
         .outerjoin(delivery_exception, apart)
         .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
@@ -117,7 +117,8 @@ def _unknown(connection: Connection, campaign_id: int, limit: int) -> list[Excep
         .order_by(delivery.c.batch_no, delivery.c.subscriber_id)
         .limit(limit)
     )
-    whole = [Exceptional(subscriber_id=id, email=email or "", detail="") for id, email in connection.execute(found)]
+    rows = connection.execute(found)
+    whole = [Exceptional(subscriber_id=id, email=email or "", detail=doubt) for id, email, doubt in rows]
     return (whole + _exceptional(connection, campaign_id, "unknown", limit))[:limit]
 
 

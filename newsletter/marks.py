@@ -24,10 +24,8 @@ from newsletter.desk import Desk
 from newsletter.messages import Recipient
 from newsletter.providers.record import Outcome, Result
 from newsletter.tables import batch, campaign, delivery, delivery_exception, is_in
-from newsletter.takeovers import Recovered
+from newsletter.takeovers import SILENCE, Recovered
 from newsletter.times import stamp
-
-SILENCE = "the program ended before the answer came"
 
 
 class BatchMarks:

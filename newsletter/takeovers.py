@@ -18,6 +18,8 @@ from newsletter.batches import IN_HAND, BatchState, after_cancelling, after_deat
 from newsletter.tables import batch, campaign, delivery_exception, is_in
 from newsletter.times import stamp
 
+SILENCE = "the program ended before the answer came"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recovered:
@@ -61,7 +63,8 @@ def recover(
         replayed = found is BatchState.HANDED and not over and may_replay(row.provider, row.first_handed_at)
         state = after_death(found, may_replay=replayed)
         this = (batch.c.campaign_id == row.campaign_id) & (batch.c.no == row.no)
-        connection.execute(update(batch).where(this).values(state=state, owner="", lease_until=None))
+        doubt = {"doubt": SILENCE} if found is BatchState.HANDED else {}
+        connection.execute(update(batch).where(this).values(state=state, owner="", lease_until=None, **doubt))
         sizes = replayed_of if replayed else unknown_of
         sizes[row.campaign_id] += row.left if found is BatchState.HANDED else 0
     return Recovered(replayed_of=+replayed_of, unknown_of=+unknown_of)

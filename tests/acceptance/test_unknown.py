@@ -55,6 +55,24 @@ def test_send_lists_them_and_says_so_by_its_exit_code(lost: tuple[Path, Postmark
     assert "unknown: r1@example.com" in sent.stderr
 
 
+def test_the_provider_s_words_are_said_while_it_sends_and_told_of_each_reader(tmp_path: Path, newsletter: Run) -> None:
+    with Postmark() as server:
+        server.faults = ["502"] * 4
+        case = Case(tmp_path / "news", server.toml, "postmark", readers=20, size=5)
+        folder = case.publication.root
+        settings(folder, server.toml, issue=True)
+        case.database.close()
+
+        sent = newsletter("send", "hello", "--yes", cwd=folder)
+        told = newsletter("why", "r20@example.com", "hello", cwd=folder)
+
+        words = "Postmark answered 502 without words of its own"
+        assert sent.returncode == 3
+        assert sent.stderr.count(f"{words}: 5 deliveries are unknown.") == 1
+        assert f"unknown: r1@example.com: {words}" in sent.stderr
+        assert f"unknown: {words}" in told.stdout
+
+
 def test_reconcile_finds_them_in_the_provider_s_search(lost: tuple[Path, Postmark, Result], newsletter: Run) -> None:
     folder, server, _ = lost
 
