@@ -66,6 +66,15 @@ def _exceptions(campaign_id: int) -> Select[str, str, int]:
     )
 
 
+def in_a_call(connection: Connection, campaign_id: int) -> int:
+    """How many are in a call to the provider; what else counts as handed waits until its call is made again."""
+    calls = (batch.c.campaign_id == campaign_id) & (batch.c.state == BatchState.HANDED)
+    same = and_(batch.c.campaign_id == delivery_exception.c.campaign_id, batch.c.no == delivery_exception.c.batch_no)
+    size = connection.execute(select(func.sum(batch.c.size)).where(calls)).scalar() or 0
+    known = select(func.count()).join_from(delivery_exception, batch, same).where(calls)
+    return int(size) - connection.execute(known).scalar_one()
+
+
 def is_in_the_air(connection: Connection, campaign_id: int, now: datetime) -> bool:
     """Whether a call is under way whose answer is still to come; one of a dead sender's has none."""
     alive = (batch.c.state == BatchState.HANDED) & (batch.c.lease_until >= stamp(now))
@@ -99,7 +108,7 @@ def _unknown(connection: Connection, campaign_id: int, limit: int) -> list[Excep
     )
     of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
     found = (
-        select(delivery.c.subscriber_id, subscriber.c.email)
+        select(delivery.c.subscriber_id, subscriber.c.email, batch.c.doubt)
         .join_from(delivery, batch, of_batch)
         .outerjoin(delivery_exception, apart)
         .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
@@ -108,7 +117,8 @@ def _unknown(connection: Connection, campaign_id: int, limit: int) -> list[Excep
         .order_by(delivery.c.batch_no, delivery.c.subscriber_id)
         .limit(limit)
     )
-    whole = [Exceptional(subscriber_id=id, email=email or "", detail="") for id, email in connection.execute(found)]
+    rows = connection.execute(found)
+    whole = [Exceptional(subscriber_id=id, email=email or "", detail=doubt) for id, email, doubt in rows]
     return (whole + _exceptional(connection, campaign_id, "unknown", limit))[:limit]
 
 

@@ -64,6 +64,7 @@ class Courier:
         self._said = ""
         self.goes_on: datetime | None = None
         """When the quota that is not waited for has room again: until then no batch is begun."""
+        self._doubts: set[str] = set()
         self.over = threading.Event()
         """Set: nothing more is handed over through this provider."""
         self.successor = ""
@@ -283,7 +284,7 @@ class Courier:
         with self._desk.writer() as connection:
             now = self._job.clock()
             if again:
-                deliveries.put_back(connection, held, now=now, wait=reaction.wait)
+                deliveries.put_back(connection, held, now=now, wait=reaction.wait, doubt=answer.doubt)
             else:
                 deliveries.settle(connection, held, [*roll.going], answer, now=now, wait=reaction.wait, noted=noted)
             name, wait = self._job.provider.name, reaction.wait
@@ -296,6 +297,8 @@ class Courier:
             self.over.set()
         elif reaction.remark:
             self._watcher.say(reaction.remark)
+        if not again:
+            self._say_doubt(answer)
         if reaction.wait and reaction.is_for_all:
             self._pause(reaction.wait)
         return coming
@@ -322,6 +325,14 @@ class Courier:
         in_doubt = Outcome.UNKNOWN in outcomes or (bool(held.first_handed_at) and Outcome.BUSY in outcomes)
         first = held.first_handed_at or self._job.clock().isoformat()
         return in_doubt and may_repeat(self._job.provider, first, self._job.clock())
+
+    def _say_doubt(self, answer: Answer) -> None:
+        """Why deliveries are unknown, once: a provider that is down says the same to every call."""
+        if answer.doubt and answer.doubt not in self._doubts:
+            self._doubts.add(answer.doubt)
+            number = answer.outcomes[Outcome.UNKNOWN]
+            are = "1 delivery is" if number == 1 else f"{number:,} deliveries are"
+            self._watcher.say(f"{answer.doubt}: {are} unknown.")
 
     def _say_once(self, sentence: str) -> None:
         if sentence and sentence != self._said:

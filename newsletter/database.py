@@ -34,7 +34,7 @@ from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.links import link_secret
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration's revision."""
 PATIENCE = 30.0
 """Seconds that a lock is waited for."""

@@ -144,14 +144,14 @@ def release(connection: Connection, held: Claim) -> None:
     connection.execute(update(batch).where(ours).values(state=BatchState.QUEUED, owner="", lease_until=None))
 
 
-def put_back(connection: Connection, held: Claim, *, now: datetime, wait: float) -> None:
+def put_back(connection: Connection, held: Claim, *, now: datetime, wait: float, doubt: str = "") -> None:
     """After a call whose outcome only the key can tell: the same batch again, to the byte, in `wait` seconds.
 
     Of a cancelled campaign there is no other call: it is unknown. Raises LostError.
     """
     state = BatchState.UNKNOWN if _is_cancelled(connection, held) else BatchState.QUEUED
     values = {"state": state, "owner": "", "lease_until": None, "not_before": _after(now, wait)}
-    _step(connection, held, "settle", BatchState.HANDED, values)
+    _step(connection, held, "settle", BatchState.HANDED, values | ({"doubt": doubt} if doubt else {}))
 
 
 def give_up(connection: Connection, held: Claim, now: datetime) -> None:
@@ -198,6 +198,8 @@ def settle(
         values |= {"not_before": _after(now, wait)}
         if not before:  # else an earlier call may have been taken: only the same key keeps a reader from two copies
             values |= {"generation": held.generation + 1, "first_handed_at": None}
+    if state is BatchState.UNKNOWN and answer.doubt:  # once, not a row per reader
+        values |= {"doubt": answer.doubt}
     values["provider_ids"] = _with_ids(connection, held, results)
     _step(connection, held, "settle", BatchState.HANDED, values)
     unusual = {id: one for id, one in results.items() if one.outcome is not usual and id not in noted}

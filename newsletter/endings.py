@@ -14,9 +14,11 @@ import click
 
 from newsletter import accounts, campaigns, reports
 from newsletter.campaigns import Campaign, State
+from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
 from newsletter.progress import CampaignProgress
+from newsletter.recovery import recover_if_free
 from newsletter.sender import Ending, Job, Sender
 
 DONE, FAILED, UNKNOWN_LEFT, STOPPED = 0, 1, 3, 4
@@ -60,13 +62,32 @@ def name_them(database: Database, campaign: Campaign, counted: dict[str, int]) -
                 click.echo(reports.named(named, counted[state], state), err=True)
 
 
+def recover_first(publication: Publication, database: Database, campaign_id: int) -> None:
+    """Before a campaign is asked about: what a killed sender left of it is taken over, and said on stderr."""
+    with CampaignProgress() as progress:
+        recover_if_free(database, publication, campaign_id, progress)
+
+
+def tell_doubt(database: Database, campaign: Campaign, counted: dict[str, int]) -> None:
+    """On stderr, what to do about those that are handed over and not answered."""
+    with database.read() as connection:
+        in_a_call = accounts.in_a_call(connection, campaign.id)
+    for sentence in reports.in_doubt(campaign, counted, in_a_call):
+        click.echo(sentence, err=True)
+
+
+def doubt_code(counted: dict[str, int]) -> int:
+    """Whether it is known of everybody what became of their message."""
+    return UNKNOWN_LEFT if counted["unknown"] or counted["handed"] else DONE
+
+
 def exit_code(campaign: Campaign, counted: dict[str, int]) -> int:
     """What the state of a campaign ends a command with."""
     if campaign.state is State.PAUSED:
         return STOPPED
     if campaign.state is State.SENDING:
         return FAILED
-    return UNKNOWN_LEFT if counted["unknown"] else DONE
+    return doubt_code(counted)
 
 
 def _what_happened(campaign: Campaign, counted: dict[str, int]) -> str:

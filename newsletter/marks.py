@@ -7,6 +7,7 @@ bits, and what became of recipients whose batch had them; everything else of it 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
@@ -23,10 +24,8 @@ from newsletter.desk import Desk
 from newsletter.messages import Recipient
 from newsletter.providers.record import Outcome, Result
 from newsletter.tables import batch, campaign, delivery, delivery_exception, is_in
-from newsletter.takeovers import Recovered
+from newsletter.takeovers import SILENCE, Recovered
 from newsletter.times import stamp
-
-SILENCE = "the program ended before the answer came"
 
 
 class BatchMarks:
@@ -80,8 +79,10 @@ def recover(connection: Connection, now: datetime, *, expired: datetime | None =
     lease = [batch.c.lease_until < stamp(expired)] if expired else []
     held = select(batch, campaign.c.state.label("campaign_state")).join(campaign, campaign.c.id == batch.c.campaign_id)
     held = held.where(is_in(*IN_HAND), batch.c.state == BatchState.HANDED, batch.c.started.is_not(None), *lease)
-    unknown = sum([_recover_one(connection, row, now) for row in connection.execute(held).all()])
-    return Recovered(replayed=0, unknown=unknown)
+    unknown_of = Counter[int]()
+    for row in connection.execute(held).all():
+        unknown_of[row.campaign_id] += _recover_one(connection, row, now)
+    return Recovered(replayed_of={}, unknown_of=+unknown_of)
 
 
 def _recover_one(connection: Connection, row: Row[Any], now: datetime) -> int:
@@ -100,7 +101,7 @@ def _recover_one(connection: Connection, row: Row[Any], now: datetime) -> int:
     values: dict[str, object] = {"state": BatchState.SETTLED, "settled_at": stamp(now)}
     if is_left:
         over = row.campaign_state == State.CANCELLED
-        values = {"state": BatchState.CANCELLED if over else BatchState.QUEUED}
+        values = {"state": BatchState.CANCELLED, "settled_at": stamp(now)} if over else {"state": BatchState.QUEUED}
         values |= {"generation": row.generation + 1, "first_handed_at": None}
     this = and_(batch.c.campaign_id == row.campaign_id, batch.c.no == row.no)
     connection.execute(update(batch).where(this).values(owner="", lease_until=None, **values))

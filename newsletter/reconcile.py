@@ -1,15 +1,16 @@
 """Reconcile: ask the providers what became of unknown deliveries.
 
 Where a provider knows our keys the same call is queued again; where it has a search, that is asked.
-What is absent from a search counts as unsent only when the search shows what was sent later; an
-answer that shows nothing changes nothing.
+What is absent from a search counts as unsent only when the search shows what was sent later, or at the same
+time where nothing of the campaign was ever answered; an answer that shows nothing changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -19,13 +20,16 @@ from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.providers import PROVIDERS, find_provider, read_settings
-from newsletter.providers.record import Lookup, Provider, Search, Settings
+from newsletter.providers.record import Lookup, Provider, Response, Search, Settings
 from newsletter.recovery import may_repeat
 from newsletter.tables import batch
 from newsletter.unknowns import Unknown
 
 MOST_PAGES = 100
 """Of one answer: a batch of 1,000 has four at 300 each."""
+MOST_WORDS = 200
+"""Bytes of an answer that is none."""
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,27 @@ class Finding:
     """The same call may be made again, and answers by itself."""
     remark: str = ""
     """Why the others stay unknown."""
+    is_early: bool = False
+    """Asking again later can tell; else only a person can, or whoever puts right what the remark says."""
+
+    @property
+    def is_whole(self) -> bool:
+        """The provider has all of them."""
+        return len(self.sent) == len(self.unknown.ids)
+
+    @property
+    def is_decided(self) -> bool:
+        """Nothing of it stays unknown."""
+        return len(self.sent) + len(self.unsent) == len(self.unknown.ids)
+
+    @property
+    def is_open(self) -> bool:
+        """The search answered and does not show everyone; whether that says anything is to be seen."""
+        return not (self.remark or self.may_repeat or self.is_whole)
+
+
+class _NoAnswer(Exception):  # noqa: N818 - no mistake of ours
+    """The search said nothing, in its own words or the network's."""
 
 
 def ask(database: Database, publication: Publication, campaign: Campaign, now: datetime) -> list[Finding]:
@@ -48,10 +73,15 @@ def ask(database: Database, publication: Publication, campaign: Campaign, now: d
     with database.read() as connection:
         found = unknowns.find(connection, campaign.id)
         controls = {name: _control(connection, campaign, name) for name in {one.provider for one in found}}
-    return [_ask(publication, campaign, one, controls[one.provider], now) for one in found]
+    last = {one.provider: max(other.handed_at for other in found if other.provider == one.provider) for one in found}
+    findings = [_ask(publication, campaign, one, last[one.provider], now) for one in found]
+    return [
+        _missed(publication, one, findings, controls[one.unknown.provider]) if one.is_open else one for one in findings
+    ]
 
 
-def _ask(publication: Publication, campaign: Campaign, one: Unknown, control: Search | None, now: datetime) -> Finding:
+def _ask(publication: Publication, campaign: Campaign, one: Unknown, last: datetime, now: datetime) -> Finding:
+    """What is found of one batch; `last`: when this provider was handed the last unknown one."""
     if one.provider not in PROVIDERS:
         return Finding(unknown=one, remark=f'no provider is named "{one.provider}"')
     provider = find_provider(publication, one.provider)
@@ -62,58 +92,86 @@ def _ask(publication: Publication, campaign: Campaign, one: Unknown, control: Se
             )
         if one.provider == campaign.provider or campaign.state is State.SENT:
             return Finding(unknown=one, may_repeat=True)
-        return Finding(unknown=one, remark=f"{provider.title} is asked when the campaign has ended")
+        return Finding(unknown=one, remark=f"{provider.title} is asked when the campaign has ended", is_early=True)
     if provider.lookup is None:
         return Finding(unknown=one, remark=f"{provider.title} cannot be asked any more")
-    return _searched(provider, provider.lookup, read_settings(publication, provider), campaign, one, control, now)
+    finding = _searched(publication, provider, campaign, one)
+    if finding.is_open and now - one.handed_at < provider.lookup.settle:
+        when = _clock(publication, last + provider.lookup.settle)
+        remark = f"{provider.title}'s search may lag: ask again from {when} on"
+        return replace(finding, remark=remark, is_early=True)
+    return finding
 
 
-def _searched(
-    provider: Provider,
-    lookup: Lookup,
-    settings: Settings,
-    campaign: Campaign,
-    one: Unknown,
-    control: Search | None,
-    now: datetime,
-) -> Finding:
-    seen = _seen(lookup, settings, Search(tag=f"{campaign.key}-{one.no}", handed_at=one.handed_at))
-    if seen is None:
-        return Finding(unknown=one, remark=f"{provider.title}'s search did not answer")
-    sent = frozenset(id for id in one.ids if f"{campaign.id}.{id}" in seen)
-    if len(sent) == len(one.ids):
-        return Finding(unknown=one, sent=sent)
-    if now - one.handed_at < lookup.settle:
-        minutes = lookup.settle.total_seconds() // 60
-        return Finding(unknown=one, sent=sent, remark=f"{provider.title}'s search may lag: ask after {minutes:.0f} min")
-    if control is None or not _seen(lookup, settings, control):
-        return Finding(unknown=one, sent=sent, remark=f"{provider.title}'s search does not show this campaign yet")
-    return Finding(unknown=one, sent=sent, unsent=frozenset(one.ids) - sent)
+def _clock(publication: Publication, moment: datetime) -> str:
+    """`14:05 CET`: the next full minute, by the publication's clock."""
+    return f"{(moment + MINUTE).astimezone(publication.config.publication.timezone):%H:%M %Z}"
 
 
-def _seen(lookup: Lookup, settings: Settings, search: Search) -> frozenset[str] | None:
-    """The delivery ids that the search shows; None when it does not answer whole."""
-    found: frozenset[str] = frozenset()
-    for ids in _pages(lookup, settings, search):
-        if ids is None:
-            return None
-        found |= ids
-    return found
+def _searched(publication: Publication, provider: Provider, campaign: Campaign, one: Unknown) -> Finding:
+    search = Search(tag=f"{campaign.key}-{one.no}", handed_at=one.handed_at)
+    try:
+        seen = _seen(provider, read_settings(publication, provider), search)
+    except _NoAnswer as failed:
+        return Finding(unknown=one, remark=f"{provider.title}'s search did not answer: {failed}")
+    return Finding(unknown=one, sent=frozenset(id for id in one.ids if f"{campaign.id}.{id}" in seen))
 
 
-def _pages(lookup: Lookup, settings: Settings, search: Search) -> Iterator[frozenset[str] | None]:
+def _missed(publication: Publication, one: Finding, findings: Sequence[Finding], control: Search | None) -> Finding:
+    """What it means that the search does not show everyone: nothing, unless it shows what it must show by now."""
+    provider = find_provider(publication, one.unknown.provider)
+    try:
+        shown = control and _seen(provider, read_settings(publication, provider), control)
+    except _NoAnswer as failed:
+        return replace(one, remark=f"{provider.title}'s search did not answer: {failed}")
+    if shown or (control is None and any(_vouches(other, one, provider) for other in findings)):
+        return replace(one, unsent=frozenset(one.unknown.ids) - one.sent)
+    if control:
+        return replace(one, remark=f"{provider.title}'s search does not show this campaign yet")
+    what = "too little" if any(other.sent for other in findings) else "nothing"
+    return replace(one, remark=f"{provider.title}'s search shows {what} of this campaign: a person has to decide")
+
+
+def _vouches(other: Finding, one: Finding, provider: Provider) -> bool:
+    """Whether a batch that the search has just found whole shows that it is up to date about `one` as well.
+
+    It has to be handed over at the time of `one`, or later: an old one says nothing of what came after it.
+    """
+    assert provider.lookup is not None
+    same = other.unknown.provider == provider.name and bool(other.sent) and other.is_whole
+    return same and other.unknown.handed_at > one.unknown.handed_at - provider.lookup.settle
+
+
+def _seen(provider: Provider, settings: Settings, search: Search) -> frozenset[str]:
+    """The delivery ids that the search shows. Raises _NoAnswer when it does not answer whole."""
+    assert provider.lookup is not None
+    return frozenset(id for page in _pages(provider.lookup, settings, search) for id in page)
+
+
+def _pages(lookup: Lookup, settings: Settings, search: Search) -> Iterator[frozenset[str]]:
     from newsletter.providers.transport import TransportError, exchange  # requests: only who asks needs it
 
     for _ in range(MOST_PAGES):
         try:
-            sight = lookup.sight(exchange(lookup.request(search, settings)))
-        except TransportError:
-            sight = None
-        yield sight.delivery_ids if sight else None
-        if sight is None or not sight.more:
+            response = exchange(lookup.request(search, settings))
+        except TransportError as error:
+            raise _NoAnswer(error.reason) from error
+        sight = lookup.sight(response)
+        if sight is None:
+            raise _NoAnswer(_words(response))
+        yield sight.delivery_ids
+        if not sight.more:
             return
         search = Search(tag=search.tag, handed_at=search.handed_at, page=sight.more)
-    yield None
+    raise _NoAnswer(f"it has more than {MOST_PAGES} pages")
+
+
+def _words(response: Response) -> str:
+    """`503: down`: the status, and the first words of what came with it, if they are no page."""
+    text = response.body[:MOST_WORDS].decode("utf-8", "replace")
+    said = re.search(r'"message"\s*:\s*"([^"]*)"', text, re.IGNORECASE)
+    words = " ".join((said[1] if said else text.partition("<")[0]).split())
+    return f"{response.status}: {words}" if words else f"{response.status} without words of its own"
 
 
 def _control(connection: Connection, campaign: Campaign, provider: str) -> Search | None:

@@ -6,22 +6,33 @@ certainly unsent is unknown. The ledger's changes are made by `deliveries` and `
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from newsletter import hosts, marks, takeovers, unknowns
-from newsletter.clock import Clock
+from newsletter import accounts, hosts, marks, takeovers, unknowns
+from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
+from newsletter.database import Database
 from newsletter.desk import Desk, Watcher
+from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.record import Provider
+from newsletter.sender_lock import SenderLock
 from newsletter.takeovers import Recovered
 
 TTL_SHARE = 0.8
 """Of the time a provider remembers a key: later a repeat is too risky."""
+DECIDED = {
+    "hold": "never repeated",
+    "assume-sent": "taken as sent",
+    "resend": "sent again, so that some readers may have it twice",
+}
+"""What becomes of the unknown by each policy."""
 
 
-def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock) -> None:
-    """Take over what a dead sender left, and say so; the caller holds the lock.
+def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock) -> Recovered:
+    """Take over what a dead sender left, and say so; the caller holds the lock. What the policy decides is not told.
 
     Raises NewsletterError when the database is a copy of one that sends elsewhere, or a backup.
     """
@@ -34,10 +45,46 @@ def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock
         desk.high_water.require_newest(connection)
         in_the_air = marks.recover(connection, clock())
         found = takeovers.recover(connection, may_replay)
-        found = Recovered(replayed=found.replayed, unknown=found.unknown + in_the_air.unknown)
-        unknowns.apply(connection, publication.config.send.on_unknown, clock())
-    if sentence := _about(found):
+        unknown_of = Counter(found.unknown_of) + Counter(in_the_air.unknown_of)
+        policy = publication.config.send.on_unknown
+        decided = unknowns.apply(connection, policy, clock())
+    for sentence in _about(found.replayed_of, unknown_of, decided, policy):
         watcher.say(sentence)
+    left = {id: number for id, number in unknown_of.items() if id not in decided}
+    return Recovered(replayed_of=found.replayed_of, unknown_of=left)
+
+
+def recover_if_free(
+    database: Database, publication: Publication, campaign_id: int, watcher: Watcher, clock: Clock = utc_now
+) -> None:
+    """The same for who only asks about a campaign: what is handed is in a call only if somebody is sending.
+
+    Of a copied database the lock proves nothing: whoever sends from the other one does not hold it.
+    """
+    if not _is_home(database, campaign_id):
+        return
+    with SenderLock(lock_file(database)) as lock:
+        if lock.acquire():
+            recover(Desk(database), publication, watcher, clock)
+
+
+def _is_home(database: Database, campaign_id: int) -> bool:
+    """Whether a sender of this database left something in the air that its lock can tell of."""
+    with database.read() as connection:
+        if database.engine.dialect.name != "sqlite" or not accounts.in_a_call(connection, campaign_id):
+            return False
+        try:
+            hosts.require_home(connection, hosts.here(database))
+        except NewsletterError:
+            return False
+    return True
+
+
+def lock_file(database: Database) -> str:
+    """The file whose lock the sender holds. Raises ConfigError for a database that is no file."""
+    if database.engine.dialect.name != "sqlite":
+        raise ConfigError("`send` works on a SQLite database", hint="Set [database] url to sqlite:///newsletter.db.")
+    return database.name
 
 
 def may_repeat(provider: Provider, first_handed_at: str, now: datetime) -> bool:
@@ -47,10 +94,13 @@ def may_repeat(provider: Provider, first_handed_at: str, now: datetime) -> bool:
     return now - datetime.fromisoformat(first_handed_at) < provider.dedupe_ttl * TTL_SHARE
 
 
-def _about(found: Recovered) -> str:
-    """What a dead sender left behind, in a sentence."""
-    if found.unknown:
-        return f"The last run ended in the middle of a call: {found.unknown:,} deliveries are unknown, never repeated."
-    if found.replayed:
-        return f"The last run ended in the middle of a batch: {found.replayed:,} deliveries are done over, in place."
-    return ""
+def _about(
+    replayed_of: Mapping[int, int], unknown_of: Mapping[int, int], decided: Collection[int], policy: unknowns.Policy
+) -> Iterable[str]:
+    """What a dead sender left behind, a sentence per campaign."""
+    for id, number in unknown_of.items():
+        what = DECIDED[policy if id in decided else "hold"]
+        yield f"The last run ended in the middle of a call of campaign {id}: {number:,} deliveries are unknown, {what}."
+    for id, number in replayed_of.items():
+        again = f"for {number:,} deliveries the same calls are made again, under their keys"
+        yield f"The last run ended in the middle of a batch of campaign {id}: {again}."

@@ -105,6 +105,18 @@ def who_has_it(deliveries: Mapping[str, int]) -> str:
     return f"{'; '.join(said)}."
 
 
+def in_doubt(campaign: Campaign, deliveries: Mapping[str, int], in_a_call: int) -> Iterable[str]:
+    """What is to be done about those that count as handed: wait for the answer, or let the call be made again."""
+    if in_a_call:
+        yield f"{in_a_call:,} deliveries of campaign {campaign.id} are in a call right now: ask again when it is over."
+    if waiting := deliveries["handed"] - in_a_call:
+        resume = f"newsletter resume {campaign.id} && " if campaign.state is State.PAUSED else ""
+        yield (
+            f"{waiting:,} deliveries of campaign {campaign.id} are in doubt. The same calls are made again, "
+            f"under their keys, with: {resume}{send_command(campaign)}"
+        )
+
+
 def has(number: int) -> str:
     """`Nobody has`, `1 reader has`, `8,120 readers have`."""
     return f"{readers(number)} {'has' if number == 1 else 'have'}" if number else "Nobody has"

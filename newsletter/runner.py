@@ -27,6 +27,7 @@ from newsletter.interrupts import Interrupts
 from newsletter.recovery import recover
 from newsletter.sender import STOPPING, Ending, Sender, job_of, lock_file
 from newsletter.sender_lock import SenderLock
+from newsletter.takeovers import Recovered
 
 TICK = 1.0
 """Seconds between two looks at the schedule."""
@@ -60,6 +61,9 @@ class Narrator(Protocol):
     def failed(self, campaign: Campaign, error: BaseException) -> None:
         """A campaign could not be sent; it is tried again."""
 
+    def recovered(self, found: Recovered) -> None:
+        """What a dead sender left was taken over, and said."""
+
     def troubled(self, trouble: Trouble) -> None:
         """There will be no issue today."""
 
@@ -89,7 +93,7 @@ class Runner:
             if not lock.acquire():
                 hint = "One sender per database: let it end, or stop it, then run this again."
                 raise NewsletterError(f"{lock.owner} is sending from this database", hint=hint)
-            recover(self._desk, self._publication, self._narrator, self._clock)
+            self._narrator.recovered(recover(self._desk, self._publication, self._narrator, self._clock))
             try:
                 self._loop(once=once)
             finally:

@@ -14,6 +14,7 @@ from newsletter.clock import utc_now
 from newsletter.daily import Trouble
 from newsletter.errors import NewsletterError
 from newsletter.sender import Ending
+from newsletter.takeovers import Recovered
 
 
 class RunnerLog:
@@ -57,6 +58,11 @@ class RunnerLog:
         self._worse(error.exit_code if isinstance(error, NewsletterError) else endings.FAILED)
         kind = "" if isinstance(error, NewsletterError) else f"{type(error).__name__}: "
         self._say_once(f"newsletter: error: campaign {campaign.id} ({campaign.issue}): {kind}{error}")
+
+    def recovered(self, found: Recovered) -> None:
+        """Nobody may look at a campaign that is paused or cancelled again, so its unknown count here."""
+        if found.unknown:
+            self._worse(endings.UNKNOWN_LEFT)
 
     def troubled(self, trouble: Trouble) -> None:
         """No issue today."""

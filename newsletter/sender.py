@@ -20,7 +20,6 @@ from sqlalchemy import Connection
 from newsletter import accounts, audience, campaigns, deliveries, takeovers
 from newsletter.campaigns import Campaign, State
 from newsletter.courier import TICK, Courier
-from newsletter.database import Database
 from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError
 from newsletter.interrupts import Interrupts
@@ -30,7 +29,7 @@ from newsletter.mailing import Mailing, envelope
 from newsletter.pacing import batch_size
 from newsletter.providers import find_provider, read_settings
 from newsletter.recipients import addresses
-from newsletter.recovery import recover
+from newsletter.recovery import lock_file, recover
 from newsletter.sender_lock import SenderLock
 from newsletter.tracking import Level, tracked
 
@@ -224,10 +223,3 @@ class Sender:
         except BaseException as error:
             self._error = self._error or error
             self.courier.over.set()
-
-
-def lock_file(database: Database) -> str:
-    """The file whose lock the sender holds. Raises ConfigError for a database that is no file."""
-    if database.engine.dialect.name != "sqlite":
-        raise ConfigError("`send` works on a SQLite database", hint="Set [database] url to sqlite:///newsletter.db.")
-    return database.name

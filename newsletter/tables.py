@@ -205,6 +205,7 @@ batch = Table(
     Column("started", LargeBinary),  # one-call providers: a bit per recipient, before the first byte
     Column("finished", LargeBinary),  # and one after the answer
     Column("enqueued_at", Text),
+    Column("doubt", Text, nullable=False, server_default=""),  # why it was not known whether it was sent, when it was
     Index("batch_by_state", "campaign_id", "state", "no"),  # the next that waits, and whether any is left
     Index("batch_leased", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
     sqlite_with_rowid=False,

@@ -6,7 +6,8 @@ in between is `marks`. When that is right to do is the caller's affair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,13 +18,26 @@ from newsletter.batches import IN_HAND, BatchState, after_cancelling, after_deat
 from newsletter.tables import batch, campaign, delivery_exception, is_in
 from newsletter.times import stamp
 
+SILENCE = "the program ended before the answer came"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recovered:
     """What a sender that died in the middle had in its hands: messages, not batches."""
 
-    replayed: int
-    unknown: int
+    replayed_of: Mapping[int, int]
+    """By campaign, as the next."""
+    unknown_of: Mapping[int, int]
+
+    @property
+    def replayed(self) -> int:
+        """Of all campaigns."""
+        return sum(self.replayed_of.values())
+
+    @property
+    def unknown(self) -> int:
+        """Of all campaigns."""
+        return sum(self.unknown_of.values())
 
 
 def recover(
@@ -42,16 +56,18 @@ def recover(
         campaign, campaign.c.id == batch.c.campaign_id
     )
     held = held.where(is_in(*IN_HAND), *([batch.c.lease_until < stamp(expired)] if expired else []))
-    sizes = {BatchState.QUEUED: 0, BatchState.UNKNOWN: 0}
+    replayed_of, unknown_of = Counter[int](), Counter[int]()
     for row in connection.execute(held).all():
         found = BatchState(row.state)
         over = row.campaign_state == campaigns.State.CANCELLED
         replayed = found is BatchState.HANDED and not over and may_replay(row.provider, row.first_handed_at)
         state = after_death(found, may_replay=replayed)
         this = (batch.c.campaign_id == row.campaign_id) & (batch.c.no == row.no)
-        connection.execute(update(batch).where(this).values(state=state, owner="", lease_until=None))
-        sizes[state] += row.left if found is BatchState.HANDED else 0
-    return Recovered(replayed=sizes[BatchState.QUEUED], unknown=sizes[BatchState.UNKNOWN])
+        doubt = {"doubt": SILENCE} if found is BatchState.HANDED else {}
+        connection.execute(update(batch).where(this).values(state=state, owner="", lease_until=None, **doubt))
+        sizes = replayed_of if replayed else unknown_of
+        sizes[row.campaign_id] += row.left if found is BatchState.HANDED else 0
+    return Recovered(replayed_of=+replayed_of, unknown_of=+unknown_of)
 
 
 def cancel(connection: Connection, campaign_id: int, now: datetime) -> None:

@@ -37,6 +37,10 @@ class Unknown:
     """Who may have taken them."""
     handed_at: datetime
     """When they first may have been."""
+    since: str
+    """When it became unknown what became of them, as the ledger has it."""
+    doubt: str
+    """Why it did."""
     ids: tuple[int, ...]
     """Subscribers."""
     is_whole: bool
@@ -85,6 +89,8 @@ def find(connection: Connection, campaign_id: int) -> list[Unknown]:
             no=row.no,
             provider=row.provider,
             handed_at=datetime.fromisoformat(row.first_handed_at or row.handed_at or row.settled_at),
+            since=row.settled_at or row.handed_at or row.first_handed_at,
+            doubt=row.doubt,
             ids=(*before, row.subscriber_id),
             is_whole=row.state == BatchState.UNKNOWN,
         )
@@ -137,8 +143,9 @@ def _spell_out(connection: Connection, found: Unknown, now: datetime) -> None:
         delivery_exception.c.campaign_id == found.campaign_id, delivery_exception.c.batch_no == found.no
     )
     there = {*connection.execute(known).scalars()}
-    common = {"campaign_id": found.campaign_id, "batch_no": found.no, "state": Outcome.UNKNOWN, "at": stamp(now)}
-    rows = [{**common, "subscriber_id": id, "retryable": False, "detail": ""} for id in found.ids if id not in there]
+    common = {"campaign_id": found.campaign_id, "batch_no": found.no, "state": Outcome.UNKNOWN, "at": found.since}
+    its = {**common, "retryable": False, "detail": found.doubt}
+    rows = [{**its, "subscriber_id": id} for id in found.ids if id not in there]
     if rows:
         connection.execute(insert(delivery_exception), rows)
 
@@ -162,11 +169,12 @@ def resolve(connection: Connection, campaign_id: int, policy: Policy, now: datet
     return sum(len(one.ids) for one in found)
 
 
-def apply(connection: Connection, policy: Policy, now: datetime) -> None:
-    """Take the unknown deliveries of every campaign that is being sent as `policy` says."""
+def apply(connection: Connection, policy: Policy, now: datetime) -> frozenset[int]:
+    """Take the unknown deliveries of every campaign that is being sent as `policy` says; which campaigns those are."""
     if policy == "hold":
-        return
-    for campaign_id in (
-        connection.execute(select(campaign.c.id).where(campaign.c.state == State.SENDING)).scalars().all()
-    ):
+        return frozenset()
+    sending = select(campaign.c.id).where(campaign.c.state == State.SENDING)
+    found = frozenset(connection.execute(sending).scalars())
+    for campaign_id in sorted(found):
         resolve(connection, campaign_id, policy, now)
+    return found

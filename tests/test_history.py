@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import audience, campaigns, deliveries, history, takeovers
+from newsletter import audience, campaigns, deliveries, history, marks, takeovers, unknowns
 from newsletter.database import Database, open_database
 from newsletter.deliveries import Claim
 from newsletter.history import Story
@@ -97,7 +97,50 @@ def test_what_no_answer_came_to_is_unknown(database: Database) -> None:
     lost = Result(outcome=Outcome.UNKNOWN, reason="no answer")
     answer(database, hand(database), lost, lost)
 
-    assert (told(database).state, what(told(database))[-1]) == ("unknown", "unknown: no answer came back")
+    assert (told(database).state, what(told(database))[-1]) == ("unknown", "unknown: no answer")
+
+
+def test_a_dead_sender_leaves_its_own_reason(database: Database) -> None:
+    hand(database)
+    with database.begin() as connection:
+        takeovers.recover(connection, lambda provider, at: False)
+
+    assert what(told(database))[-1] == f"unknown: {takeovers.SILENCE}"
+
+
+def test_a_call_that_was_to_be_repeated_and_never_was_keeps_the_words_it_ended_with(database: Database) -> None:
+    held = hand(database)
+    with database.begin() as connection:
+        deliveries.put_back(connection, held, now=LATER, wait=0, doubt="Resend answered 500: down")
+        campaigns.move(connection, 1, "cancel", now=LATER)
+        takeovers.cancel(connection, 1, LATER)
+
+    assert what(told(database))[-1] == "unknown: Resend answered 500: down"
+
+
+def test_a_decision_keeps_why_it_had_to_be_made(database: Database) -> None:
+    lost = Result(outcome=Outcome.UNKNOWN, reason="Postmark answered 502")
+    answer(database, hand(database), lost, lost)
+    with database.begin() as connection:
+        unknowns.resolve(connection, 1, "resend", LATER + timedelta(seconds=1))
+
+    assert told(database).history[:3] == (
+        (stamp(NOW), "enqueued in batch 1"),
+        (stamp(NOW), "handed to postmark"),
+        (stamp(LATER), "unknown: Postmark answered 502"),
+    )
+    assert what(told(database))[3:] == ["queued again, whether it was sent or not", "enqueued in batch 2"]
+
+
+def test_who_was_not_begun_when_a_sender_died_and_the_campaign_was_cancelled_is_skipped(database: Database) -> None:
+    held = hand(database)
+    with database.begin() as connection:
+        deliveries.mark(connection, held, started=b"\x01", finished=b"\x00", now=NOW)
+        campaigns.move(connection, 1, "cancel", now=LATER)
+        marks.recover(connection, LATER)
+
+    assert what(told(database, 1))[-1] == f"unknown: {takeovers.SILENCE}"
+    assert (told(database, 2).state, what(told(database, 2))[-1]) == ("skipped", f"skipped: {history.CANCELLED}")
 
 
 def test_who_is_not_in_the_audience_has_no_story(database: Database) -> None:

@@ -25,6 +25,7 @@ from newsletter.runner_log import RunnerLog
 from newsletter.sender import THREADS, Ending
 from newsletter.sender_lock import SenderLock
 from newsletter.tables import batch, rate_spent, subscriber
+from newsletter.takeovers import Recovered
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
@@ -57,6 +58,9 @@ class Told:
 
     def failed(self, campaign: Campaign, error: BaseException) -> None:
         self.failures.append((campaign.id, error))
+
+    def recovered(self, found: Recovered) -> None:
+        pass
 
     def troubled(self, trouble: Trouble) -> None:
         self.troubles.append(trouble.sentence)

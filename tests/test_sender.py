@@ -314,7 +314,8 @@ def test_what_a_dead_sender_had_handed_over_is_not_sent_again(
 
     assert counted(ending) == {"accepted": 500, "unknown": 500}
     assert server.calls == [500]
-    assert watcher.said == ["The last run ended in the middle of a call: 500 deliveries are unknown, never repeated."]
+    left = "500 deliveries are unknown, never repeated."
+    assert watcher.said == [f"The last run ended in the middle of a call of campaign 1: {left}"]
 
 
 def test_a_pause_from_elsewhere_stops_new_calls_and_loses_nothing(

@@ -8,6 +8,7 @@ import click
 
 from newsletter import accounts, audience, campaigns, reports, takeovers
 from newsletter.clock import utc_now
+from newsletter.endings import recover_first, tell_doubt
 from newsletter.session import Session
 
 
@@ -31,6 +32,9 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
         now = campaigns.move(connection, found.id, "cancel", now=utc_now())
         audience.complete(connection, session.publication, found.id, now=utc_now())
         takeovers.cancel(connection, found.id, utc_now())
+    recover_first(session.publication, session.database, found.id)
+    with session.database.read() as connection:
         counted = accounts.counts(connection, found.id)
     click.echo(f"Campaign {found.id} is cancelled. {reports.who_has_it(counted)}", err=True)
+    tell_doubt(session.database, now, counted)
     click.echo(json.dumps(accounts.status(now, counted)) if as_json else reports.tally(counted))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 
 import click
 
 from newsletter import accounts, campaigns, hosts, reconcile, reports
 from newsletter.campaigns import Campaign, State
 from newsletter.clock import utc_now
-from newsletter.endings import DONE, UNKNOWN_LEFT
+from newsletter.endings import STOPPED, doubt_code, recover_first, tell_doubt
 from newsletter.progress import CampaignProgress
 from newsletter.providers import find_provider, read_settings
 from newsletter.reconcile import Finding
-from newsletter.sender import Sender, job_of
+from newsletter.sender import Job, Sender
 from newsletter.session import Session
 
 
@@ -28,7 +27,7 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
 
     Nobody is mailed a second time: a provider that remembers our keys is asked by the same call, others by
     their search. Who was certainly never sent it is rejected, and waits for `retry`. What is still unknown
-    stays so, and the exit code is 3.
+    stays so, and the exit code is 3; it is 4 when the provider stopped while it was asked.
 
     \b
     Examples:
@@ -38,14 +37,21 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
         found = campaigns.find(connection, campaign)
+    recover_first(session.publication, session.database, found.id)
     findings = reconcile.ask(session.database, session.publication, found, utc_now())
+    before = found.state
     _record(session, found, findings)
     with session.database.read() as connection:
         found = campaigns.get(connection, found.id)
         counted = accounts.counts(connection, found.id)
-    _tell(found, findings, counted["unknown"])
+    is_stopped = before is State.SENT and found.state is State.PAUSED
+    if is_stopped:
+        why = f"campaign {found.id} is paused: {found.reason}"
+        click.echo(f"Asking stopped, and {why}. Put that right first.", err=True)
+    _tell(found, findings, counted)
+    tell_doubt(session.database, found, counted)
     click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
-    raise SystemExit(UNKNOWN_LEFT if counted["unknown"] else DONE)
+    raise SystemExit(STOPPED if is_stopped else doubt_code(counted))
 
 
 def _record(session: Session, found: Campaign, findings: list[Finding]) -> None:
@@ -58,27 +64,34 @@ def _record(session: Session, found: Campaign, findings: list[Finding]) -> None:
 
 def _repeat(session: Session, found: Campaign, provider: str, findings: list[Finding]) -> None:
     """Queue these calls again; a campaign that has ended is sent for nothing else, so it is done here."""
+    asked = find_provider(session.publication, provider)
+    settings = read_settings(session.publication, asked)
     with session.database.begin() as connection:
+        if campaigns.get(connection, found.id).state is not found.state:  # the provider before this one stopped it
+            return
         reconcile.record(connection, findings, utc_now())
         if found.state is not State.SENT:
             return
         opened = campaigns.move(connection, found.id, "reopen", now=utc_now())
-    asked = find_provider(session.publication, provider)
-    job = job_of(session.publication, session.database, opened)
-    job = replace(job, provider=asked, settings=read_settings(session.publication, asked))
+    job = Job(
+        publication=session.publication,
+        database=session.database,
+        campaign=opened,
+        provider=asked,
+        settings=settings,
+        rate=session.publication.config.send.rate,
+    )
     with CampaignProgress() as progress:
         Sender(job, progress).run()
 
 
-def _tell(found: Campaign, findings: Iterable[Finding], unknown: int) -> None:
+def _tell(found: Campaign, findings: Iterable[Finding], counted: dict[str, int]) -> None:
     asked = [*findings]
-    if not asked:
+    if not asked and not counted["handed"]:
         click.echo(f"Nothing of campaign {found.id} is unknown.", err=True)
     for remark in dict.fromkeys(one.remark for one in asked if one.remark):
         click.echo(remark[0].upper() + remark[1:] + ".", err=True)
     if unsent := sum(len(one.unsent) for one in asked):
         click.echo(f"{reports.readers(unsent)} were never sent it. Send it with: newsletter retry {found.id}", err=True)
-    if any(one.may_repeat for one in asked) and found.state is not State.SENT:
-        click.echo(f"The same calls are made again with: {reports.send_command(found)}", err=True)
-    if unknown:
+    if counted["unknown"] and not all(one.is_early or one.is_decided for one in asked):
         click.echo(f"Decide about the unknown with: newsletter resolve {found.id}", err=True)

@@ -10,7 +10,7 @@ from newsletter import accounts, campaigns, hosts, reports, unknowns
 from newsletter.asking import ask
 from newsletter.campaigns import Campaign, State
 from newsletter.clock import utc_now
-from newsletter.endings import send_and_tell
+from newsletter.endings import doubt_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
 from newsletter.sender import job_of
 from newsletter.session import Session
@@ -18,12 +18,12 @@ from newsletter.session import Session
 
 @click.command()
 @click.argument("campaign")
-@click.option("--assume-sent", "policy", flag_value="assume-sent", help="Take them as sent; nobody is mailed")
-@click.option("--resend", "policy", flag_value="resend", help="Send it to them again; some may get it twice")
+@click.option("--assume-sent", is_flag=True, help="Take them as sent; nobody is mailed")
+@click.option("--resend", is_flag=True, help="Send it to them again; some may get it twice")
 @click.option("--yes", is_flag=True, help="Do not ask")
 @click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
 @click.pass_obj
-def command(session: Session, campaign: str, policy: unknowns.Policy | None, yes: bool, as_json: bool) -> None:
+def command(session: Session, campaign: str, assume_sent: bool, resend: bool, yes: bool, as_json: bool) -> None:
     """Decide about deliveries of which nobody knows whether they were sent.
 
     Ask the provider first, with `reconcile`. Only what is unknown changes; what was decided stays in
@@ -34,22 +34,41 @@ def command(session: Session, campaign: str, policy: unknowns.Policy | None, yes
         newsletter resolve chip-rules --assume-sent
         newsletter resolve 12 --resend
     """
-    if policy is None:
-        raise click.UsageError("Say what to do with them: --assume-sent or --resend.")
+    policy = _policy(assume_sent=assume_sent, resend=resend)
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
         found = campaigns.find(connection, campaign)
+    recover_first(session.publication, session.database, found.id)
+    with session.database.read() as connection:
         counted = accounts.counts(connection, found.id)
     if not counted["unknown"]:
-        click.echo(f"Nothing of campaign {found.id} is unknown. Nothing was changed.", err=True)
-    elif policy == "resend":
+        return _say_nothing(session, found, counted, as_json=as_json)
+    if policy == "resend":
         return _resend(session, found, counted["unknown"], yes=yes, as_json=as_json)
-    else:
-        with session.database.begin() as connection:
-            number = unknowns.resolve(connection, found.id, policy, utc_now())
-            counted = accounts.counts(connection, found.id)
-        click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
+    with session.database.begin() as connection:
+        number = unknowns.resolve(connection, found.id, policy, utc_now())
+        counted = accounts.counts(connection, found.id)
+    click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
+    tell_doubt(session.database, found, counted)
     click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+
+
+def _policy(*, assume_sent: bool, resend: bool) -> unknowns.Policy:
+    """What a person decided, in one way only: the other cannot be taken back."""
+    if not (assume_sent or resend):
+        raise click.UsageError("Say what to do with them: --assume-sent or --resend.")
+    if assume_sent and resend:
+        raise click.UsageError("Say one of them: --assume-sent or --resend.")
+    return "resend" if resend else "assume-sent"
+
+
+def _say_nothing(session: Session, found: Campaign, counted: dict[str, int], *, as_json: bool) -> None:
+    """Nothing is unknown; whether something may still become so."""
+    if not counted["handed"]:
+        click.echo(f"Nothing of campaign {found.id} is unknown. Nothing was changed.", err=True)
+    tell_doubt(session.database, found, counted)
+    click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+    raise SystemExit(doubt_code(counted))
 
 
 def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from newsletter import accounts, hosts, reports
 from newsletter.asking import ask
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
-from newsletter.endings import exit_code, send_and_tell
+from newsletter.endings import exit_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
 from newsletter.high_water import HighWater
 from newsletter.pacing import batch_size
@@ -126,9 +126,11 @@ def _question(plan: Plan) -> str:
 def _say_over(session: Session, plan: Plan, as_json: bool) -> None:
     """A campaign that has ended: who got it. Nobody is mailed."""
     assert plan.campaign is not None
+    recover_first(session.publication, session.database, plan.campaign.id)
     with session.database.read() as connection:
         counted = accounts.counts(connection, plan.campaign.id)
     click.echo(f"Campaign {plan.campaign.id} is {plan.campaign.state} already. Nobody was mailed.", err=True)
+    tell_doubt(session.database, plan.campaign, counted)
     click.echo(json.dumps(accounts.status(plan.campaign, counted)) if as_json else reports.tally(counted))
     sys.exit(exit_code(plan.campaign, counted))
 

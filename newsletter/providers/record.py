@@ -72,6 +72,13 @@ class Answer:
         return Counter([result.outcome for result in self.results])
 
     @property
+    def doubt(self) -> str:
+        """Why outcomes are unknown, by the first of them; empty when none is."""
+        if Outcome.UNKNOWN not in self.outcomes:
+            return ""
+        return next(result.reason for result in self.results if result.outcome is Outcome.UNKNOWN)
+
+    @property
     def is_busy(self) -> bool:
         """Nothing of the call was taken, and all of it may be tried again."""
         is_all = self.outcomes.keys() <= {Outcome.BUSY}

@@ -12,7 +12,8 @@ from sqlalchemy import update
 from newsletter import retries, takeovers
 from newsletter.campaigns import State
 from newsletter.clock import utc_now
-from newsletter.tables import subscriber
+from newsletter.tables import batch, subscriber
+from newsletter.times import stamp
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
 from tests.provider_server import Mailgun, Postmark, ProviderServer, Resend
 
@@ -148,6 +149,52 @@ def test_f22_absence_counts_when_the_search_shows_what_was_sent_later(searchable
     with case.database.begin() as connection:
         assert retries.retryable(connection, 1) == 50
     case.check(server)
+
+
+def test_f22_what_was_never_answered_is_vouched_for_by_what_the_search_finds(
+    searchable: tuple[Case, ProviderServer],
+) -> None:
+    case, server = searchable
+    server.faults = ["dropped", "not accepted: dropped"]
+    case.send()
+    assert case.counts() == {"unknown": 100}
+
+    case.ask(later())
+
+    assert case.counts() == {"accepted": 50, "rejected": 50}
+    case.check(server)
+
+
+def test_f22_what_was_found_of_an_hour_before_vouches_for_nothing(searchable: tuple[Case, ProviderServer]) -> None:
+    case, server = searchable
+    server.faults = ["dropped", "not accepted: dropped"]
+    case.send()
+    found = [no for no in (1, 2) if server.found(f"{case.campaign.key}-{no}")]
+    with case.database.begin() as connection:
+        early = stamp(utc_now() - timedelta(hours=1))
+        connection.execute(update(batch).where(batch.c.no.in_(found)).values(first_handed_at=early))
+
+    findings = case.ask(later())
+
+    assert case.counts() == {"accepted": 50, "unknown": 50}
+    assert any("shows too little of this campaign: a person has to decide" in one.remark for one in findings)
+    case.check(server)
+
+
+@pytest.mark.parametrize(("number", "what"), [(0, "nothing"), (30, "too little")])
+def test_f22_a_search_that_shows_no_whole_call_of_a_campaign_leaves_it_to_a_person(
+    searchable: tuple[Case, ProviderServer], number: int, what: str
+) -> None:
+    case, server = searchable
+    server.faults = ["dropped", "not accepted: dropped"]
+    case.send()
+    server.accepted = server.accepted[:number]
+
+    findings = case.ask(later())
+
+    assert all(f"search shows {what} of this campaign: a person has to decide" in one.remark for one in findings)
+    assert not any("yet" in one.remark or one.unsent or one.is_early for one in findings)
+    assert case.counts() == {"unknown": 100 - number} | ({"accepted": number} if number else {})
 
 
 @pytest.mark.parametrize("fault", ["dropped", "not accepted: dropped"])
