@@ -38,6 +38,8 @@ class Trouble:
     key: str
     """The same for the same trouble on the same day."""
     sentence: str
+    subject: str = "no issue today"
+    """Of the email that says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ def _is_over(publication: Publication, day: date, now: datetime) -> bool:
 def _several(day: date, paths: list[Path]) -> Trouble:
     named = ", ".join(path.name for path in paths)
     sentence = f"{len(paths)} issues are dated {day} ({named}): none is sent by itself. Schedule or send one."
-    return Trouble(key=f"several {day}", sentence=sentence)
+    return Trouble(key=f"several {day}", sentence=sentence, subject=f"{len(paths)} issues are dated {day}")
 
 
 def _look_at(publication: Publication, database: Database, path: Path, due: datetime, now: datetime) -> Trouble | None:
@@ -128,7 +130,8 @@ def _look_at(publication: Publication, database: Database, path: Path, due: date
         _schedule(publication, database, path, due, now, is_time=now >= time.picked)
     except Exception as error:
         kind = "" if isinstance(error, NewsletterError) else f"{type(error).__name__}: "
-        return Trouble(key=f"broken {path.name}", sentence=f"{path.name} cannot be sent. {kind}{error}")
+        cannot = f"{path.name} cannot be sent"
+        return Trouble(key=f"broken {path.name}", sentence=f"{cannot}. {kind}{error}", subject=cannot)
     return None
 
 
@@ -164,7 +167,8 @@ def _too_late(publication: Publication, path: Path, start: datetime, now: dateti
         f"{path.name} is not sent by itself: it was to start at {when}, {late} ago; max_lateness is {most}. "
         f"Send it nevertheless with: newsletter send {slug_of(path)}"
     )
-    return Trouble(key=f"late {path.name} {start:%Y-%m-%d}", sentence=sentence)
+    key = f"late {path.name} {start:%Y-%m-%d}"
+    return Trouble(key=key, sentence=sentence, subject=f"{path.name} was not sent")
 
 
 def _schedule(

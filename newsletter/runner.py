@@ -86,13 +86,18 @@ class Runner:
         self._once = False
         self._next_beat = self._next_look = datetime.min.replace(tzinfo=clock().tzinfo)
 
-    def run(self, *, once: bool = False) -> None:
-        """Until asked to stop; `once`: until nothing is due. Raises NewsletterError when another process sends."""
+    def run(self, *, once: bool = False, greeting: str = "") -> None:
+        """Until asked to stop; `once`: until nothing is due. Raises NewsletterError when another process sends.
+
+        The `greeting` is said when nobody else does.
+        """
         self._once = once
         with Interrupts(STOPPING, self._desk.asked), SenderLock(lock_file(self._database)) as lock:
             if not lock.acquire():
                 hint = "One sender per database: let it end, or stop it, then run this again."
                 raise NewsletterError(f"{lock.owner} is sending from this database", hint=hint)
+            if greeting:
+                self._narrator.say(greeting)
             self._narrator.recovered(recover(self._desk, self._publication, self._narrator, self._clock))
             try:
                 self._loop(once=once)
@@ -147,7 +152,7 @@ class Runner:
             self._tell(trouble, now)
 
     def _tell(self, trouble: Trouble, now: datetime) -> None:
-        subject = f"{self._publication.config.publication.name}: no issue today"
+        subject = f"{self._publication.config.publication.name}: {trouble.subject}"
         try:
             said = notices.tell_editors(self._publication, self._database, trouble.key, subject, trouble.sentence, now)
         except NewsletterError as error:  # a notice that does not go is no reason to keep an issue from readers

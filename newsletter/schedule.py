@@ -68,8 +68,9 @@ def _begin(connection: Connection, publication: Publication, found: Campaign, no
 
 
 def wall_clock(publication: Publication, moment: datetime) -> str:
-    """`2026-11-24 07:00 EST`: in the publication's zone."""
-    return moment.astimezone(publication.config.publication.timezone).strftime("%Y-%m-%d %H:%M %Z")
+    """`2026-11-24 07:00 EST`: in the publication's zone; with seconds where there are some."""
+    there = moment.astimezone(publication.config.publication.timezone)
+    return there.strftime("%Y-%m-%d %H:%M:%S %Z" if there.second else "%Y-%m-%d %H:%M %Z")
 
 
 def until(moment: datetime, now: datetime) -> str:

@@ -218,11 +218,15 @@ def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
 def test_a_second_runner_is_told_who_has_the_database_on_which_machine_and_since_when(
     publication: Publication, database: Database
 ) -> None:
+    told = Told()
     with SenderLock(database.name) as lock:
         assert lock.acquire()
 
         with pytest.raises(NewsletterError, match=r"process \d+ on \S+ \(since [-\d]+ [:\d]+ UTC\) is sending from"):
             once(publication, database)
+        with pytest.raises(NewsletterError, match="is sending from"):
+            Runner(publication, database, told, lambda: NOW).run(greeting="Waiting")
+    assert told.said == []
 
 
 def test_a_copied_database_sends_nothing_until_it_is_adopted(
@@ -322,6 +326,7 @@ def test_two_issues_of_one_day_are_a_person_s_choice(tmp_path: Path) -> None:
     told = once(publication, database, SEVEN)
 
     assert told.troubles[0].startswith("2 issues are dated 2025-01-17 (2025-01-17-hello.md, 2025-01-17-other.md)")
+    assert mail(publication) == ["news@example.com: News: 2 issues are dated 2025-01-17"]
     with database.read() as connection:
         assert campaigns.all_campaigns(connection) == []
     database.close()

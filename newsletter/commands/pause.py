@@ -27,5 +27,6 @@ def command(session: Session, campaign: str) -> None:
         found = campaigns.find(connection, campaign)
         campaigns.move(connection, found.id, "pause", now=utc_now(), reason=campaigns.ASKED)
         counted = accounts.counts(connection, found.id)
-    click.echo(f"Campaign {found.id} is paused: {reports.tally(counted)}.", err=True)
+    how_far = f": {reports.tally(counted)}" if found.started_at else "; it had not begun"
+    click.echo(f"Campaign {found.id} is paused{how_far}.", err=True)
     click.echo(f"Let it go on with: newsletter resume {found.id}", err=True)

@@ -33,8 +33,7 @@ def command(session: Session, once: bool) -> None:
     """
     log = RunnerLog(session.publication.config.publication.timezone)
     runner = Runner(session.publication, session.database, log)
-    if not once:
-        log.say(f"Waiting for what is scheduled; stop with Ctrl-C. Database: {session.database.name}")
-    runner.run(once=once)
+    waiting = f"Waiting for what is scheduled; stop with Ctrl-C. Database: {session.database.name}"
+    runner.run(once=once, greeting="" if once else waiting)
     if once:
         sys.exit(log.exit_code)

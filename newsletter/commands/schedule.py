@@ -87,11 +87,12 @@ def _tell(session: Session, campaign: Campaign, when: Timing, as_json: bool) -> 
         counted = accounts.counts(connection, campaign.id)
         watched = heartbeat.is_anybody_there(connection, utc_now())
     start = wall_clock(session.publication, when.start)
-    click.echo(f"Campaign {campaign.id} starts at {start}.", err=True)
+    gone_by = when.wall is None and when.start <= utc_now()
+    told = f"was due {start}: it starts at once" if gone_by else f"starts at {start}"
+    click.echo(f"Campaign {campaign.id} {told}.", err=True)
     if when.wall:
-        click.echo(
-            f"{len(when.waves):,} waves; the last at {wall_clock(session.publication, max(when.waves))}.", err=True
-        )
+        waves = f"{len(when.waves):,} wave{'' if len(when.waves) == 1 else 's'}"
+        click.echo(f"{waves}; the last at {wall_clock(session.publication, max(when.waves))}.", err=True)
     if late := when.late(utc_now()):
         click.echo(f"For {reports.readers(late)} that time has gone by; they get it when it starts.", err=True)
     if not watched:

@@ -135,11 +135,18 @@ def _say_over(session: Session, plan: Plan, as_json: bool) -> None:
     sys.exit(exit_code(plan.campaign, counted))
 
 
+def _warmup(session: Session) -> str:
+    plan = session.publication.config.send.warmup
+    return f", warm-up {plan}" if plan.first else ""
+
+
 def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
     size = batch_size(session.publication, plan.provider, pace)
     click.echo(f'Would send "{plan.subject}" to {plan.audience} through {plan.provider.name}.', err=True)
     calls = -(-plan.waiting // size)
-    click.echo(f"{calls:,} {'batch' if calls == 1 else 'batches'} of up to {size}, rate {pace}.", err=True)
+    click.echo(
+        f"{calls:,} {'batch' if calls == 1 else 'batches'} of up to {size}, rate {pace}{_warmup(session)}.", err=True
+    )
     if plan.provider.unsubscribe != "ours":
         click.echo(f"{plan.provider.title} may put its own unsubscribe link beside ours: docs/sending.md.", err=True)
     click.echo("Nothing was changed.", err=True)

@@ -178,7 +178,8 @@ def _source(file: str) -> Iterator[BufferedIOBase]:
 def _summary(report: Report) -> str:
     names = ("added", "updated", "unchanged", "refused")
     parts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)]
-    return f"{report.rows:,} rows: {', '.join(parts)}" if parts else "no rows"
+    rows = "1 row" if report.rows == 1 else f"{report.rows:,} rows"
+    return f"{rows}: {', '.join(parts)}" if parts else "no rows"
 
 
 @command.command()

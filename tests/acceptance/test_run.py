@@ -413,6 +413,23 @@ def test_a_schedule_needs_no_secret_and_a_run_without_it_says_which(tmp_path: Pa
     assert sorted(server.addresses) == addresses(2)
 
 
+def test_what_schedule_and_its_neighbours_say_is_what_is_the_case(tmp_path: Path) -> None:
+    folder = publication(tmp_path, '[send]\nwarmup = "500, x1.5 daily"\n', readers=1)
+
+    late = run(folder, "schedule", "hello", "--at", soon(-600), "--yes")
+    to_the_second = run(folder, "schedule", "hello", "--at", "2099-01-01 07:00:30", "--yes")
+    local = run(folder, "schedule", "hello", "--at", "2099-01-01 07:00 local", "--yes")
+    planned = run(folder, "send", "hello", "--dry-run")
+    paused = run(folder, "pause", "hello")
+
+    assert re.match(r"Campaign 1 was due [-\d]+ [:\d]+ UTC: it starts at once\.", late.stderr)
+    assert "Campaign 1 starts at 2099-01-01 07:00:30 UTC." in to_the_second.stderr
+    assert "\n1 wave; the last at 2099-01-01 07:00 UTC." in local.stderr
+    assert "campaign 1 is scheduled for 2099-01-01 07:00 by each reader's own clock" in planned.stderr
+    assert "rate off, warm-up 500, x1.5 daily." in planned.stderr
+    assert "Campaign 1 is paused; it had not begun." in paused.stderr
+
+
 def noon_zone() -> tuple[str, datetime]:
     """A time zone in which it is about noon, so that an hour more is the same day; and the time there."""
     now = datetime.now(UTC)
