@@ -180,7 +180,7 @@ class Courier:
             return None
         handed_at = self._job.clock()
         marks = self._marks(held)
-        answer = unknowns.decided(handover.hand_over(parts, marks), self._policy(handed_at))
+        answer = handover.hand_over(parts, marks)
         return self._settle(held, roll, answer, handed_at, marks.noted if marks else frozenset())
 
     def _marks(self, held: Claim) -> BatchMarks | None:
@@ -280,15 +280,19 @@ class Courier:
     def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime, noted: Set[int]) -> Claim | None:
         again = self._is_to_be_repeated(held, answer)
         answer = self._pacing.judged(held.no, answer)
-        reaction = self._reaction(held, unknowns.waiting(answer) if again else answer)
+        policy = self._policy(handed_at)
+        taken = unknowns.decided(answer, policy)
+        reaction = self._reaction(held, unknowns.waiting(answer) if again else taken)
         with self._desk.writer() as connection:
             now = self._job.clock()
             if again:
                 deliveries.put_back(connection, held, now=now, wait=reaction.wait, doubt=answer.doubt)
             else:
                 deliveries.settle(connection, held, [*roll.going], answer, now=now, wait=reaction.wait, noted=noted)
+                if answer.doubt:
+                    unknowns.decide(connection, held.campaign_id, held.no, policy, now=now, wait=reaction.wait)
             name, wait = self._job.provider.name, reaction.wait
-            self._pacing.slow_down(connection, name, answer, handed_at=handed_at, wait=wait)
+            self._pacing.slow_down(connection, name, taken, handed_at=handed_at, wait=wait)
             if reaction.pause:
                 self._end(connection, reaction)
             coming = None if reaction.pause or reaction.wait or self.is_stopping else self._claim_too(connection)

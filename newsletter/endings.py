@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import click
 
-from newsletter import accounts, campaigns, reports
+from newsletter import accounts, campaigns, reports, unknowns
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.database import Database
@@ -39,6 +39,7 @@ def tell(database: Database, ending: Ending, took: timedelta, *, as_json: bool) 
     status = json.dumps(accounts.status(campaign, counted))
     click.echo(status if as_json else f"{reports.tally(counted)}   {reports.duration(took)}")
     name_them(database, campaign, counted)
+    _tell_decisions(database, campaign)
     if campaign.state is State.PAUSED:
         raise ProviderStopped(
             f"campaign {campaign.id} is paused: {campaign.reason}", hint=_what_happened(campaign, counted)
@@ -60,6 +61,16 @@ def name_them(database: Database, campaign: Campaign, counted: dict[str, int]) -
             if counted[state]:
                 named = accounts.named(connection, campaign.id, state, MOST_SHOWN)
                 click.echo(reports.named(named, counted[state], state), err=True)
+
+
+def _tell_decisions(database: Database, campaign: Campaign) -> None:
+    """On stderr, how many of its deliveries count as they do because somebody said so, not because it is known."""
+    with database.read() as connection:
+        taken, again = unknowns.decisions(connection, campaign.id)
+    if taken:
+        click.echo(f"Unknown, and taken as sent: {reports.readers(taken)}.", err=True)
+    if again:
+        click.echo(f"Unknown, and sent again: {reports.readers(again)}, who may have it twice.", err=True)
 
 
 def recover_first(publication: Publication, database: Database, campaign_id: int) -> None:

@@ -28,10 +28,16 @@ def retry(connection: Connection, campaign_id: int, size: int, now: datetime) ->
     return _again(connection, campaign_id, _retryable(campaign_id), size, now, "queued again by a retry")
 
 
-def queue_unknown(connection: Connection, campaign_id: int, size: int, now: datetime) -> int:
-    """Queue again, in new batches of `size`, those who are unknown one by one; how many."""
+DOUBTFUL = "queued again, whether it was sent or not"
+"""What is noted of those who may get it twice."""
+
+
+def queue_unknown(connection: Connection, campaign_id: int, size: int, now: datetime, no: int | None = None) -> int:
+    """Queue again, in new batches of `size`, those who are unknown one by one, of batch `no` or all; how many."""
     unknown = and_(delivery_exception.c.campaign_id == campaign_id, delivery_exception.c.state == Outcome.UNKNOWN)
-    return _again(connection, campaign_id, unknown, size, now, "queued again, whether it was sent or not")
+    if no is not None:
+        unknown = and_(unknown, delivery_exception.c.batch_no == no)
+    return _again(connection, campaign_id, unknown, size, now, DOUBTFUL)
 
 
 def _again(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import structs
@@ -18,11 +18,13 @@ from newsletter import retries
 from newsletter.batches import BatchState
 from newsletter.campaigns import State
 from newsletter.providers.record import Answer, Outcome
-from newsletter.tables import batch, campaign, delivery, delivery_exception
+from newsletter.tables import batch, campaign, delivery, delivery_exception, delivery_note
 from newsletter.times import stamp
 
 Policy = Literal["hold", "resend", "assume-sent"]
 """`[send] on_unknown`."""
+TAKEN = "unknown, taken as sent"
+"""What is told of those who count as having it."""
 BATCH = 500
 """Recipients in a batch of those who are sent it again; larger ones are cut by the provider's own limit."""
 
@@ -65,8 +67,8 @@ def _with(answer: Answer, outcome: Outcome) -> Answer:
     return replace(answer, results=tuple(results))
 
 
-def find(connection: Connection, campaign_id: int) -> list[Unknown]:
-    """By batch, in their order."""
+def find(connection: Connection, campaign_id: int, no: int | None = None) -> list[Unknown]:
+    """By batch, in their order; with `no`, of this one only."""
     apart = and_(
         delivery_exception.c.campaign_id == delivery.c.campaign_id,
         delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
@@ -79,6 +81,7 @@ def find(connection: Connection, campaign_id: int) -> list[Unknown]:
         .join_from(delivery, batch, of_batch)
         .outerjoin(delivery_exception, apart)
         .where(delivery.c.campaign_id == campaign_id, doubtful, state == Outcome.UNKNOWN)
+        .where(*([batch.c.no == no] if no is not None else []))
         .order_by(batch.c.no, delivery.c.subscriber_id)
     )
     found: dict[int, Unknown] = {}
@@ -161,12 +164,55 @@ def resolve(connection: Connection, campaign_id: int, policy: Policy, now: datet
     found = find(connection, campaign_id)
     for one in found:
         if policy == "assume-sent":
-            accept(connection, one, one.ids, "unknown, taken as sent", now)
+            accept(connection, one, one.ids, TAKEN, now)
         elif policy == "resend":
             _spell_out(connection, one, now)
     if policy == "resend":
         retries.queue_unknown(connection, campaign_id, BATCH, now)
     return sum(len(one.ids) for one in found)
+
+
+def decide(
+    connection: Connection, campaign_id: int, no: int, policy: Policy, *, now: datetime, wait: float = 0
+) -> None:
+    """Take what became unknown of one batch as `policy` says, after it was written down; whoever is sent it waits.
+
+    Of a cancelled campaign nobody is sent anything: they stay unknown.
+    """
+    found = find(connection, campaign_id, no) if policy != "hold" else []
+    for one in found:
+        if policy == "assume-sent":
+            accept(connection, one, one.ids, TAKEN, now)
+        elif _is_open(connection, campaign_id):
+            _send_again(connection, one, now, wait)
+
+
+def _is_open(connection: Connection, campaign_id: int) -> bool:
+    state = connection.execute(select(campaign.c.state).where(campaign.c.id == campaign_id)).scalar_one()
+    return state in (State.SENDING, State.PAUSED)
+
+
+def _send_again(connection: Connection, one: Unknown, now: datetime, wait: float) -> None:
+    """In batches of their own, under new keys, not before `wait` seconds have gone by."""
+    of_campaign = batch.c.campaign_id == one.campaign_id
+    last = connection.execute(select(func.max(batch.c.no)).where(of_campaign)).scalar_one()
+    _spell_out(connection, one, now)
+    retries.queue_unknown(connection, one.campaign_id, BATCH, now, one.no)
+    if wait:
+        later = stamp(now + timedelta(seconds=wait))
+        connection.execute(update(batch).where(of_campaign, batch.c.no > last).values(not_before=later))
+
+
+def decisions(connection: Connection, campaign_id: int) -> tuple[int, int]:
+    """How many of a campaign were taken as sent, and how many were sent again and may be there twice."""
+    apart, note = delivery_exception.c, delivery_note.c
+    taken = select(func.count()).where(
+        apart.campaign_id == campaign_id, apart.state == Outcome.ACCEPTED, apart.detail == TAKEN
+    )
+    again = select(func.count(note.subscriber_id.distinct())).where(
+        note.campaign_id == campaign_id, note.what == retries.DOUBTFUL
+    )
+    return connection.execute(taken).scalar_one(), connection.execute(again).scalar_one()
 
 
 def apply(connection: Connection, policy: Policy, now: datetime) -> frozenset[int]:

@@ -17,7 +17,7 @@ from newsletter.database import open_database
 from newsletter.sender_lock import SenderLock
 from newsletter.tables import subscriber
 from tests.conftest import Run
-from tests.faults.case import ENVIRONMENT, Case, handed_over
+from tests.faults.case import ARROWS, ENVIRONMENT, Case, handed_over
 from tests.provider_server import Postmark, Resend
 from tests.sending import add_readers, settings
 
@@ -71,6 +71,41 @@ def test_the_provider_s_words_are_said_while_it_sends_and_told_of_each_reader(tm
         assert sent.stderr.count(f"{words}: 5 deliveries are unknown.") == 1
         assert f"unknown: r1@example.com: {words}" in sent.stderr
         assert f"unknown: {words}" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("policy", "told", "most", "ending"),
+    [
+        ("assume-sent", ["accepted: unknown, taken as sent"], 1, "Unknown, and taken as sent: 20 readers."),
+        (
+            "resend",
+            ["unknown: ", "queued again, whether", "enqueued in batch 2", "handed to postmark", "accepted by postmark"],
+            2,
+            "Unknown, and sent again: 20 readers, who may have it twice.",
+        ),
+    ],
+)
+def test_what_on_unknown_decided_is_told_as_a_person_s_word_is(
+    tmp_path: Path, newsletter: Run, policy: str, told: list[str], most: int, ending: str
+) -> None:
+    with Postmark() as server:
+        server.faults = ["dropped"]
+        toml = server.toml.replace("[send]\n", f'[send]\non_unknown = "{policy}"\n')
+        case = Case(tmp_path / "news", toml, "postmark", readers=20)
+        folder = case.publication.root
+        settings(folder, toml, issue=True)
+
+        sent = newsletter("send", "hello", "--yes", "--json", cwd=folder)
+        why = newsletter("why", "r1@example.com", "hello", cwd=folder)
+
+        assert (sent.returncode, deliveries(sent)) == (0, {"accepted": 20})
+        assert ending in sent.stderr
+        lines = [line.split("  ", 2)[2] for line in why.stdout.splitlines()[1:]]
+        assert lines[:2] == ["enqueued in batch 1", "handed to postmark"]
+        assert [line[: len(start)] for line, start in zip(lines[2:], told, strict=True)] == told
+        assert server.most_often == most
+        assert case.moves() <= ARROWS
+        case.database.close()
 
 
 def test_reconcile_finds_them_in_the_provider_s_search(lost: tuple[Path, Postmark, Result], newsletter: Run) -> None:
