@@ -40,7 +40,8 @@ from newsletter.tables import batch, delivery, delivery_exception, subscriber, s
 from newsletter.times import stamp
 from newsletter.tracking import FIELD, Level, track_token
 
-_TAKEN = (BatchState.CLAIMED, BatchState.HANDED, BatchState.SETTLED, BatchState.UNKNOWN, "accepted")
+_CERTAIN = (BatchState.SETTLED, "accepted")
+_TAKEN = (BatchState.CLAIMED, BatchState.HANDED, BatchState.UNKNOWN, *_CERTAIN)
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -136,14 +137,18 @@ def _served(connection: Connection, campaign: Campaign, ids: Collection[int]) ->
         delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
     )
     of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
+    state = func.coalesce(delivery_exception.c.state, batch.c.state)
     found = (
-        select(delivery.c.subscriber_id, delivery.c.campaign_id)
+        select(delivery.c.subscriber_id, delivery.c.campaign_id, state)
         .join_from(delivery, batch, of_batch)
         .outerjoin(delivery_exception, apart)
         .where(delivery.c.campaign_id.in_(others), delivery.c.subscriber_id.in_(ids))
-        .where(func.coalesce(delivery_exception.c.state, batch.c.state).in_(_TAKEN))
+        .where(state.in_(_TAKEN))
     )
-    return {id: f"has it by campaign {other}" for id, other in connection.execute(found)}
+    return {
+        id: f"{'has' if became in _CERTAIN else 'may have'} it by campaign {other}"
+        for id, other, became in connection.execute(found)
+    }
 
 
 def recipients(members: Iterable[Member], campaign: Campaign, links: Links) -> tuple[Recipient, ...]:

@@ -16,6 +16,7 @@ from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.high_water import HighWater
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.record import Provider
 from newsletter.sender_lock import SenderLock
@@ -59,7 +60,8 @@ def recover_if_free(
 ) -> None:
     """The same for who only asks about a campaign: what is handed is in a call only if somebody is sending.
 
-    Of a copied database the lock proves nothing: whoever sends from the other one does not hold it.
+    Of a copied database the lock proves nothing: whoever sends from the other one does not hold it. Nor does a
+    backup know what was in the air.
     """
     if not _is_home(database, campaign_id):
         return
@@ -75,6 +77,7 @@ def _is_home(database: Database, campaign_id: int) -> bool:
             return False
         try:
             hosts.require_home(connection, hosts.here(database))
+            HighWater(database).require_newest(connection)
         except NewsletterError:
             return False
     return True

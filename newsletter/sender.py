@@ -127,7 +127,7 @@ class Sender:
             settings = read_settings(self._job.publication, provider)
         except ConfigError as error:
             return self._held_up(f"{why}; {name} cannot go on instead: {error.message}")
-        self._watcher.say(f"{self._job.provider.title} stopped: {why}. Going on through {provider.title}.")
+        self._watcher.say(f"{self._job.provider.title} stopped: {why.rstrip('.')}. Going on through {provider.title}.")
         with self._desk.writer() as connection:
             campaign = campaigns.pass_on(connection, self._job.campaign.id, name)
         self._job = replace(self._job, campaign=campaign, provider=provider, settings=settings)
