@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import campaigns, deliveries, handover, rates, schedule, unknowns
+from newsletter import campaigns, deliveries, handover, schedule, unknowns
 from newsletter.campaigns import State
 from newsletter.deliveries import ChangedError, Claim, LostError
 from newsletter.desk import Desk, Watcher
@@ -28,12 +28,14 @@ from newsletter.marks import BatchMarks
 from newsletter.pacing import Pacing, Reaction
 from newsletter.providers import successor
 from newsletter.providers.record import Answer, Batch, Outcome
-from newsletter.rates import Limits, Turn
+from newsletter.rates import Turn
 from newsletter.recipients import Roll, call_roll, recipients
 from newsletter.recovery import may_repeat
 from newsletter.rows import attempt
 from newsletter.times import stamp
 
+ASK_AGAIN = 10.0
+"""Seconds, at most, between two looks at a quota that is used up."""
 LOOK = 1.0
 """Seconds between two looks at the campaign's state while nothing may be sent yet."""
 TICK = 0.2
@@ -209,24 +211,14 @@ class Courier:
         """Wait until the rate allows `count` messages; False when asked to stop meanwhile, or when that takes long."""
         while not self.is_stopping:
             with self._desk.writer() as connection:
-                turn = self._take(connection, count)
+                turn = self._pacing.take(connection, self._job.provider.name, count)
                 if turn.full and turn.wait > self._longest:
                     return self._rest(turn)
             self._say_once(f"{turn.full}: that is used up; it goes on by itself." if turn.full else "")
-            self._wait_out(turn.wait)
+            self._wait_out(min(turn.wait, ASK_AGAIN) if turn.full else turn.wait)
             if not turn.full:
                 return self._kept_turn(count)
         return False
-
-    def _take(self, connection: Connection, count: int) -> Turn:
-        """When `count` messages may leave; `pacing` tells how soon to ask again, a limited wait needs the whole."""
-        name, send = self._job.provider.name, self._job.publication.config.send
-        turn = self._pacing.take(connection, name, count)
-        if not turn.full or self._longest == math.inf:
-            return turn
-        zone = self._job.publication.config.publication.timezone
-        limits = Limits(rate=self._job.rate, warmup=send.warmup, zone=zone)
-        return rates.reserve(connection, name, count, limits, self._job.clock())
 
     def _rest(self, turn: Turn) -> bool:
         """Say when it goes on; others may have a turn still, and finish. Nothing was reserved: False, no turn."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -21,9 +21,6 @@ from newsletter.providers.record import Answer, Outcome, Provider, Result
 from newsletter.rates import Limits, Turn
 from newsletter.stragglers import Stragglers
 from newsletter.times import Rate
-
-ASK_AGAIN = 10.0
-"""Seconds, at most, between two looks at a quota that is used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +67,7 @@ class Pacing:
 
     def take(self, connection: Connection, provider: str, count: int) -> Turn:
         """When `count` messages may leave through the provider."""
-        turn = rates.reserve(connection, provider, count, self._limits, self._clock())
-        return replace(turn, wait=min(turn.wait, ASK_AGAIN)) if turn.full else turn
+        return rates.reserve(connection, provider, count, self._limits, self._clock())
 
     def give_back(self, connection: Connection, provider: str, count: int) -> None:
         """They did not leave after all."""
