@@ -21,9 +21,9 @@ from bench.sample import SLUG, publication
 from bench.timing import in_turns, report
 from newsletter.build import build_issue
 from newsletter.config import load_publication
-from newsletter.links import Links, Purpose
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage, Message, Recipient
+from newsletter.signed_links import Links, Purpose
 from newsletter.tracking import FIELD, Level, track_token, tracked
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from bench.servers import Measured, bare, measured, require_wrk, served
 from bench.timing import COMMAND, ROOT, process, report
 from newsletter.config import load_publication
-from newsletter.links import Links
+from newsletter.signed_links import Links
 from newsletter.tracking import track_token
 
 ROUNDS = 3

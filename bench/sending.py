@@ -35,7 +35,6 @@ from newsletter.build import build_issue
 from newsletter.campaigns import Campaign
 from newsletter.database import open_database
 from newsletter.issues import find_issue
-from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import About, Recipient, WebPage
 from newsletter.providers import find_provider, read_settings
@@ -43,6 +42,7 @@ from newsletter.providers.record import Batch
 from newsletter.recipients import Member, addresses, recipients
 from newsletter.rows import read_as
 from newsletter.sender import THREADS, Job, Sender
+from newsletter.signed_links import Links
 from newsletter.tables import subscriber
 from newsletter.times import Rate
 

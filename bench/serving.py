@@ -29,7 +29,7 @@ end
 """
 TOKENS = """
 from newsletter.config import load_publication
-from newsletter.links import Links, Purpose
+from newsletter.signed_links import Links, Purpose
 from pathlib import Path
 links = Links(load_publication(Path("newsletter.toml").absolute()))
 for id in range(1, {readers} + 1):

@@ -23,8 +23,7 @@ from msgspec import Meta, Struct, field
 from newsletter.addresses import Mailbox, parse_mailbox
 from newsletter.errors import ConfigError
 from newsletter.settings_errors import explain, locate
-from newsletter.times import OFF, DayTime, Duration, Rate, parse_zone
-from newsletter.warmup import Warmup
+from newsletter.times import OFF, DayTime, Duration, Rate, Warmup, parse_zone
 
 CONFIG_NAME = "newsletter.toml"
 _LIST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")

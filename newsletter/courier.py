@@ -22,7 +22,6 @@ from newsletter.campaigns import State
 from newsletter.deliveries import ChangedError, Claim, LostError
 from newsletter.desk import Desk, Watcher
 from newsletter.jobs import Job
-from newsletter.links import Links
 from newsletter.mailing import Mailing
 from newsletter.marks import BatchMarks
 from newsletter.pacing import Pacing, Reaction
@@ -32,6 +31,7 @@ from newsletter.rates import Turn
 from newsletter.recipients import Roll, call_roll, recipients
 from newsletter.recovery import may_repeat
 from newsletter.rows import attempt
+from newsletter.signed_links import Links
 from newsletter.times import stamp
 
 ASK_AGAIN = 10.0

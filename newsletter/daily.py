@@ -18,8 +18,7 @@ from newsletter.errors import NewsletterError
 from newsletter.frontmatter import parse_front_matter
 from newsletter.issues import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of
 from newsletter.merge_tags import Vault
-from newsletter.times import OFF, Moment, parse_moment
-from newsletter.zones import first_moment
+from newsletter.times import OFF, Moment, first_moment, parse_moment
 
 AHEAD = timedelta(hours=1)
 """How long before its time a missing issue is missed."""

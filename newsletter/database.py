@@ -32,7 +32,7 @@ from sqlalchemy.exc import (
 
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.links import link_secret
+from newsletter.signed_links import link_secret
 
 HEAD = "0010"
 """The newest migration's revision."""

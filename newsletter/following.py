@@ -16,8 +16,8 @@ import click
 
 from newsletter import accounts, campaigns, deliveries, reports
 from newsletter.campaigns import ENDED, Campaign, State
-from newsletter.clock import utc_now
 from newsletter.database import Database
+from newsletter.times import utc_now
 
 LIVE, LINES = 0.2, 1.0
 """Seconds between two looks: for eyes, and for a log."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from newsletter.campaigns import Campaign
-from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Provider, Settings
-from newsletter.times import Rate
+from newsletter.times import Clock, Rate, utc_now
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,11 @@ from sqlalchemy import Connection
 
 from newsletter import accounts, rates, throttle
 from newsletter.breaker import Breaker
-from newsletter.clock import Clock
 from newsletter.config import Publication
 from newsletter.providers.record import Answer, Outcome, Provider, Result
 from newsletter.rates import Limits, Turn
 from newsletter.stragglers import Stragglers
-from newsletter.times import Rate
+from newsletter.times import Clock, Rate
 
 
 @dataclass(frozen=True, kw_only=True)

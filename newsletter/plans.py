@@ -17,7 +17,6 @@ from newsletter import accounts, campaigns, reports, segments
 from newsletter.build import Built, build_issue
 from newsletter.campaigns import Campaign, State
 from newsletter.checks.gate import gate
-from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
@@ -26,8 +25,7 @@ from newsletter.messages import CompiledMessage, WebPage
 from newsletter.providers import find_provider
 from newsletter.providers.record import Provider
 from newsletter.schedule import Timing, is_too_late, timing, wall_clock
-from newsletter.times import Moment
-from newsletter.zones import first_moment
+from newsletter.times import Clock, Moment, first_moment, utc_now
 
 _WEST = timezone(timedelta(hours=-12))
 """Where clocks show a time last."""

@@ -16,12 +16,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from newsletter import handover, letters, rates, signups
-from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import NewsletterError
 from newsletter.letters import Kind, Letter
-from newsletter.links import Links, Purpose
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings, successor
@@ -29,7 +27,9 @@ from newsletter.providers.record import Answer, Batch
 from newsletter.rates import Limits
 from newsletter.recipients import personal_links
 from newsletter.sender_lock import SenderLock
+from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import subscriber_fields
+from newsletter.times import Clock, utc_now
 
 LOOK = 0.3
 """Seconds between two looks for letters."""

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from newsletter import quotas, throttle
 from newsletter.quotas import Quota
 from newsletter.tables import rate_bucket as table
-from newsletter.times import Rate, stamp
-from newsletter.warmup import Warmup
+from newsletter.times import Rate, Warmup, stamp
 
 JITTER = timedelta(seconds=5)
 """By so much the times that several senders bring along may differ."""

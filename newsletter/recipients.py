@@ -31,9 +31,9 @@ from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
 from newsletter.deliveries import Claim
 from newsletter.fragments import TOKEN
-from newsletter.links import Links, Purpose
 from newsletter.messages import Recipient
 from newsletter.rows import read_as
+from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import subscriber_fields
 from newsletter.suppressions import suppressed_by_hash
 from newsletter.tables import batch, delivery, delivery_exception, subscriber, subscription, suppression

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from newsletter import accounts, hosts, marks, takeovers, unknowns
-from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.desk import Desk, Watcher
@@ -21,6 +20,7 @@ from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.record import Provider
 from newsletter.sender_lock import SenderLock
 from newsletter.takeovers import Recovered
+from newsletter.times import Clock, utc_now
 
 TTL_SHARE = 0.8
 """Of the time a provider remembers a key: later a repeat is too risky."""

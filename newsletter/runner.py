@@ -17,17 +17,17 @@ from typing import Protocol
 
 from newsletter import campaigns, daily, deliveries, heartbeat, notices, schedule
 from newsletter.campaigns import Campaign, State
-from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.daily import Trouble
 from newsletter.database import Database
 from newsletter.desk import Desk
 from newsletter.errors import NewsletterError
-from newsletter.interrupts import Interrupts
 from newsletter.recovery import recover
 from newsletter.sender import STOPPING, Ending, Sender, job_of, lock_file
 from newsletter.sender_lock import SenderLock
+from newsletter.signals import Interrupts
 from newsletter.takeovers import Recovered
+from newsletter.times import Clock, utc_now
 
 TICK = 1.0
 """Seconds between two looks at the schedule."""

@@ -10,11 +10,11 @@ import click
 
 from newsletter import endings, reports
 from newsletter.campaigns import Campaign, State
-from newsletter.clock import utc_now
 from newsletter.daily import Trouble
 from newsletter.errors import NewsletterError
 from newsletter.sender import Ending
 from newsletter.takeovers import Recovered
+from newsletter.times import utc_now
 
 
 class RunnerLog:

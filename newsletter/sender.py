@@ -22,15 +22,15 @@ from newsletter.campaigns import Campaign, State
 from newsletter.courier import TICK, Courier
 from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError
-from newsletter.interrupts import Interrupts
 from newsletter.jobs import Job, job_of
-from newsletter.links import Links
 from newsletter.mailing import Mailing, envelope
 from newsletter.pacing import batch_size
 from newsletter.providers import find_provider, read_settings
 from newsletter.recipients import addresses
 from newsletter.recovery import lock_file, recover
 from newsletter.sender_lock import SenderLock
+from newsletter.signals import Interrupts
+from newsletter.signed_links import Links
 from newsletter.tracking import Level, tracked
 
 __all__ = ["THREADS", "Ending", "Job", "Sender", "job_of", "lock_file"]

@@ -10,8 +10,8 @@ import os
 import socket
 from pathlib import Path
 
-from newsletter.clock import utc_now
 from newsletter.errors import ConfigError
+from newsletter.times import utc_now
 
 
 class SenderLock:

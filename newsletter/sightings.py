@@ -16,13 +16,12 @@ from sqlalchemy import Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from newsletter import events, robots
-from newsletter.clock import Clock, utc_now
 from newsletter.database import Database
 from newsletter.errors import NewsletterError
 from newsletter.events import Event, Kind
 from newsletter.rows import among
 from newsletter.tables import batch, delivery
-from newsletter.times import Duration
+from newsletter.times import Clock, Duration, utc_now
 
 HOLD = robots.BURST + timedelta(seconds=1)
 """How long one is held: until whoever follows every link has done so."""

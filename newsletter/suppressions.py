@@ -16,8 +16,8 @@ from functools import cache
 from sqlalchemy import Connection, Select, delete, insert, select
 
 from newsletter.addresses import address_key
-from newsletter.links import Keyed
 from newsletter.rows import among
+from newsletter.signed_links import Keyed
 from newsletter.tables import suppression
 from newsletter.times import stamp
 

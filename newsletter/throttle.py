@@ -10,8 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from newsletter.times import Rate
-from newsletter.warmup import Warmup
+from newsletter.times import Rate, Warmup
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries at a busy provider, whatever it asks for."""

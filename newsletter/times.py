@@ -1,18 +1,30 @@
 """Durations, rates and points in time, as users write them.
 
 Pure: nothing here reads a clock. All times that leave this module are aware.
+
+The clock, as whatever depends on the time is given it; alone reads it.
+
+When a clock on the wall of a time zone shows a time: summer time's gaps and overlaps included.
+
+Pure: the zone's rules are the IANA database's (`zoneinfo`), the rule for gaps and overlaps is ours and
+stands in `docs/sending.md`.
+
+Warm-up: how many a day a new sender may send, more each day; mail systems distrust who begins with a flood.
+
+Pure: which day it is, and how many were sent, comes in. Where that is kept is `rates`.
 """
 
 from __future__ import annotations
 
 import calendar
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from newsletter.errors import nearest
-from newsletter.zones import first_moment
 
 OFF = "off"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -202,3 +214,73 @@ def _known_zone(name: str) -> ZoneInfo:
     except ValueError as error:
         near = nearest(name, available_timezones())
         raise ValueError(f'"{name}" is not a time zone; did you mean {near}?' if near else str(error)) from error
+
+
+Clock = Callable[[], datetime]
+"""Says what time it is, aware."""
+
+
+def utc_now() -> datetime:
+    """What the machine's clock says."""
+    return datetime.now(UTC)
+
+
+_SECOND = timedelta(seconds=1)
+
+
+def first_moment(wall: datetime, zone: tzinfo) -> datetime:
+    """The first moment (UTC) at which clocks there show `wall` (naive), or a later time where they skip it.
+
+    Of a time that comes twice (PEP 495's fold) it is the first; of one that is skipped, the end of the gap.
+    """
+    early, late = (_utc(wall, zone, fold) for fold in (1, 0))
+    if late <= early or _shown(late, zone) == wall:
+        return late
+    while late - early > _SECOND:  # clocks change on whole seconds
+        middle = early + (late - early) // 2
+        early, late = (early, middle) if _shown(middle, zone) >= wall else (middle, late)
+    return late.replace(microsecond=0)
+
+
+def zone_or(name: str, default: tzinfo) -> tzinfo:
+    """The zone a reader named; `default` when there is none, or none of that name."""
+    try:
+        return ZoneInfo(name) if name else default
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return default
+
+
+def _utc(wall: datetime, zone: tzinfo, fold: int) -> datetime:
+    return wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+
+
+def _shown(moment: datetime, zone: tzinfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+_PLAN = re.compile(r"(\d{1,9})\s*,\s*x\s*(\d{1,3}(?:\.\d{1,3})?)\s+daily")
+_NO_LIMIT = 10**9
+
+
+class Warmup(str):
+    """`500, x1.5 daily`, or `off`; the text as written, with its meaning. Raises ValueError with what is allowed."""
+
+    first: int
+    """Messages on the first day; 0 when off."""
+    factor: float
+    """What each day's number is multiplied by for the next."""
+
+    def __new__(cls, text: str) -> Warmup:
+        """From the text a user wrote."""
+        match = _PLAN.fullmatch(text.strip())
+        if text != OFF and not (match and int(match[1]) and float(match[2]) > 1):
+            raise ValueError(f'"{text}" is not a warm-up plan; write 500, x1.5 daily')
+        self = super().__new__(cls, text)
+        self.first, self.factor = (int(match[1]), float(match[2])) if match else (0, 1.0)
+        return self
+
+    def allowance(self, day: int) -> int:
+        """Messages on `day`: 0 is the first. Ask only a plan that is not off."""
+        if math.log(self.first) + day * math.log(self.factor) > math.log(_NO_LIMIT):
+            return _NO_LIMIT
+        return int(self.first * self.factor**day)

@@ -13,8 +13,8 @@ import re
 from dataclasses import replace
 from enum import StrEnum
 
-from newsletter.links import Links, Purpose
 from newsletter.messages import CompiledMessage
+from newsletter.signed_links import Links, Purpose
 
 FIELD = "_track"
 """The merge field with a reader's token; no publication can have one of this name."""

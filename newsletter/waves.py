@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from newsletter import segments
 from newsletter.config import Publication
 from newsletter.tables import subscriber
-from newsletter.zones import first_moment, zone_or
+from newsletter.times import first_moment, zone_or
 
 MOST_ASKED = 10_000
 """Readers in one question; SQLite takes 32,766 values in one statement."""

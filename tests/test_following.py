@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from newsletter import audience, campaigns, deliveries, reports
-from newsletter.clock import utc_now
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
 from newsletter.deliveries import LEASE, Claim
 from newsletter.following import look
+from newsletter.times import utc_now
 from tests.sending import add_readers, settings, start_campaign
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import ConfigError
-from newsletter.links import SECRET_FILE, Claims, Keyed, Links, Purpose, link_secret
+from newsletter.signed_links import SECRET_FILE, Claims, Keyed, Links, Purpose, link_secret
 from tests.sending import settings as publication_settings
 
 IDS = st.integers(min_value=0, max_value=2**63 - 1)

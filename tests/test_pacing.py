@@ -18,13 +18,12 @@ from sqlalchemy import update
 
 from newsletter import audience, campaigns
 from newsletter.campaigns import State
-from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.database import Database, open_database
 from newsletter.providers import find_provider, read_settings
 from newsletter.sender import Ending, Job, Sender
 from newsletter.tables import subscription
-from newsletter.times import Rate
+from newsletter.times import Clock, Rate, utc_now
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import NOW, Quiet, add_readers, settings, start_campaign
 

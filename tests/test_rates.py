@@ -11,8 +11,7 @@ import pytest
 
 from newsletter.database import Database, open_database
 from newsletter.rates import Limits, Turn, is_free, refund, reserve, slow_down
-from newsletter.times import Rate
-from newsletter.warmup import Warmup
+from newsletter.times import Rate, Warmup
 from tests.sending import settings
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)

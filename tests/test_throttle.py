@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter import throttle
-from newsletter.times import Rate
-from newsletter.warmup import Warmup
+from newsletter.times import Rate, Warmup
 
 OFF = Warmup("off")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from newsletter.config import Publication
-from newsletter.links import Links, Purpose
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage, Recipient, Syntax
+from newsletter.signed_links import Links, Purpose
 from newsletter.tracking import FIELD, Level, targets, track_token, tracked
 from tests.sending import settings
 from tests.writing import built

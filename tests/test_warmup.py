@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.warmup import Warmup
+from newsletter.times import Warmup
 
 
 def test_a_plan_says_how_many_on_each_day() -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.zones import first_moment, zone_or
+from newsletter.times import first_moment, zone_or
 
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
 SCHEDULES = int(os.environ.get("NEWSLETTER_SCHEDULES", "200"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from newsletter import hosts
-from newsletter.clock import utc_now
 from newsletter.high_water import HighWater
 from newsletter.session import Session
+from newsletter.times import utc_now
 
 
 @click.command()

@@ -7,9 +7,9 @@ import json
 import click
 
 from newsletter import accounts, audience, campaigns, reports, takeovers
-from newsletter.clock import utc_now
 from newsletter.endings import recover_first, tell_doubt
 from newsletter.session import Session
+from newsletter.times import utc_now
 
 
 @click.command()

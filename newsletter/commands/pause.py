@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from newsletter import accounts, campaigns, reports
-from newsletter.clock import utc_now
 from newsletter.session import Session
+from newsletter.times import utc_now
 
 
 @click.command()

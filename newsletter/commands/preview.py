@@ -9,9 +9,9 @@ import webbrowser
 
 import click
 
-from newsletter.interrupts import Interrupts
 from newsletter.issues import find_issue, slug_of
 from newsletter.session import Session
+from newsletter.signals import Interrupts
 
 
 @click.command()

@@ -9,13 +9,13 @@ import click
 
 from newsletter import accounts, campaigns, hosts, reconcile, reports
 from newsletter.campaigns import Campaign, State
-from newsletter.clock import utc_now
 from newsletter.endings import STOPPED, doubt_code, recover_first, tell_doubt
 from newsletter.progress import CampaignProgress
 from newsletter.providers import find_provider, read_settings
 from newsletter.reconcile import Finding
 from newsletter.sender import Job, Sender
 from newsletter.session import Session
+from newsletter.times import utc_now
 
 
 @click.command()

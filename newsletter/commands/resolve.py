@@ -9,11 +9,11 @@ import click
 from newsletter import accounts, campaigns, hosts, reports, unknowns
 from newsletter.asking import ask
 from newsletter.campaigns import Campaign, State
-from newsletter.clock import utc_now
 from newsletter.endings import doubt_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
 from newsletter.sender import job_of
 from newsletter.session import Session
+from newsletter.times import utc_now
 
 
 @click.command()

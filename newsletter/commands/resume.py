@@ -6,8 +6,8 @@ import click
 
 from newsletter import campaigns, reports, schedule
 from newsletter.campaigns import State
-from newsletter.clock import utc_now
 from newsletter.session import Session
+from newsletter.times import utc_now
 
 
 @click.command()

@@ -9,12 +9,12 @@ import click
 from newsletter import accounts, campaigns, hosts, reports, retries
 from newsletter.asking import ask
 from newsletter.campaigns import Campaign, State
-from newsletter.clock import utc_now
 from newsletter.endings import send_and_tell
 from newsletter.errors import NewsletterError
 from newsletter.pacing import batch_size
 from newsletter.sender import Job, job_of
 from newsletter.session import Session
+from newsletter.times import utc_now
 
 
 @click.command()

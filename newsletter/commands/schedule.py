@@ -10,12 +10,11 @@ import click
 from newsletter import accounts, heartbeat, reports
 from newsletter.asking import ask
 from newsletter.campaigns import Campaign
-from newsletter.clock import utc_now
 from newsletter.errors import ConfigError
 from newsletter.plans import Plan, check_time, gated, make_plan, refuse_schedule, schedule
 from newsletter.schedule import Timing, until, wall_clock
 from newsletter.session import Session
-from newsletter.times import Moment, parse_moment
+from newsletter.times import Moment, parse_moment, utc_now
 
 
 @click.command()

@@ -10,7 +10,6 @@ import click
 from newsletter import accounts, hosts, reports
 from newsletter.asking import ask
 from newsletter.campaigns import State
-from newsletter.clock import utc_now
 from newsletter.endings import exit_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
 from newsletter.high_water import HighWater
@@ -19,7 +18,7 @@ from newsletter.plans import Plan, frozen_plan, gated, make_plan, refuse, remark
 from newsletter.providers import read_settings
 from newsletter.sender import Job
 from newsletter.session import Session
-from newsletter.times import Rate
+from newsletter.times import Rate, utc_now
 
 
 def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Rate | None:

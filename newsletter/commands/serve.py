@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.clock import utc_now
 from newsletter.errors import NewsletterError
-from newsletter.interrupts import Interrupts
 from newsletter.session import Session
-from newsletter.times import stamp
+from newsletter.signals import Interrupts
+from newsletter.times import stamp, utc_now
 
 if TYPE_CHECKING:
     from newsletter.config import Publication
@@ -94,7 +93,7 @@ def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tupl
     from newsletter.challenges import find_challenge
     from newsletter.confirmations import Confirmations
     from newsletter.limits import Limits
-    from newsletter.links import Links, derived_key
+    from newsletter.signed_links import Links, derived_key
     from newsletter.signups import Signups
     from newsletter.web.public.forms import FormTokens
     from newsletter.web.public.pages import Pages

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 import click
 
 from newsletter.build import build_issue
-from newsletter.clock import utc_now
 from newsletter.errors import NewsletterError
 from newsletter.issues import find_issue
 from newsletter.providers.record import Outcome
 from newsletter.session import Session
+from newsletter.times import utc_now
 from newsletter.trials import Tested, read_addresses, send_test
 
 

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import update
 
 from newsletter import hosts
-from newsletter.clock import utc_now
 from newsletter.database import open_database
 from newsletter.sender_lock import SenderLock
 from newsletter.tables import subscriber
+from newsletter.times import utc_now
 from tests.conftest import Run
 from tests.faults.case import ARROWS, ENVIRONMENT, Case, handed_over
 from tests.provider_server import Postmark, Resend

@@ -14,7 +14,6 @@ from sqlalchemy import event, update
 
 from newsletter import campaigns, retries
 from newsletter.campaigns import State
-from newsletter.clock import utc_now
 from newsletter.config import load_publication
 from newsletter.database import open_database
 from newsletter.errors import NewsletterError
@@ -23,7 +22,7 @@ from newsletter.sender import Sender, job_of
 from newsletter.suppressions import Reason
 from newsletter.suppressions import suppress as suppress_address
 from newsletter.tables import batch, subscription
-from newsletter.times import stamp
+from newsletter.times import stamp, utc_now
 from tests.faults.case import EVERYONE, Case
 from tests.provider_server import ProviderServer
 from tests.sending import MESSAGE, NOW, PAGE, Quiet, add_readers, settings

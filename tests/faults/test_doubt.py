@@ -11,9 +11,8 @@ from sqlalchemy import update
 
 from newsletter import retries, takeovers
 from newsletter.campaigns import State
-from newsletter.clock import utc_now
 from newsletter.tables import batch, subscriber
-from newsletter.times import stamp
+from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
 from tests.provider_server import Mailgun, Postmark, ProviderServer, Resend
 

@@ -10,10 +10,10 @@ import pytest
 
 from newsletter import accounts, reports
 from newsletter.campaigns import State
-from newsletter.clock import utc_now
 from newsletter.config import load_publication
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
+from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, Case
 from tests.provider_server import Postmark, Resend
 from tests.sending import settings

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns import State
-from newsletter.clock import utc_now
 from newsletter.sender import THREADS
+from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, EVERYONE, Case
 from tests.provider_server import SERVERS, ProviderServer, Resend
 

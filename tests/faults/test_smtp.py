@@ -17,11 +17,11 @@ from sqlalchemy import select
 
 from newsletter import accounts, deliveries, retries, unknowns
 from newsletter.campaigns import State
-from newsletter.clock import utc_now
 from newsletter.handover import MOST_ALONE
 from newsletter.providers.smtp import WINDOW
 from newsletter.sender import THREADS
 from newsletter.tables import batch
+from newsletter.times import utc_now
 from tests.conftest import ROOT
 from tests.faults.case import ARROWS, Case
 from tests.mail_server import Script, dumped, smtp_sink, wait_until_heard

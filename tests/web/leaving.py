@@ -12,7 +12,7 @@ from newsletter import consent, subscribers
 from newsletter.config import Publication, load_publication
 from newsletter.database import Database, open_database
 from newsletter.entries import Entry, enter
-from newsletter.links import Links, Purpose
+from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import Subscriber
 
 BOTH: Mapping[str, str] = {"daily": "active", "weekly": "active"}

@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from newsletter import subscribers
-from newsletter.clock import utc_now
 from newsletter.config import load_publication
 from newsletter.database import open_database
+from newsletter.times import utc_now
 from tests.web.serving import Mail, Served, join, make_publication, path_in, serve, text_of, token_of
 
 QUICK = '[signup]\nmin_time = "0s"\nper_network = "off"\nper_address = "off"\nsites = ["https://friends.example"]'

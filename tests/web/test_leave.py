@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from newsletter import parting_words
-from newsletter.links import Purpose
+from newsletter.signed_links import Purpose
 from tests.web.leaving import People
 from tests.web.serving import Served, make_publication, serve, token_of
 

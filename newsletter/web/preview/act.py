@@ -10,12 +10,12 @@ from starlette.routing import Route
 
 from newsletter import campaigns, reports
 from newsletter.campaigns import Campaign, State
-from newsletter.clock import utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
 from newsletter.segments import count
+from newsletter.times import utc_now
 from newsletter.web.preview.ledger import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
 from newsletter.web.preview.progress import digest_of, progress_of

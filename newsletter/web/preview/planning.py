@@ -10,12 +10,11 @@ from starlette.routing import Route
 
 from newsletter import heartbeat, reports
 from newsletter.checks.gate import Stopped
-from newsletter.clock import utc_now
 from newsletter.errors import NewsletterError
 from newsletter.plans import Plan, check_time, gated, make_plan, refuse_schedule
 from newsletter.plans import schedule as schedule_plan
 from newsletter.schedule import Timing, until, wall_clock
-from newsletter.times import Moment, parse_moment
+from newsletter.times import Moment, parse_moment, utc_now
 from newsletter.web.preview.acts import Changed, act, in_json, readers_of
 from newsletter.web.preview.pages import workshop_of
 

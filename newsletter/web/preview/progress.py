@@ -11,11 +11,11 @@ from starlette.routing import Route
 
 from newsletter import accounts, campaigns, heartbeat, reports
 from newsletter.campaigns import Campaign, State
-from newsletter.clock import utc_now
 from newsletter.config import Publication
 from newsletter.database import Database
 from newsletter.following import look
 from newsletter.schedule import until, wall_clock
+from newsletter.times import utc_now
 from newsletter.web.preview import planning
 from newsletter.web.preview.acts import act, in_json, readers_of
 from newsletter.web.preview.ledger import database_of

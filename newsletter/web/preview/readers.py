@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from newsletter import segments, subscribers
 from newsletter.build import Built
-from newsletter.clock import utc_now
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.messages import Recipient
@@ -28,6 +27,7 @@ from newsletter.sample_readers import (
     sample_readers,
     search_readers,
 )
+from newsletter.times import utc_now
 from newsletter.variants import Fact, Variant, variants
 from newsletter.web.preview.ledger import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of

@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from newsletter.build import Built
-from newsletter.clock import utc_now
 from newsletter.errors import NewsletterError
 from newsletter.providers import find_provider
+from newsletter.times import utc_now
 from newsletter.trials import MOST, read_addresses, send_test
 from newsletter.web.preview.acts import Changed, act, in_json, known_readers
 from newsletter.web.preview.pages import workshop_of

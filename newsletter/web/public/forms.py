@@ -18,7 +18,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from newsletter.clock import Clock, utc_now
+from newsletter.times import Clock, utc_now
 
 LIFE = timedelta(hours=1)
 """How long a form may be open."""

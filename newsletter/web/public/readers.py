@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from newsletter import subscribers
 from newsletter.entries import Status
-from newsletter.links import Claims, Purpose
+from newsletter.signed_links import Claims, Purpose
 from newsletter.subscribers import Subscriber
 from newsletter.translations import Language
 from newsletter.web.public.pages import isolated

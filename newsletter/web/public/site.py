@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from newsletter.challenges import Challenge
-from newsletter.clock import Clock, utc_now
 from newsletter.config import Publication
 from newsletter.confirmations import Confirmations
 from newsletter.database import Database
-from newsletter.links import Links
 from newsletter.sightings import Sightings
+from newsletter.signed_links import Links
 from newsletter.signups import Signups
+from newsletter.times import Clock, utc_now
 from newsletter.translations import Language
 from newsletter.web.public.figures import Figures
 from newsletter.web.public.forms import FormTokens

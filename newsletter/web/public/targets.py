@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from newsletter.campaigns import frozen_message
 from newsletter.database import Database
-from newsletter.links import Links
+from newsletter.signed_links import Links
 from newsletter.tracking import targets
 
 MOST = 200

@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from newsletter import robots
 from newsletter.events import Kind
-from newsletter.links import Claims, Purpose
 from newsletter.sightings import Sighting
+from newsletter.signed_links import Claims, Purpose
 from newsletter.tracking import Level
 from newsletter.web.public.site import Site, site_of
 
