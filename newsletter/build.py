@@ -15,6 +15,7 @@ from pathlib import Path
 
 from newsletter.assemble import Document, assemble, language_of, signup_url
 from newsletter.config import Publication
+from newsletter.config.errors import locate
 from newsletter.errors import Problem, Severity
 from newsletter.fragments import expressions_of, html_fragment, text_fragment
 from newsletter.issues import Issue
@@ -25,7 +26,6 @@ from newsletter.palette import unreadable
 from newsletter.parse import parse_issue
 from newsletter.plaintext import plain_content
 from newsletter.settings_checks import check_settings
-from newsletter.settings_errors import locate
 from newsletter.tag_checks import check_templates_tags
 from newsletter.theme import Theme
 from newsletter.trace import without_marks

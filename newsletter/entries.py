@@ -16,8 +16,8 @@ from sqlalchemy import Connection, bindparam, select, text, update
 
 from newsletter import consent, suppressions
 from newsletter.addresses import address_key
+from newsletter.config.fields import BUILT_IN, FieldValue
 from newsletter.consent import Change
-from newsletter.reader_fields import BUILT_IN, FieldValue
 from newsletter.rows import among, insert_many, reserve_ids
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp

@@ -17,9 +17,9 @@ from newsletter import subscribers
 from newsletter.build import sample_recipient
 from newsletter.checks.readers import WORST
 from newsletter.config import Publication
+from newsletter.config.fields import full_name, parse_built_in, parse_field
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.messages import Recipient
-from newsletter.reader_fields import full_name, parse_built_in, parse_field
 from newsletter.subscribers import Subscriber
 from newsletter.tables import subscriber
 

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from newsletter.config import Publication
+from newsletter.config.segments import COLUMNS, Rule, rules_of
 from newsletter.rows import numbers
-from newsletter.segment_rules import COLUMNS, Rule, rules_of
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
 

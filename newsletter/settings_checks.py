@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from newsletter.config import Publication
+from newsletter.config.segments import check_segments
 from newsletter.errors import ConfigError
 from newsletter.pictures import PictureError, find_picture, is_remote
-from newsletter.segment_rules import check_segments
 
 
 def check_settings(publication: Publication) -> None:

@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists
 
 from newsletter import consent
 from newsletter.addresses import address_key
+from newsletter.config.fields import BUILT_IN, FieldValue, full_name
 from newsletter.consent import Change, Consent
 from newsletter.entries import Status, subscribe
 from newsletter.expressions import Present, present
-from newsletter.reader_fields import BUILT_IN, FieldValue, full_name
 from newsletter.rows import among
 from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp

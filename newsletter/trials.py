@@ -15,12 +15,12 @@ from newsletter import handover, subscribers
 from newsletter.addresses import address_key, parse_address
 from newsletter.build import Built
 from newsletter.config import Publication
+from newsletter.config.fields import full_name
 from newsletter.database import Database
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Batch, Outcome, Result
-from newsletter.reader_fields import full_name
 from newsletter.recipients import personal_links
 from newsletter.signed_links import Links
 from newsletter.suppressions import suppressed

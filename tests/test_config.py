@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.config import Publication, find_config, load_publication, secret
+from newsletter.config.errors import locate
 from newsletter.errors import ConfigError
-from newsletter.settings_errors import locate
 
 SMALL = """[publication]
 name = "Daily Inference"

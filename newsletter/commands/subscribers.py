@@ -19,13 +19,13 @@ import click
 from newsletter import consent, erasure, parting_words, segments, subscribers
 from newsletter.addresses import address_key, parse_address
 from newsletter.config import Publication
+from newsletter.config.fields import BUILT_IN, FieldValue, check_name, parse_built_in, parse_field
+from newsletter.config.segments import list_named
 from newsletter.entries import Effect, Entered, Entry, Status, enter
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.exports import export_csv
 from newsletter.import_progress import ImportProgress
 from newsletter.imports import Listener, Report, import_csv, parse_statuses, parse_tags
-from newsletter.reader_fields import BUILT_IN, FieldValue, check_name, parse_built_in, parse_field
-from newsletter.segment_rules import list_named
 from newsletter.session import Session
 from newsletter.subscribers import Subscriber
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from newsletter.config import LOOPBACK, Publication, secret
+from newsletter.config.errors import locate
 from newsletter.errors import ConfigError, suggestion
-from newsletter.settings_errors import locate
 
 if TYPE_CHECKING:
     from newsletter.providers.record import Provider, Setting, Settings

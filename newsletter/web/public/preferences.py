@@ -20,8 +20,8 @@ from starlette.routing import Route
 
 from newsletter import choices, erasure, holdings, subscribers
 from newsletter.choices import Choice, Wish
+from newsletter.config.fields import full_name, parse_built_in
 from newsletter.erasure import Forgetting
-from newsletter.reader_fields import full_name, parse_built_in
 from newsletter.subscribers import Subscriber
 from newsletter.web.public.forms import Sent, read_sent
 from newsletter.web.public.guard import is_foreign

@@ -16,7 +16,7 @@ from newsletter import typos
 from newsletter.addresses import parse_address
 from newsletter.challenges import Challenge
 from newsletter.config import Publication
-from newsletter.reader_fields import parse_built_in
+from newsletter.config.fields import parse_built_in
 from newsletter.signups import MOST_NAME, Shown
 from newsletter.translations import Language
 from newsletter.web.public.forms import Sent

@@ -21,8 +21,8 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from newsletter.addresses import Mailbox, parse_mailbox
+from newsletter.config.errors import explain, locate
 from newsletter.errors import ConfigError
-from newsletter.settings_errors import explain, locate
 from newsletter.times import OFF, DayTime, Duration, Rate, Warmup, parse_zone
 
 CONFIG_NAME = "newsletter.toml"

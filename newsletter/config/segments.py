@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from newsletter.config import Publication
+from newsletter.config.fields import BUILT_IN, FieldValue
+from newsletter.config.settings import Publication
 from newsletter.errors import ConfigError, suggestion
-from newsletter.reader_fields import BUILT_IN, FieldValue
 
 TAG_RULES = ("tags_any", "tags_all", "tags_none")
 COLUMNS = ("email", *BUILT_IN)
