@@ -21,8 +21,8 @@ from bench.timing import ENVIRONMENT, ROOT, report
 from newsletter import accounts
 from newsletter.bench import SLUG, prepare
 from newsletter.config import Publication
-from newsletter.database import open_database
-from newsletter.tables import batch
+from newsletter.database.connection import open_database
+from newsletter.database.tables import batch
 
 READERS = 1_000_000
 

@@ -33,17 +33,17 @@ from newsletter import campaigns, handover
 from newsletter.bench import SLUG, TOKEN, prepare
 from newsletter.build import build_issue
 from newsletter.campaigns import Campaign
-from newsletter.database import open_database
+from newsletter.database.bulk import read_as
+from newsletter.database.connection import open_database
+from newsletter.database.tables import subscriber
 from newsletter.issues import find_issue
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import About, Recipient, WebPage
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Batch
 from newsletter.recipients import Member, addresses, recipients
-from newsletter.rows import read_as
 from newsletter.sender import THREADS, Job, Sender
 from newsletter.signed_links import Links
-from newsletter.tables import subscriber
 from newsletter.times import Rate
 
 _PAGE = WebPage(about=About(slug="bench", title="", description="", date="2025-01-17"), html="")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign, State
-from newsletter.tables import batch, campaign, delivery, delivery_exception, subscriber
+from newsletter.database.tables import batch, campaign, delivery, delivery_exception, subscriber
 from newsletter.times import stamp
 
 STATES = ("queued", "handed", "accepted", "rejected", "unknown", "skipped")

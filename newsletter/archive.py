@@ -14,8 +14,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from newsletter.campaigns import frozen_page
+from newsletter.database.tables import campaign
 from newsletter.messages import About
-from newsletter.tables import campaign
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,9 @@ from newsletter import campaigns, segments, waves
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
+from newsletter.database.bulk import listed
+from newsletter.database.tables import batch, delivery
 from newsletter.errors import ConfigError
-from newsletter.rows import listed
-from newsletter.tables import batch, delivery
 from newsletter.times import stamp
 
 PAGE = 4_000

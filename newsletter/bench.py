@@ -24,7 +24,7 @@ import msgspec
 from newsletter import campaigns
 from newsletter.bench_provider import Behaviour, Counts
 from newsletter.config import Publication, load_publication
-from newsletter.database import open_database
+from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
 
 SLUG = "bench"

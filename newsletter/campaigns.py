@@ -15,9 +15,9 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from newsletter.database.tables import campaign as table
 from newsletter.errors import NewsletterError, nearest
 from newsletter.messages import CompiledMessage, WebPage
-from newsletter.tables import campaign as table
 from newsletter.times import stamp
 
 

@@ -17,10 +17,10 @@ from sqlalchemy import Connection, select
 
 from newsletter import consent, events, subscribers, suppressions
 from newsletter.consent import Change
+from newsletter.database.bulk import among
+from newsletter.database.tables import campaign, subscriber, subscription
 from newsletter.entries import Status, subscribe
 from newsletter.events import Event, Kind
-from newsletter.rows import among
-from newsletter.tables import campaign, subscriber, subscription
 from newsletter.times import stamp
 
 PAUSED = "paused"

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
-from newsletter.rows import among, insert_many
-from newsletter.tables import consent, consent_source
+from newsletter.database.bulk import among, insert_many
+from newsletter.database.tables import consent, consent_source
 from newsletter.times import stamp
 
 

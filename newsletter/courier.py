@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from newsletter import campaigns, deliveries, handover, schedule, unknowns
 from newsletter.campaigns import State
+from newsletter.database.bulk import attempt
 from newsletter.deliveries import ChangedError, Claim, LostError
 from newsletter.desk import Desk, Watcher
 from newsletter.jobs import Job
@@ -30,7 +31,6 @@ from newsletter.providers.record import Answer, Batch, Outcome
 from newsletter.rates import Turn
 from newsletter.recipients import Roll, call_roll, recipients
 from newsletter.recovery import may_repeat
-from newsletter.rows import attempt
 from newsletter.signed_links import Links
 from newsletter.times import stamp
 

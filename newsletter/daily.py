@@ -13,7 +13,7 @@ from pathlib import Path
 
 from newsletter import campaigns, plans, reports, schedule
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.frontmatter import parse_front_matter
 from newsletter.issues import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of

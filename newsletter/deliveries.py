@@ -37,9 +37,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from newsletter import campaigns
 from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer
+from newsletter.database.tables import batch, campaign, delivery_exception
 from newsletter.errors import NewsletterError
 from newsletter.providers.record import Answer, Outcome, Result
-from newsletter.tables import batch, campaign, delivery_exception
 from newsletter.times import stamp
 
 LEASE = timedelta(minutes=5)

@@ -10,7 +10,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from newsletter.campaigns import Campaign
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.high_water import HighWater
 
 

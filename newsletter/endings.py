@@ -15,7 +15,7 @@ import click
 from newsletter import accounts, campaigns, reports, unknowns
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
 from newsletter.progress import CampaignProgress
 from newsletter.recovery import recover_if_free

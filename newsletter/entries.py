@@ -18,8 +18,8 @@ from newsletter import consent, suppressions
 from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue
 from newsletter.consent import Change
-from newsletter.rows import among, insert_many, reserve_ids
-from newsletter.tables import subscriber, subscription
+from newsletter.database.bulk import among, insert_many, reserve_ids
+from newsletter.database.tables import subscriber, subscription
 from newsletter.times import stamp
 
 MOST_ENTRIES = 5_000

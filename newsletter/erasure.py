@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, and_, select, update
 
 from newsletter import subscribers, suppressions
-from newsletter.tables import campaign, delivery_exception, delivery_note, subscriber
+from newsletter.database.tables import campaign, delivery_exception, delivery_note, subscriber
 
 GONE = "(erased)"
 """Stands where the address stood."""

@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import Column, Connection, Text, case, cast, distinct, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from newsletter.rows import among
-from newsletter.tables import campaign, subscriber
-from newsletter.tables import event as table
+from newsletter.database.bulk import among
+from newsletter.database.tables import campaign, subscriber
+from newsletter.database.tables import event as table
 from newsletter.times import stamp
 
 TRACKING = "tracking"

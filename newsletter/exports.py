@@ -10,7 +10,7 @@ from typing import TextIO
 
 from newsletter.config import Publication
 from newsletter.csv_files import CsvWriter
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.imports import COLUMNS
 from newsletter.segments import field_names
 from newsletter.subscribers import Subscriber, pages

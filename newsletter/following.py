@@ -16,7 +16,7 @@ import click
 
 from newsletter import accounts, campaigns, deliveries, reports
 from newsletter.campaigns import ENDED, Campaign, State
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.times import utc_now
 
 LIVE, LINES = 0.2, 1.0

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from newsletter.tables import runner as table
+from newsletter.database.tables import runner as table
 from newsletter.times import stamp
 
 BEAT = timedelta(seconds=20)

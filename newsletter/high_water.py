@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from newsletter.database import Database
+from newsletter.database.connection import Database
+from newsletter.database.tables import batch
 from newsletter.errors import NewsletterError
-from newsletter.tables import batch
 
 
 class HighWater:

@@ -17,7 +17,7 @@ from newsletter import campaigns, events
 from newsletter.accounts import OF_BATCH
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
-from newsletter.tables import batch, delivery, delivery_exception, delivery_note
+from newsletter.database.tables import batch, delivery, delivery_exception, delivery_note
 from newsletter.times import stamp
 
 CANCELLED = "the campaign was cancelled"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, select
 
 from newsletter import campaigns, history, subscribers, suppressions
 from newsletter.addresses import address_key
-from newsletter.tables import campaign, delivery, event, letter, signup, subscriber
+from newsletter.database.tables import campaign, delivery, event, letter, signup, subscriber
 
 
 def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[str, Any] | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select
 
-from newsletter.database import Database
+from newsletter.database.connection import Database
+from newsletter.database.tables import host as table
 from newsletter.errors import NewsletterError
-from newsletter.tables import host as table
 from newsletter.times import stamp
 
 MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))

@@ -18,7 +18,7 @@ from newsletter.addresses import parse_address
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, check_name, parse_built_in, parse_field
 from newsletter.csv_files import CsvFile, Record, unguard
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.entries import EVERYWHERE, MOST_ENTRIES, Effect, Entered, Entry, Status, enter
 from newsletter.errors import NewsletterError, suggestion
 

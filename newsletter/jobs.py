@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Provider, Settings
 from newsletter.times import Clock, Rate, utc_now

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
+from newsletter.database.bulk import among, insert_many
+from newsletter.database.tables import letter as table
+from newsletter.database.tables import signup, subscriber, subscription
 from newsletter.providers.record import Outcome, Provider, Result
-from newsletter.rows import among, insert_many
 from newsletter.suppressions import Reason, suppressed
-from newsletter.tables import letter as table
-from newsletter.tables import signup, subscriber, subscription
 from newsletter.times import stamp
 
 ASKED_THEMSELVES = (Reason.UNSUBSCRIBED, Reason.ERASED)

@@ -15,8 +15,8 @@ from ipaddress import ip_address, ip_network
 
 from sqlalchemy import Connection, delete, select
 
-from newsletter.rows import among, insert_many
-from newsletter.tables import form_use as table
+from newsletter.database.bulk import among, insert_many
+from newsletter.database.tables import form_use as table
 from newsletter.times import Rate, Window
 
 SLOTS = 12

@@ -18,11 +18,11 @@ from sqlalchemy import Connection, Row, and_, insert, select, update
 from newsletter import deliveries
 from newsletter.batches import IN_HAND, BatchState
 from newsletter.campaigns import State
+from newsletter.database.tables import batch, campaign, delivery, delivery_exception, is_in
 from newsletter.deliveries import Claim
 from newsletter.desk import Desk
 from newsletter.messages import Recipient
 from newsletter.providers.record import Outcome, Result
-from newsletter.tables import batch, campaign, delivery, delivery_exception, is_in
 from newsletter.takeovers import SILENCE, Recovered
 from newsletter.times import Clock, stamp
 

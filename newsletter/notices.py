@@ -14,14 +14,14 @@ from sqlalchemy import delete, exists, insert, select
 
 from newsletter import handover
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
+from newsletter.database.tables import notice as table
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Batch, Outcome, Provider, Result, Settings
 from newsletter.recipients import personal_links
 from newsletter.signed_links import Links
-from newsletter.tables import notice as table
 from newsletter.times import stamp
 
 KEPT = timedelta(days=30)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, func, select, text
 
-from newsletter.tables import parting_word
+from newsletter.database.tables import parting_word
 
 
 class Reason(StrEnum):

@@ -18,7 +18,7 @@ from newsletter.build import Built, build_issue
 from newsletter.campaigns import Campaign, State
 from newsletter.checks.gate import gate
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.issues import find_issue, slug_of
 from newsletter.messages import CompiledMessage, WebPage

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from newsletter import handover, letters, rates, signups
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.letters import Kind, Letter
 from newsletter.mailing import Mailing, envelope

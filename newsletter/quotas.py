@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from newsletter import throttle
-from newsletter.tables import rate_spent as table
+from newsletter.database.tables import rate_spent as table
 from newsletter.times import Warmup, Window
 
 _WORDS = {60: "a minute", 3600: "an hour", 86400: "a day"}

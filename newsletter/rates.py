@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from newsletter import quotas, throttle
+from newsletter.database.tables import rate_bucket as table
 from newsletter.quotas import Quota
-from newsletter.tables import rate_bucket as table
 from newsletter.times import Rate, Warmup, stamp
 
 JITTER = timedelta(seconds=5)

@@ -29,14 +29,14 @@ from sqlalchemy import (
 from newsletter import campaigns
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign
+from newsletter.database.bulk import read_as
+from newsletter.database.tables import batch, delivery, delivery_exception, subscriber, subscription, suppression
 from newsletter.deliveries import Claim
 from newsletter.fragments import TOKEN
 from newsletter.messages import Recipient
-from newsletter.rows import read_as
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import subscriber_fields
 from newsletter.suppressions import suppressed_by_hash
-from newsletter.tables import batch, delivery, delivery_exception, subscriber, subscription, suppression
 from newsletter.times import stamp
 from newsletter.tracking import FIELD, Level, track_token
 

@@ -18,11 +18,11 @@ from newsletter import unknowns
 from newsletter.batches import BatchState
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
+from newsletter.database.tables import batch
 from newsletter.providers import PROVIDERS, find_provider, read_settings
 from newsletter.providers.record import Lookup, Provider, Response, Search, Settings
 from newsletter.recovery import may_repeat
-from newsletter.tables import batch
 from newsletter.unknowns import Unknown
 
 MOST_PAGES = 100

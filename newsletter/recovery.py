@@ -12,7 +12,7 @@ from datetime import datetime
 
 from newsletter import accounts, hosts, marks, takeovers, unknowns
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.high_water import HighWater

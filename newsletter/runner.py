@@ -19,7 +19,7 @@ from newsletter import campaigns, daily, deliveries, heartbeat, notices, schedul
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
 from newsletter.daily import Trouble
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.desk import Desk
 from newsletter.errors import NewsletterError
 from newsletter.recovery import recover

@@ -18,10 +18,10 @@ from newsletter.build import sample_recipient
 from newsletter.checks.readers import WORST
 from newsletter.config import Publication
 from newsletter.config.fields import full_name, parse_built_in, parse_field
+from newsletter.database.tables import subscriber
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.messages import Recipient
 from newsletter.subscribers import Subscriber
-from newsletter.tables import subscriber
 
 SAMPLE = "sample"
 NAMES = ("first_name", "last_name", "name")

@@ -30,8 +30,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from newsletter.config import Publication
 from newsletter.config.segments import COLUMNS, Rule, rules_of
-from newsletter.rows import numbers
-from newsletter.tables import subscriber, subscription
+from newsletter.database.bulk import numbers
+from newsletter.database.tables import subscriber, subscription
 from newsletter.times import stamp
 
 Condition = ColumnElement[bool]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from newsletter.config import Publication, find_config, load_publication
 
 if TYPE_CHECKING:
-    from newsletter.database import Database
+    from newsletter.database.connection import Database
 
 
 class Session:
@@ -41,6 +41,6 @@ class Session:
     @cached_property
     def database(self) -> Database:
         """The publication's database, its schema up to date. Raises ConfigError."""
-        from newsletter.database import open_database
+        from newsletter.database.connection import open_database
 
         return open_database(self.publication)

@@ -16,11 +16,11 @@ from sqlalchemy import Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from newsletter import events, robots
-from newsletter.database import Database
+from newsletter.database.bulk import among
+from newsletter.database.connection import Database
+from newsletter.database.tables import batch, delivery
 from newsletter.errors import NewsletterError
 from newsletter.events import Event, Kind
-from newsletter.rows import among
-from newsletter.tables import batch, delivery
 from newsletter.times import Clock, Duration, utc_now
 
 HOLD = robots.BURST + timedelta(seconds=1)

@@ -20,13 +20,13 @@ from sqlalchemy import Connection, Row, delete, exists, select, update
 from newsletter import consent, entries, letters, suppressions
 from newsletter.addresses import address_key
 from newsletter.config import Publication
+from newsletter.database.bulk import among, insert_many, reserve_ids
+from newsletter.database.tables import consent as consent_rows
+from newsletter.database.tables import consent_source, subscriber, subscription
+from newsletter.database.tables import signup as table
 from newsletter.entries import Entry, Status
 from newsletter.letters import ASKED_THEMSELVES, Kind, NewLetter
 from newsletter.limits import Limits, Use, network_of
-from newsletter.rows import among, insert_many, reserve_ids
-from newsletter.tables import consent as consent_rows
-from newsletter.tables import consent_source, subscriber, subscription
-from newsletter.tables import signup as table
 from newsletter.times import Rate, stamp
 
 MOST_NAME = 100

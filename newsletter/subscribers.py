@@ -18,10 +18,10 @@ from newsletter import consent
 from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue, full_name
 from newsletter.consent import Change, Consent
+from newsletter.database.bulk import among
+from newsletter.database.tables import subscriber, subscription
 from newsletter.entries import Status, subscribe
 from newsletter.expressions import Present, present
-from newsletter.rows import among
-from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
 
 PAGE = 1_000

@@ -16,9 +16,9 @@ from functools import cache
 from sqlalchemy import Connection, Select, delete, insert, select
 
 from newsletter.addresses import address_key
-from newsletter.rows import among
+from newsletter.database.bulk import among
+from newsletter.database.tables import suppression
 from newsletter.signed_links import Keyed
-from newsletter.tables import suppression
 from newsletter.times import stamp
 
 _HASHED = "hmac:"

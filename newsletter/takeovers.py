@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from newsletter import campaigns
 from newsletter.batches import IN_HAND, BatchState, after_cancelling, after_death
-from newsletter.tables import batch, campaign, delivery_exception, is_in
+from newsletter.database.tables import batch, campaign, delivery_exception, is_in
 from newsletter.times import stamp
 
 SILENCE = "the program ended before the answer came"

@@ -16,7 +16,7 @@ from newsletter.addresses import address_key, parse_address
 from newsletter.build import Built
 from newsletter.config import Publication
 from newsletter.config.fields import full_name
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.mailing import Mailing, envelope
 from newsletter.messages import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings

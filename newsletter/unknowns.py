@@ -17,8 +17,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or
 from newsletter import retries
 from newsletter.batches import BatchState
 from newsletter.campaigns import State
+from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note
 from newsletter.providers.record import Answer, Outcome
-from newsletter.tables import batch, campaign, delivery, delivery_exception, delivery_note
 from newsletter.times import stamp
 
 Policy = Literal["hold", "resend", "assume-sent"]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from newsletter import segments
 from newsletter.config import Publication
-from newsletter.tables import subscriber
+from newsletter.database.tables import subscriber
 from newsletter.times import first_moment, zone_or
 
 MOST_ASKED = 10_000

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from newsletter import consent, subscribers
 from newsletter.config import Publication, load_publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.entries import Entered, Entry, enter
 from newsletter.imports import Listener, Refusal, Report, import_csv
 from newsletter.subscribers import Subscriber

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, insert
 from newsletter import campaigns
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication, load_publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
+from newsletter.database.tables import subscriber, subscription
 from newsletter.messages import About, CompiledMessage, WebPage
-from newsletter.tables import subscriber, subscription
 from newsletter.times import stamp
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)

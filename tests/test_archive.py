@@ -12,9 +12,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, text
 
-import newsletter.migrations
+import newsletter.database.migrations
 from newsletter import archive, campaigns
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from tests.sending import MESSAGE, NOW, PAGE, settings
 
 
@@ -112,6 +112,6 @@ def test_a_campaign_from_before_the_archive_has_its_subject_and_its_day(tmp_path
 
 def migrate(connection: Connection, revision: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(newsletter.migrations.__file__ or "").parent))
+    config.set_main_option("script_location", str(Path(newsletter.database.migrations.__file__ or "").parent))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)

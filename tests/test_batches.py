@@ -12,7 +12,7 @@ from newsletter import accounts, audience, campaigns, deliveries, history, retri
 from newsletter.batches import BatchState, after_answer, after_cancelling, after_death
 from newsletter.campaigns import State
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.deliveries import LEASE, Claim, LostError
 from newsletter.providers.record import Answer, Outcome, Result
 from tests.sending import NOW, add_readers, settings, start_campaign

@@ -12,7 +12,7 @@ import pytest
 
 from newsletter import campaigns
 from newsletter.campaigns import ARROWS, Campaign, State, after
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError
 from tests.conftest import ROOT
 from tests.sending import MESSAGE, NOW, PAGE, settings, start_campaign

@@ -12,7 +12,7 @@ import pytest
 from newsletter import audience, choices, deliveries, events, subscribers, suppressions
 from newsletter.choices import Choice, Wish
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.entries import Entry, Status
 from newsletter.recipients import call_roll
 from newsletter.segments import members

@@ -15,10 +15,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 
 from newsletter.config import Publication, load_publication
-from newsletter.database import HEAD, open_database
+from newsletter.database.connection import HEAD, open_database
+from newsletter.database.migrations import scripts
+from newsletter.database.tables import metadata
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.migrations import scripts
-from newsletter.tables import metadata
 
 TOML = """
 [publication]
@@ -30,7 +30,7 @@ title = "Daily"
 [database]
 url = "{url}"
 """
-OPEN = "import sys; from newsletter.config import *; from newsletter.database import *\n"
+OPEN = "import sys; from newsletter.config import *; from newsletter.database.connection import *\n"
 OPEN += "open_database(load_publication(find_config(sys.argv[1]))).close(); print(*sorted(sys.modules))"
 
 

@@ -15,12 +15,12 @@ from sqlalchemy import delete, update
 from newsletter import accounts, audience, campaigns, deliveries, takeovers
 from newsletter.batches import ARROWS
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import subscriber, subscription
 from newsletter.deliveries import Claim, LostError
 from newsletter.providers.record import Answer, Outcome, Result
 from newsletter.recipients import call_roll
 from newsletter.suppressions import Reason, suppress
-from newsletter.tables import subscriber, subscription
 from tests.conftest import ROOT
 from tests.sending import NOW, add_readers, start_campaign
 from tests.sending import settings as publication_settings

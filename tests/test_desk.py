@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.desk import Desk
 from tests.sending import settings
 

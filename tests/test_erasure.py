@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import insert, select
 
 from newsletter import erasure, holdings, suppressions
+from newsletter.database.tables import delivery_exception, suppression
 from newsletter.entries import Entry
 from newsletter.erasure import Forgetting
 from newsletter.suppressions import Reason
-from newsletter.tables import delivery_exception, suppression
 from tests.readers import NOW, Readers
 from tests.sending import start_campaign
 

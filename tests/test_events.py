@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from newsletter import events, subscribers
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import event as table
 from newsletter.events import Event, Figure, Kind
-from newsletter.tables import event as table
 from tests.sending import NOW, add_readers, settings, start_campaign
 
 

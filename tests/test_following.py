@@ -11,7 +11,7 @@ import pytest
 
 from newsletter import audience, campaigns, deliveries, reports
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.deliveries import LEASE, Claim
 from newsletter.following import look
 from newsletter.times import utc_now

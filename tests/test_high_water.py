@@ -10,7 +10,7 @@ import pytest
 
 from newsletter import audience, deliveries
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError
 from newsletter.high_water import HighWater
 from newsletter.times import stamp

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import audience, campaigns, deliveries, history, marks, takeovers, unknowns
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.deliveries import Claim
 from newsletter.history import Story
 from newsletter.providers.record import Answer, Outcome, Result

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import hosts
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError
 from tests.sending import NOW, settings
 

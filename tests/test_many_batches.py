@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from newsletter import accounts, deliveries, marks, takeovers
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from tests.sending import NOW, settings
 
 STEPS: dict[str, Callable[[Connection], object]] = {

@@ -19,10 +19,10 @@ from sqlalchemy import update
 from newsletter import audience, campaigns
 from newsletter.campaigns import State
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
 from newsletter.sender import Ending, Job, Sender
-from newsletter.tables import subscription
 from newsletter.times import Clock, Rate, utc_now
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import NOW, Quiet, add_readers, settings, start_campaign

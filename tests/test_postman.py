@@ -14,7 +14,8 @@ from sqlalchemy import select
 from newsletter import consent, letters, postman, subscribers, suppressions
 from newsletter.config import Publication, load_publication
 from newsletter.confirmations import Confirmations, Confirming
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import letter
 from newsletter.entries import Status
 from newsletter.errors import NewsletterError
 from newsletter.greetings import Greetings, compile_greetings
@@ -24,7 +25,6 @@ from newsletter.providers.outbox import OUTBOX
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Settings
 from newsletter.signups import Asking, Shown, Signups
 from newsletter.suppressions import Reason
-from newsletter.tables import letter
 from tests.test_signups import NOW, SHOWN
 
 Send = Callable[[Batch, Settings], Answer]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.rates import Limits, Turn, is_free, refund, reserve, slow_down
 from newsletter.times import Rate, Warmup
 from tests.sending import settings

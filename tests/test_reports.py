@@ -10,7 +10,7 @@ import pytest
 from newsletter import reports
 from newsletter.accounts import STATES, Exceptional, status
 from newsletter.campaigns import Campaign, State
-from newsletter.database import open_database
+from newsletter.database.connection import open_database
 from tests.sending import settings, start_campaign
 
 NONE = dict.fromkeys(STATES, 0)

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import false, func, literal, null, select, text
 from sqlalchemy.exc import IntegrityError
 
-from newsletter.database import open_database
-from newsletter.rows import attempt, listed, numbers, read_as
+from newsletter.database.bulk import attempt, listed, numbers, read_as
+from newsletter.database.connection import open_database
 from tests.test_database import publication
 
 TROUBLE = "CREATE TRIGGER trouble BEFORE INSERT ON rate_bucket WHEN NEW.key = 'b' BEGIN SELECT RAISE({}, 'x'); END"

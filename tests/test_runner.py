@@ -18,13 +18,13 @@ from newsletter import accounts, campaigns, heartbeat
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication, load_publication
 from newsletter.daily import Trouble
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import batch, rate_spent, subscriber
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.runner import Runner
 from newsletter.runner_log import RunnerLog
 from newsletter.sender import THREADS, Ending
 from newsletter.sender_lock import SenderLock
-from newsletter.tables import batch, rate_spent, subscriber
 from newsletter.takeovers import Recovered
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.build import SAMPLE_TOKEN
-from newsletter.database import existing_database
+from newsletter.database.connection import existing_database
 from newsletter.errors import NewsletterError
 from newsletter.sample_readers import find_reader, sample_readers, search_readers
 from tests.readers import Readers

@@ -12,11 +12,11 @@ from sqlalchemy import update
 from newsletter import accounts, audience, campaigns, deliveries, heartbeat, schedule, takeovers
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import subscriber
 from newsletter.errors import NewsletterError
 from newsletter.plans import make_plan, remarks
 from newsletter.plans import schedule as schedule_plan
-from newsletter.tables import subscriber
 from newsletter.times import Duration, parse_moment
 from tests.sending import NOW, add_readers, settings
 

@@ -17,12 +17,12 @@ from sqlalchemy.exc import IntegrityError
 from newsletter import accounts, audience, campaigns, deliveries
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import subscription
 from newsletter.desk import Desk
 from newsletter.providers import find_provider, read_settings
 from newsletter.sender import THREADS, Ending, Job, Sender, job_of
 from newsletter.sender_lock import SenderLock
-from newsletter.tables import subscription
 from newsletter.times import Rate
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import NOW, Quiet, add_readers, settings, start_campaign

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from newsletter import events, sightings
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import batch, delivery, event
 from newsletter.events import Kind
 from newsletter.sightings import Sighting, Sightings, judged
-from newsletter.tables import batch, delivery, event
 from newsletter.times import Duration, stamp
 from tests.sending import NOW, add_readers, settings, start_campaign
 

@@ -13,12 +13,12 @@ from sqlalchemy import func, select
 from newsletter import consent, entries, subscribers, suppressions
 from newsletter.config import Publication, load_publication
 from newsletter.confirmations import Confirmations, Confirming, Signup, Step, Welcome
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import consent_source, form_use, letter, signup, subscriber
 from newsletter.entries import Entry, Status
 from newsletter.limits import Limits
 from newsletter.signups import Answer, Asking, Shown, Signups, forget_unconfirmed
 from newsletter.suppressions import Reason
-from newsletter.tables import consent_source, form_use, letter, signup, subscriber
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOWN = Shown(form="1", text="Join our daily newsletter", text_sha256="ab" * 32, language="de")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter import campaigns
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.standings import standings
 from tests.sending import MESSAGE, NOW, PAGE, settings
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from newsletter import consent, subscribers
+from newsletter.database.tables import subscriber
 from newsletter.entries import Effect, Entry, Status
 from newsletter.subscribers import on_list, subscriber_fields, whole_status
-from newsletter.tables import subscriber
 from tests.readers import NOW, Readers
 
 DAILY = (("daily", "active"),)

@@ -18,7 +18,7 @@ from newsletter import campaigns, reconcile
 from newsletter.bench import SLUG, TOKEN, ask, prepare, running_provider
 from newsletter.bench_provider import Behaviour
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from tests.fork_server import run_command, start_command
 
 LATENCY = 0.05

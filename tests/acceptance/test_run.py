@@ -19,9 +19,9 @@ from sqlalchemy import update
 
 from newsletter import audience
 from newsletter.config import load_publication
-from newsletter.database import open_database
+from newsletter.database.connection import open_database
+from newsletter.database.tables import campaign, subscription
 from newsletter.sender import DRAIN, THREADS
-from newsletter.tables import campaign, subscription
 from newsletter.times import stamp
 from tests.acceptance.test_send import (
     POSTMARK,

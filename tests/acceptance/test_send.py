@@ -22,7 +22,7 @@ import pytest
 
 from newsletter import accounts, campaigns
 from newsletter.config import load_publication
-from newsletter.database import open_database
+from newsletter.database.connection import open_database
 from tests.fork_server import run_command
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import add_readers, settings

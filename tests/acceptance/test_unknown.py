@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import update
 
 from newsletter import hosts
-from newsletter.database import open_database
+from newsletter.database.connection import open_database
+from newsletter.database.tables import subscriber
 from newsletter.sender_lock import SenderLock
-from newsletter.tables import subscriber
 from newsletter.times import utc_now
 from tests.conftest import Run
 from tests.faults.case import ARROWS, ENVIRONMENT, Case, handed_over

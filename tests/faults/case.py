@@ -13,10 +13,10 @@ from sqlalchemy import and_, func, select, text
 from newsletter import accounts, audience, batches, campaigns, deliveries, handover, reconcile
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import batch, delivery, delivery_exception
 from newsletter.reconcile import Finding
 from newsletter.sender import Ending, Sender, job_of
-from newsletter.tables import batch, delivery, delivery_exception
 from newsletter.times import utc_now
 from tests.provider_server import KEY, ProviderServer, Resend
 from tests.sending import Quiet, add_readers, settings, start_campaign

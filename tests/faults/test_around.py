@@ -15,13 +15,13 @@ from sqlalchemy import event, update
 from newsletter import campaigns, retries
 from newsletter.campaigns import State
 from newsletter.config import load_publication
-from newsletter.database import open_database
+from newsletter.database.connection import open_database
+from newsletter.database.tables import batch, subscription
 from newsletter.errors import NewsletterError
 from newsletter.runner import Runner
 from newsletter.sender import Sender, job_of
 from newsletter.suppressions import Reason
 from newsletter.suppressions import suppress as suppress_address
-from newsletter.tables import batch, subscription
 from newsletter.times import stamp, utc_now
 from tests.faults.case import EVERYONE, Case
 from tests.provider_server import ProviderServer

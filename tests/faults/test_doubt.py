@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from newsletter import retries, takeovers
 from newsletter.campaigns import State
-from newsletter.tables import batch, subscriber
+from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
 from tests.provider_server import Mailgun, Postmark, ProviderServer, Resend

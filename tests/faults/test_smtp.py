@@ -17,10 +17,10 @@ from sqlalchemy import select
 
 from newsletter import accounts, deliveries, retries, unknowns
 from newsletter.campaigns import State
+from newsletter.database.tables import batch
 from newsletter.handover import MOST_ALONE
 from newsletter.providers.smtp import WINDOW
 from newsletter.sender import THREADS
-from newsletter.tables import batch
 from newsletter.times import utc_now
 from tests.conftest import ROOT
 from tests.faults.case import ARROWS, Case
@@ -41,7 +41,7 @@ import sys
 from pathlib import Path
 from newsletter import campaigns
 from newsletter.config import load_publication
-from newsletter.database import open_database
+from newsletter.database.connection import open_database
 from newsletter.sender import Sender, job_of
 from tests.sending import Quiet
 publication = load_publication(Path(sys.argv[1]) / "newsletter.toml")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from newsletter import consent, subscribers
 from newsletter.config import Publication, load_publication
-from newsletter.database import Database, open_database
+from newsletter.database.connection import Database, open_database
 from newsletter.entries import Entry, enter
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import Subscriber

@@ -13,7 +13,7 @@ import requests
 
 from newsletter import subscribers
 from newsletter.config import load_publication
-from newsletter.database import open_database
+from newsletter.database.connection import open_database
 from newsletter.times import utc_now
 from tests.web.serving import Mail, Served, join, make_publication, path_in, serve, text_of, token_of
 

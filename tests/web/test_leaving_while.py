@@ -16,7 +16,7 @@ from pathlib import Path
 
 import requests
 
-from newsletter.tables import subscription
+from newsletter.database.tables import subscription
 from tests.web.leaving import People
 from tests.web.serving import Served, make_publication, serve
 

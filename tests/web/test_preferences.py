@@ -16,8 +16,8 @@ import requests
 from sqlalchemy import Text, select
 
 from newsletter import suppressions
+from newsletter.database.tables import metadata
 from newsletter.imports import import_csv
-from newsletter.tables import metadata
 from tests.web.leaving import People
 from tests.web.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 

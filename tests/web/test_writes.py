@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from newsletter.config import load_publication
-from newsletter.database import Database, open_database
-from newsletter.tables import notice
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import notice
 from newsletter.web.public.writes import BusyError, ClosingError, Writes
 
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from newsletter import campaigns, reports
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
 from newsletter.segments import count

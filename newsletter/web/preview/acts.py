@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues import MOST_BYTES
 from newsletter.web.preview.guard import require_token

@@ -11,7 +11,7 @@ from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
-    from newsletter.database import Database
+    from newsletter.database.connection import Database
 
 
 class Ledger:
@@ -24,7 +24,7 @@ class Ledger:
 
     def database(self, publication: Publication) -> Database | None:
         """The database; None when there is none yet. Raises ConfigError when it cannot be used."""
-        from newsletter.database import existing_database
+        from newsletter.database.connection import existing_database
 
         with self._lock:
             url = publication.config.database.url

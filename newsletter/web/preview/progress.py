@@ -12,7 +12,7 @@ from starlette.routing import Route
 from newsletter import accounts, campaigns, heartbeat, reports
 from newsletter.campaigns import Campaign, State
 from newsletter.config import Publication
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.following import look
 from newsletter.schedule import until, wall_clock
 from newsletter.times import utc_now

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from newsletter import archive
 from newsletter.archive import Entry
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.messages import About
 from newsletter.translations import Language

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from newsletter.challenges import Challenge
 from newsletter.config import Publication
 from newsletter.confirmations import Confirmations
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.sightings import Sightings
 from newsletter.signed_links import Links
 from newsletter.signups import Signups

@@ -8,7 +8,7 @@ from sqlalchemy.exc import NoResultFound
 from starlette.concurrency import run_in_threadpool
 
 from newsletter.campaigns import frozen_message
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.signed_links import Links
 from newsletter.tracking import targets
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from newsletter.database import Database
+from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 
 MOST = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from newsletter.tables import metadata
+from newsletter.database.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -251,7 +251,7 @@ def _migrate(database: Database) -> None:
     with database.read() as connection:
         if _revision(connection, database.name) == HEAD:
             return
-    from newsletter.migrations import upgrade
+    from newsletter.database.migrations import upgrade
 
     with database.begin() as connection:
         if connection.dialect.name == "postgresql":
