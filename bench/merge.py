@@ -21,8 +21,8 @@ from bench.sample import SLUG, publication
 from bench.timing import in_turns, report
 from newsletter.build import build_issue
 from newsletter.config import load_publication
-from newsletter.mailing import Mailing, envelope
-from newsletter.messages import CompiledMessage, Message, Recipient
+from newsletter.messages.mailing import Mailing, envelope
+from newsletter.messages.types import CompiledMessage, Message, Recipient
 from newsletter.signed_links import Links, Purpose
 from newsletter.tracking import FIELD, Level, track_token, tracked
 

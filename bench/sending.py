@@ -37,8 +37,8 @@ from newsletter.database.bulk import read_as
 from newsletter.database.connection import open_database
 from newsletter.database.tables import subscriber
 from newsletter.issues import find_issue
-from newsletter.mailing import Mailing, envelope
-from newsletter.messages import About, Recipient, WebPage
+from newsletter.messages.mailing import Mailing, envelope
+from newsletter.messages.types import About, Recipient, WebPage
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Batch
 from newsletter.recipients import Member, addresses, recipients

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from newsletter.campaigns import frozen_page
 from newsletter.database.tables import campaign
-from newsletter.messages import About
+from newsletter.messages.types import About
 
 
 @dataclass(frozen=True, kw_only=True)

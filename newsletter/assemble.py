@@ -21,7 +21,7 @@ from newsletter.bodies import Image, body_html, inline_html
 from newsletter.config import Publication, SponsorSection
 from newsletter.issues import Block, Condition, Issue
 from newsletter.markdown import settings_tokens
-from newsletter.merge_tags import Vault
+from newsletter.messages.merge_tags import Vault
 from newsletter.news import NewsItem, news_items
 from newsletter.pictures import PictureError, find_picture, is_remote, picture_url
 from newsletter.theme import Theme, encode

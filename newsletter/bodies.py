@@ -14,7 +14,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-from newsletter.merge_tags import Vault
+from newsletter.messages.merge_tags import Vault
 from newsletter.trace import LINE
 
 

@@ -17,10 +17,10 @@ from newsletter.assemble import Document, assemble, language_of, signup_url
 from newsletter.config import Publication
 from newsletter.config.errors import locate
 from newsletter.errors import Problem, Severity
-from newsletter.fragments import expressions_of, html_fragment, text_fragment
 from newsletter.issues import Issue
-from newsletter.mailing import Mailing, envelope
-from newsletter.messages import CompiledMessage, Recipient, WebPage
+from newsletter.messages.fragments import expressions_of, html_fragment, text_fragment
+from newsletter.messages.mailing import Mailing, envelope
+from newsletter.messages.types import CompiledMessage, Recipient, WebPage
 from newsletter.mjml import compile_mjml
 from newsletter.palette import unreadable
 from newsletter.parse import parse_issue

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from newsletter.database.tables import campaign as table
 from newsletter.errors import NewsletterError, nearest
-from newsletter.messages import CompiledMessage, WebPage
+from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.times import stamp
 
 

@@ -23,8 +23,8 @@ from newsletter.database.bulk import attempt
 from newsletter.deliveries import ChangedError, Claim, LostError
 from newsletter.desk import Desk, Watcher
 from newsletter.jobs import Job
-from newsletter.mailing import Mailing
 from newsletter.marks import BatchMarks
+from newsletter.messages.mailing import Mailing
 from newsletter.pacing import Pacing, Reaction
 from newsletter.providers import successor
 from newsletter.providers.record import Answer, Batch, Outcome

@@ -17,7 +17,7 @@ from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.frontmatter import parse_front_matter
 from newsletter.issues import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of
-from newsletter.merge_tags import Vault
+from newsletter.messages.merge_tags import Vault
 from newsletter.times import OFF, Moment, first_moment, parse_moment
 
 AHEAD = timedelta(hours=1)

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from newsletter.config import Publication
-from newsletter.messages import About
+from newsletter.messages.types import About
 from newsletter.reading_view import reading_view
 
 MOST = 20

@@ -18,8 +18,8 @@ from newsletter.config import Publication
 from newsletter.confirmations import Welcome
 from newsletter.issues import Issue, is_welcome, issue_files
 from newsletter.letters import Kind
-from newsletter.merge_tags import Vault
-from newsletter.messages import CompiledMessage
+from newsletter.messages.merge_tags import Vault
+from newsletter.messages.types import CompiledMessage
 from newsletter.mjml import compile_mjml
 from newsletter.theme import Theme
 from newsletter.translations import Language

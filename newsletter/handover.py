@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from newsletter.messages import Recipient
+from newsletter.messages.types import Recipient
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Request, Result, Settings
 
 Call = Callable[[], Answer]

@@ -10,11 +10,11 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from newsletter.escapes import clean
-from newsletter.expressions import EvaluationError, ExpressionError, Fields, compile_expression
 from newsletter.frontmatter import FrontMatter, parse_front_matter
 from newsletter.issues import date_of, slug_of
-from newsletter.merge_tags import Vault
+from newsletter.messages.escapes import clean
+from newsletter.messages.expressions import EvaluationError, ExpressionError, Fields, compile_expression
+from newsletter.messages.merge_tags import Vault
 
 ENOUGH = 16_384
 """Characters of a file that are read: no front matter is longer."""

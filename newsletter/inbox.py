@@ -9,9 +9,9 @@ from pathlib import Path
 
 from newsletter.build import sample_recipient
 from newsletter.config import Publication
-from newsletter.expressions import present
 from newsletter.heads import read_head
 from newsletter.issues import issue_files, slug_of
+from newsletter.messages.expressions import present
 
 
 @dataclass(frozen=True, kw_only=True)

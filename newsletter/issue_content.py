@@ -12,7 +12,7 @@ from newsletter.errors import suggestion
 from newsletter.frontmatter import split
 from newsletter.issues import Block, Condition
 from newsletter.markdown import Trouble, parse_markdown
-from newsletter.merge_tags import Vault
+from newsletter.messages.merge_tags import Vault
 from newsletter.news import news_mistake
 from newsletter.pictures import PictureError, find_picture, is_remote
 from newsletter.reading import Reading

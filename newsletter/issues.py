@@ -17,7 +17,7 @@ from markdown_it.token import Token
 
 from newsletter.config import Publication
 from newsletter.errors import IssueError, NewsletterError, Problem, nearest
-from newsletter.merge_tags import Vault
+from newsletter.messages.merge_tags import Vault
 from newsletter.times import Moment
 
 MOST_BYTES = 1024 * 1024

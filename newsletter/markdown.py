@@ -18,7 +18,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline, autolink, image, link
 from markdown_it.token import Token
 
-from newsletter.merge_tags import Vault
+from newsletter.messages.merge_tags import Vault
 
 _OPEN = re.compile(r"(:{3,})\s*([^\s:].*)?$")
 _VOID = re.compile(r"(.*\S)\s+/|([\w-]+)/")

@@ -21,7 +21,7 @@ from newsletter.campaigns import State
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, is_in
 from newsletter.deliveries import Claim
 from newsletter.desk import Desk
-from newsletter.messages import Recipient
+from newsletter.messages.types import Recipient
 from newsletter.providers.record import Outcome, Result
 from newsletter.takeovers import SILENCE, Recovered
 from newsletter.times import Clock, stamp

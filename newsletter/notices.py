@@ -16,8 +16,8 @@ from newsletter import handover
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import notice as table
-from newsletter.mailing import Mailing, envelope
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.messages.mailing import Mailing, envelope
+from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Batch, Outcome, Provider, Result, Settings
 from newsletter.recipients import personal_links

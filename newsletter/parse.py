@@ -27,7 +27,7 @@ from newsletter.issue_fields import (
     read_switch,
 )
 from newsletter.issues import Block, Condition, Issue, issue_text, read_issue, shown_path, slug_of
-from newsletter.merge_tags import MOST_TAGS, Vault
+from newsletter.messages.merge_tags import MOST_TAGS, Vault
 from newsletter.reading import Reading
 
 

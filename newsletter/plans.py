@@ -21,7 +21,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.issues import find_issue, slug_of
-from newsletter.messages import CompiledMessage, WebPage
+from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.providers import find_provider
 from newsletter.providers.record import Provider
 from newsletter.schedule import Timing, is_too_late, timing, wall_clock

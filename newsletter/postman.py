@@ -20,8 +20,8 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.letters import Kind, Letter
-from newsletter.mailing import Mailing, envelope
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.messages.mailing import Mailing, envelope
+from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings, successor
 from newsletter.providers.record import Answer, Batch
 from newsletter.rates import Limits

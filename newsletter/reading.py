@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from newsletter.blocks import BlockKind
 from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
-from newsletter.merge_tags import Vault
+from newsletter.messages.merge_tags import Vault
 
 
 @dataclass(kw_only=True)

@@ -32,8 +32,8 @@ from newsletter.campaigns import Campaign
 from newsletter.database.bulk import read_as
 from newsletter.database.tables import batch, delivery, delivery_exception, subscriber, subscription, suppression
 from newsletter.deliveries import Claim
-from newsletter.fragments import TOKEN
-from newsletter.messages import Recipient
+from newsletter.messages.fragments import TOKEN
+from newsletter.messages.types import Recipient
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import subscriber_fields
 from newsletter.suppressions import suppressed_by_hash

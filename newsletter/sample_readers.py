@@ -20,7 +20,7 @@ from newsletter.config import Publication
 from newsletter.config.fields import full_name, parse_built_in, parse_field
 from newsletter.database.tables import subscriber
 from newsletter.errors import NewsletterError, suggestion
-from newsletter.messages import Recipient
+from newsletter.messages.types import Recipient
 from newsletter.subscribers import Subscriber
 
 SAMPLE = "sample"

@@ -23,7 +23,7 @@ from newsletter.courier import TICK, Courier
 from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError
 from newsletter.jobs import Job, job_of
-from newsletter.mailing import Mailing, envelope
+from newsletter.messages.mailing import Mailing, envelope
 from newsletter.pacing import batch_size
 from newsletter.providers import find_provider, read_settings
 from newsletter.recipients import addresses

@@ -14,7 +14,7 @@ from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.heads import read_head
 from newsletter.issues import Issue, is_welcome, issue_files, shown_path
-from newsletter.messages import WebPage
+from newsletter.messages.types import WebPage
 from newsletter.parse import parse_issue
 from newsletter.settings_checks import check_settings
 from newsletter.theme import Theme

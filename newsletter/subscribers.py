@@ -21,7 +21,7 @@ from newsletter.consent import Change, Consent
 from newsletter.database.bulk import among
 from newsletter.database.tables import subscriber, subscription
 from newsletter.entries import Status, subscribe
-from newsletter.expressions import Present, present
+from newsletter.messages.expressions import Present, present
 from newsletter.times import stamp
 
 PAGE = 1_000

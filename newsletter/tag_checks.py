@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from markdown_it.token import Token
 
 from newsletter.errors import NewsletterError, nearest
-from newsletter.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
 from newsletter.frontmatter import FrontMatter
 from newsletter.issues import Block, Condition
-from newsletter.merge_tags import Tag, Vault
+from newsletter.messages.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
+from newsletter.messages.merge_tags import Tag, Vault
 
 _CONDITION = re.compile(r"(if|elif)\s+(.+)", re.DOTALL)
 MOST_NESTED = 20

@@ -13,7 +13,7 @@ import re
 from dataclasses import replace
 from enum import StrEnum
 
-from newsletter.messages import CompiledMessage
+from newsletter.messages.types import CompiledMessage
 from newsletter.signed_links import Links, Purpose
 
 FIELD = "_track"

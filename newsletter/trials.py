@@ -17,8 +17,8 @@ from newsletter.build import Built
 from newsletter.config import Publication
 from newsletter.config.fields import full_name
 from newsletter.database.connection import Database
-from newsletter.mailing import Mailing, envelope
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.messages.mailing import Mailing, envelope
+from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Batch, Outcome, Result
 from newsletter.recipients import personal_links

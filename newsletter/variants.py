@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
-from newsletter.escapes import clean
-from newsletter.expressions import EvaluationError, Fields, compile_expression, names, parse, present, truth
-from newsletter.fragments import Choice, Value, html_fragment, text_fragment
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.messages.escapes import clean
+from newsletter.messages.expressions import EvaluationError, Fields, compile_expression, names, parse, present, truth
+from newsletter.messages.fragments import Choice, Value, html_fragment, text_fragment
+from newsletter.messages.types import CompiledMessage, Recipient
 
 _ALWAYS = frozenset(("email", "unsubscribe_url", "preferences_url", "web_url"))
 """Fields that nobody is without."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from newsletter.build import Built, sample_mailing
-from newsletter.expressions import present
-from newsletter.fragments import html_fragment
 from newsletter.inversion import inverted, inverted_by_outlook
 from newsletter.local_pictures import LocalPicture, shown_locally
-from newsletter.merge import joined
-from newsletter.messages import Recipient
+from newsletter.messages.expressions import present
+from newsletter.messages.fragments import html_fragment
+from newsletter.messages.merge import joined
+from newsletter.messages.types import Recipient
 from newsletter.outlook import in_outlook
 from newsletter.pictureless import without_pictures
 from newsletter.schemes import by_day, by_night

@@ -13,7 +13,7 @@ from newsletter.campaigns import Campaign
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import subscriber, subscription
-from newsletter.messages import About, CompiledMessage, WebPage
+from newsletter.messages.types import About, CompiledMessage, WebPage
 from newsletter.times import stamp
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)

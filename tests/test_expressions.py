@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from jinja2.exceptions import SecurityError
 
-from newsletter.expressions import ExpressionError, compile_expression, names, present
+from newsletter.messages.expressions import ExpressionError, compile_expression, names, present
 
 
 @pytest.mark.parametrize(

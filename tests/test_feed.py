@@ -12,7 +12,7 @@ import feedparser
 from newsletter.build import build_issue
 from newsletter.config import Publication, load_publication
 from newsletter.feed import ATOM, MOST, SITEMAP, Item, atom, sitemap
-from newsletter.messages import About
+from newsletter.messages.types import About
 from tests.conftest import ROOT
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)

@@ -15,8 +15,8 @@ from newsletter.confirmations import Welcome
 from newsletter.errors import IssueError, NewsletterError
 from newsletter.greetings import EVERY, compile_greetings
 from newsletter.issues import is_welcome
-from newsletter.mailing import Mailing, envelope
-from newsletter.messages import CompiledMessage
+from newsletter.messages.mailing import Mailing, envelope
+from newsletter.messages.types import CompiledMessage
 from tests.conftest import Run
 from tests.test_signups import NOW
 

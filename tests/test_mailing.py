@@ -17,10 +17,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.addresses import Mailbox
-from newsletter.escapes import clean
-from newsletter.mailing import Mailing
-from newsletter.messages import CompiledMessage, Envelope, Recipient
-from newsletter.mime import one_line
+from newsletter.messages.escapes import clean
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.mime import one_line
+from newsletter.messages.types import CompiledMessage, Envelope, Recipient
 from tests.writing import reader
 
 TAGS = (

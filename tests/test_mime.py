@@ -7,8 +7,8 @@ import quopri
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.escapes import clean
-from newsletter.mime import header_mailbox, header_text, quoted_printable, quoted_value
+from newsletter.messages.escapes import clean
+from newsletter.messages.mime import header_mailbox, header_text, quoted_printable, quoted_value
 
 prose = st.text(max_size=400) | st.lists(
     st.sampled_from([".", "From ", "=", " ", "\n", "é", "x" * 70, "\t"]), max_size=30

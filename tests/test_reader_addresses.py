@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.fragments import TOKEN
-from newsletter.mailing import Mailing
-from newsletter.messages import CompiledMessage, Recipient
-from newsletter.mime import LINE
+from newsletter.messages.fragments import TOKEN
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.mime import LINE
+from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers.mailgun import SYNTAX
 from tests.providers.test_postmark import ENVELOPE
 

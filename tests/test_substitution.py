@@ -7,10 +7,10 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mailing import Mailing
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.provider_templates import WORD_JOINER
+from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers.mailgun import SYNTAX
-from newsletter.substitution import WORD_JOINER
 from tests.providers.test_postmark import ENVELOPE
 
 TAGS = (

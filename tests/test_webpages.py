@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lxml import html
 
-from newsletter.messages import WebPage
+from newsletter.messages.types import WebPage
 from tests.writing import PNG, built
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from newsletter.build import Built, build_issue, sample_mailing, sample_recipient
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, Problem
-from newsletter.messages import Message, Recipient
+from newsletter.messages.types import Message, Recipient
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000004500000024408060000009f9a0000")
 """The first bytes of a picture of 1,104 x 580."""

@@ -23,8 +23,8 @@ from newsletter.checks.visibility import Element, hidden_elements
 from newsletter.config import Config, Publication
 from newsletter.frontmatter import FrontMatter, parse_front_matter
 from newsletter.issues import Block, Issue
-from newsletter.merge_tags import Vault
-from newsletter.messages import CompiledMessage
+from newsletter.messages.merge_tags import Vault
+from newsletter.messages.types import CompiledMessage
 from newsletter.theme import Theme
 from newsletter.trace import Span
 from newsletter.verdicts import Target, Verdict

@@ -14,8 +14,8 @@ from functools import cached_property
 
 from newsletter.build import Built, sample_mailing, sample_recipient
 from newsletter.checks.visibility import Element, visible_words
-from newsletter.mailing import Mailing
-from newsletter.messages import Message, Recipient
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.types import Message, Recipient
 
 WORST: Mapping[str, str | None] = {
     "without any field": None,

@@ -10,7 +10,7 @@ from newsletter.checks.context import Context
 from newsletter.checks.rule import ERROR, WARNING, Example, Finding, Rule, Scope
 from newsletter.errors import Severity
 from newsletter.issues import Block
-from newsletter.mime import quoted_printable
+from newsletter.messages.mime import quoted_printable
 
 LARGE, CLIPPED = 90_000, 102_000
 """Bytes of HTML: near Gmail's clip, and behind it (it cuts at about 102 KB of source; reports vary by a few KB)."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from newsletter.checks.context import Context
 from newsletter.checks.readers import Copy
 from newsletter.checks.rule import ERROR, WARNING, Example, Finding, Rule, Scope
-from newsletter.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
-from newsletter.merge_tags import Tag
+from newsletter.messages.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
+from newsletter.messages.merge_tags import Tag
 
 ALWAYS = frozenset(("email", "unsubscribe_url", "preferences_url", "web_url"))
 """Fields that no reader lacks."""

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from newsletter.addresses import quoted
-from newsletter.messages import Recipient, Syntax
+from newsletter.messages.types import Recipient, Syntax
 from newsletter.providers.body import Body
 from newsletter.providers.record import (
     WEBHOOK,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from newsletter.messages import Recipient
+from newsletter.messages.types import Recipient
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Result, Setting, Settings
 
 _NAME_CAP = 80

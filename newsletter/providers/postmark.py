@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from newsletter.messages import JsonMessage
+from newsletter.messages.types import JsonMessage
 from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.record import (
     WEBHOOK,

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from newsletter.messages import Envelope, JsonMessage, Recipient, Syntax, Template
+from newsletter.messages.types import Envelope, JsonMessage, Recipient, Syntax, Template
 from newsletter.providers.body import NOTHING, Body
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from newsletter.messages import JsonMessage
+from newsletter.messages.types import JsonMessage
 from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.record import (
     WEBHOOK,

@@ -10,7 +10,7 @@ import re
 import threading
 from smtplib import SMTPException
 
-from newsletter.messages import Recipient
+from newsletter.messages.types import Recipient
 from newsletter.providers.dkim import SigningError, signature
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Result, Setting, Settings
 from newsletter.providers.smtp_session import BrokenError, RefusedError, Session, Stage

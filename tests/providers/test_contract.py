@@ -12,7 +12,7 @@ import pytest
 from newsletter import handover
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
-from newsletter.mailing import Mailing
+from newsletter.messages.mailing import Mailing
 from newsletter.providers import PROVIDERS, find_provider, read_settings, smtp
 from newsletter.providers.record import Answer, Batch, Outcome, Provider, Response
 from tests.mail_server import Script

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from newsletter.handover import hand_over, prepare
-from newsletter.mailing import Mailing
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers.mailgun import MAILGUN, look, outcomes, request, sight
 from newsletter.providers.record import Answer, Batch, Outcome, Search
 from tests.provider_server import KEY, Mailgun, _form

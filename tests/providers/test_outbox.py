@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.mailing import Mailing
-from newsletter.messages import Recipient
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.types import Recipient
 from newsletter.providers.outbox import file_name, send
 from newsletter.providers.record import Batch, Outcome
 from tests.conftest import without_rights

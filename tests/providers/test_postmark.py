@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from newsletter.addresses import Mailbox
-from newsletter.mailing import Mailing
-from newsletter.messages import Envelope, Recipient
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.types import Envelope, Recipient
 from newsletter.providers.postmark import POSTMARK, outcomes, request
 from newsletter.providers.record import Batch, Outcome, Response
 from tests.sending import MESSAGE, NOW

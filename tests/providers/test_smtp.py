@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import ConfigError
-from newsletter.mailing import Mailing
-from newsletter.messages import CompiledMessage, Recipient
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.record import Answer
 from newsletter.providers.smtp import SMTP, send

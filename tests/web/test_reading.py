@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.config import load_publication
-from newsletter.messages import About
+from newsletter.messages.types import About
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.reading import Neighbours, issue_page, page_count
 from tests.web.serving import make_publication

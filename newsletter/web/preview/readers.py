@@ -16,7 +16,7 @@ from newsletter import segments, subscribers
 from newsletter.build import Built
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.messages import Recipient
+from newsletter.messages.types import Recipient
 from newsletter.sample_readers import (
     NAMES,
     SAMPLE,

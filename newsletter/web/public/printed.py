@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from newsletter.config import Publication
 from newsletter.feed import Item, atom, sitemap
-from newsletter.messages import About, WebPage
+from newsletter.messages.types import About, WebPage
 from newsletter.pictures import is_remote, picture_url
 from newsletter.translations import Language
 from newsletter.web.public.gallery import locate

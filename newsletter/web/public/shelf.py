@@ -18,7 +18,7 @@ from newsletter import archive
 from newsletter.archive import Entry
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
-from newsletter.messages import About
+from newsletter.messages.types import About
 from newsletter.translations import Language
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.reading import Neighbours, listed

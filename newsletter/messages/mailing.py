@@ -15,11 +15,10 @@ import msgspec
 
 from newsletter.addresses import Mailbox, quoted
 from newsletter.config import Publication
-from newsletter.expressions import Fields, present
-from newsletter.fragments import html_fragment, text_fragment, with_addresses
-from newsletter.merge import Segments, joined, subject_line
-from newsletter.messages import CompiledMessage, Envelope, JsonMessage, Message, Recipient, Syntax, Template
-from newsletter.mime import (
+from newsletter.messages.expressions import Fields, present
+from newsletter.messages.fragments import html_fragment, text_fragment, with_addresses
+from newsletter.messages.merge import Segments, joined, subject_line
+from newsletter.messages.mime import (
     SOFT_BREAK,
     header_date,
     header_mailbox,
@@ -28,7 +27,8 @@ from newsletter.mime import (
     quoted_part,
     quoted_value,
 )
-from newsletter.substitution import Substitution
+from newsletter.messages.provider_templates import Substitution
+from newsletter.messages.types import CompiledMessage, Envelope, JsonMessage, Message, Recipient, Syntax, Template
 
 _CRLF = b"\r\n"
 

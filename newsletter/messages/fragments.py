@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from newsletter.escapes import (
+from newsletter.messages.escapes import (
     CLEAN_ADDRESS,
     Escape,
     as_plain_url,
@@ -22,9 +22,9 @@ from newsletter.escapes import (
     in_style,
     in_url,
 )
-from newsletter.expressions import simple
-from newsletter.merge_tags import Tag
-from newsletter.messages import CompiledMessage
+from newsletter.messages.expressions import simple
+from newsletter.messages.merge_tags import Tag
+from newsletter.messages.types import CompiledMessage
 
 _TAG = re.compile(r"<[A-Za-z/](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>")
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)")

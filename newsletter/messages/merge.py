@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import itemgetter
 
-from newsletter.escapes import Escape, clean
-from newsletter.expressions import EvaluationError, Fields, compile_expression, simple, truth
-from newsletter.fragments import OF_READER, TOKEN, Choice, Fragment, Value
-from newsletter.mime import one_line
+from newsletter.messages.escapes import Escape, clean
+from newsletter.messages.expressions import EvaluationError, Fields, compile_expression, simple, truth
+from newsletter.messages.fragments import OF_READER, TOKEN, Choice, Fragment, Value
+from newsletter.messages.mime import one_line
 
 Render = Callable[[Fields], str]
 

@@ -1,0 +1,131 @@
+"""One compiled message for providers that fill in slots by themselves: the template, and the readers' values.
+
+Equal slots share a variable, a condition is rendered here as a whole. What the provider
+would take for a slot of its own in an author's or a reader's text is varied until it does not.
+
+Columns: one slot's values for many readers, made safe all at once.
+
+Names and addresses are nearly all there is, and in nearly all nothing has to be changed: a look at
+all of them joined costs a tenth of a look at each. What cannot be settled by that look is rendered
+reader by reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from newsletter.messages.escapes import as_text, as_token, in_html
+from newsletter.messages.expressions import Fields, simple
+from newsletter.messages.fragments import Choice, Fragment, Value, html_fragment, text_fragment, with_addresses
+from newsletter.messages.merge import Render, renderer
+from newsletter.messages.mime import one_line
+from newsletter.messages.types import CompiledMessage, Syntax
+
+WORD_JOINER = "\u2060"
+"""Shows nothing and breaks nothing, but ends what would be the name of a slot."""
+LEAVE = Value(expression="unsubscribe_url", escape=as_text)
+
+
+class Substitution:
+    """A message in one provider's syntax. `columns` are in the order of the slots' numbers."""
+
+    def __init__(self, message: CompiledMessage, syntax: Syntax, addresses: Mapping[str, str]) -> None:
+        """`addresses` as for a `Mailing`."""
+        self._syntax = syntax
+        self._columns: list[Column] = []
+        self._numbers: dict[tuple[str, Value | Choice], int] = {}
+        header, subject, text, html = (
+            with_addresses(tree, addresses)
+            for tree in (
+                (LEAVE,),
+                text_fragment(message.subject, message),
+                text_fragment(message.text, message),
+                html_fragment(message.html, message),
+            )
+        )
+        self.unsubscribe_url = self._spelled("header", header, lambda text: text)
+        """Its slot, for a header."""
+        self.subject = self._spelled("subject", subject, self._in_text)
+        self.text = self._spelled("text", text, self._in_text)
+        self.html = self._spelled("html", html, self._in_html)
+
+    def columns(self, everyone: Sequence[Fields]) -> list[Sequence[str]]:
+        """Each slot's values for readers with these present fields."""
+        raw: dict[Known, list[object]] = {}
+        return [column.values(everyone, raw) for column in self._columns]
+
+    def _spelled(self, place: str, tree: Fragment, vary: Vary) -> str:
+        return "".join(vary(part) if isinstance(part, str) else self._slot(place, part, vary) for part in tree)
+
+    def _slot(self, place: str, part: Value | Choice, vary: Vary) -> str:
+        """A token stands everywhere alike: it is one slot."""
+        is_token = isinstance(part, Value) and part.escape is as_token
+        slot = ("" if is_token else place, part)
+        if slot not in self._numbers:
+            self._numbers[slot] = len(self._columns)
+            self._columns.append(Column(part, vary=vary, mark=self._syntax.mark, is_line=place == "subject"))
+        return self._syntax.slot.format(self._numbers[slot])
+
+    def _in_html(self, text: str) -> str:
+        return self._varied(text, f"&#{ord(self._syntax.mark)};")
+
+    def _in_text(self, text: str) -> str:
+        return self._varied(text, self._syntax.mark + WORD_JOINER)
+
+    def _varied(self, text: str, instead: str) -> str:
+        return self._syntax.literal.sub(instead, text)
+
+
+BAR = "|"
+"""Between the values of a joined column; where one has it, each is looked at by itself."""
+
+Vary = Callable[[str], str]
+Known = tuple[str, object]
+"""A field and its default."""
+
+
+class Column:
+    """A slot of one template."""
+
+    def __init__(self, part: Value | Choice, *, vary: Vary, mark: str, is_line: bool) -> None:
+        """`vary` makes a text safe that has the character `mark`; `is_line`: it stands in a header."""
+        self._escape = part.escape if isinstance(part, Value) else None
+        self._mark, self._is_line = mark, is_line
+        is_simple = isinstance(part, Value) and part.escape in (in_html, as_text)
+        self._known = simple(part.expression) if isinstance(part, Value) and is_simple else None
+        render = renderer(part)
+        self._render = render if self._escape is as_token else _whole(render, vary, mark, is_line=is_line)
+
+    def values(self, everyone: Sequence[Fields], raw: dict[Known, list[object]]) -> Sequence[str]:
+        """For readers with these present fields; `raw` keeps what equal expressions have in common."""
+        if self._known:
+            name, default = self._known
+            if self._known not in raw:
+                raw[self._known] = [fields.get(name, default) for fields in everyone]
+            if (found := self._at_once(raw[self._known])) is not None:
+                return found
+        return [*map(self._render, everyone)]
+
+    def _at_once(self, values: Sequence[object]) -> Sequence[str] | None:
+        """All as they should be; None when that cannot be said of all at once."""
+        try:
+            text = BAR.join(values)  # type: ignore[arg-type]
+        except TypeError:  # a number among them
+            return None
+        if not text.isprintable() or self._mark in text or text.count(BAR) != len(values) - 1:
+            return None
+        if self._is_line and ("  " in text or f"{BAR} " in text or f" {BAR}" in text or text != text.strip(" ")):
+            return None
+        safe = in_html(text) if self._escape is in_html else text
+        if self._mark in safe:
+            return None
+        return cast(Sequence[str], values) if safe is text else safe.split(BAR)
+
+
+def _whole(render: Render, vary: Vary, mark: str, *, is_line: bool) -> Render:
+    def value(fields: Fields) -> str:
+        text = one_line(render(fields)) if is_line else render(fields)
+        return vary(text) if mark in text else text
+
+    return value
