@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from newsletter.cli import main
 from newsletter.providers import PROVIDERS
-from newsletter.providers.record import Answer, Batch, Outcome, Provider, Settings
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 
 
 def send(batch: Batch, _settings: Settings) -> Answer:

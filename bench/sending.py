@@ -29,7 +29,7 @@ from jinja2 import Template
 from sqlalchemy import bindparam, null, select
 
 from bench.timing import ROOT, report
-from newsletter import campaigns, handover
+from newsletter import campaigns
 from newsletter.bench import SLUG, TOKEN, prepare
 from newsletter.build import build_issue
 from newsletter.campaigns import Campaign
@@ -39,8 +39,8 @@ from newsletter.database.tables import subscriber
 from newsletter.issues import find_issue
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import About, Recipient, WebPage
-from newsletter.providers import find_provider, read_settings
-from newsletter.providers.record import Batch
+from newsletter.providers import dispatch, find_provider, read_settings
+from newsletter.providers.base import Batch
 from newsletter.recipients import Member, addresses, recipients
 from newsletter.sender import THREADS, Job, Sender
 from newsletter.signed_links import Links
@@ -92,12 +92,12 @@ class Ground:
     def make_requests(self) -> None:
         """Everyone's requests, made by one thread and not sent."""
         for start in self._starts():
-            handover.prepare(self.provider, self._batch(self._recipients(start)), self.settings)
+            dispatch.prepare(self.provider, self._batch(self._recipients(start)), self.settings)
 
     def make_bodies(self, everyone: list[tuple[Recipient, ...]]) -> None:
         """The same from recipients that are there already: what the JSON alone takes."""
         for people in everyone:
-            handover.prepare(self.provider, self._batch(people), self.settings)
+            dispatch.prepare(self.provider, self._batch(people), self.settings)
 
     def everyone(self) -> list[tuple[Recipient, ...]]:
         """All recipients, by batch."""
@@ -108,7 +108,7 @@ class Ground:
 
     def _hand_over(self, start: int) -> bool:
         batch = self._batch(self._recipients(start))
-        answer = handover.hand_over(handover.prepare(self.provider, batch, self.settings))
+        answer = dispatch.hand_over(dispatch.prepare(self.provider, batch, self.settings))
         return len(answer.results) == len(batch.recipients)
 
     def _recipients(self, start: int) -> tuple[Recipient, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from newsletter.providers.record import Answer, Outcome
+from newsletter.providers.base import Answer, Outcome
 
 
 class BatchState(StrEnum):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from newsletter.config import Share
-from newsletter.providers.record import Answer, Outcome
+from newsletter.providers.base import Answer, Outcome
 
 LEAST = 100
 """Answers before anything is concluded."""

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import campaigns, deliveries, handover, schedule, unknowns
+from newsletter import campaigns, deliveries, schedule, unknowns
 from newsletter.campaigns import State
 from newsletter.database.bulk import attempt
 from newsletter.deliveries import ChangedError, Claim, LostError
@@ -26,8 +26,8 @@ from newsletter.jobs import Job
 from newsletter.marks import BatchMarks
 from newsletter.messages.mailing import Mailing
 from newsletter.pacing import Pacing, Reaction
-from newsletter.providers import successor
-from newsletter.providers.record import Answer, Batch, Outcome
+from newsletter.providers import dispatch, successor
+from newsletter.providers.base import Answer, Batch, Outcome
 from newsletter.rates import Turn
 from newsletter.recipients import Roll, call_roll, recipients
 from newsletter.recovery import may_repeat
@@ -157,9 +157,9 @@ class Courier:
                 self._pacing.give_back(connection, self._job.provider.name, left)
         return roll
 
-    def prepare(self, held: Claim, roll: Roll) -> list[handover.Part]:
+    def prepare(self, held: Claim, roll: Roll) -> list[dispatch.Part]:
         """Everything of a batch up to the first byte."""
-        return handover.prepare(self._job.provider, self._batch(held, roll), self._job.settings)
+        return dispatch.prepare(self._job.provider, self._batch(held, roll), self._job.settings)
 
     def _deliver(self, held: Claim) -> Claim | None:
         """From claimed to settled; the next one, which is claimed as this one is settled."""
@@ -177,12 +177,12 @@ class Courier:
         if time.monotonic() - called > LOOK:
             roll = self._called_again(held, roll)
             parts = self.prepare(held, roll) if roll.going else []
-        if not (parts and self._handed(held, handover.payload_hash(parts))):
+        if not (parts and self._handed(held, dispatch.payload_hash(parts))):
             self._release(held)
             return None
         handed_at = self._job.clock()
         marks = self._marks(held)
-        answer = handover.hand_over(parts, marks)
+        answer = dispatch.hand_over(parts, marks)
         return self._settle(held, roll, answer, handed_at, marks.noted if marks else frozenset())
 
     def _marks(self, held: Claim) -> BatchMarks | None:

@@ -39,7 +39,7 @@ from newsletter import campaigns
 from newsletter.batches import ARROWS, IN_HAND, OPEN, BatchState, after_answer
 from newsletter.database.tables import batch, campaign, delivery_exception
 from newsletter.errors import NewsletterError
-from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.times import stamp
 
 LEASE = timedelta(minutes=5)

@@ -8,7 +8,7 @@ from newsletter.campaigns import Campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.providers import find_provider, read_settings
-from newsletter.providers.record import Provider, Settings
+from newsletter.providers.base import Provider, Settings
 from newsletter.times import Clock, Rate, utc_now
 
 

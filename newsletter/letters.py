@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 from newsletter.database.bulk import among, insert_many
 from newsletter.database.tables import letter as table
 from newsletter.database.tables import signup, subscriber, subscription
-from newsletter.providers.record import Outcome, Provider, Result
+from newsletter.providers.base import Outcome, Provider, Result
 from newsletter.suppressions import Reason, suppressed
 from newsletter.times import stamp
 

@@ -22,7 +22,7 @@ from newsletter.database.tables import batch, campaign, delivery, delivery_excep
 from newsletter.deliveries import Claim
 from newsletter.desk import Desk
 from newsletter.messages.types import Recipient
-from newsletter.providers.record import Outcome, Result
+from newsletter.providers.base import Outcome, Result
 from newsletter.takeovers import SILENCE, Recovered
 from newsletter.times import Clock, stamp
 

@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, exists, insert, select
 
-from newsletter import handover
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import notice as table
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.providers import find_provider, read_settings
-from newsletter.providers.record import Batch, Outcome, Provider, Result, Settings
+from newsletter.providers import dispatch, find_provider, read_settings
+from newsletter.providers.base import Batch, Outcome, Provider, Result, Settings
 from newsletter.recipients import personal_links
 from newsletter.signed_links import Links
 from newsletter.times import stamp
@@ -60,7 +59,7 @@ def _mail(
         key=key,
         label="other",
     )
-    (result,) = handover.hand_over(handover.prepare(provider, batch, settings)).results
+    (result,) = dispatch.hand_over(dispatch.prepare(provider, batch, settings)).results
     return result
 
 

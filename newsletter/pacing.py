@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from newsletter import accounts, rates, throttle
 from newsletter.breaker import Breaker
 from newsletter.config import Publication
-from newsletter.providers.record import Answer, Outcome, Provider, Result
+from newsletter.providers.base import Answer, Outcome, Provider, Result
 from newsletter.rates import Limits, Turn
 from newsletter.stragglers import Stragglers
 from newsletter.times import Clock, Rate

@@ -23,7 +23,7 @@ from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.issues import find_issue, slug_of
 from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.providers import find_provider
-from newsletter.providers.record import Provider
+from newsletter.providers.base import Provider
 from newsletter.schedule import Timing, is_too_late, timing, wall_clock
 from newsletter.times import Clock, Moment, first_moment, utc_now
 

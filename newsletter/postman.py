@@ -15,15 +15,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from newsletter import handover, letters, rates, signups
+from newsletter import letters, rates, signups
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.letters import Kind, Letter
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.providers import find_provider, read_settings, successor
-from newsletter.providers.record import Answer, Batch
+from newsletter.providers import dispatch, find_provider, read_settings, successor
+from newsletter.providers.base import Answer, Batch
 from newsletter.rates import Limits
 from newsletter.recipients import personal_links
 from newsletter.sender_lock import SenderLock
@@ -91,9 +91,9 @@ class Postman:
             if message is None:
                 return bool(taken)
             handed_at = self._clock()
-            parts = handover.prepare(self._provider, self._batch(taken, message, handed_at), self._settings)
+            parts = dispatch.prepare(self._provider, self._batch(taken, message, handed_at), self._settings)
             letters.hand(connection, taken, self._provider.name, handed_at)
-        self._settle(taken, handover.hand_over(parts))
+        self._settle(taken, dispatch.hand_over(parts))
         return True
 
     def _employ(self, name: str) -> None:

@@ -21,7 +21,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch
 from newsletter.providers import PROVIDERS, find_provider, read_settings
-from newsletter.providers.record import Lookup, Provider, Response, Search, Settings
+from newsletter.providers.base import Lookup, Provider, Response, Search, Settings
 from newsletter.recovery import may_repeat
 from newsletter.unknowns import Unknown
 

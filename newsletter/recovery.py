@@ -17,7 +17,7 @@ from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.high_water import HighWater
 from newsletter.providers import PROVIDERS, find_provider
-from newsletter.providers.record import Provider
+from newsletter.providers.base import Provider
 from newsletter.sender_lock import SenderLock
 from newsletter.takeovers import Recovered
 from newsletter.times import Clock, utc_now

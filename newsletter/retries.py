@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, 
 
 from newsletter.audience import write_batches
 from newsletter.database.tables import batch, delivery, delivery_exception, delivery_note
-from newsletter.providers.record import Outcome
+from newsletter.providers.base import Outcome
 from newsletter.times import stamp
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.times import Duration
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from newsletter import handover, subscribers
+from newsletter import subscribers
 from newsletter.addresses import address_key, parse_address
 from newsletter.build import Built
 from newsletter.config import Publication
@@ -19,8 +19,8 @@ from newsletter.config.fields import full_name
 from newsletter.database.connection import Database
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.providers import find_provider, read_settings
-from newsletter.providers.record import Batch, Outcome, Result
+from newsletter.providers import dispatch, find_provider, read_settings
+from newsletter.providers.base import Batch, Outcome, Result
 from newsletter.recipients import personal_links
 from newsletter.signed_links import Links
 from newsletter.suppressions import suppressed
@@ -76,7 +76,7 @@ def send_test(
     for start in range(0, len(people), provider.batch_size):
         part = tuple(people[start : start + provider.batch_size])
         batch = Batch(mailing=mailing, recipients=part, key=f"{key}-{start}", label="other")
-        results = handover.hand_over(handover.prepare(provider, batch, settings)).results
+        results = dispatch.hand_over(dispatch.prepare(provider, batch, settings)).results
         tested += [Tested(email=one.email, result=result) for one, result in zip(part, results, strict=True)]
     return sorted(tested, key=lambda one: addresses.index(one.email))
 

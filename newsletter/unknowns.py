@@ -18,7 +18,7 @@ from newsletter import retries
 from newsletter.batches import BatchState
 from newsletter.campaigns import State
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note
-from newsletter.providers.record import Answer, Outcome
+from newsletter.providers.base import Answer, Outcome
 from newsletter.times import stamp
 
 Policy = Literal["hold", "resend", "assume-sent"]

@@ -14,7 +14,7 @@ from newsletter.campaigns import State
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.deliveries import LEASE, Claim, LostError
-from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.providers.base import Answer, Outcome, Result
 from tests.sending import NOW, add_readers, settings, start_campaign
 
 ACCEPTED = Result(outcome=Outcome.ACCEPTED, provider_id="id")

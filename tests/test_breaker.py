@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.breaker import Breaker
 from newsletter.config import Share
-from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.providers.base import Answer, Outcome, Result
 
 
 def answer(accepted: int, rejected: int = 0, busy: int = 0) -> Answer:

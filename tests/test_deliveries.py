@@ -18,7 +18,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber, subscription
 from newsletter.deliveries import Claim, LostError
-from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.recipients import call_roll
 from newsletter.suppressions import Reason, suppress
 from tests.conftest import ROOT

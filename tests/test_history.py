@@ -12,7 +12,7 @@ from newsletter import audience, campaigns, deliveries, history, marks, takeover
 from newsletter.database.connection import Database, open_database
 from newsletter.deliveries import Claim
 from newsletter.history import Story
-from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.times import stamp
 from tests.sending import NOW, add_readers, settings, start_campaign
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from newsletter.pacing import Pacing, Reaction
-from newsletter.providers.record import Answer, Outcome, Result
+from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.times import Rate
 from tests.sending import NOW, settings
 

@@ -21,8 +21,8 @@ from newsletter.errors import NewsletterError
 from newsletter.greetings import Greetings, compile_greetings
 from newsletter.limits import Limits
 from newsletter.postman import Postman
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 from newsletter.providers.outbox import OUTBOX
-from newsletter.providers.record import Answer, Batch, Outcome, Provider, Settings
 from newsletter.signups import Asking, Shown, Signups
 from newsletter.suppressions import Reason
 from tests.test_signups import NOW, SHOWN

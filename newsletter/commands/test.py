@@ -11,7 +11,7 @@ import click
 from newsletter.build import build_issue
 from newsletter.errors import NewsletterError
 from newsletter.issues import find_issue
-from newsletter.providers.record import Outcome
+from newsletter.providers.base import Outcome
 from newsletter.session import Session
 from newsletter.times import utc_now
 from newsletter.trials import Tested, read_addresses, send_test

@@ -15,7 +15,7 @@ from newsletter.config.errors import locate
 from newsletter.errors import ConfigError, suggestion
 
 if TYPE_CHECKING:
-    from newsletter.providers.record import Provider, Setting, Settings
+    from newsletter.providers.base import Provider, Setting, Settings
 
 PROVIDERS = {
     "outbox": "newsletter.providers.outbox:OUTBOX",

@@ -18,8 +18,7 @@ import msgspec
 
 from newsletter.addresses import quoted
 from newsletter.messages.types import Recipient, Syntax
-from newsletter.providers.body import Body
-from newsletter.providers.record import (
+from newsletter.providers.base import (
     WEBHOOK,
     Answer,
     Batch,
@@ -34,6 +33,7 @@ from newsletter.providers.record import (
     Settings,
     Sight,
 )
+from newsletter.providers.body import Body
 from newsletter.providers.transport import wait_asked_for
 
 SYNTAX = Syntax(

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from newsletter.messages.types import Recipient
-from newsletter.providers.record import Answer, Batch, Outcome, Provider, Result, Setting, Settings
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Setting, Settings
 
 _NAME_CAP = 80
 

@@ -14,8 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from newsletter.messages.types import JsonMessage
-from newsletter.providers.body import GAP, filled, json_list
-from newsletter.providers.record import (
+from newsletter.providers.base import (
     WEBHOOK,
     Answer,
     Batch,
@@ -30,6 +29,7 @@ from newsletter.providers.record import (
     Settings,
     Sight,
 )
+from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.transport import wait_asked_for
 
 # https://postmarkapp.com/developer/api/overview#error-codes

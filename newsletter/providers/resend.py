@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 
 from newsletter.messages.types import JsonMessage
-from newsletter.providers.body import GAP, filled, json_list
-from newsletter.providers.record import (
+from newsletter.providers.base import (
     WEBHOOK,
     Answer,
     Batch,
@@ -25,6 +24,7 @@ from newsletter.providers.record import (
     Setting,
     Settings,
 )
+from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.transport import wait_asked_for
 
 # https://resend.com/docs/api-reference/errors

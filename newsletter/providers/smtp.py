@@ -11,8 +11,8 @@ import threading
 from smtplib import SMTPException
 
 from newsletter.messages.types import Recipient
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Setting, Settings
 from newsletter.providers.dkim import SigningError, signature
-from newsletter.providers.record import Answer, Batch, Outcome, Provider, Result, Setting, Settings
 from newsletter.providers.smtp_session import BrokenError, RefusedError, Session, Stage
 
 WINDOW = 20

@@ -12,7 +12,7 @@ import socket
 import ssl
 from enum import StrEnum
 
-from newsletter.providers.record import Settings
+from newsletter.providers.base import Settings
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60

@@ -17,8 +17,8 @@ import requests
 import urllib3.exceptions as inner
 from requests.adapters import HTTPAdapter
 
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Response
 from newsletter.providers.body import Body
-from newsletter.providers.record import Answer, Batch, Outcome, Provider, Request, Response
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60

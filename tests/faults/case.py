@@ -10,11 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import and_, func, select, text
 
-from newsletter import accounts, audience, batches, campaigns, deliveries, handover, reconcile
+from newsletter import accounts, audience, batches, campaigns, deliveries, reconcile
 from newsletter.campaigns import Campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, delivery, delivery_exception
+from newsletter.providers import dispatch
 from newsletter.reconcile import Finding
 from newsletter.sender import Ending, Sender, job_of
 from newsletter.times import utc_now
@@ -134,6 +135,6 @@ def handed_over(case: Case, *, call: bool) -> None:
     parts = courier.prepare(held, courier.called(held)[0])
     with case.database.begin() as connection:
         name = case.campaign.provider
-        deliveries.hand(connection, held, provider=name, now=utc_now(), payload_hash=handover.payload_hash(parts))
+        deliveries.hand(connection, held, provider=name, now=utc_now(), payload_hash=dispatch.payload_hash(parts))
     if call:
-        handover.hand_over(parts)
+        dispatch.hand_over(parts)

@@ -9,8 +9,8 @@ import pytest
 
 from newsletter import deliveries
 from newsletter.campaigns import State
+from newsletter.providers.base import Outcome, Request
 from newsletter.providers.body import Body
-from newsletter.providers.record import Outcome, Request
 from newsletter.providers.transport import TransportError, exchange
 from newsletter.times import utc_now
 from tests.faults.case import EVERYONE, Case, handed_over, in_the_end

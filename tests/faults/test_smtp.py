@@ -18,7 +18,7 @@ from sqlalchemy import select
 from newsletter import accounts, deliveries, retries, unknowns
 from newsletter.campaigns import State
 from newsletter.database.tables import batch
-from newsletter.handover import MOST_ALONE
+from newsletter.providers.dispatch import MOST_ALONE
 from newsletter.providers.smtp import WINDOW
 from newsletter.sender import THREADS
 from newsletter.times import utc_now

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import handover
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing
-from newsletter.providers import PROVIDERS, find_provider, read_settings, smtp
-from newsletter.providers.record import Answer, Batch, Outcome, Provider, Response
+from newsletter.providers import PROVIDERS, dispatch, find_provider, read_settings, smtp
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Response
 from tests.mail_server import Script
 from tests.provider_server import KEY, SERVERS, ProviderServer
 from tests.providers.test_postmark import ENVELOPE, recipient
@@ -55,7 +54,7 @@ def batch(size: int) -> Batch:
 
 def hand_over(folder: Path, provider: Provider, size: int, url: str) -> Answer:
     found = read_settings(publication(folder, provider.name, url), provider)
-    return handover.hand_over(handover.prepare(provider, batch(size), found))
+    return dispatch.hand_over(dispatch.prepare(provider, batch(size), found))
 
 
 def test_a_record_names_itself_and_its_limits(provider: Provider) -> None:

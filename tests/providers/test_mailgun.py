@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from newsletter.handover import hand_over, prepare
 from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import CompiledMessage, Recipient
+from newsletter.providers.base import Answer, Batch, Outcome, Search
+from newsletter.providers.dispatch import hand_over, prepare
 from newsletter.providers.mailgun import MAILGUN, look, outcomes, request, sight
-from newsletter.providers.record import Answer, Batch, Outcome, Search
 from tests.provider_server import KEY, Mailgun, _form
 from tests.providers.test_postmark import ENVELOPE, answer, recipient
 from tests.providers.test_postmark import batch as batch_of

@@ -9,8 +9,8 @@ import pytest
 
 from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import Recipient
+from newsletter.providers.base import Batch, Outcome
 from newsletter.providers.outbox import file_name, send
-from newsletter.providers.record import Batch, Outcome
 from tests.conftest import without_rights
 from tests.providers.test_postmark import ENVELOPE, recipient
 from tests.sending import MESSAGE

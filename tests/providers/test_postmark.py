@@ -10,8 +10,8 @@ import pytest
 from newsletter.addresses import Mailbox
 from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import Envelope, Recipient
+from newsletter.providers.base import Batch, Outcome, Response
 from newsletter.providers.postmark import POSTMARK, outcomes, request
-from newsletter.providers.record import Batch, Outcome, Response
 from tests.sending import MESSAGE, NOW
 
 SETTINGS = {"token": "secret", "message_stream": "broadcast", "base_url": "https://api.example.com"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.handover import hand_over, payload_hash, prepare
-from newsletter.providers.record import Answer, Batch, Outcome
+from newsletter.providers.base import Answer, Batch, Outcome
+from newsletter.providers.dispatch import hand_over, payload_hash, prepare
 from newsletter.providers.resend import RESEND, outcomes, request
 from tests.provider_server import KEY, Resend
 from tests.providers.test_postmark import answer, recipient

@@ -23,7 +23,7 @@ from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
-from newsletter.providers.record import Answer
+from newsletter.providers.base import Answer
 from newsletter.providers.smtp import SMTP, send
 from newsletter.providers.smtp_session import Session
 from tests.mail_server import Script, dumped, smtp_sink

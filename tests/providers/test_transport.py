@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.providers.base import Outcome, Request
 from newsletter.providers.body import Body
-from newsletter.providers.record import Outcome, Request
 from newsletter.providers.transport import TransportError, exchange, wait_asked_for
 from tests.ports import deaf_port
 

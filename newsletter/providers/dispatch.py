@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from newsletter.messages.types import Recipient
-from newsletter.providers.record import Answer, Batch, Outcome, Provider, Request, Result, Settings
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Result, Settings
 
 Call = Callable[[], Answer]
 MOST_ALONE = 10
