@@ -19,7 +19,7 @@ from bench.sample import SLUG, issue, publication
 from bench.timing import COMMAND, report
 from newsletter.build import build
 from newsletter.config import load_publication
-from newsletter.parse import parse_issue
+from newsletter.issues.parse import parse_issue
 from newsletter.theme import Theme
 
 ROUNDS = 31

@@ -36,7 +36,7 @@ from newsletter.campaigns import Campaign
 from newsletter.database.bulk import read_as
 from newsletter.database.connection import open_database
 from newsletter.database.tables import subscriber
-from newsletter.issues import find_issue
+from newsletter.issues.issue import find_issue
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import About, Recipient, WebPage
 from newsletter.providers import dispatch, find_provider, read_settings

@@ -16,14 +16,14 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from newsletter import palette, trace
-from newsletter.blocks import Is
 from newsletter.bodies import Image, body_html, inline_html
 from newsletter.config import Publication, SponsorSection
-from newsletter.issues import Block, Condition, Issue
-from newsletter.markdown import settings_tokens
+from newsletter.issues.blocks import Is
+from newsletter.issues.images import PictureError, find_picture, is_remote, picture_url
+from newsletter.issues.issue import Block, Condition, Issue
+from newsletter.issues.markdown import settings_tokens
+from newsletter.issues.news_block import NewsItem, news_items
 from newsletter.messages.merge_tags import Vault
-from newsletter.news import NewsItem, news_items
-from newsletter.pictures import PictureError, find_picture, is_remote, picture_url
 from newsletter.theme import Theme, encode
 from newsletter.translations import Language
 

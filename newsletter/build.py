@@ -17,16 +17,16 @@ from newsletter.assemble import Document, assemble, language_of, signup_url
 from newsletter.config import Publication
 from newsletter.config.errors import locate
 from newsletter.errors import Problem, Severity
-from newsletter.issues import Issue
+from newsletter.issues.issue import Issue
+from newsletter.issues.parse import parse_issue
+from newsletter.issues.settings_check import check_settings
+from newsletter.issues.tag_errors import check_templates_tags
 from newsletter.messages.fragments import expressions_of, html_fragment, text_fragment
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient, WebPage
 from newsletter.mjml import compile_mjml
 from newsletter.palette import unreadable
-from newsletter.parse import parse_issue
 from newsletter.plaintext import plain_content
-from newsletter.settings_checks import check_settings
-from newsletter.tag_checks import check_templates_tags
 from newsletter.theme import Theme
 from newsletter.trace import without_marks
 from newsletter.webpages import web_page

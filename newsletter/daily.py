@@ -15,8 +15,8 @@ from newsletter import campaigns, plans, reports, schedule
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
-from newsletter.frontmatter import parse_front_matter
-from newsletter.issues import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of
+from newsletter.issues.front_matter_yaml import parse_front_matter
+from newsletter.issues.issue import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of
 from newsletter.messages.merge_tags import Vault
 from newsletter.times import OFF, Moment, first_moment, parse_moment
 

@@ -16,7 +16,7 @@ from newsletter.assemble import assemble, language_of
 from newsletter.build import build_issue, compiled
 from newsletter.config import Publication
 from newsletter.confirmations import Welcome
-from newsletter.issues import Issue, is_welcome, issue_files
+from newsletter.issues.issue import Issue, is_welcome, issue_files
 from newsletter.letters import Kind
 from newsletter.messages.merge_tags import Vault
 from newsletter.messages.types import CompiledMessage

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from newsletter.build import sample_recipient
 from newsletter.config import Publication
-from newsletter.heads import read_head
-from newsletter.issues import issue_files, slug_of
+from newsletter.issues.issue import issue_files, slug_of
+from newsletter.issues.summaries import read_head
 from newsletter.messages.expressions import present
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from newsletter.config import Publication
-from newsletter.pictures import PictureError, find_picture
+from newsletter.issues.images import PictureError, find_picture
 
 HERE = "/images/"
 """Where the preview serves them."""

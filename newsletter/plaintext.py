@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from newsletter.config import Config, SignupSection, SponsorSection
-from newsletter.issues import Block, Condition, Issue
-from newsletter.markdown import settings_tokens
-from newsletter.news import NewsItem, news_items
+from newsletter.issues.issue import Block, Condition, Issue
+from newsletter.issues.markdown import settings_tokens
+from newsletter.issues.news_block import NewsItem, news_items
 from newsletter.text_flow import RULE, flow, inline_text, picture_text, with_address
 from newsletter.translations import Language
 

@@ -20,7 +20,7 @@ from newsletter.checks.gate import gate
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
-from newsletter.issues import find_issue, slug_of
+from newsletter.issues.issue import find_issue, slug_of
 from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.providers import find_provider
 from newsletter.providers.base import Provider

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.heads import read_head
-from newsletter.issues import Issue, is_welcome, issue_files, shown_path
+from newsletter.issues.issue import Issue, is_welcome, issue_files, shown_path
+from newsletter.issues.parse import parse_issue
+from newsletter.issues.settings_check import check_settings
+from newsletter.issues.summaries import read_head
 from newsletter.messages.types import WebPage
-from newsletter.parse import parse_issue
-from newsletter.settings_checks import check_settings
 from newsletter.theme import Theme
 from newsletter.webpages import web_page
 

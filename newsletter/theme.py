@@ -24,22 +24,16 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
-from newsletter.blocks import KINDS, BlockKind, kind_from_template
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError, suggestion
+from newsletter.issues.blocks import BlockKind
+from newsletter.issues.templates import block_kinds, template_folders, template_names
 from newsletter.translations import Translations
 
-_HERE = Path(__file__).resolve().parent
 _SAFE = re.compile(r"[ -!#-%'-;=?-\[\]-~]*")
 """ASCII without `"`, `&`, `<`, `>` and the backslash."""
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML cannot hold, not even as references (XML 1.0, section 2.2); nobody sees it."""
-
-
-def package_templates() -> Path:
-    """The templates that come with the program: in the wheel, else in the checkout."""
-    inside = _HERE / "templates"
-    return inside if inside.is_dir() else _HERE.parent / "templates"
 
 
 def encode(value: object) -> Markup:
@@ -72,7 +66,7 @@ class Theme:
     @cached_property
     def folders(self) -> tuple[Path, ...]:
         """Where templates are looked for, in order."""
-        return tuple(folder for folder in (self.publication.templates, package_templates()) if folder.is_dir())
+        return template_folders(self.publication)
 
     @cached_property
     def environment(self) -> Environment:
@@ -98,21 +92,12 @@ class Theme:
     @cached_property
     def kinds(self) -> Mapping[str, BlockKind]:
         """The kinds of block: the built-in ones, and those of the publication's own templates."""
-        own = self.publication.templates / "blocks"
-        names = sorted(file.stem for file in own.glob("*.mjml")) if own.is_dir() else []
-        added = {name: self._kind(own / f"{name}.mjml") for name in names if name not in KINDS and name != "text"}
-        return {**KINDS, **added}
-
-    def _kind(self, file: Path) -> BlockKind:
-        try:
-            return kind_from_template(file.stem, file.read_text(encoding="utf-8"))
-        except (ValueError, OSError) as error:
-            raise NewsletterError(str(error), place=f"templates/blocks/{file.name}:1") from error
+        return block_kinds(self.publication)
 
     @cached_property
     def templates(self) -> frozenset[str]:
         """The names that `template:` may say."""
-        return frozenset(file.stem for folder in self.folders for file in folder.glob("*.mjml"))
+        return template_names(self.publication)
 
     @cached_property
     def text_environment(self) -> Environment:

@@ -19,12 +19,12 @@ from newsletter import campaigns
 from newsletter.build import build
 from newsletter.config import Publication
 from newsletter.errors import IssueError, NewsletterError, Severity
-from newsletter.issues import find_issue, issue_files, slug_of
+from newsletter.issues.issue import find_issue, issue_files, slug_of
+from newsletter.issues.parse import inspect_issue
 from newsletter.messages.expressions import present
 from newsletter.messages.fragments import html_fragment, text_fragment
 from newsletter.messages.merge import joined, subject_line
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.parse import inspect_issue
 from newsletter.theme import Theme
 
 _GIT_TIME = 10

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from markupsafe import Markup
 
 from newsletter.assemble import assemble, language_of
-from newsletter.blocks import Is
-from newsletter.issues import Block, Issue
+from newsletter.issues.blocks import Is
+from newsletter.issues.images import picture_url
+from newsletter.issues.issue import Block, Issue
 from newsletter.messages.fragments import html_fragment, text_fragment
 from newsletter.messages.merge import joined
 from newsletter.messages.mime import one_line
 from newsletter.messages.types import About, CompiledMessage, WebPage
 from newsletter.mjml import compile_mjml
-from newsletter.pictures import picture_url
 from newsletter.theme import Theme
 
 LEAD = 200

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from newsletter.checks.context import Context
 from newsletter.checks.size import CLIPPED, LARGE, Sizes, sizes
-from newsletter.issues import Block
+from newsletter.issues.issue import Block
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,9 +19,9 @@ from newsletter.checks.earlier import Earlier
 from newsletter.checks.run import check_issues, open_context
 from newsletter.config import Publication, load_publication
 from newsletter.errors import IssueError, NewsletterError, Problem, Severity, problem_of
-from newsletter.issues import issue_files, read_issue, shown_path, slug_of
+from newsletter.issues.issue import issue_files, read_issue, shown_path, slug_of
+from newsletter.issues.settings_check import check_settings
 from newsletter.local_pictures import LocalPicture, local_pictures
-from newsletter.settings_checks import check_settings
 from newsletter.theme import Theme
 
 KEPT = 16

@@ -10,8 +10,8 @@ import pytest
 
 from newsletter.config import load_publication
 from newsletter.errors import NewsletterError
-from newsletter.scaffold import write_new
-from newsletter.theme import package_templates
+from newsletter.issues.scaffold import write_new
+from newsletter.issues.templates import package_templates
 from tests.conftest import Run
 
 

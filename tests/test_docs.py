@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 import newsletter
-from newsletter.blocks import KINDS
 from newsletter.cli import COMMANDS
 from newsletter.config import Config
-from newsletter.issue_fields import KEYS
+from newsletter.issues.blocks import KINDS
+from newsletter.issues.front_matter import KEYS
 from newsletter.providers import PROVIDERS
 from tests.conftest import ROOT
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import NewsletterError
+from newsletter.issues.drafts.sources import MOST_BYTES, Read, decoded, read_source
+from newsletter.issues.drafts.story import Story, first_sentence, link_key, link_of
 from newsletter.network import Network
-from newsletter.sources import MOST_BYTES, Read, decoded, read_source
-from newsletter.stories import Story, first_sentence, link_key, link_of
 from tests.conftest import Run
 from tests.web_server import WebServer
 

@@ -14,7 +14,7 @@ from newsletter.config import load_publication
 from newsletter.confirmations import Welcome
 from newsletter.errors import IssueError, NewsletterError
 from newsletter.greetings import EVERY, compile_greetings
-from newsletter.issues import is_welcome
+from newsletter.issues.issue import is_welcome
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage
 from tests.conftest import Run

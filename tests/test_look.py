@@ -15,8 +15,8 @@ from playwright.sync_api import sync_playwright
 
 from newsletter.assemble import assemble
 from newsletter.config import load_publication
+from newsletter.issues.parse import parse_issue
 from newsletter.mjml import compile_mjml
-from newsletter.parse import parse_issue
 from newsletter.theme import Theme
 from tests.conftest import ROOT
 from tests.studio import (

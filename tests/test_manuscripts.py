@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from newsletter.config import Publication, load_publication
 from newsletter.errors import NewsletterError
-from newsletter.manuscripts import Manuscript, find_manuscript, read_manuscript, save
+from newsletter.issues.save import Manuscript, find_manuscript, read_manuscript, save
 from tests.conftest import without_rights
 from tests.writing import write
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.pictures import Picture, PictureError, find_picture, picture_url, read_picture
+from newsletter.issues.images import Picture, PictureError, find_picture, picture_url, read_picture
 from tests.writing import PNG
 
 ROOT = Path(__file__).parent.parent

@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator
 
 from newsletter.config import Config, load_publication
 from newsletter.errors import ConfigError
-from newsletter.frontmatter import split
-from newsletter.issue_fields import KEYS
-from newsletter.schema import config_schema, issue_schema
+from newsletter.issues.front_matter import KEYS
+from newsletter.issues.front_matter_yaml import split
+from newsletter.issues.json_schema import config_schema, issue_schema
 from tests.conftest import ROOT, Run
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.slugs import LONGEST, free_slug, slug_of
+from newsletter.issues.issue import LONGEST, free_slug, slugify
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ from newsletter.slugs import LONGEST, free_slug, slug_of
     ],
 )
 def test_a_title_becomes_a_slug_that_people_can_read(title: str, slug: str) -> None:
-    assert slug_of(title) == slug
+    assert slugify(title) == slug
 
 
 def test_a_long_title_ends_at_a_word() -> None:
-    slug = slug_of("word " * 50)
+    slug = slugify("word " * 50)
 
     assert slug.endswith("word")
     assert len(slug) <= LONGEST
@@ -40,7 +40,7 @@ def test_a_long_title_ends_at_a_word() -> None:
 
 @given(st.text())
 def test_any_title_becomes_a_file_name(title: str) -> None:
-    slug = slug_of(title)
+    slug = slugify(title)
 
     assert len(slug.encode("utf-8", "surrogatepass")) <= 240
     assert not re.search(r"[\s/\\.:?#%&\"'<>]|^-|-$|--", slug)

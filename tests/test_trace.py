@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.build import build, build_issue
 from newsletter.config import load_publication
-from newsletter.issues import Block
+from newsletter.issues.issue import Block
 from newsletter.trace import LINE, spans
 from tests.conftest import ROOT
 from tests.writing import built

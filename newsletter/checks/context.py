@@ -21,8 +21,8 @@ from newsletter.checks.places import Link, Picture, Spot
 from newsletter.checks.readers import Copy, copies
 from newsletter.checks.visibility import Element, hidden_elements
 from newsletter.config import Config, Publication
-from newsletter.frontmatter import FrontMatter, parse_front_matter
-from newsletter.issues import Block, Issue
+from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
+from newsletter.issues.issue import Block, Issue
 from newsletter.messages.merge_tags import Vault
 from newsletter.messages.types import CompiledMessage
 from newsletter.theme import Theme

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from newsletter.config import Publication
-from newsletter.heads import read_head
-from newsletter.issues import issue_files
+from newsletter.issues.issue import issue_files
+from newsletter.issues.summaries import read_head
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from newsletter.checks.looks import length
 from newsletter.checks.origins import found_at
 from newsletter.checks.rule import WARNING, Example, Finding, Rule, Scope
 from newsletter.checks.visibility import Element
-from newsletter.pictures import Picture, find_picture
+from newsletter.issues.images import Picture, find_picture
 
 TALLEST = 1_728
 """CSS pixels: 18 inches, where Word cuts a picture."""

@@ -12,7 +12,7 @@ from newsletter.checks.origins import found_at
 from newsletter.checks.rule import INFO, WARNING, Example, Finding, Rule, Scope
 from newsletter.checks.visibility import Element
 from newsletter.checks.words import Words, seen_words
-from newsletter.issues import Block
+from newsletter.issues.issue import Block
 
 TARGET = 24
 """CSS pixels: the least height of what is tapped (WCAG 2.2, success criterion 2.5.8)."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from newsletter.checks.context import Context
 from newsletter.checks.rule import Finding
 from newsletter.checks.visibility import Element
-from newsletter.theme import package_templates
+from newsletter.issues.templates import package_templates
 
 
 def found_at(context: Context, element: Element | None, message: str, *written: str) -> Finding:

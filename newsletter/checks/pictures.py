@@ -9,7 +9,7 @@ from newsletter.checks.context import Context
 from newsletter.checks.places import Picture, field_spot
 from newsletter.checks.rule import ERROR, WARNING, Example, Finding, Rule, Scope
 from newsletter.errors import Severity
-from newsletter.pictures import PictureError, find_picture, is_remote
+from newsletter.issues.images import PictureError, find_picture, is_remote
 
 HEAVY, TOO_HEAVY, ALL = 200 * 1024, 1024 * 1024, 1024 * 1024
 """Bytes: a picture that phones wait for, one that many give up on, and of all pictures of an issue together."""

@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 
 from markdown_it.token import Token
 
-from newsletter.blocks import Is
-from newsletter.issues import Block
-from newsletter.markdown import place_in
+from newsletter.issues.blocks import Is
+from newsletter.issues.issue import Block
+from newsletter.issues.markdown import place_in
 from newsletter.theme import Theme
 
 

@@ -19,9 +19,9 @@ from newsletter.checks.rule import Finding, Rule, Scope
 from newsletter.checks.selection import Selection, is_refusal, selection
 from newsletter.config import Publication
 from newsletter.errors import IssueError, Problem, Severity
-from newsletter.issues import read_issue, shown_path
+from newsletter.issues.issue import read_issue, shown_path
+from newsletter.issues.parse import inspect_issue
 from newsletter.mjml import TokenLost
-from newsletter.parse import inspect_issue
 from newsletter.theme import Theme
 from newsletter.verdicts import Target, Verdict
 

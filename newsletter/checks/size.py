@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from newsletter.checks.context import Context
 from newsletter.checks.rule import ERROR, WARNING, Example, Finding, Rule, Scope
 from newsletter.errors import Severity
-from newsletter.issues import Block
+from newsletter.issues.issue import Block
 from newsletter.messages.mime import quoted_printable
 
 LARGE, CLIPPED = 90_000, 102_000

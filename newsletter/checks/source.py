@@ -7,11 +7,11 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 
-from newsletter.blocks import Is
 from newsletter.checks.context import Context
 from newsletter.checks.places import Spot, code_lines, field_spot, texts
 from newsletter.checks.rule import ERROR, INFO, WARNING, Example, Finding, Rule, Scope
 from newsletter.errors import Edit
+from newsletter.issues.blocks import Is
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _HTML = (

@@ -12,7 +12,7 @@ import click
 from newsletter.bars import Bar
 from newsletter.build import Built, build_issue
 from newsletter.config import Publication
-from newsletter.issues import find_issue
+from newsletter.issues.issue import find_issue
 from newsletter.outputs import summary, write_file, write_files
 from newsletter.session import Session
 from newsletter.site import issues_until, refuse_folder, web_pages

@@ -15,7 +15,7 @@ from newsletter.checks.run import check_issue, check_issues, online_targets
 from newsletter.checks.selection import Selection, selection
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, Problem, Severity, nearest
-from newsletter.issues import find_issue, issue_files, shown_path
+from newsletter.issues.issue import find_issue, issue_files, shown_path
 from newsletter.session import Session
 from newsletter.verdicts import Target, Verdict
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from newsletter import issues, scaffold
 from newsletter.bars import Bar
 from newsletter.config import Publication
-from newsletter.draft import Gathered, gather, issue_text, left_out
 from newsletter.errors import ConfigError
+from newsletter.issues import scaffold
+from newsletter.issues.drafts.draft import Gathered, gather, issue_text, left_out
+from newsletter.issues.drafts.story import Story
+from newsletter.issues.issue import free_slug, issue_files, slug_of, slugify
 from newsletter.network import network_of
 from newsletter.session import Session
-from newsletter.slugs import free_slug, slug_of
-from newsletter.stories import Story
 from newsletter.times import OFF, Duration, parse_moment
 
 
@@ -65,7 +65,7 @@ def command(
         gathered = gather(publication, names, network, folder=folder, since=oldest, limit=most, done=bar.step)
     zone = publication.config.publication.timezone
     title = gathered.stories[0].title
-    slug = free_slug(slug_of(title) or "draft", {issues.slug_of(file) for file in issues.issue_files(publication)})
+    slug = free_slug(slugify(title) or "draft", {slug_of(file) for file in issue_files(publication)})
     name = f"issues/{when}-{slug}.md"
     scaffold.write_new(publication.root, {name: issue_text(gathered.stories, when, zone)})
     _tell(os.path.relpath(publication.root / name), slug, gathered, as_json)

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from newsletter import scaffold
 from newsletter.addresses import parse_mailbox
 from newsletter.config import parse_web_address
 from newsletter.errors import NewsletterError
+from newsletter.issues import scaffold
 from newsletter.times import parse_zone
 
 

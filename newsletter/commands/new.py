@@ -6,8 +6,8 @@ import os
 
 import click
 
-from newsletter import scaffold
-from newsletter.issues import slug_of
+from newsletter.issues import scaffold
+from newsletter.issues.issue import slug_of
 from newsletter.session import Session
 
 

@@ -9,7 +9,7 @@ import webbrowser
 
 import click
 
-from newsletter.issues import find_issue, slug_of
+from newsletter.issues.issue import find_issue, slug_of
 from newsletter.session import Session
 from newsletter.signals import Interrupts
 

@@ -7,7 +7,7 @@ import json
 import click
 
 from newsletter.config import Publication, find_config
-from newsletter.schema import config_schema, issue_schema
+from newsletter.issues.json_schema import config_schema, issue_schema
 from newsletter.session import Session
 
 

@@ -10,7 +10,7 @@ import click
 
 from newsletter.build import build_issue
 from newsletter.errors import NewsletterError
-from newsletter.issues import find_issue
+from newsletter.issues.issue import find_issue
 from newsletter.providers.base import Outcome
 from newsletter.session import Session
 from newsletter.times import utc_now

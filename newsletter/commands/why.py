@@ -53,7 +53,7 @@ def _campaigns(session: Session, name: str) -> Sequence[Campaign]:
             return found
         if name.isdigit():
             return [campaigns.find(connection, name)]
-    from newsletter.issues import find_issue, slug_of  # markdown-it: only where a part of a name was given
+    from newsletter.issues.issue import find_issue, slug_of  # markdown-it: only where a part of a name was given
 
     slug = slug_of(find_issue(session.publication, name))
     with session.database.read() as connection:

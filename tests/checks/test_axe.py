@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from newsletter.build import build_issue
 from newsletter.config import load_publication
-from newsletter.issues import find_issue
+from newsletter.issues.issue import find_issue
 from tests.conftest import ROOT
 from tests.studio import CHROMIUM, Scheme, Studio
 

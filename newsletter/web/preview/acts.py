@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
-from newsletter.issues import MOST_BYTES
+from newsletter.issues.issue import MOST_BYTES
 from newsletter.web.preview.guard import require_token
 from newsletter.web.preview.ledger import Ledger
 from newsletter.web.preview.pages import workshop_of

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter.issues import slug_of
-from newsletter.scaffold import new_issue
+from newsletter.issues.issue import slug_of
+from newsletter.issues.scaffold import new_issue
 from newsletter.web.preview.acts import act
 from newsletter.web.preview.pages import workshop_of
 

@@ -13,10 +13,10 @@ from starlette.routing import Route
 from newsletter.config import Publication
 from newsletter.differences import differences, folded
 from newsletter.errors import NewsletterError, Problem
-from newsletter.issues import slug_of
-from newsletter.manuscripts import Manuscript, read_manuscript
-from newsletter.manuscripts import save as save_over
-from newsletter.pictures import image_names
+from newsletter.issues.images import image_names
+from newsletter.issues.issue import slug_of
+from newsletter.issues.save import Manuscript, read_manuscript
+from newsletter.issues.save import save as save_over
 from newsletter.sample_readers import NAMES
 from newsletter.views import RENDERED, rendered
 from newsletter.web.preview.acts import act_on_text, in_json

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from newsletter import __version__
-from newsletter.theme import package_templates
+from newsletter.issues.templates import package_templates
 from newsletter.workshop import Workshop
 
 

@@ -8,8 +8,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from newsletter.issues.templates import package_templates
 from newsletter.local_pictures import picture_file
-from newsletter.theme import package_templates
 from newsletter.web.preview.pages import workshop_of
 
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from newsletter.errors import NewsletterError
 from newsletter.inbox import entries
-from newsletter.issues import slug_of
+from newsletter.issues.issue import slug_of
 from newsletter.workshop import Workshop
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 
 from newsletter.errors import NewsletterError
-from newsletter.issues import issue_files, slug_of
+from newsletter.issues.issue import issue_files, slug_of
 from newsletter.web.preview.changes import changes
 from newsletter.web.preview.events import INBOX, Events, News
 from newsletter.workshop import Gone, Work, Workshop

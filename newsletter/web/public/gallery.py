@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.pictures import PictureError, find_picture
+from newsletter.issues.images import PictureError, find_picture
 
 FOLDER = "images"
 """What pictures' addresses leave out."""

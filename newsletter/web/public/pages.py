@@ -18,8 +18,8 @@ from markupsafe import Markup, escape
 
 from newsletter import palette
 from newsletter.config import Publication
-from newsletter.pictures import is_remote, picture_url
-from newsletter.theme import package_templates
+from newsletter.issues.images import is_remote, picture_url
+from newsletter.issues.templates import package_templates
 from newsletter.translations import Language, Translations
 
 

@@ -16,8 +16,8 @@ from urllib.parse import unquote
 
 from newsletter.config import Publication
 from newsletter.feed import Item, atom, sitemap
+from newsletter.issues.images import is_remote, picture_url
 from newsletter.messages.types import About, WebPage
-from newsletter.pictures import is_remote, picture_url
 from newsletter.translations import Language
 from newsletter.web.public.gallery import locate
 from newsletter.web.public.pages import Pages

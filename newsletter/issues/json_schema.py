@@ -16,7 +16,7 @@ from msgspec import inspect
 
 from newsletter.addresses import Mailbox
 from newsletter.config import Colour, Config, Publication, WebAddress
-from newsletter.theme import Theme, package_templates
+from newsletter.issues.templates import package_templates, template_names
 from newsletter.times import Duration, Rate
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -73,7 +73,7 @@ def issue_schema(publication: Publication | None) -> dict[str, Any]:
         known: dict[str, Iterable[str]] = {
             "list": publication.config.lists,
             "segment": publication.config.segments,
-            "template": Theme(publication=publication).templates,
+            "template": template_names(publication),
         }
         for name, values in known.items():
             keys[name]["enum"] = [*sorted(values), None]

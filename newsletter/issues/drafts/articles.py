@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from newsletter.errors import NewsletterError
-from newsletter.html_text import bound
-from newsletter.stories import LONGEST_NAME, LONGEST_TITLE, Story, first_sentence, link_of, one_line
+from newsletter.issues.drafts.story import LONGEST_NAME, LONGEST_TITLE, Story, bound, first_sentence, link_of, one_line
 
 MOST_ELEMENTS = 10_000
 """Of a page; its article stands near the beginning."""

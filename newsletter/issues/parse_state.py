@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from newsletter.blocks import BlockKind
 from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
+from newsletter.issues.blocks import BlockKind
 from newsletter.messages.merge_tags import Vault
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.issues import MOST_BYTES, issue_files
+from newsletter.issues.drafts.sources import Read, read_source
+from newsletter.issues.drafts.story import Section, Story, link_key, one_line
+from newsletter.issues.issue import MOST_BYTES, issue_files
+from newsletter.issues.scaffold import starter
 from newsletter.network import Network
-from newsletter.scaffold import starter
-from newsletter.sources import Read, read_source
-from newsletter.stories import Section, Story, link_key, one_line
 
 REVIEW = "<!-- review -->"
 LONGEST_SUBJECT = 78

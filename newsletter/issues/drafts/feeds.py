@@ -18,8 +18,16 @@ from typing import Any
 import msgspec
 
 from newsletter.errors import NewsletterError
-from newsletter.html_text import bound, text_of
-from newsletter.stories import LONGEST_NAME, LONGEST_TITLE, Story, first_sentence, link_of, one_line
+from newsletter.issues.drafts.story import (
+    LONGEST_NAME,
+    LONGEST_TITLE,
+    Story,
+    bound,
+    first_sentence,
+    link_of,
+    one_line,
+    text_of,
+)
 
 MOST_ENTRIES = 300
 """Of one feed; the newest stand first by custom."""

@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from newsletter.errors import suggestion
-from newsletter.frontmatter import FrontMatter, Value
-from newsletter.issues import KINDS, Kind, date_of, same_slug, slug_of
-from newsletter.reading import Reading
+from newsletter.issues.front_matter_yaml import FrontMatter, Value
+from newsletter.issues.issue import KINDS, Kind, date_of, same_slug, slug_of
+from newsletter.issues.parse_state import Reading
 from newsletter.times import Duration, Moment, parse_moment
 
 KEYS = (

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from newsletter import tag_checks
-from newsletter.blocks import BlockKind
 from newsletter.config import Publication
 from newsletter.errors import IssueError, Problem, Severity
-from newsletter.frontmatter import FrontMatter, parse_front_matter
-from newsletter.issue_content import read_content
-from newsletter.issue_fields import (
+from newsletter.issues import tag_errors
+from newsletter.issues.blocks import BlockKind
+from newsletter.issues.body import read_content
+from newsletter.issues.front_matter import (
     check_keys,
     check_slug,
     read_after,
@@ -26,9 +25,10 @@ from newsletter.issue_fields import (
     read_send_at,
     read_switch,
 )
-from newsletter.issues import Block, Condition, Issue, issue_text, read_issue, shown_path, slug_of
+from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
+from newsletter.issues.issue import Block, Condition, Issue, issue_text, read_issue, shown_path, slug_of
+from newsletter.issues.parse_state import Reading
 from newsletter.messages.merge_tags import MOST_TAGS, Vault
-from newsletter.reading import Reading
 
 
 def parse_issue(
@@ -74,7 +74,7 @@ def inspect_issue(
 def _unquote_tags(vault: Vault, body_line: int) -> None:
     """Tags in quoted YAML may double or escape their own quotes: `'{{ x | default(''y'') }}'`."""
     for index, tag in enumerate(vault.tags):
-        if tag.line <= body_line and not tag_checks.is_readable(tag):
+        if tag.line <= body_line and not tag_errors.is_readable(tag):
             vault.tags[index] = replace(tag, source=tag.source.replace("''", "'").replace('\\"', '"'))
 
 
@@ -112,8 +112,8 @@ def _with_warnings(issue: Issue, reading: Reading) -> Issue:
 
 
 def _check_tags(reading: Reading, front: FrontMatter, content: tuple[Block | Condition, ...]) -> None:
-    for found in tag_checks.check_tags(
-        reading.vault, tag_checks.containers(front, content), reading.publication.config.fields
+    for found in tag_errors.check_tags(
+        reading.vault, tag_errors.containers(front, content), reading.publication.config.fields
     ):
         problem = Problem(
             rule="NL007",

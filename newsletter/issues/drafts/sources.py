@@ -11,12 +11,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.articles import article_story, is_page
 from newsletter.errors import NewsletterError
-from newsletter.feeds import feed_stories, is_feed
+from newsletter.issues.drafts.articles import article_story, is_page
+from newsletter.issues.drafts.feeds import feed_stories, is_feed
+from newsletter.issues.drafts.pasted_pages import plain_stories
+from newsletter.issues.drafts.story import Story
 from newsletter.network import Network
-from newsletter.plain_pages import plain_stories
-from newsletter.stories import Story
 
 MOST_BYTES = 5 * 1024 * 1024
 _MARKS = (

@@ -13,13 +13,11 @@ from datetime import date, datetime
 from pathlib import Path
 from string import Template
 
-from newsletter import issues
 from newsletter.config import CONFIG_NAME, Publication
 from newsletter.errors import ConfigError, NewsletterError, suggestion
-from newsletter.issues import shown_path
-from newsletter.schema import config_schema
-from newsletter.slugs import free_slug, slug_of
-from newsletter.theme import Theme, package_templates
+from newsletter.issues.issue import free_slug, issue_files, shown_path, slug_of, slugify
+from newsletter.issues.json_schema import config_schema
+from newsletter.issues.templates import package_templates, template_names
 
 GIT_IGNORE = ".gitignore"
 EDITOR = ".vscode/"
@@ -68,7 +66,7 @@ def _title(text: str) -> str:
     title = " ".join(text.split())
     if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", title):
         raise ConfigError("the title holds a control character", hint="Write it again without.")
-    if not slug_of(title):
+    if not slugify(title):
         hint = "The file and its web address are named for them."
         raise ConfigError(f'the title "{title}" has no letter and no digit', hint=hint)
     return title
@@ -76,11 +74,11 @@ def _title(text: str) -> str:
 
 def _slug(publication: Publication, title: str, when: date) -> str:
     """A slug no other issue has. Raises NewsletterError when this very issue exists."""
-    slug = slug_of(title)
+    slug = slugify(title)
     path = publication.issues / f"{when}-{slug}.md"
     if path.exists():
         raise NewsletterError("this issue exists and is left as it is", place=shown_path(publication, path))
-    return free_slug(slug, {issues.slug_of(file) for file in issues.issue_files(publication)})
+    return free_slug(slug, {slug_of(file) for file in issue_files(publication)})
 
 
 def issue_file(title: str, publication: Publication, *, template: str | None = None) -> bytes:
@@ -89,7 +87,7 @@ def issue_file(title: str, publication: Publication, *, template: str | None = N
     `template` names a skeleton, a layout, or both. Raises ConfigError, with what there is, when it names neither,
     NewsletterError when a skeleton cannot be read.
     """
-    layouts, skeletons = Theme(publication=publication).templates, _skeletons(publication)
+    layouts, skeletons = template_names(publication), _skeletons(publication)
     if template and template not in layouts and template not in skeletons:
         hint = suggestion(template, {*layouts, *skeletons}, "Templates")
         raise ConfigError(f'no template is named "{template}"', hint=hint)

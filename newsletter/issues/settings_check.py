@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from newsletter.config import Publication
 from newsletter.config.segments import check_segments
 from newsletter.errors import ConfigError
-from newsletter.pictures import PictureError, find_picture, is_remote
+from newsletter.issues.images import PictureError, find_picture, is_remote
 
 
 def check_settings(publication: Publication) -> None:

@@ -2,14 +2,20 @@
 
 Finds, reads and checks issue files. Knows lines and columns; knows no HTML and no
 readers. Every mistake of a file is found in one pass and raised as one IssueError.
+
+Slugs: the part of an issue's file name that is also its web address.
+
+Pure; which slugs are taken is told by whoever asks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -200,3 +206,55 @@ def shown_path(publication: Publication, path: Path) -> str:
         if path.absolute().is_relative_to(base):
             return str(path.absolute().relative_to(base))
     return str(path)
+
+
+LONGEST = 60
+"""Characters; a file name may have 255 bytes, and a character takes up to four."""
+
+_SPELLED = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", "ı": "i"}
+)
+_DROPPED = re.compile("['’ʼ`\u0300-\u036f]")
+"""Apostrophes, and accents that stand beside their letter."""
+
+
+def slugify(title: str) -> str:
+    """`Don't panic, Zoë!` -> `dont-panic-zoe`; letters that have no ASCII form stay as they are.
+
+    Empty when the title has no letter and no digit.
+    """
+    text = _DROPPED.sub("", unicodedata.normalize("NFC", title.lower())).translate(_SPELLED)
+    words = "".join(_spelled(character) for character in text).split()
+    return _shortened(words)
+
+
+def free_slug(slug: str, taken: Container[str]) -> str:
+    """The slug, or the first of `slug-2`, `slug-3`, ... that is not taken."""
+    if slug not in taken:
+        return slug
+    return next(f"{slug}-{n}" for n in count(2) if f"{slug}-{n}" not in taken)
+
+
+def _spelled(character: str) -> str:
+    """A letter, mark or digit in its ASCII form if it has one; anything else is a space."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", character) if c.isascii() and c.isalnum())
+    if plain:
+        return plain.lower()  # a capital among mathematical letters has no small form of its own
+    kept = unicodedata.category(character)[0] in "LN" or unicodedata.category(character) in ("Mn", "Mc")
+    return character if kept and not _is_variation_selector(character) else " "
+
+
+def _is_variation_selector(character: str) -> bool:
+    """Emoji carry them; they are marks without a letter."""
+    return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+
+
+def _shortened(words: list[str]) -> str:
+    """As many whole words as fit, at least the beginning of the first."""
+    slug = ""
+    for word in words:
+        longer = f"{slug}-{word}" if slug else word
+        if len(longer) > LONGEST:
+            return slug or word[:LONGEST]
+        slug = longer
+    return slug

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from newsletter.errors import NewsletterError
-from newsletter.stories import LONGEST_NAME, LONGEST_TITLE, Section, Story, first_sentence, one_line
+from newsletter.issues.drafts.story import LONGEST_NAME, LONGEST_TITLE, Section, Story, first_sentence, one_line
 
 _BULLET = re.compile(r"\s*(?:[•●◦‣▪■–—*·-]|\d{1,2}[.)])\s+(\S.*)")
 _LABEL = re.compile(r"([^\W\d_][^:.!?\n]{1,59}):\s+(\S.*)")

@@ -10,8 +10,8 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from newsletter.frontmatter import FrontMatter, parse_front_matter
-from newsletter.issues import date_of, slug_of
+from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
+from newsletter.issues.issue import date_of, slug_of
 from newsletter.messages.escapes import clean
 from newsletter.messages.expressions import EvaluationError, ExpressionError, Fields, compile_expression
 from newsletter.messages.merge_tags import Vault

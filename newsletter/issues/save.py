@@ -19,7 +19,7 @@ from threading import Lock
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.issues import MOST_BYTES, issue_files, issue_text, shown_path, slug_of
+from newsletter.issues.issue import MOST_BYTES, issue_files, issue_text, shown_path, slug_of
 
 _BOM = b"\xef\xbb\xbf"
 _SAVING = Lock()

@@ -2,6 +2,10 @@
 
 Cleans words and addresses that strangers wrote: one line, no control characters, no
 comments, only public http(s) links. Where stories come from is not known here.
+
+Markup of strangers: cut to a size that can be read, and turned into plain text.
+
+Text is what a reader would see; nothing that runs, loads or tracks.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from newsletter.network import is_public
@@ -146,3 +151,38 @@ def _without_tracking(query: str) -> str:
 def _quoted(text: str, safe: str) -> str:
     """Percent-encoded (RFC 3986 section 2.1), what already is staying so."""
     return re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", quote(_UNPRINTABLE.sub("", text), safe=safe))
+
+
+_HIDDEN = ("script", "style", "template", "noscript", "iframe", "object", "svg", "math", "head", "title", "form")
+_LINES = {
+    "address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure", "footer",
+    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "img", "li", "main", "nav", "ol", "p", "pre", "section",
+    "table", "td", "th", "tr", "ul",
+}  # fmt: skip
+"""Elements that stand on lines of their own (HTML, section 15.3): their text does not run into their neighbour's."""
+
+
+def text_of(markup: str) -> str:
+    """The text of a fragment of HTML, of which at most LONGEST_TEXT characters are looked at."""
+    markup = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "", markup[:LONGEST_TEXT])
+    if not re.search(r"<[A-Za-z/!?]|&", markup):
+        return markup
+    from lxml import etree, html
+
+    tree = html.fragment_fromstring(f"<div>{markup}</div>", create_parent="div")
+    etree.strip_elements(tree, etree.Comment, etree.ProcessingInstruction, *_HIDDEN, with_tail=False)
+    for element in tree.iter():
+        if element.tag in _LINES:
+            element.text = f" {element.text or ''}"
+            element.tail = f" {element.tail or ''}"
+    return str(tree.text_content())
+
+
+def bound(tree: Any, most_elements: int) -> None:
+    """Cut an lxml tree to its first elements, and each text in it to LONGEST_TEXT: libraries are slow on huge ones."""
+    for number, node in enumerate(list(tree.iter())):
+        if number >= most_elements and node.getparent() is not None:
+            node.getparent().remove(node)
+        elif isinstance(node.tag, str):
+            node.text = node.text and node.text[:LONGEST_TEXT]
+            node.tail = node.tail and node.tail[:LONGEST_TEXT]

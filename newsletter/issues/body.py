@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 
 from markdown_it.token import Token
 
-from newsletter.blocks import BlockKind, FieldValue, Is, read_fields, split_info, unknown_block
 from newsletter.errors import suggestion
-from newsletter.frontmatter import split
-from newsletter.issues import Block, Condition
-from newsletter.markdown import Trouble, parse_markdown
+from newsletter.issues.blocks import BlockKind, FieldValue, Is, read_fields, split_info, unknown_block
+from newsletter.issues.front_matter_yaml import split
+from newsletter.issues.images import PictureError, find_picture, is_remote
+from newsletter.issues.issue import Block, Condition
+from newsletter.issues.markdown import Trouble, parse_markdown
+from newsletter.issues.news_block import news_mistake
+from newsletter.issues.parse_state import Reading
 from newsletter.messages.merge_tags import Vault
-from newsletter.news import news_mistake
-from newsletter.pictures import PictureError, find_picture, is_remote
-from newsletter.reading import Reading
 
 
 def read_content(reading: Reading, hidden: str) -> tuple[Block | Condition, ...]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from markdown_it.token import Token
 
 from newsletter.errors import NewsletterError, nearest
-from newsletter.frontmatter import FrontMatter
-from newsletter.issues import Block, Condition
+from newsletter.issues.front_matter_yaml import FrontMatter
+from newsletter.issues.issue import Block, Condition
 from newsletter.messages.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
 from newsletter.messages.merge_tags import Tag, Vault
 

@@ -1,0 +1,50 @@
+"""Find the templates that an issue may use: layouts, blocks, and where they lie on the disk.
+
+A template absent from the publication's `templates/` comes from the package. Filling templates with
+values is `rendering.theme`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from newsletter.config import Publication
+from newsletter.errors import NewsletterError
+from newsletter.issues.blocks import KINDS, BlockKind, kind_from_template
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def package_templates() -> Path:
+    """Return the folder of the templates that come with the program: in the wheel, else in the checkout."""
+    inside = _PACKAGE / "templates"
+    return inside if inside.is_dir() else _PACKAGE.parent / "templates"
+
+
+def template_folders(publication: Publication) -> tuple[Path, ...]:
+    """Return the existing folders in which templates are looked for, the publication's own first."""
+    return tuple(folder for folder in (publication.templates, package_templates()) if folder.is_dir())
+
+
+def template_names(publication: Publication) -> frozenset[str]:
+    """Return the names that `template:` in front matter may say."""
+    return frozenset(file.stem for folder in template_folders(publication) for file in folder.glob("*.mjml"))
+
+
+def block_kinds(publication: Publication) -> Mapping[str, BlockKind]:
+    """Return the kinds of block by name: the built-in ones, and those of the publication's own templates.
+
+    Raises NewsletterError at the template whose fields cannot be read.
+    """
+    own = publication.templates / "blocks"
+    names = sorted(file.stem for file in own.glob("*.mjml")) if own.is_dir() else []
+    added = {name: _read_kind(own / f"{name}.mjml") for name in names if name not in KINDS and name != "text"}
+    return {**KINDS, **added}
+
+
+def _read_kind(file: Path) -> BlockKind:
+    try:
+        return kind_from_template(file.stem, file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise NewsletterError(str(error), place=f"templates/blocks/{file.name}:1") from error
