@@ -17,10 +17,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.sample import SLUG, issue, publication
 from bench.timing import COMMAND, report
-from newsletter.build import build
 from newsletter.config import load_publication
 from newsletter.issues.parse import parse_issue
-from newsletter.theme import Theme
+from newsletter.rendering.build import build
+from newsletter.rendering.theme import Theme
 
 ROUNDS = 31
 PORT = 8765

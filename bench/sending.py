@@ -31,7 +31,6 @@ from sqlalchemy import bindparam, null, select
 from bench.timing import ROOT, report
 from newsletter import campaigns
 from newsletter.bench import SLUG, TOKEN, prepare
-from newsletter.build import build_issue
 from newsletter.campaigns import Campaign
 from newsletter.database.bulk import read_as
 from newsletter.database.connection import open_database
@@ -42,6 +41,7 @@ from newsletter.messages.types import About, Recipient, WebPage
 from newsletter.providers import dispatch, find_provider, read_settings
 from newsletter.providers.base import Batch
 from newsletter.recipients import Member, addresses, recipients
+from newsletter.rendering.build import build_issue
 from newsletter.sender import THREADS, Job, Sender
 from newsletter.signed_links import Links
 from newsletter.times import Rate

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from newsletter.checks.catalogue import RULES
+from newsletter.checks.context.rule import Example, Rule
 from newsletter.checks.formats import example_lines
-from newsletter.checks.rule import Example, Rule
 
 PAGE = Path(__file__).with_name("checks.md")
 TABLE = "| rule | | what it reports | fires | does not fire |\n|---|---|---|---|---|\n"

@@ -12,17 +12,17 @@ from datetime import date, timedelta
 
 import msgspec
 
-from newsletter.assemble import assemble, language_of
-from newsletter.build import build_issue, compiled
 from newsletter.config import Publication
 from newsletter.confirmations import Welcome
 from newsletter.issues.issue import Issue, is_welcome, issue_files
 from newsletter.letters import Kind
 from newsletter.messages.merge_tags import Vault
 from newsletter.messages.types import CompiledMessage
-from newsletter.mjml import compile_mjml
-from newsletter.theme import Theme
-from newsletter.translations import Language
+from newsletter.rendering.assemble import assemble, language_of
+from newsletter.rendering.build import build_issue, compiled
+from newsletter.rendering.mjml import compile_mjml
+from newsletter.rendering.theme import Theme
+from newsletter.rendering.translations import Language
 
 EVERY = ""
 """Instead of a language: a welcome is in its author's."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from newsletter.build import sample_recipient
 from newsletter.config import Publication
 from newsletter.issues.issue import issue_files, slug_of
 from newsletter.issues.summaries import read_head
 from newsletter.messages.expressions import present
+from newsletter.rendering.build import sample_recipient
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ from functools import lru_cache
 
 import tinycss2
 
-from newsletter.checks.colours import BLACK, WHITE, read_colour
-from newsletter.checks.css import Token
-from newsletter.checks.visibility import Element
+from newsletter.checks.html.colours import BLACK, WHITE, read_colour
+from newsletter.checks.html.css import Token
+from newsletter.checks.html.visibility import Element
 from newsletter.schemes import by_day
 from newsletter.trees import add_style, css_of, page_of, tree_of
 

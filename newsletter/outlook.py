@@ -11,8 +11,8 @@ from functools import cache, lru_cache
 
 import tinycss2
 
-from newsletter.checks.compatibility import table
-from newsletter.checks.css import Token
+from newsletter.checks.html.css import Token
+from newsletter.checks.rules.compatibility import table
 from newsletter.schemes import by_day
 from newsletter.trees import add_style, css_of, page_of, tree_of
 

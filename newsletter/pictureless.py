@@ -6,7 +6,7 @@ import re
 
 from lxml import html
 
-from newsletter.checks.visibility import Element
+from newsletter.checks.html.visibility import Element
 from newsletter.schemes import by_day
 from newsletter.trees import page_of, tree_of
 

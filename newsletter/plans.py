@@ -14,7 +14,6 @@ from typing import TypedDict
 from sqlalchemy import Connection
 
 from newsletter import accounts, campaigns, reports, segments
-from newsletter.build import Built, build_issue
 from newsletter.campaigns import Campaign, State
 from newsletter.checks.gate import gate
 from newsletter.config import Publication
@@ -24,6 +23,7 @@ from newsletter.issues.issue import find_issue, slug_of
 from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.providers import find_provider
 from newsletter.providers.base import Provider
+from newsletter.rendering.build import Built, build_issue
 from newsletter.schedule import Timing, is_too_late, timing, wall_clock
 from newsletter.times import Clock, Moment, first_moment, utc_now
 

@@ -14,13 +14,13 @@ from urllib.parse import parse_qsl
 from sqlalchemy import Connection, or_
 
 from newsletter import subscribers
-from newsletter.build import sample_recipient
-from newsletter.checks.readers import WORST
+from newsletter.checks.context.sample_copies import WORST
 from newsletter.config import Publication
 from newsletter.config.fields import full_name, parse_built_in, parse_field
 from newsletter.database.tables import subscriber
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.messages.types import Recipient
+from newsletter.rendering.build import sample_recipient
 from newsletter.subscribers import Subscriber
 
 SAMPLE = "sample"

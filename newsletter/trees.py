@@ -5,8 +5,8 @@ from __future__ import annotations
 import tinycss2
 from lxml import html
 
-from newsletter.checks.css import Token
-from newsletter.checks.visibility import Element
+from newsletter.checks.html.css import Token
+from newsletter.checks.html.visibility import Element
 
 
 def tree_of(page: str) -> Element:

@@ -13,7 +13,6 @@ from datetime import datetime
 
 from newsletter import subscribers
 from newsletter.addresses import address_key, parse_address
-from newsletter.build import Built
 from newsletter.config import Publication
 from newsletter.config.fields import full_name
 from newsletter.database.connection import Database
@@ -22,6 +21,7 @@ from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings
 from newsletter.providers.base import Batch, Outcome, Result
 from newsletter.recipients import personal_links
+from newsletter.rendering.build import Built
 from newsletter.signed_links import Links
 from newsletter.suppressions import suppressed
 

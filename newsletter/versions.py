@@ -16,7 +16,6 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from newsletter import campaigns
-from newsletter.build import build
 from newsletter.config import Publication
 from newsletter.errors import IssueError, NewsletterError, Severity
 from newsletter.issues.issue import find_issue, issue_files, slug_of
@@ -25,7 +24,8 @@ from newsletter.messages.expressions import present
 from newsletter.messages.fragments import html_fragment, text_fragment
 from newsletter.messages.merge import joined, subject_line
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.theme import Theme
+from newsletter.rendering.build import build
+from newsletter.rendering.theme import Theme
 
 _GIT_TIME = 10
 """Seconds."""

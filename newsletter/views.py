@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from newsletter.build import Built, sample_mailing
 from newsletter.inversion import inverted, inverted_by_outlook
 from newsletter.local_pictures import LocalPicture, shown_locally
 from newsletter.messages.expressions import present
@@ -16,6 +15,7 @@ from newsletter.messages.merge import joined
 from newsletter.messages.types import Recipient
 from newsletter.outlook import in_outlook
 from newsletter.pictureless import without_pictures
+from newsletter.rendering.build import Built, sample_mailing
 from newsletter.schemes import by_day, by_night
 
 RENDERED: Mapping[str, Callable[[str], str]] = {

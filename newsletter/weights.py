@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from newsletter.checks.context import Context
-from newsletter.checks.size import CLIPPED, LARGE, Sizes, sizes
+from newsletter.checks.context.context import Context
+from newsletter.checks.rules.size import CLIPPED, LARGE, Sizes, sizes
 from newsletter.issues.issue import Block
 
 

@@ -13,16 +13,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from newsletter.build import Built
-from newsletter.checks.context import Context
-from newsletter.checks.earlier import Earlier
+from newsletter.checks.context.context import Context, Earlier
 from newsletter.checks.run import check_issues, open_context
 from newsletter.config import Publication, load_publication
 from newsletter.errors import IssueError, NewsletterError, Problem, Severity, problem_of
 from newsletter.issues.issue import issue_files, read_issue, shown_path, slug_of
 from newsletter.issues.settings_check import check_settings
 from newsletter.local_pictures import LocalPicture, local_pictures
-from newsletter.theme import Theme
+from newsletter.rendering.build import Built
+from newsletter.rendering.theme import Theme
 
 KEPT = 16
 """Issues whose builds are kept; the one that was looked at longest ago goes first."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.build import build_issue, sample_mailing, sample_recipient
 from newsletter.config import load_publication
 from newsletter.errors import NewsletterError
-from newsletter.outputs import files
+from newsletter.rendering.build import build_issue, sample_mailing, sample_recipient
+from newsletter.rendering.output_files import files
 from tests.writing import PNG, built, message_for, write
 
 AWKWARD = ["❤️", "👩‍💻", "हिन्दी", "é", "مرحبا", 'say "hi"', "it's", "a\\b", "a\u00a0b", "x < y & z > w", "ไทย"]
@@ -233,7 +233,7 @@ def test_building_needs_no_database_no_provider_and_no_network_library(newslette
     code = f"""
 import sys
 from pathlib import Path
-from newsletter.build import build_issue
+from newsletter.rendering.build import build_issue
 from newsletter.config import load_publication
 build_issue(load_publication(Path("newsletter.toml").absolute()), Path({str(path)!r}))
 loaded = {{name.split(".")[0] for name in sys.modules}}

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it.token import Token
 
-from newsletter.build import Built, build_issue
 from newsletter.checks.run import check_issue
 from newsletter.config import load_publication
 from newsletter.issues.drafts.draft import issue_text
 from newsletter.issues.drafts.story import LONGEST_NAME, Section, Story, first_sentence, link_of, one_line
 from newsletter.issues.issue import Block
+from newsletter.rendering.build import Built, build_issue
 from tests.conftest import Run
 from tests.writing import message_for
 

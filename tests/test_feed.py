@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import feedparser
 
-from newsletter.build import build_issue
 from newsletter.config import Publication, load_publication
-from newsletter.feed import ATOM, MOST, SITEMAP, Item, atom, sitemap
 from newsletter.messages.types import About
+from newsletter.rendering.build import build_issue
+from newsletter.rendering.feed import ATOM, MOST, SITEMAP, Item, atom, sitemap
 from tests.conftest import ROOT
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.build import build_issue
 from newsletter.config import load_publication
-from newsletter.outputs import files
+from newsletter.rendering.build import build_issue
+from newsletter.rendering.output_files import files
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"

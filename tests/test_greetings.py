@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from newsletter.build import sample_recipient
-from newsletter.checks.size import CLIPPED
+from newsletter.checks.rules.size import CLIPPED
 from newsletter.config import load_publication
 from newsletter.confirmations import Welcome
 from newsletter.errors import IssueError, NewsletterError
@@ -17,6 +16,7 @@ from newsletter.greetings import EVERY, compile_greetings
 from newsletter.issues.issue import is_welcome
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage
+from newsletter.rendering.build import sample_recipient
 from tests.conftest import Run
 from tests.test_signups import NOW
 
@@ -109,7 +109,7 @@ def test_what_is_wrong_with_a_kind_is_told_with_its_line(publication_folder: Pat
 
 
 def _build(folder: Path) -> None:
-    from newsletter.build import build_issue
+    from newsletter.rendering.build import build_issue
 
     build_issue(load_publication(folder / "newsletter.toml"), folder / "issues" / "welcome.md")
 

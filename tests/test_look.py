@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from newsletter.assemble import assemble
 from newsletter.config import load_publication
 from newsletter.issues.parse import parse_issue
-from newsletter.mjml import compile_mjml
-from newsletter.theme import Theme
+from newsletter.rendering.assemble import assemble
+from newsletter.rendering.mjml import compile_mjml
+from newsletter.rendering.theme import Theme
 from tests.conftest import ROOT
 from tests.studio import (
     CHROMIUM,

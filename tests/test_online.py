@@ -10,11 +10,11 @@ from threading import Barrier
 
 import pytest
 
+from newsletter.checks.context.link_status import FILE, State, Target, Verdict, remember, remembered
+from newsletter.checks.link_probe import probe, probe_all
 from newsletter.checks.run import check_issues, online_targets
 from newsletter.config import load_publication
 from newsletter.network import Network
-from newsletter.probe import probe, probe_all
-from newsletter.verdicts import FILE, State, Target, Verdict, remember, remembered
 from tests.conftest import Run
 from tests.ports import deaf_port
 from tests.web_server import WebServer

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.config import Colour, ThemeSection
-from newsletter.palette import READABLE, contrast, dark, light, mix, unreadable
+from newsletter.rendering.colours import READABLE, contrast, dark, light, mix, unreadable
 
 colours = st.integers(0, 0xFFFFFF).map("#{:06X}".format)
 

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.build import build_issue
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, NewsletterError
 from newsletter.issues.issue import Block, Condition, find_issue
 from newsletter.issues.markdown import parse_markdown
 from newsletter.issues.parse import inspect_issue
 from newsletter.messages.merge_tags import Vault
-from newsletter.theme import Theme
+from newsletter.rendering.build import build_issue
+from newsletter.rendering.theme import Theme
 from tests.writing import built, problems, write
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from newsletter.build import build_issue
 from newsletter.config import load_publication
-from newsletter.reading_view import reading_view
+from newsletter.rendering.build import build_issue
+from newsletter.rendering.feed_content import reading_view
 from tests.conftest import ROOT
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.build import SAMPLE_TOKEN
 from newsletter.database.connection import existing_database
 from newsletter.errors import NewsletterError
+from newsletter.rendering.build import SAMPLE_TOKEN
 from newsletter.sample_readers import find_reader, sample_readers, search_readers
 from tests.readers import Readers
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.build import build, build_issue
 from newsletter.config import load_publication
 from newsletter.issues.issue import Block
-from newsletter.trace import LINE, spans
+from newsletter.rendering.build import build, build_issue
+from newsletter.rendering.source_map import LINE, spans
 from tests.conftest import ROOT
 from tests.writing import built
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from newsletter.config import load_publication
 from newsletter.errors import NewsletterError
-from newsletter.theme import Theme
-from newsletter.translations import PLACEHOLDER, SOURCE, Translations, direction, wrong_placeholder
+from newsletter.rendering.theme import Theme
+from newsletter.rendering.translations import PLACEHOLDER, SOURCE, Translations, direction, wrong_placeholder
 from tests.writing import built, message_for
 from tools.translations import CATALOGUES, collected, forms
 

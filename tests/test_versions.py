@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from newsletter import campaigns
-from newsletter.build import build_issue, sample_recipient
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
-from newsletter.theme import Theme
+from newsletter.rendering.build import build_issue, sample_recipient
+from newsletter.rendering.theme import Theme
 from newsletter.versions import filled, find_version, known_versions
 from tests.sending import NOW
 from tests.writing import write

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.build import Built, build, sample_recipient
 from newsletter.inversion import inverted, inverted_by_outlook
 from newsletter.outlook import branches, holds, in_outlook
 from newsletter.pictureless import without_pictures
+from newsletter.rendering.build import Built, build, sample_recipient
 from newsletter.schemes import by_day, by_night
 from newsletter.views import RENDERED, VIEWS, WRITTEN, rendered, written
 from tests.writing import built

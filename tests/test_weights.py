@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsletter.checks.context import Context
+from newsletter.checks.context.context import Context
 from newsletter.weights import piece_at, weights
 from newsletter.workshop import Workshop
 from tests.writing import write

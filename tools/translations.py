@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2.ext import babel_extract
 
 from newsletter.config import SignupSection
-from newsletter.translations import FOLDER, TRANSLATED_SETTINGS
+from newsletter.rendering.translations import FOLDER, TRANSLATED_SETTINGS
 
 ROOT = Path(__file__).parent.parent
 CATALOGUES = ROOT / "templates" / FOLDER

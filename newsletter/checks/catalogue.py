@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from newsletter.checks import (
+from newsletter.checks.context.rule import Rule
+from newsletter.checks.rules import (
     compatibility,
     contrast,
-    frame,
+    document,
     headers,
-    layout,
+    ignore_comments,
+    images,
     legibility,
     links,
-    marks,
+    merge_tags,
     online,
+    outlook,
     parsing,
-    pictures,
     size,
     source,
     spam,
     structure,
     subject,
-    tags,
 )
-from newsletter.checks.rule import Rule
 
 FAMILIES: Sequence[Sequence[Rule]] = (
     parsing.RULES,
-    tags.RULES,
-    marks.RULES,
+    merge_tags.RULES,
+    ignore_comments.RULES,
     source.RULES,
     size.RULES,
-    pictures.RULES,
+    images.RULES,
     structure.RULES,
     contrast.RULES,
     legibility.RULES,
-    frame.RULES,
-    layout.RULES,
+    document.RULES,
+    outlook.RULES,
     compatibility.RULES,
     links.RULES,
     online.RULES,

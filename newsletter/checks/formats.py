@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from newsletter.checks.catalogue import RULES
-from newsletter.checks.rule import Example, Rule
+from newsletter.checks.context.rule import Example, Rule
 from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
 

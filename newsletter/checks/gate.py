@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from newsletter.build import Built
 from newsletter.checks.run import Checked, check_issues
 from newsletter.checks.selection import is_refusal, read_rules
 from newsletter.config import Publication
 from newsletter.errors import MOST_SHOWN, NewsletterError, Problem, Severity
+from newsletter.rendering.build import Built
 
 
 class Stopped(NewsletterError):  # noqa: N818 - what the gate did

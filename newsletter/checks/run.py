@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.checks.catalogue import RULES
-from newsletter.checks.context import Context
-from newsletter.checks.earlier import Earlier
-from newsletter.checks.marks import ignores, unused
-from newsletter.checks.online import targets
-from newsletter.checks.rule import Finding, Rule, Scope
+from newsletter.checks.context.context import Context, Earlier
+from newsletter.checks.context.link_status import Target, Verdict
+from newsletter.checks.context.rule import Finding, Rule, Scope
+from newsletter.checks.rules.ignore_comments import ignores, unused
+from newsletter.checks.rules.online import targets
 from newsletter.checks.selection import Selection, is_refusal, selection
 from newsletter.config import Publication
 from newsletter.errors import IssueError, Problem, Severity
 from newsletter.issues.issue import read_issue, shown_path
 from newsletter.issues.parse import inspect_issue
-from newsletter.mjml import TokenLost
-from newsletter.theme import Theme
-from newsletter.verdicts import Target, Verdict
+from newsletter.rendering.mjml import TokenLost
+from newsletter.rendering.theme import Theme
 
 OFFLINE = frozenset((Scope.SOURCE, Scope.HTML, Scope.MESSAGE))
 """What is asked without --online."""

@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 
 from newsletter.bars import Bar
-from newsletter.build import Built, build_issue
 from newsletter.config import Publication
 from newsletter.issues.issue import find_issue
-from newsletter.outputs import summary, write_file, write_files
+from newsletter.rendering.build import Built, build_issue
+from newsletter.rendering.output_files import summary, write_file, write_files
+from newsletter.rendering.site import issues_until, refuse_folder, web_pages
+from newsletter.rendering.theme import Theme
 from newsletter.session import Session
-from newsletter.site import issues_until, refuse_folder, web_pages
-from newsletter.theme import Theme
 from newsletter.times import utc_now
 
 

@@ -11,13 +11,13 @@ import click
 
 from newsletter.checks import fixes, formats
 from newsletter.checks.catalogue import RULES
+from newsletter.checks.context.link_status import Target, Verdict
 from newsletter.checks.run import check_issue, check_issues, online_targets
 from newsletter.checks.selection import Selection, selection
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, Problem, Severity, nearest
 from newsletter.issues.issue import find_issue, issue_files, shown_path
 from newsletter.session import Session
-from newsletter.verdicts import Target, Verdict
 
 MOST_ROUNDS = 5
 """Fixes that lie on top of each other are made one after the other, so often at most."""
@@ -91,9 +91,9 @@ def command(
 def _asked(publication: Publication, paths: Sequence[Path]) -> Mapping[Target, Verdict]:
     """What the addresses in these issues answer, now or within the last day."""
     from newsletter.bars import Bar
+    from newsletter.checks.context.link_status import remember, remembered
+    from newsletter.checks.link_probe import probe_all
     from newsletter.network import network_of
-    from newsletter.probe import probe_all
-    from newsletter.verdicts import remember, remembered
 
     now = datetime.now(UTC)
     known = remembered(publication.root, now)

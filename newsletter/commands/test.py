@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from newsletter.build import build_issue
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import find_issue
 from newsletter.providers.base import Outcome
+from newsletter.rendering.build import build_issue
 from newsletter.session import Session
 from newsletter.times import utc_now
 from newsletter.trials import Tested, read_addresses, send_test

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from newsletter.checks.rule import Example
+from newsletter.checks.context.link_status import State, Target, Verdict
+from newsletter.checks.context.rule import Example
 from newsletter.checks.run import check_issues
 from newsletter.config import load_publication
 from newsletter.errors import Problem
-from newsletter.verdicts import State, Target, Verdict
 
 SETTINGS = """
 [publication]

@@ -10,9 +10,9 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import sync_playwright
 
-from newsletter.build import build_issue
 from newsletter.config import load_publication
 from newsletter.issues.issue import find_issue
+from newsletter.rendering.build import build_issue
 from tests.conftest import ROOT
 from tests.studio import CHROMIUM, Scheme, Studio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.checks.catalogue import FAMILIES, RULES
-from newsletter.checks.rule import Example, Rule
+from newsletter.checks.context.rule import Example, Rule
 from tests.checks.publications import check
 
 EVERY_BLOCK = """Good morning {{ first_name | default("there") }}.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.checks.catalogue import RULES
-from newsletter.checks.rule import Example
+from newsletter.checks.context.rule import Example
 from tests.checks.publications import make
 from tests.conftest import ROOT, Run
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from lxml import html
 
-from newsletter.checks.compatibility import DATA, table, targets
-from newsletter.checks.features import uses
-from newsletter.checks.rule import Example
+from newsletter.checks.context.rule import Example
+from newsletter.checks.html.features import uses
+from newsletter.checks.rules.compatibility import DATA, table, targets
 from newsletter.config import load_publication
 from newsletter.errors import ConfigError, Problem
 from tests.checks.publications import check, make

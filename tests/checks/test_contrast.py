@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
-from newsletter import palette
-from newsletter.checks.colours import Colour, read_colour
-from newsletter.checks.looks import Look, looks
-from newsletter.checks.rule import Example
+from newsletter.checks.context.rule import Example
+from newsletter.checks.html.colours import Colour, read_colour
+from newsletter.checks.html.computed_style import Look, looks
 from newsletter.errors import Problem
+from newsletter.rendering import colours
 from tests.checks.publications import check
 
 TEXT = "templates/blocks/text.mjml"
@@ -53,7 +53,7 @@ def test_colours_that_only_inversion_spoils_are_reported(tmp_path: Path) -> None
 
     found = faint(tmp_path, Example(files={TEXT: BLOCK % (str(by_day[1]), str(by_day[0]))}), "NL206")
 
-    assert palette.contrast(str(by_day[0]), str(by_day[1])) > palette.READABLE
+    assert colours.contrast(str(by_day[0]), str(by_day[1])) > colours.READABLE
     assert any(problem.message.startswith("where colours are inverted") for problem in found)
 
 

@@ -18,7 +18,7 @@ from newsletter.checks.fixes import fix, write
 from newsletter.checks.run import check_issues
 from newsletter.config import load_publication
 from newsletter.errors import Problem
-from newsletter.theme import Theme
+from newsletter.rendering.theme import Theme
 from tests.checks.publications import SETTINGS
 
 FILES = 20_000 if os.environ.get("NEWSLETTER_SOAK") else 500

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.build import build_issue
+from newsletter.checks.context.rule import Example
 from newsletter.checks.gate import gate
-from newsletter.checks.rule import Example
 from newsletter.config import load_publication
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.rendering.build import build_issue
 from tests.checks.publications import make
 from tests.conftest import Run
 

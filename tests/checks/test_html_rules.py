@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.checks.rule import Example
+from newsletter.checks.context.rule import Example
 from newsletter.errors import Problem
 from tests.checks.publications import check
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.checks.rule import Example
+from newsletter.checks.context.rule import Example
 from tests.checks.publications import check
 
 LINK = "[click here](https://example.com/form)"

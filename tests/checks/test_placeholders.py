@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.build import build_issue
-from newsletter.checks.readers import WORST, Copy, copies, copy_of
-from newsletter.checks.rule import Example
+from newsletter.checks.context.rule import Example
+from newsletter.checks.context.sample_copies import WORST, Copy, copies, copy_of
 from newsletter.config import load_publication
+from newsletter.rendering.build import build_issue
 from tests.checks.publications import check, make
 from tests.conftest import ROOT
 

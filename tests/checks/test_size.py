@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsletter.checks.earlier import Earlier
-from newsletter.checks.rule import Example
+from newsletter.checks.context.context import Earlier
+from newsletter.checks.context.rule import Example
+from newsletter.checks.rules.size import CLIPPED, Sizes, sizes
 from newsletter.checks.run import open_context
-from newsletter.checks.size import CLIPPED, Sizes, sizes
 from newsletter.config import load_publication
-from newsletter.theme import Theme
+from newsletter.rendering.theme import Theme
 from tests.checks.publications import check, make
 
 SENTENCE = "A sentence that says nothing, at length. "

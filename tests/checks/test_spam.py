@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.checks.rule import Example
+from newsletter.checks.context.rule import Example
+from newsletter.checks.rules.spam import NoOpinion, opinion
 from newsletter.checks.run import check_issue
 from newsletter.checks.selection import Selection
-from newsletter.checks.spam import NoOpinion, opinion
 from newsletter.config import load_publication
 from tests.checks.publications import check, make
 from tests.conftest import ROOT

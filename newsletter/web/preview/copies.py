@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.build import sample_mailing
 from newsletter.errors import NewsletterError
 from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import Recipient
+from newsletter.rendering.build import sample_mailing
 from newsletter.web.preview.pages import workshop_of
 from newsletter.web.preview.readers import reader_of
 

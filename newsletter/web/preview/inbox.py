@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter.checks.rule import ERROR, WARNING
+from newsletter.checks.context.rule import ERROR, WARNING
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.inbox import entries, shown

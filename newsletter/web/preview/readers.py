@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter import segments, subscribers
-from newsletter.build import Built
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import Recipient
+from newsletter.rendering.build import Built
 from newsletter.sample_readers import (
     NAMES,
     SAMPLE,

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter.build import Built
 from newsletter.errors import NewsletterError
 from newsletter.providers import find_provider
+from newsletter.rendering.build import Built
 from newsletter.times import utc_now
 from newsletter.trials import MOST, read_addresses, send_test
 from newsletter.web.preview.acts import Changed, act, in_json, known_readers

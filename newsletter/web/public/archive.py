@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from newsletter.archive import Entry
-from newsletter.translations import Language
+from newsletter.rendering.translations import Language
 from newsletter.web.public import signup_form
 from newsletter.web.public.guard import content_policy
 from newsletter.web.public.reading import archive_page, issue_page, issue_path, page_count, page_path

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.feed import Item, atom, sitemap
+from newsletter.rendering.feed import Item, atom, sitemap
 from newsletter.web.public import signup_form
 from newsletter.web.public.ready import Ready, answer, http_date, ready
 from newsletter.web.public.shelf import Catalogue

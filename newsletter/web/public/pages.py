@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from newsletter import palette
 from newsletter.config import Publication
 from newsletter.issues.images import is_remote, picture_url
 from newsletter.issues.templates import package_templates
-from newsletter.translations import Language, Translations
+from newsletter.rendering import colours
+from newsletter.rendering.translations import Language, Translations
 
 
 class Pages:
@@ -56,9 +56,9 @@ class Pages:
     def style(self) -> bytes:
         """The style sheet, made of the theme's settings."""
         theme = self._publication.config.theme
-        colours = {"light": asdict(palette.light(theme)), "dark": asdict(palette.dark(theme))}
+        schemes = {"light": asdict(colours.light(theme)), "dark": asdict(colours.dark(theme))}
         template = self._environment.overlay(autoescape=False).get_template("pages/style.css")
-        return template.render(theme=theme, **colours).encode()
+        return template.render(theme=theme, **schemes).encode()
 
     @cached_property
     def style_path(self) -> str:
@@ -74,8 +74,8 @@ class Pages:
             "publication": config.publication,
             "lists": config.lists,
             "theme": config.theme,
-            "light": palette.light(config.theme),
-            "dark": palette.dark(config.theme),
+            "light": colours.light(config.theme),
+            "dark": colours.dark(config.theme),
             "path": self.path,
             "address": _address,
             "style_path": self.style_path,

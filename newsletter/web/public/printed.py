@@ -15,10 +15,10 @@ from functools import partial
 from urllib.parse import unquote
 
 from newsletter.config import Publication
-from newsletter.feed import Item, atom, sitemap
 from newsletter.issues.images import is_remote, picture_url
 from newsletter.messages.types import About, WebPage
-from newsletter.translations import Language
+from newsletter.rendering.feed import Item, atom, sitemap
+from newsletter.rendering.translations import Language
 from newsletter.web.public.gallery import locate
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.reading import (

@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from newsletter import subscribers
 from newsletter.entries import Status
+from newsletter.rendering.translations import Language
 from newsletter.signed_links import Claims, Purpose
 from newsletter.subscribers import Subscriber
-from newsletter.translations import Language
 from newsletter.web.public.pages import isolated
 from newsletter.web.public.site import Site, language_of, page, site_of
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from markupsafe import Markup
 
 from newsletter.messages.types import About
-from newsletter.translations import Language
+from newsletter.rendering.translations import Language
 from newsletter.web.public.pages import Pages
 
 PER_PAGE = 20

@@ -19,7 +19,7 @@ from newsletter.archive import Entry
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import About
-from newsletter.translations import Language
+from newsletter.rendering.translations import Language
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.reading import Neighbours, listed
 from newsletter.web.public.ready import Ready

@@ -17,8 +17,8 @@ from newsletter.addresses import parse_address
 from newsletter.challenges import Challenge
 from newsletter.config import Publication
 from newsletter.config.fields import parse_built_in
+from newsletter.rendering.translations import Language
 from newsletter.signups import MOST_NAME, Shown
-from newsletter.translations import Language
 from newsletter.web.public.forms import Sent
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.site import site_of

@@ -13,11 +13,11 @@ from newsletter.challenges import Challenge
 from newsletter.config import Publication
 from newsletter.confirmations import Confirmations
 from newsletter.database.connection import Database
+from newsletter.rendering.translations import Language
 from newsletter.sightings import Sightings
 from newsletter.signed_links import Links
 from newsletter.signups import Signups
 from newsletter.times import Clock, utc_now
-from newsletter.translations import Language
 from newsletter.web.public.figures import Figures
 from newsletter.web.public.forms import FormTokens
 from newsletter.web.public.gallery import Gallery

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import available_timezones
 
-from newsletter.translations import locale_of
+from newsletter.rendering.translations import locale_of
 
 
 @dataclass(frozen=True, kw_only=True)

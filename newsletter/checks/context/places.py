@@ -1,0 +1,242 @@
+"""Links, pictures and words of an issue, each with the place in the file where its author wrote it.
+
+From Markdown's tokens and the fields of blocks; nothing here knows what is wrong with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from markdown_it.token import Token
+
+from newsletter.issues.blocks import Is
+from newsletter.issues.issue import Block
+from newsletter.issues.markdown import place_in
+from newsletter.rendering.theme import Theme
+
+
+class Written(Protocol):
+    """An issue file as its author wrote it and as Markdown reads it: what places are looked up in. A Context is one."""
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The blocks in order, text between blocks included."""
+
+    @property
+    def theme(self) -> Theme:
+        """Which kinds of block there are."""
+
+    @property
+    def body_line(self) -> int:
+        """The first line (from 1) after the front matter."""
+
+    @property
+    def hidden_lines(self) -> Sequence[str]:
+        """Every line with tokens for merge tags."""
+
+    def line(self, number: int) -> str:
+        """A line (from 1) as its author wrote it."""
+
+    def column(self, line: int, column: int) -> int:
+        """The author's column for one of the line with tokens."""
+
+    def written(self, text: str) -> str:
+        """A text with merge tags in place of their tokens."""
+
+
+class Spot(NamedTuple):
+    """Where something stands: line and column from 1, width in characters, all as the author sees them."""
+
+    line: int
+    column: int
+    width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A link as its author wrote it; merge tags are tokens in `url`, themselves in `text`."""
+
+    url: str
+    text: str
+    has_picture: bool
+    """A picture stands inside the link."""
+    spot: Spot
+    address: Spot | None
+    """Where the address itself is written; None where it is written elsewhere, as a reference."""
+    block: Block
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture as its author wrote it; merge tags are tokens in `src`."""
+
+    src: str
+    alt: str
+    spot: Spot
+    address: Spot | None
+    shown_width: int
+    """In CSS pixels, at most: what the block's template makes of it."""
+    block: Block
+    is_markdown: bool
+    """`![alt](src)`, and not a field of a block."""
+
+
+COLUMN = 552
+THUMB = 120
+_LINKED = {"article": "title", "quote": "by", "image": "alt", "sponsor": "name"}
+"""The field that a block's `url` is behind; a button's is its body."""
+_PICTURED = {"article": "image", "image": "src", "sponsor": "image"}
+_ADDRESS = re.compile(r"(?:\]\(\s*<?|^<)(?=\S)")
+
+
+def links(context: Written) -> Iterator[Link]:
+    """Every link of the issue, in order."""
+    for block in context.blocks:
+        if "url" in block.fields:
+            yield _of_field(context, block)
+        for token in _inlines(block):
+            yield from _of_token(context, block, token)
+
+
+def pictures(context: Written) -> Iterator[Picture]:
+    """Every picture of the issue, in order."""
+    for block in context.blocks:
+        field = _PICTURED.get(block.name) or _own_picture(context, block)
+        if field in block.fields:
+            yield _picture_of_field(context, block, field)
+        for token in _inlines(block):
+            for child in token.children or ():
+                if child.type == "image" and "at" in child.meta:
+                    yield _picture_of_token(context, block, token, child)
+
+
+def texts(context: Written) -> Iterator[tuple[str, Spot]]:
+    """Every run of plain words that readers see: Markdown's text, without code; merge tags as tokens.
+
+    A run is not longer than its line. Words that Markdown changed (entities, escapes) are left out.
+    """
+    for block in context.blocks:
+        for token in _inlines(block):
+            at = 0
+            for child in token.children or ():
+                if child.type == "text" and (found := token.content.find(child.content, at)) >= 0:
+                    at = found + len(child.content)
+                    yield child.content, spot(context, token, found, at)
+
+
+def code_lines(context: Written) -> set[int]:
+    """The lines of the file that are shown as they stand: fenced and indented code."""
+    lines: set[int] = set()
+    for block in context.blocks:
+        for token in block.body:
+            if token.type in ("fence", "code_block") and token.map:
+                lines.update(range(token.map[0] + context.body_line, token.map[1] + context.body_line))
+    return lines
+
+
+def field_spot(context: Written, block: Block, name: str) -> Spot:
+    """Where the value of a block's field is written; the opening line when it is not found there."""
+    line, value = context.line(block.line), context.written(block.fields.get(name, ""))
+    named = re.search(rf"\b{re.escape(name)}=[\"']?", line)
+    at = named.end() if named else line.find(value)
+    return Spot(block.line, at + 1, len(value) or 1) if at >= 0 else Spot(block.line, 1, len(line) or 1)
+
+
+def spot(context: Written, token: Token, at: int, end: int) -> Spot:
+    """Where a part of an inline token's content is written; to the end of its line at most."""
+    line, column = place_in(token, at, context.hidden_lines, context.body_line - 1)
+    stop = token.content.find("\n", at, end)
+    number = line + context.body_line
+    start = context.column(number, column)
+    after = context.column(number, column + (end if stop < 0 else stop) - at)
+    return Spot(number, start, max(1, after - start))
+
+
+def _inlines(block: Block) -> Iterator[Token]:
+    return (token for token in block.body if token.type == "inline")
+
+
+def _of_field(context: Written, block: Block) -> Link:
+    where = field_spot(context, block, "url")
+    words = block.fields.get(_LINKED.get(block.name, ""), "")
+    text = "".join(token.content for token in _inlines(block)) if block.name == "button" else words
+    return Link(
+        url=block.fields["url"],
+        text=context.written(text).strip(),
+        has_picture=block.name == "image",
+        spot=where,
+        address=where,
+        block=block,
+    )
+
+
+def _of_token(context: Written, block: Block, token: Token) -> Iterator[Link]:
+    children = token.children or []
+    for index, child in enumerate(children):
+        if child.type == "link_open" and "at" in child.meta:
+            inside = _inside(children, index)
+            yield Link(
+                url=str(child.attrs.get("href", "")),
+                text=context.written("".join(part.content for part in inside)).strip(),
+                has_picture=any(part.type == "image" for part in inside),
+                spot=spot(context, token, child.meta["at"], child.meta["end"]),
+                address=_address(context, token, child),
+                block=block,
+            )
+
+
+def _inside(children: list[Token], index: int) -> list[Token]:
+    level = children[index].level
+    inside = []
+    for at in range(index + 1, len(children)):
+        child = children[at]
+        if child.type == "link_close" and child.level == level:
+            break
+        inside.append(child)
+    return inside
+
+
+def _address(context: Written, token: Token, child: Token) -> Spot | None:
+    at, end = child.meta["at"], child.meta["end"]
+    found = list(_ADDRESS.finditer(token.content[at:end]))
+    if not found:
+        return None
+    start = at + found[-1].end()
+    written = re.match(r"[^\s>)]*", token.content[start:end])
+    return spot(context, token, start, start + len(written[0] if written else ""))
+
+
+def _own_picture(context: Written, block: Block) -> str:
+    """The first picture among the fields of a publication's own kind of block."""
+    kind = context.theme.kinds.get(block.name)
+    return next((name for name, is_ in kind.fields.items() if is_ is Is.IMAGE), "") if kind else ""
+
+
+def _picture_of_field(context: Written, block: Block, field: str) -> Picture:
+    width = block.fields.get("width", "")
+    shown = int(width) if width.isdigit() else THUMB if block.name == "sponsor" else COLUMN
+    where = field_spot(context, block, field)
+    return Picture(
+        src=block.fields[field],
+        alt=context.written(block.fields.get("alt", "")),
+        spot=where,
+        address=where,
+        shown_width=shown,
+        block=block,
+        is_markdown=False,
+    )
+
+
+def _picture_of_token(context: Written, block: Block, token: Token, child: Token) -> Picture:
+    return Picture(
+        src=str(child.attrs.get("src", "")),
+        alt=context.written(child.content),
+        spot=spot(context, token, child.meta["at"], child.meta["end"]),
+        address=_address(context, token, child),
+        shown_width=THUMB if block.name == "news" else COLUMN,
+        block=block,
+        is_markdown=True,
+    )

@@ -1,0 +1,106 @@
+"""Probing: does a web address answer, asked as gently as a program can.
+
+HEAD, then GET; side by side, but two at a time on one host, and no further on a host that
+is silent. Who may be asked is `network`'s to say; what was answered a while ago, `verdicts`'.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from newsletter.checks.context.link_status import State, Target, Verdict
+from newsletter.network import FetchError, Network, Trouble
+
+AT_ONCE = 8
+PER_HOST = 2
+SECONDS = 10.0
+"""For one answer, with its redirects."""
+PATIENCE = 2
+"""After so many silent answers in a row a host is left alone."""
+REFUSALS = frozenset((403, 405, 429, 999))
+"""What servers answer to programs where a reader may see a page (999 is LinkedIn's)."""
+
+
+def probe_all(
+    network: Network, targets: Iterable[Target], done: Callable[[], None] = lambda: None
+) -> dict[Target, Verdict]:
+    """What becomes of each address; `done` is called after each, from any thread."""
+    stop = threading.Event()
+    verdicts: dict[Target, Verdict] = {}
+    timed = replace(network, step=min(network.step, SECONDS), whole=min(network.whole, SECONDS))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        lanes = [pool.submit(_lane, timed, lane, done, stop) for lane in _lanes(targets)]
+        try:
+            for lane in as_completed(lanes):
+                verdicts.update(lane.result())
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return verdicts
+
+
+def _lanes(targets: Iterable[Target]) -> Iterator[Sequence[Target]]:
+    """The addresses of one host, in as many rows as may be asked at once."""
+    hosts: dict[str, list[Target]] = defaultdict(list)
+    for target in dict.fromkeys(targets):
+        hosts[urlsplit(target.url).hostname or ""].append(target)
+    for found in hosts.values():
+        yield from (found[start::PER_HOST] for start in range(min(PER_HOST, len(found))))
+
+
+def _lane(
+    network: Network, lane: Sequence[Target], done: Callable[[], None], stop: threading.Event
+) -> dict[Target, Verdict]:
+    """One after the other, until the host has been silent too often."""
+    verdicts: dict[Target, Verdict] = {}
+    silent = 0
+    for target in lane:
+        if stop.is_set():
+            break
+        if silent < PATIENCE:
+            verdicts[target] = probe(network, target)
+            silent = silent + 1 if verdicts[target].state is State.SILENT else 0
+        else:
+            verdicts[target] = Verdict(state=State.SILENT, reason="its host did not answer before")
+        done()
+    return verdicts
+
+
+def probe(network: Network, target: Target) -> Verdict:
+    """What one address answers."""
+    from newsletter.fetch import ask  # requests: only where an address is asked
+
+    verdict = Verdict(state=State.DEAD)
+    for method in ("HEAD", "GET"):  # many servers answer HEAD wrongly, or not at all
+        try:
+            answer = ask(network, method, target.url, most_bytes=0)
+        except FetchError as error:
+            verdict = _unanswered(error)
+            if error.trouble not in (Trouble.BROKEN, Trouble.SILENT):
+                return verdict
+            continue
+        verdict = _answered(target, answer.status, answer.kind)
+        if verdict.state is State.GOOD:
+            return verdict
+    return verdict
+
+
+def _answered(target: Target, status: int, kind: str) -> Verdict:
+    if status in REFUSALS:
+        return Verdict(state=State.REFUSED, reason=f"its server answers {status} to programs")
+    if status >= 400:
+        return Verdict(state=State.DEAD, reason=f"its server answers {status}")
+    if target.is_picture and kind and not kind.startswith(("image/", "application/octet-stream")):
+        return Verdict(state=State.DEAD, reason=f"its server sends {kind}, which is no picture")
+    return Verdict(state=State.GOOD)
+
+
+def _unanswered(error: FetchError) -> Verdict:
+    state = State.SILENT if error.trouble is Trouble.SILENT else State.DEAD
+    return Verdict(state=state, reason=error.message)

@@ -1,0 +1,228 @@
+"""From an Issue and a Theme to a Document: one MJML text, bodies and merge tags as tokens.
+
+Article HTML never enters MJML: each body is a token here and is put back after the
+compiler. No author's text is ever run as a template; it is only a value in one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+from urllib.parse import quote
+
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from newsletter.config import Publication, SponsorSection
+from newsletter.issues.blocks import Is
+from newsletter.issues.images import PictureError, find_picture, is_remote, picture_url
+from newsletter.issues.issue import Block, Condition, Issue
+from newsletter.issues.markdown import settings_tokens
+from newsletter.issues.news_block import NewsItem, news_items
+from newsletter.messages.merge_tags import Vault
+from newsletter.rendering import colours, source_map
+from newsletter.rendering.markdown_html import Image, body_html, inline_html
+from newsletter.rendering.theme import Theme, encode
+from newsletter.rendering.translations import Language
+
+Medium = Literal["email", "web"]
+NOTHING: Mapping[str, object] = {}
+COLUMN = 552
+"""Width of the text column in CSS pixels: 600 less two gutters of 24."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """The assembled MJML of one issue, and what its tokens stand for."""
+
+    mjml: str
+    css: str
+    """Rules for bodies, to be put on their elements."""
+    bodies: tuple[str, ...]
+    vault: Vault = field(repr=False)
+
+    def with_bodies(self, text: str) -> str:
+        """The text with the HTML of bodies in place of their tokens."""
+        return re.sub(rf"{self.vault.base}B(\d{{5}})xNL", lambda found: self.bodies[int(found[1])], text)
+
+
+def assemble(
+    issue: Issue, theme: Theme, medium: Medium = "email", *, traced: bool = False, more: Mapping[str, object] = NOTHING
+) -> Document:
+    """Render every block and the frame around them. Raises NewsletterError for a template's mistake.
+
+    `more` is what the template may use besides. A `traced` document carries the marks of `trace` through the compiler.
+    """
+    assembly = _Assembly(issue=issue, theme=theme, medium=medium, traced=traced)
+    values = assembly.values()
+    content = "\n".join(assembly.pieces(values))
+    frame = {**values, **_empty_fields(theme, "signup"), "content": Markup(content), **more}
+    frame["signup"] = values["signup"] if issue.wants_signup else None
+    return Document(
+        mjml=issue.vault.literal(_ascii(theme.render(f"{issue.template}.mjml", frame))),
+        css=theme.render("inline.css", values),
+        bodies=tuple(assembly.bodies),
+        vault=issue.vault,
+    )
+
+
+def language_of(issue: Issue, theme: Theme) -> Language:
+    """What the theme's own words are said in: the language of the issue's list, else the publication's."""
+    config = theme.publication.config
+    return theme.translations.language(config.lists[issue.list].language or config.publication.language)
+
+
+def signup_url(publication: Publication, list_name: str) -> str:
+    """Where the signup button of an email leads."""
+    only = len(publication.config.lists) < 2
+    return f"{publication.config.publication.url}/subscribe" + ("" if only else f"?list={quote(list_name)}")
+
+
+@dataclass(kw_only=True)
+class _Assembly:
+    """One issue being assembled: its bodies so far."""
+
+    issue: Issue
+    theme: Theme
+    medium: Medium
+    traced: bool = False
+    bodies: list[str] = field(default_factory=list)
+
+    @property
+    def publication(self) -> Publication:
+        return self.theme.publication
+
+    @property
+    def _traced_from(self) -> int | None:
+        return self.issue.body_line if self.traced else None
+
+    def values(self) -> dict[str, object]:
+        """What every template may use."""
+        config = self.publication.config
+        language = language_of(self.issue, self.theme)
+        side = language.direction
+        start, end = ("left", "right") if side == "ltr" else ("right", "left")
+        settings = {name: getattr(config.theme, name) for name in config.theme.__struct_fields__}
+        return {
+            "publication": config.publication,
+            "theme": {
+                **settings,
+                "light": asdict(colours.light(config.theme)),
+                "dark": asdict(colours.dark(config.theme)),
+            },
+            "issue": self.issue,
+            **language.for_templates(encode),
+            "date_line": language.date_line(self.issue.date),
+            "language": language.code,
+            "dir": side,
+            "start": start,
+            "end": end,
+            "medium": self.medium,
+            "list_title": config.lists[self.issue.list].title,
+            "signup": language.signup(config.signup),
+            "signup_url": signup_url(self.publication, self.issue.list),
+            "tag": self.issue.vault.own,
+            "image": lambda path: picture_url(config.publication.url, path),
+        }
+
+    def hide(self, html: str) -> Markup | None:
+        """A token for a body; None when there is none."""
+        if not html:
+            return None
+        self.bodies.append(html)
+        return Markup(f"{self.issue.vault.base}B{len(self.bodies) - 1:05d}xNL")
+
+    def pieces(self, values: Mapping[str, object]) -> Iterator[str]:
+        """The MJML of each piece of the issue; in a traced document, blocks stand between marks."""
+        for index, piece in enumerate(self.issue.content):
+            mjml = self.piece(piece, values)
+            yield source_map.around(index, mjml) if self.traced and isinstance(piece, Block) else mjml
+
+    def piece(self, piece: Block | Condition, values: Mapping[str, object]) -> str:
+        """The MJML of one piece of the issue."""
+        if isinstance(piece, Condition):
+            return f"<mj-raw>{piece.token}</mj-raw>"
+        own = {**_empty_fields(self.theme, piece.name), **self._fields(piece)}
+        own["body"] = self._body(piece)
+        own["items"] = [self._item(item) for item in news_items(piece.body)] if piece.name == "news" else []
+        own["is_first"] = piece is next(
+            block for block in self.issue.content if isinstance(block, Block) and block.name == piece.name
+        )
+        return self.theme.render(f"blocks/{piece.name}.mjml", {**values, **own})
+
+    def _fields(self, block: Block) -> dict[str, object]:
+        """A block's fields; pictures become addresses, `image` is also `image_url` (a function has its name)."""
+        kind = self.theme.kinds.get(block.name)
+        fields: dict[str, object] = dict(block.fields)
+        if block.name == "sponsor":
+            fields = {**_sponsor_fields(self._sponsor(block)), **fields}
+        for name, value in list(fields.items()):
+            if kind and kind.fields.get(name) is Is.IMAGE and value:
+                found = self.find_image(str(value))
+                fields[name if name != "image" else "image_url"] = found.url
+                fields[f"{name}_width"] = found.width
+        fields.pop("image", None)
+        return fields
+
+    def _sponsor(self, block: Block) -> SponsorSection | None:
+        return self.publication.config.sponsors.get(block.fields.get("id", ""))
+
+    def _body(self, block: Block) -> Markup | None:
+        if block.name == "news":
+            return None
+        body = block.body
+        if block.name == "button":
+            return self._inline([child for token in body for child in token.children or []])
+        known = self._sponsor(block) if block.name == "sponsor" else None
+        if not body and known:
+            return self.hide(body_html(settings_tokens(known.text), self.issue.vault, self.find_image))
+        return self.hide(body_html(body, self.issue.vault, self.find_image, traced_from=self._traced_from))
+
+    def _item(self, item: NewsItem) -> dict[str, object]:
+        return {
+            "title": self._inline(item.title),
+            "url": item.url,
+            "blurb": self._inline(item.blurb),
+            "image_url": self.find_image(item.image).url if item.image else None,
+            "alt": item.alt,
+        }
+
+    def _inline(self, children: Sequence[Token]) -> Markup | None:
+        if not children:
+            return None
+        return self.hide(inline_html(children, self.issue.vault, self.find_image, traced_from=self._traced_from))
+
+    def find_image(self, path: str) -> Image:
+        """The picture readers load, as wide as it is but never wider than the column."""
+        url = picture_url(self.publication.config.publication.url, path)
+        if is_remote(path):
+            return Image(url=url, width=COLUMN)
+        try:
+            width = find_picture(self.publication.root, path).width
+        except PictureError:  # a path with a merge tag in it: only the reader's copy knows the file
+            width = 0
+        return Image(url=url, width=min(width or COLUMN, COLUMN))
+
+
+def _empty_fields(theme: Theme, name: str) -> dict[str, object]:
+    kind = theme.kinds.get(name)
+    names = kind.fields if kind else ()
+    empty: dict[str, object] = {field: None for field in names if field != "image"}
+    return {**empty, "image_url": None, "body": None, "items": []}
+
+
+def _sponsor_fields(sponsor: SponsorSection | None) -> dict[str, object]:
+    if sponsor is None:
+        return {}
+    pairs = {"name": sponsor.name, "url": sponsor.url, "image": sponsor.image, "alt": sponsor.alt}
+    return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _ascii(mjml: str) -> str:
+    """Character references for what a template's author wrote himself, outside of style sheets, which know none."""
+    parts = re.split(r"(<mj-style\b.*?</mj-style>)", mjml, flags=re.DOTALL)
+    return "".join(
+        part if index % 2 else part.encode("ascii", "xmlcharrefreplace").decode() for index, part in enumerate(parts)
+    )

@@ -1,0 +1,173 @@
+"""The whole first half: from an issue file to a message ready to approve.
+
+Parse, assemble, compile; the plain text from the same tokens. No readers, no database,
+no network, no clock: the same files give the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from functools import cached_property
+from pathlib import Path
+
+from newsletter.config import Publication
+from newsletter.config.errors import locate
+from newsletter.errors import Problem, Severity
+from newsletter.issues.issue import Issue
+from newsletter.issues.parse import parse_issue
+from newsletter.issues.settings_check import check_settings
+from newsletter.issues.tag_errors import check_templates_tags
+from newsletter.messages.fragments import expressions_of, html_fragment, text_fragment
+from newsletter.messages.mailing import Mailing, envelope
+from newsletter.messages.types import CompiledMessage, Recipient, WebPage
+from newsletter.rendering.assemble import Document, assemble, language_of, signup_url
+from newsletter.rendering.colours import unreadable
+from newsletter.rendering.mjml import compile_mjml
+from newsletter.rendering.plaintext import plain_content
+from newsletter.rendering.source_map import without_marks
+from newsletter.rendering.theme import Theme
+from newsletter.rendering.web_page import web_page
+
+SAMPLE_TOKEN = "sample"
+"""Stands in the links of whoever is no reader: previews, built files."""
+_LINK = re.compile(r"<a\b[^>]*?\shref=(?:\"([^\"]*)\"|'([^']*)')")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """An issue, built: what was read, what came of it, and what its author should know."""
+
+    issue: Issue
+    document: Document
+    message: CompiledMessage
+    warnings: tuple[Problem, ...]
+    theme: Theme = field(repr=False)
+    traced: str = field(default="", repr=False)
+    """The HTML with the marks of `trace`, if it was asked for."""
+
+    @cached_property
+    def page(self) -> WebPage:
+        """The issue as a web page; made when it is asked for."""
+        return web_page(self.issue, self.theme)
+
+    @property
+    def slots(self) -> list[str]:
+        """The open slots as their author wrote them, once each, in order."""
+        message = self.message
+        trees = (
+            text_fragment(message.subject, message),
+            html_fragment(message.html, message),
+            text_fragment(message.text, message),
+        )
+        return list(dict.fromkeys(name for tree in trees for name in expressions_of(tree)))
+
+
+def build_issue(publication: Publication, path: Path, theme: Theme | None = None) -> Built:
+    """Everything from an issue file to a CompiledMessage; builds that share a `theme` share its compiled templates.
+
+    Raises IssueError with every mistake in the file, NewsletterError for a template's, ConfigError for a setting's.
+    """
+    check_settings(publication)
+    theme = theme or Theme(publication=publication)
+    return build(parse_issue(path, publication, theme.kinds, theme.templates), theme)
+
+
+def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
+    """The same from an issue that was parsed without errors; if `traced`, with the trace beside the message."""
+    publication = theme.publication
+    authors = len(issue.vault.tags)
+    document = assemble(issue, theme, traced=traced)
+    text = plain_text(issue, theme)
+    check_templates_tags(issue.vault.tags[authors:], publication.config.fields)
+    page = compile_mjml(document)
+    html = without_marks(page) if traced else page
+    message = compiled(issue, html, text, language_of(issue, theme).code)
+    warnings = (*issue.warnings, *_theme_warnings(publication))
+    return Built(
+        issue=issue,
+        document=document,
+        message=message,
+        warnings=warnings,
+        theme=theme,
+        traced=page if traced else "",
+    )
+
+
+def plain_text(issue: Issue, theme: Theme) -> str:
+    """The text part: the content, inside `templates/issue.txt`."""
+    publication = theme.publication
+    language = language_of(issue, theme)
+    values = {
+        **language.for_templates(str),
+        "publication": publication.config.publication,
+        "issue": issue,
+        "date_line": language.date_line(issue.date),
+        "list_title": publication.config.lists[issue.list].title,
+        "content": plain_content(issue, publication.config, signup_url(publication, issue.list), language),
+        "signup": language.signup(publication.config.signup) if issue.wants_signup else None,
+        "signup_url": signup_url(publication, issue.list),
+        "tag": issue.vault.own,
+    }
+    return issue.vault.literal(theme.render_text("issue.txt", values))
+
+
+def sample_recipient(publication: Publication, slug: str) -> Recipient:
+    """A reader without a name, whose links carry a fixed token: who the built files are for."""
+    url = publication.config.publication.url
+    fields = {
+        "email": "reader@example.com",
+        "unsubscribe_url": f"{url}/unsubscribe/{SAMPLE_TOKEN}",
+        "preferences_url": f"{url}/preferences/{SAMPLE_TOKEN}",
+        "web_url": web_url(publication, slug),
+    }
+    return Recipient(delivery_id="0.0", email="reader@example.com", fields=fields)
+
+
+def sample_mailing(publication: Publication, built: Built) -> Mailing:
+    """The mailing behind `message.eml`: dated the issue's day at 00:00 in the publication's zone."""
+    midnight = datetime.combine(built.issue.date, time(), tzinfo=publication.config.publication.timezone)
+    return Mailing(built.message, envelope(publication, built.issue.list, midnight, built.message.digest[:8]))
+
+
+def web_url(publication: Publication, slug: str) -> str:
+    """The archive page of an issue."""
+    return f"{publication.config.publication.url}/issues/{slug}"
+
+
+def compiled(issue: Issue, page: str, text: str, language: str) -> CompiledMessage:
+    """What travels on: the issue's HTML and text, its tags as their author wrote them."""
+    vault = issue.vault
+    return CompiledMessage(
+        slug=issue.slug,
+        subject=vault.literal(issue.subject),
+        preheader=vault.literal(issue.preheader),
+        html=page,
+        text=text,
+        tags=tuple(tag.canonical for tag in vault.tags),
+        prefix=f"{vault.base}M",
+        links=_links(page),
+        language=language,
+    )
+
+
+def _links(page: str) -> tuple[str, ...]:
+    found = (html.unescape(one or other) for one, other in _LINK.findall(page))
+    return tuple(dict.fromkeys(found))
+
+
+def _theme_warnings(publication: Publication) -> list[Problem]:
+    """Colours of newsletter.toml that cannot be read."""
+    text = publication.path.read_text(encoding="utf-8")
+    return [
+        Problem(
+            rule="NL205",
+            message=f"[theme] {setting}: {why}",
+            path=publication.path.name,
+            line=locate(text, ["theme", setting]),
+            severity=Severity.WARNING,
+        )
+        for setting, why in unreadable(publication.config.theme)
+    ]

@@ -1,0 +1,93 @@
+"""Markdown tokens to finished HTML fragments, for the bodies inside a document.
+
+Plain tags without styles (the theme's inline.css styles them); merge tags stay tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+
+from newsletter.messages.merge_tags import Vault
+from newsletter.rendering.source_map import LINE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A picture as the HTML shows it."""
+
+    url: str
+    width: int
+    """CSS pixels; always set, Outlook needs it."""
+
+
+FindImage = Callable[[str], Image]
+"""From the path an author wrote to the picture readers load."""
+
+
+class _Renderer(RendererHTML):
+    """CommonMark's HTML, with conditions, real widths on pictures, and headings that a theme can reach."""
+
+    find_image: FindImage
+    first_line: int | None = None
+    """The line of the file that tokens count from: in a traced build, elements say their lines."""
+
+    def renderAttrs(self, token: Token) -> str:  # type: ignore[override]  # noqa: N802
+        line = token.meta.get("line", token.map[0] if token.map else None)
+        traced = "" if self.first_line is None or line is None else f' {LINE}="{self.first_line + line}"'
+        return traced + super().renderAttrs(token)
+
+    def condition(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+        return tokens[index].content
+
+    def image(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+        token = tokens[index]
+        found = self.find_image(str(token.attrs["src"]))
+        alt = self.renderInlineAsText(token.children, options, env)
+        kept = {"src": found.url, "alt": alt, "width": str(found.width), "title": str(token.attrs.get("title", ""))}
+        token = token.copy(attrs={name: value for name, value in kept.items() if value or name == "alt"})
+        return f"<img{self.renderAttrs(token)}>"
+
+
+_OPTIONS = OptionsDict(
+    {
+        "maxNesting": 20,
+        "html": False,
+        "linkify": False,
+        "typographer": False,
+        "quotes": "",
+        "xhtmlOut": False,
+        "breaks": False,
+        "langPrefix": "language-",
+        "highlight": None,
+    }
+)
+
+
+def body_html(tokens: Sequence[Token], vault: Vault, find_image: FindImage, *, traced_from: int | None = None) -> str:
+    """The HTML of a block's body; with `traced_from`, the line of the file that tokens count from, a traced one."""
+    return _finished(_renderer(find_image, traced_from).render(tokens, _OPTIONS, {}), vault)
+
+
+def inline_html(
+    children: Sequence[Token], vault: Vault, find_image: FindImage, *, traced_from: int | None = None
+) -> str:
+    """The HTML of a run of inline tokens: a title, a sentence."""
+    return _finished(_renderer(find_image, traced_from).renderInline(children, _OPTIONS, {}), vault)
+
+
+def _renderer(find_image: FindImage, traced_from: int | None) -> _Renderer:
+    renderer = _Renderer()
+    renderer.find_image, renderer.first_line = find_image, traced_from
+    return renderer
+
+
+def _finished(html: str, vault: Vault) -> str:
+    """Braces as their author escaped them, and a class for labels that run in at the start of a paragraph."""
+    return vault.literal(re.sub(r"\n+", "\n", html).strip())

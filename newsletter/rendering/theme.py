@@ -1,0 +1,136 @@
+"""Theme: the templates of a publication, and what they may use.
+
+A template absent from the publication's `templates/` comes from the package. Whatever
+a template prints is made safe for MJML, in text and in attributes alike.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
+from markupsafe import Markup
+
+from newsletter.config import Publication
+from newsletter.errors import NewsletterError, suggestion
+from newsletter.issues.blocks import BlockKind
+from newsletter.issues.templates import block_kinds, template_folders, template_names
+from newsletter.rendering.translations import Translations
+
+_SAFE = re.compile(r"[ -!#-%'-;=?-\[\]-~]*")
+"""ASCII without `"`, `&`, `<`, `>` and the backslash."""
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML cannot hold, not even as references (XML 1.0, section 2.2); nobody sees it."""
+
+
+def encode(value: object) -> Markup:
+    """A value for MJML text or attributes.
+
+    MRML writes attributes as Rust debug strings: anything but plain ASCII, and backslashes,
+    line breaks and quotes, must arrive as character references.
+    """
+    if hasattr(value, "__html__"):
+        return Markup(value)
+    text = str(value)
+    if _SAFE.fullmatch(text):
+        return Markup(text)
+    escaped = (
+        html.escape(_FORBIDDEN.sub("", text), quote=True)
+        .replace("\\", "&#92;")
+        .replace("\n", "&#10;")
+        .replace("\r", "&#13;")
+        .replace("\t", "&#9;")
+    )
+    return Markup(escaped.encode("ascii", "xmlcharrefreplace").decode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theme:
+    """The templates of one publication, compiled when first used."""
+
+    publication: Publication
+
+    @cached_property
+    def folders(self) -> tuple[Path, ...]:
+        """Where templates are looked for, in order."""
+        return template_folders(self.publication)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Jinja2 with our encoder on everything that is printed."""
+        loader = ChoiceLoader([FileSystemLoader(folder) for folder in self.folders])
+        environment = Environment(
+            loader=loader,
+            autoescape=True,
+            finalize=encode,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],  # what it calls is among the values: `Language.for_templates`
+        )
+        environment.extend(newstyle_gettext=True)  # placeholders are filled by what is called
+        return environment
+
+    @cached_property
+    def translations(self) -> Translations:
+        """The words of templates in other languages."""
+        return Translations(self.folders)
+
+    @cached_property
+    def kinds(self) -> Mapping[str, BlockKind]:
+        """The kinds of block: the built-in ones, and those of the publication's own templates."""
+        return block_kinds(self.publication)
+
+    @cached_property
+    def templates(self) -> frozenset[str]:
+        """The names that `template:` may say."""
+        return template_names(self.publication)
+
+    @cached_property
+    def text_environment(self) -> Environment:
+        """The same for plain text, where nothing needs to be made safe."""
+        return self.environment.overlay(autoescape=False, finalize=str)
+
+    def render_text(self, name: str, values: Mapping[str, object]) -> str:
+        """One plain-text template with values. Raises NewsletterError at the template's line."""
+        return self._render(self.text_environment, name, values)
+
+    def render(self, name: str, values: Mapping[str, object]) -> str:
+        """One MJML or CSS template with values. Raises NewsletterError at the template's line."""
+        return self._render(self.environment, name, values)
+
+    def _render(self, environment: Environment, name: str, values: Mapping[str, object]) -> str:
+        try:
+            return environment.get_template(name).render(values)
+        except TemplateNotFound as error:
+            hint = suggestion(str(error.name), self.templates, "Templates")
+            raise NewsletterError(f"no template {error.name}", place=f"templates/{name}", hint=hint) from error
+        except TemplateSyntaxError as error:
+            raise NewsletterError(str(error.message), place=f"templates/{error.name or name}:{error.lineno}") from error
+        except RecursionError as error:
+            raise NewsletterError("the template includes itself", place=f"templates/{name}") from error
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise NewsletterError(str(error), place=f"templates/{name}:{_line_in_template(error)}") from error
+
+
+def _line_in_template(error: BaseException) -> int:
+    """The line that failed: the last frame of the traceback that is a template's."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.endswith((".mjml", ".css", ".txt", ".html")):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
