@@ -19,12 +19,12 @@ from msgspec import structs
 from bench.readers import readers
 from bench.sample import SLUG, publication
 from bench.timing import in_turns, report
+from newsletter.campaigns.tracking import FIELD, Level, track_token, tracked
 from newsletter.config import load_publication
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Message, Recipient
 from newsletter.rendering.build import build_issue
 from newsletter.signed_links import Links, Purpose
-from newsletter.tracking import FIELD, Level, track_token, tracked
 
 T = TypeVar("T")
 MANY = 200

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import func, select
 
 from bench.timing import ENVIRONMENT, ROOT, report
-from newsletter import accounts
 from newsletter.bench import SLUG, prepare
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import batch
@@ -66,7 +66,7 @@ def watch(publication: Publication, process: subprocess.Popen[str], began: float
         seen.peak_mib = memory
         with database.read() as connection:
             asked = time.perf_counter()
-            counted = accounts.counts(connection, 1)
+            counted = delivery_counts(connection, 1)
             seen.queries.append(time.perf_counter() - asked)
             if not seen.starts_after and connection.execute(select(func.min(batch.c.handed_at))).scalar():
                 seen.starts_after = time.perf_counter() - began

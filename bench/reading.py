@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 
 from bench.servers import Measured, bare, measured, require_wrk, served
 from bench.timing import COMMAND, ROOT, process, report
+from newsletter.campaigns.tracking import track_token
 from newsletter.config import load_publication
 from newsletter.signed_links import Links
-from newsletter.tracking import track_token
 
 ROUNDS = 3
 SECONDS = 2

@@ -29,9 +29,8 @@ from jinja2 import Template
 from sqlalchemy import bindparam, null, select
 
 from bench.timing import ROOT, report
-from newsletter import campaigns
 from newsletter.bench import SLUG, TOKEN, prepare
-from newsletter.campaigns import Campaign
+from newsletter.campaigns.campaign import Campaign, approve_issue, change_state
 from newsletter.database.bulk import read_as
 from newsletter.database.connection import open_database
 from newsletter.database.tables import subscriber
@@ -122,10 +121,10 @@ class Ground:
     def _approved(self) -> Campaign:
         message, now = replace(self.message, slug=f"bench-{next(self._numbers)}"), datetime.now(UTC)
         with self.database.begin() as connection:
-            made = campaigns.approve(
+            made = approve_issue(
                 connection, message=message, page=_PAGE, list="daily", segment="", provider=self.provider.name, now=now
             )
-            return campaigns.move(connection, made.id, "start", now=now)
+            return change_state(connection, made.id, "start", now=now)
 
 
 class Silent:

@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from newsletter import campaigns
 from newsletter.bench_provider import Behaviour, Counts
+from newsletter.campaigns.campaign import find_campaign
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
@@ -208,6 +208,6 @@ def _send(folder: Path) -> tuple[dict[str, int], float, float]:
 def _seconds(publication: Publication) -> float:
     database = open_database(publication)
     with database.read() as connection:
-        campaign = campaigns.find(connection, SLUG)
+        campaign = find_campaign(connection, SLUG)
     database.close()
     return (datetime.fromisoformat(campaign.finished_at or "") - campaign.date).total_seconds()

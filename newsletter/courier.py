@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import campaigns, deliveries, schedule, unknowns
-from newsletter.campaigns import State
+from newsletter.campaigns import deliveries, schedule, unknown
+from newsletter.campaigns.campaign import State, change_state, get_campaign
+from newsletter.campaigns.deliveries import ChangedError, Claim, LostError
 from newsletter.database.bulk import attempt
-from newsletter.deliveries import ChangedError, Claim, LostError
 from newsletter.desk import Desk, Watcher
 from newsletter.jobs import Job
 from newsletter.marks import BatchMarks
@@ -191,7 +191,7 @@ class Courier:
             return None
         return BatchMarks(self._desk, held, self._job.clock, lambda: not self.is_stopping, window)
 
-    def _policy(self, handed_at: datetime) -> unknowns.Policy:
+    def _policy(self, handed_at: datetime) -> unknown.Policy:
         """What to do about an unknown outcome: nothing yet where the provider can tell by the key."""
         if may_repeat(self._job.provider, handed_at.isoformat(), handed_at):
             return "hold"
@@ -234,7 +234,7 @@ class Courier:
         while (left := until - time.monotonic()) > LOOK and not self.is_stopping:
             self._pause(LOOK)
             with self._job.database.read() as connection:
-                if campaigns.get(connection, self._job.campaign.id).state is not State.SENDING:
+                if get_campaign(connection, self._job.campaign.id).state is not State.SENDING:
                     self.over.set()
         self._pause(left)
 
@@ -273,8 +273,8 @@ class Courier:
         again = self._is_to_be_repeated(held, answer)
         answer = self._pacing.judged(held.no, answer)
         policy = self._policy(handed_at)
-        taken = unknowns.decided(answer, policy)
-        reaction = self._reaction(held, unknowns.waiting(answer) if again else taken)
+        taken = unknown.decided(answer, policy)
+        reaction = self._reaction(held, unknown.waiting(answer) if again else taken)
         with self._desk.writer() as connection:
             now = self._job.clock()
             if again:
@@ -282,7 +282,7 @@ class Courier:
             else:
                 deliveries.settle(connection, held, [*roll.going], answer, now=now, wait=reaction.wait, noted=noted)
                 if answer.doubt:
-                    unknowns.decide(connection, held.campaign_id, held.no, policy, now=now, wait=reaction.wait)
+                    unknown.decide(connection, held.campaign_id, held.no, policy, now=now, wait=reaction.wait)
             name, wait = self._job.provider.name, reaction.wait
             self._pacing.slow_down(connection, name, taken, handed_at=handed_at, wait=wait)
             if reaction.pause:
@@ -304,9 +304,9 @@ class Courier:
 
     def _end(self, connection: Connection, reaction: Reaction) -> None:
         """Pause the campaign, unless somebody ended it already, or another provider goes on."""
-        state = campaigns.get(connection, self._job.campaign.id).state
+        state = get_campaign(connection, self._job.campaign.id).state
         if state is State.SENDING and not self._gives_way(reaction):
-            campaigns.move(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
+            change_state(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
 
     def _gives_way(self, reaction: Reaction) -> bool:
         """Whether another provider is to go on instead."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
-from newsletter import campaigns, plans, reports, schedule
+from newsletter import plans
+from newsletter.campaigns import reports, schedule
+from newsletter.campaigns.campaign import campaigns_of_slug
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
@@ -184,7 +186,7 @@ def _schedule(
 
 def _has_campaign(database: Database, paths: list[Path]) -> bool:
     with database.read() as connection:
-        return any(campaigns.of_slug(connection, slug_of(path)) for path in paths)
+        return any(campaigns_of_slug(connection, slug_of(path)) for path in paths)
 
 
 def _date_of(path: Path) -> date | None:

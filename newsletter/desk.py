@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import Campaign
+from newsletter.campaigns.campaign import Campaign
 from newsletter.database.connection import Database
 from newsletter.high_water import HighWater
 

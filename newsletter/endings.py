@@ -12,8 +12,8 @@ from datetime import timedelta
 
 import click
 
-from newsletter import accounts, campaigns, reports, unknowns
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import counts, reports, unknown
+from newsletter.campaigns.campaign import ASKED, Campaign, State
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
@@ -36,7 +36,7 @@ def send_and_tell(job: Job, *, as_json: bool) -> None:
 def tell(database: Database, ending: Ending, took: timedelta, *, as_json: bool) -> None:
     """What happened, and leave with its exit code. Raises NewsletterError when it is not finished."""
     campaign, counted = ending.campaign, ending.deliveries
-    status = json.dumps(accounts.status(campaign, counted))
+    status = json.dumps(counts.status(campaign, counted))
     click.echo(status if as_json else f"{reports.tally(counted)}   {reports.duration(took)}")
     name_them(database, campaign, counted)
     _tell_decisions(database, campaign)
@@ -59,14 +59,14 @@ def name_them(database: Database, campaign: Campaign, counted: dict[str, int]) -
     with database.read() as connection:
         for state in ("rejected", "unknown"):
             if counted[state]:
-                named = accounts.named(connection, campaign.id, state, MOST_SHOWN)
+                named = counts.named(connection, campaign.id, state, MOST_SHOWN)
                 click.echo(reports.named(named, counted[state], state), err=True)
 
 
 def _tell_decisions(database: Database, campaign: Campaign) -> None:
     """On stderr, how many of its deliveries count as they do because somebody said so, not because it is known."""
     with database.read() as connection:
-        taken, again = unknowns.decisions(connection, campaign.id)
+        taken, again = unknown.decisions(connection, campaign.id)
     if taken:
         click.echo(f"Unknown, and taken as sent: {reports.readers(taken)}.", err=True)
     if again:
@@ -82,7 +82,7 @@ def recover_first(publication: Publication, database: Database, campaign_id: int
 def tell_doubt(database: Database, campaign: Campaign, counted: dict[str, int]) -> None:
     """On stderr, what to do about those that are handed over and not answered."""
     with database.read() as connection:
-        in_a_call = accounts.in_a_call(connection, campaign.id)
+        in_a_call = counts.in_a_call(connection, campaign.id)
     for sentence in reports.in_doubt(campaign, counted, in_a_call):
         click.echo(sentence, err=True)
 
@@ -104,7 +104,7 @@ def exit_code(campaign: Campaign, counted: dict[str, int]) -> int:
 def _what_happened(campaign: Campaign, counted: dict[str, int]) -> str:
     changed = sum(counted.values()) - counted["queued"]
     nothing = "" if counted["accepted"] or counted["unknown"] or counted["handed"] else "Nothing was sent. "
-    ask = "Let it go on with" if campaign.reason == campaigns.ASKED else "Put it right, then"
+    ask = "Let it go on with" if campaign.reason == ASKED else "Put it right, then"
     return (
         f"{nothing}{changed:,} of {sum(counted.values()):,} deliveries changed.\n"
         f"  {ask}: newsletter resume {campaign.id} && {reports.send_command(campaign)}"

@@ -14,8 +14,9 @@ from datetime import timedelta
 
 import click
 
-from newsletter import accounts, campaigns, deliveries, reports
-from newsletter.campaigns import ENDED, Campaign, State
+from newsletter.campaigns import counts, deliveries, reports
+from newsletter.campaigns.campaign import ENDED, Campaign, State, get_campaign
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.database.connection import Database
 from newsletter.times import utc_now
 
@@ -45,14 +46,14 @@ class Look:
 def look(database: Database, campaign_id: int) -> Look:
     """How far it is now."""
     with database.read() as connection:
-        campaign, now = campaigns.get(connection, campaign_id), utc_now()
+        campaign, now = get_campaign(connection, campaign_id), utc_now()
         due = deliveries.next_due(connection, campaign_id) if campaign.enqueued else None
         return Look(
             campaign=campaign,
-            deliveries=accounts.counts(connection, campaign_id),
-            pace=accounts.pace(connection, campaign, now),
+            deliveries=delivery_counts(connection, campaign_id),
+            pace=counts.pace(connection, campaign, now),
             rest=max(due - now, NONE) if due else NONE,
-            is_in_the_air=accounts.is_in_the_air(connection, campaign_id, now),
+            is_in_the_air=counts.is_in_the_air(connection, campaign_id, now),
         )
 
 
@@ -76,7 +77,7 @@ def _lines(database: Database, campaign_id: int, *, as_json: bool) -> Look:
     """A line when anything has changed."""
     said = ""
     for found in _looks(database, campaign_id, LINES):
-        told = accounts.status(found.campaign, found.deliveries)
+        told = counts.status(found.campaign, found.deliveries)
         line = json.dumps(told) if as_json else f"{found.campaign.state}   {reports.tally(found.deliveries)}"
         if line != said:
             is_going = found.campaign.state is State.SENDING

@@ -13,9 +13,7 @@ from datetime import date, timedelta
 import msgspec
 
 from newsletter.config import Publication
-from newsletter.confirmations import Welcome
 from newsletter.issues.issue import Issue, is_welcome, issue_files
-from newsletter.letters import Kind
 from newsletter.messages.merge_tags import Vault
 from newsletter.messages.types import CompiledMessage
 from newsletter.rendering.assemble import assemble, language_of
@@ -23,6 +21,8 @@ from newsletter.rendering.build import build_issue, compiled
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.theme import Theme
 from newsletter.rendering.translations import Language
+from newsletter.subscribers.double_opt_in import Welcome
+from newsletter.subscribers.transactional_queue import Kind
 
 EVERY = ""
 """Instead of a language: a welcome is in its author's."""

@@ -10,14 +10,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from newsletter import campaigns, history, subscribers, suppressions
 from newsletter.addresses import address_key
+from newsletter.campaigns import delivery_history
+from newsletter.campaigns.campaign import get_campaign
 from newsletter.database.tables import campaign, delivery, event, letter, signup, subscriber
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.subscriber import get_subscriber
 
 
 def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[str, Any] | None:
     """All of it, as JSON; None for nobody."""
-    reader = subscribers.get(connection, subscriber_id)
+    reader = get_subscriber(connection, subscriber_id)
     if reader is None:
         return None
     asked = select(subscriber.c.created_at, subscriber.c.updated_at).where(subscriber.c.id == subscriber_id)
@@ -49,8 +52,8 @@ def _deliveries(connection: Connection, subscriber_id: int, email: str) -> list[
     asked = asked.where(delivery.c.subscriber_id == subscriber_id)
     found = []
     for id in connection.scalars(asked.order_by(delivery.c.campaign_id)).all():
-        one = campaigns.get(connection, id)
-        told = history.story(connection, one, subscriber_id)
+        one = get_campaign(connection, id)
+        told = delivery_history.story(connection, one, subscriber_id)
         if told:
             found.append({"subject": one.subject, **told.as_json(email, one)})
     return found

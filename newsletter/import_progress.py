@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.csv_files import CsvWriter
 from newsletter.errors import ConfigError
-from newsletter.imports import Refusal, Report
+from newsletter.subscribers.csv import CsvWriter
+from newsletter.subscribers.imports import Refusal, Report
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newsletter.campaigns import Campaign
+from newsletter.campaigns.campaign import Campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.providers import find_provider, read_settings

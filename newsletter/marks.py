@@ -15,15 +15,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, select, update
 
-from newsletter import deliveries
-from newsletter.batches import IN_HAND, BatchState
-from newsletter.campaigns import State
+from newsletter.campaigns import deliveries
+from newsletter.campaigns.abandoned_batches import SILENCE, Recovered
+from newsletter.campaigns.batch_states import IN_HAND, BatchState
+from newsletter.campaigns.campaign import State
+from newsletter.campaigns.deliveries import Claim
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, is_in
-from newsletter.deliveries import Claim
 from newsletter.desk import Desk
 from newsletter.messages.types import Recipient
 from newsletter.providers.base import Outcome, Result
-from newsletter.takeovers import SILENCE, Recovered
 from newsletter.times import Clock, stamp
 
 

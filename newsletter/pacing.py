@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import accounts, rates, throttle
+from newsletter import rates, throttle
 from newsletter.breaker import Breaker
+from newsletter.campaigns import counts
 from newsletter.config import Publication
 from newsletter.providers.base import Answer, Outcome, Provider, Result
 from newsletter.rates import Limits, Turn
@@ -79,7 +80,7 @@ class Pacing:
         if not answer.is_busy or answer.stop:
             return
         now = self._clock()
-        seen = accounts.speed(connection, provider, now) or len(answer.results)
+        seen = counts.speed(connection, provider, now) or len(answer.results)
         rate = self._limits.rate
         rates.slow_down(connection, provider, rate, seen=seen, handed_at=handed_at, wait=wait, now=now)
 

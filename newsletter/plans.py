@@ -13,8 +13,21 @@ from typing import TypedDict
 
 from sqlalchemy import Connection
 
-from newsletter import accounts, campaigns, reports, segments
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import reports
+from newsletter.campaigns.campaign import (
+    ENDED,
+    Campaign,
+    State,
+    approve_again,
+    approve_issue,
+    campaign_of_issue,
+    campaigns_of_slug,
+    get_campaign,
+    schedule_campaign,
+    start_now,
+)
+from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.schedule import Timing, is_too_late, timing, wall_clock
 from newsletter.checks.gate import gate
 from newsletter.config import Publication
 from newsletter.database.connection import Database
@@ -24,7 +37,7 @@ from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.providers import find_provider
 from newsletter.providers.base import Provider
 from newsletter.rendering.build import Built, build_issue
-from newsletter.schedule import Timing, is_too_late, timing, wall_clock
+from newsletter.subscribers import segments
 from newsletter.times import Clock, Moment, first_moment, utc_now
 
 _WEST = timezone(timedelta(hours=-12))
@@ -98,7 +111,7 @@ def make_plan(
     _refuse_welcome(built)
     to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
     with database.read() as connection:
-        campaign = campaigns.of_issue(connection, built.issue.slug, to, part)
+        campaign = campaign_of_issue(connection, built.issue.slug, to, part)
         waiting = _waiting(connection, publication, campaign, to, part, clock())
     provider = find_provider(publication, campaign.provider if campaign else "")
     return Plan(file=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
@@ -117,7 +130,7 @@ def frozen_plan(
     path = Path(issue)
     slug = slug_of(path) if path.suffix == ".md" else issue
     with database.read() as connection:
-        named = campaigns.of_slug(connection, slug)
+        named = campaigns_of_slug(connection, slug)
         fits = (one for one in named if list_name in (None, one.list) and segment in (None, one.segment))
         campaign = next(fits, None)
         if campaign is None:
@@ -135,7 +148,7 @@ def _waiting(
     readers = segments.count(connection, publication, to, part, now=now)
     if campaign is None:
         return readers
-    counted = accounts.counts(connection, campaign.id)
+    counted = delivery_counts(connection, campaign.id)
     left = 0 if campaign.enqueued else max(0, readers - sum(counted.values()))
     return counted["queued"] + left
 
@@ -164,9 +177,9 @@ def refuse(plan: Plan) -> None:
 def refuse_schedule(plan: Plan) -> None:
     """Raise NewsletterError when this cannot be scheduled: it has begun, it is over, there is nobody."""
     found = plan.campaign
-    if found and found.started_at and found.state not in campaigns.ENDED:
+    if found and found.started_at and found.state not in ENDED:
         raise NewsletterError(f"campaign {found.id} has begun already", hint=f"See `newsletter status {found.id}`.")
-    if found and found.state in campaigns.ENDED:
+    if found and found.state in ENDED:
         raise NewsletterError(f"campaign {found.id} is {found.state} already", hint="Nobody is mailed again.")
     if not plan.waiting:
         hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
@@ -207,7 +220,7 @@ def start(database: Database, plan: Plan, now: datetime) -> Campaign:
     """Approve if need be, and start; in one transaction, so that of two commands at once one does."""
     with database.begin() as connection:
         found = _approved(connection, plan, now)
-        return found if found.state is State.SENDING else campaigns.start_now(connection, found.id, now=now)
+        return found if found.state is State.SENDING else start_now(connection, found.id, now=now)
 
 
 def schedule(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:
@@ -218,10 +231,10 @@ def schedule(publication: Publication, database: Database, plan: Plan, moment: M
     when = check_time(publication, database, plan, moment, now)
     with database.begin() as connection:
         found = _approved(connection, plan, now)
-        found = campaigns.schedule(connection, found.id, send_at=when.start, wall=when.wall, now=now)
+        found = schedule_campaign(connection, found.id, send_at=when.start, wall=when.wall, now=now)
         if plan.campaign:
-            campaigns.approve_again(connection, found.id, **_frozen(plan))
-        return campaigns.get(connection, found.id)
+            approve_again(connection, found.id, **_frozen(plan))
+        return get_campaign(connection, found.id)
 
 
 def check_time(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Timing:
@@ -237,13 +250,11 @@ def check_time(publication: Publication, database: Database, plan: Plan, moment:
 
 def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:
     """The campaign there is, else a new draft."""
-    found = campaigns.of_issue(connection, plan.slug, plan.list, plan.segment)
+    found = campaign_of_issue(connection, plan.slug, plan.list, plan.segment)
     if found:
         return found
     provider = plan.provider.name
-    return campaigns.approve(
-        connection, list=plan.list, segment=plan.segment, provider=provider, now=now, **_frozen(plan)
-    )
+    return approve_issue(connection, list=plan.list, segment=plan.segment, provider=provider, now=now, **_frozen(plan))
 
 
 class _Frozen(TypedDict):

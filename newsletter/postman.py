@@ -15,11 +15,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from newsletter import letters, rates, signups
+from newsletter import rates
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
-from newsletter.letters import Kind, Letter
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings, successor
@@ -28,7 +27,9 @@ from newsletter.rates import Limits
 from newsletter.recipients import personal_links
 from newsletter.sender_lock import SenderLock
 from newsletter.signed_links import Links, Purpose
-from newsletter.subscribers import subscriber_fields
+from newsletter.subscribers import signups, transactional_queue
+from newsletter.subscribers.subscriber import subscriber_fields
+from newsletter.subscribers.transactional_queue import Kind, Letter
 from newsletter.times import Clock, utc_now
 
 LOOK = 0.3
@@ -92,7 +93,7 @@ class Postman:
                 return bool(taken)
             handed_at = self._clock()
             parts = dispatch.prepare(self._provider, self._batch(taken, message, handed_at), self._settings)
-            letters.hand(connection, taken, self._provider.name, handed_at)
+            transactional_queue.hand(connection, taken, self._provider.name, handed_at)
         self._settle(taken, dispatch.hand_over(parts))
         return True
 
@@ -110,7 +111,7 @@ class Postman:
     def _recover(self) -> bool:
         """Decide what becomes of the letters that a dead process had in the air."""
         with self._database.begin() as connection:
-            letters.recover(connection, self._provider, self._clock())
+            transactional_queue.recover(connection, self._provider, self._clock())
         return True
 
     def _round(self) -> bool:
@@ -138,7 +139,7 @@ class Postman:
 
     def _due(self) -> int:
         with self._database.read() as connection:
-            return letters.due(connection, self._most, self._clock())
+            return transactional_queue.due(connection, self._most, self._clock())
 
     @property
     def _most(self) -> int:
@@ -157,13 +158,13 @@ class Postman:
     def _take(self, connection: Connection, count: int) -> tuple[list[Letter], CompiledMessage | None]:
         """The letters, and their message; without one they are skipped, and that is all."""
         now = self._clock()
-        taken = letters.take(connection, count, now)
+        taken = transactional_queue.take(connection, count, now)
         if not taken:
             return [], None
         names = (taken[0].message, taken[0].language), (taken[0].message, "")
         message = next((self._messages[name] for name in names if name in self._messages), None)
         if message is None:
-            letters.skip(connection, taken, "there is no such message any more", now)
+            transactional_queue.skip(connection, taken, "there is no such message any more", now)
         return taken, message
 
     def _batch(self, taken: Sequence[Letter], message: CompiledMessage, now: datetime) -> Batch:
@@ -201,7 +202,7 @@ class Postman:
         patience, now = self._publication.config.send.patience.delta, self._clock()
         outcomes = list(zip(taken, answer.results, strict=True))
         with self._database.begin() as connection:
-            letters.settle(connection, outcomes, patience=patience, stopped=bool(answer.stop), now=now)
+            transactional_queue.settle(connection, outcomes, patience=patience, stopped=bool(answer.stop), now=now)
         if answer.stop:
             self._say_once(f"{self._provider.title} stopped: {answer.stop}. Letters wait.")
             self._employ(successor(self._publication, self._provider.name))
@@ -227,5 +228,5 @@ class Postman:
         connection = stack.enter_context(
             self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         )
-        asked = text("SELECT pg_try_advisory_lock(hashtext('newsletter.letters'))")
+        asked = text("SELECT pg_try_advisory_lock(hashtext('newsletter.subscribers.transactional_queue'))")
         return lambda: bool(connection.scalar(asked))

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter import reports
+from newsletter.campaigns import reports
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from newsletter.campaigns import Campaign
+    from newsletter.campaigns.campaign import Campaign
 
 AFTER = 1.0
 """Seconds; what takes less needs no bar."""

@@ -26,19 +26,18 @@ from sqlalchemy import (
     select,
 )
 
-from newsletter import campaigns
-from newsletter.batches import BatchState
-from newsletter.campaigns import Campaign
+from newsletter.campaigns.batch_states import BatchState
+from newsletter.campaigns.campaign import Campaign, sibling_campaigns
+from newsletter.campaigns.deliveries import Claim
+from newsletter.campaigns.tracking import FIELD, Level, track_token
 from newsletter.database.bulk import read_as
 from newsletter.database.tables import batch, delivery, delivery_exception, subscriber, subscription, suppression
-from newsletter.deliveries import Claim
 from newsletter.messages.fragments import TOKEN
 from newsletter.messages.types import Recipient
 from newsletter.signed_links import Links, Purpose
-from newsletter.subscribers import subscriber_fields
-from newsletter.suppressions import suppressed_by_hash
+from newsletter.subscribers.subscriber import subscriber_fields
+from newsletter.subscribers.suppressions import suppressed_by_hash
 from newsletter.times import stamp
-from newsletter.tracking import FIELD, Level, track_token
 
 _CERTAIN = (BatchState.SETTLED, "accepted")
 _TAKEN = (BatchState.CLAIMED, BatchState.HANDED, BatchState.UNKNOWN, *_CERTAIN)
@@ -129,7 +128,7 @@ def _suppressed(connection: Connection, members: Mapping[int, Member]) -> dict[i
 
 def _served(connection: Connection, campaign: Campaign, ids: Collection[int]) -> dict[int, str]:
     """Those who have this issue by another campaign, or may have it, or are getting it right now."""
-    others = campaigns.siblings(connection, campaign)
+    others = sibling_campaigns(connection, campaign)
     if not others:
         return {}
     apart = and_(

@@ -14,16 +14,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from newsletter import unknowns
-from newsletter.batches import BatchState
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import unknown
+from newsletter.campaigns.batch_states import BatchState
+from newsletter.campaigns.campaign import Campaign, State
+from newsletter.campaigns.unknown import Unknown
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch
 from newsletter.providers import PROVIDERS, find_provider, read_settings
 from newsletter.providers.base import Lookup, Provider, Response, Search, Settings
 from newsletter.recovery import may_repeat
-from newsletter.unknowns import Unknown
 
 MOST_PAGES = 100
 """Of one answer: a batch of 1,000 has four at 300 each."""
@@ -71,7 +71,7 @@ class _NoAnswer(Exception):  # noqa: N818 - no mistake of ours
 def ask(database: Database, publication: Publication, campaign: Campaign, now: datetime) -> list[Finding]:
     """What the providers say of each batch with unknown deliveries. Changes nothing. Raises ConfigError."""
     with database.read() as connection:
-        found = unknowns.find(connection, campaign.id)
+        found = unknown.find(connection, campaign.id)
         controls = {name: _control(connection, campaign, name) for name in {one.provider for one in found}}
     last = {one.provider: max(other.handed_at for other in found if other.provider == one.provider) for one in found}
     findings = [_ask(publication, campaign, one, last[one.provider], now) for one in found]
@@ -191,8 +191,8 @@ def record(connection: Connection, findings: list[Finding], now: datetime) -> No
     """Write down what was learned; calls to be repeated are queued as they were."""
     for one in findings:
         if one.may_repeat:
-            unknowns.repeat(connection, one.unknown)
+            unknown.repeat(connection, one.unknown)
         if one.sent:
-            unknowns.accept(connection, one.unknown, one.sent, "found in the provider's search", now)
+            unknown.accept(connection, one.unknown, one.sent, "found in the provider's search", now)
         if one.unsent:
-            unknowns.refuse(connection, one.unknown, one.unsent, "not in the provider's search: never sent", now)
+            unknown.refuse(connection, one.unknown, one.unsent, "not in the provider's search: never sent", now)

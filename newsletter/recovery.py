@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from newsletter import accounts, hosts, marks, takeovers, unknowns
+from newsletter import hosts, marks
+from newsletter.campaigns import abandoned_batches, counts, unknown
+from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.desk import Desk, Watcher
@@ -19,7 +21,6 @@ from newsletter.high_water import HighWater
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.base import Provider
 from newsletter.sender_lock import SenderLock
-from newsletter.takeovers import Recovered
 from newsletter.times import Clock, utc_now
 
 TTL_SHARE = 0.8
@@ -45,10 +46,10 @@ def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock
         hosts.settle(connection, hosts.here(desk.database), clock())
         desk.high_water.require_newest(connection)
         in_the_air = marks.recover(connection, clock())
-        found = takeovers.recover(connection, may_replay)
+        found = abandoned_batches.recover(connection, may_replay)
         unknown_of = Counter(found.unknown_of) + Counter(in_the_air.unknown_of)
         policy = publication.config.send.on_unknown
-        decided = unknowns.apply(connection, policy, clock())
+        decided = unknown.apply(connection, policy, clock())
     for sentence in _about(found.replayed_of, unknown_of, decided, policy):
         watcher.say(sentence)
     left = {id: number for id, number in unknown_of.items() if id not in decided}
@@ -73,7 +74,7 @@ def recover_if_free(
 def _is_home(database: Database, campaign_id: int) -> bool:
     """Whether a sender of this database left something in the air that its lock can tell of."""
     with database.read() as connection:
-        if database.engine.dialect.name != "sqlite" or not accounts.in_a_call(connection, campaign_id):
+        if database.engine.dialect.name != "sqlite" or not counts.in_a_call(connection, campaign_id):
             return False
         try:
             hosts.require_home(connection, hosts.here(database))
@@ -98,7 +99,7 @@ def may_repeat(provider: Provider, first_handed_at: str, now: datetime) -> bool:
 
 
 def _about(
-    replayed_of: Mapping[int, int], unknown_of: Mapping[int, int], decided: Collection[int], policy: unknowns.Policy
+    replayed_of: Mapping[int, int], unknown_of: Mapping[int, int], decided: Collection[int], policy: unknown.Policy
 ) -> Iterable[str]:
     """What a dead sender left behind, a sentence per campaign."""
     for id, number in unknown_of.items():

@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from newsletter import campaigns, daily, deliveries, heartbeat, notices, schedule
-from newsletter.campaigns import Campaign, State
+from newsletter import daily, heartbeat, notices
+from newsletter.campaigns import deliveries, schedule
+from newsletter.campaigns.abandoned_batches import Recovered
+from newsletter.campaigns.campaign import Campaign, State, campaigns_in_state
 from newsletter.config import Publication
 from newsletter.daily import Trouble
 from newsletter.database.connection import Database
@@ -26,7 +28,6 @@ from newsletter.recovery import recover
 from newsletter.sender import STOPPING, Ending, Sender, job_of, lock_file
 from newsletter.sender_lock import SenderLock
 from newsletter.signals import Interrupts
-from newsletter.takeovers import Recovered
 from newsletter.times import Clock, utc_now
 
 TICK = 1.0
@@ -162,7 +163,7 @@ class Runner:
 
     def _begin(self, now: datetime) -> None:
         with self._database.read() as connection:
-            due = campaigns.in_state(connection, State.SCHEDULED)
+            due = campaigns_in_state(connection, State.SCHEDULED)
         if any(one.start and one.start <= now for one in due):
             with self._desk.writer() as connection:
                 begun = schedule.begin_due(connection, self._publication, now)
@@ -172,7 +173,7 @@ class Runner:
     def _waiting(self, now: datetime) -> list[Campaign]:
         """Campaigns that are sending, have something to do now, and no sender; those waiting longest first."""
         with self._database.read() as connection:
-            found = [one for one in campaigns.in_state(connection, State.SENDING) if one.id not in self._running]
+            found = [one for one in campaigns_in_state(connection, State.SENDING) if one.id not in self._running]
             due = {one.id: deliveries.next_due(connection, one.id) for one in found if one.enqueued}
         ready = [one for one in found if (moment := due.get(one.id)) is None or moment <= now]
         return [one for one in ready if self._not_before.get(one.id, now) <= now]

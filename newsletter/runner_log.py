@@ -8,12 +8,13 @@ from datetime import tzinfo
 
 import click
 
-from newsletter import endings, reports
-from newsletter.campaigns import Campaign, State
+from newsletter import endings
+from newsletter.campaigns import reports
+from newsletter.campaigns.abandoned_batches import Recovered
+from newsletter.campaigns.campaign import Campaign, State
 from newsletter.daily import Trouble
 from newsletter.errors import NewsletterError
 from newsletter.sender import Ending
-from newsletter.takeovers import Recovered
 from newsletter.times import utc_now
 
 

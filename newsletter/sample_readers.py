@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection, or_
 
-from newsletter import subscribers
 from newsletter.checks.context.sample_copies import WORST
 from newsletter.config import Publication
 from newsletter.config.fields import full_name, parse_built_in, parse_field
@@ -21,7 +20,7 @@ from newsletter.database.tables import subscriber
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.messages.types import Recipient
 from newsletter.rendering.build import sample_recipient
-from newsletter.subscribers import Subscriber
+from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subscriber_pages
 
 SAMPLE = "sample"
 NAMES = ("first_name", "last_name", "name")
@@ -115,7 +114,7 @@ def _value(publication: Publication, name: str, text: str) -> object:
 
 
 def _subscriber(connection: Connection | None, address: str) -> SampleReader:
-    found = subscribers.find(connection, address) if connection else None
+    found = find_subscriber(connection, address) if connection else None
     if found is None:
         hint = "Choose another reader, or a sample."
         raise NewsletterError(f"no reader has the address {address or '(empty)'}", hint=hint)
@@ -140,4 +139,4 @@ def search_readers(connection: Connection, text: str, limit: int = MOST_FOUND) -
     """Readers whose address or name holds every word of `text`, in the order they joined."""
     columns = (subscriber.c.email, subscriber.c.first_name, subscriber.c.last_name)
     words = [or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in text.split()]
-    return next(subscribers.pages(connection, *words, size=limit, with_consent=False), [])
+    return next(subscriber_pages(connection, *words, size=limit, with_consent=False), [])

@@ -17,8 +17,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import accounts, audience, campaigns, deliveries, takeovers
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import abandoned_batches, audience, deliveries
+from newsletter.campaigns.campaign import Campaign, State, change_state, frozen_message, get_campaign, pass_on
+from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.tracking import Level, tracked
 from newsletter.courier import TICK, Courier
 from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError
@@ -31,7 +33,6 @@ from newsletter.recovery import lock_file, recover
 from newsletter.sender_lock import SenderLock
 from newsletter.signals import Interrupts
 from newsletter.signed_links import Links
-from newsletter.tracking import Level, tracked
 
 __all__ = ["THREADS", "Ending", "Job", "Sender", "job_of", "lock_file"]
 
@@ -70,7 +71,7 @@ class Sender:
         self._rests = False
         self._looked_at = 0.0
         with job.database.read() as connection:
-            frozen = campaigns.frozen_message(connection, job.campaign.id)
+            frozen = frozen_message(connection, job.campaign.id)
         campaign = job.campaign
         links = Links(job.publication)
         message = tracked(frozen, Level(campaign.tracking), links, campaign.id)
@@ -129,7 +130,7 @@ class Sender:
             return self._held_up(f"{why}; {name} cannot go on instead: {error.message}")
         self._watcher.say(f"{self._job.provider.title} stopped: {why.rstrip('.')}. Going on through {provider.title}.")
         with self._desk.writer() as connection:
-            campaign = campaigns.pass_on(connection, self._job.campaign.id, name)
+            campaign = pass_on(connection, self._job.campaign.id, name)
         self._job = replace(self._job, campaign=campaign, provider=provider, settings=settings)
         self.courier = self._courier()
         return True
@@ -137,13 +138,15 @@ class Sender:
     def _held_up(self, reason: str) -> bool:
         """Pause: nobody is left to send through."""
         with self._desk.writer() as connection:
-            if campaigns.get(connection, self._job.campaign.id).state is State.SENDING:
-                campaigns.move(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reason)
+            if get_campaign(connection, self._job.campaign.id).state is State.SENDING:
+                change_state(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reason)
         return False
 
     def _send_through(self) -> None:
         with self._desk.writer() as connection:
-            takeovers.leave_behind(connection, self._job.campaign.id, self._job.provider.name, self._job.clock())
+            abandoned_batches.leave_behind(
+                connection, self._job.campaign.id, self._job.provider.name, self._job.clock()
+            )
         threads = [threading.Thread(target=self._work, name=f"sender-{n}", daemon=True) for n in range(THREADS)]
         for thread in threads:
             thread.start()
@@ -177,7 +180,7 @@ class Sender:
         page = THREADS * size
         while not self.courier.is_stopping:
             with self._desk.writer() as connection:
-                found = campaigns.get(connection, self._job.campaign.id)
+                found = get_campaign(connection, self._job.campaign.id)
                 if found.enqueued:
                     return
                 if is_sending := found.state is State.SENDING:
@@ -191,12 +194,12 @@ class Sender:
     def _finish(self) -> None:
         """Say that everyone has it, if so; whoever sees it first."""
         with self._desk.writer() as connection:
-            state = campaigns.get(connection, self._job.campaign.id).state
+            state = get_campaign(connection, self._job.campaign.id).state
             if state is State.SENDING and deliveries.is_done(connection, self._job.campaign.id):
-                campaigns.move(connection, self._job.campaign.id, "finish", now=self._job.clock())
+                change_state(connection, self._job.campaign.id, "finish", now=self._job.clock())
 
     def _is_over(self, connection: Connection) -> bool:
-        campaign = campaigns.get(connection, self._job.campaign.id)
+        campaign = get_campaign(connection, self._job.campaign.id)
         if campaign.state is not State.SENDING or deliveries.is_done(connection, campaign.id):
             return True
         due = deliveries.next_due(connection, campaign.id) if self._rests and campaign.enqueued else None
@@ -205,14 +208,14 @@ class Sender:
     def _show(self) -> bool:
         """Show how far it is; whether it is over."""
         with self._job.database.read() as connection:
-            campaign = campaigns.get(connection, self._job.campaign.id)
-            self._watcher.progress(campaign, accounts.counts(connection, campaign.id))
+            campaign = get_campaign(connection, self._job.campaign.id)
+            self._watcher.progress(campaign, delivery_counts(connection, campaign.id))
             return self._is_over(connection)
 
     def _ending(self) -> Ending:
         with self._job.database.read() as connection:
-            campaign = campaigns.get(connection, self._job.campaign.id)
-            counted = accounts.counts(connection, campaign.id)
+            campaign = get_campaign(connection, self._job.campaign.id)
+            counted = delivery_counts(connection, campaign.id)
         interrupted, goes_on = self._desk.asked.is_set(), self.courier.goes_on
         return Ending(campaign=campaign, deliveries=counted, interrupted=interrupted, goes_on=goes_on)
 

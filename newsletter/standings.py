@@ -11,8 +11,8 @@ from datetime import datetime, tzinfo
 
 from sqlalchemy import Connection
 
-from newsletter.accounts import counts
-from newsletter.campaigns import Campaign, State, all_campaigns
+from newsletter.campaigns.campaign import Campaign, State, all_campaigns
+from newsletter.campaigns.counts import delivery_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +44,9 @@ def _standing(connection: Connection, campaign: Campaign, zone: tzinfo) -> Stand
 
 def _words(connection: Connection, campaign: Campaign, zone: tzinfo) -> str:
     if campaign.state is State.SENT:
-        return f"Sent to {counts(connection, campaign.id)['accepted']:,}"
+        return f"Sent to {delivery_counts(connection, campaign.id)['accepted']:,}"
     if campaign.state is State.SENDING:
-        counted = counts(connection, campaign.id)
+        counted = delivery_counts(connection, campaign.id)
         return f"Sending, {counted['accepted']:,} of {sum(counted.values()):,}"
     if campaign.state is State.SCHEDULED and campaign.start:
         return f"Scheduled for {_moment(campaign.wall or campaign.start.astimezone(zone))}"

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from newsletter import subscribers
 from newsletter.addresses import address_key, parse_address
 from newsletter.config import Publication
 from newsletter.config.fields import full_name
@@ -23,7 +22,8 @@ from newsletter.providers.base import Batch, Outcome, Result
 from newsletter.recipients import personal_links
 from newsletter.rendering.build import Built
 from newsletter.signed_links import Links
-from newsletter.suppressions import suppressed
+from newsletter.subscribers.subscriber import Subscriber, find_subscriber
+from newsletter.subscribers.suppressions import suppressed
 
 MARK = "[TEST] "
 MOST = 20
@@ -112,14 +112,14 @@ def _recipient(
     return Recipient(delivery_id=delivery_id, email=address, fields={**shown, "email": address, **links})
 
 
-def _subscriber(database: Database | None, address: str) -> subscribers.Subscriber | None:
+def _subscriber(database: Database | None, address: str) -> Subscriber | None:
     if database is None:
         return None
     with database.read() as connection:
-        return subscribers.find(connection, address)
+        return find_subscriber(connection, address)
 
 
-def _known_fields(known: subscribers.Subscriber | None) -> dict[str, object]:
+def _known_fields(known: Subscriber | None) -> dict[str, object]:
     if known is None:
         return {}
     first, last = (str(known.fields.get(name, "")) for name in ("first_name", "last_name"))

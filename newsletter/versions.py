@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from newsletter import campaigns
+from newsletter.campaigns.campaign import campaigns_of_slug, find_campaign, frozen_message
 from newsletter.config import Publication
 from newsletter.errors import IssueError, NewsletterError, Severity
 from newsletter.issues.issue import find_issue, issue_files, slug_of
@@ -90,7 +90,7 @@ def find_version(theme: Theme, connection: Connection | None, path: Path, key: s
 def known_versions(publication: Publication, connection: Connection | None, path: Path) -> Iterator[tuple[str, str]]:
     """Key and label of what the issue can be compared with, the likeliest first."""
     yield "head", "The last commit (git HEAD)"
-    approved = campaigns.of_slug(connection, slug_of(path)) if connection else []
+    approved = campaigns_of_slug(connection, slug_of(path)) if connection else []
     for campaign in approved:
         yield (
             f"campaign:{campaign.id}",
@@ -111,8 +111,8 @@ def _of_text(theme: Theme, path: Path, text: str | None, *, key: str, label: str
 def _approved(connection: Connection | None, name: str) -> Version:
     if connection is None:
         raise NewsletterError(f'no campaign named "{name}"', hint="There is no database yet.")
-    found = campaigns.find(connection, name)
-    message = campaigns.frozen_message(connection, found.id)
+    found = find_campaign(connection, name)
+    message = frozen_message(connection, found.id)
     label = f"Campaign {found.id}, {found.state}"
     return Version(key=f"campaign:{found.id}", label=label, message=message, note="As it was approved, word for word.")
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from newsletter import consent, subscribers
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
-from newsletter.entries import Entered, Entry, enter
-from newsletter.imports import Listener, Refusal, Report, import_csv
-from newsletter.subscribers import Subscriber
+from newsletter.subscribers import consent
+from newsletter.subscribers.imports import Listener, Refusal, Report, import_csv
+from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subscriber_pages
+from newsletter.subscribers.writes import Entered, Entry, enter
 
 UNREAD = 4_000
 """So many rows that are refused do not fit into a pipe that nobody reads."""
@@ -73,14 +73,14 @@ class Readers:
     def find(self, address: str) -> Subscriber:
         """The reader of this address, who has to be there."""
         with self.database.read() as connection:
-            found = subscribers.find(connection, address)
+            found = find_subscriber(connection, address)
         assert found
         return found
 
     def all(self) -> list[Subscriber]:
         """Every reader, in the order they joined."""
         with self.database.read() as connection:
-            return [one for page in subscribers.pages(connection, size=3) for one in page]
+            return [one for page in subscriber_pages(connection, size=3) for one in page]
 
     def reasons(self) -> list[tuple[int, str]]:
         """Row and reason of what the last import refused."""

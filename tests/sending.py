@@ -8,8 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from newsletter import campaigns
-from newsletter.campaigns import Campaign
+from newsletter.campaigns.campaign import Campaign, approve_issue, change_state
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import subscriber, subscription
@@ -73,10 +72,10 @@ def start_campaign(
     connection: Connection, list_name: str = "daily", provider: str = "outbox", segment: str = ""
 ) -> Campaign:
     """Of MESSAGE, approved and sending."""
-    made = campaigns.approve(
+    made = approve_issue(
         connection, message=MESSAGE, page=PAGE, list=list_name, segment=segment, provider=provider, now=NOW
     )
-    return campaigns.move(connection, made.id, "start", now=NOW)
+    return change_state(connection, made.id, "start", now=NOW)
 
 
 class Quiet:

@@ -13,7 +13,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine, text
 
 import newsletter.database.migrations
-from newsletter import archive, campaigns
+from newsletter.campaigns import archive
+from newsletter.campaigns.campaign import approve_issue, change_state, schedule_campaign
 from newsletter.database.connection import Database, open_database
 from tests.sending import MESSAGE, NOW, PAGE, settings
 
@@ -32,7 +33,7 @@ def approve(
     page = replace(PAGE, about=about, html=f"<p>{slug} for {list_name}</p>")
     message = replace(MESSAGE, slug=slug)
     with database.begin() as connection:
-        made = campaigns.approve(
+        made = approve_issue(
             connection, message=message, page=page, list=list_name, segment="", provider="outbox", now=NOW
         )
     return made.id
@@ -40,7 +41,7 @@ def approve(
 
 def start(database: Database, campaign_id: int, now: datetime = NOW) -> None:
     with database.begin() as connection:
-        campaigns.move(connection, campaign_id, "start", now=now)
+        change_state(connection, campaign_id, "start", now=now)
 
 
 def shown(database: Database) -> list[str]:
@@ -52,8 +53,8 @@ def test_only_what_has_begun_to_be_sent_is_in_the_archive_and_the_newest_day_com
     approve(database, "draft")
     waiting, cancelled = approve(database, "waiting"), approve(database, "cancelled")
     with database.begin() as connection:
-        campaigns.schedule(connection, waiting, send_at=NOW + timedelta(days=1), wall=None, now=NOW)
-        campaigns.move(connection, cancelled, "cancel", now=NOW)
+        schedule_campaign(connection, waiting, send_at=NOW + timedelta(days=1), wall=None, now=NOW)
+        change_state(connection, cancelled, "cancel", now=NOW)
     for slug, date in {"second": "2025-01-16", "third": "2025-01-17", "first": "2025-01-15"}.items():
         start(database, approve(database, slug, date))
 
@@ -64,8 +65,8 @@ def test_what_was_paused_or_cancelled_after_it_began_stays(database: Database) -
     begun = approve(database, "begun")
     start(database, begun)
     with database.begin() as connection:
-        campaigns.move(connection, begun, "pause", now=NOW)
-        campaigns.move(connection, begun, "cancel", now=NOW)
+        change_state(connection, begun, "pause", now=NOW)
+        change_state(connection, begun, "cancel", now=NOW)
 
     assert shown(database) == ["begun"]
 

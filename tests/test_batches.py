@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import accounts, audience, campaigns, deliveries, history, retries, takeovers
-from newsletter.batches import BatchState, after_answer, after_cancelling, after_death
-from newsletter.campaigns import State
+from newsletter.campaigns import abandoned_batches, audience, deliveries, delivery_history, retries
+from newsletter.campaigns.batch_states import BatchState, after_answer, after_cancelling, after_death
+from newsletter.campaigns.campaign import State, change_state
+from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.deliveries import LEASE, Claim, LostError
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
-from newsletter.deliveries import LEASE, Claim, LostError
 from newsletter.providers.base import Answer, Outcome, Result
 from tests.sending import NOW, add_readers, settings, start_campaign
 
@@ -58,13 +59,13 @@ def settle(database: Database, held: Claim, *results: Result) -> None:
 
 def counts(database: Database) -> dict[str, int]:
     with database.read() as connection:
-        return {state: number for state, number in accounts.counts(connection, 1).items() if number}
+        return {state: number for state, number in delivery_counts(connection, 1).items() if number}
 
 
 def cancel(database: Database) -> None:
     with database.begin() as connection:
-        campaigns.move(connection, 1, "cancel", now=NOW)
-        takeovers.cancel(connection, 1, NOW)
+        change_state(connection, 1, "cancel", now=NOW)
+        abandoned_batches.cancel(connection, 1, NOW)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_sweep_takes_only_what_is_held_beyond_its_lease(database: Database) ->
     with database.begin() as connection:
         young = deliveries.claim(connection, 1, owner="young", now=NOW + LEASE)
         assert young
-        found = takeovers.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
+        found = abandoned_batches.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
 
     assert (found.unknown, found.replayed) == (3, 0)
     assert counts(database) == {"unknown": 3, "queued": 3}
@@ -113,7 +114,7 @@ def test_a_sweep_takes_only_what_is_held_beyond_its_lease(database: Database) ->
 def test_a_sender_whose_lease_ran_out_cannot_hand_over_what_was_swept(database: Database) -> None:
     slow = take(database, handed=False)
     with database.begin() as connection:
-        takeovers.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
+        abandoned_batches.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
         again = deliveries.claim(connection, 1, owner="next", now=NOW)
         assert again
         assert again.no == slow.no
@@ -140,7 +141,7 @@ def test_cancelled_whoever_was_not_handed_over_is_skipped_and_the_rest_is_writte
 def test_a_batch_that_waits_to_be_repeated_is_unknown_when_the_campaign_is_cancelled(database: Database) -> None:
     take(database)
     with database.begin() as connection:
-        takeovers.recover(connection, lambda provider, at: True)
+        abandoned_batches.recover(connection, lambda provider, at: True)
 
     cancel(database)
 
@@ -150,7 +151,7 @@ def test_a_batch_that_waits_to_be_repeated_is_unknown_when_the_campaign_is_cance
 def test_a_provider_too_busy_for_a_repeat_gets_the_same_batch_under_the_same_key(database: Database) -> None:
     first = take(database)
     with database.begin() as connection:
-        takeovers.recover(connection, lambda provider, at: True)
+        abandoned_batches.recover(connection, lambda provider, at: True)
     again = take(database)
 
     settle(database, again, BUSY, BUSY, BUSY)
@@ -164,10 +165,10 @@ def test_a_retry_queues_the_refused_and_nobody_else_and_keeps_what_was_said(data
     settle(database, take(database), REFUSED, REJECTED, ACCEPTED)
     settle(database, take(database), ACCEPTED, ACCEPTED, REFUSED)
     with database.begin() as connection:
-        campaigns.move(connection, 1, "finish", now=NOW)
+        change_state(connection, 1, "finish", now=NOW)
         assert retries.retryable(connection, 1) == 2
         retries.retry(connection, 1, 500, NOW + SECOND)
-        campaigns.move(connection, 1, "reopen", now=NOW + SECOND)
+        change_state(connection, 1, "reopen", now=NOW + SECOND)
 
     assert counts(database) == {"accepted": 3, "rejected": 1, "queued": 2}
     with database.begin() as connection:
@@ -177,8 +178,8 @@ def test_a_retry_queues_the_refused_and_nobody_else_and_keeps_what_was_said(data
         answer = Answer(results=(ACCEPTED, ACCEPTED))
         deliveries.settle(connection, held, [1, 6], answer, now=NOW + 3 * SECOND)
         assert retries.retryable(connection, 1) == 0
-        finished = campaigns.move(connection, 1, "finish", now=NOW + 4 * SECOND)
-        told = history.story(connection, finished, 1)
+        finished = change_state(connection, 1, "finish", now=NOW + 4 * SECOND)
+        told = delivery_history.story(connection, finished, 1)
 
     assert (finished.state, counts(database)) == (State.SENT, {"accepted": 5, "rejected": 1})
     assert told

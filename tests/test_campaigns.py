@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import campaigns
-from newsletter.campaigns import ARROWS, Campaign, State, after
+from newsletter.campaigns.campaign import (
+    CAMPAIGN_ARROWS,
+    Campaign,
+    State,
+    approve_issue,
+    change_state,
+    find_campaign,
+    frozen_message,
+    frozen_page,
+    state_after,
+)
 from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError
 from tests.conftest import ROOT
@@ -27,7 +36,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def approve(database: Database, slug: str = "hello", list_name: str = "daily") -> Campaign:
     with database.begin() as connection:
-        return campaigns.approve(
+        return approve_issue(
             connection,
             message=replace(MESSAGE, slug=slug),
             page=PAGE,
@@ -38,29 +47,29 @@ def approve(database: Database, slug: str = "hello", list_name: str = "daily") -
         )
 
 
-@pytest.mark.parametrize("verb", ARROWS)
+@pytest.mark.parametrize("verb", CAMPAIGN_ARROWS)
 @pytest.mark.parametrize("state", State)
 def test_a_campaign_moves_only_along_its_arrows(state: State, verb: str) -> None:
-    if state in ARROWS[verb]:
-        assert after(state, verb) is ARROWS[verb][state]
+    if state in CAMPAIGN_ARROWS[verb]:
+        assert state_after(state, verb) is CAMPAIGN_ARROWS[verb][state]
     else:
         with pytest.raises(NewsletterError, match=f"the campaign is {state}"):
-            after(state, verb)
+            state_after(state, verb)
 
 
 def test_only_a_retry_leads_out_of_sent_and_nothing_out_of_cancelled() -> None:
-    assert [verb for verb, arrows in ARROWS.items() if State.SENT in arrows] == ["reopen"]
-    assert not [verb for verb, arrows in ARROWS.items() if State.CANCELLED in arrows]
+    assert [verb for verb, arrows in CAMPAIGN_ARROWS.items() if State.SENT in arrows] == ["reopen"]
+    assert not [verb for verb, arrows in CAMPAIGN_ARROWS.items() if State.CANCELLED in arrows]
 
 
-@pytest.mark.parametrize("verb", ARROWS)
+@pytest.mark.parametrize("verb", CAMPAIGN_ARROWS)
 def test_every_arrow_is_drawn_and_explained(verb: str) -> None:
     page = (ROOT / "docs" / "sending.md").read_text(encoding="utf-8")
     campaign = page.partition("## Campaigns")[2].partition("## Batches")[0]
 
     drawn = re.findall(rf"(\w+) --> (\w+): {verb}\n", campaign)
 
-    assert sorted(drawn) == sorted((str(before), str(after)) for before, after in ARROWS[verb].items())
+    assert sorted(drawn) == sorted((str(before), str(after)) for before, after in CAMPAIGN_ARROWS[verb].items())
     assert f"- **{verb}**: " in campaign
 
 
@@ -68,8 +77,8 @@ def test_what_was_approved_is_frozen_with_its_digest_and_page(database: Database
     made = approve(database)
 
     with database.read() as connection:
-        assert campaigns.frozen_message(connection, made.id) == MESSAGE
-        assert campaigns.frozen_page(connection, made.id) == PAGE.html
+        assert frozen_message(connection, made.id) == MESSAGE
+        assert frozen_page(connection, made.id) == PAGE.html
     assert made.digest == MESSAGE.digest
     assert made.subject == 'Hello {{ first_name | default("there") }}'
     assert made.state is State.DRAFT
@@ -82,9 +91,9 @@ def test_two_campaigns_have_different_keys(database: Database) -> None:
 def test_the_date_of_a_campaign_is_when_it_first_started(database: Database) -> None:
     with database.begin() as connection:
         found = start_campaign(connection)
-        campaigns.move(connection, found.id, "pause", now=NOW, reason="asked")
-        later = campaigns.move(connection, found.id, "resume", now=NOW + timedelta(hours=1))
-        done = campaigns.move(connection, found.id, "finish", now=NOW + timedelta(hours=2))
+        change_state(connection, found.id, "pause", now=NOW, reason="asked")
+        later = change_state(connection, found.id, "resume", now=NOW + timedelta(hours=1))
+        done = change_state(connection, found.id, "finish", now=NOW + timedelta(hours=2))
 
     assert later.date == NOW
     assert later.reason == ""
@@ -94,7 +103,7 @@ def test_the_date_of_a_campaign_is_when_it_first_started(database: Database) -> 
 def test_a_paused_campaign_says_why(database: Database) -> None:
     with database.begin() as connection:
         found = start_campaign(connection)
-        paused = campaigns.move(connection, found.id, "pause", now=NOW, reason="no credits")
+        paused = change_state(connection, found.id, "pause", now=NOW, reason="no credits")
 
     assert (paused.state, paused.reason) == (State.PAUSED, "no credits")
 
@@ -103,10 +112,10 @@ def test_a_number_is_an_id_if_there_is_one_else_a_slug(database: Database) -> No
     first, numbered = approve(database), approve(database, slug="2025")
 
     with database.read() as connection:
-        assert campaigns.find(connection, "1").id == first.id
-        assert campaigns.find(connection, "2025").id == numbered.id
+        assert find_campaign(connection, "1").id == first.id
+        assert find_campaign(connection, "2025").id == numbered.id
         with pytest.raises(NewsletterError, match='no campaign named "99999999999999999999999"'):
-            campaigns.find(connection, "99999999999999999999999")
+            find_campaign(connection, "99999999999999999999999")
 
 
 def test_a_slug_means_its_latest_campaign(database: Database) -> None:
@@ -114,11 +123,11 @@ def test_a_slug_means_its_latest_campaign(database: Database) -> None:
     latest = approve(database, list_name="weekly")
 
     with database.read() as connection:
-        assert campaigns.find(connection, "hello").id == latest.id
+        assert find_campaign(connection, "hello").id == latest.id
 
 
 def test_an_unknown_campaign_gets_the_nearest_name(database: Database) -> None:
     approve(database)
 
     with database.read() as connection, pytest.raises(NewsletterError, match='Did you mean "hello"'):
-        campaigns.find(connection, "helo")
+        find_campaign(connection, "helo")

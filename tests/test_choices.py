@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import audience, choices, deliveries, events, subscribers, suppressions
-from newsletter.choices import Choice, Wish
+from newsletter.campaigns import audience, deliveries, events, unsubscribes
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
-from newsletter.entries import Entry, Status
 from newsletter.recipients import call_roll
-from newsletter.segments import members
-from newsletter.suppressions import Reason
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.preferences import Choice, Wish
+from newsletter.subscribers.segments import members
+from newsletter.subscribers.subscriber import get_subscriber
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.writes import Entry, Status
 from tests.readers import NOW, Readers
 from tests.sending import add_readers, settings, start_campaign
 
@@ -45,7 +47,7 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
 
 def choose(database: Database, *wishes: Choice) -> list[tuple[str, ...]]:
     with database.begin() as connection:
-        return choices.choose(connection, wishes)
+        return unsubscribes.choose(connection, wishes)
 
 
 def choice(
@@ -182,7 +184,7 @@ def test_show_json_tells_a_pause_while_it_lasts(readers: Readers) -> None:
     choose(readers.database, choice(1, Wish.PAUSE, "daily", until=MONTH))
 
     with readers.database.read() as connection:
-        ada = subscribers.get(connection, 1)
+        ada = get_subscriber(connection, 1)
 
     assert ada
     assert ada.as_json(NOW)["paused"] == {"daily": "2025-02-16T12:00:00.000Z"}

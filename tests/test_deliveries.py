@@ -12,15 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from newsletter import accounts, audience, campaigns, deliveries, takeovers
-from newsletter.batches import ARROWS
+from newsletter.campaigns import abandoned_batches, audience, deliveries
+from newsletter.campaigns.batch_states import ARROWS
+from newsletter.campaigns.campaign import change_state, get_campaign
+from newsletter.campaigns.counts import delivery_counts, named
+from newsletter.campaigns.deliveries import Claim, LostError
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber, subscription
-from newsletter.deliveries import Claim, LostError
 from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.recipients import call_roll
-from newsletter.suppressions import Reason, suppress
+from newsletter.subscribers.suppressions import Reason, suppress
 from tests.conftest import ROOT
 from tests.sending import NOW, add_readers, start_campaign
 from tests.sending import settings as publication_settings
@@ -48,7 +50,7 @@ def enqueued(database: Database, publication: Publication, readers: int, size: i
     add_readers(database, readers)
     with database.begin() as connection:
         campaign = start_campaign(connection)
-        while not campaigns.get(connection, campaign.id).enqueued:
+        while not get_campaign(connection, campaign.id).enqueued:
             audience.enqueue(connection, publication, campaign.id, size, now=NOW, page=page)
     return campaign.id
 
@@ -67,20 +69,20 @@ def hand(database: Database, held: Claim) -> None:
 
 def settle(database: Database, held: Claim, *results: Result, wait: float = 0) -> None:
     with database.begin() as connection:
-        campaign = campaigns.get(connection, held.campaign_id)
+        campaign = get_campaign(connection, held.campaign_id)
         going = [*call_roll(connection, held, campaign, NOW).going]
         deliveries.settle(connection, held, going, Answer(results=results), now=NOW, wait=wait)
 
 
 def counts(database: Database, campaign_id: int = 1) -> dict[str, int]:
     with database.read() as connection:
-        found = accounts.counts(connection, campaign_id)
+        found = delivery_counts(connection, campaign_id)
     return {state: number for state, number in found.items() if number}
 
 
 def roll(database: Database, held: Claim) -> tuple[list[int], dict[int, str]]:
     with database.read() as connection:
-        found = call_roll(connection, held, campaigns.get(connection, held.campaign_id), NOW)
+        found = call_roll(connection, held, get_campaign(connection, held.campaign_id), NOW)
     return [*found.going], dict(found.gone)
 
 
@@ -118,10 +120,10 @@ def test_a_segment_that_is_gone_keeps_no_campaign_from_ending(
         audience.enqueue(connection, divided, campaign.id, 5, now=NOW, page=10)
 
         audience.complete(connection, publication, campaign.id, now=NOW)
-        assert sum(accounts.counts(connection, campaign.id).values()) == 10
+        assert sum(delivery_counts(connection, campaign.id).values()) == 10
 
         audience.complete(connection, divided, campaign.id, now=NOW)
-        assert sum(accounts.counts(connection, campaign.id).values()) == 25
+        assert sum(delivery_counts(connection, campaign.id).values()) == 25
 
 
 def test_a_claimed_batch_is_nobody_else_s(database: Database, publication: Publication) -> None:
@@ -138,7 +140,7 @@ def test_nothing_is_claimed_or_handed_over_of_a_paused_campaign(database: Databa
     enqueued(database, publication, 6, size=3)
     held = take(database)
     with database.begin() as connection:
-        campaigns.move(connection, 1, "pause", now=NOW)
+        change_state(connection, 1, "pause", now=NOW)
 
     with pytest.raises(LostError):
         hand(database, held)
@@ -170,7 +172,7 @@ def test_a_rejected_reader_is_listed_with_the_provider_s_words(database: Databas
 
     assert counts(database) == {"accepted": 2, "rejected": 1}
     with database.read() as connection:
-        (found,) = accounts.named(connection, 1, "rejected", 10)
+        (found,) = named(connection, 1, "rejected", 10)
     assert (found.email, found.detail) == ("r2@example.com", "no such mailbox")
 
 
@@ -201,7 +203,7 @@ def test_a_batch_without_an_answer_is_unknown_to_the_last_reader(database: Datab
 
     assert counts(database) == {"unknown": 2}
     with database.read() as connection:
-        assert [one.email for one in accounts.named(connection, 1, "unknown", 10)] == [
+        assert [one.email for one in named(connection, 1, "unknown", 10)] == [
             "r1@example.com",
             "r2@example.com",
         ]
@@ -223,7 +225,7 @@ def test_a_sender_whose_batch_was_taken_over_can_neither_hand_over_nor_settle(
     enqueued(database, publication, 2)
     lost = take(database)
     with database.begin() as connection:
-        takeovers.recover(connection, lambda provider, at: False)
+        abandoned_batches.recover(connection, lambda provider, at: False)
     hand(database, take(database))
 
     with pytest.raises(LostError):
@@ -241,7 +243,7 @@ def test_what_a_dead_sender_had_claimed_is_queued_and_what_it_had_handed_over_is
     take(database)
 
     with database.begin() as connection:
-        found = takeovers.recover(connection, lambda provider, at: False)
+        found = abandoned_batches.recover(connection, lambda provider, at: False)
 
     assert (found.unknown, found.replayed) == (3, 0)
     assert counts(database) == {"unknown": 3, "queued": 2}
@@ -254,7 +256,7 @@ def test_a_provider_that_recognises_repeats_gets_the_same_readers_under_the_same
     before = take(database)
     hand(database, before)
     with database.begin() as connection:
-        takeovers.recover(connection, lambda provider, at: True)
+        abandoned_batches.recover(connection, lambda provider, at: True)
         connection.execute(update(subscription).values(status="unsubscribed"))
 
     after = take(database)
@@ -357,7 +359,7 @@ def _step(database: Database, data: st.DataObject) -> None:
         held = deliveries.claim(connection, 1, owner="test", now=NOW + timedelta(days=1))
         if held is None:
             return
-        found = call_roll(connection, held, campaigns.get(connection, 1), NOW)
+        found = call_roll(connection, held, get_campaign(connection, 1), NOW)
         leaving = data.draw(st.sets(st.sampled_from([*found.going]))) if not held.first_handed_at else set()
         deliveries.skip(connection, held, dict.fromkeys(leaving, "left"), NOW)
         going = [id for id in found.going if id not in leaving]
@@ -375,4 +377,4 @@ def _step(database: Database, data: st.DataObject) -> None:
             deliveries.settle(connection, held, going, Answer(results=results), now=NOW)
         else:
             replay = data.draw(st.booleans())
-            takeovers.recover(connection, lambda provider, at: replay)
+            abandoned_batches.recover(connection, lambda provider, at: replay)

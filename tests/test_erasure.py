@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from newsletter import erasure, holdings, suppressions
+from newsletter import holdings
 from newsletter.database.tables import delivery_exception, suppression
-from newsletter.entries import Entry
-from newsletter.erasure import Forgetting
-from newsletter.suppressions import Reason
+from newsletter.subscribers import erasure, suppressions
+from newsletter.subscribers.erasure import Forgetting
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.writes import Entry
 from tests.readers import NOW, Readers
 from tests.sending import start_campaign
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter import events, subscribers
+from newsletter.campaigns import events
+from newsletter.campaigns.events import Event, Figure, Kind
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import event as table
-from newsletter.events import Event, Figure, Kind
+from newsletter.subscribers.subscriber import remove_subscriber
 from tests.sending import NOW, add_readers, settings, start_campaign
 
 
@@ -87,7 +88,7 @@ def test_what_is_of_nobody_is_counted_without_readers(database: Database) -> Non
 def test_events_of_an_erased_reader_go_and_none_come_after(database: Database) -> None:
     tally(database, event(Kind.OPENED, 1, "a"), event(Kind.OPENED, 2, "b"))
     with database.begin() as connection:
-        subscribers.remove(connection, "r1@example.com")
+        remove_subscriber(connection, "r1@example.com")
     tally(database, event(Kind.OPENED, 1, "a"))
 
     with database.read() as connection:

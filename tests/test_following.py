@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import audience, campaigns, deliveries, reports
+from newsletter.campaigns import audience, deliveries, reports
+from newsletter.campaigns.campaign import change_state
+from newsletter.campaigns.deliveries import LEASE, Claim
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
-from newsletter.deliveries import LEASE, Claim
 from newsletter.following import look
 from newsletter.times import utc_now
 from tests.sending import add_readers, settings, start_campaign
@@ -45,7 +46,7 @@ def handed(database: Database, ago: timedelta = timedelta(0)) -> Claim:
 
 def pause(database: Database) -> None:
     with database.begin() as connection:
-        campaigns.move(connection, 1, "pause", now=utc_now(), reason="asked")
+        change_state(connection, 1, "pause", now=utc_now(), reason="asked")
 
 
 def test_a_paused_campaign_is_followed_until_what_was_in_the_air_is_settled(database: Database) -> None:

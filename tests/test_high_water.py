@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import audience, deliveries
+from newsletter.campaigns import audience, deliveries
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError

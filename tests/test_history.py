@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import audience, campaigns, deliveries, history, marks, takeovers, unknowns
+from newsletter import marks
+from newsletter.campaigns import abandoned_batches, audience, deliveries, delivery_history, unknown
+from newsletter.campaigns.campaign import change_state, get_campaign
+from newsletter.campaigns.deliveries import Claim
+from newsletter.campaigns.delivery_history import Story
 from newsletter.database.connection import Database, open_database
-from newsletter.deliveries import Claim
-from newsletter.history import Story
 from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.times import stamp
 from tests.sending import NOW, add_readers, settings, start_campaign
@@ -46,7 +48,7 @@ def answer(database: Database, held: Claim, *results: Result) -> None:
 
 def told(database: Database, subscriber_id: int = 1) -> Story:
     with database.read() as connection:
-        found = history.story(connection, campaigns.get(connection, 1), subscriber_id)
+        found = delivery_history.story(connection, get_campaign(connection, 1), subscriber_id)
     assert found
     return found
 
@@ -76,7 +78,7 @@ def test_accepted_and_rejected_of_one_batch_have_each_their_own_story(database: 
 def test_a_batch_that_was_repeated_was_handed_over_twice(database: Database) -> None:
     hand(database)
     with database.begin() as connection:
-        takeovers.recover(connection, lambda provider, at: True)
+        abandoned_batches.recover(connection, lambda provider, at: True)
     hand(database)
 
     assert what(told(database)) == [
@@ -88,8 +90,8 @@ def test_a_batch_that_was_repeated_was_handed_over_twice(database: Database) -> 
 
 def test_a_cancelled_campaign_skips_whoever_was_not_handed_over(database: Database) -> None:
     with database.begin() as connection:
-        campaigns.move(connection, 1, "cancel", now=LATER)
-        takeovers.cancel(connection, 1, LATER)
+        change_state(connection, 1, "cancel", now=LATER)
+        abandoned_batches.cancel(connection, 1, LATER)
     assert (told(database).state, what(told(database))[-1]) == ("skipped", "skipped: the campaign was cancelled")
 
 
@@ -103,17 +105,17 @@ def test_what_no_answer_came_to_is_unknown(database: Database) -> None:
 def test_a_dead_sender_leaves_its_own_reason(database: Database) -> None:
     hand(database)
     with database.begin() as connection:
-        takeovers.recover(connection, lambda provider, at: False)
+        abandoned_batches.recover(connection, lambda provider, at: False)
 
-    assert what(told(database))[-1] == f"unknown: {takeovers.SILENCE}"
+    assert what(told(database))[-1] == f"unknown: {abandoned_batches.SILENCE}"
 
 
 def test_a_call_that_was_to_be_repeated_and_never_was_keeps_the_words_it_ended_with(database: Database) -> None:
     held = hand(database)
     with database.begin() as connection:
         deliveries.put_back(connection, held, now=LATER, wait=0, doubt="Resend answered 500: down")
-        campaigns.move(connection, 1, "cancel", now=LATER)
-        takeovers.cancel(connection, 1, LATER)
+        change_state(connection, 1, "cancel", now=LATER)
+        abandoned_batches.cancel(connection, 1, LATER)
 
     assert what(told(database))[-1] == "unknown: Resend answered 500: down"
 
@@ -122,7 +124,7 @@ def test_a_decision_keeps_why_it_had_to_be_made(database: Database) -> None:
     lost = Result(outcome=Outcome.UNKNOWN, reason="Postmark answered 502")
     answer(database, hand(database), lost, lost)
     with database.begin() as connection:
-        unknowns.resolve(connection, 1, "resend", LATER + timedelta(seconds=1))
+        unknown.resolve(connection, 1, "resend", LATER + timedelta(seconds=1))
 
     assert told(database).history[:3] == (
         (stamp(NOW), "enqueued in batch 1"),
@@ -136,13 +138,16 @@ def test_who_was_not_begun_when_a_sender_died_and_the_campaign_was_cancelled_is_
     held = hand(database)
     with database.begin() as connection:
         deliveries.mark(connection, held, started=b"\x01", finished=b"\x00", now=NOW)
-        campaigns.move(connection, 1, "cancel", now=LATER)
+        change_state(connection, 1, "cancel", now=LATER)
         marks.recover(connection, LATER)
 
-    assert what(told(database, 1))[-1] == f"unknown: {takeovers.SILENCE}"
-    assert (told(database, 2).state, what(told(database, 2))[-1]) == ("skipped", f"skipped: {history.CANCELLED}")
+    assert what(told(database, 1))[-1] == f"unknown: {abandoned_batches.SILENCE}"
+    assert (told(database, 2).state, what(told(database, 2))[-1]) == (
+        "skipped",
+        f"skipped: {delivery_history.CANCELLED}",
+    )
 
 
 def test_who_is_not_in_the_audience_has_no_story(database: Database) -> None:
     with database.read() as connection:
-        assert history.story(connection, campaigns.get(connection, 1), 99) is None
+        assert delivery_history.story(connection, get_campaign(connection, 1), 99) is None

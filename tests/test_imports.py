@@ -16,13 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter import suppressions
-from newsletter.csv_files import LONGEST_LINE
-from newsletter.entries import MOST_ENTRIES
 from newsletter.errors import NewsletterError
-from newsletter.exports import export_csv
-from newsletter.imports import Report
-from newsletter.suppressions import Reason
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.csv import LONGEST_LINE
+from newsletter.subscribers.exports import export_csv
+from newsletter.subscribers.imports import Report
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.writes import MOST_ENTRIES
 from tests.readers import NOW, UNREAD, Readers, nobody_reading
 
 

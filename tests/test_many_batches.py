@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 
-from newsletter import accounts, deliveries, marks, takeovers
+from newsletter import marks
+from newsletter.campaigns import abandoned_batches, counts, deliveries
 from newsletter.database.connection import Database, open_database
 from tests.sending import NOW, settings
 
@@ -16,9 +17,9 @@ STEPS: dict[str, Callable[[Connection], object]] = {
     "claim": lambda connection: deliveries.claim(connection, 1, owner="test", now=NOW, provider="outbox"),
     "is it done": lambda connection: deliveries.is_done(connection, 1),
     "when is the next due": lambda connection: deliveries.next_due(connection, 1),
-    "is a call under way": lambda connection: accounts.is_in_the_air(connection, 1, NOW),
-    "leave behind": lambda connection: takeovers.leave_behind(connection, 1, "outbox", NOW),
-    "recover": lambda connection: takeovers.recover(connection, lambda provider, at: False),
+    "is a call under way": lambda connection: counts.is_in_the_air(connection, 1, NOW),
+    "leave behind": lambda connection: abandoned_batches.leave_behind(connection, 1, "outbox", NOW),
+    "recover": lambda connection: abandoned_batches.recover(connection, lambda provider, at: False),
     "recover what is marked": lambda connection: marks.recover(connection, NOW),
 }
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from newsletter import audience, campaigns
-from newsletter.campaigns import State
+from newsletter.campaigns import audience
+from newsletter.campaigns.campaign import State, change_state, get_campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
@@ -90,7 +90,7 @@ def go_on(
     clock: Clock = utc_now,
 ) -> Ending:
     with database.read() as connection:
-        campaign = campaigns.get(connection, 1)
+        campaign = get_campaign(connection, 1)
     provider = find_provider(publication, campaign.provider)
     job = Job(
         publication=publication,
@@ -166,7 +166,7 @@ class Pausing(Quiet):
             self._server.wait_for_calls(1)  # what the quota allowed has left
             database = open_database(self._publication)
             with database.begin() as connection:
-                campaigns.move(connection, 1, "pause", now=datetime.now(UTC), reason="by hand")
+                change_state(connection, 1, "pause", now=datetime.now(UTC), reason="by hand")
             database.close()
 
 
@@ -191,7 +191,7 @@ def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
 
     database = begun(publication, 10_000)
     with database.begin() as connection:
-        while not campaigns.get(connection, 1).enqueued:  # else it may pause before everyone is written down
+        while not get_campaign(connection, 1).enqueued:  # else it may pause before everyone is written down
             audience.enqueue(connection, publication, 1, 500, now=NOW)
 
     ending = go_on(publication, database)

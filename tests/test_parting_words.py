@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from newsletter import parting_words
-from newsletter.parting_words import Reason, Word
+from newsletter.subscribers import preferences
+from newsletter.subscribers.preferences import Reason, Word
 from tests.conftest import Run
 from tests.readers import Readers
 
@@ -17,7 +17,7 @@ def test_answers_are_counted_by_list_and_shown_for_as_long_as_asked(newsletter: 
     today = datetime.now(UTC).date()
     words = [(Reason.TOO_LONG, 0), (Reason.TOO_MUCH, 0), (Reason.TOO_MUCH, 20), (Reason.OTHER, 100)]
     with readers.database.begin() as connection:
-        parting_words.count(
+        preferences.count(
             connection, [Word(list="daily", day=today - timedelta(days=ago), reason=reason) for reason, ago in words]
         )
     readers.database.close()

@@ -11,20 +11,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter import consent, letters, postman, subscribers, suppressions
+from newsletter import postman
 from newsletter.config import Publication, load_publication
-from newsletter.confirmations import Confirmations, Confirming
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import letter
-from newsletter.entries import Status
 from newsletter.errors import NewsletterError
 from newsletter.greetings import Greetings, compile_greetings
-from newsletter.limits import Limits
 from newsletter.postman import Postman
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 from newsletter.providers.outbox import OUTBOX
-from newsletter.signups import Asking, Shown, Signups
-from newsletter.suppressions import Reason
+from newsletter.subscribers import consent, suppressions, transactional_queue
+from newsletter.subscribers.double_opt_in import Confirmations, Confirming
+from newsletter.subscribers.rate_limits import Limits
+from newsletter.subscribers.signups import Asking, Shown, Signups
+from newsletter.subscribers.subscriber import set_status
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.writes import Status
 from tests.test_signups import NOW, SHOWN
 
 Send = Callable[[Batch, Settings], Answer]
@@ -122,7 +124,7 @@ def test_welcomes_come_in_their_time_and_stop_when_the_reader_leaves(world: Worl
     world.deliver()
     with world.db.begin() as connection:
         source = consent.record_source(connection, "link", {}, world.now)
-        subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, world.now)
+        set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, world.now)
     world.now += timedelta(days=3)
     world.deliver()
 
@@ -235,7 +237,7 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(
             raise NewsletterError("the database is locked")
 
     monkeypatch.setattr(postman, "AGAIN", 0.1)
-    monkeypatch.setattr(letters, "recover", locked)
+    monkeypatch.setattr(transactional_queue, "recover", locked)
     world.ask()
 
     with Postman(publication, db, greetings.messages, world.said.append):

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter import reports
-from newsletter.accounts import STATES, Exceptional, status
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import reports
+from newsletter.campaigns.campaign import Campaign, State
+from newsletter.campaigns.counts import STATES, Exceptional, status
 from newsletter.database.connection import open_database
 from tests.sending import settings, start_campaign
 

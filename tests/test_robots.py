@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.robots import betrayed, is_burst, is_immediate
+from newsletter.campaigns.engagement import betrayed, is_burst, is_immediate
 
 SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
 CHROME = (

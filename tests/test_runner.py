@@ -14,8 +14,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from newsletter import accounts, campaigns, heartbeat
-from newsletter.campaigns import Campaign, State
+from newsletter import heartbeat
+from newsletter.campaigns.abandoned_batches import Recovered
+from newsletter.campaigns.campaign import (
+    Campaign,
+    State,
+    all_campaigns,
+    approve_issue,
+    change_state,
+    get_campaign,
+    resume_campaign,
+    schedule_campaign,
+)
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication, load_publication
 from newsletter.daily import Trouble
 from newsletter.database.connection import Database, open_database
@@ -25,7 +36,6 @@ from newsletter.runner import Runner
 from newsletter.runner_log import RunnerLog
 from newsletter.sender import THREADS, Ending
 from newsletter.sender_lock import SenderLock
-from newsletter.takeovers import Recovered
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
@@ -83,10 +93,10 @@ def scheduled(
 ) -> int:
     with database.begin() as connection:
         message = replace(MESSAGE, slug=slug)
-        made = campaigns.approve(
+        made = approve_issue(
             connection, message=message, page=PAGE, list="daily", segment="", provider=provider, now=NOW
         )
-        campaigns.schedule(connection, made.id, send_at=at, wall=wall, now=NOW)
+        schedule_campaign(connection, made.id, send_at=at, wall=wall, now=NOW)
     return made.id
 
 
@@ -98,13 +108,13 @@ def once(publication: Publication, database: Database, now: datetime = NOW) -> T
 
 def state(database: Database, campaign_id: int) -> tuple[State, dict[str, int]]:
     with database.read() as connection:
-        counted = accounts.counts(connection, campaign_id)
-        return campaigns.get(connection, campaign_id).state, {name: n for name, n in counted.items() if n}
+        counted = delivery_counts(connection, campaign_id)
+        return get_campaign(connection, campaign_id).state, {name: n for name, n in counted.items() if n}
 
 
 def is_enqueued(database: Database, campaign_id: int) -> bool:
     with database.read() as connection:
-        return campaigns.get(connection, campaign_id).enqueued
+        return get_campaign(connection, campaign_id).enqueued
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -199,10 +209,10 @@ def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
     thread.start()
     id = scheduled(database, "soon", NOW + HOUR)
     with database.begin() as connection:
-        campaigns.move(connection, id, "pause", now=NOW, reason="asked")
+        change_state(connection, id, "pause", now=NOW, reason="asked")
     times[0] = NOW + HOUR
     with database.begin() as connection:
-        assert campaigns.resume(connection, id, now=times[0]).state is State.SENDING
+        assert resume_campaign(connection, id, now=times[0]).state is State.SENDING
 
     wait_until(lambda: bool(told.endings))
     with database.read() as connection:
@@ -328,7 +338,7 @@ def test_two_issues_of_one_day_are_a_person_s_choice(tmp_path: Path) -> None:
     assert told.troubles[0].startswith("2 issues are dated 2025-01-17 (2025-01-17-hello.md, 2025-01-17-other.md)")
     assert mail(publication) == ["news@example.com: News: 2 issues are dated 2025-01-17"]
     with database.read() as connection:
-        assert campaigns.all_campaigns(connection) == []
+        assert all_campaigns(connection) == []
     database.close()
 
 
@@ -396,7 +406,7 @@ def test_an_issue_that_would_be_too_late_is_left_to_a_person_and_the_editors_are
     assert len(second.troubles) == 1
     assert len(mail(publication)) == 1
     with database.read() as connection:
-        assert campaigns.all_campaigns(connection) == []
+        assert all_campaigns(connection) == []
     database.close()
 
 
@@ -541,7 +551,7 @@ def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.Monkey
         wait_until(lambda: is_enqueued(database, 1))
 
         with database.begin() as connection:
-            campaigns.move(connection, 1, "pause", now=NOW, reason="asked")
+            change_state(connection, 1, "pause", now=NOW, reason="asked")
             begun = select(func.count()).where(batch.c.first_handed_at.is_not(None))
             calls = connection.execute(begun).scalar_one()
         server.answers.set()

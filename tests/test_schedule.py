@@ -9,8 +9,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter import accounts, audience, campaigns, deliveries, heartbeat, schedule, takeovers
-from newsletter.campaigns import Campaign, State
+from newsletter import heartbeat
+from newsletter.campaigns import abandoned_batches, audience, deliveries, schedule
+from newsletter.campaigns.campaign import (
+    Campaign,
+    State,
+    all_campaigns,
+    change_state,
+    get_campaign,
+    resume_campaign,
+    start_now,
+)
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
@@ -97,11 +107,11 @@ def test_a_campaign_that_has_begun_cannot_be_scheduled(publication: Publication,
     with pytest.raises(NewsletterError, match="the campaign is sending"):
         scheduled(publication, database, "2025-01-19 07:00")
     with database.begin() as connection:
-        campaigns.move(connection, 1, "pause", now=TOMORROW, reason="asked")
+        change_state(connection, 1, "pause", now=TOMORROW, reason="asked")
     with pytest.raises(NewsletterError, match="has begun already"):
         scheduled(publication, database, "2025-01-19 07:00")
     with database.read() as connection:
-        assert campaigns.get(connection, 1).state is State.PAUSED
+        assert get_campaign(connection, 1).state is State.PAUSED
 
 
 def test_a_start_later_than_max_lateness_is_held_and_says_so(publication: Publication, database: Database) -> None:
@@ -113,7 +123,7 @@ def test_a_start_later_than_max_lateness_is_held_and_says_so(publication: Public
     assert held.state is State.PAUSED
     assert held.reason == "it was to start at 2025-01-18 07:00 UTC, 3 h 0 min ago; max_lateness is 2h"
     with database.begin() as connection:
-        assert campaigns.resume(connection, 1, now=TOMORROW + 4 * HOUR).state is State.SENDING
+        assert resume_campaign(connection, 1, now=TOMORROW + 4 * HOUR).state is State.SENDING
 
 
 @pytest.mark.parametrize(("most", "late"), [("2h", False), ("119m", True), ("off", False)])
@@ -125,11 +135,11 @@ def test_a_campaign_paused_before_its_time_waits_for_it_again(publication: Publi
     add_readers(database, 1)
     scheduled(publication, database, "2025-01-18 07:00")
     with database.begin() as connection:
-        campaigns.move(connection, 1, "pause", now=NOW, reason="asked")
+        change_state(connection, 1, "pause", now=NOW, reason="asked")
     assert begin(publication, database, TOMORROW) == []
 
     with database.begin() as connection:
-        resumed = campaigns.resume(connection, 1, now=NOW)
+        resumed = resume_campaign(connection, 1, now=NOW)
 
     assert (resumed.state, resumed.reason, resumed.start) == (State.SCHEDULED, "", TOMORROW)
 
@@ -138,8 +148,8 @@ def test_a_cancelled_schedule_never_starts(publication: Publication, database: D
     add_readers(database, 1)
     scheduled(publication, database, "2025-01-18 07:00")
     with database.begin() as connection:
-        campaigns.move(connection, 1, "cancel", now=NOW)
-        takeovers.cancel(connection, 1, NOW)
+        change_state(connection, 1, "cancel", now=NOW)
+        abandoned_batches.cancel(connection, 1, NOW)
 
     assert begin(publication, database, TOMORROW) == []
     with pytest.raises(NewsletterError, match="the campaign is cancelled"):
@@ -153,7 +163,7 @@ def test_a_time_that_has_gone_by_is_refused_and_nothing_is_made(publication: Pub
         scheduled(publication, database, "2025-01-17 07:00")
 
     with database.read() as connection:
-        assert campaigns.all_campaigns(connection) == []
+        assert all_campaigns(connection) == []
 
 
 def test_each_reader_s_own_time_makes_waves_from_the_east_to_the_west(
@@ -178,7 +188,7 @@ def test_each_reader_s_own_time_makes_waves_from_the_east_to_the_west(
 
     assert due == [(tokyo, 1), (london, 2), (york, 3)]
     with database.read() as connection:
-        assert sum(accounts.counts(connection, begun.id).values()) == 5
+        assert sum(delivery_counts(connection, begun.id).values()) == 5
 
 
 def test_readers_whose_own_time_has_gone_by_get_it_when_it_starts(publication: Publication, database: Database) -> None:
@@ -202,7 +212,7 @@ def test_sending_a_scheduled_issue_by_hand_sends_it_to_everyone_at_once(
     scheduled(publication, database, "2025-01-20 07:00 local")
 
     with database.begin() as connection:
-        started = campaigns.start_now(connection, 1, now=NOW)
+        started = start_now(connection, 1, now=NOW)
         audience.enqueue(connection, publication, 1, 500, now=NOW)
 
     assert (started.state, started.wall) == (State.SENDING, None)
@@ -240,7 +250,7 @@ def test_who_sends_a_scheduled_issue_by_hand_is_told_what_is_not_waited_for(
     ]
     assert said_of_sending(publication, database, gone_by) == []
     with database.begin() as connection:
-        campaigns.start_now(connection, 1, now=NOW)
+        start_now(connection, 1, now=NOW)
     assert said_of_sending(publication, database) == []
 
 

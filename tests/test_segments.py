@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from newsletter import consent, segments
 from newsletter.config import Publication, load_publication
 from newsletter.config.segments import check_segments, list_named
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
-from newsletter.entries import Entry, enter
 from newsletter.errors import ConfigError
+from newsletter.subscribers import consent, segments
+from newsletter.subscribers.writes import Entry, enter
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
 ACTIVE = (("daily", "active"),)

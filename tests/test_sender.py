@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from newsletter import accounts, audience, campaigns, deliveries
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import audience, counts, deliveries
+from newsletter.campaigns.campaign import Campaign, State, change_state, get_campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
@@ -67,7 +67,7 @@ def send(
 ) -> Ending:
     """Send campaign 1 from its present state."""
     with database.read() as connection:
-        campaign = campaigns.get(connection, 1)
+        campaign = get_campaign(connection, 1)
     provider = find_provider(publication, campaign.provider)
     job = Job(
         publication=publication,
@@ -121,7 +121,7 @@ def test_a_rejected_address_is_one_reader_s_affair(
 
     assert counted(ending) == {"accepted": 9, "rejected": 1}
     with database.read() as connection:
-        (found,) = accounts.named(connection, 1, "rejected", 10)
+        (found,) = counts.named(connection, 1, "rejected", 10)
     assert (found.email, found.detail) == ("r7@example.com", "Inactive recipient. (code 406)")
 
 
@@ -150,7 +150,7 @@ def test_credits_that_run_out_half_way_keep_what_was_accepted_and_queue_the_rest
     assert ending.campaign.state is State.PAUSED
     assert counted(ending) == {"accepted": 50, "queued": 50}
     with database.begin() as connection:
-        campaigns.move(connection, 1, "resume", now=NOW)
+        change_state(connection, 1, "resume", now=NOW)
     assert counted(send(publication, database)) == {"accepted": 100}
     assert Counter(server.addresses).most_common(1)[0][1] == 1
 
@@ -260,7 +260,7 @@ class Interfering(Desk):
 
     def _move(self, verb: str) -> None:
         with self.database.begin() as connection:
-            campaigns.move(connection, 1, verb, now=NOW)
+            change_state(connection, 1, verb, now=NOW)
 
 
 def test_a_campaign_that_is_paused_for_a_moment_while_readers_are_written_down_loses_nobody(
@@ -327,7 +327,7 @@ def test_a_pause_from_elsewhere_stops_new_calls_and_loses_nothing(
     def pause() -> None:
         server.wait_for_calls(1)
         with database.begin() as connection:
-            campaigns.move(connection, 1, "pause", now=NOW, reason="asked")
+            change_state(connection, 1, "pause", now=NOW, reason="asked")
         server.answers.set()
 
     thread = threading.Thread(target=pause)
@@ -394,7 +394,7 @@ def test_messages_too_large_for_one_call_travel_in_several(
 ) -> None:
     begin(database, 20)
     with database.read() as connection:
-        campaign = campaigns.get(connection, 1)
+        campaign = get_campaign(connection, 1)
     provider = replace(find_provider(publication), byte_cap=6000)
     job = Job(
         publication=publication,
@@ -447,4 +447,4 @@ class PausingAtOnce(Quiet):
         super().progress(campaign, counted)
         if len(self.seen) == 1:
             with self._database.begin() as connection:
-                campaigns.move(connection, 1, "pause", now=NOW, reason="asked")
+                change_state(connection, 1, "pause", now=NOW, reason="asked")

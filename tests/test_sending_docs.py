@@ -6,12 +6,13 @@ import re
 
 import pytest
 
-from newsletter import batches, campaigns
+from newsletter.campaigns import batch_states
+from newsletter.campaigns.campaign import CAMPAIGN_ARROWS
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "sending.md").read_text(encoding="utf-8")
-CAMPAIGN = {(f, t, verb) for verb, arrows in campaigns.ARROWS.items() for f, t in arrows.items()}
-BATCH = {(f, t, verb) for verb, arrows in batches.ARROWS.items() for f, ends in arrows.items() for t in ends}
+CAMPAIGN = {(f, t, verb) for verb, arrows in CAMPAIGN_ARROWS.items() for f, t in arrows.items()}
+BATCH = {(f, t, verb) for verb, arrows in batch_states.ARROWS.items() for f, ends in arrows.items() for t in ends}
 
 
 def drawn(heading: str) -> tuple[set[tuple[str, str, str]], str]:

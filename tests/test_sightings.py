@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from newsletter import events, sightings
+from newsletter.campaigns import engagement, events
+from newsletter.campaigns.engagement import Sighting, Sightings, judged
+from newsletter.campaigns.events import Kind
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, delivery, event
-from newsletter.events import Kind
-from newsletter.sightings import Sighting, Sightings, judged
 from newsletter.times import Duration, stamp
 from tests.sending import NOW, add_readers, settings, start_campaign
 
@@ -67,7 +67,7 @@ def test_what_one_reader_does_says_nothing_of_another() -> None:
 
 def test_what_is_of_nobody_is_written_by_the_hour(database: Database) -> None:
     with database.begin() as connection:
-        sightings.write(connection, [click(0, reader=None), click(0, 900, reader=None), click(0, 3600, reader=None)])
+        engagement.write(connection, [click(0, reader=None), click(0, 900, reader=None), click(0, 3600, reader=None)])
 
     with database.read() as connection:
         rows = connection.execute(select(event.c.at, event.c.times, event.c.subscriber_id, event.c.reader)).all()
@@ -81,7 +81,7 @@ def test_a_click_right_after_the_hand_over_is_a_programs(database: Database) -> 
     with database.begin() as connection:
         enqueue(connection)
         connection.execute(update(batch).values(state="settled", handed_at=stamp(LATER - timedelta(seconds=2))))
-        sightings.write(connection, [click(0), click(1, 60)])
+        engagement.write(connection, [click(0), click(1, 60)])
 
     with database.read() as connection:
         assert events.figures(connection, 1)[0].machines == 1
@@ -106,7 +106,7 @@ def test_a_server_that_stops_writes_what_it_holds(database: Database) -> None:
 
 def test_a_server_takes_readers_off_what_it_kept_long_enough(database: Database) -> None:
     with database.begin() as connection:
-        sightings.write(connection, [click(0)])
+        engagement.write(connection, [click(0)])
 
     with Sightings(database, Duration("1d"), clock=lambda: LATER + timedelta(days=2)):
         deadline = time.monotonic() + 60

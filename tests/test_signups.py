@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from newsletter import consent, entries, subscribers, suppressions
 from newsletter.config import Publication, load_publication
-from newsletter.confirmations import Confirmations, Confirming, Signup, Step, Welcome
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import consent_source, form_use, letter, signup, subscriber
-from newsletter.entries import Entry, Status
-from newsletter.limits import Limits
-from newsletter.signups import Answer, Asking, Shown, Signups, forget_unconfirmed
-from newsletter.suppressions import Reason
+from newsletter.subscribers import consent, suppressions, writes
+from newsletter.subscribers.double_opt_in import Confirmations, Confirming, Signup, Step, Welcome
+from newsletter.subscribers.rate_limits import Limits
+from newsletter.subscribers.signups import Answer, Asking, Shown, Signups, forget_unconfirmed
+from newsletter.subscribers.subscriber import Subscriber, find_subscriber, remove_subscriber, set_status
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.writes import Entry, Status
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOWN = Shown(form="1", text="Join our daily newsletter", text_sha256="ab" * 32, language="de")
@@ -65,9 +66,9 @@ def confirm(
         return confirmations.confirm(connection, [one])[0]
 
 
-def find(db: Database, email: str = "ada@example.com") -> subscribers.Subscriber:
+def find(db: Database, email: str = "ada@example.com") -> Subscriber:
     with db.read() as connection:
-        found = subscribers.find(connection, email)
+        found = find_subscriber(connection, email)
     assert found
     return found
 
@@ -122,7 +123,7 @@ def test_erasing_a_reader_erases_signups_letters_and_evidence(
     ask(db, signups, asking())
 
     with db.begin() as connection:
-        subscribers.remove(connection, "ada@example.com")
+        remove_subscriber(connection, "ada@example.com")
 
     with db.read() as connection:
         assert connection.scalar(select(func.count()).select_from(signup)) == 0
@@ -149,7 +150,7 @@ def test_an_old_link_does_not_bring_back_who_left_since(
     confirm(db, confirmations)
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
-        subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
+        set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
 
     confirm(db, confirmations)
 
@@ -162,7 +163,7 @@ def test_who_left_comes_back_by_asking_and_confirming_and_not_by_asking_alone(
     ask(db, signups, asking())
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
-        subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
+        set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
 
     ask(db, signups, asking())
     asked = find(db).lists
@@ -213,7 +214,7 @@ def test_a_welcome_is_due_after_its_time_and_comes_once(
     confirm(db, confirmations)
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
-        subscribers.set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
+        set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
     ask(db, signups, asking())
     confirm(db, confirmations, signup_id=2)
 
@@ -278,7 +279,7 @@ def test_who_never_confirmed_is_not_kept(
     ask(db, signups, asking("lately@example.com", at=NOW + timedelta(days=20)))
     with db.begin() as connection:
         source = consent.record_source(connection, "import", {}, NOW)
-        entries.enter(connection, [Entry(email="imported@example.com", statuses=(("daily", "pending"),))], source, NOW)
+        writes.enter(connection, [Entry(email="imported@example.com", statuses=(("daily", "pending"),))], source, NOW)
     ask(db, signups, asking("imported@example.com"))
 
     with db.begin() as connection:

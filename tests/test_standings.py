@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter import campaigns
+from newsletter.campaigns.campaign import approve_issue, change_state, schedule_campaign, start_now
 from newsletter.database.connection import Database, open_database
 from newsletter.standings import standings
 from tests.sending import MESSAGE, NOW, PAGE, settings
@@ -23,7 +23,7 @@ def database(tmp_path: Path) -> Database:
 
 def approved(database: Database) -> int:
     with database.begin() as connection:
-        campaign = campaigns.approve(
+        campaign = approve_issue(
             connection, message=MESSAGE, page=PAGE, list="daily", segment="", provider="outbox", now=NOW
         )
     return campaign.id
@@ -44,7 +44,7 @@ def test_a_scheduled_one_says_when_in_the_publications_zone(database: Database) 
     assert words(database) == "Draft"
 
     with database.begin() as connection:
-        campaigns.schedule(connection, campaign, send_at=NOW + timedelta(hours=1), wall=None, now=NOW)
+        schedule_campaign(connection, campaign, send_at=NOW + timedelta(hours=1), wall=None, now=NOW)
 
     assert words(database) == "Scheduled for Fri 17 Jan, 08:00"
 
@@ -52,10 +52,10 @@ def test_a_scheduled_one_says_when_in_the_publications_zone(database: Database) 
 def test_one_that_is_sending_and_one_that_is_sent_say_how_many_have_it(database: Database) -> None:
     campaign = approved(database)
     with database.begin() as connection:
-        campaigns.start_now(connection, campaign, now=NOW)
+        start_now(connection, campaign, now=NOW)
     assert words(database) == "Sending, 0 of 0"
 
     with database.begin() as connection:
-        campaigns.move(connection, campaign, "finish", now=NOW)
+        change_state(connection, campaign, "finish", now=NOW)
 
     assert words(database) == "Sent to 0"

@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter import consent, subscribers
 from newsletter.database.tables import subscriber
-from newsletter.entries import Effect, Entry, Status
-from newsletter.subscribers import on_list, subscriber_fields, whole_status
+from newsletter.subscribers import consent
+from newsletter.subscribers.subscriber import (
+    is_on_list,
+    remove_subscriber,
+    set_status,
+    subscriber_fields,
+    subscriber_pages,
+    whole_status,
+)
+from newsletter.subscribers.writes import Effect, Entry, Status
 from tests.readers import NOW, Readers
 
 DAILY = (("daily", "active"),)
@@ -27,7 +34,7 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
 def letters(readers: Readers, list_name: str | None, status: str | None) -> str:
     """The first letters of those who are on the list with the status."""
     with readers.database.read() as connection:
-        found = subscribers.pages(connection, on_list(list_name, status), with_consent=False)
+        found = subscriber_pages(connection, is_on_list(list_name, status), with_consent=False)
         return "".join(one.email[0] for page in found for one in page)
 
 
@@ -94,7 +101,7 @@ def test_moving_between_lists_leaves_evidence_of_what_changed(readers: Readers) 
         with readers.database.begin() as connection:
             source = consent.record_source(connection, "form", {"wording": "Join"}, NOW)
             wanted = {"daily": Status.UNSUBSCRIBED, "weekly": Status.ACTIVE}
-            subscribers.set_status(connection, ada.id, wanted, source, NOW)
+            set_status(connection, ada.id, wanted, source, NOW)
 
     ada = readers.find("ada@example.com")
     assert ada.lists == {"daily": "unsubscribed", "weekly": "active"}
@@ -109,8 +116,8 @@ def test_removing_erases_all_that_is_known_and_the_id_is_never_used_again(reader
     readers.enter(Entry("ada@example.com", DAILY, ("Ada", "", "", "")), Entry("bob@example.com", DAILY))
     last = readers.find("bob@example.com").id
     with readers.database.begin() as connection:
-        assert subscribers.remove(connection, "BOB@example.com")
-        assert not subscribers.remove(connection, "bob@example.com")
+        assert remove_subscriber(connection, "BOB@example.com")
+        assert not remove_subscriber(connection, "bob@example.com")
         counted = (f"SELECT count(*) FROM {name}" for name in ("consent", "subscription"))
         left = [connection.exec_driver_sql(one).scalar() for one in counted]
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import subscribers, suppressions
-from newsletter.entries import Entry
-from newsletter.suppressions import Reason
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.subscriber import remove_subscriber
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.writes import Entry
 from tests.readers import NOW, Readers
 
 
@@ -40,7 +41,7 @@ def test_a_suppression_outlives_its_reader(readers: Readers) -> None:
     readers.enter(Entry("ada@example.com", (("daily", "active"),)))
     with readers.database.begin() as connection:
         suppressions.suppress(connection, "ada@example.com", Reason.ERASED, "", NOW)
-        subscribers.remove(connection, "ada@example.com")
+        remove_subscriber(connection, "ada@example.com")
 
     [entered] = readers.enter(Entry("ada@example.com", (("daily", "active"),)))
     assert (entered.effect, entered.reason) == ("refused", "this address is suppressed (erased)")

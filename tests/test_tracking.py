@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.campaigns.tracking import FIELD, Level, targets, track_token, tracked
 from newsletter.config import Publication
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient, Syntax
 from newsletter.signed_links import Links, Purpose
-from newsletter.tracking import FIELD, Level, targets, track_token, tracked
 from tests.sending import settings
 from tests.writing import built
 

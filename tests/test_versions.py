@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import campaigns
+from newsletter.campaigns.campaign import approve_issue
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
@@ -88,7 +88,7 @@ def test_what_a_campaign_approved_is_shown_word_for_word(publication: Publicatio
     built = build_issue(publication, path)
     database = open_database(publication)
     with database.begin() as connection:
-        campaigns.approve(
+        approve_issue(
             connection, message=built.message, page=built.page, list="daily", segment="", provider="outbox", now=NOW
         )
     path.write_text(TEXT.format("Edited"))

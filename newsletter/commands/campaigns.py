@@ -6,8 +6,9 @@ import json
 
 import click
 
-from newsletter import accounts, campaigns, reports, schedule
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import counts, reports, schedule
+from newsletter.campaigns.campaign import Campaign, State, all_campaigns
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.session import Session
 
 
@@ -25,9 +26,9 @@ def command(session: Session, as_json: bool) -> None:
         newsletter campaigns --json
     """
     with session.database.read() as connection:
-        found = [(one, accounts.counts(connection, one.id)) for one in campaigns.all_campaigns(connection)]
+        found = [(one, delivery_counts(connection, one.id)) for one in all_campaigns(connection)]
     if as_json:
-        click.echo(json.dumps([accounts.status(one, counted) for one, counted in found]))
+        click.echo(json.dumps([counts.status(one, counted) for one, counted in found]))
         return
     for one, counted in found:
         what = _start(session, one) or reports.tally(counted)

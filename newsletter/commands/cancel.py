@@ -6,7 +6,9 @@ import json
 
 import click
 
-from newsletter import accounts, audience, campaigns, reports, takeovers
+from newsletter.campaigns import abandoned_batches, audience, counts, reports
+from newsletter.campaigns.campaign import change_state, find_campaign
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import recover_first, tell_doubt
 from newsletter.session import Session
 from newsletter.times import utc_now
@@ -28,13 +30,13 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
         newsletter cancel 12 --json
     """
     with session.database.begin() as connection:
-        found = campaigns.find(connection, campaign)
-        now = campaigns.move(connection, found.id, "cancel", now=utc_now())
+        found = find_campaign(connection, campaign)
+        now = change_state(connection, found.id, "cancel", now=utc_now())
         audience.complete(connection, session.publication, found.id, now=utc_now())
-        takeovers.cancel(connection, found.id, utc_now())
+        abandoned_batches.cancel(connection, found.id, utc_now())
     recover_first(session.publication, session.database, found.id)
     with session.database.read() as connection:
-        counted = accounts.counts(connection, found.id)
+        counted = delivery_counts(connection, found.id)
     click.echo(f"Campaign {found.id} is cancelled. {reports.who_has_it(counted)}", err=True)
     tell_doubt(session.database, now, counted)
-    click.echo(json.dumps(accounts.status(now, counted)) if as_json else reports.tally(counted))
+    click.echo(json.dumps(counts.status(now, counted)) if as_json else reports.tally(counted))

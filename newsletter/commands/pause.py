@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-from newsletter import accounts, campaigns, reports
+from newsletter.campaigns import reports
+from newsletter.campaigns.campaign import ASKED, change_state, find_campaign
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.session import Session
 from newsletter.times import utc_now
 
@@ -24,9 +26,9 @@ def command(session: Session, campaign: str) -> None:
         newsletter pause 12
     """
     with session.database.begin() as connection:
-        found = campaigns.find(connection, campaign)
-        campaigns.move(connection, found.id, "pause", now=utc_now(), reason=campaigns.ASKED)
-        counted = accounts.counts(connection, found.id)
+        found = find_campaign(connection, campaign)
+        change_state(connection, found.id, "pause", now=utc_now(), reason=ASKED)
+        counted = delivery_counts(connection, found.id)
     how_far = f": {reports.tally(counted)}" if found.started_at else "; it had not begun"
     click.echo(f"Campaign {found.id} is paused{how_far}.", err=True)
     click.echo(f"Let it go on with: newsletter resume {found.id}", err=True)

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 import click
 
-from newsletter import accounts, campaigns, hosts, reconcile, reports
-from newsletter.campaigns import Campaign, State
+from newsletter import hosts, reconcile
+from newsletter.campaigns import counts, reports
+from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import STOPPED, doubt_code, recover_first, tell_doubt
 from newsletter.progress import CampaignProgress
 from newsletter.providers import find_provider, read_settings
@@ -36,21 +38,21 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
     """
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
-        found = campaigns.find(connection, campaign)
+        found = find_campaign(connection, campaign)
     recover_first(session.publication, session.database, found.id)
     findings = reconcile.ask(session.database, session.publication, found, utc_now())
     before = found.state
     _record(session, found, findings)
     with session.database.read() as connection:
-        found = campaigns.get(connection, found.id)
-        counted = accounts.counts(connection, found.id)
+        found = get_campaign(connection, found.id)
+        counted = delivery_counts(connection, found.id)
     is_stopped = before is State.SENT and found.state is State.PAUSED
     if is_stopped:
         why = f"campaign {found.id} is paused: {found.reason}"
         click.echo(f"Asking stopped, and {why}. Put that right first.", err=True)
     _tell(found, findings, counted)
     tell_doubt(session.database, found, counted)
-    click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+    click.echo(json.dumps(counts.status(found, counted)) if as_json else reports.tally(counted))
     raise SystemExit(STOPPED if is_stopped else doubt_code(counted))
 
 
@@ -67,12 +69,12 @@ def _repeat(session: Session, found: Campaign, provider: str, findings: list[Fin
     asked = find_provider(session.publication, provider)
     settings = read_settings(session.publication, asked)
     with session.database.begin() as connection:
-        if campaigns.get(connection, found.id).state is not found.state:  # the provider before this one stopped it
+        if get_campaign(connection, found.id).state is not found.state:  # the provider before this one stopped it
             return
         reconcile.record(connection, findings, utc_now())
         if found.state is not State.SENT:
             return
-        opened = campaigns.move(connection, found.id, "reopen", now=utc_now())
+        opened = change_state(connection, found.id, "reopen", now=utc_now())
     job = Job(
         publication=session.publication,
         database=session.database,

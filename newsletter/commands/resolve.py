@@ -6,9 +6,11 @@ import json
 
 import click
 
-from newsletter import accounts, campaigns, hosts, reports, unknowns
+from newsletter import hosts
 from newsletter.asking import ask
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import counts, reports, unknown
+from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import doubt_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
 from newsletter.sender import job_of
@@ -37,23 +39,23 @@ def command(session: Session, campaign: str, assume_sent: bool, resend: bool, ye
     policy = _policy(assume_sent=assume_sent, resend=resend)
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
-        found = campaigns.find(connection, campaign)
+        found = find_campaign(connection, campaign)
     recover_first(session.publication, session.database, found.id)
     with session.database.read() as connection:
-        counted = accounts.counts(connection, found.id)
+        counted = delivery_counts(connection, found.id)
     if not counted["unknown"]:
         return _say_nothing(session, found, counted, as_json=as_json)
     if policy == "resend":
         return _resend(session, found, counted["unknown"], yes=yes, as_json=as_json)
     with session.database.begin() as connection:
-        number = unknowns.resolve(connection, found.id, policy, utc_now())
-        counted = accounts.counts(connection, found.id)
+        number = unknown.resolve(connection, found.id, policy, utc_now())
+        counted = delivery_counts(connection, found.id)
     click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
     tell_doubt(session.database, found, counted)
-    click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+    click.echo(json.dumps(counts.status(found, counted)) if as_json else reports.tally(counted))
 
 
-def _policy(*, assume_sent: bool, resend: bool) -> unknowns.Policy:
+def _policy(*, assume_sent: bool, resend: bool) -> unknown.Policy:
     """What a person decided, in one way only: the other cannot be taken back."""
     if not (assume_sent or resend):
         raise click.UsageError("Say what to do with them: --assume-sent or --resend.")
@@ -67,7 +69,7 @@ def _say_nothing(session: Session, found: Campaign, counted: dict[str, int], *, 
     if not counted["handed"]:
         click.echo(f"Nothing of campaign {found.id} is unknown. Nothing was changed.", err=True)
     tell_doubt(session.database, found, counted)
-    click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+    click.echo(json.dumps(counts.status(found, counted)) if as_json else reports.tally(counted))
     raise SystemExit(doubt_code(counted))
 
 
@@ -78,11 +80,11 @@ def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_jso
     ask(f'Send "{found.subject}" to {reports.readers(number)}, {some}, through {found.provider}?', yes=yes)
     now = utc_now()
     with session.database.begin() as connection:
-        found = campaigns.get(connection, found.id)
+        found = get_campaign(connection, found.id)
         _refuse(found)
-        unknowns.resolve(connection, found.id, "resend", now)
+        unknown.resolve(connection, found.id, "resend", now)
         if found.state is State.SENT:
-            campaigns.move(connection, found.id, "reopen", now=now)
+            change_state(connection, found.id, "reopen", now=now)
     send_and_tell(job, as_json=as_json)
 
 

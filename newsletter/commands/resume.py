@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from newsletter import campaigns, reports, schedule
-from newsletter.campaigns import State
+from newsletter.campaigns import reports, schedule
+from newsletter.campaigns.campaign import State, find_campaign, resume_campaign
 from newsletter.session import Session
 from newsletter.times import utc_now
 
@@ -25,8 +25,8 @@ def command(session: Session, campaign: str) -> None:
         newsletter resume 12 && newsletter send chip-rules
     """
     with session.database.begin() as connection:
-        found = campaigns.find(connection, campaign)
-        now = campaigns.resume(connection, found.id, now=utc_now())
+        found = find_campaign(connection, campaign)
+        now = resume_campaign(connection, found.id, now=utc_now())
     if now.state is State.SCHEDULED and now.start:
         when = schedule.wall_clock(session.publication, now.start)
         click.echo(f"Campaign {found.id} waits for {when} again.", err=True)

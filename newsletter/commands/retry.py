@@ -6,9 +6,11 @@ import json
 
 import click
 
-from newsletter import accounts, campaigns, hosts, reports, retries
+from newsletter import hosts
 from newsletter.asking import ask
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import counts, reports, retries
+from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import send_and_tell
 from newsletter.errors import NewsletterError
 from newsletter.pacing import batch_size
@@ -36,14 +38,14 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
     """
     with session.database.read() as connection:
         hosts.require_home(connection, hosts.here(session.database))
-        found = campaigns.find(connection, campaign)
+        found = find_campaign(connection, campaign)
         number = retries.retryable(connection, found.id)
-        counted = accounts.counts(connection, found.id)
+        counted = delivery_counts(connection, found.id)
     _refuse(found)
     if dry_run or not number:
         nobody = f"{reports.readers(number)} would be tried again" if number else "Nobody is to be tried again"
         click.echo(f"{nobody}: campaign {found.id}, {counted['rejected']:,} rejected. Nothing was changed.", err=True)
-        click.echo(json.dumps(accounts.status(found, counted)) if as_json else reports.tally(counted))
+        click.echo(json.dumps(counts.status(found, counted)) if as_json else reports.tally(counted))
         return
     job = job_of(session.publication, session.database, found)
     ask(f'Send "{found.subject}" again to {reports.readers(number)} through {found.provider}?', yes=yes)
@@ -62,8 +64,8 @@ def _queue(session: Session, job: Job) -> None:
     now = utc_now()
     size = batch_size(session.publication, job.provider, job.rate)
     with session.database.begin() as connection:
-        found = campaigns.get(connection, job.campaign.id)
+        found = get_campaign(connection, job.campaign.id)
         _refuse(found)
         retries.retry(connection, found.id, size, now)
         if found.state is State.SENT:
-            campaigns.move(connection, found.id, "reopen", now=now)
+            change_state(connection, found.id, "reopen", now=now)

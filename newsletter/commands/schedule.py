@@ -7,12 +7,14 @@ from datetime import datetime
 
 import click
 
-from newsletter import accounts, heartbeat, reports
+from newsletter import heartbeat
 from newsletter.asking import ask
-from newsletter.campaigns import Campaign
+from newsletter.campaigns import counts, reports
+from newsletter.campaigns.campaign import Campaign
+from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.schedule import Timing, until, wall_clock
 from newsletter.errors import ConfigError
 from newsletter.plans import Plan, check_time, gated, make_plan, refuse_schedule, schedule
-from newsletter.schedule import Timing, until, wall_clock
 from newsletter.session import Session
 from newsletter.times import Moment, parse_moment, utc_now
 
@@ -83,7 +85,7 @@ def _question(session: Session, plan: Plan, when: Timing, now: datetime) -> str:
 
 def _tell(session: Session, campaign: Campaign, when: Timing, as_json: bool) -> None:
     with session.database.read() as connection:
-        counted = accounts.counts(connection, campaign.id)
+        counted = delivery_counts(connection, campaign.id)
         watched = heartbeat.is_anybody_there(connection, utc_now())
     start = wall_clock(session.publication, when.start)
     gone_by = when.wall is None and when.start <= utc_now()
@@ -98,4 +100,4 @@ def _tell(session: Session, campaign: Campaign, when: Timing, as_json: bool) -> 
         said = "Nobody is there to send it: no `newsletter run` was seen in the last minute."
         click.echo(f"newsletter: warning: {said}", err=True)
     if as_json:
-        click.echo(json.dumps(accounts.status(campaign, counted)))
+        click.echo(json.dumps(counts.status(campaign, counted)))

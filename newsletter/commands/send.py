@@ -7,9 +7,11 @@ import sys
 
 import click
 
-from newsletter import accounts, hosts, reports
+from newsletter import hosts
 from newsletter.asking import ask
-from newsletter.campaigns import State
+from newsletter.campaigns import counts, reports
+from newsletter.campaigns.campaign import State
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import exit_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
 from newsletter.high_water import HighWater
@@ -127,10 +129,10 @@ def _say_over(session: Session, plan: Plan, as_json: bool) -> None:
     assert plan.campaign is not None
     recover_first(session.publication, session.database, plan.campaign.id)
     with session.database.read() as connection:
-        counted = accounts.counts(connection, plan.campaign.id)
+        counted = delivery_counts(connection, plan.campaign.id)
     click.echo(f"Campaign {plan.campaign.id} is {plan.campaign.state} already. Nobody was mailed.", err=True)
     tell_doubt(session.database, plan.campaign, counted)
-    click.echo(json.dumps(accounts.status(plan.campaign, counted)) if as_json else reports.tally(counted))
+    click.echo(json.dumps(counts.status(plan.campaign, counted)) if as_json else reports.tally(counted))
     sys.exit(exit_code(plan.campaign, counted))
 
 
@@ -150,7 +152,7 @@ def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
         click.echo(f"{plan.provider.title} may put its own unsubscribe link beside ours: docs/sending.md.", err=True)
     click.echo("Nothing was changed.", err=True)
     if as_json:
-        queued = {**dict.fromkeys(accounts.STATES, 0), "queued": plan.waiting}
+        queued = {**dict.fromkeys(counts.STATES, 0), "queued": plan.waiting}
         state = plan.campaign.state if plan.campaign else State.DRAFT
         found = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
         click.echo(json.dumps({**found, "state": state, "audience": plan.waiting, "deliveries": queued}))

@@ -17,10 +17,10 @@ from newsletter.signals import Interrupts
 from newsletter.times import stamp, utc_now
 
 if TYPE_CHECKING:
+    from newsletter.campaigns.engagement import Sightings
     from newsletter.config import Publication
-    from newsletter.confirmations import Welcome
     from newsletter.runner import Runner
-    from newsletter.sightings import Sightings
+    from newsletter.subscribers.double_opt_in import Welcome
     from newsletter.web.public.site import Site
     from newsletter.web.public.writes import Writes
     from newsletter.web.server import Certificate
@@ -55,9 +55,9 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         newsletter serve --with-sender
         newsletter serve --host 0.0.0.0 --port 8080
     """
+    from newsletter.campaigns.engagement import Sightings
     from newsletter.greetings import compile_greetings
     from newsletter.postman import Postman
-    from newsletter.sightings import Sightings
     from newsletter.web import server
     from newsletter.web.public.app import public_app
     from newsletter.web.public.writes import Writes
@@ -90,11 +90,11 @@ def _certificate(publication: Publication) -> Certificate | None:
 
 
 def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tuple[Welcome, ...]) -> Site:
-    from newsletter.challenges import find_challenge
-    from newsletter.confirmations import Confirmations
-    from newsletter.limits import Limits
     from newsletter.signed_links import Links, derived_key
-    from newsletter.signups import Signups
+    from newsletter.subscribers.captcha import find_challenge
+    from newsletter.subscribers.double_opt_in import Confirmations
+    from newsletter.subscribers.rate_limits import Limits
+    from newsletter.subscribers.signups import Signups
     from newsletter.web.public.forms import FormTokens
     from newsletter.web.public.pages import Pages
     from newsletter.web.public.site import Site

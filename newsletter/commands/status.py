@@ -7,8 +7,9 @@ import sys
 
 import click
 
-from newsletter import accounts, campaigns, endings, events, reports, schedule
-from newsletter.campaigns import Campaign, State
+from newsletter import endings
+from newsletter.campaigns import counts, events, reports, schedule
+from newsletter.campaigns.campaign import Campaign, State, find_campaign
 from newsletter.following import follow, look
 from newsletter.session import Session
 
@@ -32,18 +33,18 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
         newsletter status chip-rules --follow
     """
     with session.database.read() as connection:
-        found = campaigns.find(connection, campaign)
+        found = find_campaign(connection, campaign)
     if following:
         last = follow(session.database, found.id, as_json=as_json)
         endings.name_them(session.database, last.campaign, last.deliveries)
         sys.exit(endings.exit_code(last.campaign, last.deliveries))
     now = look(session.database, found.id)
     if as_json:
-        click.echo(json.dumps(accounts.status(now.campaign, now.deliveries)))
+        click.echo(json.dumps(counts.status(now.campaign, now.deliveries)))
         return
     click.echo(reports.table(now.campaign, now.deliveries, now.pace, now.rest))
     with session.database.read() as connection:
-        if several := reports.through(accounts.through(connection, found.id)):
+        if several := reports.through(counts.through(connection, found.id)):
             click.echo(several)
         if seen := reports.attention(events.figures(connection, found.id)):
             click.echo(seen)

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from newsletter import consent, erasure, parting_words, segments, subscribers
 from newsletter.addresses import address_key, parse_address
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
-from newsletter.entries import Effect, Entered, Entry, Status, enter
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.exports import export_csv
 from newsletter.import_progress import ImportProgress
-from newsletter.imports import Listener, Report, import_csv, parse_statuses, parse_tags
 from newsletter.session import Session
-from newsletter.subscribers import Subscriber
+from newsletter.subscribers import consent, erasure, preferences, segments
+from newsletter.subscribers.exports import export_csv
+from newsletter.subscribers.imports import Listener, Report, import_csv, parse_statuses, parse_tags
+from newsletter.subscribers.subscriber import Subscriber, find_subscriber, is_on_list, subscriber_pages
+from newsletter.subscribers.writes import Effect, Entered, Entry, Status, enter
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -224,7 +224,7 @@ def list_(session: Session, /, list_name: str | None, as_json: bool, **wanted: A
     count, now = 0, datetime.now(UTC)
     with session.database.read() as connection, _array() if as_json else nullcontext():
         conditions = _conditions(connection, session.publication, list_name, wanted)
-        for page in subscribers.pages(connection, *conditions, with_consent=as_json):
+        for page in subscriber_pages(connection, *conditions, with_consent=as_json):
             lines = [_json(one.as_json(now)) for one in page] if as_json else _table(page)
             click.echo(("," if as_json and count else "") + (",\n" if as_json else "\n").join(lines))
             count += len(page)
@@ -237,7 +237,7 @@ def _conditions(
 ) -> list[ColumnElement[bool]]:
     found = []
     if list_name or wanted["status"]:
-        found.append(subscribers.on_list(list_name, wanted["status"]))
+        found.append(is_on_list(list_name, wanted["status"]))
     if wanted["segment"]:
         found.append(segments.condition(connection, publication, wanted["segment"]))
     if wanted["tag"]:
@@ -330,7 +330,7 @@ def reasons(session: Session, days: int, as_json: bool) -> None:
     """
     since = datetime.now(UTC).date() - timedelta(days=days - 1)
     with session.database.read() as connection:
-        counted = parting_words.counted(connection, since)
+        counted = preferences.counted(connection, since)
     if as_json:
         rows = [{"list": name, "reason": reason, "readers": number} for name, reason, number in counted]
         click.echo(_json(rows, indent=2))
@@ -341,7 +341,7 @@ def reasons(session: Session, days: int, as_json: bool) -> None:
 
 
 def _found(connection: Connection, address: str) -> Subscriber:
-    reader = subscribers.find(connection, address)
+    reader = find_subscriber(connection, address)
     if reader is None:
         raise _unknown(address, "See who is there with: newsletter subscribers list")
     return reader

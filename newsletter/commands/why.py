@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import click
 from sqlalchemy import Connection
 
-from newsletter import campaigns, history, subscribers
-from newsletter.campaigns import Campaign
+from newsletter.campaigns import delivery_history
+from newsletter.campaigns.campaign import ENDED, Campaign, campaigns_of_slug, find_campaign
+from newsletter.campaigns.delivery_history import Story
 from newsletter.errors import NewsletterError
-from newsletter.history import Story
 from newsletter.session import Session
+from newsletter.subscribers.subscriber import find_subscriber
 
 
 @click.command()
@@ -33,7 +34,7 @@ def command(session: Session, address: str, issue: str, as_json: bool) -> None:
     """
     found = _campaigns(session, issue)
     with session.database.read() as connection:
-        reader = subscribers.find(connection, address)
+        reader = find_subscriber(connection, address)
         if reader is None:
             hint = "See who there is with: newsletter subscribers list"
             raise NewsletterError(f"no reader has the address {address}", hint=hint)
@@ -49,25 +50,25 @@ def command(session: Session, address: str, issue: str, as_json: bool) -> None:
 def _campaigns(session: Session, name: str) -> Sequence[Campaign]:
     """Those of the issue a user means, the latest first. Raises NewsletterError."""
     with session.database.read() as connection:
-        if found := campaigns.of_slug(connection, name):
+        if found := campaigns_of_slug(connection, name):
             return found
         if name.isdigit():
-            return [campaigns.find(connection, name)]
+            return [find_campaign(connection, name)]
     from newsletter.issues.issue import find_issue, slug_of  # markdown-it: only where a part of a name was given
 
     slug = slug_of(find_issue(session.publication, name))
     with session.database.read() as connection:
-        return campaigns.of_slug(connection, slug) or [campaigns.find(connection, slug)]
+        return campaigns_of_slug(connection, slug) or [find_campaign(connection, slug)]
 
 
 def _story(connection: Connection, found: Sequence[Campaign], subscriber_id: int, email: str) -> tuple[Campaign, Story]:
     """The copy that the reader got, else the one that the reader did not. Raises NewsletterError."""
-    stories = [(one, history.story(connection, one, subscriber_id)) for one in found]
+    stories = [(one, delivery_history.story(connection, one, subscriber_id)) for one in found]
     known = [(one, told) for one, told in stories if told]
     if not known:
         named = ", ".join(f"campaign {one.id} to {one.audience}, {one.state}" for one in found)
         hint = "Readers get an issue when they are active on its list at the time it starts."
-        if any(not one.enqueued and one.state not in campaigns.ENDED for one in found):
+        if any(not one.enqueued and one.state not in ENDED for one in found):
             raise NewsletterError(f"it is not decided yet whether {email} gets {found[0].issue} ({named})", hint=hint)
         raise NewsletterError(f"{email} was not to get {found[0].issue} ({named})", hint=hint)
     return next((one for one in known if one[1].state != "skipped"), known[0])

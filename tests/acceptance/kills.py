@@ -14,9 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from newsletter import campaigns, reconcile
+from newsletter import reconcile
 from newsletter.bench import SLUG, TOKEN, ask, prepare, running_provider
 from newsletter.bench_provider import Behaviour
+from newsletter.campaigns.campaign import find_campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from tests.fork_server import run_command, start_command
@@ -96,7 +97,7 @@ def _reconcile(database: Database, publication: Publication) -> None:
     """Ask the provider an hour later, when its search has everything."""
     os.environ[TOKEN] = "bench"
     with database.read() as connection:
-        campaign = campaigns.find(connection, SLUG)
+        campaign = find_campaign(connection, SLUG)
     later = datetime.now(UTC) + timedelta(hours=1)
     findings = reconcile.ask(database, publication, campaign, later)
     with database.begin() as connection:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter import audience
+from newsletter.campaigns import audience
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import campaign, subscription

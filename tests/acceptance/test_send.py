@@ -20,7 +20,9 @@ from typing import Any
 
 import pytest
 
-from newsletter import accounts, campaigns
+from newsletter.campaigns import counts
+from newsletter.campaigns.campaign import all_campaigns
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from tests.fork_server import run_command
@@ -76,8 +78,8 @@ def found(folder: Path) -> dict[str, Any]:
     """What `status --json` says of campaign 1, or nothing; without a process of its own."""
     database = open_database(load_publication(folder / "newsletter.toml"))
     with database.read() as connection:
-        known = campaigns.all_campaigns(connection)
-        told = accounts.status(known[0], accounts.counts(connection, known[0].id)) if known else {}
+        known = all_campaigns(connection)
+        told = counts.status(known[0], delivery_counts(connection, known[0].id)) if known else {}
     database.close()
     return told
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import and_, func, select, text
 
-from newsletter import accounts, audience, batches, campaigns, deliveries, reconcile
-from newsletter.campaigns import Campaign
+from newsletter import reconcile
+from newsletter.campaigns import audience, batch_states, deliveries
+from newsletter.campaigns.campaign import CAMPAIGN_ARROWS, Campaign, change_state, get_campaign
+from newsletter.campaigns.counts import OF_BATCH, delivery_counts
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, delivery, delivery_exception
@@ -31,8 +33,8 @@ RECORD = """
         BEGIN INSERT INTO moved VALUES ('campaign', old.state, new.state); END;
 """
 ARROWS: set[tuple[str, str, str]] = {
-    *(("batch", f, t) for arrows in batches.ARROWS.values() for f, ends in arrows.items() for t in ends),
-    *(("campaign", f, t) for arrows in campaigns.ARROWS.values() for f, t in arrows.items()),
+    *(("batch", f, t) for arrows in batch_states.ARROWS.values() for f, ends in arrows.items() for t in ends),
+    *(("campaign", f, t) for arrows in CAMPAIGN_ARROWS.values() for f, t in arrows.items()),
 }
 """Every change of state that docs/sending.md draws."""
 ENVIRONMENT = {"PROVIDER_KEY": KEY}
@@ -50,7 +52,7 @@ class Case:
         add_readers(self.database, readers)
         with self.database.begin() as connection:
             start_campaign(connection, provider=provider)
-            while not campaigns.get(connection, 1).enqueued:
+            while not get_campaign(connection, 1).enqueued:
                 audience.enqueue(connection, self.publication, 1, size, now=utc_now())
 
     def _record(self) -> None:
@@ -67,14 +69,14 @@ class Case:
     @property
     def campaign(self) -> Campaign:
         with self.database.read() as connection:
-            return campaigns.get(connection, 1)
+            return get_campaign(connection, 1)
 
     def send(self, clock: Clock = utc_now) -> Ending:
         return Sender(job_of(self.publication, self.database, self.campaign, clock), self.watcher).run()
 
     def move(self, verb: str) -> None:
         with self.database.begin() as connection:
-            campaigns.move(connection, 1, verb, now=datetime.now(UTC))
+            change_state(connection, 1, verb, now=datetime.now(UTC))
 
     def ask(self, now: datetime | None = None) -> list[Finding]:
         """`newsletter reconcile`, but for the sending of what it queues."""
@@ -85,7 +87,7 @@ class Case:
 
     def counts(self) -> dict[str, int]:
         with self.database.read() as connection:
-            return {state: number for state, number in accounts.counts(connection, 1).items() if number}
+            return {state: number for state, number in delivery_counts(connection, 1).items() if number}
 
     def states(self) -> dict[str, str]:
         """Each delivery's state by its id."""
@@ -101,7 +103,7 @@ class Case:
             .outerjoin(delivery_exception, apart)
         )
         with self.database.read() as connection:
-            return {f"1.{id}": accounts.OF_BATCH.get(said, said) for id, said in connection.execute(found)}
+            return {f"1.{id}": OF_BATCH.get(said, said) for id, said in connection.execute(found)}
 
     def check(self, *servers: ProviderServer) -> None:
         """Nobody has it twice; whom the ledger calls served are; whom it calls unserved are not; all are counted.

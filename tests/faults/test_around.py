@@ -12,16 +12,16 @@ from sqlite3 import Cursor, OperationalError
 import pytest
 from sqlalchemy import event, update
 
-from newsletter import campaigns, retries
-from newsletter.campaigns import State
+from newsletter.campaigns import retries
+from newsletter.campaigns.campaign import State, approve_issue, change_state, get_campaign, schedule_campaign
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import batch, subscription
 from newsletter.errors import NewsletterError
 from newsletter.runner import Runner
 from newsletter.sender import Sender, job_of
-from newsletter.suppressions import Reason
-from newsletter.suppressions import suppress as suppress_address
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.suppressions import suppress as suppress_address
 from newsletter.times import stamp, utc_now
 from tests.faults.case import EVERYONE, Case
 from tests.provider_server import ProviderServer
@@ -125,7 +125,7 @@ def test_f14_a_copied_database_hands_nothing_over_in_its_new_place(
     publication = load_publication(copied / "newsletter.toml")
     database = open_database(publication)
     with database.begin() as connection:
-        campaigns.move(connection, 1, "reopen", now=utc_now())
+        change_state(connection, 1, "reopen", now=utc_now())
         retries.retry(connection, 1, 50, utc_now())
     calls = len(server.calls)
 
@@ -143,15 +143,15 @@ def test_f24_a_schedule_that_is_overdue_after_a_downtime_is_held_and_hands_nothi
     database = open_database(publication)
     add_readers(database, 3)
     with database.begin() as connection:
-        made = campaigns.approve(
+        made = approve_issue(
             connection, message=MESSAGE, page=PAGE, list="daily", segment="", provider=server.dialect, now=NOW
         )
-        campaigns.schedule(connection, made.id, send_at=NOW, wall=None, now=NOW)
+        schedule_campaign(connection, made.id, send_at=NOW, wall=None, now=NOW)
 
     Runner(publication, database, Told(), lambda: NOW + timedelta(hours=2, seconds=1)).run(once=True)
 
     with database.read() as connection:
-        assert campaigns.get(connection, 1).state is State.PAUSED
+        assert get_campaign(connection, 1).state is State.PAUSED
     assert server.calls == []
     database.close()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter import retries, takeovers
-from newsletter.campaigns import State
+from newsletter.campaigns import abandoned_batches, retries
+from newsletter.campaigns.campaign import State
 from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
@@ -84,7 +84,7 @@ def test_a_cancelled_campaign_makes_no_call_to_ask(resend: tuple[Case, Resend]) 
     case.send()
     case.move("cancel")
     with case.database.begin() as connection:
-        takeovers.cancel(connection, 1, utc_now())
+        abandoned_batches.cancel(connection, 1, utc_now())
 
     findings = case.ask()
 

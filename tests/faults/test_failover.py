@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import accounts, reports
-from newsletter.campaigns import State
+from newsletter.campaigns import counts, reports
+from newsletter.campaigns.campaign import State
 from newsletter.config import load_publication
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
@@ -33,7 +33,7 @@ def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Case
 
 def through(case: Case) -> dict[str, int]:
     with case.database.read() as connection:
-        return accounts.through(connection, 1)
+        return counts.through(connection, 1)
 
 
 def test_while_the_first_one_sends_the_second_is_not_needed(both: tuple[Case, Resend, Postmark]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import deliveries
-from newsletter.campaigns import State
+from newsletter.campaigns import deliveries
+from newsletter.campaigns.campaign import State
 from newsletter.providers.base import Outcome, Request
 from newsletter.providers.body import Body
 from newsletter.providers.transport import TransportError, exchange

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns import State
+from newsletter.campaigns.campaign import State
 from newsletter.sender import THREADS
 from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, EVERYONE, Case

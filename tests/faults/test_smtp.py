@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter import accounts, deliveries, retries, unknowns
-from newsletter.campaigns import State
+from newsletter.campaigns import counts, deliveries, retries, unknown
+from newsletter.campaigns.campaign import State
 from newsletter.database.tables import batch
 from newsletter.providers.dispatch import MOST_ALONE
 from newsletter.providers.smtp import WINDOW
@@ -177,7 +177,7 @@ def test_a_person_s_word_settles_what_is_unknown(cases: list[Case], tmp_path: Pa
         case.send()
 
     with case.database.begin() as connection:
-        assert unknowns.resolve(connection, 1, "assume-sent", utc_now()) == 40
+        assert unknown.resolve(connection, 1, "assume-sent", utc_now()) == 40
 
     assert case.counts() == {"accepted": 40}
     assert case.campaign.state is State.SENT
@@ -188,7 +188,7 @@ def test_who_is_sent_it_again_is_in_new_batches_with_a_note(cases: list[Case], t
     with smtp_sink(tmp_path / "lost", "-q", ".", port=port):
         case.send()
     with case.database.begin() as connection:
-        unknowns.resolve(connection, 1, "resend", utc_now())
+        unknown.resolve(connection, 1, "resend", utc_now())
     case.move("reopen")
 
     with smtp_sink(tmp_path / "sink", port=port):
@@ -258,7 +258,7 @@ def test_f25_a_reader_whose_mail_server_says_later_holds_nobody_up_and_is_reject
 
     assert (case.campaign.state, case.counts()) == (State.SENT, {"accepted": 19, "rejected": 1})
     with case.database.read() as connection:
-        (found,) = accounts.named(connection, 1, "rejected", 10)
+        (found,) = counts.named(connection, 1, "rejected", 10)
         assert retries.retryable(connection, 1) == 1
     assert found.email == "r7@example.com"
     assert found.detail == "the recipient was refused: 450 4.2.0 greylisted, come back later, for longer than 2s"

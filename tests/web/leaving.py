@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from newsletter import consent, subscribers
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
-from newsletter.entries import Entry, enter
 from newsletter.signed_links import Links, Purpose
-from newsletter.subscribers import Subscriber
+from newsletter.subscribers import consent
+from newsletter.subscribers.subscriber import Subscriber, find_subscriber
+from newsletter.subscribers.writes import Entry, enter
 
 BOTH: Mapping[str, str] = {"daily": "active", "weekly": "active"}
 
@@ -48,7 +48,7 @@ class People:
 
     def find_or_none(self, address: str) -> Subscriber | None:
         with self.database.read() as connection:
-            return subscribers.find(connection, address)
+            return find_subscriber(connection, address)
 
     def token(self, subscriber_id: int, list_name: str = "daily", purpose: Purpose = Purpose.READER) -> str:
         return Links(self.publication).token(purpose, subscriber_id, 7, list_name)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from newsletter.campaigns import Campaign, all_campaigns
+from newsletter.campaigns.campaign import Campaign, all_campaigns
 from newsletter.config import load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
-from newsletter.imports import import_csv
+from newsletter.subscribers.imports import import_csv
 from tests.web.preview_server import SETTINGS, publish
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 
-from newsletter.challenges import SERVICES, Challenge
+from newsletter.subscribers.captcha import SERVICES, Challenge
 from tests.web.serving import Served, make_publication, serve, token_of
 
 

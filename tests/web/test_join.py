@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import requests
 
-from newsletter import subscribers
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
+from newsletter.subscribers.subscriber import find_subscriber
 from newsletter.times import utc_now
 from tests.web.serving import Mail, Served, join, make_publication, path_in, serve, text_of, token_of
 
@@ -47,7 +47,7 @@ def known(served: Served, address: str) -> dict[str, Any]:
         closing(open_database(load_publication(served.folder / "newsletter.toml"))) as database,
         database.read() as one,
     ):
-        found = subscribers.find(one, address)
+        found = find_subscriber(one, address)
     return found.as_json(utc_now()) if found else {}
 
 

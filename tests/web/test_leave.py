@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from newsletter import parting_words
 from newsletter.signed_links import Purpose
+from newsletter.subscribers import preferences
 from tests.web.leaving import People
 from tests.web.serving import Served, make_publication, serve, token_of
 
@@ -160,7 +160,7 @@ def test_why_is_counted_without_a_name(served: Served, people: People, ada: tupl
     press(served, ada[1], reason="<script>", token=token)
 
     with people.database.read() as connection:
-        counted = parting_words.counted(connection, today)
+        counted = preferences.counted(connection, today)
     assert "Thank you" in answer.text
     assert counted == [("daily", "too-much", 1)]
 

@@ -15,9 +15,9 @@ import pytest
 import requests
 from sqlalchemy import Text, select
 
-from newsletter import suppressions
 from newsletter.database.tables import metadata
-from newsletter.imports import import_csv
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.imports import import_csv
 from tests.web.leaving import People
 from tests.web.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 

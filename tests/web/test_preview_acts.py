@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from newsletter import audience, campaigns
-from newsletter.campaigns import State
-from newsletter.suppressions import Reason, suppress
+from newsletter.campaigns import audience
+from newsletter.campaigns.campaign import State, start_now
+from newsletter.subscribers.suppressions import Reason, suppress
 from tests.web.preview_server import NAME, Preview, opened, running
 from tests.web.studio import ISSUE, NOW, campaigns_of, ledger, mailed, publish_with_readers
 
@@ -129,7 +129,7 @@ def _send_some(root: Path) -> None:
 
     now = datetime.now(UTC)
     with ledger(root) as database, database.begin() as connection:
-        started = campaigns.start_now(connection, 1, now=now)
+        started = start_now(connection, 1, now=now)
         audience.enqueue(connection, load_publication(root / "newsletter.toml"), started.id, 500, now=now)
 
 

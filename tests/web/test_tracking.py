@@ -12,12 +12,12 @@ import requests
 from click.testing import CliRunner
 from sqlalchemy import select, update
 
+from newsletter.campaigns.tracking import track_token
 from newsletter.cli import cli
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import batch, event
 from newsletter.signed_links import Links, Purpose
-from newsletter.tracking import track_token
 from tests.web.serving import Served, make_publication, serve
 
 ISSUE = """---

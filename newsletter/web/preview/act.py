@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter import campaigns, reports
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import reports
+from newsletter.campaigns.campaign import ENDED, Campaign, State
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
-from newsletter.segments import count
+from newsletter.subscribers.segments import count
 from newsletter.times import utc_now
 from newsletter.web.preview.ledger import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
@@ -50,7 +50,7 @@ def panel(request: Request) -> Response:
 
 def _is_begun(campaign: Campaign, work: Work) -> bool:
     """Whether the issue goes, went or will never go to its own list and segment: then it cannot be scheduled."""
-    return _is_own(campaign, work) and bool(campaign.started_at or campaign.state in campaigns.ENDED)
+    return _is_own(campaign, work) and bool(campaign.started_at or campaign.state in ENDED)
 
 
 def _is_planned(campaign: Campaign, work: Work) -> bool:

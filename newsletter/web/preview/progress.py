@@ -9,12 +9,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter import accounts, campaigns, heartbeat, reports
-from newsletter.campaigns import Campaign, State
+from newsletter import heartbeat
+from newsletter.campaigns import reports
+from newsletter.campaigns.campaign import (
+    ASKED,
+    CAMPAIGN_ARROWS,
+    ENDED,
+    Campaign,
+    State,
+    campaigns_of_slug,
+    change_state,
+    find_campaign,
+    state_after,
+)
+from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.following import look
-from newsletter.schedule import until, wall_clock
 from newsletter.times import utc_now
 from newsletter.web.preview import planning
 from newsletter.web.preview.acts import act, in_json, readers_of
@@ -62,7 +74,7 @@ class Progress:
     @property
     def can_pause(self) -> bool:
         """Whether there is something to hold."""
-        return self.campaign.state in campaigns.ARROWS["pause"]
+        return self.campaign.state in CAMPAIGN_ARROWS["pause"]
 
 
 def show(request: Request) -> Response:
@@ -92,7 +104,7 @@ def progress_of(
     if database is None:
         return []
     with database.read() as connection:
-        found = campaigns.of_slug(connection, slug)
+        found = campaigns_of_slug(connection, slug)
         watched = heartbeat.is_anybody_there(connection, now)
     return [_told(publication, database, campaign.id, now, digest, watched=watched) for campaign in found]
 
@@ -110,7 +122,7 @@ def _told(
     elif campaign.state is State.SCHEDULED and campaign.start:
         words = f"Starts at {wall_clock(publication, campaign.start)}, {until(campaign.start, now)}."
         words += "" if watched else f" {planning.NOBODY_THERE}"
-    outdated = campaign.state not in campaigns.ENDED and digest not in ("", campaign.digest)
+    outdated = campaign.state not in ENDED and digest not in ("", campaign.digest)
     return Progress(campaign=campaign, deliveries=seen.deliveries, words=words, is_outdated=outdated)
 
 
@@ -118,9 +130,9 @@ def _told(
 def pause_question(request: Request) -> Response:
     """What pausing would hold."""
     with readers_of(request).read() as connection:
-        found = campaigns.find(connection, str(request.path_params["campaign"]))
-        campaigns.after(found.state, "pause")
-        left = accounts.counts(connection, found.id)["queued"]
+        found = find_campaign(connection, str(request.path_params["campaign"]))
+        state_after(found.state, "pause")
+        left = delivery_counts(connection, found.id)["queued"]
     waits = found.state is State.SCHEDULED
     kept = "It does not start." if waits else f"{reports.readers(left)} who wait for it get nothing until it goes on."
     details = [f"“{found.subject}”", kept, f"It goes on with: `newsletter resume {found.id}`"]
@@ -131,8 +143,8 @@ def pause_question(request: Request) -> Response:
 def pause(request: Request) -> Response:
     """Hand over nothing more of it."""
     with readers_of(request).begin() as connection:
-        found = campaigns.find(connection, str(request.path_params["campaign"]))
-        campaigns.move(connection, found.id, "pause", now=utc_now(), reason=campaigns.ASKED)
+        found = find_campaign(connection, str(request.path_params["campaign"]))
+        change_state(connection, found.id, "pause", now=utc_now(), reason=ASKED)
     return JSONResponse({"message": f"Campaign {found.id} is paused."})
 
 

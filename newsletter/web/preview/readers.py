@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter import segments, subscribers
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import Recipient
@@ -27,6 +26,8 @@ from newsletter.sample_readers import (
     sample_readers,
     search_readers,
 )
+from newsletter.subscribers import segments
+from newsletter.subscribers.subscriber import subscribers_by_id
 from newsletter.times import utc_now
 from newsletter.variants import Fact, Variant, variants
 from newsletter.web.preview.ledger import database_of, trouble_with
@@ -143,7 +144,7 @@ def _sampled(connection: Connection | None, publication: Publication, built: Bui
         return [], 0
     to, part, now = built.issue.list, built.issue.segment, utc_now()
     ids = segments.sample(connection, publication, to, part, number=SAMPLED, now=now)
-    readers = [of_subscriber(one) for one in subscribers.by_id(connection, ids)]
+    readers = [of_subscriber(one) for one in subscribers_by_id(connection, ids)]
     return readers, segments.count(connection, publication, to, part, now=now)
 
 

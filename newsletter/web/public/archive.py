@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from newsletter.archive import Entry
+from newsletter.campaigns.archive import Entry
 from newsletter.rendering.translations import Language
 from newsletter.web.public import signup_form
 from newsletter.web.public.guard import content_policy

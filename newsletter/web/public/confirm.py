@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter.confirmations import Confirming, Signup, Step
 from newsletter.signed_links import Claims, Purpose
+from newsletter.subscribers.double_opt_in import Confirming, Signup, Step
 from newsletter.web.public.client import client_address
 from newsletter.web.public.readers import broken_link
 from newsletter.web.public.site import page, site_of, wants_json

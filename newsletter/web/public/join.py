@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter.signups import Answer, Asking
+from newsletter.subscribers.signups import Answer, Asking
 from newsletter.web.public import signup_form
 from newsletter.web.public.client import client_address
 from newsletter.web.public.cors import allow, is_allowed

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter import parting_words
-from newsletter.choices import Choice, Wish, choose
-from newsletter.parting_words import Reason, Word
+from newsletter.campaigns.unsubscribes import choose
+from newsletter.subscribers import preferences
+from newsletter.subscribers.preferences import Choice, Reason, Wish, Word
 from newsletter.web.public.forms import Sent, read_sent
 from newsletter.web.public.readers import Visit, active_lists, broken_link, visit
 from newsletter.web.public.site import wants_json
@@ -109,7 +109,7 @@ async def _thank(this: Visit, sent: Sent) -> Response:
     """Count why, if we asked: a form of ours, from the last hour."""
     if this.site.tokens.age(sent.one("token"), FORM, this.now) is not None:
         word = Word(list=this.claims.list, day=this.now.date(), reason=Reason(sent.one("reason")))
-        await this.site.writes.do(parting_words.count, word)
+        await this.site.writes.do(preferences.count, word)
     return this.answer("thanks.html", {}, await this.reader())
 
 

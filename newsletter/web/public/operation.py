@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from newsletter import letters
 from newsletter.errors import NewsletterError
+from newsletter.subscribers import transactional_queue
 from newsletter.web.public.figures import Figures
 from newsletter.web.public.site import Site, site_of
 
@@ -53,7 +53,7 @@ async def metrics(request: Request) -> Response:
 
 def _letters(site: Site) -> dict[str, int]:
     with site.database.read() as connection:
-        return {f"letters_{state}": number for state, number in letters.counts(connection).items()}
+        return {f"letters_{state}": number for state, number in transactional_queue.counts(connection).items()}
 
 
 def _look(site: Site) -> None:

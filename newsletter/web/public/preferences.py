@@ -18,11 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter import choices, erasure, holdings, subscribers
-from newsletter.choices import Choice, Wish
+from newsletter import holdings
+from newsletter.campaigns import unsubscribes
 from newsletter.config.fields import full_name, parse_built_in
-from newsletter.erasure import Forgetting
-from newsletter.subscribers import Subscriber
+from newsletter.subscribers import erasure
+from newsletter.subscribers.erasure import Forgetting
+from newsletter.subscribers.preferences import Choice, Wish
+from newsletter.subscribers.subscriber import Subscriber, update_own_fields
 from newsletter.web.public.forms import Sent, read_sent
 from newsletter.web.public.guard import is_foreign
 from newsletter.web.public.readers import Visit, active_lists, broken_link, visit
@@ -47,9 +49,9 @@ class Preferred:
 
 def prefer(connection: Connection, wishes: Sequence[Preferred]) -> list[None]:
     """Write these down; a transaction's `Work` of the pages' writer."""
-    choices.choose(connection, [choice for wish in wishes for choice in wish.choices])
+    unsubscribes.choose(connection, [choice for wish in wishes for choice in wish.choices])
     for wish in wishes:
-        subscribers.learn(connection, wish.subscriber_id, wish.built_in, wish.name, wish.at)
+        update_own_fields(connection, wish.subscriber_id, wish.built_in, wish.name, wish.at)
     return [None] * len(wishes)
 
 
@@ -114,7 +116,7 @@ def _choice(this: Visit, wish: Wish, lists: tuple[str, ...]) -> Choice:
 
 async def _resume(this: Visit, reader: Subscriber, sent: Sent) -> Response:
     """End every pause."""
-    await this.site.writes.do(choices.choose, _choice(this, Wish.JOIN, tuple(reader.paused(this.now))))
+    await this.site.writes.do(unsubscribes.choose, _choice(this, Wish.JOIN, tuple(reader.paused(this.now))))
     return await _shown(this, saved=True)
 
 

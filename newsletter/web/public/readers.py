@@ -10,11 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter import subscribers
-from newsletter.entries import Status
 from newsletter.rendering.translations import Language
 from newsletter.signed_links import Claims, Purpose
-from newsletter.subscribers import Subscriber
+from newsletter.subscribers.subscriber import Subscriber, get_subscriber
+from newsletter.subscribers.writes import Status
 from newsletter.web.public.pages import isolated
 from newsletter.web.public.site import Site, language_of, page, site_of
 
@@ -46,7 +45,7 @@ class Visit:
 
     def _reader(self) -> Subscriber | None:
         with self.site.database.read() as connection:
-            return subscribers.get(connection, self.claims.subscriber_id)
+            return get_subscriber(connection, self.claims.subscriber_id)
 
     def answer(
         self, name: str, values: Mapping[str, object], reader: Subscriber | None, *, status: int = 200

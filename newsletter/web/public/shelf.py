@@ -14,8 +14,8 @@ from functools import cached_property
 
 from starlette.concurrency import run_in_threadpool
 
-from newsletter import archive
-from newsletter.archive import Entry
+from newsletter.campaigns import archive
+from newsletter.campaigns.archive import Entry
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import About

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from newsletter import typos
 from newsletter.addresses import parse_address
-from newsletter.challenges import Challenge
 from newsletter.config import Publication
 from newsletter.config.fields import parse_built_in
 from newsletter.rendering.translations import Language
-from newsletter.signups import MOST_NAME, Shown
+from newsletter.subscribers import address_typos
+from newsletter.subscribers.captcha import Challenge
+from newsletter.subscribers.signups import MOST_NAME, Shown
 from newsletter.web.public.forms import Sent
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.site import site_of
@@ -106,7 +106,7 @@ def checked(filled: Filled, language: Language, *, is_sure: bool) -> Filled:
         problems["name"] = language.gettext("Please enter a shorter name, or none.")
     if not filled.lists:
         problems["list"] = language.gettext("Please choose what you would like to get.")
-    meant = "" if problems or is_sure else typos.suggestion(email)
+    meant = "" if problems or is_sure else address_typos.suggestion(email)
     if meant:
         problems["email"] = language.gettext(
             "Did you mean %(address)s? If not, press the button once more.", address=meant

@@ -9,14 +9,14 @@ from functools import cached_property
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from newsletter.challenges import Challenge
+from newsletter.campaigns.engagement import Sightings
 from newsletter.config import Publication
-from newsletter.confirmations import Confirmations
 from newsletter.database.connection import Database
 from newsletter.rendering.translations import Language
-from newsletter.sightings import Sightings
 from newsletter.signed_links import Links
-from newsletter.signups import Signups
+from newsletter.subscribers.captcha import Challenge
+from newsletter.subscribers.double_opt_in import Confirmations
+from newsletter.subscribers.signups import Signups
 from newsletter.times import Clock, utc_now
 from newsletter.web.public.figures import Figures
 from newsletter.web.public.forms import FormTokens

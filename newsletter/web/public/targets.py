@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from sqlalchemy.exc import NoResultFound
 from starlette.concurrency import run_in_threadpool
 
-from newsletter.campaigns import frozen_message
+from newsletter.campaigns.campaign import frozen_message
+from newsletter.campaigns.tracking import targets
 from newsletter.database.connection import Database
 from newsletter.signed_links import Links
-from newsletter.tracking import targets
 
 MOST = 200
 """Campaigns kept; the one that was asked for first makes room."""

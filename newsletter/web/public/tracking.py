@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter import robots
-from newsletter.events import Kind
-from newsletter.sightings import Sighting
+from newsletter.campaigns import engagement
+from newsletter.campaigns.engagement import Sighting
+from newsletter.campaigns.events import Kind
+from newsletter.campaigns.tracking import Level
 from newsletter.signed_links import Claims, Purpose
-from newsletter.tracking import Level
 from newsletter.web.public.site import Site, site_of
 
 PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
@@ -68,7 +68,7 @@ def _note(request: Request, site: Site, claims: Claims, kind: Kind, link: int | 
             link=link,
             of_links=of_links,
             who=claims.subscriber_id or _asker(request),
-            machine=robots.betrayed(request.headers),
+            machine=engagement.betrayed(request.headers),
         )
     )
 

@@ -21,7 +21,7 @@ from newsletter.database.bulk import among, insert_many
 from newsletter.database.tables import letter as table
 from newsletter.database.tables import signup, subscriber, subscription
 from newsletter.providers.base import Outcome, Provider, Result
-from newsletter.suppressions import Reason, suppressed
+from newsletter.subscribers.suppressions import Reason, suppressed
 from newsletter.times import stamp
 
 ASKED_THEMSELVES = (Reason.UNSUBSCRIBED, Reason.ERASED)

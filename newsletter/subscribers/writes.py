@@ -14,12 +14,12 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, bindparam, select, text, update
 
-from newsletter import consent, suppressions
 from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue
-from newsletter.consent import Change
 from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import subscriber, subscription
+from newsletter.subscribers import consent, suppressions
+from newsletter.subscribers.consent import Change
 from newsletter.times import stamp
 
 MOST_ENTRIES = 5_000

@@ -14,9 +14,9 @@ from typing import Literal
 from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
-from newsletter import retries
-from newsletter.batches import BatchState
-from newsletter.campaigns import State
+from newsletter.campaigns import retries
+from newsletter.campaigns.batch_states import BatchState
+from newsletter.campaigns.campaign import State
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note
 from newsletter.providers.base import Answer, Outcome
 from newsletter.times import stamp

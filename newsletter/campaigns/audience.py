@@ -12,13 +12,14 @@ from itertools import groupby
 
 from sqlalchemy import Connection, func, insert, literal, select
 
-from newsletter import campaigns, segments, waves
-from newsletter.batches import BatchState
-from newsletter.campaigns import Campaign
+from newsletter.campaigns import schedule
+from newsletter.campaigns.batch_states import BatchState
+from newsletter.campaigns.campaign import Campaign, advance_cursor, get_campaign
 from newsletter.config import Publication
 from newsletter.database.bulk import listed
 from newsletter.database.tables import batch, delivery
 from newsletter.errors import ConfigError
+from newsletter.subscribers import segments
 from newsletter.times import stamp
 
 PAGE = 4_000
@@ -33,14 +34,14 @@ def enqueue(
     The cursor moves in the same transaction: it may be killed, and run again, anywhere. Where
     each reader's own time counts, a batch holds readers of one moment, and waits for it.
     """
-    found = campaigns.get(connection, campaign_id)
+    found = get_campaign(connection, campaign_id)
     limit = max(page // size, 1) * size
     to, part, after = found.list, found.segment, found.cursor
     ids = segments.members(connection, publication, to, part, now=now, after=after, limit=limit)
     for due, wave in _waves(connection, publication, found, ids):
         write_batches(connection, campaign_id, wave, size, now, not_before=max(due, now) if due else None)
     cursor = ids[-1] if ids else found.cursor
-    campaigns.advance(connection, campaign_id, cursor=cursor, enqueued=len(ids) < limit)
+    advance_cursor(connection, campaign_id, cursor=cursor, enqueued=len(ids) < limit)
     return len(ids)
 
 
@@ -49,10 +50,10 @@ def complete(connection: Connection, publication: Publication, campaign_id: int,
 
     A segment that newsletter.toml has no more says nothing about the others, and keeps no campaign from ending.
     """
-    if not campaigns.get(connection, campaign_id).cursor:
+    if not get_campaign(connection, campaign_id).cursor:
         return
     with suppress(ConfigError):
-        while not campaigns.get(connection, campaign_id).enqueued:
+        while not get_campaign(connection, campaign_id).enqueued:
             enqueue(connection, publication, campaign_id, PAGE, now=now)
 
 
@@ -62,7 +63,7 @@ def _waves(
     """The readers by the moment at which their own clocks show the campaign's time; all at once without one."""
     if not found.wall:
         return [(None, ids)] if ids else []
-    moments = waves.moments(connection, publication, found.wall, ids)
+    moments = schedule.moments(connection, publication, found.wall, ids)
     return [(due, [*wave]) for due, wave in groupby(sorted(ids, key=lambda id: (moments[id], id)), moments.__getitem__)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
 
-from newsletter.audience import write_batches
+from newsletter.campaigns.audience import write_batches
 from newsletter.database.tables import batch, delivery, delivery_exception, delivery_note
 from newsletter.providers.base import Outcome
 from newsletter.times import stamp

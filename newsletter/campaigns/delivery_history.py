@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select
 
-from newsletter import campaigns, events
-from newsletter.accounts import OF_BATCH
-from newsletter.batches import BatchState
-from newsletter.campaigns import Campaign
+from newsletter.campaigns import events
+from newsletter.campaigns.batch_states import BatchState
+from newsletter.campaigns.campaign import Campaign, frozen_message
+from newsletter.campaigns.counts import OF_BATCH
 from newsletter.database.tables import batch, delivery, delivery_exception, delivery_note
 from newsletter.times import stamp
 
@@ -90,9 +90,7 @@ def _notes(connection: Connection, campaign_id: int, subscriber_id: int) -> Iter
 def _later(connection: Connection, campaign_id: int, subscriber_id: int) -> Iterator[tuple[str, str]]:
     """What readers and providers told of it afterwards."""
     found = events.of_reader(connection, campaign_id, subscriber_id)
-    links = (
-        campaigns.frozen_message(connection, campaign_id).links if any(one.link is not None for one in found) else ()
-    )
+    links = frozen_message(connection, campaign_id).links if any(one.link is not None for one in found) else ()
     for one in found:
         where = f" {links[one.link]}" if one.link is not None and one.link < len(links) else ""
         often = f", {one.times} times" if one.times > 1 else ""

@@ -15,11 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from newsletter import entries, letters, signups, suppressions
 from newsletter.config import Publication
-from newsletter.entries import Entry, Status
-from newsletter.letters import ASKED_THEMSELVES, Kind, NewLetter
-from newsletter.limits import Limits
+from newsletter.subscribers import signups, suppressions, transactional_queue, writes
+from newsletter.subscribers.rate_limits import Limits
+from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, Kind, NewLetter
+from newsletter.subscribers.writes import Entry, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ class Confirmations:
             built_in=(*signups.split_name(row.name), "", row.spoken),
             proof=json.dumps(proof),
         )
-        entries.enter(connection, [entry], row.source_id, one.at, resubscribe={row.email_key})
+        writes.enter(connection, [entry], row.source_id, one.at, resubscribe={row.email_key})
         signups.close(connection, row.id, one.at)
         self._welcome(connection, row.subscriber_id, joined, row.spoken, one.at)
 
@@ -133,10 +133,10 @@ class Confirmations:
         self, connection: Connection, subscriber_id: int, lists: Iterable[str], language: str, now: datetime
     ) -> None:
         """Queue the welcome issues of the lists just joined, but none that the reader had before."""
-        had = letters.had(connection, [subscriber_id])
+        had = transactional_queue.had(connection, [subscriber_id])
         due = [one for one in self._welcomes if one.list in lists and (subscriber_id, one.slug) not in had]
         new = [NewLetter(subscriber_id, Kind.WELCOME, w.slug, w.list, language, now + w.after) for w in due]
-        letters.queue(connection, new, now)
+        transactional_queue.queue(connection, new, now)
 
     def _send_again(self, connection: Connection, row: Row[Any], one: Confirming) -> None:
         """The same asking once more, from now."""

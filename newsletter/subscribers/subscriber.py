@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, select, update
 
-from newsletter import consent
 from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue, full_name
-from newsletter.consent import Change, Consent
 from newsletter.database.bulk import among
 from newsletter.database.tables import subscriber, subscription
-from newsletter.entries import Status, subscribe
 from newsletter.messages.expressions import Present, present
+from newsletter.subscribers import consent
+from newsletter.subscribers.consent import Change, Consent
+from newsletter.subscribers.writes import Status, subscribe
 from newsletter.times import stamp
 
 PAGE = 1_000
@@ -94,19 +94,19 @@ def subscriber_fields(row: Any) -> Present:
     return found
 
 
-def get(connection: Connection, subscriber_id: int) -> Subscriber | None:
+def get_subscriber(connection: Connection, subscriber_id: int) -> Subscriber | None:
     """The reader of this id, or None."""
     rows = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).all()
     return next(iter(_complete(connection, rows)), None)
 
 
-def find(connection: Connection, address: str) -> Subscriber | None:
+def find_subscriber(connection: Connection, address: str) -> Subscriber | None:
     """The reader of this address in any spelling of it, or None."""
     rows = connection.execute(select(subscriber).where(subscriber.c.email_key == address_key(address))).all()
     return next(iter(_complete(connection, rows)), None)
 
 
-def by_id(connection: Connection, ids: Sequence[int]) -> list[Subscriber]:
+def subscribers_by_id(connection: Connection, ids: Sequence[int]) -> list[Subscriber]:
     """The readers with these ids, ascending; without their consent."""
     rows = connection.execute(
         select(subscriber).where(among(connection, subscriber.c.id, ids)).order_by(subscriber.c.id)
@@ -114,7 +114,7 @@ def by_id(connection: Connection, ids: Sequence[int]) -> list[Subscriber]:
     return _complete(connection, rows.all(), with_consent=False)
 
 
-def pages(
+def subscriber_pages(
     connection: Connection, *conditions: ColumnElement[bool], size: int = PAGE, with_consent: bool = True
 ) -> Iterator[list[Subscriber]]:
     """Every reader that meets the conditions, in the order they joined, a page at a time.
@@ -131,7 +131,7 @@ def pages(
         yield _complete(connection, rows, with_consent=with_consent)
 
 
-def on_list(list_name: str | None, status: str | None) -> ColumnElement[bool]:
+def is_on_list(list_name: str | None, status: str | None) -> ColumnElement[bool]:
     """Whether a row of `subscriber` is on the list with that status; None: any list, the status of the whole."""
     if list_name is None and status is not None:
         return _has_whole(status)
@@ -169,7 +169,7 @@ def set_status(
     consent.record(connection, changes, source_id, stamp(now))
 
 
-def pause(connection: Connection, until: Mapping[tuple[int, str], str]) -> None:
+def pause_subscriptions(connection: Connection, until: Mapping[tuple[int, str], str]) -> None:
     """Send these readers nothing of these lists before these times (UTC, ISO 8601); they stay active."""
     this = (subscription.c.subscriber_id == bindparam("reader")) & (subscription.c.list == bindparam("of"))
     rows = [{"reader": id, "of": name, "paused_until": time} for (id, name), time in until.items()]
@@ -177,7 +177,9 @@ def pause(connection: Connection, until: Mapping[tuple[int, str], str]) -> None:
         connection.execute(update(subscription).where(this), rows)
 
 
-def learn(connection: Connection, subscriber_id: int, built_in: Mapping[str, str], name: str, now: datetime) -> None:
+def update_own_fields(
+    connection: Connection, subscriber_id: int, built_in: Mapping[str, str], name: str, now: datetime
+) -> None:
     """What a reader says of themself: built-in fields, and their full name; empty ones are forgotten."""
     row = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one_or_none()
     if row is None:
@@ -192,13 +194,13 @@ def learn(connection: Connection, subscriber_id: int, built_in: Mapping[str, str
     connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
 
 
-def keys_of(connection: Connection, subscriber_ids: Iterable[int]) -> list[str]:
+def address_keys(connection: Connection, subscriber_ids: Iterable[int]) -> list[str]:
     """The address keys of these readers."""
     asked = select(subscriber.c.email_key).where(among(connection, subscriber.c.id, list(subscriber_ids)))
     return list(connection.scalars(asked))
 
 
-def remove(connection: Connection, address: str) -> bool:
+def remove_subscriber(connection: Connection, address: str) -> bool:
     """Erase a reader: fields, lists, tags and evidence. False when unknown.
 
     The ledger's rows stay; what was not yet handed to a provider is skipped when its turn comes.

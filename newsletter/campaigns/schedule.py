@@ -1,20 +1,27 @@
 """The schedule: when a campaign starts, and what becomes of one whose time has gone by.
 
 Says what is due; who acts on it is `runner`. What a time means in a time zone is `zones`.
+
+Waves: the readers of a `local` campaign by their own clocks.
+
+Reads the readers' time zones and writes nothing; what a time means in a zone is `zones`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from newsletter import campaigns, reports, waves
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns import reports
+from newsletter.campaigns.campaign import Campaign, State, campaigns_in_state, change_state
 from newsletter.config import Publication
-from newsletter.times import OFF, Duration, Moment
+from newsletter.database.tables import subscriber
+from newsletter.subscribers import segments
+from newsletter.times import OFF, Duration, Moment, first_moment, zone_or
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +46,10 @@ def timing(
     """What `moment` means for the audience: `local` starts with the first of its readers, but not in the past."""
     if moment.zone is not None:
         return Timing(start=moment.at(), wall=None, waves={})
-    sizes = waves.sizes(connection, publication, moment.wall, list_name, segment, now)
-    first = min(sizes, default=moment.at(publication.config.publication.timezone))
-    last = max(sizes, default=first)
-    return Timing(start=max(first, now) if last > now else first, wall=moment.wall, waves=sizes)
+    waves = sizes(connection, publication, moment.wall, list_name, segment, now)
+    first = min(waves, default=moment.at(publication.config.publication.timezone))
+    last = max(waves, default=first)
+    return Timing(start=max(first, now) if last > now else first, wall=moment.wall, waves=waves)
 
 
 def is_too_late(start: datetime, now: datetime, most: Duration) -> bool:
@@ -52,7 +59,7 @@ def is_too_late(start: datetime, now: datetime, most: Duration) -> bool:
 
 def begin_due(connection: Connection, publication: Publication, now: datetime) -> list[Campaign]:
     """Start every campaign whose time has come, and hold those that are too late; as they are then."""
-    due = [one for one in campaigns.in_state(connection, State.SCHEDULED) if one.start and one.start <= now]
+    due = [one for one in campaigns_in_state(connection, State.SCHEDULED) if one.start and one.start <= now]
     return [_begin(connection, publication, one, now) for one in due]
 
 
@@ -60,11 +67,11 @@ def _begin(connection: Connection, publication: Publication, found: Campaign, no
     assert found.start is not None
     most = publication.config.send.max_lateness
     if not is_too_late(found.start, now, most):
-        return campaigns.move(connection, found.id, "start", now=now)
+        return change_state(connection, found.id, "start", now=now)
     late = reports.duration(now - found.start)
     when = wall_clock(publication, found.start)
     reason = f"it was to start at {when}, {late} ago; max_lateness is {most}"
-    return campaigns.move(connection, found.id, "pause", now=now, reason=reason)
+    return change_state(connection, found.id, "pause", now=now, reason=reason)
 
 
 def wall_clock(publication: Publication, moment: datetime) -> str:
@@ -79,3 +86,39 @@ def until(moment: datetime, now: datetime) -> str:
     if left > timedelta(days=2):
         return f"in {left.days:,} days"
     return f"in {reports.duration(left)}" if left > timedelta(0) else "at once"
+
+
+MOST_ASKED = 10_000
+"""Readers in one question; SQLite takes 32,766 values in one statement."""
+
+
+def moments(
+    connection: Connection, publication: Publication, wall: datetime, ids: Sequence[int]
+) -> Mapping[int, datetime]:
+    """When clocks show `wall` (naive) where each of these readers is, UTC.
+
+    Who named no zone, or one that there is not, lives by the publication's.
+    """
+    in_zone = cache(lambda name: _moment(publication, wall, name))
+    found = dict.fromkeys(ids, in_zone(""))
+    for start in range(0, len(ids), MOST_ASKED):
+        named = select(subscriber.c.id, subscriber.c.timezone).where(
+            subscriber.c.id.in_(ids[start : start + MOST_ASKED]), subscriber.c.timezone != ""
+        )
+        found.update({id: in_zone(zone) for id, zone in connection.execute(named)})
+    return found
+
+
+def sizes(
+    connection: Connection, publication: Publication, wall: datetime, list_name: str, segment: str, now: datetime
+) -> dict[datetime, int]:
+    """How many of the audience are due at each moment, the first moment first."""
+    found: dict[datetime, int] = {}
+    for zone, number in segments.by_zone(connection, publication, list_name, segment, now=now).items():
+        due = _moment(publication, wall, zone)
+        found[due] = found.get(due, 0) + number
+    return dict(sorted(found.items()))
+
+
+def _moment(publication: Publication, wall: datetime, zone: str) -> datetime:
+    return first_moment(wall, zone_or(zone, publication.config.publication.timezone))

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
-from newsletter.batches import BatchState
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns.batch_states import BatchState
+from newsletter.campaigns.campaign import Campaign, State
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, subscriber
 from newsletter.times import stamp
 
@@ -44,7 +44,7 @@ class Exceptional:
     detail: str
 
 
-def counts(connection: Connection, campaign_id: int) -> dict[str, int]:
+def delivery_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
     """How many deliveries are in each of STATES. A row per batch is read, and the exceptions; not every delivery."""
     found = dict.fromkeys(STATES, 0)
     sizes = select(_STATE, func.sum(batch.c.size)).where(batch.c.campaign_id == campaign_id)

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, and_, select, update
 
-from newsletter import subscribers, suppressions
 from newsletter.database.tables import campaign, delivery_exception, delivery_note, subscriber
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.subscriber import find_subscriber, remove_subscriber
 
 GONE = "(erased)"
 """Stands where the address stood."""
@@ -44,11 +45,11 @@ def forget(connection: Connection, wishes: Sequence[Forgetting]) -> list[bool]:
 
 def erase(connection: Connection, address: str) -> bool:
     """Erase a reader and what was said of the address; no suppression is left. False when unknown."""
-    found = subscribers.find(connection, address)
+    found = find_subscriber(connection, address)
     if found is None:
         return False
     _clean(connection, found.id, found.email)
-    return subscribers.remove(connection, address)
+    return remove_subscriber(connection, address)
 
 
 def _forget(connection: Connection, wish: Forgetting) -> bool:
@@ -58,7 +59,7 @@ def _forget(connection: Connection, wish: Forgetting) -> bool:
         return False
     suppressions.forget(connection, row.email_key, wish.at)
     _clean(connection, wish.subscriber_id, row.email)
-    return subscribers.remove(connection, row.email)
+    return remove_subscriber(connection, row.email)
 
 
 def _clean(connection: Connection, subscriber_id: int, email: str) -> None:

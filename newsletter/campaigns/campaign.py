@@ -32,7 +32,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-ARROWS: dict[str, dict[State, State]] = {
+CAMPAIGN_ARROWS: dict[str, dict[State, State]] = {
     "schedule": {
         State.DRAFT: State.SCHEDULED,
         State.SCHEDULED: State.SCHEDULED,
@@ -57,13 +57,13 @@ ASKED = "you asked for it"
 """The reason of a pause that a person wanted."""
 
 
-def after(state: State, verb: str) -> State:
+def state_after(state: State, verb: str) -> State:
     """The state that `verb` leads to. Raises NewsletterError when it leads nowhere from here."""
-    if state not in ARROWS[verb]:
-        *others, last = ARROWS[verb]
+    if state not in CAMPAIGN_ARROWS[verb]:
+        *others, last = CAMPAIGN_ARROWS[verb]
         allowed = f"{', '.join(others)} or {last}" if others else str(last)
         raise NewsletterError(f"the campaign is {state}", hint=f"`{verb}` is for a campaign that is {allowed}.")
-    return ARROWS[verb][state]
+    return CAMPAIGN_ARROWS[verb][state]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ _GET = select(*_FIELDS).where(table.c.id == bindparam("its"))
 _SIBLINGS = select(table.c.id).where(table.c.issue == bindparam("the_issue"), table.c.id != bindparam("its"))
 
 
-def approve(
+def approve_issue(
     connection: Connection,
     *,
     message: CompiledMessage,
@@ -177,23 +177,23 @@ def approve_again(
     tracking: str = "none",
 ) -> None:
     """Freeze these instead: of a campaign that nobody has anything of yet."""
-    _require_unstarted(get(connection, campaign_id))
+    _require_unstarted(get_campaign(connection, campaign_id))
     frozen = _frozen(message, page, checks, tracking)
     connection.execute(update(table).where(table.c.id == campaign_id).values(frozen))
 
 
-def schedule(
+def schedule_campaign(
     connection: Connection, campaign_id: int, *, send_at: datetime, wall: datetime | None, now: datetime
 ) -> Campaign:
     """Let it start at `send_at` (aware), each reader's own wave at `wall` (naive) if there are any.
 
     Raises NewsletterError once it has begun, and for a campaign that is over.
     """
-    move(connection, campaign_id, "schedule", now=now)
-    _require_unstarted(get(connection, campaign_id))
+    change_state(connection, campaign_id, "schedule", now=now)
+    _require_unstarted(get_campaign(connection, campaign_id))
     values = {"send_at": stamp(send_at), "local_at": wall.isoformat() if wall else None}
     connection.execute(update(table).where(table.c.id == campaign_id).values(values))
-    return get(connection, campaign_id)
+    return get_campaign(connection, campaign_id)
 
 
 def _require_unstarted(found: Campaign) -> None:
@@ -205,14 +205,14 @@ def _require_unstarted(found: Campaign) -> None:
 def start_now(connection: Connection, campaign_id: int, *, now: datetime) -> Campaign:
     """Start it whatever its schedule says, for everyone at once."""
     connection.execute(update(table).where(table.c.id == campaign_id).values(local_at=None))
-    return move(connection, campaign_id, "start", now=now)
+    return change_state(connection, campaign_id, "start", now=now)
 
 
-def resume(connection: Connection, campaign_id: int, *, now: datetime) -> Campaign:
+def resume_campaign(connection: Connection, campaign_id: int, *, now: datetime) -> Campaign:
     """Let a paused one go on: sending, or waiting for its time when that is still to come."""
-    found = get(connection, campaign_id)
+    found = get_campaign(connection, campaign_id)
     waits = found.state is State.PAUSED and found.start and not found.started_at and found.start > now
-    return move(connection, campaign_id, "schedule" if waits else "resume", now=now)
+    return change_state(connection, campaign_id, "schedule" if waits else "resume", now=now)
 
 
 def frozen_message(connection: Connection, campaign_id: int) -> CompiledMessage:
@@ -227,19 +227,19 @@ def frozen_page(connection: Connection, campaign_id: int) -> str:
     return zlib.decompress(packed).decode()
 
 
-def move(connection: Connection, campaign_id: int, verb: str, *, now: datetime, reason: str = "") -> Campaign:
+def change_state(connection: Connection, campaign_id: int, verb: str, *, now: datetime, reason: str = "") -> Campaign:
     """Take the arrow `verb`; `reason` says why it is paused. Raises NewsletterError when there is no such arrow."""
-    found = get(connection, campaign_id)
-    state = after(found.state, verb)
+    found = get_campaign(connection, campaign_id)
+    state = state_after(found.state, verb)
     values: dict[str, object] = {"state": state, "reason": reason}
     if state is State.SENDING and not found.started_at:
         values["started_at"] = stamp(now)
     values["finished_at"] = stamp(now) if state in ENDED else None
     connection.execute(update(table).where(table.c.id == campaign_id).values(values))
-    return get(connection, campaign_id)
+    return get_campaign(connection, campaign_id)
 
 
-def advance(connection: Connection, campaign_id: int, *, cursor: int, enqueued: bool) -> None:
+def advance_cursor(connection: Connection, campaign_id: int, *, cursor: int, enqueued: bool) -> None:
     """Remember up to which subscriber the audience is enqueued; in the transaction that enqueues it."""
     connection.execute(update(table).where(table.c.id == campaign_id).values(cursor=cursor, enqueued=enqueued))
 
@@ -247,22 +247,22 @@ def advance(connection: Connection, campaign_id: int, *, cursor: int, enqueued: 
 def pass_on(connection: Connection, campaign_id: int, provider: str) -> Campaign:
     """From now on it goes through this provider."""
     connection.execute(update(table).where(table.c.id == campaign_id).values(provider=provider))
-    return get(connection, campaign_id)
+    return get_campaign(connection, campaign_id)
 
 
-def get(connection: Connection, campaign_id: int) -> Campaign:
+def get_campaign(connection: Connection, campaign_id: int) -> Campaign:
     """The campaign with this id, which exists."""
     return _campaign(connection.execute(_GET, {"its": campaign_id}).one())
 
 
-def of_issue(connection: Connection, issue: str, list: str, segment: str) -> Campaign | None:
+def campaign_of_issue(connection: Connection, issue: str, list: str, segment: str) -> Campaign | None:
     """The one campaign of this issue, list and segment."""
     same = (table.c.issue == issue) & (table.c.list == list) & (table.c.segment == segment)
     row = connection.execute(select(*_FIELDS).where(same)).one_or_none()
     return _campaign(row) if row else None
 
 
-def siblings(connection: Connection, campaign: Campaign) -> list[int]:
+def sibling_campaigns(connection: Connection, campaign: Campaign) -> list[int]:
     """The other campaigns of the same issue."""
     return [*connection.execute(_SIBLINGS, {"the_issue": campaign.issue, "its": campaign.id}).scalars()]
 
@@ -272,19 +272,19 @@ def all_campaigns(connection: Connection) -> list[Campaign]:
     return [_campaign(row) for row in connection.execute(select(*_FIELDS).order_by(table.c.id.desc()))]
 
 
-def in_state(connection: Connection, *states: State) -> list[Campaign]:
+def campaigns_in_state(connection: Connection, *states: State) -> list[Campaign]:
     """The campaigns in one of these states, those that are to start first first."""
     found = select(*_FIELDS).where(table.c.state.in_(states)).order_by(table.c.send_at, table.c.id)
     return [_campaign(row) for row in connection.execute(found)]
 
 
-def of_slug(connection: Connection, issue: str) -> list[Campaign]:
+def campaigns_of_slug(connection: Connection, issue: str) -> list[Campaign]:
     """Every campaign of an issue, the latest first."""
     found = select(*_FIELDS).where(table.c.issue == issue).order_by(table.c.id.desc())
     return [_campaign(row) for row in connection.execute(found)]
 
 
-def find(connection: Connection, name: str) -> Campaign:
+def find_campaign(connection: Connection, name: str) -> Campaign:
     """The campaign a user means: an id if there is one, else a slug's latest. Raises NewsletterError."""
     if name.isascii() and name.isdigit() and len(name) < 19:
         by_id = connection.execute(select(*_FIELDS).where(table.c.id == int(name))).one_or_none()

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TextIO
 
 from newsletter.config import Publication
-from newsletter.csv_files import CsvWriter
 from newsletter.database.connection import Database
-from newsletter.imports import COLUMNS
-from newsletter.segments import field_names
-from newsletter.subscribers import Subscriber, pages
+from newsletter.subscribers.csv import CsvWriter
+from newsletter.subscribers.imports import COLUMNS
+from newsletter.subscribers.segments import field_names
+from newsletter.subscribers.subscriber import Subscriber, subscriber_pages
 
 
 def export_csv(database: Database, publication: Publication, stream: TextIO) -> int:
@@ -24,7 +24,7 @@ def export_csv(database: Database, publication: Publication, stream: TextIO) -> 
         declared = list(publication.config.fields)
         names = declared + [name for name in field_names(connection) if name not in declared]
         out.write([*COLUMNS, *names])
-        for page in pages(connection, with_consent=False):
+        for page in subscriber_pages(connection, with_consent=False):
             for one in page:
                 out.write(_cells(one, names))
             count += len(page)

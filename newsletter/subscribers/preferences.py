@@ -1,7 +1,12 @@
 """Choices: what readers decide themselves by the links in their mail: leave, pause, come back, choose lists.
 
 Many readers' in one transaction, each with its evidence; a choice made twice is made once. Whose link it
-was, the caller knows. What forgetting a reader takes is `erasure`.
+was, the caller knows; that a campaign's email led to it is recorded by `campaigns.unsubscribes`.
+What forgetting a reader takes is `erasure`.
+
+Parting words: why readers left, counted by list and day.
+
+Nobody's in particular: what is kept cannot be traced to a reader. No other module writes `parting_word`.
 """
 
 from __future__ import annotations
@@ -9,18 +14,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, text
 
-from newsletter import consent, events, subscribers, suppressions
-from newsletter.consent import Change
 from newsletter.database.bulk import among
-from newsletter.database.tables import campaign, subscriber, subscription
-from newsletter.entries import Status, subscribe
-from newsletter.events import Event, Kind
+from newsletter.database.tables import parting_word, subscriber, subscription
+from newsletter.subscribers import consent, suppressions
+from newsletter.subscribers.consent import Change
+from newsletter.subscribers.subscriber import address_keys, pause_subscriptions
+from newsletter.subscribers.writes import Status, subscribe
 from newsletter.times import stamp
 
 PAUSED = "paused"
@@ -84,34 +89,11 @@ def choose(connection: Connection, choices: Sequence[Choice]) -> list[tuple[str,
     joining = {choice.subscriber_id for choice in choices if choice.wish is Wish.JOIN}
     run = _Run(known=known, proven=consent.once_active(connection, joining) if joining else frozenset())
     if joining := joining & run.proven:
-        suppressions.lift_by_owner(connection, subscribers.keys_of(connection, joining))
+        suppressions.lift_by_owner(connection, address_keys(connection, joining))
     changed = [run.take(choice) for choice in choices]
     if run.stored:
         run.write(connection, max(choice.at for choice in choices))
-        left = [one for one, lists in zip(choices, changed, strict=True) if lists and one.wish is Wish.LEAVE]
-        _tell_campaigns(connection, [one for one in left if one.campaign_id])
     return changed
-
-
-def _tell_campaigns(connection: Connection, left: Sequence[Choice]) -> None:
-    """That a campaign's email was what a reader left by is an event of the campaign, once."""
-    if not left:
-        return
-    wanted = {choice.campaign_id for choice in left}
-    known = set(connection.scalars(select(campaign.c.id).where(campaign.c.id.in_(wanted))))
-    told = [_event(choice) for choice in left if choice.campaign_id in known]
-    events.record(connection, told)
-
-
-def _event(choice: Choice) -> Event:
-    return Event(
-        kind=Kind.UNSUBSCRIBED,
-        campaign_id=choice.campaign_id,
-        subscriber_id=choice.subscriber_id,
-        at=choice.at,
-        key=f"left:{choice.campaign_id}.{choice.subscriber_id}",
-        source=choice.source,
-    )
 
 
 @dataclass(kw_only=True)
@@ -164,8 +146,48 @@ class _Run:
             changed=[change for key, change in changes.items() if self.stored[key] is not None],
             at=stamp(now),
         )
-        subscribers.pause(connection, {key: one.paused_until for key, one in final.items() if one.paused_until})
+        pause_subscriptions(connection, {key: one.paused_until for key, one in final.items() if one.paused_until})
         for (source, campaign_id), evidence in self.evidence.items():
             detail = {"campaign": campaign_id} if campaign_id else {}
             source_id = consent.shared_source(connection, source, detail, now)
             consent.record(connection, evidence, source_id, stamp(now))
+
+
+class Reason(StrEnum):
+    """What a reader may say; the pages' words for it are in their templates."""
+
+    TOO_MUCH = "too-much"
+    NOT_FOR_ME = "not-for-me"
+    TOO_LONG = "too-long"
+    NEVER_JOINED = "never-joined"
+    LOOKS_WRONG = "looks-wrong"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """One answer."""
+
+    list: str
+    day: date
+    reason: Reason
+
+
+def count(connection: Connection, words: Sequence[Word]) -> list[None]:
+    """Add these answers to the numbers; a transaction's `Work` of the pages' writer."""
+    rows = [{"list": word.list, "day": word.day.isoformat(), "reason": str(word.reason)} for word in words]
+    counted = text(
+        "INSERT INTO parting_word (list, day, reason, number) VALUES (:list, :day, :reason, 1)"
+        " ON CONFLICT (list, day, reason) DO UPDATE SET number = parting_word.number + 1"
+    )
+    connection.execute(counted, rows)
+    return [None] * len(words)
+
+
+def counted(connection: Connection, since: date) -> list[tuple[str, str, int]]:
+    """List, reason and how many said it since that day; of each list the most frequent first."""
+    number = func.sum(parting_word.c.number)
+    asked = select(parting_word.c.list, parting_word.c.reason, number).where(parting_word.c.day >= since.isoformat())
+    asked = asked.group_by(parting_word.c.list, parting_word.c.reason)
+    found = connection.execute(asked.order_by(parting_word.c.list, number.desc(), parting_word.c.reason))
+    return [(name, reason, int(total)) for name, reason, total in found]

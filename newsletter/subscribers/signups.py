@@ -17,16 +17,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, select, update
 
-from newsletter import consent, entries, letters, suppressions
 from newsletter.addresses import address_key
 from newsletter.config import Publication
 from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import consent as consent_rows
 from newsletter.database.tables import consent_source, subscriber, subscription
 from newsletter.database.tables import signup as table
-from newsletter.entries import Entry, Status
-from newsletter.letters import ASKED_THEMSELVES, Kind, NewLetter
-from newsletter.limits import Limits, Use, network_of
+from newsletter.subscribers import consent, suppressions, transactional_queue, writes
+from newsletter.subscribers.rate_limits import Limits, Use, network_of
+from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, Kind, NewLetter
+from newsletter.subscribers.writes import Entry, Status
 from newsletter.times import Rate, stamp
 
 MOST_NAME = 100
@@ -172,7 +172,7 @@ def _enter(connection: Connection, askings: Sequence[Asking], source_id: int, no
     known = set(_ids(connection, keys))
     own = {key for key, why in suppressions.suppressed(connection, keys).items() if why in ASKED_THEMSELVES}
     rows = [_entry(one, is_new=key not in known) for one, key in zip(askings, keys, strict=True)]
-    entries.enter(connection, rows, source_id, now, asking=own)
+    writes.enter(connection, rows, source_id, now, asking=own)
 
 
 def _entry(one: Asking, *, is_new: bool) -> Entry:
@@ -214,7 +214,7 @@ def _insert(connection: Connection, rows: Sequence[tuple[Any, ...]], kinds: Sequ
         NewLetter(row[0], kind, str(kind), json.loads(row[1])[0], row[3], now, number)
         for number, row, kind in zip(numbers, rows, kinds, strict=True)
     ]
-    letters.queue(connection, new, now)
+    transactional_queue.queue(connection, new, now)
 
 
 def _ids(connection: Connection, keys: Sequence[str]) -> dict[str, int]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from newsletter.accounts import Exceptional
-from newsletter.campaigns import Campaign, State
+from newsletter.campaigns.campaign import Campaign, State
+from newsletter.campaigns.counts import Exceptional
+from newsletter.campaigns.events import Figure
 from newsletter.errors import MOST_SHOWN
-from newsletter.events import Figure
 
 
 def readers(number: int) -> str:

@@ -2,28 +2,54 @@
 
 A redirect never waits for the database. What a program does shows only beside what it does next, so a
 sighting is held for some seconds first. A server that is killed loses those seconds' figures, nothing else.
+
+Who asks: a person's mail program, or a program that looks at every message by itself.
+
+Pure. Tells by what a request says of itself, by how soon after the hand-over it comes, and by how
+many links are followed at once. What is left counts as a person's; nobody can know.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
-from newsletter import events, robots
+from newsletter.campaigns import events
+from newsletter.campaigns.events import Event, Kind
 from newsletter.database.bulk import among
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch, delivery
 from newsletter.errors import NewsletterError
-from newsletter.events import Event, Kind
 from newsletter.times import Clock, Duration, utc_now
 
-HOLD = robots.BURST + timedelta(seconds=1)
+IMMEDIATE = timedelta(seconds=10)
+"""Who follows a link sooner after the hand-over is a scanner at the door: the reader has not seen it yet."""
+BURST = timedelta(seconds=5)
+"""Within which a person follows one link, perhaps two."""
+BURST_LINKS = 3
+_PROXIES = (
+    ("gmail", re.compile(r"GoogleImageProxy|\(via ggpht\.com|Edge/12\.246 Mozilla/5\.0$")),
+    ("yahoo", re.compile(r"YahooMailProxy")),
+    ("apple", re.compile(r"^Mozilla/5\.0$")),  # Mail Privacy Protection says that and no more
+)
+"""Privacy proxies, which load pictures for everybody, looked at or not."""
+_PROGRAM = re.compile(
+    r"(?<!cu)bot\b|crawl|spider|scan|preview|prefetch|monitor|checker|validator|headless|phantom|selenium|puppeteer|"
+    r"curl|wget|python|java/|okhttp|go-http-client|libwww|perl|ruby|axios|node-fetch|httpclient|facebookexternalhit|"
+    r"whatsapp|slack|skypeuri|embedly|barracuda|mimecast|proofpoint|forcepoint|symantec|sophos|trendmicro|fireeye|"
+    r"ironport|safelinks|urldefense|cloudmark|messagelabs",
+    re.IGNORECASE,
+)
+_AHEAD = re.compile(r"prefetch|preview|prerender", re.IGNORECASE)
+_PURPOSES = ("purpose", "sec-purpose", "x-purpose", "x-moz")
+HOLD = BURST + timedelta(seconds=1)
 """How long one is held: until whoever follows every link has done so."""
 TICK = 1.0
 """Seconds between two looks at what is held."""
@@ -70,13 +96,13 @@ def _burst(sightings: Sequence[Sighting], indexes: Sequence[int]) -> set[int]:
     within: Counter[int | None] = Counter()
     for last, index in enumerate(indexes):
         within[sightings[index].link] += 1
-        while sightings[indexes[first]].at < sightings[index].at - robots.BURST:
+        while sightings[indexes[first]].at < sightings[index].at - BURST:
             link = sightings[indexes[first]].link
             within[link] -= 1
             if not within[link]:
                 del within[link]
             first += 1
-        if robots.is_burst(within, sightings[index].of_links):
+        if is_burst(within, sightings[index].of_links):
             found.update(indexes[max(first, marked) : last + 1])
             marked = last + 1
     return found
@@ -109,7 +135,7 @@ def _event(one: Sighting, handed: dict[tuple[int, int], datetime]) -> Event:
     if one.subscriber_id is None:
         at = at.replace(minute=0, second=0, microsecond=0)
     elif not machine and (left := handed.get((one.campaign_id, one.subscriber_id))) is not None:
-        machine = "immediate" if robots.is_immediate(at - left) else ""
+        machine = "immediate" if is_immediate(at - left) else ""
     whose = f"r{one.subscriber_id}" if one.subscriber_id is not None else f"h{at:%Y%m%d%H}"
     key = ":".join((one.kind, str(one.campaign_id), whose, "" if one.link is None else str(one.link), machine))
     return Event(
@@ -190,3 +216,24 @@ class Sightings:
                     forgotten = events.forget_readers(connection, before)
         except NewsletterError:
             return
+
+
+def betrayed(headers: Mapping[str, str]) -> str:
+    """What the headers of a request (names in lower case) say of a program; empty when they look like a person's."""
+    if any(_AHEAD.search(headers.get(name, "")) for name in _PURPOSES):
+        return "prefetch"
+    agent = headers.get("user-agent", "").strip()
+    if not agent:
+        return "nameless"
+    proxy = next((name for name, pattern in _PROXIES if pattern.search(agent)), "")
+    return f"proxy {proxy}" if proxy else "program" if _PROGRAM.search(agent) else ""
+
+
+def is_immediate(waited: timedelta) -> bool:
+    """So soon after the hand-over that nobody can have read it."""
+    return waited < IMMEDIATE
+
+
+def is_burst(links: Collection[object], there_are: int) -> bool:
+    """Whether one reader's links, all followed within BURST, are too many for a person: three, or all of several."""
+    return len(links) >= min(BURST_LINKS, max(there_are, 2))

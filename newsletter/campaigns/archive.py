@@ -13,7 +13,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, select
 
-from newsletter.campaigns import frozen_page
+from newsletter.campaigns.campaign import frozen_page
 from newsletter.database.tables import campaign
 from newsletter.messages.types import About
 

@@ -13,14 +13,14 @@ from datetime import datetime
 from io import BufferedIOBase
 from typing import NamedTuple
 
-from newsletter import consent
 from newsletter.addresses import parse_address
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, check_name, parse_built_in, parse_field
-from newsletter.csv_files import CsvFile, Record, unguard
 from newsletter.database.connection import Database
-from newsletter.entries import EVERYWHERE, MOST_ENTRIES, Effect, Entered, Entry, Status, enter
 from newsletter.errors import NewsletterError, suggestion
+from newsletter.subscribers import consent
+from newsletter.subscribers.csv import CsvFile, Record, unguard
+from newsletter.subscribers.writes import EVERYWHERE, MOST_ENTRIES, Effect, Entered, Entry, Status, enter
 
 COLUMNS = ("email", "first_name", "last_name", "status", "lists", "tags", "timezone", "language")
 """What a column may be; any other is an own field."""
