@@ -18,11 +18,11 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import func, select
 
 from bench.timing import ENVIRONMENT, ROOT, report
-from newsletter.bench import SLUG, prepare
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import batch
+from newsletter.sending.bench import SLUG, prepare
 
 READERS = 1_000_000
 

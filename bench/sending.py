@@ -29,7 +29,6 @@ from jinja2 import Template
 from sqlalchemy import bindparam, null, select
 
 from bench.timing import ROOT, report
-from newsletter.bench import SLUG, TOKEN, prepare
 from newsletter.campaigns.campaign import Campaign, approve_issue, change_state
 from newsletter.database.bulk import read_as
 from newsletter.database.connection import open_database
@@ -39,9 +38,10 @@ from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import About, Recipient, WebPage
 from newsletter.providers import dispatch, find_provider, read_settings
 from newsletter.providers.base import Batch
-from newsletter.recipients import Member, addresses, recipients
 from newsletter.rendering.build import build_issue
-from newsletter.sender import THREADS, Job, Sender
+from newsletter.sending.bench import SLUG, TOKEN, prepare
+from newsletter.sending.recipients import Member, addresses, recipients
+from newsletter.sending.sender import THREADS, Job, Sender
 from newsletter.signed_links import Links
 from newsletter.times import Rate
 

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from bench.sending import Ground
 from bench.timing import in_turns, process, report
-from newsletter.sender import THREADS
+from newsletter.sending.sender import THREADS
 
 MESSAGES = 4_000
 ROUNDS = 5

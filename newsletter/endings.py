@@ -18,8 +18,8 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
 from newsletter.progress import CampaignProgress
-from newsletter.recovery import recover_if_free
-from newsletter.sender import Ending, Job, Sender
+from newsletter.sending.recovery import recover_if_free
+from newsletter.sending.sender import Ending, Job, Sender
 
 DONE, FAILED, UNKNOWN_LEFT, STOPPED = 0, 1, 3, 4
 """Exit codes: everyone has it; not everyone yet; deliveries are unknown; the provider stopped it, it is paused."""

@@ -12,9 +12,9 @@ from newsletter import endings
 from newsletter.campaigns import reports
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import Campaign, State
-from newsletter.daily import Trouble
 from newsletter.errors import NewsletterError
-from newsletter.sender import Ending
+from newsletter.publishing.daily import Trouble
+from newsletter.sending.sender import Ending
 from newsletter.times import utc_now
 
 

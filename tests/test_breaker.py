@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.breaker import Breaker
 from newsletter.config import Share
 from newsletter.providers.base import Answer, Outcome, Result
+from newsletter.sending.pacing import Breaker
 
 
 def answer(accepted: int, rejected: int = 0, busy: int = 0) -> Answer:

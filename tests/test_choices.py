@@ -12,7 +12,7 @@ import pytest
 from newsletter.campaigns import audience, deliveries, events, unsubscribes
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
-from newsletter.recipients import call_roll
+from newsletter.sending.recipients import call_roll
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.preferences import Choice, Wish
 from newsletter.subscribers.segments import members

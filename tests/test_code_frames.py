@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsletter.code_frames import LONGEST, Coded, coded
 from newsletter.errors import Problem
+from newsletter.preview.code_frames import LONGEST, Coded, coded
 
 
 def at(root: Path, line: int, column: int, width: int = 1, path: str = "issues/a.md") -> Coded:

@@ -21,7 +21,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber, subscription
 from newsletter.providers.base import Answer, Outcome, Result
-from newsletter.recipients import call_roll
+from newsletter.sending.recipients import call_roll
 from newsletter.subscribers.suppressions import Reason, suppress
 from tests.conftest import ROOT
 from tests.sending import NOW, add_readers, start_campaign

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.database.connection import Database, open_database
-from newsletter.desk import Desk
+from newsletter.sending.job import Desk
 from tests.sending import settings
 
 

@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.differences import Kind, Row, differences, folded
+from newsletter.preview.diff import Kind, Row, differences, folded
 
 
 def marked(row: Row) -> tuple[str, str]:

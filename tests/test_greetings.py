@@ -11,10 +11,10 @@ from msgspec import structs
 from newsletter.checks.rules.size import CLIPPED
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, NewsletterError
-from newsletter.greetings import EVERY, compile_greetings
 from newsletter.issues.issue import is_welcome
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage
+from newsletter.publishing.signup_emails import EVERY, compile_greetings
 from newsletter.rendering.build import sample_recipient
 from newsletter.subscribers.double_opt_in import Welcome
 from tests.conftest import Run

@@ -12,7 +12,7 @@ from newsletter.campaigns import audience, deliveries
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError
-from newsletter.high_water import HighWater
+from newsletter.sending.database_guard import HighWater
 from newsletter.times import stamp
 from tests.conftest import without_rights
 from tests.sending import NOW, add_readers, settings, start_campaign

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import marks
 from newsletter.campaigns import abandoned_batches, audience, deliveries, delivery_history, unknown
 from newsletter.campaigns.campaign import change_state, get_campaign
 from newsletter.campaigns.deliveries import Claim
 from newsletter.campaigns.delivery_history import Story
 from newsletter.database.connection import Database, open_database
 from newsletter.providers.base import Answer, Outcome, Result
+from newsletter.sending import progress_marks
 from newsletter.times import stamp
 from tests.sending import NOW, add_readers, settings, start_campaign
 
@@ -139,7 +139,7 @@ def test_who_was_not_begun_when_a_sender_died_and_the_campaign_was_cancelled_is_
     with database.begin() as connection:
         deliveries.mark(connection, held, started=b"\x01", finished=b"\x00", now=NOW)
         change_state(connection, 1, "cancel", now=LATER)
-        marks.recover(connection, LATER)
+        progress_marks.recover(connection, LATER)
 
     assert what(told(database, 1))[-1] == f"unknown: {abandoned_batches.SILENCE}"
     assert (told(database, 2).state, what(told(database, 2))[-1]) == (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.html_pieces import Piece, header_lines, html_lines, message_lines, plain_lines
+from newsletter.preview.highlight import Piece, header_lines, html_lines, message_lines, plain_lines
 
 
 def test_tags_names_values_and_comments_are_told_apart() -> None:

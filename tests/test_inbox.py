@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.config import Publication, load_publication
-from newsletter.inbox import entries, entry
 from newsletter.issues.summaries import read_head
+from newsletter.preview.inbox import entries, entry
 from tests.writing import write
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 
-from newsletter import marks
 from newsletter.campaigns import abandoned_batches, counts, deliveries
 from newsletter.database.connection import Database, open_database
+from newsletter.sending import progress_marks
 from tests.sending import NOW, settings
 
 STEPS: dict[str, Callable[[Connection], object]] = {
@@ -20,7 +20,7 @@ STEPS: dict[str, Callable[[Connection], object]] = {
     "is a call under way": lambda connection: counts.is_in_the_air(connection, 1, NOW),
     "leave behind": lambda connection: abandoned_batches.leave_behind(connection, 1, "outbox", NOW),
     "recover": lambda connection: abandoned_batches.recover(connection, lambda provider, at: False),
-    "recover what is marked": lambda connection: marks.recover(connection, NOW),
+    "recover what is marked": lambda connection: progress_marks.recover(connection, NOW),
 }
 
 

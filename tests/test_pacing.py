@@ -22,7 +22,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
-from newsletter.sender import Ending, Job, Sender
+from newsletter.sending.sender import Ending, Job, Sender
 from newsletter.times import Clock, Rate, utc_now
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import NOW, Quiet, add_readers, settings, start_campaign

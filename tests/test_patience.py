@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from newsletter.pacing import Pacing, Reaction
 from newsletter.providers.base import Answer, Outcome, Result
+from newsletter.sending.pacing import Pacing, Reaction
 from newsletter.times import Rate
 from tests.sending import NOW, settings
 

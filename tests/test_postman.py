@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter import postman
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import letter
 from newsletter.errors import NewsletterError
-from newsletter.greetings import Greetings, compile_greetings
-from newsletter.postman import Postman
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 from newsletter.providers.outbox import OUTBOX
+from newsletter.publishing.signup_emails import Greetings, compile_greetings
+from newsletter.sending import transactional_sender
+from newsletter.sending.transactional_sender import Postman
 from newsletter.subscribers import consent, suppressions, transactional_queue
 from newsletter.subscribers.double_opt_in import Confirmations, Confirming
 from newsletter.subscribers.rate_limits import Limits
@@ -103,7 +103,7 @@ def world(publication: Publication, db: Database, greetings: Greetings) -> World
 def provider(send: Send, monkeypatch: pytest.MonkeyPatch, name: str = "outbox") -> None:
     """Let letters go through a provider that answers as told."""
     told = Provider(name=name, title="Told", settings=OUTBOX.settings, batch_size=10, send=send)
-    monkeypatch.setattr(postman, "find_provider", lambda _publication, _name="": told)
+    monkeypatch.setattr(transactional_sender, "find_provider", lambda _publication, _name="": told)
 
 
 def test_a_confirmation_goes_out_in_its_language_with_a_link_of_its_own(world: World) -> None:
@@ -236,7 +236,7 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(
         if len(tries) == 1:
             raise NewsletterError("the database is locked")
 
-    monkeypatch.setattr(postman, "AGAIN", 0.1)
+    monkeypatch.setattr(transactional_sender, "AGAIN", 0.1)
     monkeypatch.setattr(transactional_queue, "recover", locked)
     world.ask()
 

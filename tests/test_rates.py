@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.database.connection import Database, open_database
-from newsletter.rates import Limits, Turn, is_free, refund, reserve, slow_down
+from newsletter.sending.rate_limits import Limits, Turn, is_free, refund, reserve, slow_down
 from newsletter.times import Rate, Warmup
 from tests.sending import settings
 

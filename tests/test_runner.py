@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from newsletter import heartbeat
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import (
     Campaign,
@@ -28,14 +27,15 @@ from newsletter.campaigns.campaign import (
 )
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication, load_publication
-from newsletter.daily import Trouble
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, rate_spent, subscriber
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.runner import Runner
+from newsletter.publishing import heartbeat
+from newsletter.publishing.daily import Trouble
+from newsletter.publishing.scheduler import Runner
 from newsletter.runner_log import RunnerLog
-from newsletter.sender import THREADS, Ending
-from newsletter.sender_lock import SenderLock
+from newsletter.sending.lock import SenderLock
+from newsletter.sending.sender import THREADS, Ending
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
@@ -449,7 +449,7 @@ def test_a_mistake_of_the_program_with_today_s_issue_keeps_no_other_campaign_wai
 ) -> None:
     publication, database = daily(tmp_path)
     other = scheduled(database, "other", SEVEN)
-    monkeypatch.setattr("newsletter.plans.build_issue", lambda *_: 1 // 0)
+    monkeypatch.setattr("newsletter.publishing.plan.build_issue", lambda *_: 1 // 0)
 
     told = once(publication, database, SEVEN)
 

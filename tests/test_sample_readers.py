@@ -7,8 +7,8 @@ import pytest
 
 from newsletter.database.connection import existing_database
 from newsletter.errors import NewsletterError
+from newsletter.preview.sample_readers import find_reader, sample_readers, search_readers
 from newsletter.rendering.build import SAMPLE_TOKEN
-from newsletter.sample_readers import find_reader, sample_readers, search_readers
 from tests.readers import Readers
 
 CSV = (

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter import heartbeat
 from newsletter.campaigns import abandoned_batches, audience, deliveries, schedule
 from newsletter.campaigns.campaign import (
     Campaign,
@@ -25,8 +24,8 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
 from newsletter.errors import NewsletterError
-from newsletter.plans import make_plan, remarks
-from newsletter.plans import schedule as schedule_plan
+from newsletter.publishing import heartbeat
+from newsletter.publishing.plan import make_plan, remarks, schedule_plan
 from newsletter.times import Duration, parse_moment
 from tests.sending import NOW, add_readers, settings
 

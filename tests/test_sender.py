@@ -19,10 +19,10 @@ from newsletter.campaigns.campaign import Campaign, State, change_state, get_cam
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
-from newsletter.desk import Desk
 from newsletter.providers import find_provider, read_settings
-from newsletter.sender import THREADS, Ending, Job, Sender, job_of
-from newsletter.sender_lock import SenderLock
+from newsletter.sending.job import Desk
+from newsletter.sending.lock import SenderLock
+from newsletter.sending.sender import THREADS, Ending, Job, Sender, job_of
 from newsletter.times import Rate
 from tests.postmark_server import TOKEN, PostmarkServer
 from tests.sending import NOW, Quiet, add_readers, settings, start_campaign

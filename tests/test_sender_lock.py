@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import ConfigError
-from newsletter.sender_lock import SenderLock
+from newsletter.sending.lock import SenderLock
 
-HOLD = "import sys, time; from newsletter.sender_lock import SenderLock\n"
+HOLD = "import sys, time; from newsletter.sending.lock import SenderLock\n"
 HOLD += "print(SenderLock(sys.argv[1]).acquire(), flush=True); time.sleep(60)"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.campaigns.campaign import approve_issue, change_state, schedule_campaign, start_now
 from newsletter.database.connection import Database, open_database
-from newsletter.standings import standings
+from newsletter.preview.inbox import standings
 from tests.sending import MESSAGE, NOW, PAGE, settings
 
 ZONE = ZoneInfo("America/New_York")

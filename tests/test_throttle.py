@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter import throttle
+from newsletter.sending import backoff
 from newsletter.times import Rate, Warmup
 
 OFF = Warmup("off")
@@ -17,7 +17,7 @@ OFF = Warmup("off")
 def test_what_is_sent_over_time_is_the_rate_and_never_more(per_second: float, counts: list[int]) -> None:
     due = now = 0.0
     for number, count in enumerate(counts, start=1):
-        due, wait = throttle.reserve(due, now, count, per_second)
+        due, wait = backoff.reserve(due, now, count, per_second)
         now += wait
         assert sum(counts[:number]) <= now * per_second * 1.000001
 
@@ -26,8 +26,8 @@ def test_what_is_sent_over_time_is_the_rate_and_never_more(per_second: float, co
 
 @given(idle=st.floats(min_value=0, max_value=1e6))
 def test_time_that_went_by_unused_is_not_made_up_for(idle: float) -> None:
-    due, _ = throttle.reserve(0, 0, 10, 10)
-    due, wait = throttle.reserve(due, 1 + idle, 10, 10)
+    due, _ = backoff.reserve(0, 0, 10, 10)
+    due, wait = backoff.reserve(due, 1 + idle, 10, 10)
 
     assert wait == pytest.approx(1)
 
@@ -46,7 +46,7 @@ def test_time_that_went_by_unused_is_not_made_up_for(idle: float) -> None:
     ],
 )
 def test_batches_are_as_small_as_an_even_rate_and_a_small_rest_want(rate: str, warmup: str, size: int) -> None:
-    assert throttle.batch_size(500, Rate(rate), Warmup(warmup), 5) == size
+    assert backoff.batch_size(500, Rate(rate), Warmup(warmup), 5) == size
 
 
 @given(
@@ -58,7 +58,7 @@ def test_no_stretch_of_a_quotas_time_has_more_than_the_quota(counts: list[int], 
     sent: list[tuple[float, int]] = []
     for count, gap in zip(counts, gaps, strict=False):
         now += gap
-        now += throttle.room_in([(at + 60, number) for at, number in sent], count, 1000, now)
+        now += backoff.room_in([(at + 60, number) for at, number in sent], count, 1000, now)
         sent.append((now, count))
 
     for at, _ in sent:
@@ -66,21 +66,21 @@ def test_no_stretch_of_a_quotas_time_has_more_than_the_quota(counts: list[int], 
 
 
 def test_more_than_a_whole_quota_goes_when_nothing_else_counts() -> None:
-    assert throttle.room_in([], 500, 100, 0.0) == 0
-    assert throttle.room_in([(60.0, 1)], 500, 100, 0.0) == 60
+    assert backoff.room_in([], 500, 100, 0.0) == 0
+    assert backoff.room_in([(60.0, 1)], 500, 100, 0.0) == 60
 
 
 @given(tries=st.integers(min_value=1, max_value=10_000), asked=st.none() | st.floats(min_value=0, max_value=1e9))
 def test_a_busy_provider_is_tried_again_within_half_a_minute(tries: int, asked: float | None) -> None:
-    assert throttle.SHORTEST_PAUSE <= throttle.pause(tries, asked) <= throttle.LONGEST_PAUSE
+    assert backoff.SHORTEST_PAUSE <= backoff.pause(tries, asked) <= backoff.LONGEST_PAUSE
 
 
 def test_a_busy_provider_s_own_word_counts() -> None:
-    assert throttle.pause(1, 7) == 7
+    assert backoff.pause(1, 7) == 7
 
 
 def test_what_was_slowed_down_is_twice_as_fast_after_half_a_minute_and_free_after_ten() -> None:
-    assert throttle.ceiling(None, 0) is None
-    assert throttle.ceiling(10, 0) == 10
-    assert throttle.ceiling(10, 35) == pytest.approx(20, rel=0.01)
-    assert throttle.ceiling(10, throttle.FORGOTTEN + 1) is None
+    assert backoff.ceiling(None, 0) is None
+    assert backoff.ceiling(10, 0) == 10
+    assert backoff.ceiling(10, 35) == pytest.approx(20, rel=0.01)
+    assert backoff.ceiling(10, backoff.FORGOTTEN + 1) is None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.variants import Fact, Variant, variants
+from newsletter.preview.variants import Fact, Variant, variants
 from tests.writing import built, reader
 
 

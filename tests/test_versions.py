@@ -9,9 +9,9 @@ from newsletter.campaigns.campaign import approve_issue
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
+from newsletter.preview.versions import filled, find_version, known_versions
 from newsletter.rendering.build import build_issue, sample_recipient
 from newsletter.rendering.theme import Theme
-from newsletter.versions import filled, find_version, known_versions
 from tests.sending import NOW
 from tests.writing import write
 

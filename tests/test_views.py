@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.inversion import inverted, inverted_by_outlook
-from newsletter.outlook import branches, holds, in_outlook
-from newsletter.pictureless import without_pictures
+from newsletter.preview.dark_mode import by_day, by_night, inverted, inverted_by_outlook
+from newsletter.preview.images_off import without_pictures
+from newsletter.preview.outlook import branches, holds, in_outlook
+from newsletter.preview.views import RENDERED, VIEWS, WRITTEN, rendered, written
 from newsletter.rendering.build import Built, build, sample_recipient
-from newsletter.schemes import by_day, by_night
-from newsletter.views import RENDERED, VIEWS, WRITTEN, rendered, written
 from tests.writing import built
 
 SHEET = """<style>

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from newsletter.checks.context.context import Context
-from newsletter.weights import piece_at, weights
-from newsletter.workshop import Workshop
+from newsletter.preview.size import piece_at, weights
+from newsletter.preview.workspace import Workshop
 from tests.writing import write
 
 NOTE = ':::note title="Number {}"\n' + "A sentence that says nothing, at length. " * 20 + "\n:::\n\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.workshop import KEPT, Gone, Workshop
+from newsletter.preview.workspace import KEPT, Gone, Workshop
 from tests.writing import PNG, write
 
 

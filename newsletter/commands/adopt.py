@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from newsletter import hosts
-from newsletter.high_water import HighWater
+from newsletter.sending import database_guard
+from newsletter.sending.database_guard import HighWater
 from newsletter.session import Session
 from newsletter.times import utc_now
 
@@ -25,7 +25,7 @@ def command(session: Session) -> None:
     """
     high_water = HighWater(session.database)
     with session.database.begin() as connection:
-        changed = hosts.adopt(connection, hosts.here(session.database), utc_now())
+        changed = database_guard.adopt(connection, database_guard.here(session.database), utc_now())
         is_old = high_water.is_above(connection)
     high_water.forget()
     if is_old:

@@ -6,8 +6,8 @@ import json
 
 import click
 
-from newsletter.bench import Measured, measure
 from newsletter.errors import NewsletterError
+from newsletter.sending.bench import Measured, measure
 
 
 @click.command()

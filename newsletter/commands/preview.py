@@ -32,10 +32,10 @@ def command(session: Session, issue: str | None, port: int, no_open: bool) -> No
         newsletter preview chip-rules
         newsletter preview --port 9000 --no-open
     """
+    from newsletter.preview.workspace import Workshop
     from newsletter.web import server
     from newsletter.web.preview.app import preview_app
     from newsletter.web.preview.events import Events
-    from newsletter.workshop import Workshop
 
     path = f"/issues/{slug_of(find_issue(session.publication, issue))}" if issue else "/"
     told = Events()

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 import click
 
-from newsletter import hosts, reconcile
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import STOPPED, doubt_code, recover_first, tell_doubt
 from newsletter.progress import CampaignProgress
 from newsletter.providers import find_provider, read_settings
-from newsletter.reconcile import Finding
-from newsletter.sender import Job, Sender
+from newsletter.sending import database_guard, reconcile
+from newsletter.sending.reconcile import Finding
+from newsletter.sending.sender import Job, Sender
 from newsletter.session import Session
 from newsletter.times import utc_now
 
@@ -37,7 +37,7 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
         newsletter reconcile 12 --json
     """
     with session.database.read() as connection:
-        hosts.require_home(connection, hosts.here(session.database))
+        database_guard.require_home(connection, database_guard.here(session.database))
         found = find_campaign(connection, campaign)
     recover_first(session.publication, session.database, found.id)
     findings = reconcile.ask(session.database, session.publication, found, utc_now())

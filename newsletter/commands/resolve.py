@@ -6,14 +6,14 @@ import json
 
 import click
 
-from newsletter import hosts
 from newsletter.asking import ask
 from newsletter.campaigns import counts, reports, unknown
 from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import doubt_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
-from newsletter.sender import job_of
+from newsletter.sending import database_guard
+from newsletter.sending.sender import job_of
 from newsletter.session import Session
 from newsletter.times import utc_now
 
@@ -38,7 +38,7 @@ def command(session: Session, campaign: str, assume_sent: bool, resend: bool, ye
     """
     policy = _policy(assume_sent=assume_sent, resend=resend)
     with session.database.read() as connection:
-        hosts.require_home(connection, hosts.here(session.database))
+        database_guard.require_home(connection, database_guard.here(session.database))
         found = find_campaign(connection, campaign)
     recover_first(session.publication, session.database, found.id)
     with session.database.read() as connection:

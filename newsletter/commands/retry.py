@@ -6,15 +6,15 @@ import json
 
 import click
 
-from newsletter import hosts
 from newsletter.asking import ask
 from newsletter.campaigns import counts, reports, retries
 from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import send_and_tell
 from newsletter.errors import NewsletterError
-from newsletter.pacing import batch_size
-from newsletter.sender import Job, job_of
+from newsletter.sending import database_guard
+from newsletter.sending.pacing import batch_size
+from newsletter.sending.sender import Job, job_of
 from newsletter.session import Session
 from newsletter.times import utc_now
 
@@ -37,7 +37,7 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
         newsletter retry 12 --yes
     """
     with session.database.read() as connection:
-        hosts.require_home(connection, hosts.here(session.database))
+        database_guard.require_home(connection, database_guard.here(session.database))
         found = find_campaign(connection, campaign)
         number = retries.retryable(connection, found.id)
         counted = delivery_counts(connection, found.id)

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from newsletter.runner import Runner
+from newsletter.publishing.scheduler import Runner
 from newsletter.runner_log import RunnerLog
 from newsletter.session import Session
 

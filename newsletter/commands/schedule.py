@@ -7,14 +7,14 @@ from datetime import datetime
 
 import click
 
-from newsletter import heartbeat
 from newsletter.asking import ask
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import Timing, until, wall_clock
 from newsletter.errors import ConfigError
-from newsletter.plans import Plan, check_time, gated, make_plan, refuse_schedule, schedule
+from newsletter.publishing import heartbeat
+from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.session import Session
 from newsletter.times import Moment, parse_moment, utc_now
 
@@ -60,7 +60,7 @@ def command(
     plan = gated(session.publication, plan, allow)
     when = check_time(session.publication, session.database, plan, moment, now)
     ask(_question(session, plan, when, now), yes=yes)
-    campaign = schedule(session.publication, session.database, plan, moment, utc_now())
+    campaign = schedule_plan(session.publication, session.database, plan, moment, utc_now())
     _tell(session, campaign, when, as_json)
 
 

@@ -7,18 +7,18 @@ import sys
 
 import click
 
-from newsletter import hosts
 from newsletter.asking import ask
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import State
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.endings import exit_code, recover_first, send_and_tell, tell_doubt
 from newsletter.errors import NewsletterError
-from newsletter.high_water import HighWater
-from newsletter.pacing import batch_size
-from newsletter.plans import Plan, frozen_plan, gated, make_plan, refuse, remarks, start
 from newsletter.providers import read_settings
-from newsletter.sender import Job
+from newsletter.publishing.plan import Plan, frozen_plan, gated, make_plan, refuse, remarks, start_plan
+from newsletter.sending import database_guard
+from newsletter.sending.database_guard import HighWater
+from newsletter.sending.pacing import batch_size
+from newsletter.sending.sender import Job
 from newsletter.session import Session
 from newsletter.times import Rate, utc_now
 
@@ -84,14 +84,14 @@ def command(
         return _say_plan(session, plan, pace, as_json)
     refuse(plan)
     with session.database.read() as connection:
-        hosts.require_home(connection, hosts.here(session.database))
+        database_guard.require_home(connection, database_guard.here(session.database))
         HighWater(session.database).require_newest(connection)
     settings = read_settings(session.publication, plan.provider)
     ask(_question(plan), yes=yes)
     job = Job(
         publication=session.publication,
         database=session.database,
-        campaign=start(session.database, plan, utc_now()),
+        campaign=start_plan(session.database, plan, utc_now()),
         provider=plan.provider,
         settings=settings,
         rate=pace,

@@ -19,7 +19,7 @@ from newsletter.times import stamp, utc_now
 if TYPE_CHECKING:
     from newsletter.campaigns.engagement import Sightings
     from newsletter.config import Publication
-    from newsletter.runner import Runner
+    from newsletter.publishing.scheduler import Runner
     from newsletter.subscribers.double_opt_in import Welcome
     from newsletter.web.public.site import Site
     from newsletter.web.public.writes import Writes
@@ -56,8 +56,8 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         newsletter serve --host 0.0.0.0 --port 8080
     """
     from newsletter.campaigns.engagement import Sightings
-    from newsletter.greetings import compile_greetings
-    from newsletter.postman import Postman
+    from newsletter.publishing.signup_emails import compile_greetings
+    from newsletter.sending.transactional_sender import Postman
     from newsletter.web import server
     from newsletter.web.public.app import public_app
     from newsletter.web.public.writes import Writes
@@ -118,7 +118,7 @@ def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tupl
 @contextlib.contextmanager
 def _sender(session: Session, asked: threading.Event) -> Iterator[None]:
     """A runner beside the server. When it cannot run, the server stops; its error is raised at the end."""
-    from newsletter.runner import Runner
+    from newsletter.publishing.scheduler import Runner
     from newsletter.runner_log import RunnerLog
 
     runner = Runner(session.publication, session.database, RunnerLog(session.publication.config.publication.timezone))

@@ -11,10 +11,10 @@ import click
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import find_issue
 from newsletter.providers.base import Outcome
+from newsletter.publishing.test_send import Tested, read_addresses, send_test
 from newsletter.rendering.build import build_issue
 from newsletter.session import Session
 from newsletter.times import utc_now
-from newsletter.trials import Tested, read_addresses, send_test
 
 
 def _addresses(_ctx: click.Context, _option: click.Parameter, value: Iterable[str]) -> list[str]:

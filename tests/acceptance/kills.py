@@ -14,12 +14,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from newsletter import reconcile
-from newsletter.bench import SLUG, TOKEN, ask, prepare, running_provider
-from newsletter.bench_provider import Behaviour
 from newsletter.campaigns.campaign import find_campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
+from newsletter.sending import reconcile
+from newsletter.sending.bench import SLUG, TOKEN, ask, prepare, running_provider
+from newsletter.sending.bench_provider import Behaviour
 from tests.fork_server import run_command, start_command
 
 LATENCY = 0.05

@@ -21,7 +21,7 @@ from newsletter.campaigns import audience
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import campaign, subscription
-from newsletter.sender import DRAIN, THREADS
+from newsletter.sending.sender import DRAIN, THREADS
 from newsletter.times import stamp
 from tests.acceptance.test_send import (
     POSTMARK,

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter import hosts
 from newsletter.database.connection import open_database
 from newsletter.database.tables import subscriber
-from newsletter.sender_lock import SenderLock
+from newsletter.sending import database_guard
+from newsletter.sending.lock import SenderLock
 from newsletter.times import utc_now
 from tests.conftest import Run
 from tests.faults.case import ARROWS, ENVIRONMENT, Case, handed_over
@@ -332,7 +332,7 @@ def test_what_a_living_sender_has_in_the_air_is_left_to_it(killed: Case, newslet
 
 def test_a_copied_database_takes_nothing_over(killed: Case, newsletter: Run) -> None:
     with killed.database.begin() as connection:
-        hosts.adopt(connection, "elsewhere", utc_now())
+        database_guard.adopt(connection, "elsewhere", utc_now())
 
     cancelled = newsletter("cancel", "1", "--json", cwd=killed.publication.root)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from sqlalchemy import and_, func, select, text
 
-from newsletter import reconcile
 from newsletter.campaigns import audience, batch_states, deliveries
 from newsletter.campaigns.campaign import CAMPAIGN_ARROWS, Campaign, change_state, get_campaign
 from newsletter.campaigns.counts import OF_BATCH, delivery_counts
@@ -18,8 +17,9 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, delivery, delivery_exception
 from newsletter.providers import dispatch
-from newsletter.reconcile import Finding
-from newsletter.sender import Ending, Sender, job_of
+from newsletter.sending import reconcile
+from newsletter.sending.reconcile import Finding
+from newsletter.sending.sender import Ending, Sender, job_of
 from newsletter.times import utc_now
 from tests.provider_server import KEY, ProviderServer, Resend
 from tests.sending import Quiet, add_readers, settings, start_campaign

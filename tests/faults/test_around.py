@@ -18,8 +18,8 @@ from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import batch, subscription
 from newsletter.errors import NewsletterError
-from newsletter.runner import Runner
-from newsletter.sender import Sender, job_of
+from newsletter.publishing.scheduler import Runner
+from newsletter.sending.sender import Sender, job_of
 from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.suppressions import suppress as suppress_address
 from newsletter.times import stamp, utc_now

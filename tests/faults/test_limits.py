@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns.campaign import State
-from newsletter.sender import THREADS
+from newsletter.sending.sender import THREADS
 from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, EVERYONE, Case
 from tests.provider_server import SERVERS, ProviderServer, Resend

@@ -20,7 +20,7 @@ from newsletter.campaigns.campaign import State
 from newsletter.database.tables import batch
 from newsletter.providers.dispatch import MOST_ALONE
 from newsletter.providers.smtp import WINDOW
-from newsletter.sender import THREADS
+from newsletter.sending.sender import THREADS
 from newsletter.times import utc_now
 from tests.conftest import ROOT
 from tests.faults.case import ARROWS, Case
@@ -42,7 +42,7 @@ from pathlib import Path
 from newsletter import campaigns
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
-from newsletter.sender import Sender, job_of
+from newsletter.sending.sender import Sender, job_of
 from tests.sending import Quiet
 publication = load_publication(Path(sys.argv[1]) / "newsletter.toml")
 database = open_database(publication)

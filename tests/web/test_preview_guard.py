@@ -14,10 +14,10 @@ from playwright.sync_api import Browser
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from newsletter.preview.workspace import Workshop
 from newsletter.web.preview.app import preview_app
 from newsletter.web.preview.events import Events
 from newsletter.web.preview.guard import require_token
-from newsletter.workshop import Workshop
 from tests.web.preview_server import ISSUE, NAME, Preview, opened, publish, running
 from tests.web_server import WebServer
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Frame, Page, expect
 
-from newsletter.views import VIEWS
+from newsletter.preview.views import VIEWS
 from tests.studio import Scheme
 from tests.web.preview_server import ISSUE, Preview, opened, publish, running
 

@@ -13,13 +13,13 @@ from newsletter.campaigns.campaign import ENDED, Campaign, State
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError
+from newsletter.preview.workspace import Work
 from newsletter.providers import find_provider
 from newsletter.subscribers.segments import count
 from newsletter.times import utc_now
 from newsletter.web.preview.ledger import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
 from newsletter.web.preview.progress import digest_of, progress_of
-from newsletter.workshop import Work
 
 MORNING = time(7)
 """When an issue goes out that says nothing else."""

@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, Response
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import MOST_BYTES
+from newsletter.preview.workspace import Gone
 from newsletter.web.preview.guard import require_token
 from newsletter.web.preview.ledger import Ledger
 from newsletter.web.preview.pages import workshop_of
-from newsletter.workshop import Gone
 
 Endpoint = Callable[[Request], Response]
 TextEndpoint = Callable[[Request, str], Response]

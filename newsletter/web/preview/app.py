@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from newsletter.errors import NewsletterError
+from newsletter.preview.workspace import Workshop
 from newsletter.web.preview import (
     act,
     begin,
@@ -35,7 +36,6 @@ from newsletter.web.preview.guard import Guard, new_token
 from newsletter.web.preview.ledger import Ledger
 from newsletter.web.preview.warm import warm_up
 from newsletter.web.preview.watch import watch
-from newsletter.workshop import Workshop
 
 ROUTES: Sequence[BaseRoute] = (
     *inbox.ROUTES,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from watchfiles import Change, DefaultFilter, awatch
 
-from newsletter.workshop import Workshop
+from newsletter.preview.workspace import Workshop
 
 STEP, MOST = 10, 60
 """Milliseconds of silence after a change, and what is waited for at most."""

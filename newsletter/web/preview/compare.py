@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.differences import Kind, differences, folded, line_difference
 from newsletter.errors import NewsletterError
-from newsletter.local_pictures import local_pictures, shown_locally
-from newsletter.schemes import by_day
-from newsletter.versions import Filled, Version, filled, find_version, known_versions
+from newsletter.preview.dark_mode import by_day
+from newsletter.preview.diff import Kind, differences, folded, line_difference
+from newsletter.preview.local_images import local_pictures, shown_locally
+from newsletter.preview.versions import Filled, Version, filled, find_version, known_versions
 from newsletter.web.preview.issue import document
 from newsletter.web.preview.pages import page, text, workshop_of
 from newsletter.web.preview.readers import reader_of, reading

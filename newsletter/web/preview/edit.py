@@ -11,20 +11,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from newsletter.config import Publication
-from newsletter.differences import differences, folded
 from newsletter.errors import NewsletterError, Problem
 from newsletter.issues.images import image_names
 from newsletter.issues.issue import slug_of
 from newsletter.issues.save import Manuscript, read_manuscript
 from newsletter.issues.save import save as save_over
-from newsletter.sample_readers import NAMES
-from newsletter.views import RENDERED, rendered
+from newsletter.preview.diff import differences, folded
+from newsletter.preview.sample_readers import NAMES
+from newsletter.preview.views import RENDERED, rendered
+from newsletter.preview.workspace import Work
 from newsletter.web.preview.acts import act_on_text, in_json
 from newsletter.web.preview.issue import document
 from newsletter.web.preview.pages import page, text, workshop_of
 from newsletter.web.preview.problems import found_in
 from newsletter.web.preview.readers import recipient_of
-from newsletter.workshop import Work
 
 
 def show(request: Request) -> Response:

@@ -6,10 +6,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.code_frames import coded
 from newsletter.errors import NewsletterError, problem_of
+from newsletter.preview.code_frames import coded
+from newsletter.preview.workspace import Gone
 from newsletter.web.preview.pages import page, workshop_of
-from newsletter.workshop import Gone
 
 
 async def refused(request: Request, error: Exception) -> Response:

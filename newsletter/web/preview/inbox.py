@@ -12,12 +12,12 @@ from starlette.routing import Route
 from newsletter.checks.context.rule import ERROR, WARNING
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.inbox import entries, shown
+from newsletter.preview.inbox import entries, shown
 from newsletter.web.preview.ledger import database_of
 from newsletter.web.preview.pages import page, workshop_of
 
 if TYPE_CHECKING:
-    from newsletter.standings import Standing
+    from newsletter.preview.inbox import Standing
 
 AT_ONCE, MOST = 40, 2_000
 """Issues in one answer: by themselves, and where a page that shows more of them asks for all it shows."""
@@ -56,7 +56,7 @@ def _standings(request: Request, publication: Publication) -> Mapping[str, Stand
     database = database_of(request, publication)
     if database is None:
         return {}
-    from newsletter.standings import standings
+    from newsletter.preview.inbox import standings
 
     try:
         with database.read() as connection:

@@ -8,9 +8,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from newsletter.errors import NewsletterError
-from newsletter.html_pieces import header_lines, html_lines, message_lines, plain_lines
-from newsletter.inbox import entry
-from newsletter.views import RENDERED, VIEWS, rendered, written
+from newsletter.preview.highlight import header_lines, html_lines, message_lines, plain_lines
+from newsletter.preview.inbox import entry
+from newsletter.preview.views import RENDERED, VIEWS, rendered, written
 from newsletter.web.preview.guard import EMAIL_POLICY, WITH_REMOTE_PICTURES
 from newsletter.web.preview.pages import page, text, workshop_of
 from newsletter.web.preview.readers import recipient_of

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from newsletter import __version__
 from newsletter.issues.templates import package_templates
-from newsletter.workshop import Workshop
+from newsletter.preview.workspace import Workshop
 
 
 @cache

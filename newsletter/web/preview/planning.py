@@ -8,13 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter import heartbeat
 from newsletter.campaigns import reports
 from newsletter.campaigns.schedule import Timing, until, wall_clock
 from newsletter.checks.gate import Stopped
 from newsletter.errors import NewsletterError
-from newsletter.plans import Plan, check_time, gated, make_plan, refuse_schedule
-from newsletter.plans import schedule as schedule_plan
+from newsletter.publishing import heartbeat
+from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.times import Moment, parse_moment, utc_now
 from newsletter.web.preview.acts import Changed, act, in_json, readers_of
 from newsletter.web.preview.pages import workshop_of

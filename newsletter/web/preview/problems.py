@@ -15,13 +15,13 @@ from newsletter.checks.catalogue import RULES
 from newsletter.checks.formats import counted
 from newsletter.checks.run import check_context
 from newsletter.checks.selection import selection
-from newsletter.code_frames import Coded, coded
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError, Problem, Severity, problem_of
-from newsletter.inbox import entry
+from newsletter.preview.code_frames import Coded, coded
+from newsletter.preview.inbox import entry
+from newsletter.preview.size import Weights, piece_at, weights
+from newsletter.preview.workspace import Work, Workshop
 from newsletter.web.preview.pages import page, workshop_of
-from newsletter.weights import Weights, piece_at, weights
-from newsletter.workshop import Work, Workshop
 
 
 @dataclass(frozen=True, kw_only=True)

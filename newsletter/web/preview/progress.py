@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter import heartbeat
 from newsletter.campaigns import reports
 from newsletter.campaigns.campaign import (
     ASKED,
@@ -27,12 +26,13 @@ from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.following import look
+from newsletter.preview.workspace import Gone, Work
+from newsletter.publishing import heartbeat
 from newsletter.times import utc_now
 from newsletter.web.preview import planning
 from newsletter.web.preview.acts import act, in_json, readers_of
 from newsletter.web.preview.ledger import database_of
 from newsletter.web.preview.pages import page, workshop_of
-from newsletter.workshop import Gone, Work
 
 _PARTS = {
     "accepted": "accepted",

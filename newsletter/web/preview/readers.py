@@ -15,8 +15,7 @@ from starlette.routing import Route
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import Recipient
-from newsletter.rendering.build import Built
-from newsletter.sample_readers import (
+from newsletter.preview.sample_readers import (
     NAMES,
     SAMPLE,
     SampleReader,
@@ -26,10 +25,11 @@ from newsletter.sample_readers import (
     sample_readers,
     search_readers,
 )
+from newsletter.preview.variants import Fact, Variant, variants
+from newsletter.rendering.build import Built
 from newsletter.subscribers import segments
 from newsletter.subscribers.subscriber import subscribers_by_id
 from newsletter.times import utc_now
-from newsletter.variants import Fact, Variant, variants
 from newsletter.web.preview.ledger import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
 

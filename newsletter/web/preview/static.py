@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from newsletter.issues.templates import package_templates
-from newsletter.local_pictures import picture_file
+from newsletter.preview.local_images import picture_file
 from newsletter.web.preview.pages import workshop_of
 
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"

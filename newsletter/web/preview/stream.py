@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from newsletter.preview.workspace import Workshop
 from newsletter.web.preview.events import INBOX, Events, News
 from newsletter.web.preview.pages import workshop_of
 from newsletter.web.preview.watch import news_of
-from newsletter.workshop import Workshop
 
 
 async def stream(request: Request) -> Response:

@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from newsletter.errors import NewsletterError
 from newsletter.providers import find_provider
+from newsletter.publishing.test_send import MOST, read_addresses, send_test
 from newsletter.rendering.build import Built
 from newsletter.times import utc_now
-from newsletter.trials import MOST, read_addresses, send_test
 from newsletter.web.preview.acts import Changed, act, in_json, known_readers
 from newsletter.web.preview.pages import workshop_of
 from newsletter.web.preview.readers import reader_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from newsletter.errors import NewsletterError
-from newsletter.inbox import entries
 from newsletter.issues.issue import slug_of
-from newsletter.workshop import Workshop
+from newsletter.preview.inbox import entries
+from newsletter.preview.workspace import Workshop
 
 
 def warm_up(workshop: Workshop) -> None:

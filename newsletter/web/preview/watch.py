@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import issue_files, slug_of
+from newsletter.preview.workspace import Gone, Work, Workshop
 from newsletter.web.preview.changes import changes
 from newsletter.web.preview.events import INBOX, Events, News
-from newsletter.workshop import Gone, Work, Workshop
 
 SECOND_THOUGHT = 0.12
 """Seconds after which a mistake is told: editors empty a file, or put it away, before they write it."""

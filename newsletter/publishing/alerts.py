@@ -19,7 +19,7 @@ from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings
 from newsletter.providers.base import Batch, Outcome, Provider, Result, Settings
-from newsletter.recipients import personal_links
+from newsletter.sending.recipients import personal_links
 from newsletter.signed_links import Links
 from newsletter.times import stamp
 

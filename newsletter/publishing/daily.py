@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
-from newsletter import plans
 from newsletter.campaigns import reports, schedule
 from newsletter.campaigns.campaign import campaigns_of_slug
 from newsletter.config import Publication
@@ -20,6 +19,7 @@ from newsletter.errors import NewsletterError
 from newsletter.issues.front_matter_yaml import parse_front_matter
 from newsletter.issues.issue import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of
 from newsletter.messages.merge_tags import Vault
+from newsletter.publishing.plan import gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.times import OFF, Moment, first_moment, parse_moment
 
 AHEAD = timedelta(hours=1)
@@ -176,12 +176,12 @@ def _schedule(
     publication: Publication, database: Database, path: Path, due: datetime, now: datetime, *, is_time: bool
 ) -> None:
     """See that it can be sent, and when it is time, let it. Raises NewsletterError."""
-    plan = plans.make_plan(publication, database, str(path), list_name=None, segment=None)
-    plans.refuse_schedule(plan)
-    plan = plans.gated(publication, plan, None)
+    plan = make_plan(publication, database, str(path), list_name=None, segment=None)
+    refuse_schedule(plan)
+    plan = gated(publication, plan, None)
     if is_time:
         moment = plan.built.issue.send_at or Moment(wall=_naive(due), zone=due.tzinfo)
-        plans.schedule(publication, database, plan, moment, now)
+        schedule_plan(publication, database, plan, moment, now)
 
 
 def _has_campaign(database: Database, paths: list[Path]) -> bool:

@@ -21,11 +21,11 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from newsletter.bench_provider import Behaviour, Counts
 from newsletter.campaigns.campaign import find_campaign
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
+from newsletter.sending.bench_provider import Behaviour, Counts
 
 SLUG = "bench"
 REJECTED = 0.001
@@ -140,7 +140,7 @@ def measure(readers: int, faults: float, provider: str) -> Measured:
 @contextmanager
 def running_provider(behaviour: Behaviour) -> Iterator[int]:
     """A `bench_provider` in a process of its own; its port."""
-    words = [sys.executable, "-m", "newsletter.bench_provider", msgspec.json.encode(behaviour).decode()]
+    words = [sys.executable, "-m", "newsletter.sending.bench_provider", msgspec.json.encode(behaviour).decode()]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin
         assert process.stdout

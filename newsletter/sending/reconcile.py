@@ -23,7 +23,7 @@ from newsletter.database.connection import Database
 from newsletter.database.tables import batch
 from newsletter.providers import PROVIDERS, find_provider, read_settings
 from newsletter.providers.base import Lookup, Provider, Response, Search, Settings
-from newsletter.recovery import may_repeat
+from newsletter.sending.recovery import may_repeat
 
 MOST_PAGES = 100
 """Of one answer: a batch of 1,000 has four at 300 each."""

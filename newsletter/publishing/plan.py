@@ -216,14 +216,14 @@ def _by_own_clocks(wall: datetime) -> str:
     return f"{wall:%Y-%m-%d %H:%M} by each reader's own clock"
 
 
-def start(database: Database, plan: Plan, now: datetime) -> Campaign:
+def start_plan(database: Database, plan: Plan, now: datetime) -> Campaign:
     """Approve if need be, and start; in one transaction, so that of two commands at once one does."""
     with database.begin() as connection:
         found = _approved(connection, plan, now)
         return found if found.state is State.SENDING else start_now(connection, found.id, now=now)
 
 
-def schedule(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:
+def schedule_plan(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:
     """Approve, and let it start at `moment`; scheduled again it gets the new time, and what the file says now.
 
     Raises NewsletterError for a campaign that has begun, and for a time that has gone by.

@@ -19,7 +19,7 @@ from newsletter.config import Publication, load_publication
 from newsletter.errors import IssueError, NewsletterError, Problem, Severity, problem_of
 from newsletter.issues.issue import issue_files, read_issue, shown_path, slug_of
 from newsletter.issues.settings_check import check_settings
-from newsletter.local_pictures import LocalPicture, local_pictures
+from newsletter.preview.local_images import LocalPicture, local_pictures
 from newsletter.rendering.build import Built
 from newsletter.rendering.theme import Theme
 

@@ -2,25 +2,35 @@
 
 Decides; waits for nothing and ends nothing itself. The limits that all runs share are `rates`,
 the arithmetic is `throttle`.
+
+Stragglers: readers whom their own mail server puts off, while the provider takes everyone else's message.
+
+Says how long they are waited for. Pure: times come in. A provider that takes nothing at all is
+`pacing`'s affair.
+
+The breaker: when so many messages are rejected that it is wiser to ask a person first.
+
+Pure: counts what it is told. A list that was bought, a domain that has been blocked and a
+broken template show here before they cost a reputation.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from msgspec import structs
 from sqlalchemy import Connection
 
-from newsletter import rates, throttle
-from newsletter.breaker import Breaker
 from newsletter.campaigns import counts
-from newsletter.config import Publication
+from newsletter.config import Publication, Share
 from newsletter.providers.base import Answer, Outcome, Provider, Result
-from newsletter.rates import Limits, Turn
-from newsletter.stragglers import Stragglers
-from newsletter.times import Clock, Rate
+from newsletter.sending import backoff, rate_limits
+from newsletter.sending.rate_limits import Limits, Turn
+from newsletter.times import Clock, Duration, Rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +52,7 @@ class Reaction:
 def batch_size(publication: Publication, provider: Provider, rate: Rate) -> int:
     """Recipients in a batch of a new campaign."""
     warmup = publication.config.send.warmup
-    return throttle.batch_size(provider.batch_size, rate, warmup, provider.calls_per_second)
+    return backoff.batch_size(provider.batch_size, rate, warmup, provider.calls_per_second)
 
 
 class Pacing:
@@ -63,15 +73,15 @@ class Pacing:
 
     def is_free(self, connection: Connection, provider: str) -> bool:
         """Whether any number of messages may leave through the provider now; only reads."""
-        return rates.is_free(connection, provider, self._limits, self._clock())
+        return rate_limits.is_free(connection, provider, self._limits, self._clock())
 
     def take(self, connection: Connection, provider: str, count: int) -> Turn:
         """When `count` messages may leave through the provider."""
-        return rates.reserve(connection, provider, count, self._limits, self._clock())
+        return rate_limits.reserve(connection, provider, count, self._limits, self._clock())
 
     def give_back(self, connection: Connection, provider: str, count: int) -> None:
         """They did not leave after all."""
-        rates.refund(connection, provider, count, self._limits, self._clock())
+        rate_limits.refund(connection, provider, count, self._limits, self._clock())
 
     def slow_down(
         self, connection: Connection, provider: str, answer: Answer, *, handed_at: datetime, wait: float
@@ -82,7 +92,7 @@ class Pacing:
         now = self._clock()
         seen = counts.speed(connection, provider, now) or len(answer.results)
         rate = self._limits.rate
-        rates.slow_down(connection, provider, rate, seen=seen, handed_at=handed_at, wait=wait, now=now)
+        rate_limits.slow_down(connection, provider, rate, seen=seen, handed_at=handed_at, wait=wait, now=now)
 
     def judged(self, no: int, answer: Answer) -> Answer:
         """The answer to batch `no`, as the patience with single readers has it."""
@@ -113,7 +123,7 @@ class Pacing:
         if self._stragglers.is_too_long(no, self._clock()):
             return Reaction(pause=f"{words}, for longer than {self._patience}", gives_way=True)
         remark = f"{words}. Tried again by itself for {self._patience}." if tries == 1 else ""
-        return Reaction(wait=throttle.pause(tries), remark=remark, is_for_all=False)
+        return Reaction(wait=backoff.pause(tries), remark=remark, is_for_all=False)
 
     def _wait_for_provider(self, words: str, answer: Answer) -> Reaction:
         now = self._clock()
@@ -122,8 +132,73 @@ class Pacing:
         if left <= 0:
             return Reaction(pause=f"{words}, for longer than {self._patience}", gives_way=True)
         if self._busy_until and now < self._busy_until:  # a call that was in the air with the last one
-            return Reaction(wait=min((self._busy_until - now).total_seconds(), throttle.LONGEST_PAUSE))
+            return Reaction(wait=min((self._busy_until - now).total_seconds(), backoff.LONGEST_PAUSE))
         self._busy_tries += 1
-        wait = min(throttle.pause(self._busy_tries, answer.retry_after), left)
+        wait = min(backoff.pause(self._busy_tries, answer.retry_after), left)
         self._busy_until = now + timedelta(seconds=wait)
         return Reaction(wait=wait, remark=f"{words}. Trying again in {wait:.0f} s.")
+
+
+class Stragglers:
+    """Of one run; batches are named by their numbers."""
+
+    def __init__(self, patience: Duration) -> None:
+        self._patience = patience
+        self._since: dict[int, datetime] = {}
+        self._tries: dict[int, int] = {}
+        self._taken_at: datetime | None = None
+
+    def judged(self, no: int, answer: Answer, now: datetime) -> Answer:
+        """The answer; who was put off for longer than patience, while others were taken, is rejected in it."""
+        if Outcome.ACCEPTED in answer.outcomes:
+            self._taken_at = now
+        if Outcome.BUSY not in answer.outcomes or not any(result.alone for result in answer.results):
+            return answer
+        self._tries[no] = self.tries(no) + 1
+        since = self._since.setdefault(no, now)
+        if not self.is_too_long(no, now) or self._taken_at is None or self._taken_at < since:
+            return answer
+        return replace(answer, results=tuple(map(self._rejected, answer.results)))
+
+    def tries(self, no: int) -> int:
+        """In a row."""
+        return self._tries.get(no, 0)
+
+    def is_too_long(self, no: int, now: datetime) -> bool:
+        """Whether it was tried for longer than patience."""
+        return no in self._since and now - self._since[no] >= self._patience.delta
+
+    def _rejected(self, result: Result) -> Result:
+        if not result.alone:
+            return result
+        reason = f"{result.reason}, for longer than {self._patience}"
+        return structs.replace(result, outcome=Outcome.REJECTED, reason=reason, alone=False, retryable=True)
+
+
+LEAST = 100
+"""Answers before anything is concluded."""
+WINDOW = 1000
+"""The latest answers that count, in whole batches."""
+
+
+class Breaker:
+    """Follows the answers of one run."""
+
+    def __init__(self, most: Share) -> None:
+        self._most = most
+        self._latest: deque[tuple[int, int]] = deque()
+
+    def follow(self, answer: Answer) -> str:
+        """Count one answer; why the campaign should pause, or nothing."""
+        rejected = answer.outcomes.get(Outcome.REJECTED, 0)
+        self._latest.append((answer.outcomes.get(Outcome.ACCEPTED, 0) + rejected, rejected))
+        while sum(answered for answered, _ in self._latest) - self._latest[0][0] >= WINDOW:
+            self._latest.popleft()
+        return self._verdict()
+
+    def _verdict(self) -> str:
+        answered = sum(answered for answered, _ in self._latest)
+        rejected = sum(rejected for _, rejected in self._latest)
+        if answered < LEAST or rejected <= answered * self._most.part:
+            return ""
+        return f"{rejected:,} of the last {answered:,} messages were rejected, more than {self._most}"

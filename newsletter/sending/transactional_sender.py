@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from newsletter import rates
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
@@ -23,9 +22,10 @@ from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings, successor
 from newsletter.providers.base import Answer, Batch
-from newsletter.rates import Limits
-from newsletter.recipients import personal_links
-from newsletter.sender_lock import SenderLock
+from newsletter.sending import rate_limits
+from newsletter.sending.lock import SenderLock
+from newsletter.sending.rate_limits import Limits
+from newsletter.sending.recipients import personal_links
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import signups, transactional_queue
 from newsletter.subscribers.subscriber import subscriber_fields
@@ -88,7 +88,7 @@ class Postman:
         with self._database.begin() as connection:
             taken, message = self._take(connection, count)
             if len(taken) < count:
-                rates.refund(connection, self._provider.name, count - len(taken), self._limits, self._clock())
+                rate_limits.refund(connection, self._provider.name, count - len(taken), self._limits, self._clock())
             if message is None:
                 return bool(taken)
             handed_at = self._clock()
@@ -149,7 +149,7 @@ class Postman:
         """Wait until the rate that everything shares allows so many; False when asked to stop meanwhile."""
         while not self._asked.is_set():
             with self._database.begin() as connection:
-                turn = rates.reserve(connection, self._provider.name, count, self._limits, self._clock())
+                turn = rate_limits.reserve(connection, self._provider.name, count, self._limits, self._clock())
             self._asked.wait(turn.wait)
             if not turn.full:
                 break

@@ -21,16 +21,15 @@ from newsletter.campaigns import deliveries, schedule, unknown
 from newsletter.campaigns.campaign import State, change_state, get_campaign
 from newsletter.campaigns.deliveries import ChangedError, Claim, LostError
 from newsletter.database.bulk import attempt
-from newsletter.desk import Desk, Watcher
-from newsletter.jobs import Job
-from newsletter.marks import BatchMarks
 from newsletter.messages.mailing import Mailing
-from newsletter.pacing import Pacing, Reaction
 from newsletter.providers import dispatch, successor
 from newsletter.providers.base import Answer, Batch, Outcome
-from newsletter.rates import Turn
-from newsletter.recipients import Roll, call_roll, recipients
-from newsletter.recovery import may_repeat
+from newsletter.sending.job import Desk, Job, Watcher
+from newsletter.sending.pacing import Pacing, Reaction
+from newsletter.sending.progress_marks import BatchMarks
+from newsletter.sending.rate_limits import Turn
+from newsletter.sending.recipients import Roll, call_roll, recipients
+from newsletter.sending.recovery import may_repeat
 from newsletter.signed_links import Links
 from newsletter.times import stamp
 

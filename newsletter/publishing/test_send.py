@@ -19,8 +19,8 @@ from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings
 from newsletter.providers.base import Batch, Outcome, Result
-from newsletter.recipients import personal_links
 from newsletter.rendering.build import Built
+from newsletter.sending.recipients import personal_links
 from newsletter.signed_links import Links
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber
 from newsletter.subscribers.suppressions import suppressed

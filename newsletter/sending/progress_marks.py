@@ -21,9 +21,9 @@ from newsletter.campaigns.batch_states import IN_HAND, BatchState
 from newsletter.campaigns.campaign import State
 from newsletter.campaigns.deliveries import Claim
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, is_in
-from newsletter.desk import Desk
 from newsletter.messages.types import Recipient
 from newsletter.providers.base import Outcome, Result
+from newsletter.sending.job import Desk
 from newsletter.times import Clock, stamp
 
 

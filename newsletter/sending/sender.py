@@ -21,16 +21,15 @@ from newsletter.campaigns import abandoned_batches, audience, deliveries
 from newsletter.campaigns.campaign import Campaign, State, change_state, frozen_message, get_campaign, pass_on
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.tracking import Level, tracked
-from newsletter.courier import TICK, Courier
-from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError
-from newsletter.jobs import Job, job_of
 from newsletter.messages.mailing import Mailing, envelope
-from newsletter.pacing import batch_size
 from newsletter.providers import find_provider, read_settings
-from newsletter.recipients import addresses
-from newsletter.recovery import lock_file, recover
-from newsletter.sender_lock import SenderLock
+from newsletter.sending.job import Desk, Job, Watcher, job_of
+from newsletter.sending.lock import SenderLock
+from newsletter.sending.pacing import batch_size
+from newsletter.sending.recipients import addresses
+from newsletter.sending.recovery import lock_file, recover
+from newsletter.sending.worker import TICK, Courier
 from newsletter.signals import Interrupts
 from newsletter.signed_links import Links
 

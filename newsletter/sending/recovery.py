@@ -10,17 +10,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from newsletter import hosts, marks
 from newsletter.campaigns import abandoned_batches, counts, unknown
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.config import Publication
 from newsletter.database.connection import Database
-from newsletter.desk import Desk, Watcher
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.high_water import HighWater
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.base import Provider
-from newsletter.sender_lock import SenderLock
+from newsletter.sending import database_guard, progress_marks
+from newsletter.sending.database_guard import HighWater
+from newsletter.sending.job import Desk, Watcher
+from newsletter.sending.lock import SenderLock
 from newsletter.times import Clock, utc_now
 
 TTL_SHARE = 0.8
@@ -43,9 +43,9 @@ def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock
         return name in PROVIDERS and may_repeat(find_provider(publication, name), first_handed_at, clock())
 
     with desk.writer() as connection:
-        hosts.settle(connection, hosts.here(desk.database), clock())
+        database_guard.settle(connection, database_guard.here(desk.database), clock())
         desk.high_water.require_newest(connection)
-        in_the_air = marks.recover(connection, clock())
+        in_the_air = progress_marks.recover(connection, clock())
         found = abandoned_batches.recover(connection, may_replay)
         unknown_of = Counter(found.unknown_of) + Counter(in_the_air.unknown_of)
         policy = publication.config.send.on_unknown
@@ -77,7 +77,7 @@ def _is_home(database: Database, campaign_id: int) -> bool:
         if database.engine.dialect.name != "sqlite" or not counts.in_a_call(connection, campaign_id):
             return False
         try:
-            hosts.require_home(connection, hosts.here(database))
+            database_guard.require_home(connection, database_guard.here(database))
             HighWater(database).require_newest(connection)
         except NewsletterError:
             return False

@@ -1,17 +1,52 @@
-"""What all senders of one process share, and whom they tell what goes on. No rule of sending is here."""
+"""Job: a campaign to be sent, through whom, how fast. Nothing is sent here.
+
+What all senders of one process share, and whom they tell what goes on. No rule of sending is here.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from newsletter.campaigns.campaign import Campaign
+from newsletter.config import Publication
 from newsletter.database.connection import Database
-from newsletter.high_water import HighWater
+from newsletter.providers import find_provider, read_settings
+from newsletter.providers.base import Provider, Settings
+from newsletter.sending.database_guard import HighWater
+from newsletter.times import Clock, Rate, utc_now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to send, through whom, how fast, how patiently."""
+
+    publication: Publication
+    database: Database
+    campaign: Campaign
+    provider: Provider
+    settings: Settings
+    rate: Rate
+    clock: Clock = utc_now
+
+
+def job_of(publication: Publication, database: Database, campaign: Campaign, clock: Clock = utc_now) -> Job:
+    """The campaign through its provider at the configured rate. Raises ConfigError when the provider is set wrong."""
+    provider = find_provider(publication, campaign.provider)
+    return Job(
+        publication=publication,
+        database=database,
+        campaign=campaign,
+        provider=provider,
+        settings=read_settings(publication, provider),
+        rate=publication.config.send.rate,
+        clock=clock,
+    )
 
 
 class Desk:

@@ -15,18 +15,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from newsletter import daily, heartbeat, notices
 from newsletter.campaigns import deliveries, schedule
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import Campaign, State, campaigns_in_state
 from newsletter.config import Publication
-from newsletter.daily import Trouble
 from newsletter.database.connection import Database
-from newsletter.desk import Desk
 from newsletter.errors import NewsletterError
-from newsletter.recovery import recover
-from newsletter.sender import STOPPING, Ending, Sender, job_of, lock_file
-from newsletter.sender_lock import SenderLock
+from newsletter.publishing import alerts, daily, heartbeat
+from newsletter.publishing.daily import Trouble
+from newsletter.sending.job import Desk
+from newsletter.sending.lock import SenderLock
+from newsletter.sending.recovery import recover
+from newsletter.sending.sender import STOPPING, Ending, Sender, job_of, lock_file
 from newsletter.signals import Interrupts
 from newsletter.times import Clock, utc_now
 
@@ -155,7 +155,7 @@ class Runner:
     def _tell(self, trouble: Trouble, now: datetime) -> None:
         subject = f"{self._publication.config.publication.name}: {trouble.subject}"
         try:
-            said = notices.tell_editors(self._publication, self._database, trouble.key, subject, trouble.sentence, now)
+            said = alerts.tell_editors(self._publication, self._database, trouble.key, subject, trouble.sentence, now)
         except NewsletterError as error:  # a notice that does not go is no reason to keep an issue from readers
             said = f"The editors were not told by email: {error}"
         if said:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from newsletter.inversion import inverted, inverted_by_outlook
-from newsletter.local_pictures import LocalPicture, shown_locally
 from newsletter.messages.expressions import present
 from newsletter.messages.fragments import html_fragment
 from newsletter.messages.merge import joined
 from newsletter.messages.types import Recipient
-from newsletter.outlook import in_outlook
-from newsletter.pictureless import without_pictures
+from newsletter.preview.dark_mode import by_day, by_night, inverted, inverted_by_outlook
+from newsletter.preview.images_off import without_pictures
+from newsletter.preview.local_images import LocalPicture, shown_locally
+from newsletter.preview.outlook import in_outlook
 from newsletter.rendering.build import Built, sample_mailing
-from newsletter.schemes import by_day, by_night
 
 RENDERED: Mapping[str, Callable[[str], str]] = {
     "html": by_day,

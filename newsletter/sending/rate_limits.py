@@ -2,19 +2,23 @@
 
 Kept in the database, one row per provider. How long to wait is `throttle`'s to say, what a
 quota has left `quotas`'; this remembers the pace.
+
+Quotas: so many messages in a time, and how many of them are used up.
+
+A rolling one holds for whatever stretch of its time, a warm-up plan's for a day of the
+calendar. Kept in `rate_spent`, which only this writes; how fast what is left may go is `rates`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
-from newsletter import quotas, throttle
-from newsletter.database.tables import rate_bucket as table
-from newsletter.quotas import Quota
-from newsletter.times import Rate, Warmup, stamp
+from newsletter.database.tables import rate_bucket, rate_spent
+from newsletter.sending import backoff
+from newsletter.times import Rate, Warmup, Window, stamp
 
 JITTER = timedelta(seconds=5)
 """By so much the times that several senders bring along may differ."""
@@ -42,7 +46,7 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class _Bucket:
-    """A row of the table."""
+    """A row of the rate_bucket."""
 
     tat: str = datetime.fromtimestamp(0, UTC).isoformat()
     warm_since: str | None = None
@@ -57,8 +61,8 @@ class _Bucket:
         return (datetime.fromisoformat(self.tat) - set_back).timestamp()
 
 
-_FIELDS = [table.c[name] for name in _Bucket.__dataclass_fields__]
-_GET = select(*_FIELDS).where(table.c.key == bindparam("its")).with_for_update()
+_FIELDS = [rate_bucket.c[name] for name in _Bucket.__dataclass_fields__]
+_GET = select(*_FIELDS).where(rate_bucket.c.key == bindparam("its")).with_for_update()
 
 
 def reserve(connection: Connection, key: str, count: int, limits: Limits, now: datetime) -> Turn:
@@ -73,7 +77,7 @@ def reserve(connection: Connection, key: str, count: int, limits: Limits, now: d
     pace = _pace(bucket, limits.rate, now)
     if not pace:
         return Turn(wait=0.0)
-    due, wait = throttle.reserve(bucket.due(now), now.timestamp(), count, pace)
+    due, wait = backoff.reserve(bucket.due(now), now.timestamp(), count, pace)
     _keep(connection, key, tat=_text(due), seen_at=stamp(now))
     return Turn(wait=wait)
 
@@ -105,18 +109,18 @@ def slow_down(
     hold = _text(max(bucket.due(now), now.timestamp() + wait))
     if bucket.slowed_at and stamp(handed_at) < bucket.slowed_at:
         return _keep(connection, key, tat=hold, seen_at=stamp(now))
-    pace = (_pace(bucket, rate, now) or seen) * throttle.SLOWER
+    pace = (_pace(bucket, rate, now) or seen) * backoff.SLOWER
     _keep(connection, key, tat=hold, seen_at=stamp(now), ceiling=pace, slowed_at=stamp(now + timedelta(seconds=wait)))
 
 
 def _quotas(connection: Connection, key: str, bucket: _Bucket, limits: Limits, now: datetime) -> list[Quota]:
-    found = [quotas.rolling(key, window, now) for window in limits.rate.quotas]
+    found = [rolling(key, window, now) for window in limits.rate.quotas]
     if limits.warmup.first:
         today = now.astimezone(limits.zone).date()
         if not bucket.warm_since:
             _keep(connection, key, warm_since=today.isoformat())
         since = date.fromisoformat(bucket.warm_since or today.isoformat())
-        found.append(quotas.of_the_day(key, limits.warmup, since, now, limits.zone))
+        found.append(of_the_day(key, limits.warmup, since, now, limits.zone))
     return found
 
 
@@ -125,7 +129,7 @@ def _pace(bucket: _Bucket, rate: Rate, now: datetime) -> float:
     if not bucket.slowed_at:
         return rate.per_second
     seconds = (now - datetime.fromisoformat(bucket.slowed_at)).total_seconds()
-    ceiling = throttle.ceiling(bucket.ceiling, seconds)
+    ceiling = backoff.ceiling(bucket.ceiling, seconds)
     return min(rate.per_second or ceiling or 0.0, ceiling or rate.per_second)
 
 
@@ -140,5 +144,84 @@ def _text(due: float) -> str:
 
 
 def _keep(connection: Connection, key: str, **values: object) -> None:
-    if connection.execute(update(table).where(table.c.key == key).values(values)).rowcount == 0:
-        connection.execute(insert(table).values({"key": key, "tat": _Bucket.tat, **values}))
+    if connection.execute(update(rate_bucket).where(rate_bucket.c.key == key).values(values)).rowcount == 0:
+        connection.execute(insert(rate_bucket).values({"key": key, "tat": _Bucket.tat, **values}))
+
+
+_WORDS = {60: "a minute", 3600: "an hour", 86400: "a day"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """So many messages in a time that is cut into slots."""
+
+    name: str
+    """`50,000 a day`: for messages."""
+    key: str
+    """Whose: the provider's name."""
+    span: str
+    most: int
+    slot: int
+    """The present one."""
+    oldest: int
+    """The first that still counts."""
+    slot_0_until: float
+    """Unix time at which what was spent in slot 0 stops to count."""
+    length: float
+    """Seconds from one slot to the next."""
+
+    def wait(self, connection: Connection, count: int, now: datetime) -> float:
+        """Seconds until `count` more fit; 0: now."""
+        counting = select(rate_spent.c.slot, rate_spent.c.messages).where(self._mine, rate_spent.c.slot >= self.oldest)
+        rows = connection.execute(counting.order_by(rate_spent.c.slot))
+        spent = [(self.slot_0_until + slot * self.length, messages) for slot, messages in rows]
+        return backoff.room_in(spent, count, self.most, now.timestamp())
+
+    def spend(self, connection: Connection, count: int) -> None:
+        """Write down what is used, or with a negative `count` given back; what does not count any more is deleted."""
+        spent = (
+            update(rate_spent)
+            .where(self._mine, rate_spent.c.slot == self.slot)
+            .values(messages=rate_spent.c.messages + count)
+        )
+        if connection.execute(spent).rowcount or count < 0:
+            return
+        connection.execute(delete(rate_spent).where(self._mine, rate_spent.c.slot < self.oldest))
+        values = {"key": self.key, "span": self.span, "slot": self.slot, "messages": count}
+        connection.execute(insert(rate_spent).values(values))
+
+    @property
+    def _mine(self) -> ColumnElement[bool]:
+        return (rate_spent.c.key == self.key) & (rate_spent.c.span == self.span)
+
+
+def rolling(key: str, window: Window, now: datetime) -> Quota:
+    """`50000/d`: never more than that in any 24 hours."""
+    length = window.per / backoff.SLOTS
+    slot = int(now.timestamp() // length)
+    return Quota(
+        name=f"{window.messages:,} {_WORDS.get(window.per, 'a second')}",
+        key=key,
+        span=str(window.per),
+        most=window.messages,
+        slot=slot,
+        oldest=slot - backoff.SLOTS - 1,
+        slot_0_until=length + window.per,
+        length=length,
+    )
+
+
+def of_the_day(key: str, plan: Warmup, since: date, now: datetime, zone: tzinfo) -> Quota:
+    """What the warm-up plan that began on `since` allows today, a day of `zone`."""
+    today = now.astimezone(zone).date()
+    most = plan.allowance((today - since).days)
+    return Quota(
+        name=f"{most:,} today, by the warm-up plan",
+        key=key,
+        span="warm-up",
+        most=most,
+        slot=today.toordinal(),
+        oldest=today.toordinal(),
+        slot_0_until=datetime.combine(today + timedelta(days=1), time(), tzinfo=zone).timestamp(),
+        length=0.0,
+    )
