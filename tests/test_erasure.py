@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from newsletter import holdings
 from newsletter.database.tables import delivery_exception, suppression
 from newsletter.subscribers import erasure, suppressions
 from newsletter.subscribers.erasure import Forgetting
 from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.writes import Entry
+from newsletter.web.public import data_export
 from tests.readers import NOW, Readers
 from tests.sending import start_campaign
 
@@ -120,7 +120,7 @@ def test_nothing_is_held_of_nobody(readers: Readers) -> None:
     forget(readers)
 
     with readers.database.read() as connection:
-        assert holdings.holdings(connection, 1, NOW) is None
+        assert data_export.holdings(connection, 1, NOW) is None
 
 
 def test_a_database_without_hashes_asks_for_no_secret(readers: Readers, publication_folder: Path) -> None:

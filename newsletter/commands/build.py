@@ -94,7 +94,7 @@ def _day(publication: Publication, until: str | None) -> date:
 
 def _build_site(publication: Publication, issue: tuple[str, ...], out: Path, until: date, as_json: bool) -> None:
     """All of it is made before the first file is written."""
-    from newsletter.web.public.printed import site_files
+    from newsletter.web.public.static_site import site_files
 
     refuse_folder(publication, out)
     paths = [find_issue(publication, name) for name in issue] or issues_until(publication, until)

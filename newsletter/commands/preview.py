@@ -35,7 +35,7 @@ def command(session: Session, issue: str | None, port: int, no_open: bool) -> No
     from newsletter.preview.workspace import Workshop
     from newsletter.web import server
     from newsletter.web.preview.app import preview_app
-    from newsletter.web.preview.events import Events
+    from newsletter.web.preview.live_reload import Events
 
     path = f"/issues/{slug_of(find_issue(session.publication, issue))}" if issue else "/"
     told = Events()

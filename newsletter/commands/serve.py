@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from newsletter.publishing.scheduler import Runner
     from newsletter.subscribers.double_opt_in import Welcome
     from newsletter.web.public.site import Site
-    from newsletter.web.public.writes import Writes
+    from newsletter.web.public.write_queue import Writes
     from newsletter.web.server import Certificate
 
 STOPPING = "Stopping: what is being answered and sent is finished first. Once more stops at once."
@@ -60,7 +60,7 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
     from newsletter.sending.transactional_sender import Postman
     from newsletter.web import server
     from newsletter.web.public.app import public_app
-    from newsletter.web.public.writes import Writes
+    from newsletter.web.public.write_queue import Writes
 
     certificate = _certificate(session.publication)
     greetings = compile_greetings(session.publication)

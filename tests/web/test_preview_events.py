@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from newsletter.web.preview.events import Listener
+from newsletter.web.preview.live_reload import Listener
 
 
 def test_of_several_news_the_last_is_told_last() -> None:

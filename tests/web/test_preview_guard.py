@@ -16,8 +16,8 @@ from starlette.requests import Request
 
 from newsletter.preview.workspace import Workshop
 from newsletter.web.preview.app import preview_app
-from newsletter.web.preview.events import Events
-from newsletter.web.preview.guard import require_token
+from newsletter.web.preview.live_reload import Events
+from newsletter.web.preview.security import require_token
 from tests.web.preview_server import ISSUE, NAME, Preview, opened, publish, running
 from tests.web_server import WebServer
 

@@ -8,8 +8,8 @@ import pytest
 
 from newsletter.config import load_publication
 from newsletter.messages.types import About
+from newsletter.web.public.archive_pages import Neighbours, issue_page, page_count
 from newsletter.web.public.pages import Pages
-from newsletter.web.public.reading import Neighbours, issue_page, page_count
 from tests.web.serving import make_publication
 
 ABOUT = About(slug="hello", title="Hello", description="", date="2025-01-17")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select
 from newsletter.config import load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import notice
-from newsletter.web.public.writes import BusyError, ClosingError, Writes
+from newsletter.web.public.write_queue import BusyError, ClosingError, Writes
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_one_that_fails_fails_alone(db: Database) -> None:
 
 
 def test_it_is_stuck_while_somebody_else_holds_the_database(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("newsletter.web.public.writes.STUCK", 0.05)
+    monkeypatch.setattr("newsletter.web.public.write_queue.STUCK", 0.05)
 
     async def ask() -> tuple[bool, bool, str]:
         before = writes.is_stuck
@@ -113,7 +113,7 @@ def test_after_the_end_nothing_is_taken(db: Database) -> None:
 
 
 def test_more_than_can_be_written_soon_are_told_to_come_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("newsletter.web.public.writes.MOST_WAITING", 10)
+    monkeypatch.setattr("newsletter.web.public.write_queue.MOST_WAITING", 10)
     writes = Writes(db)  # not begun: nothing is taken out
 
     async def ask() -> list[str | BaseException]:

@@ -1,4 +1,7 @@
-"""The preview as one application: its routes, its guard, and the watch that runs as long as it does."""
+"""The preview as one application: its routes, its guard, and the watch that runs as long as it does.
+
+Warming up: what takes long only the first time is done before anybody asks for it.
+"""
 
 from __future__ import annotations
 
@@ -13,49 +16,44 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from newsletter.errors import NewsletterError
+from newsletter.issues.issue import slug_of
+from newsletter.preview.inbox import entries
 from newsletter.preview.workspace import Workshop
 from newsletter.web.preview import (
-    act,
-    begin,
+    actions,
     compare,
-    copies,
     edit,
-    events,
-    failures,
     inbox,
     issue,
-    planning,
+    live_reload,
+    pages,
     problems,
     progress,
     readers,
-    static,
-    stream,
-    trial,
+    schedule,
+    test_send,
 )
-from newsletter.web.preview.guard import Guard, new_token
-from newsletter.web.preview.ledger import Ledger
-from newsletter.web.preview.warm import warm_up
-from newsletter.web.preview.watch import watch
+from newsletter.web.preview.database import Ledger
+from newsletter.web.preview.live_reload import watch
+from newsletter.web.preview.security import Guard, new_token
 
 ROUTES: Sequence[BaseRoute] = (
     *inbox.ROUTES,
-    *begin.ROUTES,
     *issue.ROUTES,
     *problems.ROUTES,
     *readers.ROUTES,
     *compare.ROUTES,
-    *act.ROUTES,
-    *trial.ROUTES,
-    *planning.ROUTES,
+    *actions.ROUTES,
+    *test_send.ROUTES,
+    *schedule.ROUTES,
     *progress.ROUTES,
-    *copies.ROUTES,
     *edit.ROUTES,
-    *stream.ROUTES,
-    *static.ROUTES,
+    *live_reload.ROUTES,
+    *pages.ROUTES,
 )
 
 
-def preview_app(workshop: Workshop, told: events.Events) -> Starlette:
+def preview_app(workshop: Workshop, told: live_reload.Events) -> Starlette:
     """The application; `told` reaches whoever looks, and ends their streams when the server stops."""
 
     @asynccontextmanager
@@ -73,8 +71,18 @@ def preview_app(workshop: Workshop, told: events.Events) -> Starlette:
         routes=[*ROUTES],
         middleware=[Middleware(Guard)],
         lifespan=lifespan,
-        exception_handlers={NewsletterError: failures.refused, HTTPException: failures.not_here},
+        exception_handlers={NewsletterError: pages.refused, HTTPException: pages.not_here},
     )
     app.state.workshop, app.state.told, app.state.token = workshop, told, new_token()
     app.state.ledger, app.state.start = Ledger(), new_token()
     return app
+
+
+def warm_up(workshop: Workshop) -> None:
+    """Read every issue's head and build the newest issue, which loads the compiler."""
+    try:
+        newest = entries(workshop.publication)[:1]
+        for path in newest:
+            workshop.work(slug_of(path))
+    except NewsletterError:  # whoever opens the page is told
+        return

@@ -20,11 +20,11 @@ from newsletter.preview.diff import differences, folded
 from newsletter.preview.sample_readers import NAMES
 from newsletter.preview.views import RENDERED, rendered
 from newsletter.preview.workspace import Work
-from newsletter.web.preview.acts import act_on_text, in_json
 from newsletter.web.preview.issue import document
 from newsletter.web.preview.pages import page, text, workshop_of
 from newsletter.web.preview.problems import found_in
 from newsletter.web.preview.readers import recipient_of
+from newsletter.web.preview.requests import act_on_text, in_json
 
 
 def show(request: Request) -> Response:

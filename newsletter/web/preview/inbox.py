@@ -1,4 +1,7 @@
-"""The start page: the issues as an inbox. The newest are in the page, the others come when somebody looks for them."""
+"""The start page: the issues as an inbox. The newest are in the page, the others come when somebody looks for them.
+
+Beginning an issue in the browser, as `newsletter new` does.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,12 @@ from starlette.routing import Route
 from newsletter.checks.context.rule import ERROR, WARNING
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
+from newsletter.issues.issue import slug_of
+from newsletter.issues.scaffold import new_issue
 from newsletter.preview.inbox import entries, shown
-from newsletter.web.preview.ledger import database_of
+from newsletter.web.preview.database import database_of
 from newsletter.web.preview.pages import page, workshop_of
+from newsletter.web.preview.requests import act
 
 if TYPE_CHECKING:
     from newsletter.preview.inbox import Standing
@@ -73,4 +79,17 @@ def tally(request: Request) -> Response:
     return JSONResponse({"errors": errors, "warnings": warnings})
 
 
-ROUTES = [Route("/", start), Route("/rows", rows), Route("/issues/{slug}/tally", tally)]
+@act
+def begin(request: Request) -> Response:
+    """Write the file; says under which slug it is found."""
+    asked = request.query_params
+    path = new_issue(asked.get("title", ""), workshop_of(request).publication, day=asked.get("day") or None)
+    return JSONResponse({"slug": slug_of(path)})
+
+
+ROUTES = [
+    Route("/", start),
+    Route("/rows", rows),
+    Route("/issues/{slug}/tally", tally),
+    Route("/new", begin, methods=["POST"]),
+]

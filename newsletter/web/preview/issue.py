@@ -1,6 +1,11 @@
-"""The page of one issue, and the email in its frames: every view of one reader's copy."""
+"""The page of one issue, and the email in its frames: every view of one reader's copy.
+
+The email to take along: its HTML to paste elsewhere, the whole message as a file.
+"""
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -8,12 +13,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from newsletter.errors import NewsletterError
+from newsletter.messages.mailing import Mailing
+from newsletter.messages.types import Recipient
 from newsletter.preview.highlight import header_lines, html_lines, message_lines, plain_lines
 from newsletter.preview.inbox import entry
 from newsletter.preview.views import RENDERED, VIEWS, rendered, written
-from newsletter.web.preview.guard import EMAIL_POLICY, WITH_REMOTE_PICTURES
+from newsletter.rendering.build import sample_mailing
 from newsletter.web.preview.pages import page, text, workshop_of
-from newsletter.web.preview.readers import recipient_of
+from newsletter.web.preview.readers import reader_of, recipient_of
+from newsletter.web.preview.security import EMAIL_POLICY, WITH_REMOTE_PICTURES
 
 PANELS = (("problems", "Problems"), ("cuts", "Inbox"), ("readers", "Reader"), ("act", "Send"))
 """What stands beside the email: an id and a title; `templates/preview/static/<id>.js` fills it."""
@@ -63,8 +71,32 @@ def cuts(request: Request) -> Response:
     return page(request, "cuts.html", {"entry": found, "publication": workshop.publication})
 
 
+def html(request: Request) -> Response:
+    """The HTML of the message, for the reader who is shown: as a text, to be copied."""
+    mailing, recipient = _copy(request)
+    return Response(mailing.message(recipient).html, media_type="text/plain")
+
+
+def whole(request: Request) -> Response:
+    """The whole message as it travels, as a file."""
+    mailing, recipient = _copy(request)
+    name = quote(f"{request.path_params['slug']}.eml")
+    held = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(mailing.mime(recipient), media_type="message/rfc822", headers=held)
+
+
+def _copy(request: Request) -> tuple[Mailing, Recipient]:
+    work = workshop_of(request).work(request.path_params["slug"])
+    if work.built is None:
+        raise NewsletterError("the issue does not build yet")
+    publication = work.built.theme.publication
+    return sample_mailing(publication, work.built), reader_of(request).recipient(publication, work.slug)
+
+
 ROUTES = [
     Route("/issues/{slug}", show),
     Route("/issues/{slug}/cuts", cuts),
     Route("/issues/{slug}/view/{view}", view),
+    Route("/issues/{slug}/message.html", html),
+    Route("/issues/{slug}/message.eml", whole),
 ]

@@ -29,10 +29,10 @@ from newsletter.following import look
 from newsletter.preview.workspace import Gone, Work
 from newsletter.publishing import heartbeat
 from newsletter.times import utc_now
-from newsletter.web.preview import planning
-from newsletter.web.preview.acts import act, in_json, readers_of
-from newsletter.web.preview.ledger import database_of
+from newsletter.web.preview import schedule
+from newsletter.web.preview.database import database_of
 from newsletter.web.preview.pages import page, workshop_of
+from newsletter.web.preview.requests import act, in_json, readers_of
 
 _PARTS = {
     "accepted": "accepted",
@@ -121,7 +121,7 @@ def _told(
         words = f"Paused: {campaign.reason}. Let it go on with: `newsletter resume {campaign.id}`"
     elif campaign.state is State.SCHEDULED and campaign.start:
         words = f"Starts at {wall_clock(publication, campaign.start)}, {until(campaign.start, now)}."
-        words += "" if watched else f" {planning.NOBODY_THERE}"
+        words += "" if watched else f" {schedule.NOBODY_THERE}"
     outdated = campaign.state not in ENDED and digest not in ("", campaign.digest)
     return Progress(campaign=campaign, deliveries=seen.deliveries, words=words, is_outdated=outdated)
 

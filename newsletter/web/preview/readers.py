@@ -30,7 +30,7 @@ from newsletter.rendering.build import Built
 from newsletter.subscribers import segments
 from newsletter.subscribers.subscriber import subscribers_by_id
 from newsletter.times import utc_now
-from newsletter.web.preview.ledger import database_of, trouble_with
+from newsletter.web.preview.database import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
 
 SAMPLED = 1_000

@@ -17,36 +17,34 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from newsletter.errors import NewsletterError
-from newsletter.web.public import (
+from newsletter.web.public.client import behind
+from newsletter.web.public.routes import (
     archive,
     confirm,
     embed,
     feeds,
-    join,
-    leave,
-    operation,
-    pictures,
+    health,
     preferences,
-    style,
+    static,
+    subscribe,
     tracking,
+    unsubscribe,
 )
-from newsletter.web.public.guard import Bodies, Headers
-from newsletter.web.public.operation import Log, Watched
-from newsletter.web.public.proxies import behind
+from newsletter.web.public.routes.health import Log, Watched
+from newsletter.web.public.security import Bodies, Headers
 from newsletter.web.public.site import Site, page, wants_json
 
 ROUTES: Sequence[BaseRoute] = [
-    *join.ROUTES,
+    *subscribe.ROUTES,
     *confirm.ROUTES,
     *embed.ROUTES,
-    *leave.ROUTES,
+    *unsubscribe.ROUTES,
     *preferences.ROUTES,
     *archive.ROUTES,
     *feeds.ROUTES,
-    *pictures.ROUTES,
+    *static.ROUTES,
     *tracking.ROUTES,
-    *style.ROUTES,
-    *operation.ROUTES,
+    *health.ROUTES,
 ]
 """Every route; a module's line is all that it takes."""
 

@@ -18,13 +18,13 @@ from newsletter.subscribers.captcha import Challenge
 from newsletter.subscribers.double_opt_in import Confirmations
 from newsletter.subscribers.signups import Signups
 from newsletter.times import Clock, utc_now
-from newsletter.web.public.figures import Figures
+from newsletter.web.public.archive_cache import Shelf
 from newsletter.web.public.forms import FormTokens
-from newsletter.web.public.gallery import Gallery
+from newsletter.web.public.image_cache import Gallery
+from newsletter.web.public.link_targets import Targets
+from newsletter.web.public.metrics import Figures
 from newsletter.web.public.pages import Pages
-from newsletter.web.public.shelf import Shelf
-from newsletter.web.public.targets import Targets
-from newsletter.web.public.writes import Writes
+from newsletter.web.public.write_queue import Writes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,9 +19,8 @@ from newsletter.issues.images import is_remote, picture_url
 from newsletter.messages.types import About, WebPage
 from newsletter.rendering.feed import Item, atom, sitemap
 from newsletter.rendering.translations import Language
-from newsletter.web.public.gallery import locate
-from newsletter.web.public.pages import Pages
-from newsletter.web.public.reading import (
+from newsletter.web.public.archive_cache import LATEST
+from newsletter.web.public.archive_pages import (
     Neighbours,
     Path,
     archive_page,
@@ -31,7 +30,8 @@ from newsletter.web.public.reading import (
     page_count,
     page_path,
 )
-from newsletter.web.public.shelf import LATEST
+from newsletter.web.public.image_cache import locate
+from newsletter.web.public.pages import Pages
 from newsletter.web.public.signup_form import Filled
 
 _PICTURE = re.compile(r"\s(?:src|background|content)=\"([^\"]*)\"")

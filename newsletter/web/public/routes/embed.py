@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.web.public import signup_form
-from newsletter.web.public.guard import content_policy
+from newsletter.web.public.security import content_policy
 from newsletter.web.public.site import language_of, page, site_of
 
 

@@ -20,9 +20,9 @@ from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import About
 from newsletter.rendering.translations import Language
+from newsletter.web.public.archive_pages import Neighbours, listed
+from newsletter.web.public.cached_response import Ready
 from newsletter.web.public.pages import Pages
-from newsletter.web.public.reading import Neighbours, listed
-from newsletter.web.public.ready import Ready
 
 LOOK = 1.0
 """Seconds between two looks: as long as an issue may be missing from the archive."""

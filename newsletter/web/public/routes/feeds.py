@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from newsletter.rendering.feed import Item, atom, sitemap
 from newsletter.web.public import signup_form
-from newsletter.web.public.ready import Ready, answer, http_date, ready
-from newsletter.web.public.shelf import Catalogue
+from newsletter.web.public.archive_cache import Catalogue
+from newsletter.web.public.cached_response import Ready, answer, http_date, ready
 from newsletter.web.public.site import Site, site_of
 
 

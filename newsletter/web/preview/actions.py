@@ -17,7 +17,7 @@ from newsletter.preview.workspace import Work
 from newsletter.providers import find_provider
 from newsletter.subscribers.segments import count
 from newsletter.times import utc_now
-from newsletter.web.preview.ledger import database_of, trouble_with
+from newsletter.web.preview.database import database_of, trouble_with
 from newsletter.web.preview.pages import page, workshop_of
 from newsletter.web.preview.progress import digest_of, progress_of
 

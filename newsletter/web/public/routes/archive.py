@@ -12,10 +12,10 @@ from starlette.routing import Route
 from newsletter.campaigns.archive import Entry
 from newsletter.rendering.translations import Language
 from newsletter.web.public import signup_form
-from newsletter.web.public.guard import content_policy
-from newsletter.web.public.reading import archive_page, issue_page, issue_path, page_count, page_path
-from newsletter.web.public.ready import TOKEN, Ready, answer, ready
-from newsletter.web.public.shelf import Catalogue
+from newsletter.web.public.archive_cache import Catalogue
+from newsletter.web.public.archive_pages import archive_page, issue_page, issue_path, page_count, page_path
+from newsletter.web.public.cached_response import TOKEN, Ready, answer, ready
+from newsletter.web.public.security import content_policy
 from newsletter.web.public.signup_form import Filled
 from newsletter.web.public.site import Site, language_of, site_of
 

@@ -18,9 +18,9 @@ from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import MOST_BYTES
 from newsletter.preview.workspace import Gone
-from newsletter.web.preview.guard import require_token
-from newsletter.web.preview.ledger import Ledger
+from newsletter.web.preview.database import Ledger
 from newsletter.web.preview.pages import workshop_of
+from newsletter.web.preview.security import require_token
 
 Endpoint = Callable[[Request], Response]
 TextEndpoint = Callable[[Request, str], Response]

@@ -13,9 +13,9 @@ from newsletter.providers import find_provider
 from newsletter.publishing.test_send import MOST, read_addresses, send_test
 from newsletter.rendering.build import Built
 from newsletter.times import utc_now
-from newsletter.web.preview.acts import Changed, act, in_json, known_readers
 from newsletter.web.preview.pages import workshop_of
 from newsletter.web.preview.readers import reader_of
+from newsletter.web.preview.requests import Changed, act, in_json, known_readers
 
 
 @in_json

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from newsletter.errors import NewsletterError
 from newsletter.subscribers import transactional_queue
-from newsletter.web.public.figures import Figures
+from newsletter.web.public.metrics import Figures
 from newsletter.web.public.site import Site, site_of
 
 Log = Callable[[Mapping[str, object]], None]

@@ -18,7 +18,7 @@ from newsletter.campaigns.unsubscribes import choose
 from newsletter.subscribers import preferences
 from newsletter.subscribers.preferences import Choice, Reason, Wish, Word
 from newsletter.web.public.forms import Sent, read_sent
-from newsletter.web.public.readers import Visit, active_lists, broken_link, visit
+from newsletter.web.public.reader_links import Visit, active_lists, broken_link, visit
 from newsletter.web.public.site import wants_json
 
 PAUSE = timedelta(days=30)

@@ -1,4 +1,7 @@
-"""The publication's pictures, with leave to keep them for a while."""
+"""The publication's pictures, with leave to keep them for a while.
+
+The one style sheet of the readers' pages, kept by browsers for as long as it stays the same.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from newsletter.web.public.ready import http_date, is_known
+from newsletter.web.public.cached_response import http_date, is_known
 from newsletter.web.public.site import site_of
 
 WEEK = "public, max-age=604800"
@@ -15,7 +18,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """An SVG is a document: on its own it runs nothing and loads nothing."""
 
 
-async def show(request: Request) -> Response:
+async def image(request: Request) -> Response:
     """One picture."""
     found = site_of(request).gallery.find(request.path_params["path"])
     if found is None:
@@ -34,4 +37,10 @@ async def show(request: Request) -> Response:
     return Response(found.body, media_type=found.media_type, headers=headers)
 
 
-ROUTES = [Route("/images/{path:path}", show)]
+async def style(request: Request) -> Response:
+    """The style sheet; the address that pages use names what is in it."""
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(site_of(request).pages.style, media_type="text/css", headers=headers)
+
+
+ROUTES = [Route("/images/{path:path}", image), Route("/style.css", style)]

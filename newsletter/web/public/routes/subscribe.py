@@ -2,6 +2,8 @@
 
 The answer is the same whether an address is known or not. A form without a token of ours (embedded
 elsewhere, cached, a robot's) gets ours, filled in: one more press, and it is done.
+
+CORS: which pages elsewhere may send signups as JSON, and read the answer: those of `[signup] sites`.
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ from starlette.routing import Route
 from newsletter.subscribers.signups import Answer, Asking
 from newsletter.web.public import signup_form
 from newsletter.web.public.client import client_address
-from newsletter.web.public.cors import allow, is_allowed
 from newsletter.web.public.forms import Sent, read_sent
-from newsletter.web.public.guard import content_policy, is_foreign
+from newsletter.web.public.security import content_policy, is_foreign
 from newsletter.web.public.signup_form import FORM, Filled
 from newsletter.web.public.site import language_of, page, site_of, wants_json
 
@@ -147,3 +148,23 @@ ROUTES = [
     Route("/subscribe", ask, methods=["POST"]),
     Route("/subscribe", permit, methods=["OPTIONS"]),
 ]
+
+
+def is_allowed(request: Request) -> bool:
+    """Whether the page that asks is one of a site that is allowed."""
+    return request.headers.get("origin", "").lower() in _sites(request)
+
+
+def allow(request: Request, answer: Response) -> Response:
+    """The answer, readable for pages of those sites, and without cookies, of which there are none."""
+    if is_allowed(request):
+        answer.headers["Access-Control-Allow-Origin"] = request.headers["origin"]
+        answer.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        answer.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer.headers.add_vary_header("Origin")
+    return answer
+
+
+def _sites(request: Request) -> tuple[str, ...]:
+    return tuple(site.lower() for site in site_of(request).publication.config.signup.sites)

@@ -15,8 +15,8 @@ from newsletter.errors import NewsletterError
 from newsletter.publishing import heartbeat
 from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.times import Moment, parse_moment, utc_now
-from newsletter.web.preview.acts import Changed, act, in_json, readers_of
 from newsletter.web.preview.pages import workshop_of
+from newsletter.web.preview.requests import Changed, act, in_json, readers_of
 
 NOBODY_THERE = "Nobody is there to send it then: keep `newsletter run` running."
 

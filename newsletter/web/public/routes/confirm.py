@@ -14,7 +14,7 @@ from starlette.routing import Route
 from newsletter.signed_links import Claims, Purpose
 from newsletter.subscribers.double_opt_in import Confirming, Signup, Step
 from newsletter.web.public.client import client_address
-from newsletter.web.public.readers import broken_link
+from newsletter.web.public.reader_links import broken_link
 from newsletter.web.public.site import page, site_of, wants_json
 
 _STATUS = {Step.GONE: 410}

@@ -1,6 +1,8 @@
 """Preferences: lists, name, time zone and language; everything that is held of a reader; to be forgotten.
 
 Each form carries a token that says we showed it, besides the link's own: a page elsewhere cannot send one.
+
+Time zones as a reader chooses one: by region and city, in the reader's language.
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
@@ -18,17 +22,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter import holdings
 from newsletter.campaigns import unsubscribes
 from newsletter.config.fields import full_name, parse_built_in
+from newsletter.rendering.translations import locale_of
 from newsletter.subscribers import erasure
 from newsletter.subscribers.erasure import Forgetting
 from newsletter.subscribers.preferences import Choice, Wish
 from newsletter.subscribers.subscriber import Subscriber, update_own_fields
+from newsletter.web.public import data_export
 from newsletter.web.public.forms import Sent, read_sent
-from newsletter.web.public.guard import is_foreign
-from newsletter.web.public.readers import Visit, active_lists, broken_link, visit
-from newsletter.web.public.time_zones import city_of, names_of_languages, zones_by_region
+from newsletter.web.public.reader_links import Visit, active_lists, broken_link, visit
+from newsletter.web.public.security import is_foreign
 
 FORM = "preferences"
 """What tokens of these forms are made out to."""
@@ -130,7 +134,7 @@ async def _download(this: Visit, reader: Subscriber, sent: Sent) -> Response:
 
 def _held(this: Visit) -> dict[str, Any] | None:
     with this.site.database.read() as connection:
-        return holdings.holdings(connection, this.claims.subscriber_id, this.now)
+        return data_export.holdings(connection, this.claims.subscriber_id, this.now)
 
 
 async def _forget(this: Visit, reader: Subscriber, sent: Sent) -> Response:
@@ -184,3 +188,45 @@ _ACTIONS = {"resume": _resume, "download": _download, "forget": _forget}
 """By what a form's button sends; anything else saves."""
 
 ROUTES = [Route("/preferences/{token}", show), Route("/preferences/{token}", change, methods=["POST"])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zone:
+    """One to choose."""
+
+    name: str
+    """As the IANA names it."""
+    city: str
+
+
+@lru_cache(maxsize=32)
+def zones_by_region(code: str) -> tuple[tuple[str, tuple[Zone, ...]], ...]:
+    """Every zone once, by the first part of its name, cities in alphabetical order."""
+    from babel.core import get_global
+
+    regions: dict[str, list[Zone]] = {}
+    for name in sorted(available_timezones() & {*get_global("zone_territories")}):
+        region, slash, _city = name.partition("/")
+        if slash and region != "Etc":
+            regions.setdefault(region, []).append(Zone(name=name, city=city_of(name, code)))
+    return tuple((region, tuple(sorted(zones, key=lambda zone: zone.city))) for region, zones in regions.items())
+
+
+def city_of(name: str, code: str) -> str:
+    """What a zone is called in a language: its city."""
+    from babel.core import get_global
+
+    locale = locale_of(code)
+    listed = get_global("zone_aliases").get(name, name)  # CLDR keeps a zone's first name
+    known = locale.time_zones.get(listed, {}).get("city") if locale else None
+    return str(known or name.rpartition("/")[2].replace("_", " "))
+
+
+def names_of_languages(codes: list[str]) -> list[tuple[str, str]]:
+    """Languages by their code, each by the name it has for itself."""
+    found = []
+    for code in codes:
+        locale = locale_of(code)
+        name = str(locale.get_display_name(locale)) if locale else code
+        found.append((code, name[:1].upper() + name[1:]))
+    return found
