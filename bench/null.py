@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newsletter.cli import main
+from newsletter.cli.main import main
 from newsletter.providers import PROVIDERS
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 

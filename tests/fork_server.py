@@ -171,9 +171,9 @@ def become(files: Sequence[int]) -> None:
 
 def main() -> None:
     """Import what commands import, then become what is asked for."""
-    from newsletter.cli import COMMANDS
+    from newsletter.cli.main import COMMANDS
 
-    for name in (*USED_LATER.split(), *(f"newsletter.commands.{command}" for command in COMMANDS)):
+    for name in (*USED_LATER.split(), *(f"newsletter.cli.commands.{command}" for command in COMMANDS)):
         importlib.import_module(name)
     gc.freeze()  # no child looks through what all have
     with socket.socket(fileno=int(sys.argv[1])) as control:

@@ -10,7 +10,7 @@ import sys
 
 WORK = """
 import time
-from newsletter.bars import Bar
+from newsletter.cli.terminal import Bar
 with Bar("links asked", 4) as bar:
     for _ in range(4):
         time.sleep({seconds})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import __version__
-from newsletter.cli import COMMANDS
+from newsletter.cli.main import COMMANDS
 from tests.conftest import ROOT, Run
 
 HEAVY = (
@@ -26,7 +26,7 @@ HEAVY = (
 )
 LOADED = """
 import sys
-from newsletter.cli import cli
+from newsletter.cli.main import cli
 sys.argv[0] = "newsletter"
 try:
     cli(sys.argv[1:])

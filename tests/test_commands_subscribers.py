@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.import_progress import AFTER
+from newsletter.cli.import_progress import AFTER
 from tests.conftest import Run
 from tests.readers import UNREAD, nobody_reading
 

@@ -12,9 +12,9 @@ import pytest
 from newsletter.campaigns import audience, deliveries, reports
 from newsletter.campaigns.campaign import change_state
 from newsletter.campaigns.deliveries import LEASE, Claim
+from newsletter.campaigns.status import campaign_status
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
-from newsletter.following import look
 from newsletter.times import utc_now
 from tests.sending import add_readers, settings, start_campaign
 
@@ -51,21 +51,21 @@ def pause(database: Database) -> None:
 
 def test_a_paused_campaign_is_followed_until_what_was_in_the_air_is_settled(database: Database) -> None:
     handed(database)
-    assert not look(database, 1).is_last
+    assert not campaign_status(database, 1).is_last
 
     pause(database)
 
-    assert look(database, 1).deliveries["handed"] == 2
-    assert not look(database, 1).is_last
+    assert campaign_status(database, 1).deliveries["handed"] == 2
+    assert not campaign_status(database, 1).is_last
 
 
 def test_what_is_due_later_is_told_instead_of_a_time_left(database: Database) -> None:
     held = handed(database)
-    assert look(database, 1).rest == timedelta(0)
+    assert campaign_status(database, 1).rest == timedelta(0)
     with database.begin() as connection:
         deliveries.put_back(connection, held, now=utc_now(), wait=3600)
 
-    found = look(database, 1)
+    found = campaign_status(database, 1)
 
     assert timedelta(minutes=59) < found.rest <= timedelta(hours=1)
     shown = reports.table(found.campaign, found.deliveries, 17, found.rest)
@@ -79,7 +79,7 @@ def test_what_waits_for_its_call_to_be_repeated_is_not_in_the_air(database: Data
         deliveries.put_back(connection, held, now=utc_now(), wait=1)
     pause(database)
 
-    found = look(database, 1)
+    found = campaign_status(database, 1)
 
     assert (found.deliveries["handed"], found.is_last) == (2, True)
 
@@ -88,4 +88,4 @@ def test_nobody_waits_for_the_answer_to_a_call_of_a_dead_sender(database: Databa
     handed(database, LEASE + timedelta(seconds=1))
     pause(database)
 
-    assert look(database, 1).is_last
+    assert campaign_status(database, 1).is_last

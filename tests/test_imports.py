@@ -311,7 +311,7 @@ def test_memory_does_not_grow_with_the_file(readers: Readers, tmp_path: Path) ->
         file = tmp_path / f"{count}.csv"
         file.write_text("email,first_name\n" + "".join(f"r{n}.{count}@example.com,Reader {n}\n" for n in range(count)))
         code = (
-            "import sys; from newsletter.cli import cli; cli(sys.argv[1:], standalone_mode=False);"
+            "import sys; from newsletter.cli.main import cli; cli(sys.argv[1:], standalone_mode=False);"
             "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"  # ru_maxrss knows the parent's
         )
         command = [sys.executable, "-c", code, "--config", config, "subscribers", "import", str(file)]

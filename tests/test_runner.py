@@ -26,6 +26,7 @@ from newsletter.campaigns.campaign import (
     schedule_campaign,
 )
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.cli.run_log import RunnerLog
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, rate_spent, subscriber
@@ -33,7 +34,6 @@ from newsletter.errors import ConfigError, NewsletterError
 from newsletter.publishing import heartbeat
 from newsletter.publishing.daily import Trouble
 from newsletter.publishing.scheduler import Runner
-from newsletter.runner_log import RunnerLog
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.sender import THREADS, Ending
 from tests.postmark_server import TOKEN, PostmarkServer

@@ -13,7 +13,7 @@ import feedparser
 import pytest
 from click.testing import CliRunner, Result
 
-from newsletter.cli import cli
+from newsletter.cli.main import cli
 from newsletter.errors import IssueError, NewsletterError
 from tests.conftest import ROOT
 

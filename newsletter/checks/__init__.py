@@ -1,6 +1,8 @@
-"""What `newsletter check` knows: rules with stable ids, one file per family, and who asks them.
+"""Say what is wrong with an issue before it is sent: `newsletter check`, and the gate of `send`.
 
-A family is a module with a tuple `RULES`; `catalogue` names them all. To add a rule, write
-it in its family with an example that fires and one that does not: both become tests and
-documentation. Rules read; nothing here sends, stores or fetches.
+run.py asks the rules of catalogue.py and collects findings; selection.py chooses rules, gate.py decides what
+stops a send, fixes.py rewrites lines, formats.py prints, link_probe.py asks linked pages with `--online`.
+rules/ has one file per family of rules, context/ what a rule sees, html/ how the built HTML looks.
+
+Belongs here: judging a built issue. Does not: changing how it is built, or knowing who reads it.
 """

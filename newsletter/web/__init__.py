@@ -1,4 +1,6 @@
-"""The servers: the author's preview, and the readers' pages. The only asynchronous part.
+"""The servers: the readers' pages and the author's preview. The only asynchronous part.
 
-Routes, requests and answers; what they are about is decided by the nouns below.
+server.py runs an application and ends it cleanly; public/ is what readers see, preview/ what authors see.
+
+Belongs here: routes, requests, answers. Does not: what they are about, which the packages below decide.
 """

@@ -10,8 +10,8 @@ from time import process_time
 
 import pytest
 
-import newsletter.commands.build  # noqa: F401  # its import is not a file's fault
-from newsletter.cli import main
+import newsletter.cli.commands.build  # noqa: F401  # its import is not a file's fault
+from newsletter.cli.main import main
 
 SETTINGS = """
 [fields]

@@ -14,7 +14,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from newsletter.cli import cli
+from newsletter.cli.main import cli
 from tests.conftest import ROOT
 from tests.web.serving import Served, make_publication, serve
 

@@ -17,7 +17,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, expect
 
-from newsletter.cli import cli
+from newsletter.cli.main import cli
 from tests.conftest import ROOT
 from tests.studio import CONTRASTS
 from tests.web.serving import Served, serve

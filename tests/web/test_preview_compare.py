@@ -21,7 +21,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     schedule = [*("schedule", "chips", "--at", "2099-01-17 07:00", "--yes", "--allow", "NL")]
     from click.testing import CliRunner
 
-    from newsletter.cli import cli
+    from newsletter.cli.main import cli
 
     done = CliRunner().invoke(cli, ["--config", str(root / "newsletter.toml"), *schedule])
     assert done.exit_code == 0, done.output

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sqlalchemy import select, update
 
 from newsletter.campaigns.tracking import track_token
-from newsletter.cli import cli
+from newsletter.cli.main import cli
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import batch, event

@@ -1,5 +1,7 @@
-"""The author's preview: what readers will see, in the browser, while it is written.
+"""The browser preview's server: on loopback only, rebuilt on save.
 
-A module holds the routes of one part of it, as `ROUTES`; `app` puts them together. They ask the
-`Workshop` for what there is and the flat nouns for what to make of it, and decide nothing themselves.
+app.py lists the routes; inbox.py, issue.py, problems.py, readers.py and compare.py show; edit.py, actions.py,
+test_send.py and schedule.py act, through requests.py and security.py; live_reload.py tells open pages what changed.
+
+Belongs here: requests and answers. Does not: what is shown (preview).
 """

@@ -23,9 +23,9 @@ from newsletter.campaigns.campaign import (
 )
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import until, wall_clock
+from newsletter.campaigns.status import campaign_status
 from newsletter.config import Publication
 from newsletter.database.connection import Database
-from newsletter.following import look
 from newsletter.preview.workspace import Gone, Work
 from newsletter.publishing import heartbeat
 from newsletter.times import utc_now
@@ -112,7 +112,7 @@ def progress_of(
 def _told(
     publication: Publication, database: Database, id: int, now: datetime, digest: str, *, watched: bool
 ) -> Progress:
-    seen = look(database, id)
+    seen = campaign_status(database, id)
     campaign = seen.campaign
     words = ""
     if campaign.state is State.SENDING:

@@ -1,7 +1,8 @@
-"""The readers' pages: join, confirm, read, leave. What `newsletter serve` answers with.
+"""The readers' pages: join, confirm, read, leave, preferences, feeds, metrics.
 
-A module holds the routes of one subject as ROUTES, and `app` has its line. A handler gets a request,
-asks `site_of` for what all share, and answers with `page`. It reads the database in a thread
-(`run_in_threadpool`) and changes it by `site.writes.do(work, item)`, which answers when it is on disk.
-Forms are read by `forms.read_sent`; who must know that one is ours asks `site.tokens` and `guard.is_foreign`.
+app.py puts the routes behind their guards; routes/ has one file per subject; site.py holds what every route
+shares, pages.py fills templates, forms.py and security.py protect, write_queue.py writes many readers' changes in
+one transaction, archive_cache.py and image_cache.py keep answers ready.
+
+Belongs here: answers to readers. Does not: building issues; what has to be built is handed over.
 """

@@ -1,1 +1,1 @@
-"""versions."""
+"""The migrations, oldest first; one change each, forward only."""

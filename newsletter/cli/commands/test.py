@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import find_issue
 from newsletter.providers.base import Outcome
 from newsletter.publishing.test_send import Tested, read_addresses, send_test
 from newsletter.rendering.build import build_issue
-from newsletter.session import Session
 from newsletter.times import utc_now
 
 

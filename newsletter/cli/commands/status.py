@@ -7,11 +7,12 @@ import sys
 
 import click
 
-from newsletter import endings
 from newsletter.campaigns import counts, events, reports, schedule
 from newsletter.campaigns.campaign import Campaign, State, find_campaign
-from newsletter.following import follow, look
-from newsletter.session import Session
+from newsletter.campaigns.status import campaign_status
+from newsletter.cli import send_result
+from newsletter.cli.follow import follow
+from newsletter.cli.session import Session
 
 
 @click.command()
@@ -36,9 +37,9 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
         found = find_campaign(connection, campaign)
     if following:
         last = follow(session.database, found.id, as_json=as_json)
-        endings.name_them(session.database, last.campaign, last.deliveries)
-        sys.exit(endings.exit_code(last.campaign, last.deliveries))
-    now = look(session.database, found.id)
+        send_result.name_them(session.database, last.campaign, last.deliveries)
+        sys.exit(send_result.exit_code(last.campaign, last.deliveries))
+    now = campaign_status(session.database, found.id)
     if as_json:
         click.echo(json.dumps(counts.status(now.campaign, now.deliveries)))
         return
@@ -50,7 +51,7 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
             click.echo(seen)
     if start := _start(session, now.campaign):
         click.echo(start)
-    endings.name_them(session.database, now.campaign, now.deliveries)
+    send_result.name_them(session.database, now.campaign, now.deliveries)
 
 
 def _start(session: Session, campaign: Campaign) -> str:

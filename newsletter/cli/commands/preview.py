@@ -9,8 +9,8 @@ import webbrowser
 
 import click
 
+from newsletter.cli.session import Session
 from newsletter.issues.issue import find_issue, slug_of
-from newsletter.session import Session
 from newsletter.signals import Interrupts
 
 

@@ -14,10 +14,10 @@ import click
 
 from newsletter.campaigns import counts, reports, unknown
 from newsletter.campaigns.campaign import ASKED, Campaign, State
+from newsletter.cli.progress import CampaignProgress
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
-from newsletter.progress import CampaignProgress
 from newsletter.sending.recovery import recover_if_free
 from newsletter.sending.sender import Ending, Job, Sender
 

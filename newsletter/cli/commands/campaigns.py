@@ -9,7 +9,7 @@ import click
 from newsletter.campaigns import counts, reports, schedule
 from newsletter.campaigns.campaign import Campaign, State, all_campaigns
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.session import Session
+from newsletter.cli.session import Session
 
 
 @click.command()

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from newsletter.bars import Bar
+from newsletter.cli.session import Session
+from newsletter.cli.terminal import Bar
 from newsletter.config import Publication
 from newsletter.issues.issue import find_issue
 from newsletter.rendering.build import Built, build_issue
 from newsletter.rendering.output_files import summary, write_file, write_files
 from newsletter.rendering.site import issues_until, refuse_folder, web_pages
 from newsletter.rendering.theme import Theme
-from newsletter.session import Session
 from newsletter.times import utc_now
 
 

@@ -1,4 +1,7 @@
-"""A bar on the terminal for work of known length, such as addresses to ask; nothing anywhere else."""
+"""The question before what cannot be undone, and who may answer it.
+
+A bar on the terminal for work of known length, such as addresses to ask; nothing anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,23 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import click
+
+from newsletter.errors import ConfigError, NewsletterError
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Let a person decide, unless `yes` has. Raises ConfigError when there is no terminal, NewsletterError on no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(f"not done, no terminal to ask on: {question}", hint="Add --yes to do it without asking.")
+    if not click.confirm(question, err=True):
+        raise NewsletterError("not done", hint="Nothing was changed.")
+
 
 AFTER = 1.0
 """Seconds; what takes less needs no bar."""

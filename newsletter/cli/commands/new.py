@@ -6,9 +6,9 @@ import os
 
 import click
 
+from newsletter.cli.session import Session
 from newsletter.issues import scaffold
 from newsletter.issues.issue import slug_of
-from newsletter.session import Session
 
 
 @click.command()

@@ -6,16 +6,16 @@ import json
 
 import click
 
-from newsletter.asking import ask
 from newsletter.campaigns import counts, reports, retries
 from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.endings import send_and_tell
+from newsletter.cli.send_result import send_and_tell
+from newsletter.cli.session import Session
+from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
 from newsletter.sending import database_guard
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.sender import Job, job_of
-from newsletter.session import Session
 from newsletter.times import utc_now
 
 

@@ -7,11 +7,12 @@ import sys
 
 import click
 
-from newsletter.asking import ask
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import State
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.endings import exit_code, recover_first, send_and_tell, tell_doubt
+from newsletter.cli.send_result import exit_code, recover_first, send_and_tell, tell_doubt
+from newsletter.cli.session import Session
+from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
 from newsletter.providers import read_settings
 from newsletter.publishing.plan import Plan, frozen_plan, gated, make_plan, refuse, remarks, start_plan
@@ -19,7 +20,6 @@ from newsletter.sending import database_guard
 from newsletter.sending.database_guard import HighWater
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.sender import Job
-from newsletter.session import Session
 from newsletter.times import Rate, utc_now
 
 

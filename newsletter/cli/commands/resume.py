@@ -6,7 +6,7 @@ import click
 
 from newsletter.campaigns import reports, schedule
 from newsletter.campaigns.campaign import State, find_campaign, resume_campaign
-from newsletter.session import Session
+from newsletter.cli.session import Session
 from newsletter.times import utc_now
 
 

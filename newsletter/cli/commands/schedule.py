@@ -7,15 +7,15 @@ from datetime import datetime
 
 import click
 
-from newsletter.asking import ask
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import Timing, until, wall_clock
+from newsletter.cli.session import Session
+from newsletter.cli.terminal import ask
 from newsletter.errors import ConfigError
 from newsletter.publishing import heartbeat
 from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
-from newsletter.session import Session
 from newsletter.times import Moment, parse_moment, utc_now
 
 

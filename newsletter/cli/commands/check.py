@@ -14,10 +14,10 @@ from newsletter.checks.catalogue import RULES
 from newsletter.checks.context.link_status import Target, Verdict
 from newsletter.checks.run import check_issue, check_issues, online_targets
 from newsletter.checks.selection import Selection, selection
+from newsletter.cli.session import Session
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, Problem, Severity, nearest
 from newsletter.issues.issue import find_issue, issue_files, shown_path
-from newsletter.session import Session
 
 MOST_ROUNDS = 5
 """Fixes that lie on top of each other are made one after the other, so often at most."""
@@ -90,9 +90,9 @@ def command(
 
 def _asked(publication: Publication, paths: Sequence[Path]) -> Mapping[Target, Verdict]:
     """What the addresses in these issues answer, now or within the last day."""
-    from newsletter.bars import Bar
     from newsletter.checks.context.link_status import remember, remembered
     from newsletter.checks.link_probe import probe_all
+    from newsletter.cli.terminal import Bar
     from newsletter.network import network_of
 
     now = datetime.now(UTC)

@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
         """Import one command."""
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"newsletter.commands.{name}").command
+        command = importlib.import_module(f"newsletter.cli.commands.{name}").command
         assert isinstance(command, click.Command)
         return command
 
@@ -89,7 +89,7 @@ def cli(ctx: click.Context, config: str | None) -> None:
         newsletter new "Hello"
         newsletter preview
     """
-    from newsletter.session import Session
+    from newsletter.cli.session import Session
 
     ctx.obj = ctx.with_resource(Session(config))
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from newsletter.campaigns import delivery_history
 from newsletter.campaigns.campaign import ENDED, Campaign, campaigns_of_slug, find_campaign
 from newsletter.campaigns.delivery_history import Story
+from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
-from newsletter.session import Session
 from newsletter.subscribers.subscriber import find_subscriber
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from newsletter.bars import Bar
+from newsletter.cli.session import Session
+from newsletter.cli.terminal import Bar
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
 from newsletter.issues import scaffold
@@ -17,7 +18,6 @@ from newsletter.issues.drafts.draft import Gathered, gather, issue_text, left_ou
 from newsletter.issues.drafts.story import Story
 from newsletter.issues.issue import free_slug, issue_files, slug_of, slugify
 from newsletter.network import network_of
-from newsletter.session import Session
 from newsletter.times import OFF, Duration, parse_moment
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
-from newsletter.session import Session
 from newsletter.signals import Interrupts
 from newsletter.times import stamp, utc_now
 
@@ -118,8 +118,8 @@ def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tupl
 @contextlib.contextmanager
 def _sender(session: Session, asked: threading.Event) -> Iterator[None]:
     """A runner beside the server. When it cannot run, the server stops; its error is raised at the end."""
+    from newsletter.cli.run_log import RunnerLog
     from newsletter.publishing.scheduler import Runner
-    from newsletter.runner_log import RunnerLog
 
     runner = Runner(session.publication, session.database, RunnerLog(session.publication.config.publication.timezone))
     errors: list[NewsletterError] = []

@@ -6,15 +6,15 @@ import json
 
 import click
 
-from newsletter.asking import ask
 from newsletter.campaigns import counts, reports, unknown
 from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.endings import doubt_code, recover_first, send_and_tell, tell_doubt
+from newsletter.cli.send_result import doubt_code, recover_first, send_and_tell, tell_doubt
+from newsletter.cli.session import Session
+from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
 from newsletter.sending import database_guard
 from newsletter.sending.sender import job_of
-from newsletter.session import Session
 from newsletter.times import utc_now
 
 

@@ -6,9 +6,9 @@ import sys
 
 import click
 
+from newsletter.cli.run_log import RunnerLog
+from newsletter.cli.session import Session
 from newsletter.publishing.scheduler import Runner
-from newsletter.runner_log import RunnerLog
-from newsletter.session import Session
 
 
 @click.command()

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from newsletter.addresses import address_key, parse_address
+from newsletter.cli.import_progress import ImportProgress
+from newsletter.cli.session import Session
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.import_progress import ImportProgress
-from newsletter.session import Session
 from newsletter.subscribers import consent, erasure, preferences, segments
 from newsletter.subscribers.exports import export_csv
 from newsletter.subscribers.imports import Listener, Report, import_csv, parse_statuses, parse_tags

@@ -7,7 +7,7 @@ import click
 from newsletter.campaigns import reports
 from newsletter.campaigns.campaign import ASKED, change_state, find_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.session import Session
+from newsletter.cli.session import Session
 from newsletter.times import utc_now
 
 

@@ -9,8 +9,8 @@ import click
 from newsletter.campaigns import abandoned_batches, audience, counts, reports
 from newsletter.campaigns.campaign import change_state, find_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.endings import recover_first, tell_doubt
-from newsletter.session import Session
+from newsletter.cli.send_result import recover_first, tell_doubt
+from newsletter.cli.session import Session
 from newsletter.times import utc_now
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from newsletter.cli.session import Session
 from newsletter.sending import database_guard
 from newsletter.sending.database_guard import HighWater
-from newsletter.session import Session
 from newsletter.times import utc_now
 
 

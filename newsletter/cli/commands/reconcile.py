@@ -10,13 +10,13 @@ import click
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.endings import STOPPED, doubt_code, recover_first, tell_doubt
-from newsletter.progress import CampaignProgress
+from newsletter.cli.progress import CampaignProgress
+from newsletter.cli.send_result import STOPPED, doubt_code, recover_first, tell_doubt
+from newsletter.cli.session import Session
 from newsletter.providers import find_provider, read_settings
 from newsletter.sending import database_guard, reconcile
 from newsletter.sending.reconcile import Finding
 from newsletter.sending.sender import Job, Sender
-from newsletter.session import Session
 from newsletter.times import utc_now
 
 

@@ -6,9 +6,9 @@ import json
 
 import click
 
+from newsletter.cli.session import Session
 from newsletter.config import Publication, find_config
 from newsletter.issues.json_schema import config_schema, issue_schema
-from newsletter.session import Session
 
 
 @click.command()

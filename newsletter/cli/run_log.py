@@ -8,10 +8,10 @@ from datetime import tzinfo
 
 import click
 
-from newsletter import endings
 from newsletter.campaigns import reports
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import Campaign, State
+from newsletter.cli import send_result
 from newsletter.errors import NewsletterError
 from newsletter.publishing.daily import Trouble
 from newsletter.sending.sender import Ending
@@ -25,7 +25,7 @@ class RunnerLog:
         self._zone = zone
         self._lock = threading.Lock()
         self._said: set[str] = set()
-        self.exit_code = endings.DONE
+        self.exit_code = send_result.DONE
 
     def say(self, sentence: str) -> None:
         """With the time, as the publication's editors read it."""
@@ -38,7 +38,7 @@ class RunnerLog:
     def began(self, campaign: Campaign) -> None:
         """Held is a failure: a person must decide."""
         if campaign.state is State.PAUSED:
-            self._worse(endings.FAILED)
+            self._worse(send_result.FAILED)
             self.say(f"Campaign {campaign.id} ({campaign.issue}) is held: {campaign.reason}")
             self.say(f"Let it go on nevertheless with: newsletter resume {campaign.id}")
         else:
@@ -52,22 +52,22 @@ class RunnerLog:
             f"Campaign {campaign.id} ({campaign.issue}), {campaign.state}{why}  {reports.tally(ending.deliveries)}"
         )
         waits = campaign.state is State.SENDING and (campaign.wall or ending.goes_on) and not ending.interrupted
-        self._worse(endings.DONE if waits else endings.exit_code(campaign, ending.deliveries))
+        self._worse(send_result.DONE if waits else send_result.exit_code(campaign, ending.deliveries))
 
     def failed(self, campaign: Campaign, error: BaseException) -> None:
         """Said once; a mistake in the program is told with its kind."""
-        self._worse(error.exit_code if isinstance(error, NewsletterError) else endings.FAILED)
+        self._worse(error.exit_code if isinstance(error, NewsletterError) else send_result.FAILED)
         kind = "" if isinstance(error, NewsletterError) else f"{type(error).__name__}: "
         self._say_once(f"newsletter: error: campaign {campaign.id} ({campaign.issue}): {kind}{error}")
 
     def recovered(self, found: Recovered) -> None:
         """Nobody may look at a campaign that is paused or cancelled again, so its unknown count here."""
         if found.unknown:
-            self._worse(endings.UNKNOWN_LEFT)
+            self._worse(send_result.UNKNOWN_LEFT)
 
     def troubled(self, trouble: Trouble) -> None:
         """No issue today."""
-        self._worse(endings.FAILED)
+        self._worse(send_result.FAILED)
         self._say_once(f"newsletter: warning: {trouble.sentence}")
 
     def _say_once(self, sentence: str) -> None:

@@ -1,1 +1,0 @@
-"""One file per command, each with its `command`; `cli.COMMANDS` imports them on use."""
