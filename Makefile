@@ -21,7 +21,7 @@ test: $(READY)  ## Run every test
 
 soak: $(READY)  ## The long tests: a thousand kills of a sender, 2,000 schedules, 20,000 issue files, a rate of one a second, 10,000 sign-ups from one address
 	NEWSLETTER_SOAK=1 NEWSLETTER_KILLS=1000 NEWSLETTER_SCHEDULES=2000 \
-		$(BIN)/pytest -s --timeout 0 tests/acceptance/test_kill.py tests/test_pacing.py tests/test_zones.py tests/checks/test_fuzz.py tests/web/test_attacks.py
+		$(BIN)/pytest -s --timeout 0 tests/acceptance/test_kill.py tests/sending/test_pacing.py tests/test_times_zones.py tests/checks/test_fuzz.py tests/web/public/test_attacks.py
 
 check: format lint types imports test  ## Everything that must pass before a commit
 
@@ -51,7 +51,7 @@ pictures: $(READY)  ## The README's pictures anew, from a sent message and the p
 	$(BIN)/python docs/preview_screenshots.py
 
 golden: $(READY)  ## Write the golden files anew, after a change of the look that was meant
-	NEWSLETTER_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/test_golden.py
+	NEWSLETTER_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/rendering/test_golden.py
 
 lock:  ## Bring requirements-dev.txt in line with pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) --generate-hashes \

@@ -1,1 +1,6 @@
-"""The tests; the name of each is the sentence that a release note would say."""
+"""The tests; each name is a sentence that could stand in the release notes. Folders mirror the package."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+"""The checkout."""

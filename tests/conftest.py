@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect
 
-from tests.fork_server import run_command
+from tests.support.fork_server import run_command
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-ROOT = Path(__file__).parent.parent
 
 # How long an example takes, or a browser, says how busy the machine is.
 settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])

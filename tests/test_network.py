@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from newsletter.fetch import MOST_BYTES, ask, fetch
 from newsletter.network import ALLOW_PRIVATE, FetchError, Line, Network, Trouble, is_public, is_under, network_of
-from tests.web_server import WebServer
+from tests.support.web_server import WebServer
 
 ALLOWED = Network(private=True)
 

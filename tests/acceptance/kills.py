@@ -20,7 +20,7 @@ from newsletter.database.connection import Database, open_database
 from newsletter.sending import reconcile
 from newsletter.sending.bench import SLUG, TOKEN, ask, prepare, running_provider
 from newsletter.sending.bench_provider import Behaviour
-from tests.fork_server import run_command, start_command
+from tests.support.fork_server import run_command, start_command
 
 LATENCY = 0.05
 """Seconds a call is in the air."""

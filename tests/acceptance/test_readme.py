@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.readers import COLUMNS, readers
-from tests.conftest import ROOT
-from tests.ports import free_port
+from tests import ROOT
+from tests.support.ports import free_port
 
 VARIES = ((r"\d{4}-\d\d-\d\d", "DATE"), (r" +\d+ s$", " TIME"), (r"127\.0\.0\.1:\d+", "ADDRESS"))
 """What differs between two runs."""

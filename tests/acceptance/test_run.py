@@ -34,8 +34,8 @@ from tests.acceptance.test_send import (
     wait_for_readers,
     wait_for_words,
 )
-from tests.postmark_server import PostmarkServer
-from tests.sending import start_campaign
+from tests.support.postmark_server import PostmarkServer
+from tests.support.sending import start_campaign
 
 
 @pytest.fixture

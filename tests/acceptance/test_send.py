@@ -25,9 +25,9 @@ from newsletter.campaigns.campaign import all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
-from tests.fork_server import run_command
-from tests.postmark_server import TOKEN, PostmarkServer
-from tests.sending import add_readers, settings
+from tests.support.fork_server import run_command
+from tests.support.postmark_server import TOKEN, PostmarkServer
+from tests.support.sending import add_readers, settings
 
 COMMAND = [sys.executable, "-m", "newsletter"]
 POSTMARK = '[send]\nprovider = "postmark"\n[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'

@@ -18,8 +18,8 @@ from newsletter.sending.lock import SenderLock
 from newsletter.times import utc_now
 from tests.conftest import Run
 from tests.faults.case import ARROWS, ENVIRONMENT, Case, handed_over
-from tests.provider_server import Postmark, Resend
-from tests.sending import add_readers, settings
+from tests.support.provider_server import Postmark, Resend
+from tests.support.sending import add_readers, settings
 
 Result = subprocess.CompletedProcess[str]
 

@@ -13,8 +13,8 @@ from playwright.sync_api import sync_playwright
 from newsletter.config import load_publication
 from newsletter.issues.issue import find_issue
 from newsletter.rendering.build import build_issue
-from tests.conftest import ROOT
-from tests.studio import CHROMIUM, Scheme, Studio
+from tests import ROOT
+from tests.support.rendered_email import CHROMIUM, Scheme, Studio
 
 SAMPLES = ("chip-rules", "sanctions-so-far", "zero-sum")
 SEVERE = ("serious", "critical")

@@ -10,8 +10,9 @@ import pytest
 
 from newsletter.checks.catalogue import RULES
 from newsletter.checks.context.rule import Example
+from tests import ROOT
 from tests.checks.publications import make
-from tests.conftest import ROOT, Run
+from tests.conftest import Run
 
 BAD = Example(body="Über {{ first_name | default('dich') }}: [click here](/form) 世界.")
 

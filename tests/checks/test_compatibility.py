@@ -14,8 +14,8 @@ from newsletter.checks.html.features import uses
 from newsletter.checks.rules.compatibility import DATA, table, targets
 from newsletter.config import load_publication
 from newsletter.errors import ConfigError, Problem
+from tests import ROOT
 from tests.checks.publications import check, make
-from tests.conftest import ROOT
 
 TEXT = "templates/blocks/text.mjml"
 BLOCK = '<mj-section><mj-column><mj-text>\n<div style="%s">{{ body }}</div>\n</mj-text></mj-column></mj-section>\n'

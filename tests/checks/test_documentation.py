@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from typing import Any
 
-from tests.conftest import ROOT
+from tests import ROOT
 
 
 def test_the_page_about_the_rules_is_what_the_rules_say() -> None:

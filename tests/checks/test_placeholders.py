@@ -15,8 +15,8 @@ from newsletter.checks.context.rule import Example
 from newsletter.checks.context.sample_copies import WORST, Copy, copies, copy_of
 from newsletter.config import load_publication
 from newsletter.rendering.build import build_issue
+from tests import ROOT
 from tests.checks.publications import check, make
-from tests.conftest import ROOT
 
 SLOTS = Example(
     front="subject: \"{{ first_name | default('You') }}, the chip rules\"",

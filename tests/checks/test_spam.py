@@ -12,9 +12,9 @@ from newsletter.checks.rules.spam import NoOpinion, opinion
 from newsletter.checks.run import check_issue
 from newsletter.checks.selection import Selection
 from newsletter.config import load_publication
+from tests import ROOT
 from tests.checks.publications import check, make
-from tests.conftest import ROOT
-from tests.studio import build
+from tests.support.rendered_email import build
 
 SAMPLES = ("chip-rules", "sanctions-so-far", "zero-sum")
 NAMED = Selection(select=("NL508",))

@@ -21,8 +21,8 @@ from newsletter.sending import reconcile
 from newsletter.sending.reconcile import Finding
 from newsletter.sending.sender import Ending, Sender, job_of
 from newsletter.times import utc_now
-from tests.provider_server import KEY, ProviderServer, Resend
-from tests.sending import Quiet, add_readers, settings, start_campaign
+from tests.support.provider_server import KEY, ProviderServer, Resend
+from tests.support.sending import Quiet, add_readers, settings, start_campaign
 
 Clock = Callable[[], datetime]
 RECORD = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.case import ENVIRONMENT, Case
-from tests.provider_server import SERVERS, ProviderServer, Resend
+from tests.support.provider_server import SERVERS, ProviderServer, Resend
 
 
 @pytest.fixture(params=[*SERVERS])

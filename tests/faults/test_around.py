@@ -24,9 +24,9 @@ from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.suppressions import suppress as suppress_address
 from newsletter.times import stamp, utc_now
 from tests.faults.case import EVERYONE, Case
-from tests.provider_server import ProviderServer
-from tests.sending import MESSAGE, NOW, PAGE, Quiet, add_readers, settings
-from tests.test_runner import Told
+from tests.publishing.test_scheduler import Told
+from tests.support.provider_server import ProviderServer
+from tests.support.sending import MESSAGE, NOW, PAGE, Quiet, add_readers, settings
 
 
 def test_f12_a_database_locked_by_another_program_when_the_answer_comes_loses_nothing(

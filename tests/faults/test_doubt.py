@@ -14,7 +14,7 @@ from newsletter.campaigns.campaign import State
 from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
-from tests.provider_server import Mailgun, Postmark, ProviderServer, Resend
+from tests.support.provider_server import Mailgun, Postmark, ProviderServer, Resend
 
 
 @pytest.mark.parametrize(("policy", "calls"), [("resend", [50, 50]), ("assume-sent", [50])])

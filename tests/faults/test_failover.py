@@ -15,8 +15,8 @@ from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
 from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, Case
-from tests.provider_server import Postmark, Resend
-from tests.sending import settings
+from tests.support.provider_server import Postmark, Resend
+from tests.support.sending import settings
 
 
 @pytest.fixture

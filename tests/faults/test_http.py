@@ -14,7 +14,7 @@ from newsletter.providers.body import Body
 from newsletter.providers.transport import TransportError, exchange
 from newsletter.times import utc_now
 from tests.faults.case import EVERYONE, Case, handed_over, in_the_end
-from tests.provider_server import Mailgun, ProviderServer, Resend
+from tests.support.provider_server import Mailgun, ProviderServer, Resend
 
 
 def test_f01_killed_before_anything_was_claimed_everyone_gets_it(case: Case, server: ProviderServer) -> None:

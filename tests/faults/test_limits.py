@@ -13,7 +13,7 @@ from newsletter.campaigns.campaign import State
 from newsletter.sending.sender import THREADS
 from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, EVERYONE, Case
-from tests.provider_server import SERVERS, ProviderServer, Resend
+from tests.support.provider_server import SERVERS, ProviderServer, Resend
 
 
 def test_f16_a_busy_provider_is_tried_again_until_everyone_has_it(case: Case, server: ProviderServer) -> None:

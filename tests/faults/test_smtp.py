@@ -22,10 +22,10 @@ from newsletter.providers.dispatch import MOST_ALONE
 from newsletter.providers.smtp import WINDOW
 from newsletter.sending.sender import THREADS
 from newsletter.times import utc_now
-from tests.conftest import ROOT
+from tests import ROOT
 from tests.faults.case import ARROWS, Case
-from tests.mail_server import Script, dumped, smtp_sink, wait_until_heard
-from tests.ports import free_port
+from tests.support.mail_server import Script, dumped, smtp_sink, wait_until_heard
+from tests.support.ports import free_port
 
 TOML = """[send]
 provider = "smtp"
@@ -43,7 +43,7 @@ from newsletter import campaigns
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.sending.sender import Sender, job_of
-from tests.sending import Quiet
+from tests.support.sending import Quiet
 publication = load_publication(Path(sys.argv[1]) / "newsletter.toml")
 database = open_database(publication)
 with database.read() as connection:

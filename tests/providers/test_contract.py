@@ -14,10 +14,10 @@ from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import PROVIDERS, dispatch, find_provider, read_settings, smtp
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Response
-from tests.mail_server import Script
-from tests.provider_server import KEY, SERVERS, ProviderServer
 from tests.providers.test_postmark import ENVELOPE, recipient
-from tests.sending import MESSAGE, settings
+from tests.support.mail_server import Script
+from tests.support.provider_server import KEY, SERVERS, ProviderServer
+from tests.support.sending import MESSAGE, settings
 
 NAMES = sorted(PROVIDERS)
 

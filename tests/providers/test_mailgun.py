@@ -13,10 +13,10 @@ from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers.base import Answer, Batch, Outcome, Search
 from newsletter.providers.dispatch import hand_over, prepare
 from newsletter.providers.mailgun import MAILGUN, look, outcomes, request, sight
-from tests.provider_server import KEY, Mailgun, _form
 from tests.providers.test_postmark import ENVELOPE, answer, recipient
 from tests.providers.test_postmark import batch as batch_of
-from tests.sending import MESSAGE, NOW
+from tests.support.provider_server import KEY, Mailgun, _form
+from tests.support.sending import MESSAGE, NOW
 
 SETTINGS = {"api_key": KEY, "domain": "news.example.com", "base_url": "https://api.example.com"}
 TWO = batch_of(recipient(1), recipient(2))

@@ -13,7 +13,7 @@ from newsletter.providers.base import Batch, Outcome
 from newsletter.providers.outbox import file_name, send
 from tests.conftest import without_rights
 from tests.providers.test_postmark import ENVELOPE, recipient
-from tests.sending import MESSAGE
+from tests.support.sending import MESSAGE
 
 
 def batch(*numbers: int) -> Batch:

@@ -12,7 +12,7 @@ from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import Envelope, Recipient
 from newsletter.providers.base import Batch, Outcome, Response
 from newsletter.providers.postmark import POSTMARK, outcomes, request
-from tests.sending import MESSAGE, NOW
+from tests.support.sending import MESSAGE, NOW
 
 SETTINGS = {"token": "secret", "message_stream": "broadcast", "base_url": "https://api.example.com"}
 ENVELOPE = Envelope(

@@ -11,9 +11,9 @@ import pytest
 from newsletter.providers.base import Answer, Batch, Outcome
 from newsletter.providers.dispatch import hand_over, payload_hash, prepare
 from newsletter.providers.resend import RESEND, outcomes, request
-from tests.provider_server import KEY, Resend
 from tests.providers.test_postmark import answer, recipient
 from tests.providers.test_postmark import batch as batch_of
+from tests.support.provider_server import KEY, Resend
 
 SETTINGS = {"api_key": KEY, "base_url": "https://api.example.com"}
 TWO = batch_of(recipient(1), recipient(2))

@@ -26,10 +26,10 @@ from newsletter.providers import find_provider, read_settings
 from newsletter.providers.base import Answer
 from newsletter.providers.smtp import SMTP, send
 from newsletter.providers.smtp_session import Session
-from tests.mail_server import Script, dumped, smtp_sink
-from tests.ports import deaf_port, free_port
 from tests.providers.test_postmark import ENVELOPE, batch, recipient
-from tests.sending import settings as publication
+from tests.support.mail_server import Script, dumped, smtp_sink
+from tests.support.ports import deaf_port, free_port
+from tests.support.sending import settings as publication
 
 PLAIN = {"host": "127.0.0.1", "security": "none", "username": "", "password": ""}
 UNSIGNED = {"dkim_key": "", "dkim_domain": "", "dkim_selector": "newsletter"}

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.web.leaving import People
-from tests.web.preview_server import chromium
-from tests.web.serving import Served
+from tests.web.preview.preview_server import chromium
+from tests.web.public.leaving import People
+from tests.web.public.serving import Served
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,119 @@
+"""The wheel: what a user installs works outside this repository."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests import ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`newsletter` of an environment that has the wheel, and the dependencies of this one."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    site = Path(run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
+    # Names below a path file's folder are found; path files in it, such as the checkout's own, are not read.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(python),
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            str(wheel),
+        ]
+    )
+    return folder / "bin" / "newsletter"
+
+
+def run(arguments: list[str], cwd: Path | None = None) -> str:
+    done = subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_first_issue_builds_from_an_installed_wheel(command: Path, tmp_path: Path) -> None:
+    run([str(command), "init", "news"], cwd=tmp_path)
+    path = run([str(command), "new", "Hello"], cwd=tmp_path / "news").strip()
+    run([str(command), "build", "hello"], cwd=tmp_path / "news")
+
+    where = run([str(command.with_name("python")), "-c", "import newsletter; print(newsletter.__file__)"], cwd=tmp_path)
+    made = {file.name for file in (tmp_path / "news" / "build" / "hello").iterdir()}
+    assert where.startswith(str(command.parent.parent))
+    assert path.endswith("-hello.md")
+    assert made == {"message.html", "message.txt", "message.eml", "document.mjml", "message.json"}
+
+
+def test_the_wheel_holds_the_templates_the_migrations_and_nothing_of_the_checkout(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    wanted = {f"newsletter/{path.relative_to(ROOT)}" for path in (ROOT / "templates").rglob("*") if path.is_file()}
+    scripts = {str(path.relative_to(ROOT)) for path in (ROOT / "newsletter" / "migrations").rglob("*.py")}
+    assert wanted | scripts <= names
+    assert {name.split("/")[0] for name in names} == {
+        "newsletter",
+        next(n for n in names if n.endswith("METADATA")).split("/")[0],
+    }
+
+
+def test_every_package_that_is_imported_is_declared_and_the_other_way_round() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    declared = {re.split(r"[^\w-]", line)[0].lower() for line in [*project["dependencies"], *extras]}
+
+    imported = {name for file in (ROOT / "newsletter").rglob("*.py") for name in third_party(file)}
+    owners = packages_distributions()
+    used = {owners[name][0].lower().replace("_", "-") for name in imported if name in owners}
+
+    assert used - declared == set()
+    assert declared - used == {"tzdata", "python-multipart", "httptools"}  # the servers import the last two
+
+
+def third_party(file: Path) -> set[str]:
+    """The top-level packages a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found - sys.stdlib_module_names - {"newsletter"}
+
+
+def test_the_locked_environment_has_everything_that_is_declared_with_hashes_and_no_address() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lock = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", lock, re.MULTILINE))
+
+    for line in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"]):
+        wanted = Requirement(line)
+        assert wanted.name in locked, f"{wanted.name} is not locked: make lock"
+        assert wanted.specifier.contains(locked[wanted.name]), f"{wanted} is locked at {locked[wanted.name]}: make lock"
+    assert lock.count("--hash=sha256:") >= len(locked)
+    assert not re.search(r"https?://|file:|index-url|find-links", lock)

@@ -1,0 +1,133 @@
+"""Campaigns: approved, found, moved along their arrows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from newsletter.campaigns.campaign import (
+    CAMPAIGN_ARROWS,
+    Campaign,
+    State,
+    approve_issue,
+    change_state,
+    find_campaign,
+    frozen_message,
+    frozen_page,
+    state_after,
+)
+from newsletter.database.connection import Database, open_database
+from newsletter.errors import NewsletterError
+from tests import ROOT
+from tests.support.sending import MESSAGE, NOW, PAGE, settings, start_campaign
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    found = open_database(settings(tmp_path))
+    yield found
+    found.close()
+
+
+def approve(database: Database, slug: str = "hello", list_name: str = "daily") -> Campaign:
+    with database.begin() as connection:
+        return approve_issue(
+            connection,
+            message=replace(MESSAGE, slug=slug),
+            page=PAGE,
+            list=list_name,
+            segment="",
+            provider="outbox",
+            now=NOW,
+        )
+
+
+@pytest.mark.parametrize("verb", CAMPAIGN_ARROWS)
+@pytest.mark.parametrize("state", State)
+def test_a_campaign_moves_only_along_its_arrows(state: State, verb: str) -> None:
+    if state in CAMPAIGN_ARROWS[verb]:
+        assert state_after(state, verb) is CAMPAIGN_ARROWS[verb][state]
+    else:
+        with pytest.raises(NewsletterError, match=f"the campaign is {state}"):
+            state_after(state, verb)
+
+
+def test_only_a_retry_leads_out_of_sent_and_nothing_out_of_cancelled() -> None:
+    assert [verb for verb, arrows in CAMPAIGN_ARROWS.items() if State.SENT in arrows] == ["reopen"]
+    assert not [verb for verb, arrows in CAMPAIGN_ARROWS.items() if State.CANCELLED in arrows]
+
+
+@pytest.mark.parametrize("verb", CAMPAIGN_ARROWS)
+def test_every_arrow_is_drawn_and_explained(verb: str) -> None:
+    page = (ROOT / "docs" / "sending.md").read_text(encoding="utf-8")
+    campaign = page.partition("## Campaigns")[2].partition("## Batches")[0]
+
+    drawn = re.findall(rf"(\w+) --> (\w+): {verb}\n", campaign)
+
+    assert sorted(drawn) == sorted((str(before), str(after)) for before, after in CAMPAIGN_ARROWS[verb].items())
+    assert f"- **{verb}**: " in campaign
+
+
+def test_what_was_approved_is_frozen_with_its_digest_and_page(database: Database) -> None:
+    made = approve(database)
+
+    with database.read() as connection:
+        assert frozen_message(connection, made.id) == MESSAGE
+        assert frozen_page(connection, made.id) == PAGE.html
+    assert made.digest == MESSAGE.digest
+    assert made.subject == 'Hello {{ first_name | default("there") }}'
+    assert made.state is State.DRAFT
+
+
+def test_two_campaigns_have_different_keys(database: Database) -> None:
+    assert approve(database).key != approve(database, list_name="weekly").key
+
+
+def test_the_date_of_a_campaign_is_when_it_first_started(database: Database) -> None:
+    with database.begin() as connection:
+        found = start_campaign(connection)
+        change_state(connection, found.id, "pause", now=NOW, reason="asked")
+        later = change_state(connection, found.id, "resume", now=NOW + timedelta(hours=1))
+        done = change_state(connection, found.id, "finish", now=NOW + timedelta(hours=2))
+
+    assert later.date == NOW
+    assert later.reason == ""
+    assert done.finished_at == "2025-01-17T14:00:00.000Z"
+
+
+def test_a_paused_campaign_says_why(database: Database) -> None:
+    with database.begin() as connection:
+        found = start_campaign(connection)
+        paused = change_state(connection, found.id, "pause", now=NOW, reason="no credits")
+
+    assert (paused.state, paused.reason) == (State.PAUSED, "no credits")
+
+
+def test_a_number_is_an_id_if_there_is_one_else_a_slug(database: Database) -> None:
+    first, numbered = approve(database), approve(database, slug="2025")
+
+    with database.read() as connection:
+        assert find_campaign(connection, "1").id == first.id
+        assert find_campaign(connection, "2025").id == numbered.id
+        with pytest.raises(NewsletterError, match='no campaign named "99999999999999999999999"'):
+            find_campaign(connection, "99999999999999999999999")
+
+
+def test_a_slug_means_its_latest_campaign(database: Database) -> None:
+    approve(database)
+    latest = approve(database, list_name="weekly")
+
+    with database.read() as connection:
+        assert find_campaign(connection, "hello").id == latest.id
+
+
+def test_an_unknown_campaign_gets_the_nearest_name(database: Database) -> None:
+    approve(database)
+
+    with database.read() as connection, pytest.raises(NewsletterError, match='Did you mean "hello"'):
+        find_campaign(connection, "helo")

@@ -1,0 +1,38 @@
+"""What newsletter.toml names must be there when an issue is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsletter.errors import ConfigError
+from tests.support.writing import PNG, built
+
+
+@pytest.mark.parametrize(
+    ("added", "line", "words"),
+    [
+        ('[theme]\nlogo = "images/none.png"', 11, '[theme] no picture "images/none.png"'),
+        ('[sponsors.acme]\nname = "Acme"\nimage = "../acme.png"', 12, "[sponsors.acme] picture"),
+        ('[segments.paying]\nplann = "pro"', 11, "plann"),
+    ],
+)
+def test_a_setting_that_names_what_is_not_there_stops_the_build(
+    publication_folder: Path, added: str, line: int, words: str
+) -> None:
+    settings = publication_folder / "newsletter.toml"
+    settings.write_text(settings.read_text() + added)
+    with pytest.raises(ConfigError) as caught:
+        built(publication_folder, "Hello.")
+    assert words in str(caught.value)
+    assert caught.value.place.endswith(f"newsletter.toml:{line}")
+
+
+def test_a_logo_stands_in_the_masthead(publication_folder: Path) -> None:
+    settings = publication_folder / "newsletter.toml"
+    settings.write_text(settings.read_text() + '[theme]\nlogo = "logo.png"\nlogo_width = 120\n')
+    (publication_folder / "logo.png").write_bytes(PNG)
+    page = built(publication_folder, "Hello.").message.html
+    assert 'src="https://news.example.com/images/logo.png"' in page
+    assert 'width="120"' in page

@@ -1,0 +1,114 @@
+"""The text part says what the HTML says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.support.writing import PNG, built
+
+BODY = """
+# Title
+
+Text with **bold**, `code`, a [link](https://example.com/a), an <https://example.com/auto> and ~~gone~~.
+Next line.\\
+Broken line.
+
+1. one
+2. two
+   - nested
+   - again
+
+- loose
+
+- list
+
+> quoted
+> twice
+
+    indented code
+
+***
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+
+
+def text_of(folder: Path, body: str) -> str:
+    return built(folder, body).message.text
+
+
+def test_markdown_reads_as_text(publication_folder: Path) -> None:
+    text = text_of(publication_folder, BODY)
+    expected = """Title
+========================================
+
+Text with bold, code, a link <https://example.com/a>, an <https://example.com/auto> and gone. Next line.
+Broken line.
+
+1. one
+2. two
+   - nested
+   - again
+
+- loose
+
+- list
+
+> quoted twice
+
+    indented code
+
+----------------------------------------
+
+a | b
+1 | 2
+"""
+    assert expected in text
+
+
+def test_blocks_read_as_text(publication_folder: Path) -> None:
+    (publication_folder / "chip.png").write_bytes(PNG)
+    text = text_of(
+        publication_folder,
+        """
+:::article title="Chips" url=https://example.com/c label=Policy image=chip.png alt="A chip" author=Ada source=Journal
+Lead.
+:::
+:::news title="Recent news"
+- ![t](chip.png) [One](https://example.com/1) First.
+- **Two** — second.
+:::
+:::sponsor name=Acme url=https://example.com/acme
+Dashboards.
+:::
+:::quote by="Grace" url=https://example.com/g
+A ship in port.
+:::
+:::button https://example.com/read
+Read on
+:::
+:::note title=Note
+Aside.
+:::
+""",
+    )
+    for part in (
+        "POLICY\nChips <https://example.com/c>\n",
+        "[A chip]\n\nLead.\n\nBy Ada · Source: Journal",
+        "* One <https://example.com/1>\n  First.\n\n* Two\n  second.",
+        "Sponsored by Acme <https://example.com/acme>",
+        "> A ship in port.\n>\n> — Grace <https://example.com/g>",
+        "Read on <https://example.com/read>",
+        "Note\n\nAside.",
+    ):
+        assert part in text
+
+
+def test_the_footer_can_unsubscribe_a_reader_of_plain_text(publication_folder: Path) -> None:
+    message = built(publication_folder, "x").message
+    assert "Unsubscribe <{{ unsubscribe_url }}>" in message.open(message.text)
+    assert not re.search(r"\n{4,}", message.text)
+    assert not re.search(r"[ \t]+\n", message.text)

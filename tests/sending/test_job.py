@@ -1,0 +1,52 @@
+"""The desk: who waits for something new is told of it, and misses nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from newsletter.database.connection import Database, open_database
+from newsletter.sending.job import Desk
+from tests.support.sending import settings
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    found = open_database(settings(tmp_path))
+    yield found
+    found.close()
+
+
+def test_who_waits_goes_on_as_soon_as_there_is_something_new(database: Database) -> None:
+    desk = Desk(database)
+    before = desk.stirs
+    waiting = threading.Thread(target=desk.wait, args=(before, 60.0))
+    waiting.start()
+
+    desk.stir()
+
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_what_came_between_looking_and_waiting_is_not_missed(database: Database) -> None:
+    desk = Desk(database)
+    before = desk.stirs
+    desk.stir()
+
+    began = time.monotonic()
+    desk.wait(before, 60.0)
+
+    assert time.monotonic() - began < 10
+
+
+def test_nobody_waits_for_ever(database: Database) -> None:
+    desk = Desk(database)
+
+    desk.wait(desk.stirs, 0.01)
+
+    assert not desk.asked.is_set()

@@ -1,0 +1,237 @@
+"""How fast a campaign really goes, what makes it slower, and what makes it pause."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import accumulate
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from newsletter.campaigns import audience
+from newsletter.campaigns.campaign import State, change_state, get_campaign
+from newsletter.config import Publication
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import subscription
+from newsletter.providers import find_provider, read_settings
+from newsletter.sending.sender import Ending, Job, Sender
+from newsletter.times import Clock, Rate, utc_now
+from tests.support.postmark_server import TOKEN, PostmarkServer
+from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
+
+POSTMARK = '[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
+SEND = '[send]\nprovider = "postmark"\n'
+
+
+class Timed(PostmarkServer):
+    """Remembers when each call was accepted, and how many messages it had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[float, int]] = []
+
+    def accept(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self.taken.append((time.monotonic(), len(messages)))
+        return super().accept(messages)
+
+    @property
+    def rate(self) -> float:
+        """Messages a second: the median over pairs of calls half the campaign apart, so that no late call decides."""
+        sent = list(accumulate((number for _, number in self.taken), initial=0))
+        half = len(self.taken) // 2
+        pairs = [(self.taken[i + half][0] - self.taken[i][0], sent[i + half] - sent[i]) for i in range(half)]
+        return median(number / seconds for seconds, number in pairs)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Timed]:
+    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    found = Timed()
+    with found:
+        yield found
+
+
+@pytest.fixture
+def publication(server: Timed, tmp_path: Path) -> Publication:
+    return settings(tmp_path, SEND + POSTMARK.format(url=server.url))
+
+
+def send(
+    publication: Publication, readers: int, rate: str = "off", watcher: Quiet | None = None, clock: Clock = utc_now
+) -> Ending:
+    database = begun(publication, readers)
+    ending = go_on(publication, database, rate, watcher, clock)
+    database.close()
+    return ending
+
+
+def begun(publication: Publication, readers: int) -> Database:
+    """With a campaign that nobody is written down for yet."""
+    database = open_database(publication)
+    add_readers(database, readers)
+    with database.begin() as connection:
+        start_campaign(connection, provider="postmark")
+    return database
+
+
+def go_on(
+    publication: Publication,
+    database: Database,
+    rate: str = "off",
+    watcher: Quiet | None = None,
+    clock: Clock = utc_now,
+) -> Ending:
+    with database.read() as connection:
+        campaign = get_campaign(connection, 1)
+    provider = find_provider(publication, campaign.provider)
+    job = Job(
+        publication=publication,
+        database=database,
+        campaign=campaign,
+        provider=provider,
+        settings=read_settings(publication, provider),
+        rate=Rate(rate),
+        clock=clock,
+    )
+    return Sender(job, watcher or Quiet()).run()
+
+
+RATES = [(1, 60 if "NEWSLETTER_SOAK" in os.environ else 10), (20, 60), (500, 1500)]
+TRIES = 5
+"""A busy machine may be late in one; a sender that keeps no rate is off in each."""
+
+
+def best_rate(server: Timed, folder: Path, wanted: int, readers: int) -> float:
+    """The first that is within five percent, or else that of the last try."""
+    for number in range(TRIES):
+        server.taken.clear()
+        ending = send(settings(folder / f"{number}", SEND + POSTMARK.format(url=server.url)), readers, f"{wanted}/s")
+        assert ending.deliveries["accepted"] == readers
+        if server.rate == pytest.approx(wanted, rel=0.05):
+            break
+    return server.rate
+
+
+@pytest.mark.parametrize(("rate", "readers"), RATES)
+def test_the_rate_is_kept_within_five_percent(server: Timed, tmp_path: Path, rate: int, readers: int) -> None:
+    assert best_rate(server, tmp_path, rate, readers) == pytest.approx(rate, rel=0.05)
+
+
+def test_a_slow_provider_does_not_make_the_rate_slower(server: Timed, tmp_path: Path) -> None:
+    server.delay = 0.4
+
+    assert best_rate(server, tmp_path, 200, 400) == pytest.approx(200, rel=0.05)
+
+
+def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: Timed, tmp_path: Path) -> None:
+    more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
+    watcher = Stopping(server)
+
+    ending = send(settings(tmp_path, more), 300, watcher=watcher, clock=lambda: NOW)
+
+    assert watcher.said[0] == "100 today, by the warm-up plan: that is used up; it goes on by itself."
+    assert {state: number for state, number in ending.deliveries.items() if number} == {"accepted": 100, "queued": 200}
+
+
+def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: Path) -> None:
+    more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
+    publication = settings(tmp_path, more)
+
+    # It would have waited until tomorrow.
+    ending = send(publication, 300, watcher=Pausing(server, publication), clock=lambda: NOW)
+
+    assert ending.campaign.state is State.PAUSED
+    assert ending.deliveries["queued"] >= 200
+
+
+class Pausing(Quiet):
+    """Pauses the campaign when the sender says something, as another process would."""
+
+    def __init__(self, server: Timed, publication: Publication) -> None:
+        super().__init__()
+        self._server = server
+        self._publication = publication
+
+    def say(self, sentence: str) -> None:
+        super().say(sentence)
+        if len(self.said) == 1:
+            self._server.wait_for_calls(1)  # what the quota allowed has left
+            database = open_database(self._publication)
+            with database.begin() as connection:
+                change_state(connection, 1, "pause", now=datetime.now(UTC), reason="by hand")
+            database.close()
+
+
+class Stopping(Quiet):
+    """Asks the sender to stop when it says something, as Ctrl-C would."""
+
+    def __init__(self, server: Timed) -> None:
+        super().__init__()
+        self._server = server
+
+    def say(self, sentence: str) -> None:
+        super().say(sentence)
+        if len(self.said) == 1:
+            self._server.wait_for_calls(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
+    server: Timed, publication: Publication
+) -> None:
+    server.refused = {f"r{n}@example.com": (406, "Inactive recipient.") for n in range(1, 10_000, 10)}
+
+    database = begun(publication, 10_000)
+    with database.begin() as connection:
+        while not get_campaign(connection, 1).enqueued:  # else it may pause before everyone is written down
+            audience.enqueue(connection, publication, 1, 500, now=NOW)
+
+    ending = go_on(publication, database)
+
+    database.close()
+    assert ending.campaign.state is State.PAUSED
+    assert "messages were rejected, more than 5%" in ending.campaign.reason
+    assert ending.deliveries["queued"] > 5000
+    assert ending.deliveries["accepted"] == len(server.messages)
+    assert sum(ending.deliveries.values()) == 10_000
+
+
+def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is_left_out(
+    server: Timed, publication: Publication
+) -> None:
+    server.faults = ["maintenance"] * 2
+    watcher = Quiet()
+
+    ending = send(publication, 1000, "1000/s", watcher)
+
+    assert ending.deliveries["accepted"] == 1000
+    assert len(set(server.addresses)) == len(server.addresses) == 1000
+    assert any("Trying again in" in sentence for sentence in watcher.said)
+
+
+def test_who_leaves_while_their_batch_waits_for_its_turn_is_skipped(server: Timed, publication: Publication) -> None:
+    leave = threading.Thread(target=_leave_after_the_first_call, args=(server, open_database(publication)))
+    leave.start()
+
+    ending = send(publication, 2, "12/m")  # the second leaves five seconds after the first
+
+    leave.join()
+    assert {state: number for state, number in ending.deliveries.items() if number} == {"accepted": 1, "skipped": 1}
+    assert len(server.addresses) == 1
+
+
+def _leave_after_the_first_call(server: Timed, database: Database) -> None:
+    """Whoever was not first leaves: which of two batches that is, their threads make out."""
+    server.wait_for_calls(1)
+    with database.begin() as connection:
+        waits = subscription.c.subscriber_id != int(server.addresses[0].removeprefix("r").split("@")[0])
+        connection.execute(update(subscription).where(waits).values(status="unsubscribed"))
+    database.close()

@@ -1,0 +1,249 @@
+"""The postman: letters leave once, busy ones again, and what a dead process had in the air never."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.config import Publication, load_publication
+from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import letter
+from newsletter.errors import NewsletterError
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
+from newsletter.providers.outbox import OUTBOX
+from newsletter.publishing.signup_emails import Greetings, compile_greetings
+from newsletter.sending import transactional_sender
+from newsletter.sending.transactional_sender import Postman
+from newsletter.subscribers import consent, suppressions, transactional_queue
+from newsletter.subscribers.double_opt_in import Confirmations, Confirming
+from newsletter.subscribers.rate_limits import Limits
+from newsletter.subscribers.signups import Asking, Shown, Signups
+from newsletter.subscribers.subscriber import set_status
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.writes import Status
+from tests.subscribers.test_signups import NOW, SHOWN
+
+Send = Callable[[Batch, Settings], Answer]
+WELCOMES = {
+    "welcome": 'subject: "Welcome, {{ first_name | default("friend") }}"\nkind: welcome',
+    "second": "subject: Two days later\nkind: welcome\nafter: 2d",
+}
+
+
+@pytest.fixture
+def publication(publication_folder: Path) -> Publication:
+    (publication_folder / "issues").mkdir()
+    for slug, front in WELCOMES.items():
+        text = f"---\n{front}\n---\nGood to have you.\n"
+        (publication_folder / "issues" / f"2025-01-01-{slug}.md").write_text(text, encoding="utf-8")
+    return load_publication(publication_folder / "newsletter.toml")
+
+
+@pytest.fixture
+def greetings(publication: Publication) -> Greetings:
+    return compile_greetings(publication)
+
+
+@pytest.fixture
+def db(publication: Publication) -> Iterator[Database]:
+    database = open_database(publication)
+    yield database
+    database.close()
+
+
+class World:
+    """A publication, its readers, a postman, and a clock that stands until it is moved."""
+
+    def __init__(self, publication: Publication, db: Database, greetings: Greetings) -> None:
+        self.now = NOW
+        self.db = db
+        self.folder = publication.root
+        self.said: list[str] = []
+        self.signups = Signups(publication, Limits(b"key"))
+        self.confirmations = Confirmations(publication, Limits(b"key"), greetings.welcomes)
+        self.postman = Postman(publication, db, greetings.messages, self.said.append, clock=lambda: self.now)
+
+    def ask(self, email: str = "ada@example.com", shown: Shown = SHOWN) -> None:
+        one = Asking(email=email, name="Ada", lists=("daily",), shown=shown, page="", network="192.0.2.1", at=self.now)
+        with self.db.begin() as connection:
+            self.signups.ask(connection, [one])
+
+    def confirm(self) -> None:
+        with self.db.begin() as connection:
+            one = Confirming(signup_id=1, subscriber_id=1, network="192.0.2.1", at=self.now)
+            self.confirmations.confirm(connection, [one])
+
+    def deliver(self) -> None:
+        while self.postman.deliver():
+            pass
+
+    @property
+    def letters(self) -> list[tuple[str, str, str]]:
+        with self.db.read() as connection:
+            rows = connection.execute(select(letter).order_by(letter.c.id)).all()
+        return [(row.message, row.state, row.detail) for row in rows]
+
+    @property
+    def outbox(self) -> list[str]:
+        files = sorted(self.folder.glob("outbox/other/*.eml"), key=lambda file: int(file.name.split("-")[1]))
+        return [file.read_text(encoding="utf-8") for file in files]
+
+
+@pytest.fixture
+def world(publication: Publication, db: Database, greetings: Greetings) -> World:
+    return World(publication, db, greetings)
+
+
+def provider(send: Send, monkeypatch: pytest.MonkeyPatch, name: str = "outbox") -> None:
+    """Let letters go through a provider that answers as told."""
+    told = Provider(name=name, title="Told", settings=OUTBOX.settings, batch_size=10, send=send)
+    monkeypatch.setattr(transactional_sender, "find_provider", lambda _publication, _name="": told)
+
+
+def test_a_confirmation_goes_out_in_its_language_with_a_link_of_its_own(world: World) -> None:
+    world.ask()
+    world.deliver()
+
+    (mail,) = world.outbox
+
+    assert world.letters == [("confirmation", "accepted", "")]
+    assert "Content-Language: de" in mail
+    assert "https://news.example.com/confirm/" in mail.replace("=\n", "")
+
+
+def test_welcomes_come_in_their_time_and_stop_when_the_reader_leaves(world: World) -> None:
+    world.ask()
+    world.deliver()
+    world.confirm()
+    world.deliver()
+    with world.db.begin() as connection:
+        source = consent.record_source(connection, "link", {}, world.now)
+        set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, world.now)
+    world.now += timedelta(days=3)
+    world.deliver()
+
+    assert world.letters[1:] == [("welcome", "accepted", ""), ("second", "skipped", "unsubscribed")]
+    assert "Subject: Welcome, Ada" in world.outbox[1]
+
+
+def test_whoever_is_suppressed_meanwhile_is_not_mailed(world: World) -> None:
+    world.ask()
+    with world.db.begin() as connection:
+        suppressions.suppress(connection, "ada@example.com", Reason.BOUNCED, "", NOW)
+
+    world.deliver()
+
+    assert world.letters == [("confirmation", "skipped", "suppressed: bounced")]
+    assert world.outbox == []
+
+
+def test_busy_is_tried_again_and_given_up_when_patience_ends(
+    publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "later", retry_after=1), monkeypatch)
+    world = World(publication, db, greetings)
+    world.ask()
+    world.deliver()
+    first = world.letters
+
+    for _ in range(5):
+        world.now += timedelta(minutes=10)
+        world.deliver()
+
+    assert first == [("confirmation", "queued", "later")]
+    assert world.letters == [("confirmation", "rejected", "later")]
+
+
+def test_a_provider_that_stopped_keeps_letters_waiting_however_long(
+    publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "bad key", stop=True), monkeypatch)
+    world = World(publication, db, greetings)
+    world.ask()
+
+    for _ in range(5):
+        world.now += timedelta(minutes=30)
+        world.deliver()
+
+    assert world.letters == [("confirmation", "queued", "bad key")]
+    assert world.said == ["Told stopped: bad key. Letters wait."]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "sent"), [("postmark", "unknown", 1), ("resend", "unknown", 1), ("outbox", "accepted", 2)]
+)
+def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_own_place(
+    publication: Publication,
+    db: Database,
+    greetings: Greetings,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    state: str,
+    sent: int,
+) -> None:
+    def die(_batch: Batch, _settings: Settings) -> Answer:
+        raise KeyboardInterrupt
+
+    provider(die, monkeypatch, name)
+    world = World(publication, db, greetings)
+    world.ask()
+    with pytest.raises(KeyboardInterrupt):
+        world.postman.deliver()
+    monkeypatch.undo()
+
+    asked = threading.Event()
+    with Postman(publication, db, greetings.messages, world.said.append, asked):
+        world.ask("grace@example.com")
+        deadline = time.monotonic() + 60
+        while len(world.outbox) < sent and time.monotonic() < deadline:
+            asked.wait(0.05)
+
+    assert [became for _, became, _ in world.letters] == [state, "accepted"]
+    assert len(world.outbox) == sent
+
+
+def test_letters_of_many_readers_travel_together(
+    publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def send(batch: Batch, _settings: Settings) -> Answer:
+        sizes.append(len(batch.recipients))
+        return batch.everyone(Outcome.ACCEPTED, "")
+
+    provider(send, monkeypatch)
+    world = World(publication, db, greetings)
+    for number in range(25):
+        world.ask(f"reader{number}@example.com")
+    world.deliver()
+
+    assert sizes == [10, 10, 5]
+
+
+def test_a_database_that_is_locked_at_the_start_is_waited_for(
+    world: World, publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[object] = []
+
+    def locked(*given: object) -> None:
+        tries.append(given)
+        if len(tries) == 1:
+            raise NewsletterError("the database is locked")
+
+    monkeypatch.setattr(transactional_sender, "AGAIN", 0.1)
+    monkeypatch.setattr(transactional_queue, "recover", locked)
+    world.ask()
+
+    with Postman(publication, db, greetings.messages, world.said.append):
+        deadline = time.monotonic() + 60
+        while not world.outbox and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    assert world.said == ["newsletter: error: the database is locked"]
+    assert len(world.outbox) == 1

@@ -1,0 +1,33 @@
+"""Parting words: why readers left, counted and shown."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from newsletter.subscribers import preferences
+from newsletter.subscribers.preferences import Reason, Word
+from tests.conftest import Run
+from tests.support.readers import Readers
+
+
+def test_answers_are_counted_by_list_and_shown_for_as_long_as_asked(newsletter: Run, publication_folder: Path) -> None:
+    readers = Readers.of(publication_folder)
+    today = datetime.now(UTC).date()
+    words = [(Reason.TOO_LONG, 0), (Reason.TOO_MUCH, 0), (Reason.TOO_MUCH, 20), (Reason.OTHER, 100)]
+    with readers.database.begin() as connection:
+        preferences.count(
+            connection, [Word(list="daily", day=today - timedelta(days=ago), reason=reason) for reason, ago in words]
+        )
+    readers.database.close()
+
+    shown = newsletter("subscribers", "reasons", cwd=publication_folder)
+    lately = newsletter("subscribers", "reasons", "--days", "7", "--json", cwd=publication_folder)
+
+    assert [line.split() for line in shown.stdout.splitlines()] == [
+        ["2", "too-much", "daily"],
+        ["1", "too-long", "daily"],
+    ]
+    assert shown.stderr == "3 readers\n"
+    assert {(one["reason"], one["readers"]) for one in json.loads(lately.stdout)} == {("too-long", 1), ("too-much", 1)}

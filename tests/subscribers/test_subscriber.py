@@ -1,0 +1,150 @@
+"""Subscribers: found, paged, moved, erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.database.tables import subscriber
+from newsletter.subscribers import consent
+from newsletter.subscribers.subscriber import (
+    is_on_list,
+    remove_subscriber,
+    set_status,
+    subscriber_fields,
+    subscriber_pages,
+    whole_status,
+)
+from newsletter.subscribers.writes import Effect, Entry, Status
+from tests.support.readers import NOW, Readers
+
+DAILY = (("daily", "active"),)
+
+
+@pytest.fixture
+def readers(publication_folder: Path) -> Iterator[Readers]:
+    readers = Readers.of(publication_folder)
+    yield readers
+    readers.database.close()
+
+
+def letters(readers: Readers, list_name: str | None, status: str | None) -> str:
+    """The first letters of those who are on the list with the status."""
+    with readers.database.read() as connection:
+        found = subscriber_pages(connection, is_on_list(list_name, status), with_consent=False)
+        return "".join(one.email[0] for page in found for one in page)
+
+
+def test_the_whole_is_active_if_any_list_is_then_pending_then_unsubscribed() -> None:
+    assert whole_status(["unsubscribed", "pending", "active"]) == "active"
+    assert whole_status(["unsubscribed", "pending"]) == "pending"
+    assert whole_status(["unsubscribed"]) == whole_status([]) == "unsubscribed"
+
+
+def test_readers_are_found_by_list_and_status(readers: Readers) -> None:
+    readers.enter(
+        Entry("a@example.com", DAILY),
+        Entry("b@example.com", (("daily", "unsubscribed"), ("weekly", "pending"))),
+        Entry("c@example.com", (("daily", "unsubscribed"),)),
+        Entry("d@example.com", (("daily", "pending"), ("weekly", "active"))),
+    )
+
+    assert letters(readers, None, "active") == "ad"
+    assert letters(readers, None, "pending") == "b"
+    assert letters(readers, None, "unsubscribed") == "c"
+    assert letters(readers, "daily", "unsubscribed") == "bc"
+    assert letters(readers, "weekly", None) == "bd"
+
+
+def test_an_address_is_found_in_any_spelling(readers: Readers) -> None:
+    readers.enter(Entry("Ada.Lovelace@example.com", DAILY))
+
+    assert readers.find(" ada.lovelace@EXAMPLE.com ").email == "Ada.Lovelace@example.com"
+
+
+def test_pages_hold_every_reader_once_in_the_order_they_joined(readers: Readers) -> None:
+    readers.enter(*(Entry(f"r{n}@example.com", DAILY) for n in range(10)))
+
+    assert [one.email for one in readers.all()] == [f"r{n}@example.com" for n in range(10)]
+
+
+def test_merge_tags_get_address_names_and_own_fields(readers: Readers) -> None:
+    readers.enter(
+        Entry("ada@example.com", DAILY, ("Ada", "Lovelace", "", "en"), {"plan": "pro", "score": 2}),
+        Entry("bob@example.com", DAILY, ("Bob", "", "", ""), {"name": "Dr Bob"}),
+        Entry("cyd@example.com", DAILY, fields={"name": False, "plan": ""}),
+    )
+    with readers.database.read() as connection:
+        ada, bob, cyd = map(subscriber_fields, connection.execute(select(subscriber).order_by(subscriber.c.id)))
+
+    assert ada == {
+        "email": "ada@example.com",
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "name": "Ada Lovelace",
+        "language": "en",
+        "plan": "pro",
+        "score": 2,
+    }
+    assert bob["name"] == "Dr Bob"
+    assert cyd == {"email": "cyd@example.com"}
+
+
+def test_moving_between_lists_leaves_evidence_of_what_changed(readers: Readers) -> None:
+    readers.enter(Entry("ada@example.com", DAILY))
+    ada = readers.find("ada@example.com")
+
+    for _ in range(2):
+        with readers.database.begin() as connection:
+            source = consent.record_source(connection, "form", {"wording": "Join"}, NOW)
+            wanted = {"daily": Status.UNSUBSCRIBED, "weekly": Status.ACTIVE}
+            set_status(connection, ada.id, wanted, source, NOW)
+
+    ada = readers.find("ada@example.com")
+    assert ada.lists == {"daily": "unsubscribed", "weekly": "active"}
+    assert [(one.list, one.status, one.source) for one in ada.consent] == [
+        ("daily", "active", "test"),
+        ("daily", "unsubscribed", "form"),
+        ("weekly", "active", "form"),
+    ]
+
+
+def test_removing_erases_all_that_is_known_and_the_id_is_never_used_again(readers: Readers) -> None:
+    readers.enter(Entry("ada@example.com", DAILY, ("Ada", "", "", "")), Entry("bob@example.com", DAILY))
+    last = readers.find("bob@example.com").id
+    with readers.database.begin() as connection:
+        assert remove_subscriber(connection, "BOB@example.com")
+        assert not remove_subscriber(connection, "bob@example.com")
+        counted = (f"SELECT count(*) FROM {name}" for name in ("consent", "subscription"))
+        left = [connection.exec_driver_sql(one).scalar() for one in counted]
+
+    readers.enter(Entry("eve@example.com", DAILY))
+
+    assert left == [1, 1]
+    assert readers.find("eve@example.com").id == last + 1
+
+
+def test_an_entry_says_what_it_did(readers: Readers) -> None:
+    same = Entry("ada@example.com", DAILY, fields={"plan": "pro"})
+
+    effects = readers.enter(same, same, same._replace(fields={"plan": "team"}), same._replace(email="bob@example.com"))
+
+    assert [one.effect for one in effects] == [Effect.ADDED, Effect.UNCHANGED, Effect.UPDATED, Effect.ADDED]
+
+
+def test_json_has_the_shape_that_scripts_rely_on(readers: Readers) -> None:
+    readers.enter(Entry("ada@example.com", DAILY, ("Ada", "", "", ""), {"plan": "pro"}, ("vip",)))
+
+    assert readers.find("ada@example.com").as_json(NOW) == {
+        "email": "ada@example.com",
+        "status": "active",
+        "lists": {"daily": "active"},
+        "fields": {"first_name": "Ada", "plan": "pro"},
+        "tags": ("vip",),
+        "consent": [
+            {"list": "daily", "status": "active", "at": "2025-01-17T12:00:00.000Z", "source": "test", "detail": {}}
+        ],
+    }

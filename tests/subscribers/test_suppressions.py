@@ -1,0 +1,56 @@
+"""Suppressions: addresses never to mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.subscriber import remove_subscriber
+from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.writes import Entry
+from tests.support.readers import NOW, Readers
+
+
+@pytest.fixture
+def readers(publication_folder: Path) -> Iterator[Readers]:
+    readers = Readers.of(publication_folder)
+    yield readers
+    readers.database.close()
+
+
+def test_a_suppressed_address_is_found_in_any_spelling_among_thousands(readers: Readers) -> None:
+    with readers.database.begin() as connection:
+        assert suppressions.suppress(connection, "Ada@Example.com", Reason.BOUNCED, "550 no such user", NOW)
+        asked = [f"r{n}@example.com" for n in range(40_000)]
+        assert suppressions.suppressed(connection, [*asked, "ada@example.com"]) == {"ada@example.com": "bounced"}
+        assert suppressions.suppressed(connection, []) == {}
+
+
+def test_the_first_reason_stays(readers: Readers) -> None:
+    with readers.database.begin() as connection:
+        suppressions.suppress(connection, "ada@example.com", Reason.COMPLAINED, "", NOW)
+        assert not suppressions.suppress(connection, "ADA@example.com", Reason.BOUNCED, "", NOW + timedelta(days=1))
+        assert suppressions.suppressed(connection, ["ada@example.com"]) == {"ada@example.com": "complained"}
+
+
+def test_a_suppression_outlives_its_reader(readers: Readers) -> None:
+    readers.enter(Entry("ada@example.com", (("daily", "active"),)))
+    with readers.database.begin() as connection:
+        suppressions.suppress(connection, "ada@example.com", Reason.ERASED, "", NOW)
+        remove_subscriber(connection, "ada@example.com")
+
+    [entered] = readers.enter(Entry("ada@example.com", (("daily", "active"),)))
+    assert (entered.effect, entered.reason) == ("refused", "this address is suppressed (erased)")
+
+
+def test_a_suppression_is_lifted_only_for_whom_is_named(readers: Readers) -> None:
+    two = ["ada@example.com", "bob@example.com"]
+    with readers.database.begin() as connection:
+        for address in two:
+            suppressions.suppress(connection, address, Reason.BY_HAND, "", NOW)
+        suppressions.lift(connection, two[:1])
+        assert list(suppressions.suppressed(connection, two)) == two[1:]

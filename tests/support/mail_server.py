@@ -1,0 +1,147 @@
+"""Mail servers on the loopback address: Debian's smtp-sink with its fault switches, and one that plays a script."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.support.ports import free_port
+
+SINK = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin:/usr/local/sbin")
+Dialogue = Callable[[socket.socket], None]
+
+
+@contextmanager
+def smtp_sink(folder: Path, *switches: str, port: int = 0) -> Iterator[int]:
+    """A port where smtp-sink listens; it writes each message it takes to `folder`."""
+    assert SINK, "smtp-sink is missing; on Debian it is in the package postfix"
+    port = port or free_port()
+    folder.mkdir(exist_ok=True)
+
+    user = ["-u", "root"] if os.getuid() == 0 else []  # it asks root for a user
+    command = [SINK, *user, *switches, "-d", f"{folder}/%M.", f"127.0.0.1:{port}", "100"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        try:
+            _wait_for(port, process)
+            yield port
+        finally:
+            process.kill()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise AssertionError("smtp-sink does not listen")
+
+
+def wait_until_heard(port: int) -> None:
+    """Until the server has read all that was sent to it by clients that are gone, and hung up."""
+    while any(_is_open_on(port, line.split()) for line in Path("/proc/net/tcp").read_text().splitlines()[1:]):
+        time.sleep(0.02)
+
+
+def _is_open_on(port: int, columns: Sequence[str]) -> bool:
+    """Whether a line of /proc/net/tcp is a server's end that is ESTABLISHED or in CLOSE_WAIT."""
+    return columns[1] == f"0100007F:{port:04X}" and columns[3] in ("01", "08")
+
+
+def dumped(folder: Path) -> list[str]:
+    """The recipients of the messages that smtp-sink took, from the envelope it writes above each."""
+    found = []
+    for path in folder.iterdir():
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+        found += [line.split("<")[1].split(">")[0] for line in lines if line.startswith("X-Rcpt-Args:")]
+    return sorted(found)
+
+
+class Script:
+    """A server that answers each command of a connection by a table, and keeps what it was told."""
+
+    def __init__(
+        self, replies: dict[str, str], features: Sequence[str] = ("PIPELINING", "SIZE 10000000"), port: int = 0
+    ) -> None:
+        self.replies = replies
+        """By the beginning of a command, its answer; `.` is the end of a message. Empty: hang up."""
+        self.features = features
+        self.heard: list[str] = []
+        """Every command."""
+        self.packets: list[bytes] = []
+        """Every piece that came in, as it was sent."""
+        self.messages: list[bytes] = []
+        self.connections = 0
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self._thread = threading.Thread(target=self._serve)
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    def __enter__(self) -> Script:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with connection, suppress(OSError):
+                connection.settimeout(10)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._talk(connection)
+
+    def _talk(self, connection: socket.socket) -> None:
+        connection.sendall(self._answer("CONNECT", "220 ready"))
+        buffer, in_message = b"", False
+        while piece := connection.recv(1 << 20):
+            self.packets.append(piece)
+            buffer += piece
+            while True:
+                end = b"\r\n.\r\n" if in_message else b"\r\n"
+                if in_message and buffer.startswith(b".\r\n"):
+                    message, buffer = b"", buffer[3:]
+                elif end in buffer:
+                    message, _, buffer = buffer.partition(end)
+                else:
+                    break
+                command = "." if in_message else message.decode("ascii", "replace").replace("ehlo", "EHLO")
+                if in_message:
+                    self.messages.append(message)
+                else:
+                    self.heard.append(command)
+                reply = self._answer(command, self._usual(command))
+                if not reply:
+                    return
+                connection.sendall(reply)
+                in_message = reply.startswith(b"354")
+                if reply.startswith(b"421") or command == "QUIT":
+                    return
+
+    def _answer(self, command: str, usual: str) -> bytes:
+        said = next((reply for start, reply in self.replies.items() if command.startswith(start)), usual)
+        return f"{said}\r\n".encode() if said else b""
+
+    def _usual(self, command: str) -> str:
+        if command.startswith("EHLO"):
+            lines = ["mail.example.com", *self.features]
+            return "\r\n".join(f"250{'-' if line != lines[-1] else ' '}{line}" for line in lines)
+        return {"DATA": "354 go on", ".": "250 2.0.0 Ok: queued as 4F2A", "QUIT": "221 bye"}.get(command, "250 ok")

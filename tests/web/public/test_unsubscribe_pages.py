@@ -1,0 +1,168 @@
+"""The pages of leaving and preferences, seen: on phones and desks, by day and night, in two directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.rendered_email import CHROMIUM, CONTRASTS
+from tests.web.public.leaving import People
+from tests.web.public.serving import Served, make_publication, serve
+
+VIOLATIONS = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+SERIOUS = ("serious", "critical")
+WORDS = {
+    "en": {
+        "leave": "Leave Daily Inference",
+        "back": "Come back",
+        "save": "Save",
+        "saved": "Saved",
+        "forget": "Forget me",
+    },
+    "ar": {
+        "leave": "إلغاء الاشتراك في Daily Inference",
+        "back": "العودة إلى الاشتراك",
+        "save": "حفظ",
+        "saved": "تمّ الحفظ",
+        "forget": "محو بياناتي",
+    },
+}
+LOOKS = [("en", 375, "light"), ("ar", 375, "dark"), ("ar", 1280, "light"), ("en", 1280, "dark"), ("de", 320, "light")]
+numbers = count()
+
+
+@dataclass(frozen=True)
+class Room:
+    """A server, its readers and one Chromium."""
+
+    served: Served
+    people: People
+    browser: Browser
+
+    @contextmanager
+    def page(self, language: str, width: int, scheme: Any) -> Iterator[Page]:
+        context = self.browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,
+            locale=language,
+        )
+        asked: list[str] = []
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        yield page
+        context.close()
+        assert [url for url in asked if not url.startswith((self.served.url, "data:"))] == [], "a third party was asked"
+
+    def reader(self) -> tuple[str, str]:
+        """A new one, on both lists: address and token."""
+        address = f"reader{next(numbers)}@example.com"
+        return address, self.people.token(self.people.add(address))
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    folder = make_publication(tmp_path_factory.mktemp("pages") / "news")
+    with serve(folder) as served, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        people = People(folder)
+        yield Room(served, people, browser)
+        people.database.close()
+        browser.close()
+
+
+@pytest.mark.parametrize(("language", "width", "scheme"), [("en", 375, "light"), ("ar", 1280, "dark")])
+def test_a_reader_changes_lists_leaves_and_comes_back(
+    room: Room, language: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    words = WORDS[language]
+    address, token = room.reader()
+
+    with room.page(language, width, scheme) as page:
+        page.goto(f"{room.served.url}/preferences/{token}")
+        page.get_by_label("Weekly Inference").uncheck()
+        page.locator("#timezone").select_option("Asia/Tokyo")
+        page.get_by_role("button", name=words["save"], exact=True).click()
+        assert page.get_by_role("status").inner_text().strip() == words["saved"]
+        assert room.people.find(address).lists == {"daily": "active", "weekly": "unsubscribed"}
+        assert room.people.find(address).fields["timezone"] == "Asia/Tokyo"
+
+        page.goto(f"{room.served.url}/unsubscribe/{token}")
+        page.get_by_role("button", name=words["leave"], exact=True).click()
+        assert room.people.find(address).status == "unsubscribed"
+
+        page.get_by_role("button", name=words["back"]).click()
+        assert room.people.find(address).lists == {"daily": "active", "weekly": "unsubscribed"}
+
+
+def test_forgetting_takes_two_clicks(room: Room) -> None:
+    address, token = room.reader()
+
+    with room.page("ar", 375, "light") as page:
+        page.goto(f"{room.served.url}/preferences/{token}")
+        page.get_by_role("button", name=WORDS["ar"]["forget"]).click()
+        assert room.people.find_or_none(address)
+        page.locator("main form button").click()
+
+    assert room.people.find_or_none(address) is None
+
+
+@pytest.mark.parametrize(("language", "width", "scheme"), LOOKS)
+def test_every_page_is_free_of_barriers_and_fits(
+    room: Room, language: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    wrong: dict[str, object] = {}
+
+    with room.page(language, width, scheme) as page:
+        for name in visits(room, page):
+            page.evaluate(AXE_SCRIPT)
+            found = [one["id"] for one in page.evaluate(VIOLATIONS) if one["impact"] in SERIOUS]
+            pale = [text for text, contrast in page.evaluate(CONTRASTS) if contrast < 4.5]
+            wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            small = page.evaluate(TARGETS)
+            if found or pale or wide or small:
+                wrong[name] = (found, pale, wide, small)
+
+    assert wrong == {}
+
+
+TARGETS = """() => [...document.querySelectorAll("main button, main select, main input:not([type=hidden])")]
+    .map((one) => [one, (one.closest("label") ?? one).getBoundingClientRect()])
+    .filter(([_, box]) => box.height && Math.min(box.width, box.height) < 24).map(([one]) => one.outerHTML)"""
+"""What is too small to be hit by a finger (WCAG 2.2, 2.5.8)."""
+
+
+def press(page: Page, button: str) -> None:
+    """Press it, and wait until the page it leads to is all there."""
+    page.locator(button).click()
+    page.wait_for_load_state()
+
+
+def visits(room: Room, page: Page) -> Iterator[str]:
+    """Each of the pages in turn, by name."""
+    token = room.reader()[1]
+    leave, preferences = f"{room.served.url}/unsubscribe/{token}", f"{room.served.url}/preferences/{token}"
+    for name, url in (("leave", leave), ("preferences", preferences), ("broken", leave + "x")):
+        page.goto(url)
+        yield name
+    for name, choice in (("paused", "pause"), ("left", "list")):
+        page.goto(leave)
+        press(page, f"button[value={choice}]")
+        yield name
+    press(page, "button[value=too-much]")
+    yield "thanks"
+    page.goto(leave)
+    yield "gone"
+    page.goto(preferences)
+    press(page, "button[value=forget]")
+    yield "forget"
+    press(page, "main form button")
+    yield "forgotten"
+    page.goto(preferences)
+    yield "nobody"
