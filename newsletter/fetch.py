@@ -21,7 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from newsletter import __version__
 from newsletter.errors import NewsletterError
-from newsletter.network import FetchError, Line, Network, Trouble, connections
+from newsletter.network import FetchError, Line, NetworkAccess, NetworkFailure, connections
 
 MOST_BYTES = 5 * 1024 * 1024
 MOST_HOPS = 10
@@ -29,7 +29,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class FetchedPage:
     """What a server said, after its redirects."""
 
     url: str
@@ -41,7 +41,7 @@ class Answer:
     body: bytes
 
 
-def fetch(network: Network, url: str) -> Answer:
+def fetch(network: NetworkAccess, url: str) -> FetchedPage:
     """The content of an address. Raises FetchError, NewsletterError for any answer but a good one."""
     answer = ask(network, "GET", url)
     if answer.status >= 300:
@@ -50,7 +50,7 @@ def fetch(network: Network, url: str) -> Answer:
     return answer
 
 
-def ask(network: Network, method: str, url: str, *, most_bytes: int = MOST_BYTES) -> Answer:
+def ask(network: NetworkAccess, method: str, url: str, *, most_bytes: int = MOST_BYTES) -> FetchedPage:
     """One answer of whatever status, redirects followed. With `most_bytes=0` no body is read. Raises FetchError."""
     with connections(network) as line:
         here = url
@@ -60,7 +60,7 @@ def ask(network: Network, method: str, url: str, *, most_bytes: int = MOST_BYTES
             if not location:
                 return answer
             here = urljoin(here, location)
-        raise FetchError(Trouble.CIRCLE, f"redirects more than {MOST_HOPS} times", place=url)
+        raise FetchError(NetworkFailure.CIRCLE, f"redirects more than {MOST_HOPS} times", place=url)
 
 
 def _check(here: str, asked: str) -> None:
@@ -72,7 +72,7 @@ def _check(here: str, asked: str) -> None:
     if not good or re.search(r"[\x00-\x20\x7f]", here):
         where = f"leads to {here[:100]!r}, which" if here != asked else "this"
         hint = "Write one that begins with https://."
-        raise FetchError(Trouble.ADDRESS, f"{where} is not a web address", place=asked, hint=hint)
+        raise FetchError(NetworkFailure.ADDRESS, f"{where} is not a web address", place=asked, hint=hint)
 
 
 class _Adapter(HTTPAdapter):
@@ -106,7 +106,7 @@ def _pools(line: Line) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": PlainPool, "https": EncryptedPool}
 
 
-def _exchange(line: Line, method: str, here: str, asked: str, most_bytes: int) -> tuple[Answer, str]:
+def _exchange(line: Line, method: str, here: str, asked: str, most_bytes: int) -> tuple[FetchedPage, str]:
     """The answer, and where it sends us; empty for nowhere."""
     line.url = here
     try:
@@ -121,7 +121,7 @@ def _exchange(line: Line, method: str, here: str, asked: str, most_bytes: int) -
         raise _trouble(line, error, asked) from error
 
 
-def _answer(line: Line, session: requests.Session, method: str, here: str, most_bytes: int) -> tuple[Answer, str]:
+def _answer(line: Line, session: requests.Session, method: str, here: str, most_bytes: int) -> tuple[FetchedPage, str]:
     headers = {
         "User-Agent": f"newsletter/{__version__}" + (f" (+{line.network.own})" if line.network.own else ""),
         "Accept": "*/*",
@@ -136,7 +136,7 @@ def _answer(line: Line, session: requests.Session, method: str, here: str, most_
         body = b"" if location or not most_bytes else _body(line, response, most_bytes)
         kind, _, rest = response.headers.get("Content-Type", "").lower().partition(";")
         charset = re.search(r"charset=[\"']?([\w.:-]+)", rest)
-        return Answer(
+        return FetchedPage(
             url=here,
             status=response.status_code,
             kind=kind.strip(),
@@ -151,9 +151,9 @@ def _body(line: Line, response: requests.Response, most_bytes: int) -> bytes:
         pieces.append(piece)
         size += len(piece)
         if size > most_bytes:
-            raise FetchError(Trouble.LARGE, f"the answer is over {most_bytes / 1024 / 1024:g} MB")
+            raise FetchError(NetworkFailure.LARGE, f"the answer is over {most_bytes / 1024 / 1024:g} MB")
     if line.expired:
-        raise FetchError(Trouble.SILENT, f"no whole answer within {line.network.whole:g} s")
+        raise FetchError(NetworkFailure.SILENT, f"no whole answer within {line.network.whole:g} s")
     return b"".join(pieces)
 
 
@@ -161,14 +161,14 @@ def _trouble(line: Line, error: Exception, asked: str) -> FetchError:
     """What went wrong after the connection stood."""
     reason = _reason(error)
     if line.expired:
-        return FetchError(Trouble.SILENT, f"no whole answer within {line.network.whole:g} s", place=asked)
+        return FetchError(NetworkFailure.SILENT, f"no whole answer within {line.network.whole:g} s", place=asked)
     if isinstance(error, requests.exceptions.Timeout) or isinstance(reason, (TimeoutError, inner.ReadTimeoutError)):
-        return FetchError(Trouble.SILENT, f"no answer within {line.network.step:g} s", place=asked)
+        return FetchError(NetworkFailure.SILENT, f"no answer within {line.network.step:g} s", place=asked)
     if isinstance(error, requests.exceptions.SSLError):
-        return FetchError(Trouble.TLS, f"no encrypted connection: {_words(reason)}", place=asked)
+        return FetchError(NetworkFailure.TLS, f"no encrypted connection: {_words(reason)}", place=asked)
     if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.JSONDecodeError):
-        return FetchError(Trouble.ADDRESS, "this is not a web address", place=asked)
-    return FetchError(Trouble.BROKEN, f"the connection broke: {_words(reason)}", place=asked)
+        return FetchError(NetworkFailure.ADDRESS, "this is not a web address", place=asked)
+    return FetchError(NetworkFailure.BROKEN, f"the connection broke: {_words(reason)}", place=asked)
 
 
 def _reason(error: BaseException) -> BaseException:

@@ -28,7 +28,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address."""
 
 
-class Trouble(StrEnum):
+class NetworkFailure(StrEnum):
     """Why no answer came."""
 
     ADDRESS = "address"
@@ -45,13 +45,13 @@ class Trouble(StrEnum):
 class FetchError(NewsletterError):
     """No whole answer: `trouble` says of which kind, the message in words."""
 
-    def __init__(self, trouble: Trouble, message: str, *, place: str = "", hint: str = "") -> None:
+    def __init__(self, trouble: NetworkFailure, message: str, *, place: str = "", hint: str = "") -> None:
         super().__init__(message, place=place, hint=hint)
         self.trouble = trouble
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
+class NetworkAccess:
     """Whom this run may ask, and how long it waits."""
 
     private: bool = False
@@ -66,9 +66,9 @@ class Network:
         return self.private or (bool(self.own) and is_under(url, self.own))
 
 
-def network_of(own: str = "") -> Network:
+def network_of(own: str = "") -> NetworkAccess:
     """The network as the environment allows it."""
-    return Network(private=os.environ.get(ALLOW_PRIVATE) == "1", own=own)
+    return NetworkAccess(private=os.environ.get(ALLOW_PRIVATE) == "1", own=own)
 
 
 def is_under(url: str, base: str) -> bool:
@@ -95,7 +95,7 @@ def _is_of_the_internet(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bo
 class Line:
     """The connections of one `ask`: each to an address that was checked, all of them cut when the time is up."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: NetworkAccess) -> None:
         self.network = network
         self.expired = False
         self.url = ""
@@ -116,24 +116,26 @@ class Line:
                 continue
             return self._kept(connection)
         if isinstance(failed, TimeoutError):
-            raise FetchError(Trouble.SILENT, f"no connection to {host} within {self.network.step:g} s") from failed
+            raise FetchError(
+                NetworkFailure.SILENT, f"no connection to {host} within {self.network.step:g} s"
+            ) from failed
         words = (failed and failed.strerror) or "no address"
-        raise FetchError(Trouble.UNREACHABLE, f"no connection to {host}: {words}") from failed
+        raise FetchError(NetworkFailure.UNREACHABLE, f"no connection to {host}: {words}") from failed
 
     def _resolved(self, host: str, port: int) -> list[tuple[int, int, int, Any]]:
         """Where `host` is. One private address among several is enough to refuse."""
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except socket.gaierror as error:
-            trouble = Trouble.SILENT if error.errno == socket.EAI_AGAIN else Trouble.NAME
+            trouble = NetworkFailure.SILENT if error.errno == socket.EAI_AGAIN else NetworkFailure.NAME
             raise FetchError(trouble, f"the name {host} cannot be found") from error
         except (UnicodeError, OSError) as error:
-            raise FetchError(Trouble.NAME, f"{host!r} is not a host name") from error
+            raise FetchError(NetworkFailure.NAME, f"{host!r} is not a host name") from error
         private = next((str(address[0]) for *_, address in found if not is_public(str(address[0]))), None)
         if private and not self.network.allows(self.url):
             hint = f"Only public addresses are asked; {ALLOW_PRIVATE}=1 in the environment lifts that."
             found_at = f" ({private})" if private != host.strip("[]") else ""
-            raise FetchError(Trouble.PRIVATE, f"{host} is a private address{found_at}", hint=hint)
+            raise FetchError(NetworkFailure.PRIVATE, f"{host} is a private address{found_at}", hint=hint)
         return [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
 
     def _kept(self, connection: socket.socket) -> socket.socket:
@@ -167,7 +169,7 @@ class Line:
 
 
 @contextmanager
-def connections(network: Network) -> Iterator[Line]:
+def connections(network: NetworkAccess) -> Iterator[Line]:
     """A line that is cut after `network.whole` seconds, whatever it is waiting for."""
     line = Line(network)
     alarm = threading.Timer(network.whole, line.cut)

@@ -12,10 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.fetch import MOST_BYTES, ask, fetch
-from newsletter.network import ALLOW_PRIVATE, FetchError, Line, Network, Trouble, is_public, is_under, network_of
+from newsletter.network import (
+    ALLOW_PRIVATE,
+    FetchError,
+    Line,
+    NetworkAccess,
+    NetworkFailure,
+    is_public,
+    is_under,
+    network_of,
+)
 from tests.support.web_server import WebServer
 
-ALLOWED = Network(private=True)
+ALLOWED = NetworkAccess(private=True)
 
 
 @pytest.mark.parametrize(
@@ -46,17 +55,17 @@ def test_an_address_inside_another_is_as_private_as_itself(address: ipaddress.IP
 def test_no_spelling_of_this_machine_is_asked(host: str) -> None:
     with WebServer({"/": (200, "text/plain", b"secret")}) as web:
         with pytest.raises(FetchError) as refused:
-            fetch(Network(), f"http://{host}:{web.port}/")
+            fetch(NetworkAccess(), f"http://{host}:{web.port}/")
 
         assert web.asked == []
-    assert refused.value.trouble in (Trouble.PRIVATE, Trouble.NAME)
+    assert refused.value.trouble in (NetworkFailure.PRIVATE, NetworkFailure.NAME)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_into_the_private_network_is_refused(status: int) -> None:
     with WebServer() as inside, WebServer({"/out": (status, f"{inside.url}/admin", b"")}) as web:
         with pytest.raises(FetchError, match="is a private address") as refused:
-            fetch(Network(own=web.url), f"{web.url}/out")
+            fetch(NetworkAccess(own=web.url), f"{web.url}/out")
 
         assert (len(web.asked), inside.asked) == (1, [])
     assert refused.value.place == f"{web.url}/out"
@@ -75,7 +84,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to() -> None:
 
 @pytest.mark.parametrize("own", ["http://127.0.0.1:1", "http://127.0.0.1:1/news"])
 def test_only_what_is_under_the_own_address_may_be_private(own: str) -> None:
-    network = Network(own=own)
+    network = NetworkAccess(own=own)
 
     assert network.allows(own)
     assert network.allows(f"{own}/a")
@@ -94,15 +103,17 @@ def test_the_environment_allows_private_addresses(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("path", "network", "trouble"),
     [
-        ("/circle", ALLOWED, Trouble.CIRCLE),
-        ("/slow", replace(ALLOWED, step=0.3), Trouble.SILENT),
-        ("/drip", replace(ALLOWED, whole=0.3), Trouble.SILENT),
-        ("/endless", ALLOWED, Trouble.LARGE),
-        ("/cut", ALLOWED, Trouble.BROKEN),
-        ("/file", ALLOWED, Trouble.ADDRESS),
+        ("/circle", ALLOWED, NetworkFailure.CIRCLE),
+        ("/slow", replace(ALLOWED, step=0.3), NetworkFailure.SILENT),
+        ("/drip", replace(ALLOWED, whole=0.3), NetworkFailure.SILENT),
+        ("/endless", ALLOWED, NetworkFailure.LARGE),
+        ("/cut", ALLOWED, NetworkFailure.BROKEN),
+        ("/file", ALLOWED, NetworkFailure.ADDRESS),
     ],
 )
-def test_a_server_that_misbehaves_is_one_error_in_time(path: str, network: Network, trouble: Trouble) -> None:
+def test_a_server_that_misbehaves_is_one_error_in_time(
+    path: str, network: NetworkAccess, trouble: NetworkFailure
+) -> None:
     pages = {"/circle": (302, "/circle", b""), "/file": (302, "file:///etc/passwd", b"")}
     with WebServer(pages) as web:
         began = time.monotonic()
@@ -121,7 +132,7 @@ def test_a_server_that_never_answers_a_handshake_costs_no_more_than_the_time_the
             fetch(replace(ALLOWED, step=60, whole=0.5), f"https://127.0.0.1:{silent.getsockname()[1]}/")
 
     assert time.monotonic() - began < 50
-    assert failed.value.trouble is Trouble.SILENT
+    assert failed.value.trouble is NetworkFailure.SILENT
 
 
 def test_an_answer_of_exactly_the_limit_is_whole() -> None:
@@ -140,4 +151,4 @@ def test_what_is_no_web_address_is_refused_in_words(url: str) -> None:
     with pytest.raises(FetchError) as refused:
         fetch(ALLOWED, url)
 
-    assert refused.value.trouble in (Trouble.ADDRESS, Trouble.NAME)
+    assert refused.value.trouble in (NetworkFailure.ADDRESS, NetworkFailure.NAME)

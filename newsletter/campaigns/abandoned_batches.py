@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, select, update
 
 from newsletter.campaigns.batch_states import IN_HAND, BatchState, after_cancelling, after_death
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch, campaign, delivery_exception, is_in
 from newsletter.times import stamp
 
@@ -59,7 +59,7 @@ def recover(
     replayed_of, unknown_of = Counter[int](), Counter[int]()
     for row in connection.execute(held).all():
         found = BatchState(row.state)
-        over = row.campaign_state == State.CANCELLED
+        over = row.campaign_state == CampaignState.CANCELLED
         replayed = found is BatchState.HANDED and not over and may_replay(row.provider, row.first_handed_at)
         state = after_death(found, may_replay=replayed)
         this = (batch.c.campaign_id == row.campaign_id) & (batch.c.no == row.no)

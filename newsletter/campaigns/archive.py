@@ -19,7 +19,7 @@ from newsletter.messages.types import About
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class ArchiveEntry:
     """One issue of the archive."""
 
     slug: str
@@ -32,13 +32,13 @@ class Entry:
     about: About
 
 
-def entries(connection: Connection) -> list[Entry]:
+def entries(connection: Connection) -> list[ArchiveEntry]:
     """Every issue of the archive, one entry each, the newest day first."""
     columns = (campaign.c.id, campaign.c.issue, campaign.c.list, campaign.c.started_at, campaign.c.about)
     started = select(*columns).where(campaign.c.started_at.is_not(None)).order_by(campaign.c.started_at, campaign.c.id)
     first = {row.issue: row for row in reversed(connection.execute(started).all())}
     found = [
-        Entry(
+        ArchiveEntry(
             slug=row.issue,
             campaign_id=row.id,
             list=row.list,
@@ -51,6 +51,6 @@ def entries(connection: Connection) -> list[Entry]:
     return sorted(shown, key=lambda entry: (entry.about.date, entry.published_at, entry.campaign_id), reverse=True)
 
 
-def page(connection: Connection, entry: Entry) -> str:
+def page(connection: Connection, entry: ArchiveEntry) -> str:
     """The HTML of an entry's page, as it was approved."""
     return frozen_page(connection, entry.campaign_id)

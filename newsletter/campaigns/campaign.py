@@ -21,7 +21,7 @@ from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.times import stamp
 
 
-class State(StrEnum):
+class CampaignState(StrEnum):
     """Where a campaign stands."""
 
     DRAFT = "draft"
@@ -32,32 +32,32 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-CAMPAIGN_ARROWS: dict[str, dict[State, State]] = {
+CAMPAIGN_ARROWS: dict[str, dict[CampaignState, CampaignState]] = {
     "schedule": {
-        State.DRAFT: State.SCHEDULED,
-        State.SCHEDULED: State.SCHEDULED,
-        State.PAUSED: State.SCHEDULED,
+        CampaignState.DRAFT: CampaignState.SCHEDULED,
+        CampaignState.SCHEDULED: CampaignState.SCHEDULED,
+        CampaignState.PAUSED: CampaignState.SCHEDULED,
     },
-    "start": {State.DRAFT: State.SENDING, State.SCHEDULED: State.SENDING},
-    "pause": {State.SENDING: State.PAUSED, State.SCHEDULED: State.PAUSED},
-    "resume": {State.PAUSED: State.SENDING},
-    "finish": {State.SENDING: State.SENT},
-    "reopen": {State.SENT: State.SENDING},
+    "start": {CampaignState.DRAFT: CampaignState.SENDING, CampaignState.SCHEDULED: CampaignState.SENDING},
+    "pause": {CampaignState.SENDING: CampaignState.PAUSED, CampaignState.SCHEDULED: CampaignState.PAUSED},
+    "resume": {CampaignState.PAUSED: CampaignState.SENDING},
+    "finish": {CampaignState.SENDING: CampaignState.SENT},
+    "reopen": {CampaignState.SENT: CampaignState.SENDING},
     "cancel": {
-        State.DRAFT: State.CANCELLED,
-        State.SCHEDULED: State.CANCELLED,
-        State.SENDING: State.CANCELLED,
-        State.PAUSED: State.CANCELLED,
+        CampaignState.DRAFT: CampaignState.CANCELLED,
+        CampaignState.SCHEDULED: CampaignState.CANCELLED,
+        CampaignState.SENDING: CampaignState.CANCELLED,
+        CampaignState.PAUSED: CampaignState.CANCELLED,
     },
 }
 """Every change of state: verb, from, to. What is not here does not happen."""
-ENDED = (State.SENT, State.CANCELLED)
+ENDED = (CampaignState.SENT, CampaignState.CANCELLED)
 """States in which nobody is mailed any more by itself."""
 ASKED = "you asked for it"
 """The reason of a pause that a person wanted."""
 
 
-def state_after(state: State, verb: str) -> State:
+def state_after(state: CampaignState, verb: str) -> CampaignState:
     """The state that `verb` leads to. Raises NewsletterError when it leads nowhere from here."""
     if state not in CAMPAIGN_ARROWS[verb]:
         *others, last = CAMPAIGN_ARROWS[verb]
@@ -76,7 +76,7 @@ class Campaign:
     list: str
     segment: str
     """Empty: the whole list."""
-    state: State
+    state: CampaignState
     reason: str
     """Why it is paused."""
     subject: str
@@ -145,7 +145,7 @@ def approve_issue(
         "issue": message.slug,
         "list": list,
         "segment": segment,
-        "state": State.DRAFT,
+        "state": CampaignState.DRAFT,
         "key": secrets.token_hex(8),
         "provider": provider,
         "created_at": stamp(now),
@@ -211,7 +211,7 @@ def start_now(connection: Connection, campaign_id: int, *, now: datetime) -> Cam
 def resume_campaign(connection: Connection, campaign_id: int, *, now: datetime) -> Campaign:
     """Let a paused one go on: sending, or waiting for its time when that is still to come."""
     found = get_campaign(connection, campaign_id)
-    waits = found.state is State.PAUSED and found.start and not found.started_at and found.start > now
+    waits = found.state is CampaignState.PAUSED and found.start and not found.started_at and found.start > now
     return change_state(connection, campaign_id, "schedule" if waits else "resume", now=now)
 
 
@@ -232,7 +232,7 @@ def change_state(connection: Connection, campaign_id: int, verb: str, *, now: da
     found = get_campaign(connection, campaign_id)
     state = state_after(found.state, verb)
     values: dict[str, object] = {"state": state, "reason": reason}
-    if state is State.SENDING and not found.started_at:
+    if state is CampaignState.SENDING and not found.started_at:
         values["started_at"] = stamp(now)
     values["finished_at"] = stamp(now) if state in ENDED else None
     connection.execute(update(table).where(table.c.id == campaign_id).values(values))
@@ -272,7 +272,7 @@ def all_campaigns(connection: Connection) -> list[Campaign]:
     return [_campaign(row) for row in connection.execute(select(*_FIELDS).order_by(table.c.id.desc()))]
 
 
-def campaigns_in_state(connection: Connection, *states: State) -> list[Campaign]:
+def campaigns_in_state(connection: Connection, *states: CampaignState) -> list[Campaign]:
     """The campaigns in one of these states, those that are to start first first."""
     found = select(*_FIELDS).where(table.c.state.in_(states)).order_by(table.c.send_at, table.c.id)
     return [_campaign(row) for row in connection.execute(found)]
@@ -300,4 +300,4 @@ def find_campaign(connection: Connection, name: str) -> Campaign:
 
 def _campaign(row: Row[tuple[object, ...]]) -> Campaign:
     values = row._asdict()
-    return Campaign(**{**values, "state": State(values["state"])})
+    return Campaign(**{**values, "state": CampaignState(values["state"])})

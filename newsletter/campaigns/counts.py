@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
 from newsletter.campaigns.batch_states import BatchState
-from newsletter.campaigns.campaign import Campaign, State
+from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, subscriber
 from newsletter.times import stamp
 
@@ -155,7 +155,7 @@ def speed(connection: Connection, provider: str, now: datetime) -> float:
     """Messages a second that went through a provider lately, whatever campaign they are of that is being sent."""
     since = stamp(now - LATELY)
     columns = func.sum(batch.c.size), func.min(batch.c.handed_at)
-    present = batch.c.campaign_id.in_(select(campaign.c.id).where(campaign.c.state == State.SENDING))
+    present = batch.c.campaign_id.in_(select(campaign.c.id).where(campaign.c.state == CampaignState.SENDING))
     lately = select(*columns).where(present, batch.c.provider == provider, batch.c.settled_at >= since)
     number, first = connection.execute(lately).one()
     seconds = (now - max(datetime.fromisoformat(first), now - LATELY)).total_seconds() if number else 0.0

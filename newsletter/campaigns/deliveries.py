@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from newsletter.campaigns.batch_states import ARROWS, IN_HAND, OPEN, BatchState, after_answer
-from newsletter.campaigns.campaign import State, get_campaign
+from newsletter.campaigns.campaign import CampaignState, get_campaign
 from newsletter.database.tables import batch, campaign, delivery_exception
 from newsletter.errors import NewsletterError
 from newsletter.providers.base import Answer, Outcome, Result
@@ -207,7 +207,7 @@ def settle(
 
 
 def _is_cancelled(connection: Connection, held: Claim) -> bool:
-    return get_campaign(connection, held.campaign_id).state is State.CANCELLED
+    return get_campaign(connection, held.campaign_id).state is CampaignState.CANCELLED
 
 
 def _after(now: datetime, seconds: float) -> str | None:
@@ -240,7 +240,7 @@ def next_due(connection: Connection, campaign_id: int) -> datetime | None:
 
 
 def _sending(campaign_id: ColumnElement[int]) -> ColumnElement[bool]:
-    return exists().where(campaign.c.id == campaign_id, campaign.c.state == State.SENDING)
+    return exists().where(campaign.c.id == campaign_id, campaign.c.state == CampaignState.SENDING)
 
 
 def _ours(held: Claim) -> ColumnElement[bool]:

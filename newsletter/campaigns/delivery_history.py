@@ -24,7 +24,7 @@ CANCELLED = "the campaign was cancelled"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
+class DeliveryHistory:
     """One delivery: where it stands, and how it came there."""
 
     state: str
@@ -48,7 +48,7 @@ class Story:
         }
 
 
-def story(connection: Connection, campaign: Campaign, subscriber_id: int) -> Story | None:
+def story(connection: Connection, campaign: Campaign, subscriber_id: int) -> DeliveryHistory | None:
     """The reader's delivery of this campaign; None when the reader is not in its audience."""
     row = connection.execute(_delivery(campaign.id, subscriber_id)).one_or_none()
     if row is None:
@@ -57,7 +57,7 @@ def story(connection: Connection, campaign: Campaign, subscriber_id: int) -> Sto
     id = str(ids.get(str(subscriber_id), ""))
     happened = [*_notes(connection, campaign.id, subscriber_id), *_happened(row, campaign, id)]
     happened += _later(connection, campaign.id, subscriber_id)
-    return Story(
+    return DeliveryHistory(
         state=row.own_state or OF_BATCH[BatchState(row.state)],
         batch=row.batch_no,
         provider=row.provider or campaign.provider,

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from newsletter.campaigns import events
-from newsletter.campaigns.events import Event, Kind
+from newsletter.campaigns.events import Event, EventKind
 from newsletter.database.bulk import among
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch, delivery
@@ -60,10 +60,10 @@ FORGET = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sighting:
+class EngagementEvent:
     """An open or a click, just now."""
 
-    kind: Kind
+    kind: EventKind
     campaign_id: int
     subscriber_id: int | None
     """None: nobody's; what is written is counted by the hour, then."""
@@ -76,17 +76,17 @@ class Sighting:
     machine: str = ""
 
 
-def judged(sightings: Sequence[Sighting]) -> list[Sighting]:
+def judged(sightings: Sequence[EngagementEvent]) -> list[EngagementEvent]:
     """The same in their order; what only shows in company is marked: many links of one message at once."""
     clicks: dict[Hashable, list[int]] = defaultdict(list)
     for index, one in enumerate(sightings):
-        if one.kind is Kind.CLICKED:
+        if one.kind is EventKind.CLICKED:
             clicks[one.campaign_id, one.who].append(index)
     hasty = {index for indexes in clicks.values() for index in _burst(sightings, indexes)}
     return [replace(one, machine="burst") if n in hasty and not one.machine else one for n, one in enumerate(sightings)]
 
 
-def _burst(sightings: Sequence[Sighting], indexes: Sequence[int]) -> set[int]:
+def _burst(sightings: Sequence[EngagementEvent], indexes: Sequence[int]) -> set[int]:
     """Those of one reader's clicks on a message, in their order, that come too fast.
 
     Each is looked at twice, however many there are: whoever sends a million must not keep the others waiting.
@@ -108,13 +108,13 @@ def _burst(sightings: Sequence[Sighting], indexes: Sequence[int]) -> set[int]:
     return found
 
 
-def write(connection: Connection, sightings: Sequence[Sighting]) -> None:
+def write(connection: Connection, sightings: Sequence[EngagementEvent]) -> None:
     """Count them. A reader's that come right after the hand-over are a program's."""
     handed = _handed(connection, sightings)
     events.tally(connection, [_event(one, handed) for one in sightings])
 
 
-def _handed(connection: Connection, sightings: Sequence[Sighting]) -> dict[tuple[int, int], datetime]:
+def _handed(connection: Connection, sightings: Sequence[EngagementEvent]) -> dict[tuple[int, int], datetime]:
     """When each reader's message was handed over, by campaign and reader."""
     readers: dict[int, set[int]] = defaultdict(set)
     for one in sightings:
@@ -130,7 +130,7 @@ def _handed(connection: Connection, sightings: Sequence[Sighting]) -> dict[tuple
     return found
 
 
-def _event(one: Sighting, handed: dict[tuple[int, int], datetime]) -> Event:
+def _event(one: EngagementEvent, handed: dict[tuple[int, int], datetime]) -> Event:
     machine, at = one.machine, one.at
     if one.subscriber_id is None:
         at = at.replace(minute=0, second=0, microsecond=0)
@@ -149,7 +149,7 @@ def _event(one: Sighting, handed: dict[tuple[int, int], datetime]) -> Event:
     )
 
 
-class Sightings:
+class EngagementRecorder:
     """What a server sees; a context manager, at whose end all that is held is written."""
 
     def __init__(self, database: Database, keep: Duration, clock: Clock = utc_now) -> None:
@@ -157,13 +157,13 @@ class Sightings:
         self._database = database
         self._keep = keep.delta
         self._clock = clock
-        self._held: list[Sighting] = []
+        self._held: list[EngagementEvent] = []
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._some = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sightings", daemon=True)
 
-    def __enter__(self) -> Sightings:
+    def __enter__(self) -> EngagementRecorder:
         self._thread.start()
         return self
 
@@ -172,7 +172,7 @@ class Sightings:
         self._some.set()
         self._thread.join()
 
-    def note(self, one: Sighting) -> None:
+    def note(self, one: EngagementEvent) -> None:
         """Something was seen; returns at once."""
         with self._lock:
             if len(self._held) < MOST_HELD:

@@ -28,7 +28,7 @@ MOST_FORGOTTEN = 1_000
 """Rows made anonymous in one transaction."""
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What happened."""
 
     DELIVERED = "delivered"
@@ -44,7 +44,7 @@ class Kind(StrEnum):
 class Event:
     """One thing that happened."""
 
-    kind: Kind
+    kind: EventKind
     campaign_id: int
     subscriber_id: int | None
     """None: it is not known of whom, or not wanted to be."""
@@ -65,7 +65,7 @@ class Event:
 class Figure:
     """How often one kind of event happened to a campaign."""
 
-    kind: Kind
+    kind: EventKind
     times: int
     """By people."""
     readers: int
@@ -105,7 +105,7 @@ def figures(connection: Connection, campaign_id: int) -> list[Figure]:
     by_kind = {row[0]: row for row in connection.execute(found)}
     return [
         Figure(kind=kind, times=by_kind[kind][1], readers=by_kind[kind][2], machines=by_kind[kind][3])
-        for kind in Kind
+        for kind in EventKind
         if kind in by_kind
     ]
 
@@ -163,7 +163,7 @@ def _there(connection: Connection, column: Column[int], ids: set[int]) -> set[in
 
 def _read(row: Any) -> Event:
     return Event(
-        kind=Kind(row.kind),
+        kind=EventKind(row.kind),
         campaign_id=row.campaign_id,
         subscriber_id=row.subscriber_id,
         at=datetime.fromisoformat(row.at),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from newsletter.campaigns.campaign import Campaign, State
+from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.counts import Exceptional
 from newsletter.campaigns.events import Figure
 from newsletter.errors import MOST_SHOWN
@@ -51,10 +51,10 @@ def times(number: int) -> str:
 
 
 def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float, rest: timedelta) -> Iterable[str]:
-    if campaign.state is State.PAUSED:
+    if campaign.state is CampaignState.PAUSED:
         yield f"\nPaused: {campaign.reason}"
         yield f"Let it go on with: newsletter resume {campaign.id}"
-    if campaign.state is State.SENDING:
+    if campaign.state is CampaignState.SENDING:
         yield f"\n{remaining(deliveries, pace, rest)}"
     if deliveries["unknown"]:
         yield "\nUnknown: they may have it or not; nobody of them is mailed again."
@@ -110,7 +110,7 @@ def in_doubt(campaign: Campaign, deliveries: Mapping[str, int], in_a_call: int) 
     if in_a_call:
         yield f"{in_a_call:,} deliveries of campaign {campaign.id} are in a call right now: ask again when it is over."
     if waiting := deliveries["handed"] - in_a_call:
-        resume = f"newsletter resume {campaign.id} && " if campaign.state is State.PAUSED else ""
+        resume = f"newsletter resume {campaign.id} && " if campaign.state is CampaignState.PAUSED else ""
         yield (
             f"{waiting:,} deliveries of campaign {campaign.id} are in doubt. The same calls are made again, "
             f"under their keys, with: {resume}{send_command(campaign)}"

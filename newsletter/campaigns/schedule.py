@@ -17,7 +17,7 @@ from functools import cache
 from sqlalchemy import Connection, select
 
 from newsletter.campaigns import reports
-from newsletter.campaigns.campaign import Campaign, State, campaigns_in_state, change_state
+from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state, change_state
 from newsletter.config import Publication
 from newsletter.database.tables import subscriber
 from newsletter.subscribers import segments
@@ -59,7 +59,7 @@ def is_too_late(start: datetime, now: datetime, most: Duration) -> bool:
 
 def begin_due(connection: Connection, publication: Publication, now: datetime) -> list[Campaign]:
     """Start every campaign whose time has come, and hold those that are too late; as they are then."""
-    due = [one for one in campaigns_in_state(connection, State.SCHEDULED) if one.start and one.start <= now]
+    due = [one for one in campaigns_in_state(connection, CampaignState.SCHEDULED) if one.start and one.start <= now]
     return [_begin(connection, publication, one, now) for one in due]
 
 

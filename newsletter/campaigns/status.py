@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from newsletter.campaigns import counts, deliveries
-from newsletter.campaigns.campaign import ENDED, Campaign, State, get_campaign
+from newsletter.campaigns.campaign import ENDED, Campaign, CampaignState, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.database.connection import Database
 from newsletter.times import utc_now
@@ -31,7 +31,7 @@ class CampaignStatus:
     @property
     def is_last(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self.campaign.state in (*ENDED, State.PAUSED) and not self.is_in_the_air
+        return self.campaign.state in (*ENDED, CampaignState.PAUSED) and not self.is_in_the_air
 
 
 def campaign_status(database: Database, campaign_id: int) -> CampaignStatus:

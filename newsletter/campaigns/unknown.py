@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or
 
 from newsletter.campaigns import retries
 from newsletter.campaigns.batch_states import BatchState
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note
 from newsletter.providers.base import Answer, Outcome
 from newsletter.times import stamp
@@ -189,7 +189,7 @@ def decide(
 
 def _is_open(connection: Connection, campaign_id: int) -> bool:
     state = connection.execute(select(campaign.c.state).where(campaign.c.id == campaign_id)).scalar_one()
-    return state in (State.SENDING, State.PAUSED)
+    return state in (CampaignState.SENDING, CampaignState.PAUSED)
 
 
 def _send_again(connection: Connection, one: Unknown, now: datetime, wait: float) -> None:
@@ -219,7 +219,7 @@ def apply(connection: Connection, policy: Policy, now: datetime) -> frozenset[in
     """Take the unknown deliveries of every campaign that is being sent as `policy` says; which campaigns those are."""
     if policy == "hold":
         return frozenset()
-    sending = select(campaign.c.id).where(campaign.c.state == State.SENDING)
+    sending = select(campaign.c.id).where(campaign.c.state == CampaignState.SENDING)
     found = frozenset(connection.execute(sending).scalars())
     for campaign_id in sorted(found):
         resolve(connection, campaign_id, policy, now)

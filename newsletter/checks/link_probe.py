@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from newsletter.checks.context.link_status import State, Target, Verdict
-from newsletter.network import FetchError, Network, Trouble
+from newsletter.checks.context.link_status import LinkState, Target, Verdict
+from newsletter.network import FetchError, NetworkAccess, NetworkFailure
 
 AT_ONCE = 8
 PER_HOST = 2
@@ -27,7 +27,7 @@ REFUSALS = frozenset((403, 405, 429, 999))
 
 
 def probe_all(
-    network: Network, targets: Iterable[Target], done: Callable[[], None] = lambda: None
+    network: NetworkAccess, targets: Iterable[Target], done: Callable[[], None] = lambda: None
 ) -> dict[Target, Verdict]:
     """What becomes of each address; `done` is called after each, from any thread."""
     stop = threading.Event()
@@ -55,7 +55,7 @@ def _lanes(targets: Iterable[Target]) -> Iterator[Sequence[Target]]:
 
 
 def _lane(
-    network: Network, lane: Sequence[Target], done: Callable[[], None], stop: threading.Event
+    network: NetworkAccess, lane: Sequence[Target], done: Callable[[], None], stop: threading.Event
 ) -> dict[Target, Verdict]:
     """One after the other, until the host has been silent too often."""
     verdicts: dict[Target, Verdict] = {}
@@ -65,42 +65,42 @@ def _lane(
             break
         if silent < PATIENCE:
             verdicts[target] = probe(network, target)
-            silent = silent + 1 if verdicts[target].state is State.SILENT else 0
+            silent = silent + 1 if verdicts[target].state is LinkState.SILENT else 0
         else:
-            verdicts[target] = Verdict(state=State.SILENT, reason="its host did not answer before")
+            verdicts[target] = Verdict(state=LinkState.SILENT, reason="its host did not answer before")
         done()
     return verdicts
 
 
-def probe(network: Network, target: Target) -> Verdict:
+def probe(network: NetworkAccess, target: Target) -> Verdict:
     """What one address answers."""
     from newsletter.fetch import ask  # requests: only where an address is asked
 
-    verdict = Verdict(state=State.DEAD)
+    verdict = Verdict(state=LinkState.DEAD)
     for method in ("HEAD", "GET"):  # many servers answer HEAD wrongly, or not at all
         try:
             answer = ask(network, method, target.url, most_bytes=0)
         except FetchError as error:
             verdict = _unanswered(error)
-            if error.trouble not in (Trouble.BROKEN, Trouble.SILENT):
+            if error.trouble not in (NetworkFailure.BROKEN, NetworkFailure.SILENT):
                 return verdict
             continue
         verdict = _answered(target, answer.status, answer.kind)
-        if verdict.state is State.GOOD:
+        if verdict.state is LinkState.GOOD:
             return verdict
     return verdict
 
 
 def _answered(target: Target, status: int, kind: str) -> Verdict:
     if status in REFUSALS:
-        return Verdict(state=State.REFUSED, reason=f"its server answers {status} to programs")
+        return Verdict(state=LinkState.REFUSED, reason=f"its server answers {status} to programs")
     if status >= 400:
-        return Verdict(state=State.DEAD, reason=f"its server answers {status}")
+        return Verdict(state=LinkState.DEAD, reason=f"its server answers {status}")
     if target.is_picture and kind and not kind.startswith(("image/", "application/octet-stream")):
-        return Verdict(state=State.DEAD, reason=f"its server sends {kind}, which is no picture")
-    return Verdict(state=State.GOOD)
+        return Verdict(state=LinkState.DEAD, reason=f"its server sends {kind}, which is no picture")
+    return Verdict(state=LinkState.GOOD)
 
 
 def _unanswered(error: FetchError) -> Verdict:
-    state = State.SILENT if error.trouble is Trouble.SILENT else State.DEAD
+    state = LinkState.SILENT if error.trouble is NetworkFailure.SILENT else LinkState.DEAD
     return Verdict(state=state, reason=error.message)

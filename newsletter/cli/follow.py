@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import click
 
 from newsletter.campaigns import counts, reports
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.status import CampaignStatus, campaign_status
 from newsletter.database.connection import Database
 
@@ -44,7 +44,7 @@ def _lines(database: Database, campaign_id: int, *, as_json: bool) -> CampaignSt
         told = counts.status(found.campaign, found.deliveries)
         line = json.dumps(told) if as_json else f"{found.campaign.state}   {reports.tally(found.deliveries)}"
         if line != said:
-            is_going = found.campaign.state is State.SENDING
+            is_going = found.campaign.state is CampaignState.SENDING
             pace = reports.remaining(found.deliveries, found.pace, found.rest) if is_going else ""
             click.echo(line if as_json or not pace else f"{line}   {pace}")
         said = line

@@ -10,11 +10,11 @@ import click
 
 from newsletter.campaigns import reports
 from newsletter.campaigns.abandoned_batches import Recovered
-from newsletter.campaigns.campaign import Campaign, State
+from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.cli import send_result
 from newsletter.errors import NewsletterError
-from newsletter.publishing.daily import Trouble
-from newsletter.sending.sender import Ending
+from newsletter.publishing.daily import ScheduleProblem
+from newsletter.sending.sender import SendResult
 from newsletter.times import utc_now
 
 
@@ -37,21 +37,21 @@ class RunnerLog:
 
     def began(self, campaign: Campaign) -> None:
         """Held is a failure: a person must decide."""
-        if campaign.state is State.PAUSED:
+        if campaign.state is CampaignState.PAUSED:
             self._worse(send_result.FAILED)
             self.say(f"Campaign {campaign.id} ({campaign.issue}) is held: {campaign.reason}")
             self.say(f"Let it go on nevertheless with: newsletter resume {campaign.id}")
         else:
             self.say(f"Campaign {campaign.id} ({campaign.issue}) starts")
 
-    def ended(self, ending: Ending) -> None:
+    def ended(self, ending: SendResult) -> None:
         """Sent, paused, or waiting for the next wave or for a quota."""
         campaign = ending.campaign
         why = f": {campaign.reason}" if campaign.reason else ""
         self.say(
             f"Campaign {campaign.id} ({campaign.issue}), {campaign.state}{why}  {reports.tally(ending.deliveries)}"
         )
-        waits = campaign.state is State.SENDING and (campaign.wall or ending.goes_on) and not ending.interrupted
+        waits = campaign.state is CampaignState.SENDING and (campaign.wall or ending.goes_on) and not ending.interrupted
         self._worse(send_result.DONE if waits else send_result.exit_code(campaign, ending.deliveries))
 
     def failed(self, campaign: Campaign, error: BaseException) -> None:
@@ -65,7 +65,7 @@ class RunnerLog:
         if found.unknown:
             self._worse(send_result.UNKNOWN_LEFT)
 
-    def troubled(self, trouble: Trouble) -> None:
+    def troubled(self, trouble: ScheduleProblem) -> None:
         """No issue today."""
         self._worse(send_result.FAILED)
         self._say_once(f"newsletter: warning: {trouble.sentence}")

@@ -13,13 +13,13 @@ from datetime import timedelta
 import click
 
 from newsletter.campaigns import counts, reports, unknown
-from newsletter.campaigns.campaign import ASKED, Campaign, State
+from newsletter.campaigns.campaign import ASKED, Campaign, CampaignState
 from newsletter.cli.progress import CampaignProgress
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
 from newsletter.sending.recovery import recover_if_free
-from newsletter.sending.sender import Ending, Job, Sender
+from newsletter.sending.sender import Job, Sender, SendResult
 
 DONE, FAILED, UNKNOWN_LEFT, STOPPED = 0, 1, 3, 4
 """Exit codes: everyone has it; not everyone yet; deliveries are unknown; the provider stopped it, it is paused."""
@@ -33,18 +33,18 @@ def send_and_tell(job: Job, *, as_json: bool) -> None:
     tell(job.database, ending, timedelta(seconds=time.monotonic() - began), as_json=as_json)
 
 
-def tell(database: Database, ending: Ending, took: timedelta, *, as_json: bool) -> None:
+def tell(database: Database, ending: SendResult, took: timedelta, *, as_json: bool) -> None:
     """What happened, and leave with its exit code. Raises NewsletterError when it is not finished."""
     campaign, counted = ending.campaign, ending.deliveries
     status = json.dumps(counts.status(campaign, counted))
     click.echo(status if as_json else f"{reports.tally(counted)}   {reports.duration(took)}")
     name_them(database, campaign, counted)
     _tell_decisions(database, campaign)
-    if campaign.state is State.PAUSED:
+    if campaign.state is CampaignState.PAUSED:
         raise ProviderStopped(
             f"campaign {campaign.id} is paused: {campaign.reason}", hint=_what_happened(campaign, counted)
         )
-    if campaign.state is State.SENDING:
+    if campaign.state is CampaignState.SENDING:
         left = reports.readers(counted["queued"]) if campaign.enqueued else "the others"
         hint = f"Go on with: {reports.send_command(campaign)}"
         raise NewsletterError(f"stopped; {left} did not get it yet", hint=hint)
@@ -94,9 +94,9 @@ def doubt_code(counted: dict[str, int]) -> int:
 
 def exit_code(campaign: Campaign, counted: dict[str, int]) -> int:
     """What the state of a campaign ends a command with."""
-    if campaign.state is State.PAUSED:
+    if campaign.state is CampaignState.PAUSED:
         return STOPPED
-    if campaign.state is State.SENDING:
+    if campaign.state is CampaignState.SENDING:
         return FAILED
     return doubt_code(counted)
 

@@ -11,8 +11,8 @@ opens a database, a socket or an issue file.
 from newsletter.config.settings import (
     CONFIG_NAME,
     LOOPBACK,
-    Colour,
     Config,
+    HexColour,
     Publication,
     Share,
     SignupSection,
@@ -28,8 +28,8 @@ from newsletter.config.settings import (
 __all__ = [
     "CONFIG_NAME",
     "LOOPBACK",
-    "Colour",
     "Config",
+    "HexColour",
     "Publication",
     "Share",
     "SignupSection",

@@ -28,7 +28,7 @@ _EXAMPLES = {"text": '"pro"', "number": "10", "date": "2025-01-17", "boolean": "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class SegmentRule:
     """One line of a segment: all of them have to hold."""
 
     subject: str
@@ -50,7 +50,7 @@ def list_named(publication: Publication, name: str | None) -> str:
     return name
 
 
-def rules_of(publication: Publication, segment: str) -> tuple[Rule, ...]:
+def rules_of(publication: Publication, segment: str) -> tuple[SegmentRule, ...]:
     """The rules of a segment of newsletter.toml. Raises ConfigError with the line."""
     known = publication.config.segments
     if segment not in known:
@@ -73,7 +73,7 @@ class _Reading:
         self.publication = publication
         self.segment = segment
 
-    def rules(self, key: str, value: Any) -> list[Rule]:
+    def rules(self, key: str, value: Any) -> list[SegmentRule]:
         """What one setting means."""
         if key in TAG_RULES:
             return [self._tags(key, value)]
@@ -82,11 +82,11 @@ class _Reading:
             return [self._rule(key, kind, "is", value, [key])]
         return [self._rule(key, kind, operator, given, [key, operator]) for operator, given in value.items()]
 
-    def _tags(self, key: str, value: Any) -> Rule:
+    def _tags(self, key: str, value: Any) -> SegmentRule:
         tags = value if isinstance(value, list) else [value]
         if not tags or not all(isinstance(tag, str) and tag for tag in tags):
             raise self._error(f"{key} = {value!r}: write a list of tags", [key], f'For example: {key} = ["pro"]')
-        return Rule(subject="tags", kind="tags", operator=key.removeprefix("tags_"), values=tuple(tags))
+        return SegmentRule(subject="tags", kind="tags", operator=key.removeprefix("tags_"), values=tuple(tags))
 
     def _kind(self, key: str) -> str:
         """A field's kind. Raises ConfigError for an unknown one."""
@@ -97,7 +97,7 @@ class _Reading:
         message = f'no field is named "{key}"'
         raise self._error(message, [key], f"{hint} Own fields are declared in [fields].")
 
-    def _rule(self, key: str, kind: str, operator: str, value: Any, keys: Sequence[str]) -> Rule:
+    def _rule(self, key: str, kind: str, operator: str, value: Any, keys: Sequence[str]) -> SegmentRule:
         if operator != "is" and operator not in _OPERATORS[kind]:
             hint = suggestion(operator, _OPERATORS[kind], f"For a {kind}")
             raise self._error(f'{key} cannot be compared by "{operator}"', keys, hint)
@@ -105,7 +105,7 @@ class _Reading:
         wanted = "boolean" if operator == "missing" else kind
         if not values or not all(_is(wanted, one) for one in values):
             raise self._error(f"{'.'.join(keys)} = {value!r}: {key} is a {kind}", keys, f"Write {_EXAMPLES[wanted]}.")
-        return Rule(subject=key, kind=kind, operator=operator, values=tuple(map(_plain, values)))
+        return SegmentRule(subject=key, kind=kind, operator=operator, values=tuple(map(_plain, values)))
 
     def _error(self, message: str, keys: Sequence[str], hint: str) -> ConfigError:
         place = self.publication.place("segments", self.segment, *keys)

@@ -35,11 +35,11 @@ class WebAddress(str):
     """An absolute http(s) address without a trailing slash."""
 
 
-class Colour(str):
+class HexColour(str):
     """`#RRGGBB`."""
 
 
-class Network(str):
+class NetworkRange(str):
     """`127.0.0.1`, `10.0.0.0/8`, `::1`: a machine or a network."""
 
 
@@ -151,7 +151,7 @@ class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[serve]`: what stands before `newsletter serve`, or its certificate when nothing does."""
 
-    proxies: tuple[Network, ...] = ()
+    proxies: tuple[NetworkRange, ...] = ()
     certificate: str = ""
     key: str = ""
 
@@ -185,12 +185,12 @@ class EnvironmentSection(Struct, frozen=True, kw_only=True, forbid_unknown_field
 class ThemeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[theme]`: what a publication changes without touching a template."""
 
-    accent: Colour = Colour("#0F5BD3")
-    accent_dark: Colour = Colour("#8AB4FF")
-    page: Colour = Colour("#F3F1EC")
-    page_dark: Colour = Colour("#14161A")
-    card: Colour = Colour("#FFFFFF")
-    card_dark: Colour = Colour("#1D2025")
+    accent: HexColour = HexColour("#0F5BD3")
+    accent_dark: HexColour = HexColour("#8AB4FF")
+    page: HexColour = HexColour("#F3F1EC")
+    page_dark: HexColour = HexColour("#14161A")
+    card: HexColour = HexColour("#FFFFFF")
+    card_dark: HexColour = HexColour("#1D2025")
     heading_font: str = "Georgia, 'Times New Roman', serif"
     body_font: str = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
     logo: str = ""
@@ -340,23 +340,23 @@ def parse_web_address(value: str) -> WebAddress:
     raise ValueError(f'"{value}" is not an https:// address')
 
 
-def _decode_colour(value: str) -> Colour:
+def _decode_colour(value: str) -> HexColour:
     if re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
-        return Colour(value)
+        return HexColour(value)
     raise ValueError(f'"{value}" is not a colour; write one as #0F5BD3')
 
 
-def _decode_network(value: str) -> Network:
+def _decode_network(value: str) -> NetworkRange:
     try:
-        return Network(ip_network(value))
+        return NetworkRange(ip_network(value))
     except ValueError as error:
         raise ValueError(f'"{value}" is not an address or a network; write 127.0.0.1 or 10.0.0.0/8') from error
 
 
 _DECODERS: dict[type, Any] = {
     WebAddress: parse_web_address,
-    Colour: _decode_colour,
-    Network: _decode_network,
+    HexColour: _decode_colour,
+    NetworkRange: _decode_network,
     Duration: Duration,
     Rate: Rate,
     DayTime: DayTime,

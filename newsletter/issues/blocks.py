@@ -24,7 +24,7 @@ class Is(StrEnum):
     WIDTH = "width"
 
 
-class Body(StrEnum):
+class BodyKind(StrEnum):
     """What stands between the opening and the closing line."""
 
     MARKDOWN = "markdown"
@@ -42,7 +42,7 @@ class BlockKind:
     required: tuple[str, ...] = ()
     positional: str = ""
     """The field that a value without a key is."""
-    body: Body = Body.MARKDOWN
+    body: BodyKind = BodyKind.MARKDOWN
     body_required: bool = False
 
 
@@ -64,7 +64,7 @@ class Mistake:
 
 
 def _kind(
-    name: str, fields: str, *, positional: str = "", body: Body = Body.MARKDOWN, body_required: bool = False
+    name: str, fields: str, *, positional: str = "", body: BodyKind = BodyKind.MARKDOWN, body_required: bool = False
 ) -> BlockKind:
     """`fields` is written as the documentation's table writes them: `title* url image`."""
     names = fields.split()
@@ -87,13 +87,13 @@ KINDS: Mapping[str, BlockKind] = {
     kind.name: kind
     for kind in (
         _kind("article", "title* url image alt author source label"),
-        _kind("news", "title", body=Body.LIST, body_required=True),
+        _kind("news", "title", body=BodyKind.LIST, body_required=True),
         _kind("sponsor", "id name url image alt", positional="id"),
         _kind("quote", "by url", body_required=True),
-        _kind("button", "url*", positional="url", body=Body.LABEL, body_required=True),
-        _kind("image", "src* alt* url caption width", body=Body.NONE),
-        _kind("signup", "heading text button", body=Body.NONE),
-        _kind("divider", "", body=Body.NONE),
+        _kind("button", "url*", positional="url", body=BodyKind.LABEL, body_required=True),
+        _kind("image", "src* alt* url caption width", body=BodyKind.NONE),
+        _kind("signup", "heading text button", body=BodyKind.NONE),
+        _kind("divider", "", body=BodyKind.NONE),
         _kind("note", "title", body_required=True),
     )
 }
@@ -118,9 +118,9 @@ def kind_from_template(name: str, template: str) -> BlockKind:
     if not found:
         return BlockKind(name=name, fields={})
     body = found["body"] or "markdown"
-    if body not in list(Body):
-        raise ValueError(f'body: "{body}"; {suggestion(body, list(Body), "Bodies")}')
-    return _kind(name, found["fields"], positional=found["positional"] or "", body=Body(body))
+    if body not in list(BodyKind):
+        raise ValueError(f'body: "{body}"; {suggestion(body, list(BodyKind), "Bodies")}')
+    return _kind(name, found["fields"], positional=found["positional"] or "", body=BodyKind(body))
 
 
 def split_info(info: str) -> tuple[str, str]:

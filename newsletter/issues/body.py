@@ -12,33 +12,33 @@ from newsletter.issues.blocks import BlockKind, FieldValue, Is, read_fields, spl
 from newsletter.issues.front_matter_yaml import split
 from newsletter.issues.images import PictureError, find_picture, is_remote
 from newsletter.issues.issue import Block, Condition
-from newsletter.issues.markdown import Trouble, parse_markdown
+from newsletter.issues.markdown import BlockProblem, parse_markdown
 from newsletter.issues.news_block import news_mistake
-from newsletter.issues.parse_state import Reading
-from newsletter.messages.merge_tags import Vault
+from newsletter.issues.parse_state import ParseState
+from newsletter.messages.merge_tags import TagStore
 
 
-def read_content(reading: Reading, hidden: str) -> tuple[Block | Condition, ...]:
+def read_content(reading: ParseState, hidden: str) -> tuple[Block | Condition, ...]:
     """The pieces of the whole file's text (merge tags hidden); mistakes go to `reading`."""
     parts = split(hidden)
     body, offset = (parts[1], parts[2]) if parts else ("", 0)
-    tokens, troubles = parse_markdown(body, reading.vault)
+    tokens, troubles = parse_markdown(body, reading.tag_store)
     for trouble in troubles:
         _trouble(reading, trouble, offset)
     return tuple(_pieces(reading, tokens, offset + 1))
 
 
-def _trouble(reading: Reading, trouble: Trouble, offset: int) -> None:
+def _trouble(reading: ParseState, trouble: BlockProblem, offset: int) -> None:
     hint = re.sub(r"\{(\d+)\}", lambda found: str(int(found[1]) + offset + 1), trouble.hint)
     reading.problem(trouble.rule, trouble.message, trouble.line + offset + 1, trouble.column, hint)
 
 
-def _pieces(reading: Reading, tokens: list[Token], offset: int) -> Iterator[Block | Condition]:
+def _pieces(reading: ParseState, tokens: list[Token], offset: int) -> Iterator[Block | Condition]:
     """The blocks, and the Markdown between them as blocks named "text"; `offset` makes lines count from 1 in the file.
 
     A condition that holds no block stays in its text; one that holds a block becomes a piece of its own.
     """
-    outer = _outer_conditions(tokens, reading.vault)
+    outer = _outer_conditions(tokens, reading.tag_store)
     text: list[Token] = []
     for token, run in _runs(tokens):
         if token.type == "block_open" or id(token) in outer:
@@ -72,7 +72,7 @@ def _runs(tokens: list[Token]) -> Iterator[tuple[Token, list[Token]]]:
         at = end
 
 
-def _outer_conditions(tokens: list[Token], vault: Vault) -> set[int]:
+def _outer_conditions(tokens: list[Token], tag_store: TagStore) -> set[int]:
     """The top-level conditions (by `id`) with a block inside, with all their branches."""
     outer: set[int] = set()
     stack: list[list[Token]] = []
@@ -81,7 +81,7 @@ def _outer_conditions(tokens: list[Token], vault: Vault) -> set[int]:
         if token.type == "block_open":
             holds = [True] * len(holds)
         elif token.type == "condition":
-            word = next(tag for _, tag in vault.within(token.content)).inner.split(" ")[0]
+            word = next(tag for _, tag in tag_store.within(token.content)).inner.split(" ")[0]
             if word == "if":
                 stack.append([])
                 holds.append(False)
@@ -94,7 +94,7 @@ def _outer_conditions(tokens: list[Token], vault: Vault) -> set[int]:
     return outer
 
 
-def _text(reading: Reading, tokens: list[Token], offset: int) -> Iterator[Block]:
+def _text(reading: ParseState, tokens: list[Token], offset: int) -> Iterator[Block]:
     if tokens:
         _check_pictures(reading, tokens, offset)
         last = [token.map[1] for token in tokens if token.map]
@@ -107,7 +107,7 @@ def _text(reading: Reading, tokens: list[Token], offset: int) -> Iterator[Block]
         )
 
 
-def _block(reading: Reading, opened: Token, run: list[Token], offset: int) -> Block:
+def _block(reading: ParseState, opened: Token, run: list[Token], offset: int) -> Block:
     name, rest = split_info(opened.info)
     line, column = _line_of(opened, offset), opened.meta["column"]
     kind = reading.kinds.get(name)
@@ -134,7 +134,7 @@ def _block(reading: Reading, opened: Token, run: list[Token], offset: int) -> Bl
 
 
 def _check_field_values(
-    reading: Reading, kind: BlockKind, fields: Mapping[str, FieldValue], line: int, column: int
+    reading: ParseState, kind: BlockKind, fields: Mapping[str, FieldValue], line: int, column: int
 ) -> None:
     sponsors = reading.publication.config.sponsors
     for key, value in fields.items():
@@ -146,7 +146,7 @@ def _check_field_values(
         reading.problem("NL006", f'no sponsor "{named.text}" in newsletter.toml', line, column + named.column, hint)
 
 
-def _check_body(reading: Reading, kind: BlockKind, body: list[Token], line: int, column: int, offset: int) -> None:
+def _check_body(reading: ParseState, kind: BlockKind, body: list[Token], line: int, column: int, offset: int) -> None:
     if kind.body == "none" and body:
         reading.problem(
             "NL006",
@@ -177,7 +177,7 @@ def _check_body(reading: Reading, kind: BlockKind, body: list[Token], line: int,
         )
 
 
-def _check_pictures(reading: Reading, tokens: list[Token], offset: int) -> None:
+def _check_pictures(reading: ParseState, tokens: list[Token], offset: int) -> None:
     for token in tokens:
         for child in token.children or []:
             if child.type == "image":
@@ -185,13 +185,13 @@ def _check_pictures(reading: Reading, tokens: list[Token], offset: int) -> None:
                 _check_picture(reading, str(child.attrs.get("src", "")), line, _column_of(reading, line, token, child))
 
 
-def _column_of(reading: Reading, line: int, token: Token, child: Token) -> int:
+def _column_of(reading: ParseState, line: int, token: Token, child: Token) -> int:
     written = reading.lines[line - 1] if line <= len(reading.lines) else ""
     return max(written.find("!["), 0) + 1
 
 
-def _check_picture(reading: Reading, path: str, line: int, column: int) -> None:
-    if is_remote(path) or reading.vault.token.search(path):
+def _check_picture(reading: ParseState, path: str, line: int, column: int) -> None:
+    if is_remote(path) or reading.tag_store.token.search(path):
         return
     try:
         find_picture(reading.publication.root, path)

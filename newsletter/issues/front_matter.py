@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from newsletter.errors import suggestion
-from newsletter.issues.front_matter_yaml import FrontMatter, Value
+from newsletter.issues.front_matter_yaml import FrontMatter, FrontMatterValue
 from newsletter.issues.issue import KINDS, Kind, date_of, same_slug, slug_of
-from newsletter.issues.parse_state import Reading
+from newsletter.issues.parse_state import ParseState
 from newsletter.times import Duration, Moment, parse_moment
 
 KEYS = (
@@ -20,12 +20,12 @@ KEYS = (
 """What front matter may say."""
 
 
-def read_line(value: Value | None) -> str:
+def read_line(value: FrontMatterValue | None) -> str:
     """One line: line breaks of a folded value become spaces."""
     return re.sub(r"[ \t\r\n]+", " ", value.text).strip(" ") if value else ""
 
 
-def check_keys(reading: Reading, front: FrontMatter) -> None:
+def check_keys(reading: ParseState, front: FrontMatter) -> None:
     """Only known keys, and a subject."""
     for name, (line, column) in front.places.items():
         if name not in KEYS:
@@ -39,14 +39,14 @@ def check_keys(reading: Reading, front: FrontMatter) -> None:
         )
 
 
-def check_slug(reading: Reading, path: Path) -> None:
+def check_slug(reading: ParseState, path: Path) -> None:
     """The slug is this file's alone."""
     if other := same_slug(reading.publication, path):
         hint = f"{other.name} has it too; rename one."
         reading.problem("NL001", f'the slug "{slug_of(path)}" is not unique in the publication', 1, 1, hint)
 
 
-def read_date(reading: Reading, path: Path, front: FrontMatter) -> date:
+def read_date(reading: ParseState, path: Path, front: FrontMatter) -> date:
     """The front matter's date, else the file name's; `date.min` where there is none, which is a mistake."""
     value = front.values.get("date")
     if value and not value.is_null:
@@ -65,7 +65,9 @@ def read_date(reading: Reading, path: Path, front: FrontMatter) -> date:
     return date.min
 
 
-def read_known(reading: Reading, value: Value | None, what: str, known: Mapping[str, object] | frozenset[str]) -> str:
+def read_known(
+    reading: ParseState, value: FrontMatterValue | None, what: str, known: Mapping[str, object] | frozenset[str]
+) -> str:
     """The name, if it is one of the known ones."""
     name = read_line(value)
     if value and name and name not in known:
@@ -74,7 +76,7 @@ def read_known(reading: Reading, value: Value | None, what: str, known: Mapping[
     return name
 
 
-def read_send_at(reading: Reading, value: Value | None) -> Moment | None:
+def read_send_at(reading: ParseState, value: FrontMatterValue | None) -> Moment | None:
     """When to send, in the publication's time zone unless it names another."""
     if not value or not value.text.strip():
         return None
@@ -92,7 +94,7 @@ SWITCHES = {
 """Keys that are `true` unless they say otherwise, and what to do about another value."""
 
 
-def read_switch(reading: Reading, front: FrontMatter, key: str) -> bool:
+def read_switch(reading: ParseState, front: FrontMatter, key: str) -> bool:
     """`true` (the default) or `false`."""
     value = front.values.get(key)
     text = value.text.strip().lower() if value else "true"
@@ -102,7 +104,7 @@ def read_switch(reading: Reading, front: FrontMatter, key: str) -> bool:
     return text != "false"
 
 
-def read_kind(reading: Reading, front: FrontMatter) -> Kind:
+def read_kind(reading: ParseState, front: FrontMatter) -> Kind:
     """What the file is: an issue, unless it says `kind: welcome`."""
     value = front.values.get("kind")
     name = read_line(value)
@@ -112,7 +114,7 @@ def read_kind(reading: Reading, front: FrontMatter) -> Kind:
     return "welcome" if name == "welcome" else "issue"
 
 
-def read_after(reading: Reading, front: FrontMatter, kind: Kind) -> timedelta:
+def read_after(reading: ParseState, front: FrontMatter, kind: Kind) -> timedelta:
     """How long after joining a welcome is sent."""
     value = front.values.get("after")
     if not value or not value.text.strip():

@@ -22,7 +22,7 @@ Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # five times faster
 
 
 @dataclass(frozen=True, kw_only=True)
-class Value:
+class FrontMatterValue:
     """A value and where it stands; merge tags in it are still tokens."""
 
     text: str
@@ -35,7 +35,7 @@ class Value:
 class FrontMatter:
     """The values by key, where the keys stand, and the line (from 0) where the body starts."""
 
-    values: Mapping[str, Value]
+    values: Mapping[str, FrontMatterValue]
     places: Mapping[str, tuple[int, int]]
     body_line: int
 
@@ -78,7 +78,7 @@ def _empty(body_line: int) -> FrontMatter:
 
 
 def _values(node: yaml.MappingNode | None, source: str, path: str, body_line: int) -> tuple[FrontMatter, list[Problem]]:
-    values: dict[str, Value] = {}
+    values: dict[str, FrontMatterValue] = {}
     places: dict[str, tuple[int, int]] = {}
     problems: list[Problem] = []
     for key, value in node.value if node else []:
@@ -107,11 +107,11 @@ def _place(mark: yaml.Mark, source: str) -> tuple[int, int]:
     return source.count("\n", 0, at) + 2, at - source.rfind("\n", 0, at)
 
 
-def _value(node: yaml.ScalarNode, source: str) -> Value:
+def _value(node: yaml.ScalarNode, source: str) -> FrontMatterValue:
     null = node.tag == "tag:yaml.org,2002:null"
     quoted = 1 if node.style in ("'", '"') else 0
     line, column = _place(node.start_mark, source)
-    return Value(text="" if null else node.value, line=line, column=column + quoted, is_null=null)
+    return FrontMatterValue(text="" if null else node.value, line=line, column=column + quoted, is_null=null)
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, source: str, path: str) -> Problem:

@@ -17,7 +17,7 @@ _ENOUGH = 65_536  # a JPEG's frame header comes after its Exif data
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class ImageFile:
     """A picture file: its kind and its size in pixels (0 where the kind does not say)."""
 
     kind: str
@@ -34,7 +34,7 @@ def is_remote(path: str) -> bool:
     return path.lower().startswith(("http://", "https://"))
 
 
-def find_picture(root: Path, path: str) -> Picture:
+def find_picture(root: Path, path: str) -> ImageFile:
     """The picture at a path inside the publication's folder. Raises PictureError."""
     file = (root / path).resolve()
     if not file.is_relative_to(root.resolve()):
@@ -49,16 +49,16 @@ def find_picture(root: Path, path: str) -> Picture:
     return read_picture(head, path)
 
 
-def read_picture(head: bytes, path: str) -> Picture:
+def read_picture(head: bytes, path: str) -> ImageFile:
     """What the first bytes of a file say. Raises PictureError when it is no picture."""
     for magic, kind, size in _KINDS:
         if head.startswith(magic) and (kind != "webp" or head[8:12] == b"WEBP"):
             width, height = size(head)
             if kind != "jpeg" and not (width and height):  # a JPEG may say its size after more than we look at
                 raise PictureError(f'"{path}" is a {kind.upper()} without a size: it is broken')
-            return Picture(kind=kind, width=width, height=height)
+            return ImageFile(kind=kind, width=width, height=height)
     if b"<svg" in head[:1024]:
-        return Picture(kind="svg", width=0, height=0)
+        return ImageFile(kind="svg", width=0, height=0)
     raise PictureError(f'"{path}" is not a picture')
 
 

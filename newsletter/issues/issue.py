@@ -23,7 +23,7 @@ from markdown_it.token import Token
 
 from newsletter.config import Publication
 from newsletter.errors import IssueError, NewsletterError, Problem, nearest
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 from newsletter.times import Moment
 
 MOST_BYTES = 1024 * 1024
@@ -61,7 +61,7 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Issue:
-    """One edition. Texts hold tokens where merge tags stand; `vault` has the tags."""
+    """One edition. Texts hold tokens where merge tags stand; `tag_store` has the tags."""
 
     path: Path
     slug: str
@@ -82,7 +82,7 @@ class Issue:
     content: tuple[Block | Condition, ...]
     body_line: int
     """The line of the file (from 1) that tokens count from: a token's line 0 is this one."""
-    vault: Vault = field(repr=False)
+    tag_store: TagStore = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 
     @property

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from msgspec import inspect
 
 from newsletter.addresses import Mailbox
-from newsletter.config import Colour, Config, Publication, WebAddress
+from newsletter.config import Config, HexColour, Publication, WebAddress
 from newsletter.issues.templates import package_templates, template_names
 from newsletter.times import Duration, Rate
 
@@ -51,7 +51,7 @@ _KEYS: Mapping[str, Mapping[str, Any]] = {
 }
 _KINDS: Mapping[type, Mapping[str, Any]] = {
     WebAddress: {"pattern": r"^(https://[^\s/]+(/\S*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/\S*)?)$"},
-    Colour: {"pattern": "^#[0-9A-Fa-f]{6}$", "format": "color-hex"},
+    HexColour: {"pattern": "^#[0-9A-Fa-f]{6}$", "format": "color-hex"},
     Duration: {"pattern": r"^(off|\s*\d{1,9}\s*[smhd]\s*)$"},
     Rate: {"pattern": r"^(off|\s*0*[1-9]\d*\s*/\s*[smhd]\s*)$"},
     ZoneInfo: {"examples": ["UTC", "Europe/Berlin", "America/New_York"]},

@@ -18,7 +18,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline, autolink, image, link
 from markdown_it.token import Token
 
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 
 _OPEN = re.compile(r"(:{3,})\s*([^\s:].*)?$")
 _VOID = re.compile(r"(.*\S)\s+/|([\w-]+)/")
@@ -26,7 +26,7 @@ _FENCE = re.compile(r"(`{3,}|~{3,})")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class BlockProblem:
     """A mistake in the structure of blocks: rule, words, and where in the text with tokens."""
 
     rule: str
@@ -41,8 +41,8 @@ class Trouble:
 class Environment:
     """What our rules need and leave behind, in markdown-it's `env`."""
 
-    vault: Vault
-    troubles: list[Trouble] = field(default_factory=list)
+    tag_store: TagStore
+    troubles: list[BlockProblem] = field(default_factory=list)
     _searched: str = ""
     _last: int = -1
 
@@ -53,13 +53,13 @@ class Environment:
         return text.find("-->", start + 4) + 3 if self._last >= start + 4 else 0
 
 
-def parse_markdown(text: str, vault: Vault) -> tuple[list[Token], list[Trouble]]:
+def parse_markdown(text: str, tag_store: TagStore) -> tuple[list[Token], list[BlockProblem]]:
     """The tokens of a body whose merge tags are hidden, and what is wrong with its blocks.
 
     A block is a `block_open` (info = what follows the colons, hidden = it has no body) ...
     `block_close` pair, a condition a `condition` token whose content is the tag's token.
     """
-    environment = Environment(vault=vault)
+    environment = Environment(tag_store=tag_store)
     tokens = _parser.parse(text, {"newsletter": environment})
     _place(tokens, text.split("\n"))
     return tokens, environment.troubles
@@ -99,7 +99,7 @@ def _place(tokens: list[Token], lines: list[str]) -> None:
 
 def settings_tokens(text: str) -> tuple[Token, ...]:
     """The tokens of Markdown from newsletter.toml, such as a sponsor's words: braces in it are only braces."""
-    return tuple(parse_markdown(text, Vault())[0])
+    return tuple(parse_markdown(text, TagStore())[0])
 
 
 def _of(state: StateBlock | StateInline) -> Environment:
@@ -137,7 +137,7 @@ def _misplaced(state: StateBlock, line: int, info: str | None) -> None:
         message = f'block "{info.split()[0]}" stands inside a list or a quotation'
         hint = "Leave an empty line before it and begin it at the start of the line."
     _of(state).troubles.append(
-        Trouble(rule="NL004", message=message, hint=hint, line=line, column=state.tShift[line] + 1)
+        BlockProblem(rule="NL004", message=message, hint=hint, line=line, column=state.tShift[line] + 1)
     )
 
 
@@ -176,7 +176,7 @@ def _close(state: StateBlock, start: int, end: int, name: str) -> int:
 
 def _unclosed(state: StateBlock, start: int, name: str, hint: str, line: int) -> None:
     column = state.tShift[start] + 1
-    trouble = Trouble(
+    trouble = BlockProblem(
         rule="NL004",
         message=f'block "{name}" is not closed',
         hint=hint.replace("{}", f"{{{line}}}"),
@@ -188,14 +188,14 @@ def _unclosed(state: StateBlock, start: int, name: str, hint: str, line: int) ->
 
 def _condition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """A line that holds nothing but statements: `{% if plan == "pro" %}`."""
-    vault = _of(state).vault
+    tag_store = _of(state).tag_store
     text = _line(state, start).strip()
-    if state.sCount[start] - state.blkIndent > 3 or not re.fullmatch(rf"({vault.token.pattern}\s*)+", text):
+    if state.sCount[start] - state.blkIndent > 3 or not re.fullmatch(rf"({tag_store.token.pattern}\s*)+", text):
         return False
-    if not all(tag.is_statement for _, tag in vault.within(text)):
+    if not all(tag.is_statement for _, tag in tag_store.within(text)):
         return False
     if not silent:
-        for found in vault.token.finditer(text):
+        for found in tag_store.token.finditer(text):
             token = state.push("condition", "", 0)
             token.block, token.content, token.map = True, found[0], [start, start + 1]
         state.line = start + 1

@@ -27,8 +27,8 @@ from newsletter.issues.front_matter import (
 )
 from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
 from newsletter.issues.issue import Block, Condition, Issue, issue_text, read_issue, shown_path, slug_of
-from newsletter.issues.parse_state import Reading
-from newsletter.messages.merge_tags import MOST_TAGS, Vault
+from newsletter.issues.parse_state import ParseState
+from newsletter.messages.merge_tags import MOST_TAGS, TagStore
 
 
 def parse_issue(
@@ -59,26 +59,31 @@ def inspect_issue(
     """
     shown = shown_path(publication, path)
     text = read_issue(path, shown) if text is None else issue_text(text.encode("utf-8", "replace"), shown)
-    vault = Vault.for_text(text)
-    hidden = vault.hide(text)
-    reading = Reading(
-        publication=publication, kinds=kinds, templates=templates, shown=shown, lines=hidden.split("\n"), vault=vault
+    tag_store = TagStore.for_text(text)
+    hidden = tag_store.hide(text)
+    reading = ParseState(
+        publication=publication,
+        kinds=kinds,
+        templates=templates,
+        shown=shown,
+        lines=hidden.split("\n"),
+        tag_store=tag_store,
     )
     front, problems = parse_front_matter(hidden, shown)
-    _unquote_tags(vault, front.body_line)
+    _unquote_tags(tag_store, front.body_line)
     for problem in problems:
         reading.problem(problem.rule, problem.message, problem.line, problem.column, problem.hint)
     return _issue(reading, path, front, read_content(reading, hidden)), reading.problems
 
 
-def _unquote_tags(vault: Vault, body_line: int) -> None:
+def _unquote_tags(tag_store: TagStore, body_line: int) -> None:
     """Tags in quoted YAML may double or escape their own quotes: `'{{ x | default(''y'') }}'`."""
-    for index, tag in enumerate(vault.tags):
+    for index, tag in enumerate(tag_store.tags):
         if tag.line <= body_line and not tag_errors.is_readable(tag):
-            vault.tags[index] = replace(tag, source=tag.source.replace("''", "'").replace('\\"', '"'))
+            tag_store.tags[index] = replace(tag, source=tag.source.replace("''", "'").replace('\\"', '"'))
 
 
-def _issue(reading: Reading, path: Path, front: FrontMatter, content: tuple[Block | Condition, ...]) -> Issue:
+def _issue(reading: ParseState, path: Path, front: FrontMatter, content: tuple[Block | Condition, ...]) -> Issue:
     values = front.values
     check_keys(reading, front)
     check_slug(reading, path)
@@ -101,19 +106,19 @@ def _issue(reading: Reading, path: Path, front: FrontMatter, content: tuple[Bloc
         after=read_after(reading, front, kind),
         content=content,
         body_line=front.body_line + 1,
-        vault=reading.vault,
+        tag_store=reading.tag_store,
     )
     _check_tags(reading, front, content)
     return _with_warnings(issue, reading)
 
 
-def _with_warnings(issue: Issue, reading: Reading) -> Issue:
+def _with_warnings(issue: Issue, reading: ParseState) -> Issue:
     return replace(issue, warnings=tuple(p for p in reading.problems if p.severity is not Severity.ERROR))
 
 
-def _check_tags(reading: Reading, front: FrontMatter, content: tuple[Block | Condition, ...]) -> None:
+def _check_tags(reading: ParseState, front: FrontMatter, content: tuple[Block | Condition, ...]) -> None:
     for found in tag_errors.check_tags(
-        reading.vault, tag_errors.containers(front, content), reading.publication.config.fields
+        reading.tag_store, tag_errors.containers(front, content), reading.publication.config.fields
     ):
         problem = Problem(
             rule="NL007",
@@ -125,5 +130,5 @@ def _check_tags(reading: Reading, front: FrontMatter, content: tuple[Block | Con
             severity=Severity.ERROR if found.is_error else Severity.WARNING,
         )
         reading.problems.append(problem)
-    if len(reading.vault.tags) > MOST_TAGS:
+    if len(reading.tag_store.tags) > MOST_TAGS:
         reading.problem("NL007", f"more than {MOST_TAGS} merge tags", 1, 1)

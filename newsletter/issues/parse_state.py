@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
 from newsletter.issues.blocks import BlockKind
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 
 
 @dataclass(kw_only=True)
-class Reading:
+class ParseState:
     """What every part of the parser reads from and reports to."""
 
     publication: Publication
@@ -20,15 +20,15 @@ class Reading:
     templates: frozenset[str]
     shown: str
     lines: list[str]
-    vault: Vault
+    tag_store: TagStore
     problems: list[Problem] = field(default_factory=list)
 
     def problem(
         self, rule: str, message: str, line: int, column: int, hint: str = "", severity: Severity = Severity.ERROR
     ) -> None:
         """Note a mistake; `column` is one of the line with tokens."""
-        real = self.vault.column(self.lines[line - 1] if line <= len(self.lines) else "", line, column)
-        restore = self.vault.restore
+        real = self.tag_store.column(self.lines[line - 1] if line <= len(self.lines) else "", line, column)
+        restore = self.tag_store.restore
         self.problems.append(
             Problem(
                 rule=rule,

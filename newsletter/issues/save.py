@@ -27,7 +27,7 @@ _SAVING = Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manuscript:
+class IssueFile:
     """A file's text, and what is needed to write it as its author would."""
 
     path: Path
@@ -78,7 +78,7 @@ class Manuscript:
 class Saved:
     """What came of saving."""
 
-    manuscript: Manuscript
+    issue_file: IssueFile
     """What is on disk now."""
     is_written: bool
     """False: the file was changed by somebody else, and nothing was written."""
@@ -92,7 +92,7 @@ def find_manuscript(publication: Publication, slug: str) -> Path:
     return _inside(publication, found)
 
 
-def read_manuscript(publication: Publication, path: Path) -> Manuscript:
+def read_manuscript(publication: Publication, path: Path) -> IssueFile:
     """What the file says; an empty text without a digest when there is none. Raises NewsletterError."""
     path = _inside(publication, path)
     try:
@@ -100,12 +100,12 @@ def read_manuscript(publication: Publication, path: Path) -> Manuscript:
             raw = file.read(MOST_BYTES + 1)
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
-        return Manuscript(path=path, text="", digest="")
+        return IssueFile(path=path, text="", digest="")
     except OSError as error:
         raise NewsletterError(error.strerror or "cannot be read", place=shown_path(publication, path)) from error
     is_empty = not raw.removeprefix(_BOM).strip()
     text = "" if is_empty else issue_text(raw, shown_path(publication, path), size)
-    return Manuscript(
+    return IssueFile(
         path=path,
         text=text,
         digest=hashlib.sha256(raw).hexdigest(),
@@ -122,9 +122,9 @@ def save(publication: Publication, path: Path, text: str, digest: str) -> Saved:
     with _SAVING:
         now = read_manuscript(publication, path)
         if now.digest != digest:
-            return Saved(manuscript=now, is_written=False)
+            return Saved(issue_file=now, is_written=False)
         _replace(now.path, now.encoded(text), shown_path(publication, now.path))
-        return Saved(manuscript=read_manuscript(publication, now.path), is_written=True)
+        return Saved(issue_file=read_manuscript(publication, now.path), is_written=True)
 
 
 def _lines(text: str) -> list[str]:

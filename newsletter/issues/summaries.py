@@ -14,14 +14,14 @@ from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
 from newsletter.issues.issue import date_of, slug_of
 from newsletter.messages.escapes import clean
 from newsletter.messages.expressions import EvaluationError, ExpressionError, Fields, compile_expression
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 
 ENOUGH = 16_384
 """Characters of a file that are read: no front matter is longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Head:
+class IssueSummary:
     """The front matter of an issue, as far as it can be read."""
 
     path: Path
@@ -37,12 +37,12 @@ class Head:
 
     def for_reader(self, text: str, fields: Fields) -> str:
         """A text of it as a reader with these fields sees it; a merge tag that nobody understands stays."""
-        vault = Vault.for_text(text)
-        hidden = vault.hide(text)
-        return vault.token.sub(lambda found: _value(vault.tags[int(found[1])].source, fields), hidden)
+        tag_store = TagStore.for_text(text)
+        hidden = tag_store.hide(text)
+        return tag_store.token.sub(lambda found: _value(tag_store.tags[int(found[1])].source, fields), hidden)
 
 
-def read_head(path: Path) -> Head | None:
+def read_head(path: Path) -> IssueSummary | None:
     """Of one file; None when it cannot be read."""
     try:
         found = path.stat()
@@ -52,20 +52,20 @@ def read_head(path: Path) -> Head | None:
 
 
 @lru_cache(maxsize=5_000)
-def _head(path: Path, _changed_at: int, _size: int) -> Head | None:
+def _head(path: Path, _changed_at: int, _size: int) -> IssueSummary | None:
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as stream:
             text = stream.read(ENOUGH)
     except OSError:
         return None
-    vault = Vault.for_text(text)
-    front = parse_front_matter(vault.hide(text), path.name)[0]
-    said = {key: vault.restore(_line(front, key)) for key in ("subject", "preheader", "date", "list")}
+    tag_store = TagStore.for_text(text)
+    front = parse_front_matter(tag_store.hide(text), path.name)[0]
+    said = {key: tag_store.restore(_line(front, key)) for key in ("subject", "preheader", "date", "list")}
     try:
         day = date.fromisoformat(said["date"]) if said["date"] else date_of(path)
     except ValueError:
         day = None
-    return Head(path=path, subject=said["subject"], preheader=said["preheader"], date=day, list=said["list"])
+    return IssueSummary(path=path, subject=said["subject"], preheader=said["preheader"], date=day, list=said["list"])
 
 
 def _line(front: FrontMatter, key: str) -> str:

@@ -16,7 +16,7 @@ from newsletter.errors import NewsletterError, nearest
 from newsletter.issues.front_matter_yaml import FrontMatter
 from newsletter.issues.issue import Block, Condition
 from newsletter.messages.expressions import BUILT_IN, EvaluationError, ExpressionError, compile_expression, names
-from newsletter.messages.merge_tags import Tag, Vault
+from newsletter.messages.merge_tags import Tag, TagStore
 
 _CONDITION = re.compile(r"(if|elif)\s+(.+)", re.DOTALL)
 MOST_NESTED = 20
@@ -36,19 +36,19 @@ class Found:
     is_error: bool = True
 
 
-def check_tags(vault: Vault, parts: Iterable[str], declared: Iterable[str]) -> Iterator[Found]:
+def check_tags(tag_store: TagStore, parts: Iterable[str], declared: Iterable[str]) -> Iterator[Found]:
     """Every mistake in the tags of an issue; `parts` are its containers' texts, tokens in them."""
     known = (*BUILT_IN, *declared)
-    for tag in vault.unclosed:
+    for tag in tag_store.unclosed:
         yield _at(
             tag,
             f'"{tag.source}" is not closed on its line',
             f'Close it, or write "\\{tag.source}" for the braces themselves.',
         )
-    for tag in vault.tags:
+    for tag in tag_store.tags:
         yield from _check_tag(tag, known)
     for part in parts:
-        yield from _check_balance(tag for _, tag in vault.within(part))
+        yield from _check_balance(tag for _, tag in tag_store.within(part))
 
 
 def containers(front: FrontMatter, content: Iterable[Block | Condition]) -> Iterator[str]:

@@ -33,7 +33,7 @@ _ANGLES = re.compile(r"<[^<>\s]+>")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Value:
+class ValueSlot:
     """An open slot: an expression, and how its value is made safe where it stands."""
 
     expression: str
@@ -41,14 +41,14 @@ class Value:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ConditionalSlot:
     """A conditional slot, rendered as a whole: the first branch whose condition holds."""
 
     branches: tuple[tuple[str, Fragment], ...]
     """Condition (empty for `else`) and content."""
 
 
-Fragment = tuple["str | Value | Choice", ...]
+Fragment = tuple["str | ValueSlot | ConditionalSlot", ...]
 """Text, and slots where it differs per reader."""
 
 
@@ -72,7 +72,7 @@ def text_fragment(text: str, message: CompiledMessage) -> Fragment:
 
 TOKEN = "_token"
 """The merge field with a reader's token; no publication can have one of this name."""
-OF_READER = Value(expression=TOKEN, escape=as_token)
+OF_READER = ValueSlot(expression=TOKEN, escape=as_token)
 _KEEP_ADDRESSES = (as_url, as_plain_url, in_html, as_text)
 """They leave an address without special characters as it is."""
 
@@ -83,12 +83,12 @@ def with_addresses(tree: Fragment, addresses: Mapping[str, str]) -> Fragment:
     A `{}` in an address is the reader's token. Where one would have to be made safe, its slot stays.
     """
     known = {name: url for name, url in addresses.items() if CLEAN_ADDRESS.fullmatch(url.replace("{}", ""))}
-    parts: list[str | Value | Choice] = []
+    parts: list[str | ValueSlot | ConditionalSlot] = []
     for part in tree:
-        found = simple(part.expression) if isinstance(part, Value) and part.escape in _KEEP_ADDRESSES else None
-        if isinstance(part, Choice):
+        found = simple(part.expression) if isinstance(part, ValueSlot) and part.escape in _KEEP_ADDRESSES else None
+        if isinstance(part, ConditionalSlot):
             branches = ((condition, with_addresses(branch, known)) for condition, branch in part.branches)
-            parts.append(Choice(branches=tuple(branches)))
+            parts.append(ConditionalSlot(branches=tuple(branches)))
         elif found and found[0] in known:
             before, slot, after = known[found[0]].partition("{}")
             parts += [before, *[OF_READER] * bool(slot), after]
@@ -97,7 +97,7 @@ def with_addresses(tree: Fragment, addresses: Mapping[str, str]) -> Fragment:
     return _joined_texts(parts)
 
 
-def _joined_texts(parts: Iterable[str | Value | Choice]) -> Fragment:
+def _joined_texts(parts: Iterable[str | ValueSlot | ConditionalSlot]) -> Fragment:
     """Neighbouring texts as one."""
     runs = groupby(parts, lambda part: isinstance(part, str))
     return tuple(one for is_text, run in runs for one in (filter(None, ["".join(map(str, run))]) if is_text else run))
@@ -106,28 +106,28 @@ def _joined_texts(parts: Iterable[str | Value | Choice]) -> Fragment:
 def expressions_of(tree: Fragment) -> Iterator[str]:
     """The slots of a tree as their author knows them: `first_name | default("there")`, `if plan == "pro"`."""
     for part in tree:
-        if isinstance(part, Value):
+        if isinstance(part, ValueSlot):
             yield part.expression
-        elif isinstance(part, Choice):
+        elif isinstance(part, ConditionalSlot):
             for condition, branch in part.branches:
                 if condition:
                     yield f"if {condition}"
                 yield from expressions_of(branch)
 
 
-def _pieces(text: str, message: CompiledMessage, escape: Callable[[int], Escape]) -> Iterator[str | Tag | Value]:
+def _pieces(text: str, message: CompiledMessage, escape: Callable[[int], Escape]) -> Iterator[str | Tag | ValueSlot]:
     last = 0
     for found in message.token.finditer(text):
         yield text[last : found.start()]
         tag = Tag(source=message.tags[int(found[1])], line=0, column=0)
-        yield tag if tag.is_statement else Value(expression=tag.inner, escape=escape(found.start()))
+        yield tag if tag.is_statement else ValueSlot(expression=tag.inner, escape=escape(found.start()))
         last = found.end()
     yield text[last:]
 
 
-def _tree(pieces: list[str | Tag | Value], at: int) -> tuple[Fragment, int]:
+def _tree(pieces: list[str | Tag | ValueSlot], at: int) -> tuple[Fragment, int]:
     """The parts from `at` up to the `elif`, `else` or `endif` that ends this branch, and where that stands."""
-    parts: list[str | Value | Choice] = []
+    parts: list[str | ValueSlot | ConditionalSlot] = []
     while at < len(pieces):
         piece = pieces[at]
         if not isinstance(piece, Tag):
@@ -142,13 +142,13 @@ def _tree(pieces: list[str | Tag | Value], at: int) -> tuple[Fragment, int]:
     return tuple(parts), at
 
 
-def _choice(pieces: list[str | Tag | Value], at: int) -> tuple[Choice, int]:
+def _choice(pieces: list[str | Tag | ValueSlot], at: int) -> tuple[ConditionalSlot, int]:
     branches: list[tuple[str, Fragment]] = []
     while True:
         opening = pieces[at]
         assert isinstance(opening, Tag)
         if opening.inner == "endif":
-            return Choice(branches=tuple(branches)), at
+            return ConditionalSlot(branches=tuple(branches)), at
         condition = opening.inner.partition(" ")[2].strip()
         branch, at = _tree(pieces, at + 1)
         branches.append((condition, branch))

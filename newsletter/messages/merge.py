@@ -11,15 +11,15 @@ from operator import itemgetter
 
 from newsletter.messages.escapes import Escape, clean
 from newsletter.messages.expressions import EvaluationError, Fields, compile_expression, simple, truth
-from newsletter.messages.fragments import OF_READER, TOKEN, Choice, Fragment, Value
+from newsletter.messages.fragments import OF_READER, TOKEN, ConditionalSlot, Fragment, ValueSlot
 from newsletter.messages.mime import one_line
 
 Render = Callable[[Fields], str]
 
 
-def renderer(part: Value | Choice) -> Render:
+def renderer(part: ValueSlot | ConditionalSlot) -> Render:
     """A slot as a function of a reader's present fields; what fails for a reader counts as missing."""
-    if isinstance(part, Choice):
+    if isinstance(part, ConditionalSlot):
         return _choice_renderer(part)
     if part is OF_READER:
         return itemgetter(TOKEN)
@@ -46,7 +46,7 @@ def _simple_renderer(name: str, default: object, escape: Escape) -> Render:
     return render
 
 
-def _choice_renderer(choice: Choice) -> Render:
+def _choice_renderer(choice: ConditionalSlot) -> Render:
     branches = [(_condition(condition), joined(branch)) for condition, branch in choice.branches]
 
     def render(fields: Fields) -> str:
@@ -96,14 +96,14 @@ class Segments:
         self._order: list[int] = []
         self._renders: list[Render] = []
         self._encode = encode_value
-        self._index: dict[Value | Choice, int] = {}
+        self._index: dict[ValueSlot | ConditionalSlot, int] = {}
         for part in tree:
             if isinstance(part, str):
                 self._template[-1] += encode(part) + seam
             else:
                 self._open(part, seam)
 
-    def _open(self, part: Value | Choice, seam: bytes) -> None:
+    def _open(self, part: ValueSlot | ConditionalSlot, seam: bytes) -> None:
         if part not in self._index:
             self._index[part] = len(self._renders)
             self._renders.append(renderer(part))

@@ -46,7 +46,7 @@ class Tag:
 
 
 @dataclass(kw_only=True)
-class Vault:
+class TagStore:
     """The tags of one issue, each behind a token. Grows while the issue is built."""
 
     base: str = "NL"
@@ -57,7 +57,7 @@ class Vault:
     _shifts: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @classmethod
-    def for_text(cls, text: str) -> Vault:
+    def for_text(cls, text: str) -> TagStore:
         """An empty vault whose tokens cannot be mistaken for anything in `text`."""
         base = "NL"
         while re.search(base + r"[A-Z]\d{5}xNL", text):

@@ -17,14 +17,21 @@ from typing import cast
 
 from newsletter.messages.escapes import as_text, as_token, in_html
 from newsletter.messages.expressions import Fields, simple
-from newsletter.messages.fragments import Choice, Fragment, Value, html_fragment, text_fragment, with_addresses
+from newsletter.messages.fragments import (
+    ConditionalSlot,
+    Fragment,
+    ValueSlot,
+    html_fragment,
+    text_fragment,
+    with_addresses,
+)
 from newsletter.messages.merge import Render, renderer
 from newsletter.messages.mime import one_line
 from newsletter.messages.types import CompiledMessage, Syntax
 
 WORD_JOINER = "\u2060"
 """Shows nothing and breaks nothing, but ends what would be the name of a slot."""
-LEAVE = Value(expression="unsubscribe_url", escape=as_text)
+LEAVE = ValueSlot(expression="unsubscribe_url", escape=as_text)
 
 
 class Substitution:
@@ -34,7 +41,7 @@ class Substitution:
         """`addresses` as for a `Mailing`."""
         self._syntax = syntax
         self._columns: list[Column] = []
-        self._numbers: dict[tuple[str, Value | Choice], int] = {}
+        self._numbers: dict[tuple[str, ValueSlot | ConditionalSlot], int] = {}
         header, subject, text, html = (
             with_addresses(tree, addresses)
             for tree in (
@@ -58,9 +65,9 @@ class Substitution:
     def _spelled(self, place: str, tree: Fragment, vary: Vary) -> str:
         return "".join(vary(part) if isinstance(part, str) else self._slot(place, part, vary) for part in tree)
 
-    def _slot(self, place: str, part: Value | Choice, vary: Vary) -> str:
+    def _slot(self, place: str, part: ValueSlot | ConditionalSlot, vary: Vary) -> str:
         """A token stands everywhere alike: it is one slot."""
-        is_token = isinstance(part, Value) and part.escape is as_token
+        is_token = isinstance(part, ValueSlot) and part.escape is as_token
         slot = ("" if is_token else place, part)
         if slot not in self._numbers:
             self._numbers[slot] = len(self._columns)
@@ -88,12 +95,12 @@ Known = tuple[str, object]
 class Column:
     """A slot of one template."""
 
-    def __init__(self, part: Value | Choice, *, vary: Vary, mark: str, is_line: bool) -> None:
+    def __init__(self, part: ValueSlot | ConditionalSlot, *, vary: Vary, mark: str, is_line: bool) -> None:
         """`vary` makes a text safe that has the character `mark`; `is_line`: it stands in a header."""
-        self._escape = part.escape if isinstance(part, Value) else None
+        self._escape = part.escape if isinstance(part, ValueSlot) else None
         self._mark, self._is_line = mark, is_line
-        is_simple = isinstance(part, Value) and part.escape in (in_html, as_text)
-        self._known = simple(part.expression) if isinstance(part, Value) and is_simple else None
+        is_simple = isinstance(part, ValueSlot) and part.escape in (in_html, as_text)
+        self._known = simple(part.expression) if isinstance(part, ValueSlot) and is_simple else None
         render = renderer(part)
         self._render = render if self._escape is as_token else _whole(render, vary, mark, is_line=is_line)
 

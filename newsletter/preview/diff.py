@@ -22,7 +22,7 @@ _MOST_WORDS = 2_000
 """Words of a line that are compared one by one; it takes the square of them."""
 
 
-class Kind(StrEnum):
+class LineChange(StrEnum):
     """What became of a line."""
 
     SAME = "same"
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class DiffPiece:
     """A run of characters of a line."""
 
     text: str
@@ -43,10 +43,10 @@ class Piece:
 class Row:
     """A line of one text beside its counterpart in the other."""
 
-    kind: Kind
-    left: tuple[Piece, ...]
+    kind: LineChange
+    left: tuple[DiffPiece, ...]
     """Empty when the line was added."""
-    right: tuple[Piece, ...]
+    right: tuple[DiffPiece, ...]
     """Empty when it was removed."""
 
 
@@ -56,7 +56,7 @@ def differences(left: str, right: str) -> list[Row]:
     rows: list[Row] = []
     for kind, a, b, c, d in SequenceMatcher(None, lines, others).get_opcodes():
         if kind == "equal":
-            rows += [Row(kind=Kind.SAME, left=_same(line), right=_same(line)) for line in lines[a:b]]
+            rows += [Row(kind=LineChange.SAME, left=_same(line), right=_same(line)) for line in lines[a:b]]
         else:
             rows += _replaced(lines[a:b], others[c:d])
     return rows
@@ -65,7 +65,7 @@ def differences(left: str, right: str) -> list[Row]:
 def line_difference(left: str, right: str) -> Row:
     """Two lines, beside each other however little they have in common: of subjects, say."""
     if left == right:
-        return Row(kind=Kind.SAME, left=_same(left), right=_same(right))
+        return Row(kind=LineChange.SAME, left=_same(left), right=_same(right))
     return _changed(left, right)
 
 
@@ -74,7 +74,7 @@ def folded(rows: Sequence[Row], around: int = 2) -> list[Row | int]:
     near = {
         at
         for number, row in enumerate(rows)
-        if row.kind is not Kind.SAME
+        if row.kind is not LineChange.SAME
         for at in range(number - around, number + around + 1)
     }
     shown: list[Row | int] = []
@@ -88,12 +88,12 @@ def folded(rows: Sequence[Row], around: int = 2) -> list[Row | int]:
     return shown
 
 
-def _same(text: str) -> tuple[Piece, ...]:
-    return (Piece(text=text, differs=False),)
+def _same(text: str) -> tuple[DiffPiece, ...]:
+    return (DiffPiece(text=text, differs=False),)
 
 
-def _whole(text: str) -> tuple[Piece, ...]:
-    return (Piece(text=text, differs=True),)
+def _whole(text: str) -> tuple[DiffPiece, ...]:
+    return (DiffPiece(text=text, differs=True),)
 
 
 def _replaced(left: list[str], right: list[str]) -> Iterator[Row]:
@@ -104,12 +104,12 @@ def _replaced(left: list[str], right: list[str]) -> Iterator[Row]:
         ahead = range(waiting, min(waiting + _AHEAD, len(right)))
         alike = next((at for at in ahead if _likeness(_bag(line), bags[at]) >= _ALIKE), None)
         if alike is None:
-            yield Row(kind=Kind.REMOVED, left=_whole(line), right=())
+            yield Row(kind=LineChange.REMOVED, left=_whole(line), right=())
             continue
-        yield from (Row(kind=Kind.ADDED, left=(), right=_whole(other)) for other in right[waiting:alike])
+        yield from (Row(kind=LineChange.ADDED, left=(), right=_whole(other)) for other in right[waiting:alike])
         yield _changed(line, right[alike])
         waiting = alike + 1
-    yield from (Row(kind=Kind.ADDED, left=(), right=_whole(other)) for other in right[waiting:])
+    yield from (Row(kind=LineChange.ADDED, left=(), right=_whole(other)) for other in right[waiting:])
 
 
 def _bag(line: str) -> Counter[str]:
@@ -129,14 +129,14 @@ def _words(line: str) -> list[str]:
 
 def _changed(line: str, other: str) -> Row:
     words, others = _words(line), _words(other)
-    left: list[Piece] = []
-    right: list[Piece] = []
+    left: list[DiffPiece] = []
+    right: list[DiffPiece] = []
     for kind, a, b, c, d in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
         one, two = "".join(words[a:b]), "".join(others[c:d])
         behind = _common_space(one, two) if kind != "equal" else ""
         left += _pieces(one, behind, differs=kind != "equal")
         right += _pieces(two, behind, differs=kind != "equal")
-    return Row(kind=Kind.CHANGED, left=tuple(left), right=tuple(right))
+    return Row(kind=LineChange.CHANGED, left=tuple(left), right=tuple(right))
 
 
 def _common_space(one: str, two: str) -> str:
@@ -145,7 +145,7 @@ def _common_space(one: str, two: str) -> str:
     return space if space and two.strip() and one.strip() and two.endswith(space) else ""
 
 
-def _pieces(text: str, behind: str, *, differs: bool) -> list[Piece]:
+def _pieces(text: str, behind: str, *, differs: bool) -> list[DiffPiece]:
     """A run, and what is behind it on both sides."""
     whole = [(text.removesuffix(behind) if behind else text, differs), (behind, False)]
-    return [Piece(text=part, differs=marked) for part, marked in whole if part]
+    return [DiffPiece(text=part, differs=marked) for part, marked in whole if part]

@@ -18,7 +18,7 @@ _INSIDE = re.compile(
 _HEADER = re.compile(r"(?P<name>^[\w-]+:)", re.MULTILINE)
 
 
-class Piece(NamedTuple):
+class HighlightPiece(NamedTuple):
     """A part of a line."""
 
     kind: str
@@ -26,28 +26,28 @@ class Piece(NamedTuple):
     text: str
 
 
-def html_lines(page: str) -> list[list[Piece]]:
+def html_lines(page: str) -> list[list[HighlightPiece]]:
     """The lines of HTML in pieces."""
     return _lines(_of_html(page))
 
 
-def header_lines(head: str) -> list[list[Piece]]:
+def header_lines(head: str) -> list[list[HighlightPiece]]:
     """The lines of mail headers in pieces: names, and what they say."""
     return _lines(_cut(_HEADER, head, ""))
 
 
-def plain_lines(text: str) -> list[list[Piece]]:
+def plain_lines(text: str) -> list[list[HighlightPiece]]:
     """The lines of a text, each one piece."""
-    return _lines(iter([Piece("", text)]))
+    return _lines(iter([HighlightPiece("", text)]))
 
 
-def message_lines(raw: str) -> list[list[Piece]]:
+def message_lines(raw: str) -> list[list[HighlightPiece]]:
     """The lines of a whole message: its headers in pieces, then what they are about."""
     head, gap, body = raw.partition("\n\n")
     return [*header_lines(head), *plain_lines(gap[1:] + body)] if gap else header_lines(head)
 
 
-def _of_html(page: str) -> Iterator[Piece]:
+def _of_html(page: str) -> Iterator[HighlightPiece]:
     for piece in _cut(_HTML, page, ""):
         if piece.kind == "tag":
             yield from _cut(_INSIDE, piece.text, "tag")
@@ -55,24 +55,24 @@ def _of_html(page: str) -> Iterator[Piece]:
             yield piece
 
 
-def _cut(pattern: re.Pattern[str], text: str, between: str) -> Iterator[Piece]:
+def _cut(pattern: re.Pattern[str], text: str, between: str) -> Iterator[HighlightPiece]:
     """What a pattern finds, by the name of the group that found it, and what is between."""
     last = 0
     for found in pattern.finditer(text):
         if found.start() > last:
-            yield Piece(between, text[last : found.start()])
-        yield Piece(found.lastgroup or between, found[0])
+            yield HighlightPiece(between, text[last : found.start()])
+        yield HighlightPiece(found.lastgroup or between, found[0])
         last = found.end()
     if last < len(text):
-        yield Piece(between, text[last:])
+        yield HighlightPiece(between, text[last:])
 
 
-def _lines(pieces: Iterator[Piece]) -> list[list[Piece]]:
-    lines: list[list[Piece]] = [[]]
+def _lines(pieces: Iterator[HighlightPiece]) -> list[list[HighlightPiece]]:
+    lines: list[list[HighlightPiece]] = [[]]
     for kind, text in pieces:
         for index, part in enumerate(text.split("\n")):
             if index:
                 lines.append([])
             if part:
-                lines[-1].append(Piece(kind, part))
+                lines[-1].append(HighlightPiece(kind, part))
     return lines

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns.campaign import Campaign, State, all_campaigns
+from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication
 from newsletter.issues.issue import issue_files, slug_of
@@ -24,7 +24,7 @@ from newsletter.rendering.build import sample_recipient
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class InboxEntry:
     """An issue as a line of an inbox, for a reader without a name."""
 
     slug: str
@@ -44,13 +44,13 @@ def entries(publication: Publication, words: str = "") -> list[Path]:
     return [path for path in files if not wanted or _has(path, wanted)]
 
 
-def entry(publication: Publication, path: Path) -> Entry | None:
+def entry(publication: Publication, path: Path) -> InboxEntry | None:
     """One of them as a reader sees it; None when the file went away."""
     head = read_head(path)
     if head is None:
         return None
     fields = present(sample_recipient(publication, head.slug).fields)
-    return Entry(
+    return InboxEntry(
         slug=head.slug,
         path=path,
         subject=head.for_reader(head.subject, fields),
@@ -59,7 +59,7 @@ def entry(publication: Publication, path: Path) -> Entry | None:
     )
 
 
-def shown(publication: Publication, paths: Sequence[Path]) -> list[Entry]:
+def shown(publication: Publication, paths: Sequence[Path]) -> list[InboxEntry]:
     """These as a reader sees them."""
     found = (entry(publication, path) for path in paths)
     return [each for each in found if each]
@@ -77,7 +77,7 @@ def _has(path: Path, words: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class IssueStatus:
     """Of one issue."""
 
     state: str
@@ -88,10 +88,10 @@ class Standing:
     """Its campaign's id, or 0."""
 
 
-DRAFT = Standing(state="draft", words="Draft")
+DRAFT = IssueStatus(state="draft", words="Draft")
 
 
-def standings(connection: Connection, zone: tzinfo) -> Mapping[str, Standing]:
+def standings(connection: Connection, zone: tzinfo) -> Mapping[str, IssueStatus]:
     """Of every issue that has a campaign, by slug; times are read in `zone`."""
     latest: dict[str, Campaign] = {}
     for campaign in all_campaigns(connection):
@@ -99,17 +99,17 @@ def standings(connection: Connection, zone: tzinfo) -> Mapping[str, Standing]:
     return {issue: _standing(connection, campaign, zone) for issue, campaign in latest.items()}
 
 
-def _standing(connection: Connection, campaign: Campaign, zone: tzinfo) -> Standing:
-    return Standing(state=campaign.state, words=_words(connection, campaign, zone), campaign=campaign.id)
+def _standing(connection: Connection, campaign: Campaign, zone: tzinfo) -> IssueStatus:
+    return IssueStatus(state=campaign.state, words=_words(connection, campaign, zone), campaign=campaign.id)
 
 
 def _words(connection: Connection, campaign: Campaign, zone: tzinfo) -> str:
-    if campaign.state is State.SENT:
+    if campaign.state is CampaignState.SENT:
         return f"Sent to {delivery_counts(connection, campaign.id)['accepted']:,}"
-    if campaign.state is State.SENDING:
+    if campaign.state is CampaignState.SENDING:
         counted = delivery_counts(connection, campaign.id)
         return f"Sending, {counted['accepted']:,} of {sum(counted.values()):,}"
-    if campaign.state is State.SCHEDULED and campaign.start:
+    if campaign.state is CampaignState.SCHEDULED and campaign.start:
         return f"Scheduled for {_moment(campaign.wall or campaign.start.astimezone(zone))}"
     return campaign.state.capitalize()
 

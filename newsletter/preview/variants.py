@@ -13,7 +13,7 @@ from jinja2 import nodes
 
 from newsletter.messages.escapes import clean
 from newsletter.messages.expressions import EvaluationError, Fields, compile_expression, names, parse, present, truth
-from newsletter.messages.fragments import Choice, Value, html_fragment, text_fragment
+from newsletter.messages.fragments import ConditionalSlot, ValueSlot, html_fragment, text_fragment
 from newsletter.messages.types import CompiledMessage, Recipient
 
 _ALWAYS = frozenset(("email", "unsubscribe_url", "preferences_url", "web_url"))
@@ -77,9 +77,9 @@ def _shape_of(message: CompiledMessage) -> Callable[[Fields], tuple[Fact, ...]]:
     return lambda fields: tuple(sorted(set(look(fields))))
 
 
-def _looks(parts: Iterable[str | Value | Choice]) -> Look:
+def _looks(parts: Iterable[str | ValueSlot | ConditionalSlot]) -> Look:
     slots = {_identity(part): part for part in parts if not isinstance(part, str)}
-    each = [_choice(slot) if isinstance(slot, Choice) else _value(slot.expression) for slot in slots.values()]
+    each = [_choice(slot) if isinstance(slot, ConditionalSlot) else _value(slot.expression) for slot in slots.values()]
 
     def look(fields: Fields) -> Iterator[Fact]:
         for one in each:
@@ -88,17 +88,17 @@ def _looks(parts: Iterable[str | Value | Choice]) -> Look:
     return look
 
 
-def _identity(part: Value | Choice) -> object:
+def _identity(part: ValueSlot | ConditionalSlot) -> object:
     """Equal for slots that tell the same: the same expression, whatever place it stands in."""
-    return part.expression if isinstance(part, Value) else tuple(_skeleton(part))
+    return part.expression if isinstance(part, ValueSlot) else tuple(_skeleton(part))
 
 
-def _skeleton(choice: Choice) -> Iterator[object]:
+def _skeleton(choice: ConditionalSlot) -> Iterator[object]:
     for condition, branch in choice.branches:
         yield condition, tuple(_identity(part) for part in branch if not isinstance(part, str))
 
 
-def _choice(choice: Choice) -> Look:
+def _choice(choice: ConditionalSlot) -> Look:
     """The branch that is taken, and what matters inside it."""
     branches = [(condition, _holder(condition), _looks(branch)) for condition, branch in choice.branches]
 

@@ -52,7 +52,7 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filled:
+class FilledVersion:
     """A version as one reader gets it."""
 
     subject: str
@@ -61,10 +61,10 @@ class Filled:
     text: str
 
 
-def filled(message: CompiledMessage, recipient: Recipient) -> Filled:
+def filled(message: CompiledMessage, recipient: Recipient) -> FilledVersion:
     """A message with its slots filled for one reader."""
     fields = present(recipient.fields)
-    return Filled(
+    return FilledVersion(
         subject=subject_line(text_fragment(message.subject, message))(fields),
         preheader=joined(text_fragment(message.preheader, message))(fields),
         html=joined(html_fragment(message.html, message))(fields),

@@ -28,7 +28,7 @@ KEPT = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class BuiltIssue:
     """An issue as it is on disk, and the last email that could be made of it."""
 
     slug: str
@@ -62,15 +62,15 @@ class Gone(NewsletterError):  # noqa: N818 - what happened to the issue
     """No issue file has this slug (any more)."""
 
 
-class Workshop:
+class Workspace:
     """Safe to use from several threads: one builds, the others wait for it."""
 
     def __init__(self, config: Path) -> None:
         self.config = config
         """The newsletter.toml, which need not exist yet."""
         self._lock = threading.RLock()
-        self._works: OrderedDict[Path, Work] = OrderedDict()
-        self._typed: OrderedDict[tuple[Path, str], Work] = OrderedDict()
+        self._works: OrderedDict[Path, BuiltIssue] = OrderedDict()
+        self._typed: OrderedDict[tuple[Path, str], BuiltIssue] = OrderedDict()
         self._stale: set[Path] = set()
         self._seen: dict[Path, object] = {}
         self._checked: dict[Path, tuple[object, Sequence[Problem]]] = {}
@@ -159,7 +159,7 @@ class Workshop:
             raise Gone(f'no issue is named "{slug}"')
         return found
 
-    def work(self, slug: str) -> Work:
+    def work(self, slug: str) -> BuiltIssue:
         """The issue, built anew if something it depends on changed. Raises Gone, ConfigError."""
         with self._lock:
             path = self.path_of(slug)
@@ -173,7 +173,7 @@ class Workshop:
                 self._seen.pop(self._works.popitem(last=False)[0], None)
             return known
 
-    def typed(self, slug: str, tab: str, text: str) -> Work:
+    def typed(self, slug: str, tab: str, text: str) -> BuiltIssue:
         """The issue as if its file said `text`, which is saved nowhere; kept for the tab that it is typed in.
 
         Raises Gone, ConfigError.
@@ -187,7 +187,7 @@ class Workshop:
                 self._typed.popitem(last=False)
             return made
 
-    def last_typed(self, slug: str, tab: str) -> Work:
+    def last_typed(self, slug: str, tab: str) -> BuiltIssue:
         """What `typed` made last for this tab. Raises Gone."""
         with self._lock:
             found = self._typed.get((self.path_of(slug), tab))
@@ -195,8 +195,8 @@ class Workshop:
             raise Gone("nothing was typed here yet")
         return found
 
-    def _made(self, slug: str, path: Path, last: Work | None, text: str | None = None) -> Work:
-        kept = replace(last, context=None, parsed=()) if last else Work(slug=slug, path=path)
+    def _made(self, slug: str, path: Path, last: BuiltIssue | None, text: str | None = None) -> BuiltIssue:
+        kept = replace(last, context=None, parsed=()) if last else BuiltIssue(slug=slug, path=path)
         if self._trouble:
             return replace(kept, failure=(problem_of(self._trouble),))
         try:
@@ -208,7 +208,7 @@ class Workshop:
             return replace(kept, failure=(problem_of(error),))
         return self._compiled(replace(kept, context=context, parsed=tuple(parsed)), context)
 
-    def _compiled(self, work: Work, context: Context) -> Work:
+    def _compiled(self, work: BuiltIssue, context: Context) -> BuiltIssue:
         errors = tuple(problem for problem in work.parsed if problem.severity is Severity.ERROR)
         if errors:
             return replace(work, failure=errors)

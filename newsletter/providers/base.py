@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from newsletter.messages.types import Envelope, JsonMessage, Recipient, Syntax, Template
-from newsletter.providers.body import NOTHING, Body
+from newsletter.providers.body import NOTHING, RequestBody
 
 
 class Outcome(StrEnum):
@@ -90,7 +90,7 @@ class Answer:
         return max((r.retry_after for r in self.results if r.retry_after is not None), default=None)
 
 
-class Mailing(Protocol):
+class ProviderMailing(Protocol):
     """A compiled message and its envelope, ready to be filled per recipient."""
 
     @property
@@ -114,7 +114,7 @@ class Mailing(Protocol):
 class Batch:
     """The recipients of one provider call."""
 
-    mailing: Mailing
+    mailing: ProviderMailing
     recipients: tuple[Recipient, ...]
     key: str
     """Names this call for providers that recognise a repeat; the same for every attempt."""
@@ -148,7 +148,7 @@ class Request:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: Body = NOTHING
+    body: RequestBody = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)

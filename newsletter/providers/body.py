@@ -17,7 +17,7 @@ GAP = msgspec.Raw(b"\0")
 """Stands in JSON for a value that `filled` puts there; no JSON has this byte (RFC 8259 section 7)."""
 
 
-class Body:
+class RequestBody:
     """Bytes, given as runs of pieces; each run, a message for instance, is joined as a whole."""
 
     def __init__(self, runs: Iterable[Sequence[bytes]]) -> None:
@@ -51,7 +51,7 @@ class Body:
         return found.digest()
 
 
-NOTHING = Body(())
+NOTHING = RequestBody(())
 
 
 def filled(encoded: bytes, *values: Sequence[bytes]) -> list[bytes]:
@@ -64,7 +64,7 @@ def filled(encoded: bytes, *values: Sequence[bytes]) -> list[bytes]:
     return pieces
 
 
-def json_list(messages: Iterable[list[bytes]]) -> Body:
+def json_list(messages: Iterable[list[bytes]]) -> RequestBody:
     """A JSON list of these values, each in pieces."""
     runs = [run for message in messages for run in ([b","], message)]
-    return Body([[b"["], *runs[1:], [b"]"]])
+    return RequestBody([[b"["], *runs[1:], [b"]"]])

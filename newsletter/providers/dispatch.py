@@ -32,7 +32,7 @@ class Part:
     """Of the request's body, where a repeat under the same key must equal it."""
 
 
-class Marks(Protocol):
+class ProgressLog(Protocol):
     """Is told what is in the air, for providers that take one message a call."""
 
     def advance(self, done: Sequence[tuple[Recipient, Result]], coming: Iterable[Recipient]) -> bool:
@@ -62,7 +62,7 @@ def payload_hash(parts: Sequence[Part]) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest() if all(digests) else ""
 
 
-def hand_over(parts: Sequence[Part], marks: Marks | None = None) -> Answer:
+def hand_over(parts: Sequence[Part], marks: ProgressLog | None = None) -> Answer:
     """Make the calls, one after the other; after one that was not taken, the others are not made."""
     results: list[Result] = []
     done: list[tuple[Recipient, Result]] = []

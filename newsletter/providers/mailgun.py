@@ -33,7 +33,7 @@ from newsletter.providers.base import (
     Settings,
     Sight,
 )
-from newsletter.providers.body import Body
+from newsletter.providers.body import RequestBody
 from newsletter.providers.transport import wait_asked_for
 
 SYNTAX = Syntax(
@@ -71,7 +71,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     boundary = f"newsletter-{hashlib.sha256(batch.key.encode()).hexdigest()[:32]}"
     parts = [_field(boundary, name, value.encode("utf-8", "replace")) for name, value in fields.items()]
     parts.append(_field(boundary, "recipient-variables", _variables(batch)))
-    body = Body([[*parts, f"--{boundary}--\r\n".encode()]])
+    body = RequestBody([[*parts, f"--{boundary}--\r\n".encode()]])
     headers = {**_headers(settings), "Content-Type": f"multipart/form-data; boundary={boundary}"}
     return Request(method="POST", url=f"{_domain(settings)}/messages", headers=headers, body=body)
 

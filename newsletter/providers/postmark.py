@@ -158,7 +158,7 @@ class _Found(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = msgspec.field(name="Metadata", default_factory=dict)
 
 
-class _Page(msgspec.Struct, frozen=True):
+class _SearchPage(msgspec.Struct, frozen=True):
     """https://postmarkapp.com/developer/api/messages-api#outbound-message-search."""
 
     messages: list[_Found] = msgspec.field(name="Messages")
@@ -174,7 +174,7 @@ def look(search: Search, settings: Settings) -> Request:
 def sight(response: Response) -> Sight | None:
     """The delivery ids on a page of the search. A batch is one page."""
     try:
-        page = msgspec.json.decode(response.body, type=_Page) if response.status == 200 else None
+        page = msgspec.json.decode(response.body, type=_SearchPage) if response.status == 200 else None
     except msgspec.DecodeError:
         page = None
     if page is None:

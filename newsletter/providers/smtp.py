@@ -13,7 +13,7 @@ from smtplib import SMTPException
 from newsletter.messages.types import Recipient
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Setting, Settings
 from newsletter.providers.dkim import SigningError, signature
-from newsletter.providers.smtp_session import BrokenError, RefusedError, Session, Stage
+from newsletter.providers.smtp_session import BrokenError, RefusedError, SmtpSession, Stage
 
 WINDOW = 20
 """Messages between two marks in the ledger: as many are unknown after a crash, at most."""
@@ -59,7 +59,7 @@ def _handed(batch: Batch, recipient: Recipient, settings: Settings) -> Result:
         raise _StopError(f"{_server(settings)}: {broken}", stop=False) from broken
 
 
-def _offered(session: Session, batch: Batch, recipient: Recipient, data: bytes) -> Result:
+def _offered(session: SmtpSession, batch: Batch, recipient: Recipient, data: bytes) -> Result:
     """What the server says. Raises BrokenError when the message did not leave and the connection is of no more use."""
     try:
         session.envelope(batch.mailing.envelope.sender.address, recipient.email, len(data))
@@ -108,9 +108,9 @@ def _signed(message: bytes, batch: Batch, settings: Settings) -> bytes:
         raise _StopError(str(error), stop=True) from error
 
 
-def _session(batch: Batch, settings: Settings) -> tuple[Session, bool]:
+def _session(batch: Batch, settings: Settings) -> tuple[SmtpSession, bool]:
     """This thread's connection, and whether it was used before."""
-    kept: tuple[Settings, Session] | None = getattr(_local, "kept", None)
+    kept: tuple[Settings, SmtpSession] | None = getattr(_local, "kept", None)
     if kept and kept[0] == settings:
         return kept[1], True
     _forget()
@@ -119,9 +119,9 @@ def _session(batch: Batch, settings: Settings) -> tuple[Session, bool]:
     return session, False
 
 
-def _connected(batch: Batch, settings: Settings) -> Session:
+def _connected(batch: Batch, settings: Settings) -> SmtpSession:
     try:
-        return Session(settings, batch.mailing.envelope.sender.domain)
+        return SmtpSession(settings, batch.mailing.envelope.sender.domain)
     except RefusedError as refused:
         raise _StopError(f"{_server(settings)}: {refused}", stop=refused.code >= 500) from refused
     except BrokenError as broken:
@@ -131,7 +131,7 @@ def _connected(batch: Batch, settings: Settings) -> Session:
 
 
 def _forget() -> None:
-    kept: tuple[Settings, Session] | None = getattr(_local, "kept", None)
+    kept: tuple[Settings, SmtpSession] | None = getattr(_local, "kept", None)
     if kept:
         _local.kept = None
         kept[1].close()

@@ -52,7 +52,7 @@ class BrokenError(Exception):
         """Trying again cannot help."""
 
 
-class Session(smtplib.SMTP):
+class SmtpSession(smtplib.SMTP):
     """An open connection, ready for a message. Raises BrokenError, RefusedError or SMTPException when made."""
 
     def __init__(self, settings: Settings, hello: str) -> None:

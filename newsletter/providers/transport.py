@@ -18,7 +18,7 @@ import urllib3.exceptions as inner
 from requests.adapters import HTTPAdapter
 
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Response
-from newsletter.providers.body import Body
+from newsletter.providers.body import RequestBody
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
@@ -52,7 +52,7 @@ def send(provider: Provider, batch: Batch, request: Request) -> Answer:
 
 def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float = READ_SECONDS) -> Response:
     """One request, one response; times in seconds. Raises TransportError."""
-    body = _Reader(request.body)
+    body = _BlockReader(request.body)
     try:
         return _exchange(request, body, (connect, read))
     except requests.exceptions.SSLError as error:
@@ -69,7 +69,7 @@ def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float 
         raise TransportError(Outcome.UNKNOWN, f"the answer of {_host(request)} was cut: {_words(error)}") from error
 
 
-def _exchange(request: Request, body: _Reader, timeout: tuple[float, float]) -> Response:
+def _exchange(request: Request, body: _BlockReader, timeout: tuple[float, float]) -> Response:
     data = body if len(body) else None
     call = requests.Request(request.method, request.url, headers=dict(request.headers), data=data).prepare()
     with _session().send(call, timeout=timeout, allow_redirects=False, stream=True) as response:
@@ -88,13 +88,13 @@ def _pieces(response: requests.Response) -> list[bytes]:
     return pieces
 
 
-class _Reader:
+class _BlockReader:
     """The request's bytes, handed out block by block; knows whether the first was asked for.
 
     A TLS error says by itself neither whether it came before or after the request.
     """
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: RequestBody) -> None:
         self._size, self._blocks = len(body), iter(body)
         self.started = False
 

@@ -18,7 +18,7 @@ from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues.front_matter_yaml import parse_front_matter
 from newsletter.issues.issue import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 from newsletter.publishing.plan import gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.times import OFF, Moment, first_moment, parse_moment
 
@@ -33,7 +33,7 @@ _HEAD = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class ScheduleProblem:
     """Why there will be no issue today."""
 
     key: str
@@ -60,7 +60,7 @@ def due_at(publication: Publication, day: date) -> datetime | None:
     return first_moment(datetime.combine(day, of_day), zone) if of_day is not None else None
 
 
-def look(publication: Publication, database: Database, now: datetime) -> list[Trouble]:
+def look(publication: Publication, database: Database, now: datetime) -> list[ScheduleProblem]:
     """Schedule the day's issue when its time has come; what is wrong with it, from an hour before.
 
     Nothing is done for an issue that has a campaign already, in whatever state. One that would be
@@ -93,7 +93,7 @@ def _dated(publication: Publication, days: Iterable[date]) -> dict[date, list[Pa
 
 def _look(
     publication: Publication, database: Database, day: date, due: datetime, paths: list[Path], now: datetime
-) -> Trouble | None:
+) -> ScheduleProblem | None:
     if _has_campaign(database, paths):
         return None
     if len(paths) == 1:
@@ -103,7 +103,9 @@ def _look(
         return None
     if not paths:
         would, when = "was to" if is_late else "would", schedule.wall_clock(publication, due)
-        return Trouble(key=f"missing {day}", sentence=f"There is no issue dated {day}; it {would} be sent at {when}.")
+        return ScheduleProblem(
+            key=f"missing {day}", sentence=f"There is no issue dated {day}; it {would} be sent at {when}."
+        )
     return _several(day, paths)
 
 
@@ -114,13 +116,15 @@ def _is_over(publication: Publication, day: date, now: datetime) -> bool:
     return is_past or (coming is not None and now >= coming - AHEAD)
 
 
-def _several(day: date, paths: list[Path]) -> Trouble:
+def _several(day: date, paths: list[Path]) -> ScheduleProblem:
     named = ", ".join(path.name for path in paths)
     sentence = f"{len(paths)} issues are dated {day} ({named}): none is sent by itself. Schedule or send one."
-    return Trouble(key=f"several {day}", sentence=sentence, subject=f"{len(paths)} issues are dated {day}")
+    return ScheduleProblem(key=f"several {day}", sentence=sentence, subject=f"{len(paths)} issues are dated {day}")
 
 
-def _look_at(publication: Publication, database: Database, path: Path, due: datetime, now: datetime) -> Trouble | None:
+def _look_at(
+    publication: Publication, database: Database, path: Path, due: datetime, now: datetime
+) -> ScheduleProblem | None:
     """The only issue of its day. Whatever is wrong with it is no reason to leave the other campaigns."""
     try:
         time = _time(publication, database, path, due, now)
@@ -132,7 +136,7 @@ def _look_at(publication: Publication, database: Database, path: Path, due: date
     except Exception as error:
         kind = "" if isinstance(error, NewsletterError) else f"{type(error).__name__}: "
         cannot = f"{path.name} cannot be sent"
-        return Trouble(key=f"broken {path.name}", sentence=f"{cannot}. {kind}{error}", subject=cannot)
+        return ScheduleProblem(key=f"broken {path.name}", sentence=f"{cannot}. {kind}{error}", subject=cannot)
     return None
 
 
@@ -157,11 +161,11 @@ def _time(publication: Publication, database: Database, path: Path, due: datetim
 def _front_matter(publication: Publication, path: Path) -> dict[str, str]:
     """What the issue says of itself, whatever is wrong with its text. Raises NewsletterError for an unreadable file."""
     text = read_issue(path, shown_path(publication, path))
-    front, _ = parse_front_matter(Vault.for_text(text).hide(text), path.name)
+    front, _ = parse_front_matter(TagStore.for_text(text).hide(text), path.name)
     return {key: value.text.strip() for key, value in front.values.items()}
 
 
-def _too_late(publication: Publication, path: Path, start: datetime, now: datetime) -> Trouble:
+def _too_late(publication: Publication, path: Path, start: datetime, now: datetime) -> ScheduleProblem:
     most, late = publication.config.send.max_lateness, reports.duration(now - start)
     when = schedule.wall_clock(publication, start)
     sentence = (
@@ -169,7 +173,7 @@ def _too_late(publication: Publication, path: Path, start: datetime, now: dateti
         f"Send it nevertheless with: newsletter send {slug_of(path)}"
     )
     key = f"late {path.name} {start:%Y-%m-%d}"
-    return Trouble(key=key, sentence=sentence, subject=f"{path.name} was not sent")
+    return ScheduleProblem(key=key, sentence=sentence, subject=f"{path.name} was not sent")
 
 
 def _schedule(

@@ -17,7 +17,7 @@ from newsletter.campaigns import reports
 from newsletter.campaigns.campaign import (
     ENDED,
     Campaign,
-    State,
+    CampaignState,
     approve_again,
     approve_issue,
     campaign_of_issue,
@@ -91,7 +91,7 @@ class Plan:
     @property
     def is_over(self) -> bool:
         """Whether its campaign has ended: nobody will be mailed any more."""
-        return self.campaign is not None and self.campaign.state in (State.SENT, State.CANCELLED)
+        return self.campaign is not None and self.campaign.state in (CampaignState.SENT, CampaignState.CANCELLED)
 
 
 def make_plan(
@@ -166,7 +166,7 @@ def gated(publication: Publication, plan: Plan, allow: str | None) -> Plan:
 
 def refuse(plan: Plan) -> None:
     """Raise NewsletterError when this cannot be sent now."""
-    if plan.campaign and plan.campaign.state is State.PAUSED:
+    if plan.campaign and plan.campaign.state is CampaignState.PAUSED:
         hint = f"Let it go on with `newsletter resume {plan.campaign.id}`, then send again."
         raise NewsletterError(f"campaign {plan.campaign.id} is paused: {plan.campaign.reason}", hint=hint)
     if not plan.campaign and not plan.waiting:
@@ -200,7 +200,7 @@ def remarks(publication: Publication, plan: Plan, now: datetime) -> list[str]:
 def _ahead(publication: Publication, plan: Plan, now: datetime) -> str:
     """The time that lies ahead and is not waited for: the campaign's own, else the file's; nothing once it began."""
     found = plan.campaign
-    if found and (found.started_at or found.state not in (State.DRAFT, State.SCHEDULED)):
+    if found and (found.started_at or found.state not in (CampaignState.DRAFT, CampaignState.SCHEDULED)):
         return ""
     if found and found.start:
         when = _by_own_clocks(found.wall) if found.wall else wall_clock(publication, found.start)
@@ -220,7 +220,7 @@ def start_plan(database: Database, plan: Plan, now: datetime) -> Campaign:
     """Approve if need be, and start; in one transaction, so that of two commands at once one does."""
     with database.begin() as connection:
         found = _approved(connection, plan, now)
-        return found if found.state is State.SENDING else start_now(connection, found.id, now=now)
+        return found if found.state is CampaignState.SENDING else start_now(connection, found.id, now=now)
 
 
 def schedule_plan(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:

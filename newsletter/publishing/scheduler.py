@@ -17,16 +17,16 @@ from typing import Protocol
 
 from newsletter.campaigns import deliveries, schedule
 from newsletter.campaigns.abandoned_batches import Recovered
-from newsletter.campaigns.campaign import Campaign, State, campaigns_in_state
+from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.publishing import alerts, daily, heartbeat
-from newsletter.publishing.daily import Trouble
-from newsletter.sending.job import Desk
+from newsletter.publishing.daily import ScheduleProblem
+from newsletter.sending.job import SendState
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.recovery import recover
-from newsletter.sending.sender import STOPPING, Ending, Sender, job_of, lock_file
+from newsletter.sending.sender import STOPPING, Sender, SendResult, job_of, lock_file
 from newsletter.signals import Interrupts
 from newsletter.times import Clock, utc_now
 
@@ -56,7 +56,7 @@ class Narrator(Protocol):
     def began(self, campaign: Campaign) -> None:
         """A campaign's time has come: it starts, or is held."""
 
-    def ended(self, ending: Ending) -> None:
+    def ended(self, ending: SendResult) -> None:
         """A sender has nothing more to do for now."""
 
     def failed(self, campaign: Campaign, error: BaseException) -> None:
@@ -65,7 +65,7 @@ class Narrator(Protocol):
     def recovered(self, found: Recovered) -> None:
         """What a dead sender left was taken over, and said."""
 
-    def troubled(self, trouble: Trouble) -> None:
+    def troubled(self, trouble: ScheduleProblem) -> None:
         """There will be no issue today."""
 
 
@@ -79,7 +79,7 @@ class Runner:
         self._database = database
         self._narrator = narrator
         self._clock = clock
-        self._desk = Desk(database)
+        self._send_state = SendState(database)
         self._name = f"{os.getpid()} {socket.gethostname()}"
         self._running: dict[int, threading.Thread] = {}
         self._not_before: dict[int, datetime] = {}
@@ -93,13 +93,13 @@ class Runner:
         The `greeting` is said when nobody else does.
         """
         self._once = once
-        with Interrupts(STOPPING, self._desk.asked), SenderLock(lock_file(self._database)) as lock:
+        with Interrupts(STOPPING, self._send_state.asked), SenderLock(lock_file(self._database)) as lock:
             if not lock.acquire():
                 hint = "One sender per database: let it end, or stop it, then run this again."
                 raise NewsletterError(f"{lock.owner} is sending from this database", hint=hint)
             if greeting:
                 self._narrator.say(greeting)
-            self._narrator.recovered(recover(self._desk, self._publication, self._narrator, self._clock))
+            self._narrator.recovered(recover(self._send_state, self._publication, self._narrator, self._clock))
             try:
                 self._loop(once=once)
             finally:
@@ -107,14 +107,14 @@ class Runner:
 
     def stop(self) -> None:
         """Ask it to stop, as a signal does."""
-        self._desk.asked.set()
+        self._send_state.asked.set()
 
     def _loop(self, *, once: bool) -> None:
-        while not self._desk.asked.is_set():
+        while not self._send_state.asked.is_set():
             self._look_around(once=once)
             if once and not self._running and not (self._telling and self._telling.is_alive()):
                 return
-            self._desk.asked.wait(IMPATIENT_TICK if once else TICK)
+            self._send_state.asked.wait(IMPATIENT_TICK if once else TICK)
 
     def _look_around(self, *, once: bool) -> None:
         """One tick. An error ends it only `once`: a service says it, and looks again."""
@@ -129,7 +129,7 @@ class Runner:
         """Say that we are here, start what is due, see that everything that is sending has a sender."""
         if now >= self._next_beat:
             self._next_beat = now + heartbeat.BEAT
-            with self._desk.writer() as connection:
+            with self._send_state.writer() as connection:
                 heartbeat.beat(connection, self._name, now)
         if now >= self._next_look:
             self._next_look = now + LOOK
@@ -148,11 +148,11 @@ class Runner:
             self._telling = threading.Thread(target=self._tell_editors, args=(troubles, now), daemon=True)
             self._telling.start()
 
-    def _tell_editors(self, troubles: Sequence[Trouble], now: datetime) -> None:
+    def _tell_editors(self, troubles: Sequence[ScheduleProblem], now: datetime) -> None:
         for trouble in troubles:
             self._tell(trouble, now)
 
-    def _tell(self, trouble: Trouble, now: datetime) -> None:
+    def _tell(self, trouble: ScheduleProblem, now: datetime) -> None:
         subject = f"{self._publication.config.publication.name}: {trouble.subject}"
         try:
             said = alerts.tell_editors(self._publication, self._database, trouble.key, subject, trouble.sentence, now)
@@ -163,9 +163,9 @@ class Runner:
 
     def _begin(self, now: datetime) -> None:
         with self._database.read() as connection:
-            due = campaigns_in_state(connection, State.SCHEDULED)
+            due = campaigns_in_state(connection, CampaignState.SCHEDULED)
         if any(one.start and one.start <= now for one in due):
-            with self._desk.writer() as connection:
+            with self._send_state.writer() as connection:
                 begun = schedule.begin_due(connection, self._publication, now)
             for one in begun:
                 self._narrator.began(one)
@@ -173,7 +173,9 @@ class Runner:
     def _waiting(self, now: datetime) -> list[Campaign]:
         """Campaigns that are sending, have something to do now, and no sender; those waiting longest first."""
         with self._database.read() as connection:
-            found = [one for one in campaigns_in_state(connection, State.SENDING) if one.id not in self._running]
+            found = [
+                one for one in campaigns_in_state(connection, CampaignState.SENDING) if one.id not in self._running
+            ]
             due = {one.id: deliveries.next_due(connection, one.id) for one in found if one.enqueued}
         ready = [one for one in found if (moment := due.get(one.id)) is None or moment <= now]
         return [one for one in ready if self._not_before.get(one.id, now) <= now]
@@ -187,7 +189,7 @@ class Runner:
         """A campaign's thread. What goes wrong with one campaign is no reason to leave the others."""
         try:
             job = job_of(self._publication, self._database, found, self._clock)
-            ending = Sender(job, self._narrator, self._desk, once=self._once).work()
+            ending = Sender(job, self._narrator, self._send_state, once=self._once).work()
             if ending.goes_on:
                 self._not_before[found.id] = ending.goes_on
             self._narrator.ended(ending)
@@ -197,9 +199,9 @@ class Runner:
 
     def _drain(self) -> None:
         """Let what is in the air finish; a call that takes too long is recovered at the next start."""
-        self._desk.asked.set()
+        self._send_state.asked.set()
         until = time.monotonic() + DRAIN
         for thread in [*self._running.values(), *([self._telling] if self._telling else [])]:
             thread.join(max(0.0, until - time.monotonic()))
-        with self._desk.writer() as connection:
+        with self._send_state.writer() as connection:
             heartbeat.leave(connection, self._name)

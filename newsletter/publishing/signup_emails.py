@@ -14,7 +14,7 @@ import msgspec
 
 from newsletter.config import Publication
 from newsletter.issues.issue import Issue, is_welcome, issue_files
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 from newsletter.messages.types import CompiledMessage
 from newsletter.rendering.assemble import assemble, language_of
 from newsletter.rendering.build import build_issue, compiled
@@ -22,30 +22,30 @@ from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.theme import Theme
 from newsletter.rendering.translations import Language
 from newsletter.subscribers.double_opt_in import Welcome
-from newsletter.subscribers.transactional_queue import Kind
+from newsletter.subscribers.transactional_queue import TransactionalKind
 
 EVERY = ""
 """Instead of a language: a welcome is in its author's."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Greetings:
+class SignupEmails:
     """The messages by name and language, and who gets which welcome when."""
 
     messages: Mapping[tuple[str, str], CompiledMessage]
     welcomes: tuple[Welcome, ...]
 
 
-def compile_greetings(publication: Publication) -> Greetings:
+def compile_greetings(publication: Publication) -> SignupEmails:
     """All of them. Raises IssueError for a welcome issue that is wrong, NewsletterError for a template."""
     theme = Theme(publication=publication)
     letters = {
         (str(kind), code): _letter(kind, _speaking(publication, code))
         for code in theme.translations.codes
-        for kind in (Kind.CONFIRMATION, Kind.ALREADY)
+        for kind in (TransactionalKind.CONFIRMATION, TransactionalKind.ALREADY)
     }
     built = [build_issue(publication, path, theme) for path in issue_files(publication) if is_welcome(path)]
-    return Greetings(
+    return SignupEmails(
         messages=letters | {(one.issue.slug, EVERY): one.message for one in built},
         welcomes=tuple(
             Welcome(slug=one.issue.slug, list=one.issue.list, after=one.issue.after)
@@ -62,7 +62,7 @@ def _speaking(publication: Publication, code: str) -> Publication:
     return replace(publication, config=msgspec.structs.replace(config, publication=spoken, lists=lists))
 
 
-def _letter(kind: Kind, publication: Publication) -> CompiledMessage:
+def _letter(kind: TransactionalKind, publication: Publication) -> CompiledMessage:
     theme = Theme(publication=publication)
     issue = _frame(kind, publication)
     language = language_of(issue, theme)
@@ -73,20 +73,20 @@ def _letter(kind: Kind, publication: Publication) -> CompiledMessage:
     values = {
         **language.for_templates(str),
         "publication": publication.config.publication,
-        "tag": issue.vault.own,
+        "tag": issue.tag_store.own,
         **more,
     }
-    text = issue.vault.literal(theme.render_text(f"{issue.template}.txt", values))
+    text = issue.tag_store.literal(theme.render_text(f"{issue.template}.txt", values))
     return compiled(issue, page, text, language.code)
 
 
-def _subject(kind: Kind, language: Language, name: str) -> str:
-    if kind is Kind.CONFIRMATION:
+def _subject(kind: TransactionalKind, language: Language, name: str) -> str:
+    if kind is TransactionalKind.CONFIRMATION:
         return language.gettext("Please confirm: %(publication)s", publication=name)
     return language.gettext("You get %(publication)s already", publication=name)
 
 
-def _frame(kind: Kind, publication: Publication) -> Issue:
+def _frame(kind: TransactionalKind, publication: Publication) -> Issue:
     """What an issue's frame wants to know: an issue without content."""
     return Issue(
         path=publication.path,
@@ -105,5 +105,5 @@ def _frame(kind: Kind, publication: Publication) -> Issue:
         after=timedelta(0),
         content=(),
         body_line=1,
-        vault=Vault(),
+        tag_store=TagStore(),
     )

@@ -31,7 +31,7 @@ MOST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tested:
+class TestResult:
     """What became of the test to one address."""
 
     email: str
@@ -56,7 +56,7 @@ def send_test(
     now: datetime,
     *,
     fields: Mapping[str, object] | None = None,
-) -> list[Tested]:
+) -> list[TestResult]:
     """Send it now, through the publication's provider; what became of it, in the order of `addresses`.
 
     Readers are addressed as themselves, others as a reader without a name; with `fields` everybody as
@@ -72,12 +72,12 @@ def send_test(
         _recipient(publication, database, built, address, f"test-{key}.{no}", fields)
         for no, address in enumerate(going, start=1)
     ]
-    tested = [Tested(email=address, result=result) for address, result in refused.items()]
+    tested = [TestResult(email=address, result=result) for address, result in refused.items()]
     for start in range(0, len(people), provider.batch_size):
         part = tuple(people[start : start + provider.batch_size])
         batch = Batch(mailing=mailing, recipients=part, key=f"{key}-{start}", label="other")
         results = dispatch.hand_over(dispatch.prepare(provider, batch, settings)).results
-        tested += [Tested(email=one.email, result=result) for one, result in zip(part, results, strict=True)]
+        tested += [TestResult(email=one.email, result=result) for one, result in zip(part, results, strict=True)]
     return sorted(tested, key=lambda one: addresses.index(one.email))
 
 

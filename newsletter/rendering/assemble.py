@@ -21,7 +21,7 @@ from newsletter.issues.images import PictureError, find_picture, is_remote, pict
 from newsletter.issues.issue import Block, Condition, Issue
 from newsletter.issues.markdown import settings_tokens
 from newsletter.issues.news_block import NewsItem, news_items
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 from newsletter.rendering import colours, source_map
 from newsletter.rendering.markdown_html import Image, body_html, inline_html
 from newsletter.rendering.theme import Theme, encode
@@ -41,11 +41,11 @@ class Document:
     css: str
     """Rules for bodies, to be put on their elements."""
     bodies: tuple[str, ...]
-    vault: Vault = field(repr=False)
+    tag_store: TagStore = field(repr=False)
 
     def with_bodies(self, text: str) -> str:
         """The text with the HTML of bodies in place of their tokens."""
-        return re.sub(rf"{self.vault.base}B(\d{{5}})xNL", lambda found: self.bodies[int(found[1])], text)
+        return re.sub(rf"{self.tag_store.base}B(\d{{5}})xNL", lambda found: self.bodies[int(found[1])], text)
 
 
 def assemble(
@@ -61,10 +61,10 @@ def assemble(
     frame = {**values, **_empty_fields(theme, "signup"), "content": Markup(content), **more}
     frame["signup"] = values["signup"] if issue.wants_signup else None
     return Document(
-        mjml=issue.vault.literal(_ascii(theme.render(f"{issue.template}.mjml", frame))),
+        mjml=issue.tag_store.literal(_ascii(theme.render(f"{issue.template}.mjml", frame))),
         css=theme.render("inline.css", values),
         bodies=tuple(assembly.bodies),
-        vault=issue.vault,
+        tag_store=issue.tag_store,
     )
 
 
@@ -123,7 +123,7 @@ class _Assembly:
             "list_title": config.lists[self.issue.list].title,
             "signup": language.signup(config.signup),
             "signup_url": signup_url(self.publication, self.issue.list),
-            "tag": self.issue.vault.own,
+            "tag": self.issue.tag_store.own,
             "image": lambda path: picture_url(config.publication.url, path),
         }
 
@@ -132,7 +132,7 @@ class _Assembly:
         if not html:
             return None
         self.bodies.append(html)
-        return Markup(f"{self.issue.vault.base}B{len(self.bodies) - 1:05d}xNL")
+        return Markup(f"{self.issue.tag_store.base}B{len(self.bodies) - 1:05d}xNL")
 
     def pieces(self, values: Mapping[str, object]) -> Iterator[str]:
         """The MJML of each piece of the issue; in a traced document, blocks stand between marks."""
@@ -177,8 +177,8 @@ class _Assembly:
             return self._inline([child for token in body for child in token.children or []])
         known = self._sponsor(block) if block.name == "sponsor" else None
         if not body and known:
-            return self.hide(body_html(settings_tokens(known.text), self.issue.vault, self.find_image))
-        return self.hide(body_html(body, self.issue.vault, self.find_image, traced_from=self._traced_from))
+            return self.hide(body_html(settings_tokens(known.text), self.issue.tag_store, self.find_image))
+        return self.hide(body_html(body, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
 
     def _item(self, item: NewsItem) -> dict[str, object]:
         return {
@@ -192,7 +192,7 @@ class _Assembly:
     def _inline(self, children: Sequence[Token]) -> Markup | None:
         if not children:
             return None
-        return self.hide(inline_html(children, self.issue.vault, self.find_image, traced_from=self._traced_from))
+        return self.hide(inline_html(children, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
 
     def find_image(self, path: str) -> Image:
         """The picture readers load, as wide as it is but never wider than the column."""

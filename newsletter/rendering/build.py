@@ -78,10 +78,10 @@ def build_issue(publication: Publication, path: Path, theme: Theme | None = None
 def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
     """The same from an issue that was parsed without errors; if `traced`, with the trace beside the message."""
     publication = theme.publication
-    authors = len(issue.vault.tags)
+    authors = len(issue.tag_store.tags)
     document = assemble(issue, theme, traced=traced)
     text = plain_text(issue, theme)
-    check_templates_tags(issue.vault.tags[authors:], publication.config.fields)
+    check_templates_tags(issue.tag_store.tags[authors:], publication.config.fields)
     page = compile_mjml(document)
     html = without_marks(page) if traced else page
     message = compiled(issue, html, text, language_of(issue, theme).code)
@@ -109,9 +109,9 @@ def plain_text(issue: Issue, theme: Theme) -> str:
         "content": plain_content(issue, publication.config, signup_url(publication, issue.list), language),
         "signup": language.signup(publication.config.signup) if issue.wants_signup else None,
         "signup_url": signup_url(publication, issue.list),
-        "tag": issue.vault.own,
+        "tag": issue.tag_store.own,
     }
-    return issue.vault.literal(theme.render_text("issue.txt", values))
+    return issue.tag_store.literal(theme.render_text("issue.txt", values))
 
 
 def sample_recipient(publication: Publication, slug: str) -> Recipient:
@@ -139,15 +139,15 @@ def web_url(publication: Publication, slug: str) -> str:
 
 def compiled(issue: Issue, page: str, text: str, language: str) -> CompiledMessage:
     """What travels on: the issue's HTML and text, its tags as their author wrote them."""
-    vault = issue.vault
+    tag_store = issue.tag_store
     return CompiledMessage(
         slug=issue.slug,
-        subject=vault.literal(issue.subject),
-        preheader=vault.literal(issue.preheader),
+        subject=tag_store.literal(issue.subject),
+        preheader=tag_store.literal(issue.preheader),
         html=page,
         text=text,
-        tags=tuple(tag.canonical for tag in vault.tags),
-        prefix=f"{vault.base}M",
+        tags=tuple(tag.canonical for tag in tag_store.tags),
+        prefix=f"{tag_store.base}M",
         links=_links(page),
         language=language,
     )

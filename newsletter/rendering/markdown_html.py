@@ -14,7 +14,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 from newsletter.rendering.source_map import LINE
 
 
@@ -70,16 +70,18 @@ _OPTIONS = OptionsDict(
 )
 
 
-def body_html(tokens: Sequence[Token], vault: Vault, find_image: FindImage, *, traced_from: int | None = None) -> str:
+def body_html(
+    tokens: Sequence[Token], tag_store: TagStore, find_image: FindImage, *, traced_from: int | None = None
+) -> str:
     """The HTML of a block's body; with `traced_from`, the line of the file that tokens count from, a traced one."""
-    return _finished(_renderer(find_image, traced_from).render(tokens, _OPTIONS, {}), vault)
+    return _finished(_renderer(find_image, traced_from).render(tokens, _OPTIONS, {}), tag_store)
 
 
 def inline_html(
-    children: Sequence[Token], vault: Vault, find_image: FindImage, *, traced_from: int | None = None
+    children: Sequence[Token], tag_store: TagStore, find_image: FindImage, *, traced_from: int | None = None
 ) -> str:
     """The HTML of a run of inline tokens: a title, a sentence."""
-    return _finished(_renderer(find_image, traced_from).renderInline(children, _OPTIONS, {}), vault)
+    return _finished(_renderer(find_image, traced_from).renderInline(children, _OPTIONS, {}), tag_store)
 
 
 def _renderer(find_image: FindImage, traced_from: int | None) -> _Renderer:
@@ -88,6 +90,6 @@ def _renderer(find_image: FindImage, traced_from: int | None) -> _Renderer:
     return renderer
 
 
-def _finished(html: str, vault: Vault) -> str:
+def _finished(html: str, tag_store: TagStore) -> str:
     """Braces as their author escaped them, and a class for labels that run in at the start of a paragraph."""
-    return vault.literal(re.sub(r"\n+", "\n", html).strip())
+    return tag_store.literal(re.sub(r"\n+", "\n", html).strip())

@@ -85,16 +85,16 @@ def _no_requests() -> Iterator[None]:
 
 def _prove(document: Document, html: str) -> None:
     """Every merge tag that went in came out, and no body was left behind."""
-    pattern = document.vault.token
+    pattern = document.tag_store.token
     lost = set(pattern.findall(document.with_bodies(document.mjml))) - set(pattern.findall(html))
     if lost:
-        tag = document.vault.tags[int(min(lost))]
+        tag = document.tag_store.tags[int(min(lost))]
         raise TokenLost(
             f"the merge tag {tag.source} was lost while compiling (line {tag.line})",
             line=tag.line,
             hint="Move it out of the attribute or element that the compiler drops.",
         )
-    if re.search(rf"{document.vault.base}B\d{{5}}xNL", html):
+    if re.search(rf"{document.tag_store.base}B\d{{5}}xNL", html):
         raise TokenLost("a body was left as a token while compiling", line=1, hint="Print it as text in the template.")
 
 

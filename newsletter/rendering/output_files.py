@@ -58,7 +58,7 @@ def document_text(built: Built) -> str:
     """The assembled MJML for people and other compilers: bodies and merge tags in their places."""
     document = built.document
     whole = re.sub(r"<(br|hr|img)\b([^<>]*?)\s*/?>", r"<\1\2 />", document.with_bodies(document.mjml))
-    return built.issue.vault.restore(whole, spell=html.escape)
+    return built.issue.tag_store.restore(whole, spell=html.escape)
 
 
 def write_file(path: Path, content: bytes) -> None:

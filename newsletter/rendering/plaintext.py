@@ -23,7 +23,7 @@ from newsletter.rendering.translations import Language
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class BlockWords:
     """What blocks say that is not in the issue: sponsors and the signup's words, from newsletter.toml."""
 
     sponsors: Mapping[str, SponsorSection]
@@ -34,14 +34,14 @@ class Words:
 
 def plain_content(issue: Issue, config: Config, signup_url: str, language: Language) -> str:
     """The text of an issue's content; what stands around it is in `templates/issue.txt`."""
-    words = Words(
+    words = BlockWords(
         sponsors=config.sponsors, signup=language.signup(config.signup), signup_url=signup_url, language=language
     )
     content = "".join(_piece(piece, words) for piece in issue.content)
-    return issue.vault.literal(content.strip("\n"))
+    return issue.tag_store.literal(content.strip("\n"))
 
 
-def _piece(piece: Block | Condition, words: Words) -> str:
+def _piece(piece: Block | Condition, words: BlockWords) -> str:
     """One piece with the empty line after it; a condition takes no room of its own."""
     if isinstance(piece, Condition):
         return piece.token
@@ -53,7 +53,7 @@ def _paragraphs(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _article(block: Block, words: Words) -> str:
+def _article(block: Block, words: BlockWords) -> str:
     field = block.fields.get
     title = with_address(field("title", ""), field("url", ""))
     label = field("label", "").upper()
@@ -68,7 +68,7 @@ def _article(block: Block, words: Words) -> str:
     )
 
 
-def _news(block: Block, words: Words) -> str:
+def _news(block: Block, words: BlockWords) -> str:
     title = block.fields.get("title", "")
     return _paragraphs(f"{title}\n{RULE}" if title else "", *(_news_item(item) for item in news_items(block.body)))
 
@@ -78,7 +78,7 @@ def _news_item(item: NewsItem) -> str:
     return f"* {with_address(inline_text(item.title), item.url)}" + (f"\n  {blurb}" if blurb else "")
 
 
-def _sponsor(block: Block, words: Words) -> str:
+def _sponsor(block: Block, words: BlockWords) -> str:
     known = words.sponsors.get(block.fields.get("id", ""))
     name = block.fields.get("name") or (known.name if known else "")
     url = block.fields.get("url") or (known.url if known and known.url else "")
@@ -87,48 +87,48 @@ def _sponsor(block: Block, words: Words) -> str:
     return _paragraphs(f"{heading}\n{RULE}", text)
 
 
-def _quote(block: Block, words: Words) -> str:
+def _quote(block: Block, words: BlockWords) -> str:
     quoted = "\n".join(f"> {line}" if line else ">" for line in flow(block.body).split("\n"))
     by = with_address(block.fields.get("by", ""), block.fields.get("url", ""))
     return quoted + (f"\n>\n> — {by}" if by else "")
 
 
-def _button(block: Block, words: Words) -> str:
+def _button(block: Block, words: BlockWords) -> str:
     return with_address(flow(block.body), block.fields.get("url", ""))
 
 
-def _image(block: Block, words: Words) -> str:
+def _image(block: Block, words: BlockWords) -> str:
     shown = block.fields.get("caption") or block.fields.get("alt", "")
     return with_address(picture_text(shown), block.fields.get("url", "")) if shown else ""
 
 
-def _note(block: Block, words: Words) -> str:
+def _note(block: Block, words: BlockWords) -> str:
     return _paragraphs(block.fields.get("title", ""), flow(block.body))
 
 
-def _text(block: Block, words: Words) -> str:
+def _text(block: Block, words: BlockWords) -> str:
     return flow(block.body)
 
 
-def _signup(block: Block, words: Words) -> str:
+def _signup(block: Block, words: BlockWords) -> str:
     heading = block.fields.get("heading") or words.signup.heading
     text = block.fields.get("text") or words.signup.text
     button = block.fields.get("button") or words.signup.button
     return f"{RULE}\n{heading}\n{text}\n{with_address(button, words.signup_url)}"
 
 
-def _divider(block: Block, words: Words) -> str:
+def _divider(block: Block, words: BlockWords) -> str:
     return RULE
 
 
-def _other(block: Block, words: Words) -> str:
+def _other(block: Block, words: BlockWords) -> str:
     """A publication's own kind: its texts, its address, its body."""
     address = block.fields.get("url", "")
     texts = [value for name, value in block.fields.items() if name not in ("url", "image", "src", "width")]
     return _paragraphs(*texts, flow(block.body), f"<{address}>" if address else "")
 
 
-_WRITERS: Mapping[str, Callable[[Block, Words], str]] = {
+_WRITERS: Mapping[str, Callable[[Block, BlockWords], str]] = {
     "text": _text, "article": _article, "news": _news, "sponsor": _sponsor, "quote": _quote, "button": _button,
     "image": _image, "note": _note, "divider": _divider, "signup": _signup,
 }  # fmt: skip

@@ -45,15 +45,15 @@ def web_page(issue: Issue, theme: Theme) -> WebPage:
 
 
 def _open(issue: Issue, html: str) -> CompiledMessage:
-    vault = issue.vault
+    tag_store = issue.tag_store
     return CompiledMessage(
         slug=issue.slug,
-        subject=vault.literal(issue.subject),
-        preheader=vault.literal(issue.preheader),
+        subject=tag_store.literal(issue.subject),
+        preheader=tag_store.literal(issue.preheader),
         html=html,
         text="",
-        tags=tuple(tag.canonical for tag in vault.tags),
-        prefix=f"{vault.base}M",
+        tags=tuple(tag.canonical for tag in tag_store.tags),
+        prefix=f"{tag_store.base}M",
     )
 
 
@@ -67,7 +67,7 @@ def _about(issue: Issue, theme: Theme, page: CompiledMessage, nobody: Mapping[st
         title=filled(page.subject),
         description=filled(page.preheader) or _lead(issue),
         date=issue.date.isoformat(),
-        author=filled(issue.vault.literal(issue.author)),
+        author=filled(issue.tag_store.literal(issue.author)),
         picture=picture,
         alt=alt,
         language=language_of(issue, theme).code,
@@ -81,9 +81,9 @@ def _pictures(issue: Issue, theme: Theme) -> Iterator[tuple[str, str]]:
     for block in blocks:
         kind = theme.kinds.get(block.name)
         for name, value in block.fields.items():
-            if kind and kind.fields.get(name) is Is.IMAGE and value and not issue.vault.token.search(value):
-                alt = "" if issue.vault.token.search(block.fields.get("alt", "")) else block.fields.get("alt", "")
-                yield picture_url(theme.publication.config.publication.url, value), issue.vault.literal(alt)
+            if kind and kind.fields.get(name) is Is.IMAGE and value and not issue.tag_store.token.search(value):
+                alt = "" if issue.tag_store.token.search(block.fields.get("alt", "")) else block.fields.get("alt", "")
+                yield picture_url(theme.publication.config.publication.url, value), issue.tag_store.literal(alt)
 
 
 def _lead(issue: Issue) -> str:
@@ -91,8 +91,8 @@ def _lead(issue: Issue) -> str:
     for piece in issue.content:
         for token in piece.body if isinstance(piece, Block) else ():
             words = one_line("".join(child.content if child.content else " " for child in token.children or ()))
-            if len(words) >= _SHORTEST_LEAD and not issue.vault.token.search(words):
-                return _cut(issue.vault.literal(words))
+            if len(words) >= _SHORTEST_LEAD and not issue.tag_store.token.search(words):
+                return _cut(issue.tag_store.literal(words))
     return ""
 
 

@@ -156,7 +156,7 @@ def _mailgun_variables(body: bytes) -> dict[str, dict[str, str]]:
     return _variables(found[1]) if found else {}
 
 
-class _Server(ThreadingHTTPServer):
+class _BenchServer(ThreadingHTTPServer):
     provider: BenchProvider
     daemon_threads = True
 
@@ -167,7 +167,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one write for the whole answer: two meet Nagle's algorithm and a delayed ACK
-    server: _Server
+    server: _BenchServer
 
     def do_GET(self) -> None:
         provider, url = self.server.provider, urlsplit(self.path)
@@ -212,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
 def main() -> None:
     """Serve with the behaviour that the argument has as JSON; say the port; end when stdin does."""
     provider = BenchProvider(msgspec.json.decode(sys.argv[1], type=Behaviour))
-    with _Server(("127.0.0.1", 0), _Handler) as server:
+    with _BenchServer(("127.0.0.1", 0), _Handler) as server:
         server.provider = provider
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         print(server.server_address[1], flush=True)

@@ -84,7 +84,7 @@ def _home(connection: Connection) -> str:
     return connection.execute(select(table.c.host_id)).scalar() or ""
 
 
-class HighWater:
+class LastSendMarker:
     """`<database>.handed`, next to the database: one moment, as `times.stamp` writes it."""
 
     def __init__(self, database: Database) -> None:

@@ -18,7 +18,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.base import Provider, Settings
-from newsletter.sending.database_guard import HighWater
+from newsletter.sending.database_guard import LastSendMarker
 from newsletter.times import Clock, Rate, utc_now
 
 
@@ -49,12 +49,12 @@ def job_of(publication: Publication, database: Database, campaign: Campaign, clo
     )
 
 
-class Desk:
+class SendState:
     """What all senders of one process share: one writer of the database, one wish to stop."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.high_water = HighWater(database)
+        self.last_send_marker = LastSendMarker(database)
         self.asked = threading.Event()
         """Set: what is in the air is finished, nothing more is handed over."""
         self.writing = threading.Lock()
@@ -86,7 +86,7 @@ class Desk:
             yield connection
 
 
-class Watcher(Protocol):
+class ProgressListener(Protocol):
     """Is told what goes on while it goes on."""
 
     def say(self, sentence: str) -> None:

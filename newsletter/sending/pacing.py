@@ -29,7 +29,7 @@ from newsletter.campaigns import counts
 from newsletter.config import Publication, Share
 from newsletter.providers.base import Answer, Outcome, Provider, Result
 from newsletter.sending import backoff, rate_limits
-from newsletter.sending.rate_limits import Limits, Turn
+from newsletter.sending.rate_limits import ProviderLimits, Reservation
 from newsletter.times import Clock, Duration, Rate
 
 
@@ -60,11 +60,11 @@ class Pacing:
 
     def __init__(self, publication: Publication, rate: Rate, clock: Clock) -> None:
         send = publication.config.send
-        self._limits = Limits(rate=rate, warmup=send.warmup, zone=publication.config.publication.timezone)
+        self._limits = ProviderLimits(rate=rate, warmup=send.warmup, zone=publication.config.publication.timezone)
         self._patience = send.patience
-        self._breaker = Breaker(send.max_rejected)
+        self._circuit_breaker = CircuitBreaker(send.max_rejected)
         self._clock = clock
-        self._stragglers = Stragglers(send.patience)
+        self._deferred_recipients = DeferredRecipients(send.patience)
         self._deciding = threading.Lock()
         self._busy_since: datetime | None = None
         self._busy_until: datetime | None = None
@@ -75,7 +75,7 @@ class Pacing:
         """Whether any number of messages may leave through the provider now; only reads."""
         return rate_limits.is_free(connection, provider, self._limits, self._clock())
 
-    def take(self, connection: Connection, provider: str, count: int) -> Turn:
+    def take(self, connection: Connection, provider: str, count: int) -> Reservation:
         """When `count` messages may leave through the provider."""
         return rate_limits.reserve(connection, provider, count, self._limits, self._clock())
 
@@ -97,14 +97,14 @@ class Pacing:
     def judged(self, no: int, answer: Answer) -> Answer:
         """The answer to batch `no`, as the patience with single readers has it."""
         with self._deciding:
-            return self._stragglers.judged(no, answer, self._clock())
+            return self._deferred_recipients.judged(no, answer, self._clock())
 
     def react(self, no: int, answer: Answer) -> Reaction:
         """What to do about a judged answer to batch `no`."""
         if answer.stop:
             return Reaction(pause=answer.stop, gives_way=True)
         with self._deciding:
-            if tripped := self._breaker.follow(answer):
+            if tripped := self._circuit_breaker.follow(answer):
                 return Reaction(pause=f"{tripped}. Look at the reasons before you go on")
             return self._patient(no, answer)
 
@@ -119,8 +119,8 @@ class Pacing:
 
     def _wait_for_readers(self, no: int, busy: Sequence[Result]) -> Reaction:
         """Only their batch waits; when nobody else's message was taken meanwhile, it is the provider after all."""
-        words, tries = busy[0].reason, self._stragglers.tries(no)
-        if self._stragglers.is_too_long(no, self._clock()):
+        words, tries = busy[0].reason, self._deferred_recipients.tries(no)
+        if self._deferred_recipients.is_too_long(no, self._clock()):
             return Reaction(pause=f"{words}, for longer than {self._patience}", gives_way=True)
         remark = f"{words}. Tried again by itself for {self._patience}." if tries == 1 else ""
         return Reaction(wait=backoff.pause(tries), remark=remark, is_for_all=False)
@@ -139,7 +139,7 @@ class Pacing:
         return Reaction(wait=wait, remark=f"{words}. Trying again in {wait:.0f} s.")
 
 
-class Stragglers:
+class DeferredRecipients:
     """Of one run; batches are named by their numbers."""
 
     def __init__(self, patience: Duration) -> None:
@@ -181,7 +181,7 @@ WINDOW = 1000
 """The latest answers that count, in whole batches."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Follows the answers of one run."""
 
     def __init__(self, most: Share) -> None:

@@ -18,20 +18,22 @@ from sqlalchemy import Connection, Row, and_, insert, select, update
 from newsletter.campaigns import deliveries
 from newsletter.campaigns.abandoned_batches import SILENCE, Recovered
 from newsletter.campaigns.batch_states import IN_HAND, BatchState
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.deliveries import Claim
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, is_in
 from newsletter.messages.types import Recipient
 from newsletter.providers.base import Outcome, Result
-from newsletter.sending.job import Desk
+from newsletter.sending.job import SendState
 from newsletter.times import Clock, stamp
 
 
-class BatchMarks:
+class BatchProgressLog:
     """`handover.Marks` of one batch that was handed over."""
 
-    def __init__(self, desk: Desk, held: Claim, clock: Clock, may_go_on: Callable[[], bool], window: int) -> None:
-        self._desk, self._held, self._clock, self._may_go_on = desk, held, clock, may_go_on
+    def __init__(
+        self, send_state: SendState, held: Claim, clock: Clock, may_go_on: Callable[[], bool], window: int
+    ) -> None:
+        self._send_state, self._held, self._clock, self._may_go_on = send_state, held, clock, may_go_on
         self._window = window
         self._left = 0
         """How many of those whose start is written down have not begun."""
@@ -55,7 +57,7 @@ class BatchMarks:
     def _write(self, starting: Sequence[Recipient]) -> None:
         done = {_subscriber(person): result for person, result in self._done}
         others = {id: one for id, one in done.items() if one.outcome in (Outcome.REJECTED, Outcome.UNKNOWN)}
-        with self._desk.writer() if others or not self._places else self._desk.changer() as connection:
+        with self._send_state.writer() if others or not self._places else self._send_state.changer() as connection:
             self._places = self._places or _places(connection, self._held.campaign_id, self._held.no)
             self._finished |= self._bits(id for id, one in done.items() if one.outcome is Outcome.ACCEPTED)
             self._started &= ~self._bits(id for id, one in done.items() if one.outcome is Outcome.BUSY)
@@ -99,7 +101,7 @@ def _recover_one(connection: Connection, row: Row[Any], now: datetime) -> int:
         connection.execute(insert(delivery_exception), [{**common, **one} for one in apart])
     values: dict[str, object] = {"state": BatchState.SETTLED, "settled_at": stamp(now)}
     if is_left:
-        over = row.campaign_state == State.CANCELLED
+        over = row.campaign_state == CampaignState.CANCELLED
         values = {"state": BatchState.CANCELLED, "settled_at": stamp(now)} if over else {"state": BatchState.QUEUED}
         values |= {"generation": row.generation + 1, "first_handed_at": None}
     this = and_(batch.c.campaign_id == row.campaign_id, batch.c.no == row.no)

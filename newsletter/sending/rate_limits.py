@@ -25,7 +25,7 @@ JITTER = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class ProviderLimits:
     """What the settings say."""
 
     rate: Rate
@@ -35,7 +35,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
+class Reservation:
     """When messages may leave."""
 
     wait: float
@@ -65,30 +65,30 @@ _FIELDS = [rate_bucket.c[name] for name in _Bucket.__dataclass_fields__]
 _GET = select(*_FIELDS).where(rate_bucket.c.key == bindparam("its")).with_for_update()
 
 
-def reserve(connection: Connection, key: str, count: int, limits: Limits, now: datetime) -> Turn:
+def reserve(connection: Connection, key: str, count: int, limits: ProviderLimits, now: datetime) -> Reservation:
     """Take the next `count` messages of the provider `key`'s pace and quotas."""
     bucket = _bucket(connection, key)
     all_quotas = _quotas(connection, key, bucket, limits, now)
     for quota in all_quotas:
         if wait := quota.wait(connection, count, now):
-            return Turn(wait=wait, full=quota.name)
+            return Reservation(wait=wait, full=quota.name)
     for quota in all_quotas:
         quota.spend(connection, count)
     pace = _pace(bucket, limits.rate, now)
     if not pace:
-        return Turn(wait=0.0)
+        return Reservation(wait=0.0)
     due, wait = backoff.reserve(bucket.due(now), now.timestamp(), count, pace)
     _keep(connection, key, tat=_text(due), seen_at=stamp(now))
-    return Turn(wait=wait)
+    return Reservation(wait=wait)
 
 
-def is_free(connection: Connection, key: str, limits: Limits, now: datetime) -> bool:
+def is_free(connection: Connection, key: str, limits: ProviderLimits, now: datetime) -> bool:
     """Whether nothing limits the provider `key` at present, so that nothing has to be reserved."""
     has_quotas = bool(limits.rate.quotas or limits.warmup.first)
     return not has_quotas and not _pace(_bucket(connection, key), limits.rate, now)
 
 
-def refund(connection: Connection, key: str, count: int, limits: Limits, now: datetime) -> None:
+def refund(connection: Connection, key: str, count: int, limits: ProviderLimits, now: datetime) -> None:
     """Give back `count` messages that were reserved and not sent."""
     bucket = _bucket(connection, key)
     for quota in _quotas(connection, key, bucket, limits, now):
@@ -113,7 +113,7 @@ def slow_down(
     _keep(connection, key, tat=hold, seen_at=stamp(now), ceiling=pace, slowed_at=stamp(now + timedelta(seconds=wait)))
 
 
-def _quotas(connection: Connection, key: str, bucket: _Bucket, limits: Limits, now: datetime) -> list[Quota]:
+def _quotas(connection: Connection, key: str, bucket: _Bucket, limits: ProviderLimits, now: datetime) -> list[Quota]:
     found = [rolling(key, window, now) for window in limits.rate.quotas]
     if limits.warmup.first:
         today = now.astimezone(limits.zone).date()

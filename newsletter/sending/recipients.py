@@ -43,7 +43,7 @@ _CERTAIN = (BatchState.SETTLED, "accepted")
 _TAKEN = (BatchState.CLAIMED, BatchState.HANDED, BatchState.UNKNOWN, *_CERTAIN)
 
 
-class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class RecipientRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A reader as the roll of a batch has them."""
 
     id: int
@@ -62,26 +62,28 @@ class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Roll:
+class BatchRecipients:
     """A batch, called: its subscribers by id, ascending."""
 
-    going: Mapping[int, Member]
+    going: Mapping[int, RecipientRow]
     gone: Mapping[int, str]
     """Those who do not get it, and why."""
 
 
-def call_roll(connection: Connection, held: Claim, campaign: Campaign, now: datetime) -> Roll:
+def load_recipients(connection: Connection, held: Claim, campaign: Campaign, now: datetime) -> BatchRecipients:
     """The batch's subscribers, without those of an earlier attempt whose outcome is known.
 
     A batch that may have been handed over before is frozen: then only the erased are gone.
     """
     is_frozen = bool(held.first_handed_at)
     asked = {"its": held.campaign_id, "number": held.no, "the_list": campaign.list, "now": stamp(now)}
-    members = {one.id: one for one in read_as(connection, _members(is_frozen), Member, asked)}
+    members = {one.id: one for one in read_as(connection, _members(is_frozen), RecipientRow, asked)}
     gone = {id: one.obstacle for id, one in members.items() if one.obstacle is not None}
     if not is_frozen:
         gone = _suppressed(connection, members) | _served(connection, campaign, members) | gone
-    return Roll(going={id: one for id, one in members.items() if id not in gone} if gone else members, gone=gone)
+    return BatchRecipients(
+        going={id: one for id, one in members.items() if id not in gone} if gone else members, gone=gone
+    )
 
 
 @cache
@@ -93,7 +95,7 @@ def _members(is_frozen: bool) -> Select[Any]:
         delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
     )
     to = subscription.c.list == bindparam("the_list", type_=Text)
-    known = (func.coalesce(subscriber.c[name], "").label(name) for name in Member.__struct_fields__[1:-2])
+    known = (func.coalesce(subscriber.c[name], "").label(name) for name in RecipientRow.__struct_fields__[1:-2])
     return (
         select(delivery.c.subscriber_id, *known, _obstacle(is_frozen).label("obstacle"), suppression.c.reason)
         .join_from(delivery, subscriber, subscriber.c.id == delivery.c.subscriber_id, isouter=True)
@@ -118,7 +120,7 @@ def _obstacle(is_frozen: bool) -> ColumnElement[str | None]:
     return case(*why[:1] if is_frozen else why)
 
 
-def _suppressed(connection: Connection, members: Mapping[int, Member]) -> dict[int, str]:
+def _suppressed(connection: Connection, members: Mapping[int, RecipientRow]) -> dict[int, str]:
     """Those who may not be mailed any more, whatever the list says."""
     hashed = suppressed_by_hash(connection, lambda: [one.email_key for one in members.values() if one.email_key])
     plain = {id: one.suppressed for id, one in members.items() if one.suppressed}
@@ -150,7 +152,7 @@ def _served(connection: Connection, campaign: Campaign, ids: Collection[int]) ->
     }
 
 
-def recipients(members: Iterable[Member], campaign: Campaign, links: Links) -> tuple[Recipient, ...]:
+def recipients(members: Iterable[RecipientRow], campaign: Campaign, links: Links) -> tuple[Recipient, ...]:
     """What the messages may say of these readers, with their own links."""
     everyone = [*members]
     ids = [member.id for member in everyone]

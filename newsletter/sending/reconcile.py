@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from newsletter.campaigns import unknown
 from newsletter.campaigns.batch_states import BatchState
-from newsletter.campaigns.campaign import Campaign, State
+from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.unknown import Unknown
 from newsletter.config import Publication
 from newsletter.database.connection import Database
@@ -33,7 +33,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class BatchFinding:
     """What was learned of one batch's unknown deliveries."""
 
     unknown: Unknown
@@ -68,7 +68,7 @@ class _NoAnswer(Exception):  # noqa: N818 - no mistake of ours
     """The search said nothing, in its own words or the network's."""
 
 
-def ask(database: Database, publication: Publication, campaign: Campaign, now: datetime) -> list[Finding]:
+def ask(database: Database, publication: Publication, campaign: Campaign, now: datetime) -> list[BatchFinding]:
     """What the providers say of each batch with unknown deliveries. Changes nothing. Raises ConfigError."""
     with database.read() as connection:
         found = unknown.find(connection, campaign.id)
@@ -80,21 +80,21 @@ def ask(database: Database, publication: Publication, campaign: Campaign, now: d
     ]
 
 
-def _ask(publication: Publication, campaign: Campaign, one: Unknown, last: datetime, now: datetime) -> Finding:
+def _ask(publication: Publication, campaign: Campaign, one: Unknown, last: datetime, now: datetime) -> BatchFinding:
     """What is found of one batch; `last`: when this provider was handed the last unknown one."""
     if one.provider not in PROVIDERS:
-        return Finding(unknown=one, remark=f'no provider is named "{one.provider}"')
+        return BatchFinding(unknown=one, remark=f'no provider is named "{one.provider}"')
     provider = find_provider(publication, one.provider)
     if one.is_whole and may_repeat(provider, one.handed_at.isoformat(), now):
-        if campaign.state is State.CANCELLED:
-            return Finding(
+        if campaign.state is CampaignState.CANCELLED:
+            return BatchFinding(
                 unknown=one, remark=f"{provider.title} is asked by a call, and a cancelled campaign makes none"
             )
-        if one.provider == campaign.provider or campaign.state is State.SENT:
-            return Finding(unknown=one, may_repeat=True)
-        return Finding(unknown=one, remark=f"{provider.title} is asked when the campaign has ended", is_early=True)
+        if one.provider == campaign.provider or campaign.state is CampaignState.SENT:
+            return BatchFinding(unknown=one, may_repeat=True)
+        return BatchFinding(unknown=one, remark=f"{provider.title} is asked when the campaign has ended", is_early=True)
     if provider.lookup is None:
-        return Finding(unknown=one, remark=f"{provider.title} cannot be asked any more")
+        return BatchFinding(unknown=one, remark=f"{provider.title} cannot be asked any more")
     finding = _searched(publication, provider, campaign, one)
     if finding.is_open and now - one.handed_at < provider.lookup.settle:
         when = _clock(publication, last + provider.lookup.settle)
@@ -108,16 +108,18 @@ def _clock(publication: Publication, moment: datetime) -> str:
     return f"{(moment + MINUTE).astimezone(publication.config.publication.timezone):%H:%M %Z}"
 
 
-def _searched(publication: Publication, provider: Provider, campaign: Campaign, one: Unknown) -> Finding:
+def _searched(publication: Publication, provider: Provider, campaign: Campaign, one: Unknown) -> BatchFinding:
     search = Search(tag=f"{campaign.key}-{one.no}", handed_at=one.handed_at)
     try:
         seen = _seen(provider, read_settings(publication, provider), search)
     except _NoAnswer as failed:
-        return Finding(unknown=one, remark=f"{provider.title}'s search did not answer: {failed}")
-    return Finding(unknown=one, sent=frozenset(id for id in one.ids if f"{campaign.id}.{id}" in seen))
+        return BatchFinding(unknown=one, remark=f"{provider.title}'s search did not answer: {failed}")
+    return BatchFinding(unknown=one, sent=frozenset(id for id in one.ids if f"{campaign.id}.{id}" in seen))
 
 
-def _missed(publication: Publication, one: Finding, findings: Sequence[Finding], control: Search | None) -> Finding:
+def _missed(
+    publication: Publication, one: BatchFinding, findings: Sequence[BatchFinding], control: Search | None
+) -> BatchFinding:
     """What it means that the search does not show everyone: nothing, unless it shows what it must show by now."""
     provider = find_provider(publication, one.unknown.provider)
     try:
@@ -132,7 +134,7 @@ def _missed(publication: Publication, one: Finding, findings: Sequence[Finding],
     return replace(one, remark=f"{provider.title}'s search shows {what} of this campaign: a person has to decide")
 
 
-def _vouches(other: Finding, one: Finding, provider: Provider) -> bool:
+def _vouches(other: BatchFinding, one: BatchFinding, provider: Provider) -> bool:
     """Whether a batch that the search has just found whole shows that it is up to date about `one` as well.
 
     It has to be handed over at the time of `one`, or later: an old one says nothing of what came after it.
@@ -187,7 +189,7 @@ def _control(connection: Connection, campaign: Campaign, provider: str) -> Searc
     return Search(tag=f"{campaign.key}-{row.no}", handed_at=datetime.fromisoformat(row.handed_at)) if row else None
 
 
-def record(connection: Connection, findings: list[Finding], now: datetime) -> None:
+def record(connection: Connection, findings: list[BatchFinding], now: datetime) -> None:
     """Write down what was learned; calls to be repeated are queued as they were."""
     for one in findings:
         if one.may_repeat:

@@ -18,8 +18,8 @@ from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.base import Provider
 from newsletter.sending import database_guard, progress_marks
-from newsletter.sending.database_guard import HighWater
-from newsletter.sending.job import Desk, Watcher
+from newsletter.sending.database_guard import LastSendMarker
+from newsletter.sending.job import ProgressListener, SendState
 from newsletter.sending.lock import SenderLock
 from newsletter.times import Clock, utc_now
 
@@ -33,7 +33,7 @@ DECIDED = {
 """What becomes of the unknown by each policy."""
 
 
-def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock) -> Recovered:
+def recover(send_state: SendState, publication: Publication, watcher: ProgressListener, clock: Clock) -> Recovered:
     """Take over what a dead sender left, and say so; the caller holds the lock. What the policy decides is not told.
 
     Raises NewsletterError when the database is a copy of one that sends elsewhere, or a backup.
@@ -42,9 +42,9 @@ def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock
     def may_replay(name: str, first_handed_at: str) -> bool:
         return name in PROVIDERS and may_repeat(find_provider(publication, name), first_handed_at, clock())
 
-    with desk.writer() as connection:
-        database_guard.settle(connection, database_guard.here(desk.database), clock())
-        desk.high_water.require_newest(connection)
+    with send_state.writer() as connection:
+        database_guard.settle(connection, database_guard.here(send_state.database), clock())
+        send_state.last_send_marker.require_newest(connection)
         in_the_air = progress_marks.recover(connection, clock())
         found = abandoned_batches.recover(connection, may_replay)
         unknown_of = Counter(found.unknown_of) + Counter(in_the_air.unknown_of)
@@ -57,7 +57,7 @@ def recover(desk: Desk, publication: Publication, watcher: Watcher, clock: Clock
 
 
 def recover_if_free(
-    database: Database, publication: Publication, campaign_id: int, watcher: Watcher, clock: Clock = utc_now
+    database: Database, publication: Publication, campaign_id: int, watcher: ProgressListener, clock: Clock = utc_now
 ) -> None:
     """The same for who only asks about a campaign: what is handed is in a call only if somebody is sending.
 
@@ -68,7 +68,7 @@ def recover_if_free(
         return
     with SenderLock(lock_file(database)) as lock:
         if lock.acquire():
-            recover(Desk(database), publication, watcher, clock)
+            recover(SendState(database), publication, watcher, clock)
 
 
 def _is_home(database: Database, campaign_id: int) -> bool:
@@ -78,7 +78,7 @@ def _is_home(database: Database, campaign_id: int) -> bool:
             return False
         try:
             database_guard.require_home(connection, database_guard.here(database))
-            HighWater(database).require_newest(connection)
+            LastSendMarker(database).require_newest(connection)
         except NewsletterError:
             return False
     return True

@@ -1,7 +1,7 @@
 """The sender: one campaign, from its list of readers to the last answer.
 
 Enqueues and sends at the same time: this thread writes the audience down page by
-page, a few others carry batches (`courier`). Of all processes on a database one sends; the others
+page, a few others carry batches (`worker`). Of all processes on a database one sends; the others
 follow it, and take over when it ends. Which states there are and what they mean is `deliveries` and
 `campaigns`; what a provider says is `providers`.
 """
@@ -18,22 +18,22 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter.campaigns import abandoned_batches, audience, deliveries
-from newsletter.campaigns.campaign import Campaign, State, change_state, frozen_message, get_campaign, pass_on
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, frozen_message, get_campaign, pass_on
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.tracking import Level, tracked
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.providers import find_provider, read_settings
-from newsletter.sending.job import Desk, Job, Watcher, job_of
+from newsletter.sending.job import Job, ProgressListener, SendState, job_of
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.recipients import addresses
 from newsletter.sending.recovery import lock_file, recover
-from newsletter.sending.worker import TICK, Courier
+from newsletter.sending.worker import TICK, SendWorker
 from newsletter.signals import Interrupts
 from newsletter.signed_links import Links
 
-__all__ = ["THREADS", "Ending", "Job", "Sender", "job_of", "lock_file"]
+__all__ = ["THREADS", "Job", "SendResult", "Sender", "job_of", "lock_file"]
 
 THREADS = 4
 """Calls in the air at once: after a crash, as many batches may be unknown."""
@@ -47,7 +47,7 @@ STOPPING = "Stopping: what is in the air is finished first. Once more stops at o
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class SendResult:
     """How a run ended."""
 
     campaign: Campaign
@@ -60,12 +60,14 @@ class Ending:
 class Sender:
     """One run of one campaign in this process."""
 
-    def __init__(self, job: Job, watcher: Watcher, desk: Desk | None = None, *, once: bool = False) -> None:
+    def __init__(
+        self, job: Job, watcher: ProgressListener, send_state: SendState | None = None, *, once: bool = False
+    ) -> None:
         """`once`: it ends when a quota is used up for longer than REST."""
         self._job = job
         self._longest = REST.total_seconds() if once else math.inf
         self._watcher = watcher
-        self._desk = desk or Desk(job.database)
+        self._send_state = send_state or SendState(job.database)
         self._error: BaseException | None = None
         self._rests = False
         self._looked_at = 0.0
@@ -76,27 +78,27 @@ class Sender:
         message = tracked(frozen, Level(campaign.tracking), links, campaign.id)
         its = envelope(job.publication, campaign.list, campaign.date, campaign.key)
         self._mailing = Mailing(message, its, addresses(links, campaign.issue))
-        self.courier = self._courier()
+        self.worker = self._worker()
         """Through the provider that it is at present."""
 
-    def run(self) -> Ending:
+    def run(self) -> SendResult:
         """Send until everyone has it, the campaign is paused, or a signal asks to stop. Raises NewsletterError."""
-        with Interrupts(STOPPING, self._desk.asked), SenderLock(lock_file(self._job.database)) as lock:
+        with Interrupts(STOPPING, self._send_state.asked), SenderLock(lock_file(self._job.database)) as lock:
             if self._wait_for(lock):
-                recover(self._desk, self._job.publication, self._watcher, self._job.clock)
+                recover(self._send_state, self._job.publication, self._watcher, self._job.clock)
                 self._send()
         return self._end()
 
-    def work(self) -> Ending:
+    def work(self) -> SendResult:
         """The same for whoever holds the lock and has recovered: until nothing is due for a while."""
         self._rests = True
         self._send()
         return self._end()
 
-    def _courier(self) -> Courier:
-        return Courier(self._job, self._mailing, self._watcher, self._desk, self._is_over, self._longest)
+    def _worker(self) -> SendWorker:
+        return SendWorker(self._job, self._mailing, self._watcher, self._send_state, self._is_over, self._longest)
 
-    def _end(self) -> Ending:
+    def _end(self) -> SendResult:
         if self._error:
             raise self._error
         self._finish()
@@ -109,40 +111,40 @@ class Sender:
         self._watcher.say(f"{lock.owner[0].upper()}{lock.owner[1:]} is sending from this database; following it.")
         self._enqueue()
         while not lock.acquire():
-            if self._desk.asked.wait(TICK) or self._show():
+            if self._send_state.asked.wait(TICK) or self._show():
                 return False
         return True
 
     def _send(self) -> None:
         """Through one provider after the other, as long as one stops and another is left."""
         self._send_through()
-        while self.courier.successor and not (self._error or self._desk.asked.is_set()) and self._pass_on():
+        while self.worker.successor and not (self._error or self._send_state.asked.is_set()) and self._pass_on():
             self._send_through()
 
     def _pass_on(self) -> bool:
         """Go on through the next provider, if it can be used; what this one may have taken stays with it."""
-        name, why = self.courier.successor, self.courier.why
+        name, why = self.worker.successor, self.worker.why
         try:
             provider = find_provider(self._job.publication, name)
             settings = read_settings(self._job.publication, provider)
         except ConfigError as error:
             return self._held_up(f"{why}; {name} cannot go on instead: {error.message}")
         self._watcher.say(f"{self._job.provider.title} stopped: {why.rstrip('.')}. Going on through {provider.title}.")
-        with self._desk.writer() as connection:
+        with self._send_state.writer() as connection:
             campaign = pass_on(connection, self._job.campaign.id, name)
         self._job = replace(self._job, campaign=campaign, provider=provider, settings=settings)
-        self.courier = self._courier()
+        self.worker = self._worker()
         return True
 
     def _held_up(self, reason: str) -> bool:
         """Pause: nobody is left to send through."""
-        with self._desk.writer() as connection:
-            if get_campaign(connection, self._job.campaign.id).state is State.SENDING:
+        with self._send_state.writer() as connection:
+            if get_campaign(connection, self._job.campaign.id).state is CampaignState.SENDING:
                 change_state(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reason)
         return False
 
     def _send_through(self) -> None:
-        with self._desk.writer() as connection:
+        with self._send_state.writer() as connection:
             abandoned_batches.leave_behind(
                 connection, self._job.campaign.id, self._job.provider.name, self._job.clock()
             )
@@ -154,7 +156,7 @@ class Sender:
 
     def _work(self) -> None:
         """A sender thread."""
-        self._guarded(self.courier.work)
+        self._guarded(self.worker.work)
 
     def _watch(self, threads: Sequence[threading.Thread]) -> None:
         """Until all have ended; a call that outlasts DRAIN after a wish to stop is left in the air."""
@@ -162,44 +164,44 @@ class Sender:
         while alive := [thread for thread in threads if thread.is_alive()]:
             alive[0].join(SHOW)
             self._look()
-            if self._desk.asked.is_set():
+            if self._send_state.asked.is_set():
                 asked_at = asked_at or time.monotonic()
                 if time.monotonic() - asked_at > DRAIN:
                     return
 
     def _look(self) -> None:
-        """Show how far it is, and let the courier know when somebody has ended it."""
+        """Show how far it is, and let the worker know when somebody has ended it."""
         self._looked_at = time.monotonic()
         if self._show():
-            self.courier.over.set()
+            self.worker.over.set()
 
     def _enqueue(self) -> None:
         """Write the audience down, page by page; threads send what is there already: at first a batch for each."""
         size = batch_size(self._job.publication, self._job.provider, self._job.rate)
         page = THREADS * size
-        while not self.courier.is_stopping:
-            with self._desk.writer() as connection:
+        while not self.worker.is_stopping:
+            with self._send_state.writer() as connection:
                 found = get_campaign(connection, self._job.campaign.id)
                 if found.enqueued:
                     return
-                if is_sending := found.state is State.SENDING:
+                if is_sending := found.state is CampaignState.SENDING:
                     its, now = self._job.campaign.id, self._job.clock()
                     audience.enqueue(connection, self._job.publication, its, size, now=now, page=page)
             page = audience.PAGE
-            self._desk.stir()
+            self._send_state.stir()
             if not is_sending or time.monotonic() - self._looked_at > SHOW:
                 self._look()
 
     def _finish(self) -> None:
         """Say that everyone has it, if so; whoever sees it first."""
-        with self._desk.writer() as connection:
+        with self._send_state.writer() as connection:
             state = get_campaign(connection, self._job.campaign.id).state
-            if state is State.SENDING and deliveries.is_done(connection, self._job.campaign.id):
+            if state is CampaignState.SENDING and deliveries.is_done(connection, self._job.campaign.id):
                 change_state(connection, self._job.campaign.id, "finish", now=self._job.clock())
 
     def _is_over(self, connection: Connection) -> bool:
         campaign = get_campaign(connection, self._job.campaign.id)
-        if campaign.state is not State.SENDING or deliveries.is_done(connection, campaign.id):
+        if campaign.state is not CampaignState.SENDING or deliveries.is_done(connection, campaign.id):
             return True
         due = deliveries.next_due(connection, campaign.id) if self._rests and campaign.enqueued else None
         return due is not None and due - self._job.clock() > REST
@@ -211,12 +213,12 @@ class Sender:
             self._watcher.progress(campaign, delivery_counts(connection, campaign.id))
             return self._is_over(connection)
 
-    def _ending(self) -> Ending:
+    def _ending(self) -> SendResult:
         with self._job.database.read() as connection:
             campaign = get_campaign(connection, self._job.campaign.id)
             counted = delivery_counts(connection, campaign.id)
-        interrupted, goes_on = self._desk.asked.is_set(), self.courier.goes_on
-        return Ending(campaign=campaign, deliveries=counted, interrupted=interrupted, goes_on=goes_on)
+        interrupted, goes_on = self._send_state.asked.is_set(), self.worker.goes_on
+        return SendResult(campaign=campaign, deliveries=counted, interrupted=interrupted, goes_on=goes_on)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Run a step of the sender; whatever goes wrong ends the run, and is raised in `run`."""
@@ -224,4 +226,4 @@ class Sender:
             step()
         except BaseException as error:
             self._error = self._error or error
-            self.courier.over.set()
+            self.worker.over.set()

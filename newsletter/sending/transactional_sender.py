@@ -24,12 +24,12 @@ from newsletter.providers import dispatch, find_provider, read_settings, success
 from newsletter.providers.base import Answer, Batch
 from newsletter.sending import rate_limits
 from newsletter.sending.lock import SenderLock
-from newsletter.sending.rate_limits import Limits
+from newsletter.sending.rate_limits import ProviderLimits
 from newsletter.sending.recipients import personal_links
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import signups, transactional_queue
 from newsletter.subscribers.subscriber import subscriber_fields
-from newsletter.subscribers.transactional_queue import Kind, Letter
+from newsletter.subscribers.transactional_queue import TransactionalKind, TransactionalMessage
 from newsletter.times import Clock, utc_now
 
 LOOK = 0.3
@@ -47,7 +47,7 @@ Messages = Mapping[tuple[str, str], CompiledMessage]
 """By name and language; a language of "" is every one."""
 
 
-class Postman:
+class TransactionalSender:
     """A thread that sends what waits; a context manager."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Postman:
         self._said = ""
         self._next_sweep = clock()
 
-    def __enter__(self) -> Postman:
+    def __enter__(self) -> TransactionalSender:
         self._thread.start()
         return self
 
@@ -155,7 +155,7 @@ class Postman:
                 break
         return not self._asked.is_set()
 
-    def _take(self, connection: Connection, count: int) -> tuple[list[Letter], CompiledMessage | None]:
+    def _take(self, connection: Connection, count: int) -> tuple[list[TransactionalMessage], CompiledMessage | None]:
         """The letters, and their message; without one they are skipped, and that is all."""
         now = self._clock()
         taken = transactional_queue.take(connection, count, now)
@@ -167,7 +167,7 @@ class Postman:
             transactional_queue.skip(connection, taken, "there is no such message any more", now)
         return taken, message
 
-    def _batch(self, taken: Sequence[Letter], message: CompiledMessage, now: datetime) -> Batch:
+    def _batch(self, taken: Sequence[TransactionalMessage], message: CompiledMessage, now: datetime) -> Batch:
         """Under a new key each time: what is tried again is known not to have gone."""
         key = secrets.token_hex(8)
         return Batch(
@@ -177,9 +177,13 @@ class Postman:
             label="other",
         )
 
-    def _recipient(self, letter: Letter) -> Recipient:
+    def _recipient(self, letter: TransactionalMessage) -> Recipient:
         """A letter that asks says nothing of its reader: all of that, a stranger may have typed."""
-        known = subscriber_fields(letter.reader) if letter.kind is Kind.WELCOME else {"email": letter.reader.email}
+        known = (
+            subscriber_fields(letter.reader)
+            if letter.kind is TransactionalKind.WELCOME
+            else {"email": letter.reader.email}
+        )
         personal = personal_links(self._links, letter.subscriber_id, 0, letter.list, letter.message)
         confirm = self._links.token(Purpose.CONFIRM, letter.subscriber_id, letter.signup_id, "")
         titles = [self._publication.config.lists[name].title for name in letter.lists if name in self._lists]
@@ -189,15 +193,15 @@ class Postman:
         )
 
     @property
-    def _limits(self) -> Limits:
+    def _limits(self) -> ProviderLimits:
         send, zone = self._publication.config.send, self._publication.config.publication.timezone
-        return Limits(rate=send.rate, warmup=send.warmup, zone=zone)
+        return ProviderLimits(rate=send.rate, warmup=send.warmup, zone=zone)
 
     @property
     def _lists(self) -> Mapping[str, object]:
         return self._publication.config.lists
 
-    def _settle(self, taken: Sequence[Letter], answer: Answer) -> None:
+    def _settle(self, taken: Sequence[TransactionalMessage], answer: Answer) -> None:
         """Write down what became of them; a provider that stopped gives way to the next."""
         patience, now = self._publication.config.send.patience.delta, self._clock()
         outcomes = list(zip(taken, answer.results, strict=True))

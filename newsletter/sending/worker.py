@@ -18,17 +18,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter.campaigns import deliveries, schedule, unknown
-from newsletter.campaigns.campaign import State, change_state, get_campaign
+from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
 from newsletter.campaigns.deliveries import ChangedError, Claim, LostError
 from newsletter.database.bulk import attempt
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
 from newsletter.providers.base import Answer, Batch, Outcome
-from newsletter.sending.job import Desk, Job, Watcher
+from newsletter.sending.job import Job, ProgressListener, SendState
 from newsletter.sending.pacing import Pacing, Reaction
-from newsletter.sending.progress_marks import BatchMarks
-from newsletter.sending.rate_limits import Turn
-from newsletter.sending.recipients import Roll, call_roll, recipients
+from newsletter.sending.progress_marks import BatchProgressLog
+from newsletter.sending.rate_limits import Reservation
+from newsletter.sending.recipients import BatchRecipients, load_recipients, recipients
 from newsletter.sending.recovery import may_repeat
 from newsletter.signed_links import Links
 from newsletter.times import stamp
@@ -41,15 +41,15 @@ TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
 
 
-class Courier:
+class SendWorker:
     """Of one campaign and one provider."""
 
     def __init__(
         self,
         job: Job,
         mailing: Mailing,
-        watcher: Watcher,
-        desk: Desk,
+        watcher: ProgressListener,
+        send_state: SendState,
         is_over: Callable[[Connection], bool],
         longest: float = math.inf,
     ) -> None:
@@ -57,7 +57,7 @@ class Courier:
         self._job = job
         self._mailing = mailing
         self._watcher = watcher
-        self._desk = desk
+        self._send_state = send_state
         self._is_over = is_over
         self._links = Links(job.publication)
         self._pacing = Pacing(job.publication, job.rate, job.clock)
@@ -76,7 +76,7 @@ class Courier:
     @property
     def is_stopping(self) -> bool:
         """Whether nothing more is to be handed over, for whatever reason."""
-        return self.over.is_set() or self._desk.asked.is_set()
+        return self.over.is_set() or self._send_state.asked.is_set()
 
     def work(self) -> None:
         """Batch after batch until there is none. For a thread of its own."""
@@ -96,13 +96,13 @@ class Courier:
     def _next(self) -> Claim | None:
         """The next batch, once there is one; None when there will be none, or when asked to stop."""
         while not (self.is_stopping or self.goes_on):
-            stirs = self._desk.stirs
-            with self._desk.writer() as connection:
+            stirs = self._send_state.stirs
+            with self._send_state.writer() as connection:
                 held = self.claim(connection)
                 is_over = held is None and self._is_over(connection)
             if held or is_over:
                 return held
-            self._desk.wait(stirs, TICK)
+            self._send_state.wait(stirs, TICK)
         return None
 
     def claim(self, connection: Connection) -> Claim | None:
@@ -120,43 +120,43 @@ class Courier:
             held = self.claim(connection)
         return held
 
-    def called(self, held: Claim) -> tuple[Roll, bool]:
+    def called(self, held: Claim) -> tuple[BatchRecipients, bool]:
         """The batch's roll, nobody on it when the batch is lost; and whether it may leave whenever it is ready.
 
         Read beside the writer, who has others to serve; who seems to be gone is looked at again by the writer.
         """
         with self._job.database.read() as connection:
-            roll = call_roll(connection, held, self._job.campaign, self._job.clock())
+            roll = load_recipients(connection, held, self._job.campaign, self._job.clock())
             is_free = self._pacing.is_free(connection, self._job.provider.name)
         if roll.going and not roll.gone:
             return roll, is_free
         try:
             return self._called_by_the_writer(held), is_free
         except LostError:
-            return Roll(going={}, gone={}), is_free
+            return BatchRecipients(going={}, gone={}), is_free
 
-    def _called_by_the_writer(self, held: Claim) -> Roll:
+    def _called_by_the_writer(self, held: Claim) -> BatchRecipients:
         """The roll once more, and who is gone is skipped in the same transaction.
 
         Two campaigns of an issue that both saw the other's claim would both leave its readers out.
         """
         now = self._job.clock()
-        with self._desk.writer() as connection:
-            roll = call_roll(connection, held, self._job.campaign, now)
+        with self._send_state.writer() as connection:
+            roll = load_recipients(connection, held, self._job.campaign, now)
             deliveries.skip(connection, held, roll.gone, now)
             if not roll.going:
                 deliveries.close_empty(connection, held, now)
         return roll
 
-    def _called_again(self, held: Claim, before: Roll) -> Roll:
+    def _called_again(self, held: Claim, before: BatchRecipients) -> BatchRecipients:
         """The roll after a wait: whoever left meanwhile is skipped, for their batch has not left."""
         roll, _ = self.called(held)
         if left := len(before.going) - len(roll.going):
-            with self._desk.writer() as connection:
+            with self._send_state.writer() as connection:
                 self._pacing.give_back(connection, self._job.provider.name, left)
         return roll
 
-    def prepare(self, held: Claim, roll: Roll) -> list[dispatch.Part]:
+    def prepare(self, held: Claim, roll: BatchRecipients) -> list[dispatch.Part]:
         """Everything of a batch up to the first byte."""
         return dispatch.prepare(self._job.provider, self._batch(held, roll), self._job.settings)
 
@@ -168,7 +168,7 @@ class Courier:
         roll, is_free = self.called(held)
         return self._carry(held, roll, is_free=is_free) if roll.going else None
 
-    def _carry(self, held: Claim, roll: Roll, *, is_free: bool) -> Claim | None:
+    def _carry(self, held: Claim, roll: BatchRecipients, *, is_free: bool) -> Claim | None:
         parts, called = self.prepare(held, roll), time.monotonic()
         if self.is_stopping or not (is_free or self._turn(len(roll.going))):
             self._release(held)
@@ -184,11 +184,11 @@ class Courier:
         answer = dispatch.hand_over(parts, marks)
         return self._settle(held, roll, answer, handed_at, marks.noted if marks else frozenset())
 
-    def _marks(self, held: Claim) -> BatchMarks | None:
+    def _marks(self, held: Claim) -> BatchProgressLog | None:
         window = self._job.provider.window
         if not window:
             return None
-        return BatchMarks(self._desk, held, self._job.clock, lambda: not self.is_stopping, window)
+        return BatchProgressLog(self._send_state, held, self._job.clock, lambda: not self.is_stopping, window)
 
     def _policy(self, handed_at: datetime) -> unknown.Policy:
         """What to do about an unknown outcome: nothing yet where the provider can tell by the key."""
@@ -196,7 +196,7 @@ class Courier:
             return "hold"
         return self._job.publication.config.send.on_unknown
 
-    def _batch(self, held: Claim, roll: Roll) -> Batch:
+    def _batch(self, held: Claim, roll: BatchRecipients) -> Batch:
         campaign = self._job.campaign
         return Batch(
             mailing=self._mailing,
@@ -209,7 +209,7 @@ class Courier:
     def _turn(self, count: int) -> bool:
         """Wait until the rate allows `count` messages; False when asked to stop meanwhile, or when that takes long."""
         while not self.is_stopping:
-            with self._desk.writer() as connection:
+            with self._send_state.writer() as connection:
                 turn = self._pacing.take(connection, self._job.provider.name, count)
                 if turn.full and turn.wait > self._longest:
                     return self._rest(turn)
@@ -219,7 +219,7 @@ class Courier:
                 return self._kept_turn(count)
         return False
 
-    def _rest(self, turn: Turn) -> bool:
+    def _rest(self, turn: Reservation) -> bool:
         """Say when it goes on; others may have a turn still, and finish. Nothing was reserved: False, no turn."""
         if not self.goes_on:
             self.goes_on = self._job.clock() + timedelta(seconds=turn.wait)
@@ -233,7 +233,7 @@ class Courier:
         while (left := until - time.monotonic()) > LOOK and not self.is_stopping:
             self._pause(LOOK)
             with self._job.database.read() as connection:
-                if get_campaign(connection, self._job.campaign.id).state is not State.SENDING:
+                if get_campaign(connection, self._job.campaign.id).state is not CampaignState.SENDING:
                     self.over.set()
         self._pause(left)
 
@@ -241,7 +241,7 @@ class Courier:
         """Whether what was reserved is still wanted; else it is given back."""
         if not self.is_stopping:
             return True
-        with self._desk.writer() as connection:
+        with self._send_state.writer() as connection:
             self._pacing.give_back(connection, self._job.provider.name, count)
         return False
 
@@ -249,9 +249,9 @@ class Courier:
         """Commit that the first byte may leave; False when it may not any more."""
         name, now = self._job.provider.name, self._job.clock()
         try:
-            with self._desk.changer() as connection:
+            with self._send_state.changer() as connection:
                 deliveries.hand(connection, held, provider=name, now=now, payload_hash=payload_hash)
-            self._desk.high_water.rise(stamp(now))
+            self._send_state.last_send_marker.rise(stamp(now))
         except ChangedError:
             self._give_up(held)
             return False
@@ -261,20 +261,22 @@ class Courier:
 
     def _give_up(self, held: Claim) -> None:
         """Say that it is unknown; whoever cancelled the campaign meanwhile has said so already."""
-        with suppress(LostError), self._desk.writer() as connection:
+        with suppress(LostError), self._send_state.writer() as connection:
             deliveries.give_up(connection, held, self._job.clock())
 
     def _release(self, held: Claim) -> None:
-        with self._desk.writer() as connection:
+        with self._send_state.writer() as connection:
             deliveries.release(connection, held)
 
-    def _settle(self, held: Claim, roll: Roll, answer: Answer, handed_at: datetime, noted: Set[int]) -> Claim | None:
+    def _settle(
+        self, held: Claim, roll: BatchRecipients, answer: Answer, handed_at: datetime, noted: Set[int]
+    ) -> Claim | None:
         again = self._is_to_be_repeated(held, answer)
         answer = self._pacing.judged(held.no, answer)
         policy = self._policy(handed_at)
         taken = unknown.decided(answer, policy)
         reaction = self._reaction(held, unknown.waiting(answer) if again else taken)
-        with self._desk.writer() as connection:
+        with self._send_state.writer() as connection:
             now = self._job.clock()
             if again:
                 deliveries.put_back(connection, held, now=now, wait=reaction.wait, doubt=answer.doubt)
@@ -287,7 +289,7 @@ class Courier:
             if reaction.pause:
                 self._end(connection, reaction)
             coming = None if reaction.pause or reaction.wait or self.is_stopping else self._claim_too(connection)
-        self._desk.stir()
+        self._send_state.stir()
         if reaction.pause:
             self.over.set()
         elif reaction.remark:
@@ -304,7 +306,7 @@ class Courier:
     def _end(self, connection: Connection, reaction: Reaction) -> None:
         """Pause the campaign, unless somebody ended it already, or another provider goes on."""
         state = get_campaign(connection, self._job.campaign.id).state
-        if state is State.SENDING and not self._gives_way(reaction):
+        if state is CampaignState.SENDING and not self._gives_way(reaction):
             change_state(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reaction.pause)
 
     def _gives_way(self, reaction: Reaction) -> bool:

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Row
 
 from newsletter.config import Publication
 from newsletter.subscribers import signups, suppressions, transactional_queue, writes
-from newsletter.subscribers.rate_limits import Limits
-from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, Kind, NewLetter
-from newsletter.subscribers.writes import Entry, Status
+from newsletter.subscribers.rate_limits import SignupLimits
+from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, NewTransactionalMessage, TransactionalKind
+from newsletter.subscribers.writes import Status, SubscriberEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ _GONE = Signup(step=Step.GONE)
 class Confirmations:
     """The confirmations of one publication."""
 
-    def __init__(self, publication: Publication, limits: Limits, welcomes: Sequence[Welcome] = ()) -> None:
+    def __init__(self, publication: Publication, limits: SignupLimits, welcomes: Sequence[Welcome] = ()) -> None:
         self._lists = publication.config.lists
         self._settings = publication.config.signup
         self._limits = limits
@@ -119,7 +119,7 @@ class Confirmations:
             "asked_from": asked["network"],
             "network": one.network,
         }
-        entry = Entry(
+        entry = SubscriberEntry(
             email=row.email,
             statuses=tuple((name, str(Status.ACTIVE)) for name in found.lists),
             built_in=(*signups.split_name(row.name), "", row.spoken),
@@ -135,7 +135,10 @@ class Confirmations:
         """Queue the welcome issues of the lists just joined, but none that the reader had before."""
         had = transactional_queue.had(connection, [subscriber_id])
         due = [one for one in self._welcomes if one.list in lists and (subscriber_id, one.slug) not in had]
-        new = [NewLetter(subscriber_id, Kind.WELCOME, w.slug, w.list, language, now + w.after) for w in due]
+        new = [
+            NewTransactionalMessage(subscriber_id, TransactionalKind.WELCOME, w.slug, w.list, language, now + w.after)
+            for w in due
+        ]
         transactional_queue.queue(connection, new, now)
 
     def _send_again(self, connection: Connection, row: Row[Any], one: Confirming) -> None:

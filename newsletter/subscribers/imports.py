@@ -20,7 +20,7 @@ from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.subscribers import consent
 from newsletter.subscribers.csv import CsvFile, Record, unguard
-from newsletter.subscribers.writes import EVERYWHERE, MOST_ENTRIES, Effect, Entered, Entry, Status, enter
+from newsletter.subscribers.writes import EVERYWHERE, MOST_ENTRIES, Effect, Entered, Status, SubscriberEntry, enter
 
 COLUMNS = ("email", "first_name", "last_name", "status", "lists", "tags", "timezone", "language")
 """What a column may be; any other is an own field."""
@@ -62,7 +62,7 @@ class Report:
 
 
 @dataclass(kw_only=True)
-class Listener:
+class ImportListener:
     """Who hears about an import while it runs."""
 
     started: Callable[[Sequence[str]], None] = lambda header: None
@@ -80,21 +80,21 @@ def import_csv(
     *,
     now: datetime,
     resubscribe: Collection[str] = (),
-    listener: Listener | None = None,
+    listener: ImportListener | None = None,
 ) -> Report:
     """Import a seekable file.
 
     `name` is the file's, for messages and as evidence, next to its SHA-256. `resubscribe` holds the address
     keys of those who left and may be brought back. Raises NewsletterError when the file cannot be read at all.
     """
-    listener = listener or Listener()
+    listener = listener or ImportListener()
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     rows, columns = _open(publication, file, name)
     listener.started(rows.header)
     with database.begin() as connection:
         source_id = consent.record_source(connection, "import", {"file": name, "sha256": digest}, now)
-    run = _Run(database, source_id, now, resubscribe, listener)
+    run = _ImportRun(database, source_id, now, resubscribe, listener)
     for record in rows:
         run.take(record, columns)
         if len(run.entries) == MOST_ENTRIES:
@@ -117,11 +117,11 @@ def _shown(text: str) -> str:
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:_LONGEST_SHOWN])
 
 
-class _Run:
+class _ImportRun:
     """One import under way."""
 
     def __init__(
-        self, database: Database, source_id: int, now: datetime, resubscribe: Collection[str], listener: Listener
+        self, database: Database, source_id: int, now: datetime, resubscribe: Collection[str], listener: ImportListener
     ) -> None:
         self.database = database
         self.source_id = source_id
@@ -129,7 +129,7 @@ class _Run:
         self.resubscribe = resubscribe
         self.listener = listener
         self.report = Report()
-        self.entries: list[Entry] = []
+        self.entries: list[SubscriberEntry] = []
         self.records: list[Record] = []
 
     def take(self, record: Record, columns: _Columns) -> None:
@@ -155,7 +155,7 @@ class _Run:
             self.entries, self.records = [], []
         self.listener.progress(self.report.rows, position)
 
-    def _count(self, record: Record, entry: Entry, entered: Entered) -> None:
+    def _count(self, record: Record, entry: SubscriberEntry, entered: Entered) -> None:
         report = self.report
         if entered.effect is Effect.REFUSED:
             self._refuse(record, entry.email, entered.reason)
@@ -200,7 +200,7 @@ class _Columns:
         """What stands in the column `email`; for reports."""
         return cells[self._email].strip() if len(cells) > self._email else ""
 
-    def entry(self, cells: Sequence[str]) -> Entry | None:
+    def entry(self, cells: Sequence[str]) -> SubscriberEntry | None:
         """What the row says; None when every cell is empty. Raises ValueError with what is wrong."""
         cells = [unguard(cell.strip()) for cell in cells]
         email = cells[self._email]
@@ -209,7 +209,7 @@ class _Columns:
                 return None
             raise ValueError("no address")
         known = [parse_built_in(name, cells[at]) if at is not None and cells[at] else "" for name, at in self._built_in]
-        return Entry(
+        return SubscriberEntry(
             parse_address(email),
             self._statuses(self._cell(cells, "lists"), self._cell(cells, "status")),
             tuple(known),

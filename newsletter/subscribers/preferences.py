@@ -32,7 +32,7 @@ PAUSED = "paused"
 """What the evidence of a pause says; on the list the reader stays active."""
 
 
-class Wish(StrEnum):
+class PreferenceAction(StrEnum):
     """What a reader wants of a list."""
 
     LEAVE = "leave"
@@ -42,11 +42,11 @@ class Wish(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class PreferenceChange:
     """One reader's wish, and how we know of it."""
 
     subscriber_id: int
-    wish: Wish
+    wish: PreferenceAction
     lists: tuple[str, ...] | None
     """None: each list the reader is on."""
     source: str
@@ -58,7 +58,7 @@ class Choice:
     """Of a pause."""
 
 
-class Standing(NamedTuple):
+class ListStanding(NamedTuple):
     """Where a reader stands on a list."""
 
     status: str
@@ -66,28 +66,28 @@ class Standing(NamedTuple):
     """Past or not."""
 
 
-def standings(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, dict[str, Standing]]:
+def standings(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, dict[str, ListStanding]]:
     """Where each of these readers stands, by list; who is unknown is not in it."""
     ids = list(subscriber_ids)
-    found: dict[int, dict[str, Standing]] = {}
+    found: dict[int, dict[str, ListStanding]] = {}
     for (id,) in connection.execute(select(subscriber.c.id).where(among(connection, subscriber.c.id, ids))):
         found[id] = {}
     columns = subscription.c
     asked = select(columns.subscriber_id, columns.list, columns.status, columns.paused_until).order_by(columns.list)
     for id, name, *standing in connection.execute(asked.where(among(connection, columns.subscriber_id, ids))):
-        found[id][name] = Standing(*standing)
+        found[id][name] = ListStanding(*standing)
     return found
 
 
-def choose(connection: Connection, choices: Sequence[Choice]) -> list[tuple[str, ...]]:
+def choose(connection: Connection, choices: Sequence[PreferenceChange]) -> list[tuple[str, ...]]:
     """Make these choices, in their order; of each the lists on which something changed.
 
     Of a reader who is unknown nothing changes, and nobody joins who was never active: that takes a confirmation.
     Whoever joins lifts a suppression that was their own wish.
     """
     known = standings(connection, {choice.subscriber_id for choice in choices})
-    joining = {choice.subscriber_id for choice in choices if choice.wish is Wish.JOIN}
-    run = _Run(known=known, proven=consent.once_active(connection, joining) if joining else frozenset())
+    joining = {choice.subscriber_id for choice in choices if choice.wish is PreferenceAction.JOIN}
+    run = _PreferenceRun(known=known, proven=consent.once_active(connection, joining) if joining else frozenset())
     if joining := joining & run.proven:
         suppressions.lift_by_owner(connection, address_keys(connection, joining))
     changed = [run.take(choice) for choice in choices]
@@ -97,17 +97,17 @@ def choose(connection: Connection, choices: Sequence[Choice]) -> list[tuple[str,
 
 
 @dataclass(kw_only=True)
-class _Run:
+class _PreferenceRun:
     """Choices while they are made: as things stand, and what has to be written."""
 
-    known: dict[int, dict[str, Standing]]
+    known: dict[int, dict[str, ListStanding]]
     proven: frozenset[int]
-    stored: dict[tuple[int, str], Standing | None] = field(default_factory=dict)
+    stored: dict[tuple[int, str], ListStanding | None] = field(default_factory=dict)
     """As it was before, of what changed."""
     evidence: dict[tuple[str, int], list[Change]] = field(default_factory=lambda: defaultdict(list))
     """By source and campaign."""
 
-    def take(self, choice: Choice) -> tuple[str, ...]:
+    def take(self, choice: PreferenceChange) -> tuple[str, ...]:
         """Make one choice; the lists on which something changed."""
         standing = self.known.get(choice.subscriber_id)
         if standing is None:
@@ -115,25 +115,25 @@ class _Run:
         names = standing if choice.lists is None else choice.lists
         return tuple(name for name in list(names) if self._move(choice, standing, name))
 
-    def _move(self, choice: Choice, standing: dict[str, Standing], name: str) -> bool:
+    def _move(self, choice: PreferenceChange, standing: dict[str, ListStanding], name: str) -> bool:
         before = standing.get(name)
         after = self._after(choice, before)
         if after is None or after == before:
             return False
         standing[name] = after
         self.stored.setdefault((choice.subscriber_id, name), before)
-        said = PAUSED if choice.wish is Wish.PAUSE else after.status
+        said = PAUSED if choice.wish is PreferenceAction.PAUSE else after.status
         self.evidence[choice.source, choice.campaign_id].append(Change(choice.subscriber_id, name, said))
         return True
 
-    def _after(self, choice: Choice, before: Standing | None) -> Standing | None:
+    def _after(self, choice: PreferenceChange, before: ListStanding | None) -> ListStanding | None:
         """Where the reader stands then; None when the wish cannot be granted."""
-        if choice.wish is Wish.JOIN:
-            return Standing(Status.ACTIVE, None) if choice.subscriber_id in self.proven else None
+        if choice.wish is PreferenceAction.JOIN:
+            return ListStanding(Status.ACTIVE, None) if choice.subscriber_id in self.proven else None
         if before is None:
             return None
-        if choice.wish is Wish.LEAVE:
-            return Standing(Status.UNSUBSCRIBED, None)
+        if choice.wish is PreferenceAction.LEAVE:
+            return ListStanding(Status.UNSUBSCRIBED, None)
         return before._replace(paused_until=stamp(choice.until)) if choice.until and before.status == "active" else None
 
     def write(self, connection: Connection, now: datetime) -> None:
@@ -153,7 +153,7 @@ class _Run:
             consent.record(connection, evidence, source_id, stamp(now))
 
 
-class Reason(StrEnum):
+class LeavingReason(StrEnum):
     """What a reader may say; the pages' words for it are in their templates."""
 
     TOO_MUCH = "too-much"
@@ -165,15 +165,15 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class LeavingAnswer:
     """One answer."""
 
     list: str
     day: date
-    reason: Reason
+    reason: LeavingReason
 
 
-def count(connection: Connection, words: Sequence[Word]) -> list[None]:
+def count(connection: Connection, words: Sequence[LeavingAnswer]) -> list[None]:
     """Add these answers to the numbers; a transaction's `Work` of the pages' writer."""
     rows = [{"list": word.list, "day": word.day.isoformat(), "reason": str(word.reason)} for word in words]
     counted = text(

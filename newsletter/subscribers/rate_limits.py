@@ -24,7 +24,7 @@ SLOTS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Use:
+class FormUse:
     """One use of a form by one who is limited."""
 
     who: str
@@ -41,13 +41,13 @@ def network_of(address: str) -> str:
     return str(ip_network(f"{found}/64", strict=False)) if found.version == 6 else str(found)
 
 
-class Limits:
+class SignupLimits:
     """The limits of one publication."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def take(self, connection: Connection, uses: Sequence[Use], now: datetime) -> list[bool]:
+    def take(self, connection: Connection, uses: Sequence[FormUse], now: datetime) -> list[bool]:
         """Count each in its turn, if it may be; says which may."""
         moment = int(now.timestamp())
         keys = {(use.who, window): self._hash(use.who, window) for use in uses for window in use.rate.windows}
@@ -62,7 +62,7 @@ class Limits:
 
     def _may(
         self,
-        use: Use,
+        use: FormUse,
         keys: dict[tuple[str, Window], str],
         used: dict[str, int],
         taken: dict[tuple[str, Window], int],

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from newsletter.config import Publication
-from newsletter.config.segments import COLUMNS, Rule, rules_of
+from newsletter.config.segments import COLUMNS, SegmentRule, rules_of
 from newsletter.database.bulk import numbers
 from newsletter.database.tables import subscriber, subscription
 from newsletter.times import stamp
@@ -142,7 +142,7 @@ def _chosen(
     return found.join_from(subscription, subscriber).where(condition(connection, publication, segment))
 
 
-def _where(rule: Rule, dialect: str) -> Condition:
+def _where(rule: SegmentRule, dialect: str) -> Condition:
     if rule.kind == "tags":
         return _tags(rule, dialect)
     value = _value(rule, dialect)
@@ -159,7 +159,7 @@ def _where(rule: Rule, dialect: str) -> Condition:
     return and_(not_(missing), _ordered(value, rule))
 
 
-def _tags(rule: Rule, dialect: str) -> Condition:
+def _tags(rule: SegmentRule, dialect: str) -> Condition:
     if rule.operator == "all":
         return and_(*(_any_tag((tag,), dialect) for tag in rule.values))
     found = _any_tag(rule.values, dialect)
@@ -171,7 +171,7 @@ def _missing(value: ColumnElement[Any], kind: str) -> Condition:
     return or_(value.is_(None), value == "") if kind in ("text", "date") else value.is_(None)
 
 
-def _ordered(value: ColumnElement[Any], rule: Rule) -> Condition:
+def _ordered(value: ColumnElement[Any], rule: SegmentRule) -> Condition:
     bound = rule.values[0]
     compared = {"at_least": value >= bound, "at_most": value <= bound, "above": value > bound, "below": value < bound}
     return compared[rule.operator]
@@ -190,21 +190,21 @@ def _any_tag(tags: tuple[Any, ...], dialect: str) -> Condition:
     return exists(select(1).select_from(each).where(each.c.value.in_(tags)))
 
 
-def _value(rule: Rule, dialect: str) -> ColumnElement[Any]:
+def _value(rule: SegmentRule, dialect: str) -> ColumnElement[Any]:
     """The field's value; null when it is missing or of another kind."""
     if rule.subject in COLUMNS:
         return subscriber.c[rule.subject]
     return (_sqlite_value if dialect == "sqlite" else _postgresql_value)(rule)
 
 
-def _sqlite_value(rule: Rule) -> ColumnElement[Any]:
+def _sqlite_value(rule: SegmentRule) -> ColumnElement[Any]:
     path = f'$."{rule.subject}"'
     value: ColumnElement[Any] = func.json_extract(subscriber.c.fields, path)
     types = {"number": ("integer", "real"), "boolean": ("true", "false")}.get(rule.kind, ("text",))
     return case((func.json_type(subscriber.c.fields, path).in_(types), value))
 
 
-def _postgresql_value(rule: Rule) -> ColumnElement[Any]:
+def _postgresql_value(rule: SegmentRule) -> ColumnElement[Any]:
     fields = cast(subscriber.c.fields, JSONB)
     types = {"number": "number", "boolean": "boolean"}.get(rule.kind, "string")
     text = fields[rule.subject].astext

@@ -24,9 +24,9 @@ from newsletter.database.tables import consent as consent_rows
 from newsletter.database.tables import consent_source, subscriber, subscription
 from newsletter.database.tables import signup as table
 from newsletter.subscribers import consent, suppressions, transactional_queue, writes
-from newsletter.subscribers.rate_limits import Limits, Use, network_of
-from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, Kind, NewLetter
-from newsletter.subscribers.writes import Entry, Status
+from newsletter.subscribers.rate_limits import FormUse, SignupLimits, network_of
+from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, NewTransactionalMessage, TransactionalKind
+from newsletter.subscribers.writes import Status, SubscriberEntry
 from newsletter.times import Rate, stamp
 
 MOST_NAME = 100
@@ -38,7 +38,7 @@ KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ShownForm:
     """What somebody saw when they asked: the evidence that many share."""
 
     form: str
@@ -50,13 +50,13 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class SignupRequest:
     """A form, filled in and sent; everything in it is checked."""
 
     email: str
     name: str
     lists: tuple[str, ...]
-    shown: Shown
+    shown: ShownForm
     page: str
     """Where the form stood."""
     network: str
@@ -64,7 +64,7 @@ class Asking:
     at: datetime
 
 
-class Answer(StrEnum):
+class SignupAnswer(StrEnum):
     """What became of an asking, as far as whoever asked may know."""
 
     TAKEN = "taken"
@@ -76,23 +76,25 @@ class Answer(StrEnum):
 class Signups:
     """The signups of one publication."""
 
-    def __init__(self, publication: Publication, limits: Limits) -> None:
+    def __init__(self, publication: Publication, limits: SignupLimits) -> None:
         self._settings = publication.config.signup
         self._limits = limits
 
-    def ask(self, connection: Connection, askings: Sequence[Asking]) -> list[Answer]:
+    def ask(self, connection: Connection, askings: Sequence[SignupRequest]) -> list[SignupAnswer]:
         """Take forms, each in its turn. Whoever is known is answered as whoever is not."""
         now = max(one.at for one in askings)
-        networks = [Use(who=f"network {network_of(one.network)}", rate=self._settings.per_network) for one in askings]
+        networks = [
+            FormUse(who=f"network {network_of(one.network)}", rate=self._settings.per_network) for one in askings
+        ]
         allowed = self._limits.take(connection, networks, now)
         self._take(connection, [one for one, may in zip(askings, allowed, strict=True) if may], now)
-        return [Answer.TAKEN if may else Answer.TOO_MANY for may in allowed]
+        return [SignupAnswer.TAKEN if may else SignupAnswer.TOO_MANY for may in allowed]
 
-    def _take(self, connection: Connection, askings: Sequence[Asking], now: datetime) -> None:
+    def _take(self, connection: Connection, askings: Sequence[SignupRequest], now: datetime) -> None:
         """Those whose address was not asked for too often: enter them, and queue what answers them."""
         addresses = [use_of(one.email, self._settings.per_address) for one in askings]
         allowed = self._limits.take(connection, addresses, now)
-        alike: dict[Shown, list[Asking]] = defaultdict(list)
+        alike: dict[ShownForm, list[SignupRequest]] = defaultdict(list)
         for one, may in zip(askings, allowed, strict=True):
             if may:
                 alike[one.shown].append(one)
@@ -130,9 +132,9 @@ def split_name(name: str) -> tuple[str, str]:
     return first, last.strip()
 
 
-def use_of(email: str, rate: Rate) -> Use:
+def use_of(email: str, rate: Rate) -> FormUse:
     """One confirmation to an address."""
-    return Use(who=f"address {address_key(email)}", rate=rate)
+    return FormUse(who=f"address {address_key(email)}", rate=rate)
 
 
 def find(connection: Connection, signup_id: int, subscriber_id: int) -> Row[Any] | None:
@@ -154,7 +156,7 @@ def repeat(connection: Connection, row: Row[Any], network: str, now: datetime) -
     """The same asking once more, from now; `row` is what `find` found."""
     proof = {**json.loads(row.proof), "network": network}
     values = (row.subscriber_id, row.lists, row.name, row.spoken, row.source_id, json.dumps(proof))
-    _insert(connection, [values], [Kind.CONFIRMATION], now)
+    _insert(connection, [values], [TransactionalKind.CONFIRMATION], now)
 
 
 def statuses_of(connection: Connection, ids: Sequence[int]) -> Mapping[int, dict[str, str]]:
@@ -166,7 +168,7 @@ def statuses_of(connection: Connection, ids: Sequence[int]) -> Mapping[int, dict
     return found
 
 
-def _enter(connection: Connection, askings: Sequence[Asking], source_id: int, now: datetime) -> None:
+def _enter(connection: Connection, askings: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
     """New readers as pending, with name and language; of known ones, only lists they never had."""
     keys = [address_key(one.email) for one in askings]
     known = set(_ids(connection, keys))
@@ -175,8 +177,8 @@ def _enter(connection: Connection, askings: Sequence[Asking], source_id: int, no
     writes.enter(connection, rows, source_id, now, asking=own)
 
 
-def _entry(one: Asking, *, is_new: bool) -> Entry:
-    return Entry(
+def _entry(one: SignupRequest, *, is_new: bool) -> SubscriberEntry:
+    return SubscriberEntry(
         email=one.email,
         statuses=tuple((name, str(Status.PENDING)) for name in one.lists),
         built_in=(*split_name(one.name), "", one.shown.language) if is_new else ("", "", "", ""),
@@ -184,11 +186,11 @@ def _entry(one: Asking, *, is_new: bool) -> Entry:
     )
 
 
-def _proof(one: Asking) -> str:
+def _proof(one: SignupRequest) -> str:
     return json.dumps({"page": one.page, "network": one.network})
 
 
-def _keep(connection: Connection, askings: Sequence[Asking], source_id: int, now: datetime) -> None:
+def _keep(connection: Connection, askings: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
     """Write the signups down and queue a letter for each: to confirm, or that they have joined already.
 
     Both cost the same, so that the time an answer takes tells nobody who is on a list.
@@ -201,17 +203,19 @@ def _keep(connection: Connection, askings: Sequence[Asking], source_id: int, now
         if reader is None:  # suppressed: nothing goes there
             continue
         is_on = all(statuses[reader].get(name) == Status.ACTIVE for name in one.lists)
-        kinds.append(Kind.ALREADY if is_on else Kind.CONFIRMATION)
+        kinds.append(TransactionalKind.ALREADY if is_on else TransactionalKind.CONFIRMATION)
         rows.append((reader, json.dumps(one.lists), one.name, one.shown.language, source_id, _proof(one)))
     _insert(connection, rows, kinds, now)
 
 
-def _insert(connection: Connection, rows: Sequence[tuple[Any, ...]], kinds: Sequence[Kind], now: datetime) -> None:
+def _insert(
+    connection: Connection, rows: Sequence[tuple[Any, ...]], kinds: Sequence[TransactionalKind], now: datetime
+) -> None:
     numbers = reserve_ids(connection, table, len(rows)) if rows else ()
     columns = ("id", "subscriber_id", "lists", "name", "language", "source_id", "proof", "asked_at")
     insert_many(connection, table, columns, [(id, *row, stamp(now)) for id, row in zip(numbers, rows, strict=True)])
     new = [
-        NewLetter(row[0], kind, str(kind), json.loads(row[1])[0], row[3], now, number)
+        NewTransactionalMessage(row[0], kind, str(kind), json.loads(row[1])[0], row[3], now, number)
         for number, row, kind in zip(numbers, rows, kinds, strict=True)
     ]
     transactional_queue.queue(connection, new, now)

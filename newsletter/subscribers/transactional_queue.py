@@ -30,7 +30,7 @@ LONGEST_WAIT = timedelta(seconds=30)
 """Between two tries at a busy provider."""
 
 
-class Kind(StrEnum):
+class TransactionalKind(StrEnum):
     """What a letter is for."""
 
     CONFIRMATION = "confirmation"
@@ -41,7 +41,7 @@ class Kind(StrEnum):
     """A welcome issue, once to each reader."""
 
 
-class State(StrEnum):
+class TransactionalState(StrEnum):
     """Of a letter."""
 
     QUEUED = "queued"
@@ -54,11 +54,11 @@ class State(StrEnum):
     """Its reader left, confirmed already, or must not be mailed."""
 
 
-class NewLetter(NamedTuple):
+class NewTransactionalMessage(NamedTuple):
     """A letter to be queued."""
 
     subscriber_id: int
-    kind: Kind
+    kind: TransactionalKind
     message: str
     """Which compiled message: the kind's name, or a welcome issue's slug."""
     list: str
@@ -68,12 +68,12 @@ class NewLetter(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
+class TransactionalMessage:
     """A letter whose turn it is."""
 
     id: int
     subscriber_id: int
-    kind: Kind
+    kind: TransactionalKind
     message: str
     list: str
     language: str
@@ -86,10 +86,10 @@ class Letter:
     first_handed_at: str | None
 
 
-def queue(connection: Connection, letters: Sequence[NewLetter], now: datetime) -> None:
+def queue(connection: Connection, letters: Sequence[NewTransactionalMessage], now: datetime) -> None:
     """Put letters into the box."""
     columns = ("subscriber_id", "kind", "message", "list", "language", "signup_id", "state", "due_at", "queued_at")
-    at, queued = stamp(now), str(State.QUEUED)
+    at, queued = stamp(now), str(TransactionalState.QUEUED)
     rows = [
         (one.subscriber_id, str(one.kind), one.message, one.list, one.language, one.signup_id, queued, due, at)
         for one, due in ((one, stamp(one.due_at)) for one in letters)
@@ -100,19 +100,21 @@ def queue(connection: Connection, letters: Sequence[NewLetter], now: datetime) -
 def had(connection: Connection, subscriber_ids: Sequence[int]) -> set[tuple[int, str]]:
     """The welcome issues that these readers have, or wait for: pairs of reader and slug."""
     mine = among(connection, table.c.subscriber_id, subscriber_ids)
-    asked = select(table.c.subscriber_id, table.c.message).where(mine, table.c.kind == Kind.WELCOME)
+    asked = select(table.c.subscriber_id, table.c.message).where(mine, table.c.kind == TransactionalKind.WELCOME)
     return {(row.subscriber_id, row.message) for row in connection.execute(asked)}
 
 
 def due(connection: Connection, most: int, now: datetime) -> int:
     """How many are due, counted to `most`."""
-    found = select(table.c.id).where(table.c.state == State.QUEUED, table.c.due_at <= stamp(now)).limit(most)
+    found = (
+        select(table.c.id).where(table.c.state == TransactionalState.QUEUED, table.c.due_at <= stamp(now)).limit(most)
+    )
     return int(connection.scalar(select(func.count()).select_from(found.subquery())) or 0)
 
 
-def take(connection: Connection, most: int, now: datetime) -> list[Letter]:
+def take(connection: Connection, most: int, now: datetime) -> list[TransactionalMessage]:
     """The letters that are due and read alike, at most `most`; those whose reader must not have them are skipped."""
-    waits = (table.c.state == State.QUEUED) & (table.c.due_at <= stamp(now))
+    waits = (table.c.state == TransactionalState.QUEUED) & (table.c.due_at <= stamp(now))
     first = connection.execute(select(table).where(waits).order_by(table.c.due_at, table.c.id).limit(1)).one_or_none()
     if first is None:
         return []
@@ -125,10 +127,10 @@ def take(connection: Connection, most: int, now: datetime) -> list[Letter]:
     return [_letter(row) for row in rows if row.letter_id not in skipped]
 
 
-def hand(connection: Connection, letters: Sequence[Letter], provider: str, now: datetime) -> None:
+def hand(connection: Connection, letters: Sequence[TransactionalMessage], provider: str, now: datetime) -> None:
     """Say that their call is about to be made; commit before it is."""
     at = stamp(now)
-    values = {"state": State.HANDED, "provider": provider, "handed_at": at}
+    values = {"state": TransactionalState.HANDED, "provider": provider, "handed_at": at}
     mine = among(connection, table.c.id, [one.id for one in letters])
     connection.execute(
         update(table).where(mine).values(**values, first_handed_at=func.coalesce(table.c.first_handed_at, at))
@@ -137,7 +139,7 @@ def hand(connection: Connection, letters: Sequence[Letter], provider: str, now: 
 
 def settle(
     connection: Connection,
-    outcomes: Sequence[tuple[Letter, Result]],
+    outcomes: Sequence[tuple[TransactionalMessage, Result]],
     *,
     patience: timedelta,
     stopped: bool,
@@ -153,17 +155,21 @@ def settle(
 
 def recover(connection: Connection, provider: Provider, now: datetime) -> None:
     """What a dead process had in the air is unknown, for good; it waits again where the provider replaces it."""
-    in_the_air = table.c.state == State.HANDED
+    in_the_air = table.c.state == TransactionalState.HANDED
     if provider.replaces:
         again = in_the_air & (table.c.provider == provider.name)
-        connection.execute(update(table).where(again).values(state=State.QUEUED))
-    lost = {"state": State.UNKNOWN, "settled_at": stamp(now), "detail": "the program was killed while it was sent"}
+        connection.execute(update(table).where(again).values(state=TransactionalState.QUEUED))
+    lost = {
+        "state": TransactionalState.UNKNOWN,
+        "settled_at": stamp(now),
+        "detail": "the program was killed while it was sent",
+    }
     connection.execute(update(table).where(in_the_air).values(lost))
 
 
 def counts(connection: Connection) -> dict[str, int]:
     """Letters by state, of those that are not done."""
-    unfinished = (State.QUEUED, State.HANDED)
+    unfinished = (TransactionalState.QUEUED, TransactionalState.HANDED)
     asked = select(table.c.state, func.count()).where(table.c.state.in_(unfinished)).group_by(table.c.state)
     found = {row[0]: row[1] for row in connection.execute(asked)}
     return {str(state): found.get(state, 0) for state in unfinished}
@@ -183,20 +189,20 @@ def _with_readers() -> Any:
 
 def _why_not(row: Row[Any], barred: str) -> str:
     """Why a letter must not go out; empty when it may."""
-    if barred and not (row.kind == Kind.CONFIRMATION and barred in ASKED_THEMSELVES):
+    if barred and not (row.kind == TransactionalKind.CONFIRMATION and barred in ASKED_THEMSELVES):
         return f"suppressed: {barred}"
-    if row.kind == Kind.CONFIRMATION and row.confirmed_at:
+    if row.kind == TransactionalKind.CONFIRMATION and row.confirmed_at:
         return "confirmed already"
-    if row.kind == Kind.WELCOME and row.status != "active":
+    if row.kind == TransactionalKind.WELCOME and row.status != "active":
         return str(row.status or "not on the list")
     return ""
 
 
-def _letter(row: Row[Any]) -> Letter:
-    return Letter(
+def _letter(row: Row[Any]) -> TransactionalMessage:
+    return TransactionalMessage(
         id=row.letter_id,
         subscriber_id=row.id,
-        kind=Kind(row.kind),
+        kind=TransactionalKind(row.kind),
         message=row.message,
         list=row.list,
         language=row.spoken,
@@ -208,22 +214,24 @@ def _letter(row: Row[Any]) -> Letter:
 
 
 def _skip(connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:
-    values = {"state": State.SKIPPED, "settled_at": stamp(now)}
+    values = {"state": TransactionalState.SKIPPED, "settled_at": stamp(now)}
     for letter_id, reason in reasons.items():
         connection.execute(update(table).where(table.c.id == letter_id).values(**values, detail=reason))
 
 
-def skip(connection: Connection, letters: Sequence[Letter], reason: str, now: datetime) -> None:
+def skip(connection: Connection, letters: Sequence[TransactionalMessage], reason: str, now: datetime) -> None:
     """Do not send these: there is no such message any more."""
     _skip(connection, {one.id: reason for one in letters}, now)
 
 
-def _settled(letter: Letter, result: Result, *, patience: timedelta, stopped: bool, now: datetime) -> dict[str, object]:
+def _settled(
+    letter: TransactionalMessage, result: Result, *, patience: timedelta, stopped: bool, now: datetime
+) -> dict[str, object]:
     """A row of `settle`: busy is tried again for as long as patience lasts."""
     since = datetime.fromisoformat(letter.first_handed_at) if letter.first_handed_at else now
     row = {"this": letter.id, "new_provider_id": result.provider_id, "new_detail": result.reason}
     if result.outcome is Outcome.BUSY and (stopped or now - since < patience):
         wait = min(timedelta(seconds=result.retry_after or 5), LONGEST_WAIT) if not stopped else LONGEST_WAIT
-        return row | {"new_state": State.QUEUED, "new_due_at": stamp(now + wait), "new_settled_at": None}
-    state = State.REJECTED if result.outcome is Outcome.BUSY else State(result.outcome)
+        return row | {"new_state": TransactionalState.QUEUED, "new_due_at": stamp(now + wait), "new_settled_at": None}
+    state = TransactionalState.REJECTED if result.outcome is Outcome.BUSY else TransactionalState(result.outcome)
     return row | {"new_state": state, "new_due_at": stamp(now), "new_settled_at": stamp(now)}

@@ -44,7 +44,7 @@ class Status(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
-class Entry(NamedTuple):
+class SubscriberEntry(NamedTuple):
     """What is said about one reader; an empty value says nothing."""
 
     email: str
@@ -80,7 +80,7 @@ class Entered(NamedTuple):
     """Why it was refused."""
 
 
-class _Reader:
+class _ReaderState:
     """A reader while a batch is entered: as in the database, and then as it will be."""
 
     __slots__ = (
@@ -112,7 +112,7 @@ class _Reader:
         """Active and pending nowhere, after having been somewhere."""
         return bool(self.statuses) and all(status == Status.UNSUBSCRIBED for status in self.statuses.values())
 
-    def learn(self, entry: Entry) -> bool:
+    def learn(self, entry: SubscriberEntry) -> bool:
         """Take over what the entry says besides consent; returns whether any of it is news."""
         before = self.built_in, self.fields, self.tags
         if entry.built_in != self.built_in:
@@ -127,7 +127,7 @@ class _Reader:
         self.learned |= is_news
         return is_news
 
-    def move(self, entry: Entry, *, stays_out: bool, revives: bool) -> bool:
+    def move(self, entry: SubscriberEntry, *, stays_out: bool, revives: bool) -> bool:
         """Change lists; returns whether somebody who left was kept out of one."""
         kept, statuses = False, entry.statuses
         if statuses and statuses[0][0] == EVERYWHERE:
@@ -146,7 +146,7 @@ class _Reader:
 
 def enter(
     connection: Connection,
-    entries: Sequence[Entry],
+    entries: Sequence[SubscriberEntry],
     source_id: int,
     now: datetime,
     resubscribe: Container[str] = (),
@@ -173,13 +173,13 @@ def enter(
     return effects
 
 
-def _enter_one(readers: dict[str, _Reader], key: str, entry: Entry, barred: str, named: bool) -> Entered:
+def _enter_one(readers: dict[str, _ReaderState], key: str, entry: SubscriberEntry, barred: str, named: bool) -> Entered:
     reader = readers.get(key)
     effect = Effect.UNCHANGED
     if reader is None:
         if barred:
             return Entered(Effect.REFUSED, reason=f"this address is suppressed ({barred})")
-        reader = readers[key] = _Reader(key, entry.email)
+        reader = readers[key] = _ReaderState(key, entry.email)
         effect = Effect.ADDED
     is_news, moves = reader.learn(entry), len(reader.changes)
     stays_out = bool(barred) or (not named and reader.has_left())
@@ -195,21 +195,21 @@ def _hold(connection: Connection) -> None:
         connection.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _Reader]:
+def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _ReaderState]:
     """Those of the addresses that are known, by key."""
     columns = subscriber.c
     built_in = (columns[name] for name in BUILT_IN)
     asked = select(columns.id, columns.email_key, columns.email, columns.fields, columns.tags, *built_in)
-    readers: dict[int, _Reader] = {}
+    readers: dict[int, _ReaderState] = {}
     for row in connection.execute(asked.where(among(connection, columns.email_key, keys))):
-        reader = readers[row[0]] = _Reader(row[1], row[2], is_new=False)
+        reader = readers[row[0]] = _ReaderState(row[1], row[2], is_new=False)
         reader.id, reader.fields, reader.tags, reader.built_in = row[0], row[3], row[4], tuple(row[5:])
     if readers:
         _load_statuses(connection, readers)
     return {reader.key: reader for reader in readers.values()}
 
 
-def _load_statuses(connection: Connection, readers: dict[int, _Reader]) -> None:
+def _load_statuses(connection: Connection, readers: dict[int, _ReaderState]) -> None:
     columns = subscription.c
     asked = select(columns.subscriber_id, columns.list, columns.status)
     asked = asked.where(among(connection, columns.subscriber_id, list(readers)))
@@ -219,7 +219,7 @@ def _load_statuses(connection: Connection, readers: dict[int, _Reader]) -> None:
         reader.stored = frozenset(reader.statuses)
 
 
-def _write(connection: Connection, readers: dict[str, _Reader], source_id: int, at: str) -> None:
+def _write(connection: Connection, readers: dict[str, _ReaderState], source_id: int, at: str) -> None:
     added = [reader for reader in readers.values() if reader.is_new]
     if added:
         _insert(connection, added, at)
@@ -227,7 +227,7 @@ def _write(connection: Connection, readers: dict[str, _Reader], source_id: int, 
     _move(connection, [reader for reader in readers.values() if reader.changes], source_id, at)
 
 
-def _insert(connection: Connection, readers: list[_Reader], at: str) -> None:
+def _insert(connection: Connection, readers: list[_ReaderState], at: str) -> None:
     for reader, subscriber_id in zip(readers, reserve_ids(connection, subscriber, len(readers)), strict=True):
         reader.id = subscriber_id
     columns = ("id", "email", "email_key", *_SAID, "created_at", "updated_at")
@@ -235,14 +235,14 @@ def _insert(connection: Connection, readers: list[_Reader], at: str) -> None:
     insert_many(connection, subscriber, columns, rows)
 
 
-def _update(connection: Connection, readers: list[_Reader], at: str) -> None:
+def _update(connection: Connection, readers: list[_ReaderState], at: str) -> None:
     if readers:
         changed = [dict(zip(_SAID, (*r.built_in, r.fields, r.tags), strict=True)) for r in readers]
         rows = [row | {"reader": r.id, "updated_at": at} for r, row in zip(readers, changed, strict=True)]
         connection.execute(update(subscriber).where(subscriber.c.id == bindparam("reader")), rows)
 
 
-def _move(connection: Connection, readers: list[_Reader], source_id: int, at: str) -> None:
+def _move(connection: Connection, readers: list[_ReaderState], source_id: int, at: str) -> None:
     """Write the final status per list, and every step to it as evidence."""
     final = [Change(r.id, name, r.statuses[name]) for r in readers for name in r.moved if name not in r.stored]
     again = [Change(r.id, name, r.statuses[name]) for r in readers for name in r.moved if name in r.stored]

@@ -114,7 +114,7 @@ def serve(
         ssl_certfile=certificate.chain if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
     )
-    server = _Server(config, closing)
+    server = _UvicornServer(config, closing)
     threading.Thread(target=_end, args=(server, stop), daemon=True).start()
     server.run(sockets=[sock])
 
@@ -124,7 +124,7 @@ def _end(server: uvicorn.Server, stop: threading.Event) -> None:
     server.should_exit = True
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     """Leaves signals to `interrupts`, which says what happens and obeys the second one at once."""
 
     def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.campaigns import abandoned_batches, audience, deliveries, delivery_history, retries
 from newsletter.campaigns.batch_states import BatchState, after_answer, after_cancelling, after_death
-from newsletter.campaigns.campaign import State, change_state
+from newsletter.campaigns.campaign import CampaignState, change_state
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.deliveries import LEASE, Claim, LostError
 from newsletter.config import Publication
@@ -181,7 +181,7 @@ def test_a_retry_queues_the_refused_and_nobody_else_and_keeps_what_was_said(data
         finished = change_state(connection, 1, "finish", now=NOW + 4 * SECOND)
         told = delivery_history.story(connection, finished, 1)
 
-    assert (finished.state, counts(database)) == (State.SENT, {"accepted": 5, "rejected": 1})
+    assert (finished.state, counts(database)) == (CampaignState.SENT, {"accepted": 5, "rejected": 1})
     assert told
     assert [what for _, what in told.history] == [
         "enqueued in batch 1",

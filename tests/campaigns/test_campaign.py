@@ -13,7 +13,7 @@ import pytest
 from newsletter.campaigns.campaign import (
     CAMPAIGN_ARROWS,
     Campaign,
-    State,
+    CampaignState,
     approve_issue,
     change_state,
     find_campaign,
@@ -48,8 +48,8 @@ def approve(database: Database, slug: str = "hello", list_name: str = "daily") -
 
 
 @pytest.mark.parametrize("verb", CAMPAIGN_ARROWS)
-@pytest.mark.parametrize("state", State)
-def test_a_campaign_moves_only_along_its_arrows(state: State, verb: str) -> None:
+@pytest.mark.parametrize("state", CampaignState)
+def test_a_campaign_moves_only_along_its_arrows(state: CampaignState, verb: str) -> None:
     if state in CAMPAIGN_ARROWS[verb]:
         assert state_after(state, verb) is CAMPAIGN_ARROWS[verb][state]
     else:
@@ -58,8 +58,8 @@ def test_a_campaign_moves_only_along_its_arrows(state: State, verb: str) -> None
 
 
 def test_only_a_retry_leads_out_of_sent_and_nothing_out_of_cancelled() -> None:
-    assert [verb for verb, arrows in CAMPAIGN_ARROWS.items() if State.SENT in arrows] == ["reopen"]
-    assert not [verb for verb, arrows in CAMPAIGN_ARROWS.items() if State.CANCELLED in arrows]
+    assert [verb for verb, arrows in CAMPAIGN_ARROWS.items() if CampaignState.SENT in arrows] == ["reopen"]
+    assert not [verb for verb, arrows in CAMPAIGN_ARROWS.items() if CampaignState.CANCELLED in arrows]
 
 
 @pytest.mark.parametrize("verb", CAMPAIGN_ARROWS)
@@ -81,7 +81,7 @@ def test_what_was_approved_is_frozen_with_its_digest_and_page(database: Database
         assert frozen_page(connection, made.id) == PAGE.html
     assert made.digest == MESSAGE.digest
     assert made.subject == 'Hello {{ first_name | default("there") }}'
-    assert made.state is State.DRAFT
+    assert made.state is CampaignState.DRAFT
 
 
 def test_two_campaigns_have_different_keys(database: Database) -> None:
@@ -105,7 +105,7 @@ def test_a_paused_campaign_says_why(database: Database) -> None:
         found = start_campaign(connection)
         paused = change_state(connection, found.id, "pause", now=NOW, reason="no credits")
 
-    assert (paused.state, paused.reason) == (State.PAUSED, "no credits")
+    assert (paused.state, paused.reason) == (CampaignState.PAUSED, "no credits")
 
 
 def test_a_number_is_an_id_if_there_is_one_else_a_slug(database: Database) -> None:

@@ -21,7 +21,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber, subscription
 from newsletter.providers.base import Answer, Outcome, Result
-from newsletter.sending.recipients import call_roll
+from newsletter.sending.recipients import load_recipients
 from newsletter.subscribers.suppressions import Reason, suppress
 from tests import ROOT
 from tests.support.sending import NOW, add_readers, start_campaign
@@ -70,7 +70,7 @@ def hand(database: Database, held: Claim) -> None:
 def settle(database: Database, held: Claim, *results: Result, wait: float = 0) -> None:
     with database.begin() as connection:
         campaign = get_campaign(connection, held.campaign_id)
-        going = [*call_roll(connection, held, campaign, NOW).going]
+        going = [*load_recipients(connection, held, campaign, NOW).going]
         deliveries.settle(connection, held, going, Answer(results=results), now=NOW, wait=wait)
 
 
@@ -82,7 +82,7 @@ def counts(database: Database, campaign_id: int = 1) -> dict[str, int]:
 
 def roll(database: Database, held: Claim) -> tuple[list[int], dict[int, str]]:
     with database.read() as connection:
-        found = call_roll(connection, held, get_campaign(connection, held.campaign_id), NOW)
+        found = load_recipients(connection, held, get_campaign(connection, held.campaign_id), NOW)
     return [*found.going], dict(found.gone)
 
 
@@ -359,7 +359,7 @@ def _step(database: Database, data: st.DataObject) -> None:
         held = deliveries.claim(connection, 1, owner="test", now=NOW + timedelta(days=1))
         if held is None:
             return
-        found = call_roll(connection, held, get_campaign(connection, 1), NOW)
+        found = load_recipients(connection, held, get_campaign(connection, 1), NOW)
         leaving = data.draw(st.sets(st.sampled_from([*found.going]))) if not held.first_handed_at else set()
         deliveries.skip(connection, held, dict.fromkeys(leaving, "left"), NOW)
         going = [id for id in found.going if id not in leaving]

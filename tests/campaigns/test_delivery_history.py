@@ -11,7 +11,7 @@ import pytest
 from newsletter.campaigns import abandoned_batches, audience, deliveries, delivery_history, unknown
 from newsletter.campaigns.campaign import change_state, get_campaign
 from newsletter.campaigns.deliveries import Claim
-from newsletter.campaigns.delivery_history import Story
+from newsletter.campaigns.delivery_history import DeliveryHistory
 from newsletter.database.connection import Database, open_database
 from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.sending import progress_marks
@@ -46,14 +46,14 @@ def answer(database: Database, held: Claim, *results: Result) -> None:
         deliveries.settle(connection, held, [1, 2], Answer(results=results), now=LATER)
 
 
-def told(database: Database, subscriber_id: int = 1) -> Story:
+def told(database: Database, subscriber_id: int = 1) -> DeliveryHistory:
     with database.read() as connection:
         found = delivery_history.story(connection, get_campaign(connection, 1), subscriber_id)
     assert found
     return found
 
 
-def what(story: Story) -> list[str]:
+def what(story: DeliveryHistory) -> list[str]:
     return [sentence for _, sentence in story.history]
 
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from newsletter.campaigns import engagement, events
-from newsletter.campaigns.engagement import Sighting, Sightings, judged
-from newsletter.campaigns.events import Kind
+from newsletter.campaigns.engagement import EngagementEvent, EngagementRecorder, judged
+from newsletter.campaigns.events import EventKind
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, delivery, event
 from newsletter.times import Duration, stamp
@@ -32,14 +32,20 @@ def database(tmp_path: Path) -> Iterator[Database]:
     found.close()
 
 
-def click(link: int, seconds: float = 0, reader: int | None = 1) -> Sighting:
+def click(link: int, seconds: float = 0, reader: int | None = 1) -> EngagementEvent:
     at = LATER + timedelta(seconds=seconds)
-    return Sighting(
-        kind=Kind.CLICKED, campaign_id=1, subscriber_id=reader, at=at, link=link, of_links=9, who=reader or "8.8.8.8"
+    return EngagementEvent(
+        kind=EventKind.CLICKED,
+        campaign_id=1,
+        subscriber_id=reader,
+        at=at,
+        link=link,
+        of_links=9,
+        who=reader or "8.8.8.8",
     )
 
 
-def machines(found: list[Sighting]) -> list[str]:
+def machines(found: list[EngagementEvent]) -> list[str]:
     return [one.machine for one in found]
 
 
@@ -96,7 +102,7 @@ def enqueue(connection: object) -> None:
 
 
 def test_a_server_that_stops_writes_what_it_holds(database: Database) -> None:
-    with Sightings(database, Duration("off"), clock=lambda: LATER) as seen:
+    with EngagementRecorder(database, Duration("off"), clock=lambda: LATER) as seen:
         for number in range(300):
             seen.note(click(number % 2, number * 10, reader=number % 3 + 1))
 
@@ -108,7 +114,7 @@ def test_a_server_takes_readers_off_what_it_kept_long_enough(database: Database)
     with database.begin() as connection:
         engagement.write(connection, [click(0)])
 
-    with Sightings(database, Duration("1d"), clock=lambda: LATER + timedelta(days=2)):
+    with EngagementRecorder(database, Duration("1d"), clock=lambda: LATER + timedelta(days=2)):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and known(database):
             time.sleep(0.05)
@@ -136,7 +142,7 @@ def test_the_end_is_heard_even_when_it_comes_while_there_is_nothing_to_do(databa
             ended.wait(60)
         return LATER
 
-    seen = Sightings(database, Duration("off"), clock=clock)
+    seen = EngagementRecorder(database, Duration("off"), clock=clock)
     seen.__enter__()
     assert asked.wait(60)
     leaving = threading.Thread(target=seen.__exit__, daemon=True)

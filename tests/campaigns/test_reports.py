@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from newsletter.campaigns import reports
-from newsletter.campaigns.campaign import Campaign, State
+from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.counts import STATES, Exceptional, status
 from newsletter.database.connection import open_database
 from tests.support.sending import settings, start_campaign
@@ -61,7 +61,7 @@ def test_a_campaign_that_is_being_sent_shows_pace_and_time_left(campaign: Campai
 
 
 def test_a_paused_campaign_shows_why_and_what_to_type(campaign: Campaign) -> None:
-    shown = reports.table(replace(campaign, state=State.PAUSED, reason="no credits"), NONE)
+    shown = reports.table(replace(campaign, state=CampaignState.PAUSED, reason="no credits"), NONE)
 
     assert "Paused: no credits" in shown
     assert "newsletter resume 1" in shown

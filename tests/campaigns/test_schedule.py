@@ -12,7 +12,7 @@ from sqlalchemy import update
 from newsletter.campaigns import abandoned_batches, audience, deliveries, schedule
 from newsletter.campaigns.campaign import (
     Campaign,
-    State,
+    CampaignState,
     all_campaigns,
     change_state,
     get_campaign,
@@ -69,7 +69,7 @@ def test_a_campaign_starts_when_its_time_has_come_and_not_before(publication: Pu
     assert begin(publication, database, TOMORROW - timedelta(seconds=1)) == []
     (begun,) = begin(publication, database, TOMORROW)
 
-    assert begun.state is State.SENDING
+    assert begun.state is CampaignState.SENDING
     assert begun.date == TOMORROW
 
 
@@ -110,7 +110,7 @@ def test_a_campaign_that_has_begun_cannot_be_scheduled(publication: Publication,
     with pytest.raises(NewsletterError, match="has begun already"):
         scheduled(publication, database, "2025-01-19 07:00")
     with database.read() as connection:
-        assert get_campaign(connection, 1).state is State.PAUSED
+        assert get_campaign(connection, 1).state is CampaignState.PAUSED
 
 
 def test_a_start_later_than_max_lateness_is_held_and_says_so(publication: Publication, database: Database) -> None:
@@ -119,10 +119,10 @@ def test_a_start_later_than_max_lateness_is_held_and_says_so(publication: Public
 
     (held,) = begin(publication, database, TOMORROW + 3 * HOUR)
 
-    assert held.state is State.PAUSED
+    assert held.state is CampaignState.PAUSED
     assert held.reason == "it was to start at 2025-01-18 07:00 UTC, 3 h 0 min ago; max_lateness is 2h"
     with database.begin() as connection:
-        assert resume_campaign(connection, 1, now=TOMORROW + 4 * HOUR).state is State.SENDING
+        assert resume_campaign(connection, 1, now=TOMORROW + 4 * HOUR).state is CampaignState.SENDING
 
 
 @pytest.mark.parametrize(("most", "late"), [("2h", False), ("119m", True), ("off", False)])
@@ -140,7 +140,7 @@ def test_a_campaign_paused_before_its_time_waits_for_it_again(publication: Publi
     with database.begin() as connection:
         resumed = resume_campaign(connection, 1, now=NOW)
 
-    assert (resumed.state, resumed.reason, resumed.start) == (State.SCHEDULED, "", TOMORROW)
+    assert (resumed.state, resumed.reason, resumed.start) == (CampaignState.SCHEDULED, "", TOMORROW)
 
 
 def test_a_cancelled_schedule_never_starts(publication: Publication, database: Database) -> None:
@@ -214,7 +214,7 @@ def test_sending_a_scheduled_issue_by_hand_sends_it_to_everyone_at_once(
         started = start_now(connection, 1, now=NOW)
         audience.enqueue(connection, publication, 1, 500, now=NOW)
 
-    assert (started.state, started.wall) == (State.SENDING, None)
+    assert (started.state, started.wall) == (CampaignState.SENDING, None)
     with database.read() as connection:
         due = deliveries.next_due(connection, 1)
         assert due is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from newsletter.checks.context.link_status import State, Target, Verdict
+from newsletter.checks.context.link_status import LinkState, Target, Verdict
 from newsletter.checks.context.rule import Example
 from newsletter.checks.run import check_issues
 from newsletter.config import load_publication
@@ -61,6 +61,6 @@ def make(folder: Path, example: Example) -> Path:
 def check(folder: Path, example: Example) -> list[Problem]:
     """What is wrong with the example, on a web where only https://example.com/gone is dead."""
     issue = make(folder, example)
-    gone = {Target(url="https://example.com/gone"): Verdict(state=State.DEAD, reason="its server answers 404")}
+    gone = {Target(url="https://example.com/gone"): Verdict(state=LinkState.DEAD, reason="its server answers 404")}
     (checked,) = check_issues(load_publication(folder / "newsletter.toml"), [issue], verdicts=gone)
     return list(checked.problems)

@@ -11,7 +11,7 @@ from lxml import html
 
 from newsletter.checks.context.rule import Example
 from newsletter.checks.html.colours import Colour, read_colour
-from newsletter.checks.html.computed_style import Look, looks
+from newsletter.checks.html.computed_style import ComputedStyle, looks
 from newsletter.errors import Problem
 from newsletter.rendering import colours
 from tests.checks.publications import check
@@ -27,7 +27,7 @@ def faint(folder: Path, example: Example, rule: str = "NL205") -> list[Problem]:
     return [problem for problem in check(folder, example) if problem.rule == rule]
 
 
-def look(page: str, *, at_night: bool = False, sheet: str = "") -> Look:
+def look(page: str, *, at_night: bool = False, sheet: str = "") -> ComputedStyle:
     """Of the element with the id `x`."""
     tree = html.document_fromstring(f"<html><head><style>{sheet}</style></head><body>{page}</body></html>")
     return looks(tree, at_night=at_night)[tree.get_element_by_id("x")]

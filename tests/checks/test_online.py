@@ -10,18 +10,18 @@ from threading import Barrier
 
 import pytest
 
-from newsletter.checks.context.link_status import FILE, State, Target, Verdict, remember, remembered
+from newsletter.checks.context.link_status import FILE, LinkState, Target, Verdict, remember, remembered
 from newsletter.checks.link_probe import probe, probe_all
 from newsletter.checks.run import check_issues, online_targets
 from newsletter.config import load_publication
-from newsletter.network import Network
+from newsletter.network import NetworkAccess
 from tests.conftest import Run
 from tests.support.ports import deaf_port
 from tests.support.web_server import WebServer
 from tests.support.writing import write
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
-PATIENT = Network(private=True)
+PATIENT = NetworkAccess(private=True)
 PNG = (200, "image/png", b"\x89PNG")
 HTML = (200, "text/html", b"<p>Hello</p>")
 
@@ -29,21 +29,21 @@ HTML = (200, "text/html", b"<p>Hello</p>")
 @pytest.mark.parametrize(
     ("path", "state", "reason"),
     [
-        ("/page", State.GOOD, ""),
-        ("/moved", State.GOOD, ""),
-        ("/head", State.GOOD, ""),
-        ("/endless", State.GOOD, ""),
-        ("/nowhere", State.DEAD, "its server answers 404"),
-        ("/broken", State.DEAD, "its server answers 500"),
-        ("/circle", State.DEAD, "redirects more than 10 times"),
-        ("/file", State.DEAD, "leads to 'file:///etc/passwd', which is not a web address"),
-        ("/forbidden", State.REFUSED, "its server answers 403 to programs"),
-        ("/busy", State.REFUSED, "its server answers 429 to programs"),
-        ("/linkedin", State.REFUSED, "its server answers 999 to programs"),
-        ("/slow", State.SILENT, "no answer within 0.4 s"),
+        ("/page", LinkState.GOOD, ""),
+        ("/moved", LinkState.GOOD, ""),
+        ("/head", LinkState.GOOD, ""),
+        ("/endless", LinkState.GOOD, ""),
+        ("/nowhere", LinkState.DEAD, "its server answers 404"),
+        ("/broken", LinkState.DEAD, "its server answers 500"),
+        ("/circle", LinkState.DEAD, "redirects more than 10 times"),
+        ("/file", LinkState.DEAD, "leads to 'file:///etc/passwd', which is not a web address"),
+        ("/forbidden", LinkState.REFUSED, "its server answers 403 to programs"),
+        ("/busy", LinkState.REFUSED, "its server answers 429 to programs"),
+        ("/linkedin", LinkState.REFUSED, "its server answers 999 to programs"),
+        ("/slow", LinkState.SILENT, "no answer within 0.4 s"),
     ],
 )
-def test_what_a_server_does_becomes_a_verdict(path: str, state: State, reason: str) -> None:
+def test_what_a_server_does_becomes_a_verdict(path: str, state: LinkState, reason: str) -> None:
     pages = {
         "/page": HTML,
         "/head": HTML,
@@ -58,7 +58,7 @@ def test_what_a_server_does_becomes_a_verdict(path: str, state: State, reason: s
     with WebServer(pages) as web:
         web.refuses_head.add("/head")
 
-        network = replace(PATIENT, step=0.4) if state is State.SILENT else PATIENT
+        network = replace(PATIENT, step=0.4) if state is LinkState.SILENT else PATIENT
         verdict = probe(network, Target(url=web.url + path))
 
     assert verdict == Verdict(state=state, reason=reason)
@@ -68,8 +68,8 @@ def test_what_is_no_picture_is_no_picture() -> None:
     with WebServer({"/a.png": PNG, "/b.png": HTML}) as web:
         good, bad = (probe(PATIENT, Target(url=web.url + path, is_picture=True)) for path in ("/a.png", "/b.png"))
 
-    assert good.state is State.GOOD
-    assert bad == Verdict(state=State.DEAD, reason="its server sends text/html, which is no picture")
+    assert good.state is LinkState.GOOD
+    assert bad == Verdict(state=LinkState.DEAD, reason="its server sends text/html, which is no picture")
 
 
 def test_a_broken_encryption_and_a_closed_door_are_dead_links() -> None:
@@ -78,21 +78,21 @@ def test_a_broken_encryption_and_a_closed_door_are_dead_links() -> None:
     with deaf_port() as closed:
         gone = probe(PATIENT, Target(url=f"http://127.0.0.1:{closed}/"))
 
-    assert broken.state is gone.state is State.DEAD
+    assert broken.state is gone.state is LinkState.DEAD
     assert broken.reason.startswith("no encrypted connection")
     assert "refused" in gone.reason
 
 
 def test_no_private_address_is_asked_wherever_a_link_leads() -> None:
     with WebServer({"/page": HTML, "/inside": (302, "http://127.0.0.1:9/", b"")}) as web:
-        outside = probe(Network(), Target(url=f"{web.url}/page"))
-        redirected = probe(Network(own=web.url), Target(url=f"{web.url}/inside"))
-        own = probe(Network(own=web.url), Target(url=f"{web.url}/page"))
+        outside = probe(NetworkAccess(), Target(url=f"{web.url}/page"))
+        redirected = probe(NetworkAccess(own=web.url), Target(url=f"{web.url}/inside"))
+        own = probe(NetworkAccess(own=web.url), Target(url=f"{web.url}/page"))
 
         assert web.asked == [("HEAD", "/inside"), ("HEAD", "/page")]
     assert "is a private address" in outside.reason
     assert "is a private address" in redirected.reason
-    assert own.state is State.GOOD
+    assert own.state is LinkState.GOOD
 
 
 def test_a_host_gets_two_requests_at_a_time_and_hosts_are_asked_side_by_side() -> None:
@@ -111,7 +111,7 @@ def test_a_host_gets_two_requests_at_a_time_and_hosts_are_asked_side_by_side() -
 
         assert one.most_at_once == other.most_at_once == 2
     assert len(done) == len(verdicts) == 16
-    assert {verdict.state for verdict in verdicts.values()} == {State.GOOD}
+    assert {verdict.state for verdict in verdicts.values()} == {LinkState.GOOD}
 
 
 def test_a_silent_host_is_left_alone_after_two_tries() -> None:
@@ -123,15 +123,15 @@ def test_a_silent_host_is_left_alone_after_two_tries() -> None:
 
         left = {target.url for target, found in verdicts.items() if found.reason == "its host did not answer before"}
         assert not left & {web.url + path for _, path in web.asked}
-    assert {verdict.state for verdict in verdicts.values()} == {State.SILENT}
+    assert {verdict.state for verdict in verdicts.values()} == {LinkState.SILENT}
     assert (len(verdicts), len(left)) == (10, 6)
 
 
 def test_good_answers_and_refusals_are_remembered_for_a_day_dead_links_never(tmp_path: Path) -> None:
-    verdicts = {Target(url=f"https://example.com/{state}"): Verdict(state=state, reason="why") for state in State}
+    verdicts = {Target(url=f"https://example.com/{state}"): Verdict(state=state, reason="why") for state in LinkState}
 
     remember(tmp_path, verdicts, NOW)
-    remember(tmp_path, {Target(url="https://example.com/new"): Verdict(state=State.GOOD)}, NOW + timedelta(hours=2))
+    remember(tmp_path, {Target(url="https://example.com/new"): Verdict(state=LinkState.GOOD)}, NOW + timedelta(hours=2))
 
     def names(now: datetime) -> set[str]:
         return {target.url.rpartition("/")[2] for target in remembered(tmp_path, now)}
@@ -148,7 +148,7 @@ def test_a_broken_memory_is_an_empty_one(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
 
     assert remembered(tmp_path, NOW) == {}
-    remember(tmp_path, {Target(url="https://example.com/"): Verdict(state=State.GOOD)}, NOW)
+    remember(tmp_path, {Target(url="https://example.com/"): Verdict(state=LinkState.GOOD)}, NOW)
     assert len(remembered(tmp_path, NOW)) == 1
 
 
@@ -210,7 +210,7 @@ def test_an_answer_to_a_dead_link_in_the_file_silences_it(publication_folder: Pa
         "<!-- nl-ignore NL403: it opens tomorrow -->\nSee [the page](https://example.com/page) tomorrow.",
     )
     publication = load_publication(publication_folder / "newsletter.toml")
-    dead = {Target(url="https://example.com/page"): Verdict(state=State.DEAD, reason="its server answers 404")}
+    dead = {Target(url="https://example.com/page"): Verdict(state=LinkState.DEAD, reason="its server answers 404")}
 
     (online,) = check_issues(publication, [path], verdicts=dead)
     (offline,) = check_issues(publication, [path])

@@ -18,8 +18,8 @@ from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, delivery, delivery_exception
 from newsletter.providers import dispatch
 from newsletter.sending import reconcile
-from newsletter.sending.reconcile import Finding
-from newsletter.sending.sender import Ending, Sender, job_of
+from newsletter.sending.reconcile import BatchFinding
+from newsletter.sending.sender import Sender, SendResult, job_of
 from newsletter.times import utc_now
 from tests.support.provider_server import KEY, ProviderServer, Resend
 from tests.support.sending import Quiet, add_readers, settings, start_campaign
@@ -71,14 +71,14 @@ class Case:
         with self.database.read() as connection:
             return get_campaign(connection, 1)
 
-    def send(self, clock: Clock = utc_now) -> Ending:
+    def send(self, clock: Clock = utc_now) -> SendResult:
         return Sender(job_of(self.publication, self.database, self.campaign, clock), self.watcher).run()
 
     def move(self, verb: str) -> None:
         with self.database.begin() as connection:
             change_state(connection, 1, verb, now=datetime.now(UTC))
 
-    def ask(self, now: datetime | None = None) -> list[Finding]:
+    def ask(self, now: datetime | None = None) -> list[BatchFinding]:
         """`newsletter reconcile`, but for the sending of what it queues."""
         findings = reconcile.ask(self.database, self.publication, self.campaign, now or utc_now())
         with self.database.begin() as connection:
@@ -130,11 +130,11 @@ def in_the_end(server: ProviderServer) -> dict[str, int]:
 
 def handed_over(case: Case, *, call: bool) -> None:
     """A sender that dies after it wrote `handed`, before or after the call."""
-    courier = Sender(job_of(case.publication, case.database, case.campaign), Quiet()).courier
+    worker = Sender(job_of(case.publication, case.database, case.campaign), Quiet()).worker
     with case.database.begin() as connection:
-        held = courier.claim(connection)
+        held = worker.claim(connection)
     assert held
-    parts = courier.prepare(held, courier.called(held)[0])
+    parts = worker.prepare(held, worker.called(held)[0])
     with case.database.begin() as connection:
         name = case.campaign.provider
         deliveries.hand(connection, held, provider=name, now=utc_now(), payload_hash=dispatch.payload_hash(parts))

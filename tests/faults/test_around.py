@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, update
 
 from newsletter.campaigns import retries
-from newsletter.campaigns.campaign import State, approve_issue, change_state, get_campaign, schedule_campaign
+from newsletter.campaigns.campaign import CampaignState, approve_issue, change_state, get_campaign, schedule_campaign
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import batch, subscription
@@ -151,7 +151,7 @@ def test_f24_a_schedule_that_is_overdue_after_a_downtime_is_held_and_hands_nothi
     Runner(publication, database, Told(), lambda: NOW + timedelta(hours=2, seconds=1)).run(once=True)
 
     with database.read() as connection:
-        assert get_campaign(connection, 1).state is State.PAUSED
+        assert get_campaign(connection, 1).state is CampaignState.PAUSED
     assert server.calls == []
     database.close()
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from newsletter.campaigns import abandoned_batches, retries
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
@@ -99,7 +99,7 @@ def test_f23_what_is_in_doubt_when_patience_ends_is_not_called_queued(resend: tu
 
     case.send()
 
-    assert (case.campaign.state, case.counts()) == (State.PAUSED, {"handed": 100})
+    assert (case.campaign.state, case.counts()) == (CampaignState.PAUSED, {"handed": 100})
     server.faults = []
     case.move("resume")
     case.send()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns import counts, reports
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.config import load_publication
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
@@ -53,7 +53,11 @@ def test_when_the_first_one_stops_everyone_else_gets_it_through_the_next(
 
     case.send()
 
-    assert (case.campaign.state, case.campaign.provider, case.counts()) == (State.SENT, "postmark", {"accepted": 100})
+    assert (case.campaign.state, case.campaign.provider, case.counts()) == (
+        CampaignState.SENT,
+        "postmark",
+        {"accepted": 100},
+    )
     assert (len(resend.accepted), len(postmark.accepted)) == (50, 50)
     assert reports.through(through(case)) == "\nThrough resend 50, postmark 50"
     (said,) = case.watcher.said
@@ -93,7 +97,7 @@ def test_the_last_one_of_the_row_pauses_the_campaign(both: tuple[Case, Resend, P
 
     case.send()
 
-    assert case.campaign.state is State.PAUSED
+    assert case.campaign.state is CampaignState.PAUSED
     assert "for longer than 1s" in case.campaign.reason
     assert case.counts() == {"queued": 100}
 
@@ -124,7 +128,7 @@ def test_a_next_one_that_cannot_be_used_pauses_the_campaign_with_both_reasons(
 
     case.send()
 
-    assert case.campaign.state is State.PAUSED
+    assert case.campaign.state is CampaignState.PAUSED
     assert case.campaign.reason.startswith("Resend refused to send: 429 (daily_quota_exceeded)")
     assert "postmark cannot go on instead" in case.campaign.reason
     assert "NOT_SET is not set" in case.campaign.reason

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns import deliveries
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.providers.base import Outcome, Request
-from newsletter.providers.body import Body
+from newsletter.providers.body import RequestBody
 from newsletter.providers.transport import TransportError, exchange
 from newsletter.times import utc_now
 from tests.faults.case import EVERYONE, Case, handed_over, in_the_end
@@ -48,7 +48,7 @@ def test_f04_nobody_answering_is_busy_and_nothing_is_unknown(server: ProviderSer
 
     case.send()
 
-    assert (case.campaign.state, case.counts()) == (State.PAUSED, {"queued": 100})
+    assert (case.campaign.state, case.counts()) == (CampaignState.PAUSED, {"queued": 100})
     assert "no connection" in case.campaign.reason
     case.database.close()
 
@@ -65,13 +65,13 @@ def test_f05_f06_f07_f08_f10_an_answer_that_got_lost_sends_nobody_two(
     case.send()
 
     assert case.counts() == in_the_end(server)
-    assert case.campaign.state is State.SENT
+    assert case.campaign.state is CampaignState.SENT
     case.check(server)
 
 
 def test_f09_an_answer_that_comes_too_late_is_unknown_and_one_in_time_is_not() -> None:
     with Mailgun() as server:
-        request = Request(method="POST", url=server.url, headers={"Authorization": ""}, body=Body([[b"x"]]))
+        request = Request(method="POST", url=server.url, headers={"Authorization": ""}, body=RequestBody([[b"x"]]))
         in_time = exchange(request)
         server.answers.clear()
         with pytest.raises(TransportError) as late:
@@ -120,7 +120,7 @@ def test_any_row_of_faults_leaves_nobody_twice_or_out(server: ProviderServer, tm
 
     case.send()
 
-    assert case.campaign.state is State.SENT
+    assert case.campaign.state is CampaignState.SENT
     assert {id for id, state in case.states().items() if state == "rejected"} <= {
         f"1.{address[1:].partition('@')[0]}" for address in server.bad
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.sending.sender import THREADS
 from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, EVERYONE, Case
@@ -68,7 +68,7 @@ def test_f21_a_wrong_key_stops_everything_and_nobody_is_unknown(
 
     case.send()
 
-    assert (case.campaign.state, case.counts(), server.accepted) == (State.PAUSED, {"queued": 100}, [])
+    assert (case.campaign.state, case.counts(), server.accepted) == (CampaignState.PAUSED, {"queued": 100}, [])
     monkeypatch.setenv("PROVIDER_KEY", ENVIRONMENT["PROVIDER_KEY"])
     case.move("resume")
     case.send()
@@ -83,7 +83,7 @@ def test_f21_after_the_first_stop_no_batch_is_handed_over(monkeypatch: pytest.Mo
         case = Case(tmp_path, server.toml, "resend", readers=1000, size=20)
         case.send()
 
-        assert case.campaign.state is State.PAUSED
+        assert case.campaign.state is CampaignState.PAUSED
         assert case.counts() == {"accepted": 100, "queued": 900}
         assert 5 < len(server.calls) <= 5 + THREADS
         case.check(server)

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.campaigns import counts, deliveries, retries, unknown
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch
 from newsletter.providers.dispatch import MOST_ALONE
 from newsletter.providers.smtp import WINDOW
@@ -88,21 +88,26 @@ def check(case: Case, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("switches", "state", "counts"),
     [
-        ([], State.SENT, {"accepted": 40}),
-        (["-p"], State.SENT, {"accepted": 40}),
-        (["-q", "."], State.SENT, {"unknown": 40}),
-        (["-Q", "."], State.PAUSED, {"queued": 40}),
-        (["-q", "DATA"], State.PAUSED, {"queued": 40}),
-        (["-Q", "MAIL"], State.PAUSED, {"queued": 40}),
-        (["-r", "RCPT"], State.PAUSED, {"queued": 40}),
-        (["-f", "RCPT"], State.PAUSED, None),
-        (["-f", "."], State.PAUSED, None),
-        (["-f", "MAIL"], State.PAUSED, {"queued": 40}),
+        ([], CampaignState.SENT, {"accepted": 40}),
+        (["-p"], CampaignState.SENT, {"accepted": 40}),
+        (["-q", "."], CampaignState.SENT, {"unknown": 40}),
+        (["-Q", "."], CampaignState.PAUSED, {"queued": 40}),
+        (["-q", "DATA"], CampaignState.PAUSED, {"queued": 40}),
+        (["-Q", "MAIL"], CampaignState.PAUSED, {"queued": 40}),
+        (["-r", "RCPT"], CampaignState.PAUSED, {"queued": 40}),
+        (["-f", "RCPT"], CampaignState.PAUSED, None),
+        (["-f", "."], CampaignState.PAUSED, None),
+        (["-f", "MAIL"], CampaignState.PAUSED, {"queued": 40}),
     ],
     ids=lambda value: " ".join(value) or "well" if isinstance(value, list) else "",
 )
 def test_f25_whatever_a_mail_server_does_nobody_gets_two_and_everyone_is_counted(
-    cases: list[Case], tmp_path: Path, port: int, switches: list[str], state: State, counts: dict[str, int] | None
+    cases: list[Case],
+    tmp_path: Path,
+    port: int,
+    switches: list[str],
+    state: CampaignState,
+    counts: dict[str, int] | None,
 ) -> None:
     case = make(cases, tmp_path, port)
     with smtp_sink(tmp_path / "sink", *switches, port=port):
@@ -180,7 +185,7 @@ def test_a_person_s_word_settles_what_is_unknown(cases: list[Case], tmp_path: Pa
         assert unknown.resolve(connection, 1, "assume-sent", utc_now()) == 40
 
     assert case.counts() == {"accepted": 40}
-    assert case.campaign.state is State.SENT
+    assert case.campaign.state is CampaignState.SENT
 
 
 def test_who_is_sent_it_again_is_in_new_batches_with_a_note(cases: list[Case], tmp_path: Path, port: int) -> None:
@@ -256,7 +261,7 @@ def test_f25_a_reader_whose_mail_server_says_later_holds_nobody_up_and_is_reject
     with Script({"RCPT TO:<r7@": "450 4.2.0 greylisted, come back later"}, port=port):
         case.send()
 
-    assert (case.campaign.state, case.counts()) == (State.SENT, {"accepted": 19, "rejected": 1})
+    assert (case.campaign.state, case.counts()) == (CampaignState.SENT, {"accepted": 19, "rejected": 1})
     with case.database.read() as connection:
         (found,) = counts.named(connection, 1, "rejected", 10)
         assert retries.retryable(connection, 1) == 1
@@ -273,5 +278,5 @@ def test_f25_a_mail_server_that_puts_everyone_off_is_not_asked_for_each_and_paus
     with Script({"RCPT": "450 4.3.2 not now"}, port=port) as server:
         case.send()
 
-    assert (case.campaign.state, case.counts()) == (State.PAUSED, {"queued": 20})
+    assert (case.campaign.state, case.counts()) == (CampaignState.PAUSED, {"queued": 20})
     assert sum(heard.startswith("RCPT") for heard in server.heard) == MOST_ALONE

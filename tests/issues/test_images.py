@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.issues.images import Picture, PictureError, find_picture, picture_url, read_picture
+from newsletter.issues.images import ImageFile, PictureError, find_picture, picture_url, read_picture
 from tests import ROOT
 from tests.support.writing import PNG
 
@@ -20,7 +20,7 @@ WEBP = b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0" + (1103).to_bytes(3, "littl
     [(PNG, "png"), (b"GIF89a" + struct.pack("<HH", 1104, 580), "gif"), (JPEG, "jpeg"), (WEBP, "webp")],
 )
 def test_the_first_bytes_tell_kind_and_size(head: bytes, kind: str) -> None:
-    assert read_picture(head.ljust(64, b"\0"), "x") == Picture(kind=kind, width=1104, height=580)
+    assert read_picture(head.ljust(64, b"\0"), "x") == ImageFile(kind=kind, width=1104, height=580)
 
 
 @pytest.mark.parametrize("head", [PNG[:20], b"GIF8", WEBP[:24], PNG[:16] + bytes(8)])

@@ -15,7 +15,7 @@ from newsletter.errors import IssueError, NewsletterError
 from newsletter.issues.issue import Block, Condition, find_issue
 from newsletter.issues.markdown import parse_markdown
 from newsletter.issues.parse import inspect_issue
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 from newsletter.rendering.build import build_issue
 from newsletter.rendering.theme import Theme
 from tests.support.writing import built, problems, write
@@ -152,10 +152,10 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(publication_fold
 
 @pytest.mark.parametrize("hostile", ["{{ ", "{% ", "<!-- ", '{{ "', "x\n<!-- ", ":::\n", ":::note\n", "{{ a }} "])
 def test_a_large_file_of_half_open_things_is_read_in_a_moment(publication_folder: Path, hostile: str) -> None:
-    vault = Vault.for_text(hostile)
+    tag_store = TagStore.for_text(hostile)
     text = hostile * (200_000 // len(hostile))
     started = process_time()
-    parse_markdown(vault.hide(text), vault)
+    parse_markdown(tag_store.hide(text), tag_store)
     assert process_time() - started < 20  # a square would take minutes
 
 

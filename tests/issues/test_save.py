@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from newsletter.config import Publication, load_publication
 from newsletter.errors import NewsletterError
-from newsletter.issues.save import Manuscript, find_manuscript, read_manuscript, save
+from newsletter.issues.save import IssueFile, find_manuscript, read_manuscript, save
 from tests.conftest import without_rights
 from tests.support.writing import write
 
@@ -22,7 +22,7 @@ def publication(publication_folder: Path) -> Publication:
     return load_publication(publication_folder / "newsletter.toml")
 
 
-def opened(publication: Publication) -> Manuscript:
+def opened(publication: Publication) -> IssueFile:
     return read_manuscript(publication, find_manuscript(publication, "hello"))
 
 
@@ -32,8 +32,8 @@ def test_a_text_is_saved_over_the_one_it_was_made_from(publication: Publication)
     saved = save(publication, found.path, TEXT + "More.\n", found.digest)
 
     assert saved.is_written
-    assert found.path.read_text() == saved.manuscript.text == TEXT + "More.\n"
-    assert opened(publication).digest == saved.manuscript.digest != found.digest
+    assert found.path.read_text() == saved.issue_file.text == TEXT + "More.\n"
+    assert opened(publication).digest == saved.issue_file.digest != found.digest
     assert [path.name for path in found.path.parent.iterdir()] == [found.path.name], "nothing else is left there"
 
 
@@ -44,8 +44,8 @@ def test_a_file_that_was_changed_meanwhile_is_not_overwritten_but_shown(publicat
     saved = save(publication, found.path, TEXT + "Mine.\n", found.digest)
 
     assert not saved.is_written
-    assert saved.manuscript.text == found.path.read_text() == "another hand wrote this\n"
-    assert save(publication, found.path, "Mine.\n", saved.manuscript.digest).is_written, "whoever saw it may go on"
+    assert saved.issue_file.text == found.path.read_text() == "another hand wrote this\n"
+    assert save(publication, found.path, "Mine.\n", saved.issue_file.digest).is_written, "whoever saw it may go on"
 
 
 def test_a_file_that_was_removed_meanwhile_is_made_again_only_by_who_knows(publication: Publication) -> None:
@@ -53,7 +53,7 @@ def test_a_file_that_was_removed_meanwhile_is_made_again_only_by_who_knows(publi
     found.path.unlink()
 
     refused = save(publication, found.path, TEXT, found.digest)
-    assert (refused.is_written, refused.manuscript.digest, found.path.exists()) == (False, "", False)
+    assert (refused.is_written, refused.issue_file.digest, found.path.exists()) == (False, "", False)
 
     assert save(publication, found.path, TEXT, "").is_written
     assert found.path.read_text() == TEXT
@@ -104,7 +104,7 @@ def test_saving_what_was_read_changes_no_byte_and_what_is_saved_is_read_again(
     if found.text:
         assert found.encoded(found.text) == raw
     saved = save(publication, path, found.text + more, found.digest)
-    assert saved.manuscript.text == (found.text + more if (found.text + more).strip() else "")
+    assert saved.issue_file.text == (found.text + more if (found.text + more).strip() else "")
 
 
 def test_permissions_stay_the_files(publication: Publication) -> None:

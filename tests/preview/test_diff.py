@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.preview.diff import Kind, Row, differences, folded
+from newsletter.preview.diff import LineChange, Row, differences, folded
 
 
 def marked(row: Row) -> tuple[str, str]:
@@ -19,7 +19,7 @@ def marked(row: Row) -> tuple[str, str]:
 def test_in_a_changed_line_the_words_that_differ_are_marked() -> None:
     rows = differences("The wafer costs $100.\nThe end.", "The wafer costs $250 now.\nThe end.")
 
-    assert [row.kind for row in rows] == [Kind.CHANGED, Kind.SAME]
+    assert [row.kind for row in rows] == [LineChange.CHANGED, LineChange.SAME]
     assert marked(rows[0]) == ("The wafer costs $[100].", "The wafer costs $[250 now].")
 
 
@@ -27,15 +27,15 @@ def test_lines_that_have_nothing_in_common_are_removed_and_added() -> None:
     rows = differences("Hello Ada.\nOld news about chips.\nBye.", "Hello Ada.\n- 12 cameras\nBye.")
 
     assert [(row.kind, *marked(row)) for row in rows][1:3] == [
-        (Kind.REMOVED, "[Old news about chips.]", ""),
-        (Kind.ADDED, "", "[- 12 cameras]"),
+        (LineChange.REMOVED, "[Old news about chips.]", ""),
+        (LineChange.ADDED, "", "[- 12 cameras]"),
     ]
 
 
 def test_a_line_finds_its_counterpart_past_added_ones() -> None:
     rows = differences("One sentence that stays nearly.", "Something new\nAnother\nOne sentence that stays clearly.")
 
-    assert [row.kind for row in rows] == [Kind.ADDED, Kind.ADDED, Kind.CHANGED]
+    assert [row.kind for row in rows] == [LineChange.ADDED, LineChange.ADDED, LineChange.CHANGED]
 
 
 def test_what_is_far_from_every_change_is_folded_and_counted() -> None:

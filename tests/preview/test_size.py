@@ -6,7 +6,7 @@ from pathlib import Path
 
 from newsletter.checks.context.context import Context
 from newsletter.preview.size import piece_at, weights
-from newsletter.preview.workspace import Workshop
+from newsletter.preview.workspace import Workspace
 from tests.support.writing import write
 
 NOTE = ':::note title="Number {}"\n' + "A sentence that says nothing, at length. " * 20 + "\n:::\n\n"
@@ -14,7 +14,7 @@ NOTE = ':::note title="Number {}"\n' + "A sentence that says nothing, at length.
 
 def context(folder: Path, notes: int) -> Context:
     write(folder, "---\nsubject: Hello\n---\nGood morning.\n\n" + "".join(NOTE.format(n) for n in range(notes)))
-    found = Workshop(folder / "newsletter.toml").work("hello").context
+    found = Workspace(folder / "newsletter.toml").work("hello").context
     assert found
     return found
 

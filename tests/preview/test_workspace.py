@@ -1,4 +1,4 @@
-"""The workshop: what is built again, and what stays when something is wrong."""
+"""The workspace: what is built again, and what stays when something is wrong."""
 
 from __future__ import annotations
 
@@ -6,164 +6,164 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.preview.workspace import KEPT, Gone, Workshop
+from newsletter.preview.workspace import KEPT, Gone, Workspace
 from tests.support.writing import PNG, write
 
 
 @pytest.fixture
-def workshop(publication_folder: Path) -> Workshop:
+def workspace(publication_folder: Path) -> Workspace:
     write(publication_folder, "---\nsubject: Hello\n---\nOne.\n")
-    return Workshop(publication_folder / "newsletter.toml")
+    return Workspace(publication_folder / "newsletter.toml")
 
 
-def root(workshop: Workshop) -> Path:
-    return workshop.config.parent
+def root(workspace: Workspace) -> Path:
+    return workspace.config.parent
 
 
-def html(workshop: Workshop) -> str:
-    built = workshop.work("hello").built
+def html(workspace: Workspace) -> str:
+    built = workspace.work("hello").built
     assert built
     return built.message.html
 
 
-def test_a_saved_issue_is_built_anew_and_an_unchanged_one_is_not(workshop: Workshop) -> None:
-    before = workshop.work("hello")
-    assert workshop.work("hello") is before
+def test_a_saved_issue_is_built_anew_and_an_unchanged_one_is_not(workspace: Workspace) -> None:
+    before = workspace.work("hello")
+    assert workspace.work("hello") is before
 
-    path = write(root(workshop), "---\nsubject: Hello\n---\nTwo.\n")
-    workshop.refresh([path])
+    path = write(root(workspace), "---\nsubject: Hello\n---\nTwo.\n")
+    workspace.refresh([path])
 
-    assert "Two." in html(workshop)
-    assert workshop.work("hello").digest != before.digest
+    assert "Two." in html(workspace)
+    assert workspace.work("hello").digest != before.digest
 
 
-def test_a_mistake_leaves_the_last_email_and_says_why(workshop: Workshop) -> None:
-    good = workshop.work("hello")
+def test_a_mistake_leaves_the_last_email_and_says_why(workspace: Workspace) -> None:
+    good = workspace.work("hello")
 
-    workshop.refresh([write(root(workshop), "---\nsubject: Hello\n---\n:::buton x\n:::\n")])
-    failed = workshop.work("hello")
+    workspace.refresh([write(root(workspace), "---\nsubject: Hello\n---\n:::buton x\n:::\n")])
+    failed = workspace.work("hello")
 
     assert failed.built is good.built
     assert failed.digest == good.digest
     assert [problem.rule for problem in failed.failure] == ["NL003"]
 
 
-def test_an_empty_file_is_a_mistake_and_not_the_end(workshop: Workshop) -> None:
-    workshop.work("hello")
+def test_an_empty_file_is_a_mistake_and_not_the_end(workspace: Workspace) -> None:
+    workspace.work("hello")
 
-    workshop.refresh([write(root(workshop), "")])
+    workspace.refresh([write(root(workspace), "")])
 
-    assert "One." in html(workshop)
-    assert "empty" in workshop.work("hello").failure[0].message
+    assert "One." in html(workspace)
+    assert "empty" in workspace.work("hello").failure[0].message
 
 
-def test_a_template_that_fails_is_told_at_its_line_and_its_loss_brings_the_packages_back(workshop: Workshop) -> None:
-    before = html(workshop)
-    template = root(workshop) / "templates" / "blocks" / "text.mjml"
+def test_a_template_that_fails_is_told_at_its_line_and_its_loss_brings_the_packages_back(workspace: Workspace) -> None:
+    before = html(workspace)
+    template = root(workspace) / "templates" / "blocks" / "text.mjml"
     template.parent.mkdir(parents=True)
     template.write_text("<mj-section>\n{{ nothing }}</mj-section>")
-    workshop.refresh([template])
-    assert workshop.work("hello").failure[0].path == "templates/blocks/text.mjml"
-    assert workshop.work("hello").failure[0].line == 2
+    workspace.refresh([template])
+    assert workspace.work("hello").failure[0].path == "templates/blocks/text.mjml"
+    assert workspace.work("hello").failure[0].line == 2
 
     template.unlink()
-    workshop.refresh([template])
+    workspace.refresh([template])
 
-    assert html(workshop) == before
-    assert not workshop.work("hello").failure
+    assert html(workspace) == before
+    assert not workspace.work("hello").failure
 
 
-def test_broken_settings_leave_the_last_ones_and_recover(workshop: Workshop) -> None:
-    good, text = workshop.work("hello"), workshop.config.read_text()
+def test_broken_settings_leave_the_last_ones_and_recover(workspace: Workspace) -> None:
+    good, text = workspace.work("hello"), workspace.config.read_text()
 
-    workshop.config.write_text(text.replace("timezone", "timezon"))
-    failed = workshop.work("hello")
-    workshop.config.write_text(text.replace("Daily Inference", "Morning News"))
+    workspace.config.write_text(text.replace("timezone", "timezon"))
+    failed = workspace.work("hello")
+    workspace.config.write_text(text.replace("Daily Inference", "Morning News"))
 
     assert failed.built is good.built
     assert failed.failure[0].path.endswith("newsletter.toml")
-    assert "Morning News" in html(workshop)
-    assert not workshop.work("hello").failure
+    assert "Morning News" in html(workspace)
+    assert not workspace.work("hello").failure
 
 
-def test_a_changed_picture_is_a_changed_email(workshop: Workshop) -> None:
-    picture = root(workshop) / "images" / "a.png"
+def test_a_changed_picture_is_a_changed_email(workspace: Workspace) -> None:
+    picture = root(workspace) / "images" / "a.png"
     picture.parent.mkdir()
     picture.write_bytes(PNG)
-    workshop.refresh([write(root(workshop), "---\nsubject: Hello\n---\n![A picture](images/a.png)\n")])
-    before = workshop.work("hello")
+    workspace.refresh([write(root(workspace), "---\nsubject: Hello\n---\n![A picture](images/a.png)\n")])
+    before = workspace.work("hello")
 
     picture.write_bytes(PNG + b"more")
-    workshop.refresh([picture])
+    workspace.refresh([picture])
 
-    assert workshop.work("hello").digest != before.digest
-    assert picture.parent in workshop.folders
-
-
-def test_lines_that_move_change_the_trace_and_not_the_email(workshop: Workshop) -> None:
-    before = workshop.work("hello")
-
-    workshop.refresh([write(root(workshop), "---\nsubject: Hello\n\n---\nOne.\n")])
-
-    assert workshop.work("hello").digest == before.digest
-    assert workshop.work("hello").trace != before.trace
+    assert workspace.work("hello").digest != before.digest
+    assert picture.parent in workspace.folders
 
 
-def test_an_issue_that_went_away_is_gone(workshop: Workshop) -> None:
-    path = workshop.work("hello").path
+def test_lines_that_move_change_the_trace_and_not_the_email(workspace: Workspace) -> None:
+    before = workspace.work("hello")
+
+    workspace.refresh([write(root(workspace), "---\nsubject: Hello\n\n---\nOne.\n")])
+
+    assert workspace.work("hello").digest == before.digest
+    assert workspace.work("hello").trace != before.trace
+
+
+def test_an_issue_that_went_away_is_gone(workspace: Workspace) -> None:
+    path = workspace.work("hello").path
 
     path.unlink()
-    workshop.refresh([path])
+    workspace.refresh([path])
 
     with pytest.raises(Gone):
-        workshop.work("hello")
+        workspace.work("hello")
 
 
-def test_only_so_many_builds_are_kept(workshop: Workshop) -> None:
+def test_only_so_many_builds_are_kept(workspace: Workspace) -> None:
     for number in range(KEPT + 5):
-        write(root(workshop), f"---\nsubject: Issue {number}\n---\nWords.\n", f"2025-02-01-issue-{number}.md")
-        workshop.work(f"issue-{number}")
+        write(root(workspace), f"---\nsubject: Issue {number}\n---\nWords.\n", f"2025-02-01-issue-{number}.md")
+        workspace.work(f"issue-{number}")
 
-    assert len(workshop._works) == KEPT
-
-
-def test_problems_are_those_of_check_and_found_again_after_a_change(workshop: Workshop) -> None:
-    write(root(workshop), "---\nsubject: Hello\n---\n[Click here](https://example.com)\n")
-    assert "NL210" in [problem.rule for problem in workshop.problems("hello")]
-
-    write(root(workshop), "---\nsubject: Hello\n---\n[The whole story of it](https://example.com)\n")
-
-    assert "NL210" not in [problem.rule for problem in workshop.problems("hello")]
+    assert len(workspace._works) == KEPT
 
 
-def test_what_is_typed_is_built_for_its_tab_alone_and_saved_nowhere(workshop: Workshop) -> None:
-    file = root(workshop) / "issues" / "2025-01-17-hello.md"
+def test_problems_are_those_of_check_and_found_again_after_a_change(workspace: Workspace) -> None:
+    write(root(workspace), "---\nsubject: Hello\n---\n[Click here](https://example.com)\n")
+    assert "NL210" in [problem.rule for problem in workspace.problems("hello")]
 
-    workshop.typed("hello", "left", "---\nsubject: Hello\n---\nOf the left.\n")
-    workshop.typed("hello", "right", "---\nsubject: Hello\n---\nOf the right.\n")
+    write(root(workspace), "---\nsubject: Hello\n---\n[The whole story of it](https://example.com)\n")
 
-    left = workshop.last_typed("hello", "left").built
+    assert "NL210" not in [problem.rule for problem in workspace.problems("hello")]
+
+
+def test_what_is_typed_is_built_for_its_tab_alone_and_saved_nowhere(workspace: Workspace) -> None:
+    file = root(workspace) / "issues" / "2025-01-17-hello.md"
+
+    workspace.typed("hello", "left", "---\nsubject: Hello\n---\nOf the left.\n")
+    workspace.typed("hello", "right", "---\nsubject: Hello\n---\nOf the right.\n")
+
+    left = workspace.last_typed("hello", "left").built
     assert left
     assert "Of the left." in left.message.html
-    assert "One." in html(workshop)
+    assert "One." in html(workspace)
     assert "One." in file.read_text()
 
 
-def test_a_mistake_that_is_typed_leaves_the_last_email_of_its_tab(workshop: Workshop) -> None:
-    good = workshop.typed("hello", "tab", "---\nsubject: Hello\n---\nTyped.\n")
+def test_a_mistake_that_is_typed_leaves_the_last_email_of_its_tab(workspace: Workspace) -> None:
+    good = workspace.typed("hello", "tab", "---\nsubject: Hello\n---\nTyped.\n")
 
-    failed = workshop.typed("hello", "tab", "---\nsubject: Hello\n---\n:::buton x\n:::\n")
+    failed = workspace.typed("hello", "tab", "---\nsubject: Hello\n---\n:::buton x\n:::\n")
 
     assert failed.built is good.built
     assert [problem.rule for problem in failed.failure] == ["NL003"]
 
 
-def test_what_was_typed_is_kept_for_the_latest_tabs_only(workshop: Workshop) -> None:
+def test_what_was_typed_is_kept_for_the_latest_tabs_only(workspace: Workspace) -> None:
     for number in range(KEPT + 1):
-        workshop.typed("hello", f"tab {number}", "---\nsubject: Hello\n---\nTyped.\n")
+        workspace.typed("hello", f"tab {number}", "---\nsubject: Hello\n---\nTyped.\n")
 
     with pytest.raises(Gone):
-        workshop.last_typed("hello", "tab 0")
+        workspace.last_typed("hello", "tab 0")
     with pytest.raises(Gone):
-        workshop.typed("nothing", "tab", "text")
-    assert workshop.last_typed("hello", f"tab {KEPT}")
+        workspace.typed("nothing", "tab", "text")
+    assert workspace.last_typed("hello", f"tab {KEPT}")

@@ -9,14 +9,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.providers.body import BLOCK, GAP, NOTHING, Body, filled, json_list
+from newsletter.providers.body import BLOCK, GAP, NOTHING, RequestBody, filled, json_list
 
 runs = st.lists(st.lists(st.binary(max_size=20) | st.just(b"x" * (BLOCK // 3)), max_size=4), max_size=8)
 
 
 @given(runs)
 def test_a_body_is_its_pieces_one_after_the_other(given: list[list[bytes]]) -> None:
-    body, whole = Body(given), b"".join(piece for run in given for piece in run)
+    body, whole = RequestBody(given), b"".join(piece for run in given for piece in run)
 
     blocks = [*body]
 
@@ -27,7 +27,7 @@ def test_a_body_is_its_pieces_one_after_the_other(given: list[list[bytes]]) -> N
 
 
 def test_blocks_are_of_a_size_that_stays_in_the_cache() -> None:
-    blocks = [*Body([[b"x" * 60_000]] * 100)]
+    blocks = [*RequestBody([[b"x" * 60_000]] * 100)]
 
     assert len(blocks) == 20
     assert max(map(len, blocks)) <= BLOCK + 60_000

@@ -25,7 +25,7 @@ from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.base import Answer
 from newsletter.providers.smtp import SMTP, send
-from newsletter.providers.smtp_session import Session
+from newsletter.providers.smtp_session import SmtpSession
 from tests.providers.test_postmark import ENVELOPE, batch, recipient
 from tests.support.mail_server import Script, dumped, smtp_sink
 from tests.support.ports import deaf_port, free_port
@@ -324,7 +324,7 @@ def _no_connection_outlives_a_test() -> Iterator[None]:
 
 def test_nothing_waits_for_a_packet_to_be_full() -> None:
     with Script({}) as server:
-        session = Session({**PLAIN, "port": str(server.port)}, "news.example.com")
+        session = SmtpSession({**PLAIN, "port": str(server.port)}, "news.example.com")
         assert session.sock
         waits_for_none = session.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         session.close()

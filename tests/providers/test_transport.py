@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from newsletter.providers.base import Outcome, Request
-from newsletter.providers.body import Body
+from newsletter.providers.body import RequestBody
 from newsletter.providers.transport import TransportError, exchange, wait_asked_for
 from tests.support.ports import deaf_port
 
-BODY = Body([[b"x" * 300_000]])
+BODY = RequestBody([[b"x" * 300_000]])
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import func, select, update
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import (
     Campaign,
-    State,
+    CampaignState,
     all_campaigns,
     approve_issue,
     change_state,
@@ -32,10 +32,10 @@ from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, rate_spent, subscriber
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.publishing import heartbeat
-from newsletter.publishing.daily import Trouble
+from newsletter.publishing.daily import ScheduleProblem
 from newsletter.publishing.scheduler import Runner
 from newsletter.sending.lock import SenderLock
-from newsletter.sending.sender import THREADS, Ending
+from newsletter.sending.sender import THREADS, SendResult
 from tests.support.postmark_server import TOKEN, PostmarkServer
 from tests.support.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
@@ -50,7 +50,7 @@ class Told:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.begun: list[Campaign] = []
-        self.endings: list[Ending] = []
+        self.endings: list[SendResult] = []
         self.failures: list[tuple[int, BaseException]] = []
         self.troubles: list[str] = []
 
@@ -63,7 +63,7 @@ class Told:
     def began(self, campaign: Campaign) -> None:
         self.begun.append(campaign)
 
-    def ended(self, ending: Ending) -> None:
+    def ended(self, ending: SendResult) -> None:
         self.endings.append(ending)
 
     def failed(self, campaign: Campaign, error: BaseException) -> None:
@@ -72,7 +72,7 @@ class Told:
     def recovered(self, found: Recovered) -> None:
         pass
 
-    def troubled(self, trouble: Trouble) -> None:
+    def troubled(self, trouble: ScheduleProblem) -> None:
         self.troubles.append(trouble.sentence)
 
 
@@ -106,7 +106,7 @@ def once(publication: Publication, database: Database, now: datetime = NOW) -> T
     return told
 
 
-def state(database: Database, campaign_id: int) -> tuple[State, dict[str, int]]:
+def state(database: Database, campaign_id: int) -> tuple[CampaignState, dict[str, int]]:
     with database.read() as connection:
         counted = delivery_counts(connection, campaign_id)
         return get_campaign(connection, campaign_id).state, {name: n for name, n in counted.items() if n}
@@ -130,8 +130,8 @@ def test_what_is_due_is_sent_and_the_rest_waits(publication: Publication, databa
 
     told = once(publication, database)
 
-    assert state(database, due) == (State.SENT, {"accepted": 3})
-    assert state(database, later) == (State.SCHEDULED, {})
+    assert state(database, due) == (CampaignState.SENT, {"accepted": 3})
+    assert state(database, later) == (CampaignState.SCHEDULED, {})
     assert [one.id for one in told.begun] == [due]
 
 
@@ -148,7 +148,7 @@ def test_campaigns_due_at_once_are_sent_side_by_side(tmp_path: Path, monkeypatch
         once(publication, database)
 
         of_campaign = [message["Metadata"]["delivery_id"].partition(".")[0] for message in server.messages]
-        assert [state(database, id) for id in (1, 2)] == [(State.SENT, {"accepted": 6000})] * 2
+        assert [state(database, id) for id in (1, 2)] == [(CampaignState.SENT, {"accepted": 6000})] * 2
         assert of_campaign.index("2") < len(of_campaign) - 1 - of_campaign[::-1].index("1")
         database.close()
 
@@ -162,10 +162,10 @@ def test_each_wave_is_sent_at_its_readers_own_time(publication: Publication, dat
 
     first = once(publication, database, tokyo)
     between = once(publication, database, tokyo + HOUR)
-    assert state(database, id) == (State.SENDING, {"accepted": 2, "queued": 3})
+    assert state(database, id) == (CampaignState.SENDING, {"accepted": 2, "queued": 3})
     once(publication, database, tokyo + 9 * HOUR)
 
-    assert state(database, id) == (State.SENT, {"accepted": 5})
+    assert state(database, id) == (CampaignState.SENT, {"accepted": 5})
     assert (len(first.endings), len(between.endings)) == (1, 0)
 
 
@@ -175,9 +175,9 @@ def test_one_that_is_too_late_is_held_and_the_others_go(publication: Publication
 
     told = once(publication, database)
 
-    assert [(one.id, one.state) for one in told.begun] == [(late, State.PAUSED), (due, State.SENDING)]
-    assert state(database, late) == (State.PAUSED, {})
-    assert state(database, due) == (State.SENT, {"accepted": 1})
+    assert [(one.id, one.state) for one in told.begun] == [(late, CampaignState.PAUSED), (due, CampaignState.SENDING)]
+    assert state(database, late) == (CampaignState.PAUSED, {})
+    assert state(database, due) == (CampaignState.SENT, {"accepted": 1})
 
 
 def test_a_campaign_that_cannot_be_sent_at_all_does_not_hold_up_the_others(
@@ -193,8 +193,8 @@ def test_a_campaign_that_cannot_be_sent_at_all_does_not_hold_up_the_others(
 
     ((failed, error),) = told.failures
     assert (failed, type(error)) == (broken, ConfigError)
-    assert state(database, broken) == (State.SENDING, {})
-    assert state(database, fine) == (State.SENT, {"accepted": 1})
+    assert state(database, broken) == (CampaignState.SENDING, {})
+    assert state(database, fine) == (CampaignState.SENT, {"accepted": 1})
     database.close()
 
 
@@ -212,7 +212,7 @@ def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
         change_state(connection, id, "pause", now=NOW, reason="asked")
     times[0] = NOW + HOUR
     with database.begin() as connection:
-        assert resume_campaign(connection, id, now=times[0]).state is State.SENDING
+        assert resume_campaign(connection, id, now=times[0]).state is CampaignState.SENDING
 
     wait_until(lambda: bool(told.endings))
     with database.read() as connection:
@@ -220,7 +220,7 @@ def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
     runner.stop()
     thread.join()
 
-    assert state(database, id) == (State.SENT, {"accepted": 2})
+    assert state(database, id) == (CampaignState.SENT, {"accepted": 2})
     with database.read() as connection:
         assert not heartbeat.is_anybody_there(connection, NOW)
 
@@ -253,7 +253,7 @@ def test_a_copied_database_sends_nothing_until_it_is_adopted(
     with pytest.raises(NewsletterError, match="this database is a copy"):
         once(copy, copied)
 
-    assert state(copied, 1) == (State.SCHEDULED, {})
+    assert state(copied, 1) == (CampaignState.SCHEDULED, {})
     assert not (tmp_path / "copy" / "outbox").exists()
     copied.close()
 
@@ -287,7 +287,7 @@ def test_today_s_issue_is_sent_at_its_time_without_being_told(tmp_path: Path) ->
     assert not (publication.root / "outbox").exists()
     once(publication, database, SEVEN)
 
-    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    assert state(database, 1) == (CampaignState.SENT, {"accepted": 2})
     again = once(publication, database, SEVEN + HOUR)
     assert (again.endings, again.troubles, mail(publication)) == ([], [], [])
     database.close()
@@ -298,7 +298,7 @@ def test_the_front_matter_s_date_counts_more_than_the_file_name_s(tmp_path: Path
 
     once(publication, database, SEVEN)
 
-    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    assert state(database, 1) == (CampaignState.SENT, {"accepted": 2})
     database.close()
 
 
@@ -313,7 +313,7 @@ def test_a_missing_issue_is_missed_an_hour_before_and_the_editors_are_told_once(
     assert mail(publication) == ["news@example.com: News: no issue today"]
     (publication.issues / "late.md").write_text(ISSUE, encoding="utf-8")
     once(publication, database, SEVEN + timedelta(minutes=30))
-    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    assert state(database, 1) == (CampaignState.SENT, {"accepted": 2})
     database.close()
 
 
@@ -359,7 +359,7 @@ def test_an_issue_s_own_time_counts_more_than_daily(tmp_path: Path, send_at: str
     assert "hello" not in "".join(early.troubles)
     once(publication, database, SEVEN + hours * HOUR)
 
-    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    assert state(database, 1) == (CampaignState.SENT, {"accepted": 2})
     database.close()
 
 
@@ -372,10 +372,10 @@ def test_today_s_issue_by_each_reader_s_own_clock_is_there_for_the_first_of_them
 
     assert once(publication, database, tokyo - timedelta(seconds=1)).begun == []
     once(publication, database, tokyo)
-    assert state(database, 1) == (State.SENDING, {"accepted": 1, "queued": 1})
+    assert state(database, 1) == (CampaignState.SENDING, {"accepted": 1, "queued": 1})
     once(publication, database, SEVEN)
 
-    assert state(database, 1) == (State.SENT, {"accepted": 2})
+    assert state(database, 1) == (CampaignState.SENT, {"accepted": 2})
     database.close()
 
 
@@ -440,7 +440,7 @@ def test_an_issue_with_a_time_that_is_none_keeps_no_other_campaign_waiting(tmp_p
 
     assert f'send_at: "{send_at}" is not a time' in told.troubles[0]
     assert "2025-01-17-hello.md:4:" in told.troubles[0]
-    assert state(database, other) == (State.SENT, {"accepted": 2})
+    assert state(database, other) == (CampaignState.SENT, {"accepted": 2})
     database.close()
 
 
@@ -456,7 +456,7 @@ def test_a_mistake_of_the_program_with_today_s_issue_keeps_no_other_campaign_wai
     assert told.troubles == [
         "2025-01-17-hello.md cannot be sent. ZeroDivisionError: integer division or modulo by zero"
     ]
-    assert state(database, other) == (State.SENT, {"accepted": 2})
+    assert state(database, other) == (CampaignState.SENT, {"accepted": 2})
     database.close()
 
 
@@ -475,7 +475,7 @@ def test_once_ends_when_a_quota_is_used_up_and_says_when_it_goes_on(
 
         first, again = (once(publication, database, NOW + hours * HOUR) for hours in (0, 1))
 
-        assert state(database, 1) == (State.SENDING, {"accepted": 100, "queued": 150})
+        assert state(database, 1) == (CampaignState.SENDING, {"accepted": 100, "queued": 150})
         used_up = (
             "100 today, by the warm-up plan: that is used up; the first `newsletter run` after 2025-01-18 00:00 UTC"
         )
@@ -488,7 +488,7 @@ def test_once_ends_when_a_quota_is_used_up_and_says_when_it_goes_on(
             assert {*connection.execute(select(batch.c.state)).scalars()} == {"settled", "queued"}
             assert connection.execute(select(func.sum(rate_spent.c.messages))).scalar_one() == 100
         once(publication, database, NOW + 12 * HOUR)
-        assert state(database, 1) == (State.SENT, {"accepted": 250})
+        assert state(database, 1) == (CampaignState.SENT, {"accepted": 250})
         assert len({*server.addresses}) == len(server.addresses) == 250
         database.close()
 
@@ -505,7 +505,7 @@ def test_once_waits_for_a_quota_that_has_room_again_soon(tmp_path: Path, monkeyp
 
         Runner(publication, database, told).run(once=True)
 
-        assert state(database, 1) == (State.SENT, {"accepted": 50})
+        assert state(database, 1) == (CampaignState.SENT, {"accepted": 50})
         assert [ending.goes_on for ending in told.endings] == [None]
         database.close()
 
@@ -530,7 +530,7 @@ def test_a_service_waits_for_a_quota_that_is_used_up(tmp_path: Path, monkeypatch
         runner.stop()
         thread.join()
 
-        assert state(database, 1) == (State.SENT, {"accepted": 250})
+        assert state(database, 1) == (CampaignState.SENT, {"accepted": 250})
         assert len({*server.addresses}) == len(server.addresses) == 250
         database.close()
 
@@ -560,7 +560,7 @@ def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.Monkey
         thread.join()
 
         assert len(server.calls) == calls
-        assert state(database, 1) == (State.PAUSED, {"accepted": calls * 500, "queued": 20_000 - calls * 500})
+        assert state(database, 1) == (CampaignState.PAUSED, {"accepted": calls * 500, "queued": 20_000 - calls * 500})
         database.close()
 
 
@@ -606,5 +606,5 @@ def test_a_notice_that_takes_long_keeps_no_issue_waiting(tmp_path: Path, monkeyp
         server.answers.set()
         thread.join()
         assert sorted(server.addresses) == ["news@example.com", "r1@example.com"]
-        assert state(database, 1) == (State.SENT, {"accepted": 1})
+        assert state(database, 1) == (CampaignState.SENT, {"accepted": 1})
         database.close()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.config import Colour, ThemeSection
+from newsletter.config import HexColour, ThemeSection
 from newsletter.rendering.colours import READABLE, contrast, dark, light, mix, unreadable
 
 colours = st.integers(0, 0xFFFFFF).map("#{:06X}".format)
@@ -27,7 +27,7 @@ def test_contrast_is_the_same_both_ways_and_between_1_and_21(one: str, other: st
 
 @given(colours)
 def test_the_words_on_a_button_can_be_read_on_any_accent(accent: str) -> None:
-    palette = light(ThemeSection(accent=Colour(accent)))
+    palette = light(ThemeSection(accent=HexColour(accent)))
     assert contrast(palette.on_accent, palette.accent) >= READABLE or contrast("#FFFFFF", accent) < READABLE
     assert all(re.fullmatch(r"#[0-9A-F]{6}", colour) for colour in asdict(palette).values())
 
@@ -38,7 +38,7 @@ def test_the_default_theme_can_be_read_by_day_and_by_night() -> None:
 
 
 def test_a_pale_accent_is_reported_by_its_setting() -> None:
-    settings = [setting for setting, _ in unreadable(ThemeSection(accent=Colour("#FFD54F")))]
+    settings = [setting for setting, _ in unreadable(ThemeSection(accent=HexColour("#FFD54F")))]
     assert settings == ["accent"]
 
 

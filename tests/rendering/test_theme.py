@@ -306,7 +306,7 @@ def test_on_the_web_the_signup_is_a_form_and_no_link_is_personal(studio: Studio,
         assert box(page, "form input[name=email]")["width"] == box(page, "form button")["width"]
         assert [text for text in page.evaluate(CONTRASTS) if text[1] < 4.5] == []
     assert not re.search("Unsubscribe|Preferences|View in browser", html)
-    assert {tag.source for _, tag in issue.vault.within(html)} == {'{{ first_name | default("there") }}'}
+    assert {tag.source for _, tag in issue.tag_store.within(html)} == {'{{ first_name | default("there") }}'}
 
 
 def test_the_block_that_the_documentation_adds_works(tmp_path: Path, studio: Studio) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.config import Share
 from newsletter.providers.base import Answer, Outcome, Result
-from newsletter.sending.pacing import Breaker
+from newsletter.sending.pacing import CircuitBreaker
 
 
 def answer(accepted: int, rejected: int = 0, busy: int = 0) -> Answer:
@@ -15,35 +15,35 @@ def answer(accepted: int, rejected: int = 0, busy: int = 0) -> Answer:
 
 
 def test_a_few_rejections_are_everyday() -> None:
-    breaker = Breaker(Share("5%"))
+    circuit_breaker = CircuitBreaker(Share("5%"))
 
-    assert [breaker.follow(answer(95, 5)) for _ in range(50)] == [""] * 50
+    assert [circuit_breaker.follow(answer(95, 5)) for _ in range(50)] == [""] * 50
 
 
 def test_more_than_the_share_opens_it_with_the_numbers() -> None:
-    breaker = Breaker(Share("5%"))
+    circuit_breaker = CircuitBreaker(Share("5%"))
 
-    assert breaker.follow(answer(94, 6)) == "6 of the last 100 messages were rejected, more than 5%"
+    assert circuit_breaker.follow(answer(94, 6)) == "6 of the last 100 messages were rejected, more than 5%"
 
 
 def test_nothing_is_concluded_from_a_handful() -> None:
-    assert Breaker(Share("5%")).follow(answer(0, 99)) == ""
+    assert CircuitBreaker(Share("5%")).follow(answer(0, 99)) == ""
 
 
 def test_what_begins_late_is_seen_at_once_after_a_good_start() -> None:
-    breaker = Breaker(Share("5%"))
+    circuit_breaker = CircuitBreaker(Share("5%"))
     for _ in range(1000):
-        assert breaker.follow(answer(500)) == ""
+        assert circuit_breaker.follow(answer(500)) == ""
 
-    assert breaker.follow(answer(400, 100)) != ""
+    assert circuit_breaker.follow(answer(400, 100)) != ""
 
 
 def test_whoever_could_not_be_asked_is_not_counted() -> None:
-    assert Breaker(Share("5%")).follow(answer(0, 50, busy=950)) == ""
+    assert CircuitBreaker(Share("5%")).follow(answer(0, 50, busy=950)) == ""
 
 
 def test_off_lets_everything_through() -> None:
-    assert Breaker(Share("off")).follow(answer(0, 500)) == ""
+    assert CircuitBreaker(Share("off")).follow(answer(0, 500)) == ""
 
 
 @pytest.mark.parametrize("text", ["", "5", "0.05", "101%", "-1%", "many"])

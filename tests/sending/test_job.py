@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.database.connection import Database, open_database
-from newsletter.sending.job import Desk
+from newsletter.sending.job import SendState
 from tests.support.sending import settings
 
 
@@ -22,31 +22,31 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_who_waits_goes_on_as_soon_as_there_is_something_new(database: Database) -> None:
-    desk = Desk(database)
-    before = desk.stirs
-    waiting = threading.Thread(target=desk.wait, args=(before, 60.0))
+    send_state = SendState(database)
+    before = send_state.stirs
+    waiting = threading.Thread(target=send_state.wait, args=(before, 60.0))
     waiting.start()
 
-    desk.stir()
+    send_state.stir()
 
     waiting.join(10)
     assert not waiting.is_alive()
 
 
 def test_what_came_between_looking_and_waiting_is_not_missed(database: Database) -> None:
-    desk = Desk(database)
-    before = desk.stirs
-    desk.stir()
+    send_state = SendState(database)
+    before = send_state.stirs
+    send_state.stir()
 
     began = time.monotonic()
-    desk.wait(before, 60.0)
+    send_state.wait(before, 60.0)
 
     assert time.monotonic() - began < 10
 
 
 def test_nobody_waits_for_ever(database: Database) -> None:
-    desk = Desk(database)
+    send_state = SendState(database)
 
-    desk.wait(desk.stirs, 0.01)
+    send_state.wait(send_state.stirs, 0.01)
 
-    assert not desk.asked.is_set()
+    assert not send_state.asked.is_set()

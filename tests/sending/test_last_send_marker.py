@@ -12,7 +12,7 @@ from newsletter.campaigns import audience, deliveries
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError
-from newsletter.sending.database_guard import HighWater
+from newsletter.sending.database_guard import LastSendMarker
 from newsletter.times import stamp
 from tests.conftest import without_rights
 from tests.support.sending import NOW, add_readers, settings, start_campaign
@@ -43,7 +43,7 @@ def hand_over(database: Database, publication: Publication) -> None:
 
 def require_newest(database: Database) -> None:
     with database.read() as connection:
-        HighWater(database).require_newest(connection)
+        LastSendMarker(database).require_newest(connection)
 
 
 def test_a_ledger_that_knows_the_last_hand_over_is_the_newest(database: Database, publication: Publication) -> None:
@@ -51,21 +51,21 @@ def test_a_ledger_that_knows_the_last_hand_over_is_the_newest(database: Database
     hand_over(database, publication)
     require_newest(database)  # killed before the mark rose
 
-    HighWater(database).rise(stamp(NOW))
+    LastSendMarker(database).rise(stamp(NOW))
 
     require_newest(database)
-    assert HighWater(database).mark == stamp(NOW)
+    assert LastSendMarker(database).mark == stamp(NOW)
 
 
 def test_one_that_does_not_is_old_until_the_mark_is_forgotten(database: Database, publication: Publication) -> None:
     hand_over(database, publication)
-    HighWater(database).rise(stamp(NOW + timedelta(milliseconds=1)))
+    LastSendMarker(database).rise(stamp(NOW + timedelta(milliseconds=1)))
 
     with pytest.raises(NewsletterError, match="this database is older") as refused:
         require_newest(database)
 
     assert "newsletter adopt" in refused.value.hint
-    HighWater(database).forget()
+    LastSendMarker(database).forget()
     require_newest(database)
 
 
@@ -80,7 +80,7 @@ def test_a_folder_that_takes_no_file_keeps_nobody_from_sending(database: Databas
     folder = Path(database.name).parent
     folder.chmod(0o555)
     with without_rights(tmp_path):
-        HighWater(database).rise(stamp(NOW))
+        LastSendMarker(database).rise(stamp(NOW))
     folder.chmod(0o755)
 
-    assert HighWater(database).mark == ""
+    assert LastSendMarker(database).mark == ""

@@ -17,12 +17,12 @@ import pytest
 from sqlalchemy import update
 
 from newsletter.campaigns import audience
-from newsletter.campaigns.campaign import State, change_state, get_campaign
+from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
-from newsletter.sending.sender import Ending, Job, Sender
+from newsletter.sending.sender import Job, Sender, SendResult
 from newsletter.times import Clock, Rate, utc_now
 from tests.support.postmark_server import TOKEN, PostmarkServer
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
@@ -66,7 +66,7 @@ def publication(server: Timed, tmp_path: Path) -> Publication:
 
 def send(
     publication: Publication, readers: int, rate: str = "off", watcher: Quiet | None = None, clock: Clock = utc_now
-) -> Ending:
+) -> SendResult:
     database = begun(publication, readers)
     ending = go_on(publication, database, rate, watcher, clock)
     database.close()
@@ -88,7 +88,7 @@ def go_on(
     rate: str = "off",
     watcher: Quiet | None = None,
     clock: Clock = utc_now,
-) -> Ending:
+) -> SendResult:
     with database.read() as connection:
         campaign = get_campaign(connection, 1)
     provider = find_provider(publication, campaign.provider)
@@ -148,7 +148,7 @@ def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: P
     # It would have waited until tomorrow.
     ending = send(publication, 300, watcher=Pausing(server, publication), clock=lambda: NOW)
 
-    assert ending.campaign.state is State.PAUSED
+    assert ending.campaign.state is CampaignState.PAUSED
     assert ending.deliveries["queued"] >= 200
 
 
@@ -197,7 +197,7 @@ def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
     ending = go_on(publication, database)
 
     database.close()
-    assert ending.campaign.state is State.PAUSED
+    assert ending.campaign.state is CampaignState.PAUSED
     assert "messages were rejected, more than 5%" in ending.campaign.reason
     assert ending.deliveries["queued"] > 5000
     assert ending.deliveries["accepted"] == len(server.messages)

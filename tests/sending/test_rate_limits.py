@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.database.connection import Database, open_database
-from newsletter.sending.rate_limits import Limits, Turn, is_free, refund, reserve, slow_down
+from newsletter.sending.rate_limits import ProviderLimits, Reservation, is_free, refund, reserve, slow_down
 from newsletter.times import Rate, Warmup
 from tests.support.sending import settings
 
@@ -24,17 +24,17 @@ def database(tmp_path: Path) -> Iterator[Database]:
     found.close()
 
 
-def limits(rate: str, warmup: str = "off") -> Limits:
-    return Limits(rate=Rate(rate), warmup=Warmup(warmup), zone=ZoneInfo("America/New_York"))
+def limits(rate: str, warmup: str = "off") -> ProviderLimits:
+    return ProviderLimits(rate=Rate(rate), warmup=Warmup(warmup), zone=ZoneInfo("America/New_York"))
 
 
-def take(database: Database, count: int, of: Limits, *, after: float = 0, key: str = "postmark") -> Turn:
+def take(database: Database, count: int, of: ProviderLimits, *, after: float = 0, key: str = "postmark") -> Reservation:
     with database.begin() as connection:
         return reserve(connection, key, count, of, NOW + timedelta(seconds=after))
 
 
 def slowed(
-    database: Database, of: Limits, *, seen: float = 1e9, after: float = 0, handed: float = 0, wait: float = 1
+    database: Database, of: ProviderLimits, *, seen: float = 1e9, after: float = 0, handed: float = 0, wait: float = 1
 ) -> None:
     def at(seconds: float) -> datetime:
         return NOW + timedelta(seconds=seconds)
@@ -89,16 +89,16 @@ def test_three_windows_hold_together(database: Database) -> None:
 
 def test_a_warm_up_plan_allows_more_each_day_of_the_publication_s_zone(database: Database) -> None:
     plan = limits("off", "500, x1.5 daily")
-    assert take(database, 500, plan) == Turn(wait=0)
+    assert take(database, 500, plan) == Reservation(wait=0)
 
     full = take(database, 50, plan, after=1)
     assert full.full == "500 today, by the warm-up plan"
     assert full.wait == pytest.approx(17 * 3600 - 1)  # noon in London is seven in New York
 
     tomorrow, third_day = 17 * 3600, 41 * 3600
-    assert take(database, 750, plan, after=tomorrow) == Turn(wait=0)
+    assert take(database, 750, plan, after=tomorrow) == Reservation(wait=0)
     assert take(database, 1, plan, after=tomorrow).full == "750 today, by the warm-up plan"
-    assert take(database, 1125, plan, after=third_day) == Turn(wait=0)
+    assert take(database, 1125, plan, after=third_day) == Reservation(wait=0)
 
 
 def test_the_first_day_of_a_warm_up_is_remembered_whatever_becomes_of_the_process(database: Database) -> None:
@@ -106,7 +106,7 @@ def test_the_first_day_of_a_warm_up_is_remembered_whatever_becomes_of_the_proces
 
     later = take(database, 1000, limits("off", "100, x2 daily"), after=4 * 86400)
 
-    assert later == Turn(wait=0)
+    assert later == Reservation(wait=0)
 
 
 def test_a_busy_provider_slows_everyone_down_and_is_fast_again_by_and_by(database: Database) -> None:
@@ -130,16 +130,16 @@ def test_calls_that_were_in_the_air_together_slow_it_down_once(database: Databas
 
 def test_without_a_configured_rate_it_falls_to_half_of_what_went_through(database: Database) -> None:
     rate = limits("off")
-    assert take(database, 500, rate) == Turn(wait=0)
+    assert take(database, 500, rate) == Reservation(wait=0)
 
     slowed(database, rate, seen=40, wait=1)
 
     assert take(database, 20, rate, after=1).wait == pytest.approx(1)
-    assert take(database, 500, rate, after=1000) == Turn(wait=0)
+    assert take(database, 500, rate, after=1000) == Reservation(wait=0)
 
 
 def test_nothing_is_reserved_where_nothing_limits(database: Database) -> None:
-    def is_it(of: Limits, after: float = 0) -> bool:
+    def is_it(of: ProviderLimits, after: float = 0) -> bool:
         with database.begin() as connection:
             return is_free(connection, "postmark", of, NOW + timedelta(seconds=after))
 

@@ -15,14 +15,14 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from newsletter.campaigns import audience, counts, deliveries
-from newsletter.campaigns.campaign import Campaign, State, change_state, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
-from newsletter.sending.job import Desk
+from newsletter.sending.job import SendState
 from newsletter.sending.lock import SenderLock
-from newsletter.sending.sender import THREADS, Ending, Job, Sender, job_of
+from newsletter.sending.sender import THREADS, Job, Sender, SendResult, job_of
 from newsletter.times import Rate
 from tests.support.postmark_server import TOKEN, PostmarkServer
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
@@ -63,8 +63,8 @@ def begin(database: Database, readers: int) -> Campaign:
 
 
 def send(
-    publication: Publication, database: Database, watcher: Quiet | None = None, desk: Desk | None = None
-) -> Ending:
+    publication: Publication, database: Database, watcher: Quiet | None = None, send_state: SendState | None = None
+) -> SendResult:
     """Send campaign 1 from its present state."""
     with database.read() as connection:
         campaign = get_campaign(connection, 1)
@@ -77,10 +77,10 @@ def send(
         settings=read_settings(publication, provider),
         rate=Rate("off"),
     )
-    return Sender(job, watcher or Quiet(), desk).run()
+    return Sender(job, watcher or Quiet(), send_state).run()
 
 
-def counted(ending: Ending) -> dict[str, int]:
+def counted(ending: SendResult) -> dict[str, int]:
     return {state: number for state, number in ending.deliveries.items() if number}
 
 
@@ -92,7 +92,7 @@ def test_a_thousand_readers_are_two_calls(server: PostmarkServer, publication: P
     assert sorted(server.calls) == [500, 500]
     assert sorted(server.addresses) == sorted(f"r{n}@example.com" for n in range(1, 1001))
     assert counted(ending) == {"accepted": 1000}
-    assert ending.campaign.state is State.SENT
+    assert ending.campaign.state is CampaignState.SENT
 
 
 def test_every_reader_gets_their_own_name_link_and_delivery_id(
@@ -133,7 +133,7 @@ def test_a_wrong_key_pauses_at_once_and_no_delivery_has_changed(
 
     ending = send(publication, database)
 
-    assert ending.campaign.state is State.PAUSED
+    assert ending.campaign.state is CampaignState.PAUSED
     assert "401 (code 10): Request does not contain a valid Server token." in ending.campaign.reason
     assert counted(ending) == {"queued": 1000}
     assert server.messages == []
@@ -147,7 +147,7 @@ def test_credits_that_run_out_half_way_keep_what_was_accepted_and_queue_the_rest
 
     ending = send(publication, database)
 
-    assert ending.campaign.state is State.PAUSED
+    assert ending.campaign.state is CampaignState.PAUSED
     assert counted(ending) == {"accepted": 50, "queued": 50}
     with database.begin() as connection:
         change_state(connection, 1, "resume", now=NOW)
@@ -169,7 +169,7 @@ def test_an_answer_that_got_lost_makes_a_batch_unknown_and_never_sends_it_twice(
 
     assert first.deliveries["unknown"] in (200, 500)
     assert first.deliveries["accepted"] == 700 - first.deliveries["unknown"]
-    assert first.campaign.state is State.SENT
+    assert first.campaign.state is CampaignState.SENT
     assert max(Counter(server.addresses).values()) == 1
 
 
@@ -194,7 +194,7 @@ def test_a_provider_that_stays_busy_pauses_the_campaign_when_patience_is_over(
 
     ending = send(publication, database)
 
-    assert ending.campaign.state is State.PAUSED
+    assert ending.campaign.state is CampaignState.PAUSED
     assert "for longer than 2s" in ending.campaign.reason
     assert counted(ending) == {"queued": 10}
 
@@ -234,16 +234,16 @@ def test_two_campaigns_of_an_issue_that_claim_at_once_do_not_both_leave_its_read
         both = [start_campaign(connection, name, "postmark") for name in ("daily", "weekly")]
         for campaign in both:
             audience.enqueue(connection, publication, campaign.id, 500, now=NOW)
-    couriers = [Sender(job_of(publication, database, campaign), Quiet()).courier for campaign in both]
+    workers = [Sender(job_of(publication, database, campaign), Quiet()).worker for campaign in both]
     with database.begin() as connection:
-        held = [courier.claim(connection) for courier in couriers]
+        held = [worker.claim(connection) for worker in workers]
 
-    rolls = [courier.called(claim)[0] for courier, claim in zip(couriers, held, strict=True) if claim]
+    rolls = [worker.called(claim)[0] for worker, claim in zip(workers, held, strict=True) if claim]
 
     assert [len(roll.going) for roll in rolls] == [0, 4]
 
 
-class Interfering(Desk):
+class Interfering(SendState):
     """Pauses the campaign as the second page of readers was written down, and lets it go on at once."""
 
     def __init__(self, database: Database) -> None:
@@ -268,10 +268,10 @@ def test_a_campaign_that_is_paused_for_a_moment_while_readers_are_written_down_l
 ) -> None:
     server.delay = 0.5
     begin(database, 9_000)
-    desk = Interfering(database)
+    send_state = Interfering(database)
 
-    send(publication, database, desk=desk)
-    desk.resuming.join()
+    send(publication, database, send_state=send_state)
+    send_state.resuming.join()
     ending = send(publication, database)
 
     assert ending.campaign.enqueued
@@ -335,7 +335,7 @@ def test_a_pause_from_elsewhere_stops_new_calls_and_loses_nothing(
     ending = send(publication, database)
     thread.join()
 
-    assert ending.campaign.state is State.PAUSED
+    assert ending.campaign.state is CampaignState.PAUSED
     assert len(server.calls) <= THREADS
     assert ending.deliveries["accepted"] == len(server.addresses)
     assert ending.deliveries["handed"] == 0
@@ -346,21 +346,21 @@ def test_a_signal_lets_what_is_in_the_air_finish(
 ) -> None:
     server.answers.clear()
     begin(database, 500 * THREADS * 2)
-    desk = Desk(database)
+    send_state = SendState(database)
 
     def interrupt() -> None:
         server.wait_for_calls(1)
         signal.raise_signal(signal.SIGINT)
-        assert desk.asked.wait(60)
+        assert send_state.asked.wait(60)
         server.answers.set()
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    ending = send(publication, database, desk=desk)
+    ending = send(publication, database, send_state=send_state)
     thread.join()
 
     assert ending.interrupted
-    assert ending.campaign.state is State.SENDING
+    assert ending.campaign.state is CampaignState.SENDING
     assert ending.deliveries["accepted"] == len(server.addresses) > 0
     assert ending.deliveries["handed"] == ending.deliveries["unknown"] == 0
     assert "Stopping" in capfd.readouterr().err
@@ -374,7 +374,7 @@ def test_a_second_sender_follows_the_first_and_takes_over_when_it_ends(
     first = SenderLock(database.name)
     assert first.acquire()
     watcher = Quiet()
-    endings: list[Ending] = []
+    endings: list[SendResult] = []
     thread = threading.Thread(target=lambda: endings.append(send(publication, database, watcher=watcher)))
     thread.start()
     while not watcher.seen:
@@ -431,7 +431,7 @@ def test_a_pause_stops_the_writing_down_of_readers_too(
 
     ending = send(publication, database, watcher=PausingAtOnce(database))
 
-    assert ending.campaign.state is State.PAUSED
+    assert ending.campaign.state is CampaignState.PAUSED
     assert not ending.campaign.enqueued
     assert sum(ending.deliveries.values()) < 35_000
 

@@ -17,13 +17,13 @@ from newsletter.database.tables import letter
 from newsletter.errors import NewsletterError
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 from newsletter.providers.outbox import OUTBOX
-from newsletter.publishing.signup_emails import Greetings, compile_greetings
+from newsletter.publishing.signup_emails import SignupEmails, compile_greetings
 from newsletter.sending import transactional_sender
-from newsletter.sending.transactional_sender import Postman
+from newsletter.sending.transactional_sender import TransactionalSender
 from newsletter.subscribers import consent, suppressions, transactional_queue
 from newsletter.subscribers.double_opt_in import Confirmations, Confirming
-from newsletter.subscribers.rate_limits import Limits
-from newsletter.subscribers.signups import Asking, Shown, Signups
+from newsletter.subscribers.rate_limits import SignupLimits
+from newsletter.subscribers.signups import ShownForm, SignupRequest, Signups
 from newsletter.subscribers.subscriber import set_status
 from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.writes import Status
@@ -46,7 +46,7 @@ def publication(publication_folder: Path) -> Publication:
 
 
 @pytest.fixture
-def greetings(publication: Publication) -> Greetings:
+def greetings(publication: Publication) -> SignupEmails:
     return compile_greetings(publication)
 
 
@@ -60,17 +60,21 @@ def db(publication: Publication) -> Iterator[Database]:
 class World:
     """A publication, its readers, a postman, and a clock that stands until it is moved."""
 
-    def __init__(self, publication: Publication, db: Database, greetings: Greetings) -> None:
+    def __init__(self, publication: Publication, db: Database, greetings: SignupEmails) -> None:
         self.now = NOW
         self.db = db
         self.folder = publication.root
         self.said: list[str] = []
-        self.signups = Signups(publication, Limits(b"key"))
-        self.confirmations = Confirmations(publication, Limits(b"key"), greetings.welcomes)
-        self.postman = Postman(publication, db, greetings.messages, self.said.append, clock=lambda: self.now)
+        self.signups = Signups(publication, SignupLimits(b"key"))
+        self.confirmations = Confirmations(publication, SignupLimits(b"key"), greetings.welcomes)
+        self.postman = TransactionalSender(
+            publication, db, greetings.messages, self.said.append, clock=lambda: self.now
+        )
 
-    def ask(self, email: str = "ada@example.com", shown: Shown = SHOWN) -> None:
-        one = Asking(email=email, name="Ada", lists=("daily",), shown=shown, page="", network="192.0.2.1", at=self.now)
+    def ask(self, email: str = "ada@example.com", shown: ShownForm = SHOWN) -> None:
+        one = SignupRequest(
+            email=email, name="Ada", lists=("daily",), shown=shown, page="", network="192.0.2.1", at=self.now
+        )
         with self.db.begin() as connection:
             self.signups.ask(connection, [one])
 
@@ -96,7 +100,7 @@ class World:
 
 
 @pytest.fixture
-def world(publication: Publication, db: Database, greetings: Greetings) -> World:
+def world(publication: Publication, db: Database, greetings: SignupEmails) -> World:
     return World(publication, db, greetings)
 
 
@@ -144,7 +148,7 @@ def test_whoever_is_suppressed_meanwhile_is_not_mailed(world: World) -> None:
 
 
 def test_busy_is_tried_again_and_given_up_when_patience_ends(
-    publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+    publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "later", retry_after=1), monkeypatch)
     world = World(publication, db, greetings)
@@ -161,7 +165,7 @@ def test_busy_is_tried_again_and_given_up_when_patience_ends(
 
 
 def test_a_provider_that_stopped_keeps_letters_waiting_however_long(
-    publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+    publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "bad key", stop=True), monkeypatch)
     world = World(publication, db, greetings)
@@ -181,7 +185,7 @@ def test_a_provider_that_stopped_keeps_letters_waiting_however_long(
 def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_own_place(
     publication: Publication,
     db: Database,
-    greetings: Greetings,
+    greetings: SignupEmails,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     state: str,
@@ -198,7 +202,7 @@ def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_o
     monkeypatch.undo()
 
     asked = threading.Event()
-    with Postman(publication, db, greetings.messages, world.said.append, asked):
+    with TransactionalSender(publication, db, greetings.messages, world.said.append, asked):
         world.ask("grace@example.com")
         deadline = time.monotonic() + 60
         while len(world.outbox) < sent and time.monotonic() < deadline:
@@ -209,7 +213,7 @@ def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_o
 
 
 def test_letters_of_many_readers_travel_together(
-    publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+    publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
 
@@ -227,7 +231,7 @@ def test_letters_of_many_readers_travel_together(
 
 
 def test_a_database_that_is_locked_at_the_start_is_waited_for(
-    world: World, publication: Publication, db: Database, greetings: Greetings, monkeypatch: pytest.MonkeyPatch
+    world: World, publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[object] = []
 
@@ -240,7 +244,7 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(
     monkeypatch.setattr(transactional_queue, "recover", locked)
     world.ask()
 
-    with Postman(publication, db, greetings.messages, world.said.append):
+    with TransactionalSender(publication, db, greetings.messages, world.said.append):
         deadline = time.monotonic() + 60
         while not world.outbox and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -12,7 +12,7 @@ from newsletter.database.tables import delivery_exception, suppression
 from newsletter.subscribers import erasure, suppressions
 from newsletter.subscribers.erasure import Forgetting
 from newsletter.subscribers.suppressions import Reason
-from newsletter.subscribers.writes import Entry
+from newsletter.subscribers.writes import SubscriberEntry
 from newsletter.web.public import data_export
 from tests.support.readers import NOW, Readers
 from tests.support.sending import start_campaign
@@ -23,7 +23,7 @@ DAILY = (("daily", "active"),)
 @pytest.fixture
 def readers(publication_folder: Path) -> Iterator[Readers]:
     found = Readers.of(publication_folder)
-    found.enter(Entry("Ada.Lovelace@Example.com", DAILY))
+    found.enter(SubscriberEntry("Ada.Lovelace@Example.com", DAILY))
     yield found
     found.database.close()
 

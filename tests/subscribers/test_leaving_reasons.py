@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from newsletter.subscribers import preferences
-from newsletter.subscribers.preferences import Reason, Word
+from newsletter.subscribers.preferences import LeavingAnswer, LeavingReason
 from tests.conftest import Run
 from tests.support.readers import Readers
 
@@ -15,10 +15,16 @@ from tests.support.readers import Readers
 def test_answers_are_counted_by_list_and_shown_for_as_long_as_asked(newsletter: Run, publication_folder: Path) -> None:
     readers = Readers.of(publication_folder)
     today = datetime.now(UTC).date()
-    words = [(Reason.TOO_LONG, 0), (Reason.TOO_MUCH, 0), (Reason.TOO_MUCH, 20), (Reason.OTHER, 100)]
+    words = [
+        (LeavingReason.TOO_LONG, 0),
+        (LeavingReason.TOO_MUCH, 0),
+        (LeavingReason.TOO_MUCH, 20),
+        (LeavingReason.OTHER, 100),
+    ]
     with readers.database.begin() as connection:
         preferences.count(
-            connection, [Word(list="daily", day=today - timedelta(days=ago), reason=reason) for reason, ago in words]
+            connection,
+            [LeavingAnswer(list="daily", day=today - timedelta(days=ago), reason=reason) for reason, ago in words],
         )
     readers.database.close()
 

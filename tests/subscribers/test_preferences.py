@@ -12,13 +12,13 @@ import pytest
 from newsletter.campaigns import audience, deliveries, events, unsubscribes
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
-from newsletter.sending.recipients import call_roll
+from newsletter.sending.recipients import load_recipients
 from newsletter.subscribers import suppressions
-from newsletter.subscribers.preferences import Choice, Wish
+from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
 from newsletter.subscribers.segments import members
 from newsletter.subscribers.subscriber import get_subscriber
 from newsletter.subscribers.suppressions import Reason
-from newsletter.subscribers.writes import Entry, Status
+from newsletter.subscribers.writes import Status, SubscriberEntry
 from tests.support.readers import NOW, Readers
 from tests.support.sending import add_readers, settings, start_campaign
 
@@ -45,21 +45,28 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
     found.database.close()
 
 
-def choose(database: Database, *wishes: Choice) -> list[tuple[str, ...]]:
+def choose(database: Database, *wishes: PreferenceChange) -> list[tuple[str, ...]]:
     with database.begin() as connection:
         return unsubscribes.choose(connection, wishes)
 
 
 def choice(
-    subscriber_id: int, wish: Wish, *lists: str, at: datetime = NOW, until: datetime | None = None, source: str = "page"
-) -> Choice:
+    subscriber_id: int,
+    wish: PreferenceAction,
+    *lists: str,
+    at: datetime = NOW,
+    until: datetime | None = None,
+    source: str = "page",
+) -> PreferenceChange:
     """Without lists: all."""
-    return Choice(subscriber_id=subscriber_id, wish=wish, lists=lists or None, source=source, at=at, until=until)
+    return PreferenceChange(
+        subscriber_id=subscriber_id, wish=wish, lists=lists or None, source=source, at=at, until=until
+    )
 
 
 def test_the_paused_are_in_no_audience_until_their_pause_ends(database: Database, publication: Publication) -> None:
     add_readers(database, 3, ("daily", "weekly"))
-    choose(database, choice(2, Wish.PAUSE, "daily", until=MONTH))
+    choose(database, choice(2, PreferenceAction.PAUSE, "daily", until=MONTH))
 
     with database.read() as connection:
         found = {
@@ -79,12 +86,14 @@ def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
     with database.begin() as connection:
         campaign = start_campaign(connection)
         audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
-    choose(database, choice(1, Wish.LEAVE, "daily"), choice(2, Wish.PAUSE, "daily", until=MONTH))
+    choose(
+        database, choice(1, PreferenceAction.LEAVE, "daily"), choice(2, PreferenceAction.PAUSE, "daily", until=MONTH)
+    )
 
     with database.begin() as connection:
         held = deliveries.claim(connection, campaign.id, owner="test", now=NOW)
         assert held
-        roll = call_roll(connection, held, campaign, NOW)
+        roll = load_recipients(connection, held, campaign, NOW)
 
     assert [*roll.going] == [3]
     assert roll.gone == {1: "unsubscribed", 2: "paused until 2025-02-16"}
@@ -92,28 +101,28 @@ def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
 
 def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publication) -> None:
     add_readers(database, 1)
-    choose(database, choice(1, Wish.PAUSE, "daily", until=NOW))
+    choose(database, choice(1, PreferenceAction.PAUSE, "daily", until=NOW))
     with database.begin() as connection:
         campaign = start_campaign(connection)
         audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
         held = deliveries.claim(connection, campaign.id, owner="test", now=NOW)
         assert held
 
-        assert [*call_roll(connection, held, campaign, NOW).going] == [1]
+        assert [*load_recipients(connection, held, campaign, NOW).going] == [1]
 
 
 def test_many_choices_of_many_readers_are_made_in_their_order(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", BOTH), Entry("bob@example.com", BOTH))
+    readers.enter(SubscriberEntry("ada@example.com", BOTH), SubscriberEntry("bob@example.com", BOTH))
 
     changed = choose(
         readers.database,
-        choice(1, Wish.LEAVE, "daily"),
-        choice(1, Wish.LEAVE, "daily"),
-        choice(2, Wish.LEAVE),
-        choice(1, Wish.JOIN, "daily"),
-        choice(1, Wish.PAUSE, "daily", until=MONTH),
-        choice(99, Wish.LEAVE),
-        choice(1, Wish.LEAVE, "nowhere"),
+        choice(1, PreferenceAction.LEAVE, "daily"),
+        choice(1, PreferenceAction.LEAVE, "daily"),
+        choice(2, PreferenceAction.LEAVE),
+        choice(1, PreferenceAction.JOIN, "daily"),
+        choice(1, PreferenceAction.PAUSE, "daily", until=MONTH),
+        choice(99, PreferenceAction.LEAVE),
+        choice(1, PreferenceAction.LEAVE, "nowhere"),
     )
 
     assert changed == [("daily",), (), ("daily", "weekly"), ("daily",), ("daily",), (), ()]
@@ -123,10 +132,10 @@ def test_many_choices_of_many_readers_are_made_in_their_order(readers: Readers) 
 
 
 def test_whoever_leaves_while_paused_has_left(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", BOTH))
+    readers.enter(SubscriberEntry("ada@example.com", BOTH))
 
-    choose(readers.database, choice(1, Wish.PAUSE, until=MONTH), choice(1, Wish.LEAVE, "daily"))
-    choose(readers.database, choice(1, Wish.PAUSE, until=MONTH))
+    choose(readers.database, choice(1, PreferenceAction.PAUSE, until=MONTH), choice(1, PreferenceAction.LEAVE, "daily"))
+    choose(readers.database, choice(1, PreferenceAction.PAUSE, until=MONTH))
 
     ada = readers.find("ada@example.com")
     assert ada.lists == {"daily": "unsubscribed", "weekly": "active"}
@@ -135,19 +144,19 @@ def test_whoever_leaves_while_paused_has_left(readers: Readers) -> None:
 
 
 def test_nobody_joins_who_never_confirmed(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", (("daily", "pending"),)))
+    readers.enter(SubscriberEntry("ada@example.com", (("daily", "pending"),)))
 
-    assert choose(readers.database, choice(1, Wish.JOIN, "daily", "weekly")) == [()]
+    assert choose(readers.database, choice(1, PreferenceAction.JOIN, "daily", "weekly")) == [()]
     assert readers.find("ada@example.com").status is Status.PENDING
 
 
 def test_joining_again_lifts_what_the_reader_asked_for_and_nothing_else(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", BOTH), Entry("bob@example.com", BOTH))
+    readers.enter(SubscriberEntry("ada@example.com", BOTH), SubscriberEntry("bob@example.com", BOTH))
     with readers.database.begin() as connection:
         suppressions.suppress(connection, "ada@example.com", Reason.UNSUBSCRIBED, "", NOW)
         suppressions.suppress(connection, "bob@example.com", Reason.COMPLAINED, "", NOW)
 
-    choose(readers.database, choice(1, Wish.JOIN, "daily"), choice(2, Wish.JOIN, "daily"))
+    choose(readers.database, choice(1, PreferenceAction.JOIN, "daily"), choice(2, PreferenceAction.JOIN, "daily"))
 
     with readers.database.read() as connection:
         assert suppressions.suppressed(connection, ["ada@example.com", "bob@example.com"]) == {
@@ -156,10 +165,10 @@ def test_joining_again_lifts_what_the_reader_asked_for_and_nothing_else(readers:
 
 
 def test_the_same_source_is_kept_once(readers: Readers) -> None:
-    readers.enter(*(Entry(f"r{n}@example.com", BOTH) for n in range(5)))
+    readers.enter(*(SubscriberEntry(f"r{n}@example.com", BOTH) for n in range(5)))
 
     for id in range(1, 6):
-        choose(readers.database, choice(id, Wish.LEAVE, "daily", source="one click"))
+        choose(readers.database, choice(id, PreferenceAction.LEAVE, "daily", source="one click"))
 
     with readers.database.read() as connection:
         kinds = connection.exec_driver_sql("SELECT kind FROM consent_source").scalars().all()
@@ -170,9 +179,12 @@ def test_a_campaign_hears_once_that_its_email_was_left_by(database: Database) ->
     add_readers(database, 2, ("daily", "weekly"))
     with database.begin() as connection:
         campaign = start_campaign(connection)
-    left = [replace(choice(id, Wish.LEAVE, "daily", source="one click"), campaign_id=campaign.id) for id in (1, 2, 2)]
+    left = [
+        replace(choice(id, PreferenceAction.LEAVE, "daily", source="one click"), campaign_id=campaign.id)
+        for id in (1, 2, 2)
+    ]
 
-    choose(database, *left, replace(left[0], wish=Wish.JOIN), replace(left[0], campaign_id=99), left[0])
+    choose(database, *left, replace(left[0], wish=PreferenceAction.JOIN), replace(left[0], campaign_id=99), left[0])
 
     with database.read() as connection:
         [figure] = events.figures(connection, campaign.id)
@@ -180,8 +192,8 @@ def test_a_campaign_hears_once_that_its_email_was_left_by(database: Database) ->
 
 
 def test_show_json_tells_a_pause_while_it_lasts(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", BOTH))
-    choose(readers.database, choice(1, Wish.PAUSE, "daily", until=MONTH))
+    readers.enter(SubscriberEntry("ada@example.com", BOTH))
+    choose(readers.database, choice(1, PreferenceAction.PAUSE, "daily", until=MONTH))
 
     with readers.database.read() as connection:
         ada = get_subscriber(connection, 1)

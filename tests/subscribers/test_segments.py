@@ -21,7 +21,7 @@ from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
 from newsletter.errors import ConfigError
 from newsletter.subscribers import consent, segments
-from newsletter.subscribers.writes import Entry, enter
+from newsletter.subscribers.writes import SubscriberEntry, enter
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
 ACTIVE = (("daily", "active"),)
@@ -33,12 +33,20 @@ joined = "date"
 beta = "boolean"
 """
 READERS = [
-    Entry("ada@example.com", ACTIVE, ("Ada", "", "Europe/London", "en"), {"plan": "pro", "score": 10}, ("vip",)),
-    Entry("b@example.com", ACTIVE, ("Bob", "", "", "de"), {"plan": "team", "score": 2.5, "beta": True}, ("a,b", "vip")),
-    Entry("cyd@example.org", ACTIVE, ("", "", "", ""), {"joined": "2025-01-10", "beta": False, "plan": 'p"r%o'}, ()),
-    Entry("dan@example.org", ACTIVE, ("", "", "", ""), {"score": -1, "joined": "2024-12-31"}, ('qu"o', "VIP")),
-    Entry("eve@example.com", (("daily", "pending"),), ("Eve", "", "", ""), {"plan": "pro"}, ("vip",)),
-    Entry("fay@example.com", (("weekly", "active"),), ("Fay", "", "", ""), {"plan": "pro"}, ("vip",)),
+    SubscriberEntry(
+        "ada@example.com", ACTIVE, ("Ada", "", "Europe/London", "en"), {"plan": "pro", "score": 10}, ("vip",)
+    ),
+    SubscriberEntry(
+        "b@example.com", ACTIVE, ("Bob", "", "", "de"), {"plan": "team", "score": 2.5, "beta": True}, ("a,b", "vip")
+    ),
+    SubscriberEntry(
+        "cyd@example.org", ACTIVE, ("", "", "", ""), {"joined": "2025-01-10", "beta": False, "plan": 'p"r%o'}, ()
+    ),
+    SubscriberEntry(
+        "dan@example.org", ACTIVE, ("", "", "", ""), {"score": -1, "joined": "2024-12-31"}, ('qu"o', "VIP")
+    ),
+    SubscriberEntry("eve@example.com", (("daily", "pending"),), ("Eve", "", "", ""), {"plan": "pro"}, ("vip",)),
+    SubscriberEntry("fay@example.com", (("weekly", "active"),), ("Fay", "", "", ""), {"plan": "pro"}, ("vip",)),
 ]
 Select = Callable[[str], str]
 
@@ -173,7 +181,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1
 @given(value=TEXT, other=TEXT)
 def test_any_text_selects_those_who_have_exactly_it(database: Database, value: str, other: str) -> None:
     two = {"g@example.com": value, "h@example.com": other}
-    entries = [Entry(email, ACTIVE, fields={"plan": it}, tags=(it,)) for email, it in two.items()]
+    entries = [SubscriberEntry(email, ACTIVE, fields={"plan": it}, tags=(it,)) for email, it in two.items()]
     publication = SimpleNamespace(config=SimpleNamespace(fields={"plan": "text"}, segments={"it": {"plan": value}}))
     with database.engine.connect() as connection:
         enter(connection, entries, consent.record_source(connection, "test", {}, NOW), NOW)
@@ -189,7 +197,9 @@ def test_any_text_selects_those_who_have_exactly_it(database: Database, value: s
 def test_a_sample_comes_from_all_over_the_list_and_is_the_same_each_time(publication_folder: Path) -> None:
     publication = publication_with(publication_folder, 'plan = "pro"')
     database = open_database(publication)
-    readers = [Entry(f"r{n}@example.com", ACTIVE, ("", "", "", ""), {"plan": "pro"}, ()) for n in range(2_000)]
+    readers = [
+        SubscriberEntry(f"r{n}@example.com", ACTIVE, ("", "", "", ""), {"plan": "pro"}, ()) for n in range(2_000)
+    ]
     with database.begin() as connection:
         enter(connection, readers, consent.record_source(connection, "test", {}, NOW), NOW)
 

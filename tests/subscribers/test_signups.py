@@ -15,14 +15,14 @@ from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import consent_source, form_use, letter, signup, subscriber
 from newsletter.subscribers import consent, suppressions, writes
 from newsletter.subscribers.double_opt_in import Confirmations, Confirming, Signup, Step, Welcome
-from newsletter.subscribers.rate_limits import Limits
-from newsletter.subscribers.signups import Answer, Asking, Shown, Signups, forget_unconfirmed
+from newsletter.subscribers.rate_limits import SignupLimits
+from newsletter.subscribers.signups import ShownForm, SignupAnswer, SignupRequest, Signups, forget_unconfirmed
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, remove_subscriber, set_status
 from newsletter.subscribers.suppressions import Reason
-from newsletter.subscribers.writes import Entry, Status
+from newsletter.subscribers.writes import Status, SubscriberEntry
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-SHOWN = Shown(form="1", text="Join our daily newsletter", text_sha256="ab" * 32, language="de")
+SHOWN = ShownForm(form="1", text="Join our daily newsletter", text_sha256="ab" * 32, language="de")
 
 
 @pytest.fixture
@@ -39,15 +39,17 @@ def db(publication: Publication) -> Iterator[Database]:
 
 @pytest.fixture
 def signups(publication: Publication) -> Signups:
-    return Signups(publication, Limits(b"key"))
+    return Signups(publication, SignupLimits(b"key"))
 
 
-def asking(email: str = "ada@example.com", *, name: str = "", network: str = "192.0.2.1", at: datetime = NOW) -> Asking:
+def asking(
+    email: str = "ada@example.com", *, name: str = "", network: str = "192.0.2.1", at: datetime = NOW
+) -> SignupRequest:
     page = "https://news.example.com/subscribe"
-    return Asking(email=email, name=name, lists=("daily",), shown=SHOWN, page=page, network=network, at=at)
+    return SignupRequest(email=email, name=name, lists=("daily",), shown=SHOWN, page=page, network=network, at=at)
 
 
-def ask(db: Database, signups: Signups, *askings: Asking) -> list[Answer]:
+def ask(db: Database, signups: Signups, *askings: SignupRequest) -> list[SignupAnswer]:
     with db.begin() as connection:
         return signups.ask(connection, askings)
 
@@ -55,7 +57,7 @@ def ask(db: Database, signups: Signups, *askings: Asking) -> list[Answer]:
 @pytest.fixture
 def confirmations(publication: Publication) -> Confirmations:
     welcome = Welcome(slug="welcome", list="daily", after=timedelta(days=2))
-    return Confirmations(publication, Limits(b"key"), [welcome])
+    return Confirmations(publication, SignupLimits(b"key"), [welcome])
 
 
 def confirm(
@@ -190,7 +192,7 @@ def test_who_has_joined_already_is_told_so_by_mail(
 
     answers = ask(db, signups, asking())
 
-    assert answers == [Answer.TAKEN]
+    assert answers == [SignupAnswer.TAKEN]
     assert [kind for kind, _ in letters(db)] == ["confirmation", "welcome", "already"]
 
 
@@ -226,7 +228,7 @@ def test_a_welcome_is_due_after_its_time_and_comes_once(
 def test_one_address_is_sent_three_confirmations_a_day_whoever_asks(db: Database, signups: Signups) -> None:
     answers = [ask(db, signups, asking(network=f"192.0.2.{n}"))[0] for n in range(10)]
 
-    assert answers == [Answer.TAKEN] * 10
+    assert answers == [SignupAnswer.TAKEN] * 10
     assert len(letters(db)) == 3
 
 
@@ -234,8 +236,8 @@ def test_one_network_asks_thirty_times_an_hour_and_then_again(db: Database, sign
     first = ask(db, signups, *(asking(f"r{n}@example.com") for n in range(40)))
     later = ask(db, signups, asking("late@example.com", at=NOW + timedelta(hours=2)))
 
-    assert first == [Answer.TAKEN] * 30 + [Answer.TOO_MANY] * 10
-    assert later == [Answer.TAKEN]
+    assert first == [SignupAnswer.TAKEN] * 30 + [SignupAnswer.TOO_MANY] * 10
+    assert later == [SignupAnswer.TAKEN]
 
 
 def test_limits_keep_no_address(db: Database, signups: Signups) -> None:
@@ -254,7 +256,7 @@ def test_an_address_that_must_not_be_mailed_is_not_and_nobody_learns_it(
     with db.begin() as connection:
         suppressions.suppress(connection, "ada@example.com", reason, "", NOW)
 
-    assert ask(db, signups, asking()) == [Answer.TAKEN]
+    assert ask(db, signups, asking()) == [SignupAnswer.TAKEN]
     assert letters(db) == []
 
 
@@ -279,7 +281,9 @@ def test_who_never_confirmed_is_not_kept(
     ask(db, signups, asking("lately@example.com", at=NOW + timedelta(days=20)))
     with db.begin() as connection:
         source = consent.record_source(connection, "import", {}, NOW)
-        writes.enter(connection, [Entry(email="imported@example.com", statuses=(("daily", "pending"),))], source, NOW)
+        writes.enter(
+            connection, [SubscriberEntry(email="imported@example.com", statuses=(("daily", "pending"),))], source, NOW
+        )
     ask(db, signups, asking("imported@example.com"))
 
     with db.begin() as connection:

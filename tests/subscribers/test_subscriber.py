@@ -18,7 +18,7 @@ from newsletter.subscribers.subscriber import (
     subscriber_pages,
     whole_status,
 )
-from newsletter.subscribers.writes import Effect, Entry, Status
+from newsletter.subscribers.writes import Effect, Status, SubscriberEntry
 from tests.support.readers import NOW, Readers
 
 DAILY = (("daily", "active"),)
@@ -46,10 +46,10 @@ def test_the_whole_is_active_if_any_list_is_then_pending_then_unsubscribed() -> 
 
 def test_readers_are_found_by_list_and_status(readers: Readers) -> None:
     readers.enter(
-        Entry("a@example.com", DAILY),
-        Entry("b@example.com", (("daily", "unsubscribed"), ("weekly", "pending"))),
-        Entry("c@example.com", (("daily", "unsubscribed"),)),
-        Entry("d@example.com", (("daily", "pending"), ("weekly", "active"))),
+        SubscriberEntry("a@example.com", DAILY),
+        SubscriberEntry("b@example.com", (("daily", "unsubscribed"), ("weekly", "pending"))),
+        SubscriberEntry("c@example.com", (("daily", "unsubscribed"),)),
+        SubscriberEntry("d@example.com", (("daily", "pending"), ("weekly", "active"))),
     )
 
     assert letters(readers, None, "active") == "ad"
@@ -60,22 +60,22 @@ def test_readers_are_found_by_list_and_status(readers: Readers) -> None:
 
 
 def test_an_address_is_found_in_any_spelling(readers: Readers) -> None:
-    readers.enter(Entry("Ada.Lovelace@example.com", DAILY))
+    readers.enter(SubscriberEntry("Ada.Lovelace@example.com", DAILY))
 
     assert readers.find(" ada.lovelace@EXAMPLE.com ").email == "Ada.Lovelace@example.com"
 
 
 def test_pages_hold_every_reader_once_in_the_order_they_joined(readers: Readers) -> None:
-    readers.enter(*(Entry(f"r{n}@example.com", DAILY) for n in range(10)))
+    readers.enter(*(SubscriberEntry(f"r{n}@example.com", DAILY) for n in range(10)))
 
     assert [one.email for one in readers.all()] == [f"r{n}@example.com" for n in range(10)]
 
 
 def test_merge_tags_get_address_names_and_own_fields(readers: Readers) -> None:
     readers.enter(
-        Entry("ada@example.com", DAILY, ("Ada", "Lovelace", "", "en"), {"plan": "pro", "score": 2}),
-        Entry("bob@example.com", DAILY, ("Bob", "", "", ""), {"name": "Dr Bob"}),
-        Entry("cyd@example.com", DAILY, fields={"name": False, "plan": ""}),
+        SubscriberEntry("ada@example.com", DAILY, ("Ada", "Lovelace", "", "en"), {"plan": "pro", "score": 2}),
+        SubscriberEntry("bob@example.com", DAILY, ("Bob", "", "", ""), {"name": "Dr Bob"}),
+        SubscriberEntry("cyd@example.com", DAILY, fields={"name": False, "plan": ""}),
     )
     with readers.database.read() as connection:
         ada, bob, cyd = map(subscriber_fields, connection.execute(select(subscriber).order_by(subscriber.c.id)))
@@ -94,7 +94,7 @@ def test_merge_tags_get_address_names_and_own_fields(readers: Readers) -> None:
 
 
 def test_moving_between_lists_leaves_evidence_of_what_changed(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", DAILY))
+    readers.enter(SubscriberEntry("ada@example.com", DAILY))
     ada = readers.find("ada@example.com")
 
     for _ in range(2):
@@ -113,7 +113,9 @@ def test_moving_between_lists_leaves_evidence_of_what_changed(readers: Readers) 
 
 
 def test_removing_erases_all_that_is_known_and_the_id_is_never_used_again(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", DAILY, ("Ada", "", "", "")), Entry("bob@example.com", DAILY))
+    readers.enter(
+        SubscriberEntry("ada@example.com", DAILY, ("Ada", "", "", "")), SubscriberEntry("bob@example.com", DAILY)
+    )
     last = readers.find("bob@example.com").id
     with readers.database.begin() as connection:
         assert remove_subscriber(connection, "BOB@example.com")
@@ -121,14 +123,14 @@ def test_removing_erases_all_that_is_known_and_the_id_is_never_used_again(reader
         counted = (f"SELECT count(*) FROM {name}" for name in ("consent", "subscription"))
         left = [connection.exec_driver_sql(one).scalar() for one in counted]
 
-    readers.enter(Entry("eve@example.com", DAILY))
+    readers.enter(SubscriberEntry("eve@example.com", DAILY))
 
     assert left == [1, 1]
     assert readers.find("eve@example.com").id == last + 1
 
 
 def test_an_entry_says_what_it_did(readers: Readers) -> None:
-    same = Entry("ada@example.com", DAILY, fields={"plan": "pro"})
+    same = SubscriberEntry("ada@example.com", DAILY, fields={"plan": "pro"})
 
     effects = readers.enter(same, same, same._replace(fields={"plan": "team"}), same._replace(email="bob@example.com"))
 
@@ -136,7 +138,7 @@ def test_an_entry_says_what_it_did(readers: Readers) -> None:
 
 
 def test_json_has_the_shape_that_scripts_rely_on(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", DAILY, ("Ada", "", "", ""), {"plan": "pro"}, ("vip",)))
+    readers.enter(SubscriberEntry("ada@example.com", DAILY, ("Ada", "", "", ""), {"plan": "pro"}, ("vip",)))
 
     assert readers.find("ada@example.com").as_json(NOW) == {
         "email": "ada@example.com",

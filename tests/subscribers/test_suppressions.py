@@ -11,7 +11,7 @@ import pytest
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import remove_subscriber
 from newsletter.subscribers.suppressions import Reason
-from newsletter.subscribers.writes import Entry
+from newsletter.subscribers.writes import SubscriberEntry
 from tests.support.readers import NOW, Readers
 
 
@@ -38,12 +38,12 @@ def test_the_first_reason_stays(readers: Readers) -> None:
 
 
 def test_a_suppression_outlives_its_reader(readers: Readers) -> None:
-    readers.enter(Entry("ada@example.com", (("daily", "active"),)))
+    readers.enter(SubscriberEntry("ada@example.com", (("daily", "active"),)))
     with readers.database.begin() as connection:
         suppressions.suppress(connection, "ada@example.com", Reason.ERASED, "", NOW)
         remove_subscriber(connection, "ada@example.com")
 
-    [entered] = readers.enter(Entry("ada@example.com", (("daily", "active"),)))
+    [entered] = readers.enter(SubscriberEntry("ada@example.com", (("daily", "active"),)))
     assert (entered.effect, entered.reason) == ("refused", "this address is suppressed (erased)")
 
 

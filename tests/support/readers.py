@@ -16,9 +16,9 @@ from pathlib import Path
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.subscribers import consent
-from newsletter.subscribers.imports import Listener, Refusal, Report, import_csv
+from newsletter.subscribers.imports import ImportListener, Refusal, Report, import_csv
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subscriber_pages
-from newsletter.subscribers.writes import Entered, Entry, enter
+from newsletter.subscribers.writes import Entered, SubscriberEntry, enter
 
 UNREAD = 4_000
 """So many rows that are refused do not fit into a pipe that nobody reads."""
@@ -62,10 +62,10 @@ class Readers:
             "some.csv",
             now=now,
             resubscribe=resubscribe,
-            listener=Listener(refused=self.refused.append),
+            listener=ImportListener(refused=self.refused.append),
         )
 
-    def enter(self, *entries: Entry, resubscribe: Collection[str] = ()) -> list[Entered]:
+    def enter(self, *entries: SubscriberEntry, resubscribe: Collection[str] = ()) -> list[Entered]:
         """Enter readers as a command would."""
         with self.database.begin() as connection:
             return enter(connection, entries, consent.record_source(connection, "test", {}, NOW), NOW, resubscribe)

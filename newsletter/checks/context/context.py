@@ -17,16 +17,16 @@ from pathlib import Path
 
 from newsletter.checks.context import places
 from newsletter.checks.context.link_status import Target, Verdict
-from newsletter.checks.context.places import Link, Picture, Spot
+from newsletter.checks.context.places import Link, Spot, WrittenPicture
 from newsletter.checks.context.sample_copies import Copy, copies
-from newsletter.checks.html.computed_style import Look, looks
-from newsletter.checks.html.features import Use, uses
+from newsletter.checks.html.computed_style import ComputedStyle, looks
+from newsletter.checks.html.features import FeatureUse, uses
 from newsletter.checks.html.visibility import Element, hidden_elements
 from newsletter.config import Config, Publication
 from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
 from newsletter.issues.issue import Block, Issue, issue_files
 from newsletter.issues.summaries import read_head
-from newsletter.messages.merge_tags import Vault
+from newsletter.messages.merge_tags import TagStore
 from newsletter.messages.types import CompiledMessage
 from newsletter.rendering import source_map
 from newsletter.rendering.build import Built, build
@@ -81,7 +81,7 @@ class Context:
 
     def column(self, line: int, column: int) -> int:
         """The author's column for a column of a line with tokens for merge tags, as Markdown's tokens have it."""
-        return self.issue.vault.column(self.hidden_line(line), line, column)
+        return self.issue.tag_store.column(self.hidden_line(line), line, column)
 
     def hidden_line(self, number: int) -> str:
         """The text of a line with tokens for merge tags, as Markdown sees it."""
@@ -94,7 +94,7 @@ class Context:
 
     @cached_property
     def _hidden(self) -> str:
-        return Vault(base=self.issue.vault.base).hide(self.source)
+        return TagStore(base=self.issue.tag_store.base).hide(self.source)
 
     @cached_property
     def front(self) -> FrontMatter:
@@ -116,13 +116,13 @@ class Context:
         return list(places.links(self))
 
     @cached_property
-    def pictures(self) -> Sequence[Picture]:
+    def pictures(self) -> Sequence[WrittenPicture]:
         """Every picture of the issue, with its place in the file."""
         return list(places.pictures(self))
 
     def written(self, text: str) -> str:
         """A text of the issue or of the built HTML with merge tags in place of their tokens."""
-        return self.issue.vault.restore(text)
+        return self.issue.tag_store.restore(text)
 
     @cached_property
     def blocks(self) -> Sequence[Block]:
@@ -168,17 +168,17 @@ class Context:
         return _CONDITION.sub("", self.written(" ".join(text.split()))).strip() if _WORD.search(text) else ""
 
     @cached_property
-    def uses(self) -> Sequence[Use]:
+    def uses(self) -> Sequence[FeatureUse]:
         """Every feature of HTML and CSS that the email uses."""
         return list(uses(self.tree))
 
     @cached_property
-    def looks(self) -> Mapping[Element, Look]:
+    def looks(self) -> Mapping[Element, ComputedStyle]:
         """How the text of each element of the body looks."""
         return looks(self.tree)
 
     @cached_property
-    def looks_at_night(self) -> Mapping[Element, Look]:
+    def looks_at_night(self) -> Mapping[Element, ComputedStyle]:
         """The same where the dark style sheet counts."""
         return looks(self.tree, at_night=True)
 

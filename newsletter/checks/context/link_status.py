@@ -22,7 +22,7 @@ KEPT = timedelta(days=1)
 FILE = ".newsletter/links.json"
 
 
-class State(StrEnum):
+class LinkState(StrEnum):
     """What became of asking."""
 
     GOOD = "good"
@@ -45,7 +45,7 @@ class Target:
 class Verdict:
     """What an address answered, with the reason where it is not good."""
 
-    state: State
+    state: LinkState
     reason: str = ""
 
 
@@ -55,7 +55,7 @@ def remembered(root: Path, now: datetime) -> dict[Target, Verdict]:
     for entry in _entries(root):
         if stamp(now - KEPT) < entry["at"] <= stamp(now):
             target = Target(url=entry["url"], is_picture=entry["is_picture"])
-            found[target] = Verdict(state=State(entry["state"]), reason=entry["reason"])
+            found[target] = Verdict(state=LinkState(entry["state"]), reason=entry["reason"])
     return found
 
 
@@ -64,7 +64,7 @@ def remember(root: Path, verdicts: Mapping[Target, Verdict], now: datetime) -> N
     kept = [entry for entry in _entries(root) if entry["at"] > stamp(now - KEPT)]
     known = {(entry["url"], entry["is_picture"]) for entry in kept}
     for target, verdict in verdicts.items():
-        if verdict.state in (State.GOOD, State.REFUSED) and (target.url, target.is_picture) not in known:
+        if verdict.state in (LinkState.GOOD, LinkState.REFUSED) and (target.url, target.is_picture) not in known:
             what = {"url": target.url, "is_picture": target.is_picture}
             kept.append({**what, "at": stamp(now), "state": str(verdict.state), "reason": verdict.reason})
     try:
@@ -85,7 +85,7 @@ def _is_entry(entry: object) -> bool:
     if not isinstance(entry, dict):
         return False
     texts = all(isinstance(entry.get(key), str) for key in ("url", "at", "state", "reason"))
-    return texts and isinstance(entry.get("is_picture"), bool) and entry["state"] in list(State)
+    return texts and isinstance(entry.get("is_picture"), bool) and entry["state"] in list(LinkState)
 
 
 def _write(path: Path, text: str) -> None:

@@ -70,7 +70,7 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class WrittenPicture:
     """A picture as its author wrote it; merge tags are tokens in `src`."""
 
     src: str
@@ -101,7 +101,7 @@ def links(context: Written) -> Iterator[Link]:
             yield from _of_token(context, block, token)
 
 
-def pictures(context: Written) -> Iterator[Picture]:
+def pictures(context: Written) -> Iterator[WrittenPicture]:
     """Every picture of the issue, in order."""
     for block in context.blocks:
         field = _PICTURED.get(block.name) or _own_picture(context, block)
@@ -215,11 +215,11 @@ def _own_picture(context: Written, block: Block) -> str:
     return next((name for name, is_ in kind.fields.items() if is_ is Is.IMAGE), "") if kind else ""
 
 
-def _picture_of_field(context: Written, block: Block, field: str) -> Picture:
+def _picture_of_field(context: Written, block: Block, field: str) -> WrittenPicture:
     width = block.fields.get("width", "")
     shown = int(width) if width.isdigit() else THUMB if block.name == "sponsor" else COLUMN
     where = field_spot(context, block, field)
-    return Picture(
+    return WrittenPicture(
         src=block.fields[field],
         alt=context.written(block.fields.get("alt", "")),
         spot=where,
@@ -230,8 +230,8 @@ def _picture_of_field(context: Written, block: Block, field: str) -> Picture:
     )
 
 
-def _picture_of_token(context: Written, block: Block, token: Token, child: Token) -> Picture:
-    return Picture(
+def _picture_of_token(context: Written, block: Block, token: Token, child: Token) -> WrittenPicture:
+    return WrittenPicture(
         src=str(child.attrs.get("src", "")),
         alt=context.written(child.content),
         spot=spot(context, token, child.meta["at"], child.meta["end"]),

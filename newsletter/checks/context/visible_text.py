@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.html.computed_style import Look
+from newsletter.checks.html.computed_style import ComputedStyle
 from newsletter.checks.html.visibility import Element
 from newsletter.rendering import colours
 
@@ -14,12 +14,12 @@ LARGE = 3.0
 """WCAG 2.2, success criterion 1.4.3: text of 24 pixels, or of 18.66 pixels and bold; smaller text needs 4.5."""
 
 
-class Words(NamedTuple):
+class VisibleText(NamedTuple):
     """A run of text that readers see, and how it looks."""
 
     element: Element
     text: str
-    look: Look
+    look: ComputedStyle
 
     @property
     def contrast(self) -> float:
@@ -43,9 +43,9 @@ class Words(NamedTuple):
         return f'"{self.text[:30]}" has a contrast of {self.contrast:.1f} ({pair}); it needs {self.wanted:g}'
 
 
-def seen_words(context: Context, looks: Mapping[Element, Look]) -> Iterator[Words]:
+def seen_words(context: Context, looks: Mapping[Element, ComputedStyle]) -> Iterator[VisibleText]:
     """The text directly inside each element, as these looks have it."""
     for element, text in context.runs:
         look = looks[element]
         if look.display != "none":
-            yield Words(element, text, look)
+            yield VisibleText(element, text, look)

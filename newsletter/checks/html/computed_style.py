@@ -33,7 +33,7 @@ _LENGTH = re.compile(r"([\d.]+)\s*([a-z%]*)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class ComputedStyle:
     """What styles make of the text directly inside an element."""
 
     ink: Colour = BLACK
@@ -64,14 +64,14 @@ Declared = tuple[tuple[bool, bool, tuple[int, int, int], int], Declaration]
 """A declaration and its place in the cascade: important, on the element, specificity, order."""
 
 
-def looks(tree: Element, *, at_night: bool = False) -> Mapping[Element, Look]:
+def looks(tree: Element, *, at_night: bool = False) -> Mapping[Element, ComputedStyle]:
     """The look of each element of the body; `at_night` by the dark style sheet too."""
     said = _said_by_sheets(tree, at_night)
-    found: dict[Element, Look] = {}
-    alike: dict[object, Look] = {}  # most elements look like one before them
+    found: dict[Element, ComputedStyle] = {}
+    alike: dict[object, ComputedStyle] = {}  # most elements look like one before them
     for element in tree.find("body").iter():
         if isinstance(element.tag, str):
-            above, here = found.get(element.getparent(), Look()), said.get(element, [])
+            above, here = found.get(element.getparent(), ComputedStyle()), said.get(element, [])
             key = (element.tag, above, *map(element.get, _ATTRIBUTES), *(id(declared) for declared in here))
             if key not in alike:
                 alike[key] = _look(element, above, _cascade(element, here))
@@ -142,14 +142,14 @@ def _cascade(element: Element, said: list[Declared]) -> list[Declaration]:
     return sorted(ranked, key=lambda each: each.name != "font-size")
 
 
-def _look(element: Element, above: Look, declared: list[Declaration]) -> Look:
+def _look(element: Element, above: ComputedStyle, declared: list[Declaration]) -> ComputedStyle:
     look = _by_itself(element, above)
     for declaration in declared:
         look = _APPLY.get(declaration.name, _unchanged)(look, above, declaration)
     return look
 
 
-def _by_itself(element: Element, above: Look) -> Look:
+def _by_itself(element: Element, above: ComputedStyle) -> ComputedStyle:
     """Before any style: what is inherited, what the element is, what its old-fashioned attributes say."""
     tag = element.tag
     ground = read_colour(element.get("bgcolor", ""))
@@ -172,18 +172,18 @@ _INLINE = frozenset(
 )
 
 
-def _unchanged(look: Look, _above: Look, _declaration: Declaration) -> Look:
+def _unchanged(look: ComputedStyle, _above: ComputedStyle, _declaration: Declaration) -> ComputedStyle:
     return look
 
 
-def _ink(look: Look, above: Look, declaration: Declaration) -> Look:
+def _ink(look: ComputedStyle, above: ComputedStyle, declaration: Declaration) -> ComputedStyle:
     ink = above.ink if declaration.value == "inherit" else read_colour(declaration.value)
     if ink is None:
         return look
     return replace(look, ink=ink.over(look.ground or WHITE) if ink.alpha < 1 else ink)
 
 
-def _ground(look: Look, above: Look, declaration: Declaration) -> Look:
+def _ground(look: ComputedStyle, above: ComputedStyle, declaration: Declaration) -> ComputedStyle:
     """A colour counts even where a picture lies on it: it is what shows when pictures are blocked."""
     found = (read_colour(token.serialize()) for token in declaration.tokens)
     colour = next((colour for colour in found if colour), None)
@@ -195,28 +195,28 @@ def _ground(look: Look, above: Look, declaration: Declaration) -> Look:
     return replace(look, ground=None if is_picture else above.ground)
 
 
-def _size(look: Look, above: Look, declaration: Declaration) -> Look:
+def _size(look: ComputedStyle, above: ComputedStyle, declaration: Declaration) -> ComputedStyle:
     size = length(declaration.value, above.size)
     return look if size is None else replace(look, size=size)
 
 
-def _line(look: Look, _above: Look, declaration: Declaration) -> Look:
+def _line(look: ComputedStyle, _above: ComputedStyle, declaration: Declaration) -> ComputedStyle:
     if re.fullmatch(r"\d*\.?\d+", declaration.value):
         return replace(look, pixels=None, factor=float(declaration.value))
     pixels = length(declaration.value, look.size)
     return look if pixels is None else replace(look, pixels=pixels)
 
 
-def _weight(look: Look, _above: Look, declaration: Declaration) -> Look:
+def _weight(look: ComputedStyle, _above: ComputedStyle, declaration: Declaration) -> ComputedStyle:
     said = declaration.value.lower()
     return replace(look, is_bold=int(said) >= 600 if said.isdigit() else _WEIGHTS.get(said, look.is_bold))
 
 
-def _decoration(look: Look, _above: Look, declaration: Declaration) -> Look:
+def _decoration(look: ComputedStyle, _above: ComputedStyle, declaration: Declaration) -> ComputedStyle:
     return replace(look, is_underlined="underline" in declaration.value.lower())
 
 
-def _display(look: Look, _above: Look, declaration: Declaration) -> Look:
+def _display(look: ComputedStyle, _above: ComputedStyle, declaration: Declaration) -> ComputedStyle:
     return replace(look, display=declaration.value.lower())
 
 

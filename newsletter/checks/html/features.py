@@ -82,7 +82,7 @@ _PICTURE = re.compile(r"\.(apng|avif|bmp|gif|hdr|heif|ico|jpe?g|mp4|png|svg|tiff
 _SPELLINGS = {"jpeg": "jpg", "tif": "tiff"}
 
 
-class Use(NamedTuple):
+class FeatureUse(NamedTuple):
     """A feature at one place."""
 
     slug: str
@@ -94,20 +94,20 @@ class Use(NamedTuple):
     """In a style attribute."""
 
 
-def uses(tree: Element) -> Iterator[Use]:
+def uses(tree: Element) -> Iterator[FeatureUse]:
     """Every feature an email uses, as often as it does, in document order, style sheets first."""
     for slug, written in _of_sheets(tree):
-        yield Use(slug, None, written)
+        yield FeatureUse(slug, None, written)
     known: dict[str, Sequence[tuple[str, str]]] = {}
     for element in tree.iter():
         if isinstance(element.tag, str):
             for slug, written in (*_of_element(element), *_of_attributes(element)):
-                yield Use(slug, element, written)
+                yield FeatureUse(slug, element, written)
             style = element.get("style", "")
             if style not in known:
                 known[style] = [pair for each in declarations(style) for pair in _of_declaration(each)]
             for slug, written in known[style]:
-                yield Use(slug, element, written, True)
+                yield FeatureUse(slug, element, written, True)
 
 
 def _of_element(element: Element) -> Iterator[tuple[str, str]]:

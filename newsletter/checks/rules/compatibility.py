@@ -15,7 +15,7 @@ from pathlib import Path
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.origins import found_at
 from newsletter.checks.context.rule import WARNING, Example, Finding, Rule, Scope
-from newsletter.checks.html.features import Use
+from newsletter.checks.html.features import FeatureUse
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, suggestion
 
@@ -84,7 +84,7 @@ def _unsupported(context: Context) -> Iterator[Finding]:
             yield found_at(context, use.element, message, use.written)
 
 
-def _is_known(context: Context, use: Use) -> bool:
+def _is_known(context: Context, use: FeatureUse) -> bool:
     """Whether the theme uses it too, or another rule reports it."""
     if use.slug in table().baseline or use.slug in _ELSEWHERE or (use.is_inline and use.slug in INLINE):
         return True

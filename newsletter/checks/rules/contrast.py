@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.origins import found_at
 from newsletter.checks.context.rule import WARNING, Example, Finding, Rule, Scope
-from newsletter.checks.context.visible_text import Words, seen_words
+from newsletter.checks.context.visible_text import VisibleText, seen_words
 from newsletter.checks.html.colours import Colour
-from newsletter.checks.html.computed_style import Look
+from newsletter.checks.html.computed_style import ComputedStyle
 from newsletter.checks.html.visibility import Element
 from newsletter.rendering import colours
 
@@ -28,7 +28,9 @@ def _by_night(context: Context) -> Iterator[Finding]:
             yield _at(context, words, f"where colours are inverted, {words.message}")
 
 
-def _faint(context: Context, looks: Mapping[Element, Look], scheme: colours.Palette | None) -> Iterator[Words]:
+def _faint(
+    context: Context, looks: Mapping[Element, ComputedStyle], scheme: colours.Palette | None
+) -> Iterator[VisibleText]:
     """Words that cannot be read, once for each line and pair of colours."""
     settings = _of_settings(context, scheme) if scheme else set()
     seen: set[tuple[int, Colour, Colour | None]] = set()
@@ -48,7 +50,7 @@ def _of_settings(context: Context, scheme: colours.Palette) -> set[tuple[str, st
     return {(ink, ground) for ink in every for ground in every}
 
 
-def _turned(looks: Mapping[Element, Look]) -> Mapping[Element, Look]:
+def _turned(looks: Mapping[Element, ComputedStyle]) -> Mapping[Element, ComputedStyle]:
     """Ink and ground turned around, each look once."""
     other = {
         look: replace(look, ink=look.ink.turned, ground=look.ground and look.ground.turned)
@@ -57,7 +59,7 @@ def _turned(looks: Mapping[Element, Look]) -> Mapping[Element, Look]:
     return {element: other[look] for element, look in looks.items()}
 
 
-def _at(context: Context, words: Words, message: str) -> Finding:
+def _at(context: Context, words: VisibleText, message: str) -> Finding:
     look = words.look
     return found_at(context, words.element, message, str(look.ink), str(look.ink.turned), str(look.ground))
 

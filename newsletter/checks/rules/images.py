@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.places import Picture, field_spot
+from newsletter.checks.context.places import WrittenPicture, field_spot
 from newsletter.checks.context.rule import ERROR, WARNING, Example, Finding, Rule, Scope
 from newsletter.errors import Severity
 from newsletter.issues.images import PictureError, find_picture, is_remote
@@ -41,7 +41,7 @@ def _badly_described(context: Context) -> Iterator[Finding]:
 
 
 def _heavy(context: Context) -> Iterator[Finding]:
-    sizes: dict[str, tuple[int, Picture]] = {}
+    sizes: dict[str, tuple[int, WrittenPicture]] = {}
     for picture in context.pictures:
         if size := _bytes(context, picture):
             sizes.setdefault(picture.src, (size, picture))
@@ -68,9 +68,9 @@ def _kinds(context: Context) -> Iterator[Finding]:
             yield _at(picture, f"Outlook on Windows does not show {kind.upper()}")
 
 
-def _file(context: Context, picture: Picture) -> tuple[str, int]:
+def _file(context: Context, picture: WrittenPicture) -> tuple[str, int]:
     """Kind and width of a picture in the publication; nothing for others, and for what is no picture."""
-    if is_remote(picture.src) or context.issue.vault.token.search(picture.src):
+    if is_remote(picture.src) or context.issue.tag_store.token.search(picture.src):
         return "", 0
     try:
         found = find_picture(context.publication.root, picture.src)
@@ -79,7 +79,7 @@ def _file(context: Context, picture: Picture) -> tuple[str, int]:
     return found.kind, found.width
 
 
-def _bytes(context: Context, picture: Picture) -> int:
+def _bytes(context: Context, picture: WrittenPicture) -> int:
     kind, _ = _file(context, picture)
     return (context.publication.root / picture.src).stat().st_size if kind else 0
 
@@ -88,7 +88,7 @@ def _kib(size: int) -> str:
     return f"{size / 1024:,.0f} KB"
 
 
-def _at(picture: Picture, message: str, severity: Severity | None = None) -> Finding:
+def _at(picture: WrittenPicture, message: str, severity: Severity | None = None) -> Finding:
     spot = picture.spot
     return Finding(message=message, line=spot.line, column=spot.column, width=spot.width, severity=severity)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.origins import found_at
 from newsletter.checks.context.rule import INFO, WARNING, Example, Finding, Rule, Scope
-from newsletter.checks.context.visible_text import Words, seen_words
-from newsletter.checks.html.computed_style import Look, length
+from newsletter.checks.context.visible_text import VisibleText, seen_words
+from newsletter.checks.html.computed_style import ComputedStyle, length
 from newsletter.checks.html.css import declarations
 from newsletter.checks.html.visibility import Element
 from newsletter.issues.issue import Block
@@ -44,7 +44,7 @@ def _is_credit(block: Block, text: str) -> bool:
     return any(name and " ".join(name.split()) in text for name in names)
 
 
-def _about(context: Context, words: Words, what: str, written: str) -> Finding:
+def _about(context: Context, words: VisibleText, what: str, written: str) -> Finding:
     return found_at(context, words.element, f'"{words.text[:30]}" {what}', written)
 
 
@@ -64,7 +64,7 @@ def _hardly_seen(context: Context) -> Iterator[Finding]:
     sentences: dict[Element, bool] = {}
     for link, words in _links(context):
         looks = [context.looks[part] for part in link.iter() if part in context.looks]
-        around = context.looks.get(link.getparent(), Look())
+        around = context.looks.get(link.getparent(), ComputedStyle())
         is_told = any(look.is_underlined or look.is_bold != around.is_bold for look in looks)
         if not is_told and looks[0].ground == around.ground and _is_in_a_sentence(link, sentences):
             message = f'the link "{words[:30]}" differs from the words around it by colour alone'

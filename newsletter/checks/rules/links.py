@@ -57,7 +57,7 @@ def _leads_nowhere(context: Context) -> Iterator[Finding]:
 
 def wrong_address(context: Context, url: str) -> str:
     """Why a link to this address leads readers nowhere; empty when it may lead somewhere."""
-    if context.issue.vault.token.match(url) or is_own(context, url):
+    if context.issue.tag_store.token.match(url) or is_own(context, url):
         return ""
     shown = context.written(url)
     if not url.strip():

@@ -22,7 +22,7 @@ def _may_be_empty(context: Context) -> Iterator[Finding]:
     """Value tags that print nothing for a reader without fields, outside of a condition that asks for them."""
     guards: list[set[str]] = []
     known = {*BUILT_IN, *context.config.fields}  # of the others the parser has told
-    for tag in context.issue.vault.tags:
+    for tag in context.issue.tag_store.tags:
         _follow(tag, guards)
         if not tag.is_statement and (bare := (_bare(tag) & known).difference(*guards)):
             named = " and ".join(sorted(bare))
@@ -65,7 +65,7 @@ def _evaluated(expression: str, fields: dict[str, str]) -> str | None:
 
 
 def _encoded_twice(context: Context) -> Iterator[Finding]:
-    for tag in context.issue.vault.tags:
+    for tag in context.issue.tag_store.tags:
         if not tag.is_statement:
             printed = _evaluated(tag.inner, dict.fromkeys(_names(tag.inner), _HARD)) or ""
             if found := _ENCODED.search(printed):
@@ -107,7 +107,7 @@ def _squeezed(text: str) -> str:
 
 def _faults(context: Context, copy: Copy) -> Iterator[str]:
     message, headers = copy.message, copy.headers
-    tokens = re.compile(rf"{re.escape(context.issue.vault.base)}[A-Z]\d{{5}}xNL")
+    tokens = re.compile(rf"{re.escape(context.issue.tag_store.base)}[A-Z]\d{{5}}xNL")
     for what, text in (("subject", message.subject), ("HTML", message.html), ("text", message.text)):
         if found := tokens.search(text):
             yield f'has "{found[0]}" in its {what}'

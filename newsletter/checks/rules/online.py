@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.link_status import State, Target
+from newsletter.checks.context.link_status import LinkState, Target
 from newsletter.checks.context.places import Spot
 from newsletter.checks.context.rule import ERROR, WARNING, Example, Finding, Rule, Scope
 from newsletter.checks.rules.links import is_own, wrong_address
@@ -32,7 +32,7 @@ def targets(context: Context) -> Iterator[tuple[Target, Spot]]:
 
 
 def _may_be_asked(context: Context, url: str) -> bool:
-    if not url.lower().startswith(("http://", "https://")) or context.issue.vault.token.search(url):
+    if not url.lower().startswith(("http://", "https://")) or context.issue.tag_store.token.search(url):
         return False
     if _LEAVES.search(url) or (wrong_address(context, url) and not is_own(context, url)):
         return False
@@ -43,9 +43,9 @@ def _may_be_asked(context: Context, url: str) -> bool:
 def _does_not_answer(context: Context) -> Iterator[Finding]:
     for target, spot in targets(context):
         verdict = (context.verdicts or {}).get(target)
-        if verdict is None or verdict.state is State.GOOD:
+        if verdict is None or verdict.state is LinkState.GOOD:
             continue
-        certain = verdict.state is State.DEAD
+        certain = verdict.state is LinkState.DEAD
         message = f'"{target.url}" is dead' if certain else f'"{target.url}" could not be verified'
         yield Finding(
             message=f"{message}: {verdict.reason}",

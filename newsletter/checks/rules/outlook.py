@@ -15,7 +15,7 @@ from newsletter.checks.html.computed_style import length
 from newsletter.checks.html.css import declarations
 from newsletter.checks.html.visibility import Element
 from newsletter.checks.rules.compatibility import INLINE
-from newsletter.issues.images import Picture, find_picture
+from newsletter.issues.images import ImageFile, find_picture
 
 TALLEST = 1_728
 """CSS pixels: 18 inches, where Word cuts a picture."""
@@ -63,7 +63,7 @@ def _drawn(image: Element) -> Drawn:
     return Drawn(width=width, height=height)
 
 
-def _file(context: Context, image: Element) -> Picture | None:
+def _file(context: Context, image: Element) -> ImageFile | None:
     """The file of the publication behind a picture."""
     base = f"{context.config.publication.url}/images/"
     source = _source(image)

@@ -6,7 +6,7 @@ import click
 
 from newsletter.cli.session import Session
 from newsletter.sending import database_guard
-from newsletter.sending.database_guard import HighWater
+from newsletter.sending.database_guard import LastSendMarker
 from newsletter.times import utc_now
 
 
@@ -23,11 +23,11 @@ def command(session: Session) -> None:
         newsletter adopt
         newsletter adopt && newsletter send chip-rules
     """
-    high_water = HighWater(session.database)
+    last_send_marker = LastSendMarker(session.database)
     with session.database.begin() as connection:
         changed = database_guard.adopt(connection, database_guard.here(session.database), utc_now())
-        is_old = high_water.is_above(connection)
-    high_water.forget()
+        is_old = last_send_marker.is_above(connection)
+    last_send_marker.forget()
     if is_old:
         click.echo("What was sent from here and this database does not know is as if it had not been sent.", err=True)
     if changed or is_old:

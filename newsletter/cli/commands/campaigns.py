@@ -7,7 +7,7 @@ import json
 import click
 
 from newsletter.campaigns import counts, reports, schedule
-from newsletter.campaigns.campaign import Campaign, State, all_campaigns
+from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.session import Session
 
@@ -38,6 +38,6 @@ def command(session: Session, as_json: bool) -> None:
 
 
 def _start(session: Session, one: Campaign) -> str:
-    if one.state is not State.SCHEDULED or one.start is None:
+    if one.state is not CampaignState.SCHEDULED or one.start is None:
         return ""
     return f"at {schedule.wall_clock(session.publication, one.start)}"

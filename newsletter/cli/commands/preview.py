@@ -32,14 +32,14 @@ def command(session: Session, issue: str | None, port: int, no_open: bool) -> No
         newsletter preview chip-rules
         newsletter preview --port 9000 --no-open
     """
-    from newsletter.preview.workspace import Workshop
+    from newsletter.preview.workspace import Workspace
     from newsletter.web import server
     from newsletter.web.preview.app import preview_app
     from newsletter.web.preview.live_reload import Events
 
     path = f"/issues/{slug_of(find_issue(session.publication, issue))}" if issue else "/"
     told = Events()
-    app = preview_app(Workshop(session.config), told)
+    app = preview_app(Workspace(session.config), told)
     with server.listen_near("127.0.0.1", port) as sock, Interrupts("Stopping.") as interrupts:
         click.echo(server.address(sock) + path)
         sys.stdout.flush()

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 import click
 
 from newsletter.campaigns import counts, reports
-from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.progress import CampaignProgress
 from newsletter.cli.send_result import STOPPED, doubt_code, recover_first, tell_doubt
 from newsletter.cli.session import Session
 from newsletter.providers import find_provider, read_settings
 from newsletter.sending import database_guard, reconcile
-from newsletter.sending.reconcile import Finding
+from newsletter.sending.reconcile import BatchFinding
 from newsletter.sending.sender import Job, Sender
 from newsletter.times import utc_now
 
@@ -46,7 +46,7 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
     with session.database.read() as connection:
         found = get_campaign(connection, found.id)
         counted = delivery_counts(connection, found.id)
-    is_stopped = before is State.SENT and found.state is State.PAUSED
+    is_stopped = before is CampaignState.SENT and found.state is CampaignState.PAUSED
     if is_stopped:
         why = f"campaign {found.id} is paused: {found.reason}"
         click.echo(f"Asking stopped, and {why}. Put that right first.", err=True)
@@ -56,7 +56,7 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
     raise SystemExit(STOPPED if is_stopped else doubt_code(counted))
 
 
-def _record(session: Session, found: Campaign, findings: list[Finding]) -> None:
+def _record(session: Session, found: Campaign, findings: list[BatchFinding]) -> None:
     with session.database.begin() as connection:
         reconcile.record(connection, [one for one in findings if not one.may_repeat], utc_now())
     for provider in dict.fromkeys(one.unknown.provider for one in findings if one.may_repeat):
@@ -64,7 +64,7 @@ def _record(session: Session, found: Campaign, findings: list[Finding]) -> None:
         _repeat(session, found, provider, mine)
 
 
-def _repeat(session: Session, found: Campaign, provider: str, findings: list[Finding]) -> None:
+def _repeat(session: Session, found: Campaign, provider: str, findings: list[BatchFinding]) -> None:
     """Queue these calls again; a campaign that has ended is sent for nothing else, so it is done here."""
     asked = find_provider(session.publication, provider)
     settings = read_settings(session.publication, asked)
@@ -72,7 +72,7 @@ def _repeat(session: Session, found: Campaign, provider: str, findings: list[Fin
         if get_campaign(connection, found.id).state is not found.state:  # the provider before this one stopped it
             return
         reconcile.record(connection, findings, utc_now())
-        if found.state is not State.SENT:
+        if found.state is not CampaignState.SENT:
             return
         opened = change_state(connection, found.id, "reopen", now=utc_now())
     job = Job(
@@ -87,7 +87,7 @@ def _repeat(session: Session, found: Campaign, provider: str, findings: list[Fin
         Sender(job, progress).run()
 
 
-def _tell(found: Campaign, findings: Iterable[Finding], counted: dict[str, int]) -> None:
+def _tell(found: Campaign, findings: Iterable[BatchFinding], counted: dict[str, int]) -> None:
     asked = [*findings]
     if not asked and not counted["handed"]:
         click.echo(f"Nothing of campaign {found.id} is unknown.", err=True)

@@ -7,7 +7,7 @@ import json
 import click
 
 from newsletter.campaigns import counts, reports, unknown
-from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.send_result import doubt_code, recover_first, send_and_tell, tell_doubt
 from newsletter.cli.session import Session
@@ -83,12 +83,12 @@ def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_jso
         found = get_campaign(connection, found.id)
         _refuse(found)
         unknown.resolve(connection, found.id, "resend", now)
-        if found.state is State.SENT:
+        if found.state is CampaignState.SENT:
             change_state(connection, found.id, "reopen", now=now)
     send_and_tell(job, as_json=as_json)
 
 
 def _refuse(found: Campaign) -> None:
-    if found.state not in (State.SENT, State.SENDING):
-        hint = f"Let it go on with `newsletter resume {found.id}` first." if found.state is State.PAUSED else ""
+    if found.state not in (CampaignState.SENT, CampaignState.SENDING):
+        hint = f"Let it go on with `newsletter resume {found.id}` first." if found.state is CampaignState.PAUSED else ""
         raise NewsletterError(f"campaign {found.id} is {found.state}: nothing of it can be sent again", hint=hint)

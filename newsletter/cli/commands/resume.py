@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter.campaigns import reports, schedule
-from newsletter.campaigns.campaign import State, find_campaign, resume_campaign
+from newsletter.campaigns.campaign import CampaignState, find_campaign, resume_campaign
 from newsletter.cli.session import Session
 from newsletter.times import utc_now
 
@@ -27,7 +27,7 @@ def command(session: Session, campaign: str) -> None:
     with session.database.begin() as connection:
         found = find_campaign(connection, campaign)
         now = resume_campaign(connection, found.id, now=utc_now())
-    if now.state is State.SCHEDULED and now.start:
+    if now.state is CampaignState.SCHEDULED and now.start:
         when = schedule.wall_clock(session.publication, now.start)
         click.echo(f"Campaign {found.id} waits for {when} again.", err=True)
     else:

@@ -7,7 +7,7 @@ import json
 import click
 
 from newsletter.campaigns import counts, reports, retries
-from newsletter.campaigns.campaign import Campaign, State, change_state, find_campaign, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.send_result import send_and_tell
 from newsletter.cli.session import Session
@@ -54,8 +54,8 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
 
 
 def _refuse(found: Campaign) -> None:
-    if found.state not in (State.SENT, State.SENDING):
-        hint = f"Let it go on with `newsletter resume {found.id}` first." if found.state is State.PAUSED else ""
+    if found.state not in (CampaignState.SENT, CampaignState.SENDING):
+        hint = f"Let it go on with `newsletter resume {found.id}` first." if found.state is CampaignState.PAUSED else ""
         raise NewsletterError(f"campaign {found.id} is {found.state}: nothing of it can be sent again", hint=hint)
 
 
@@ -67,5 +67,5 @@ def _queue(session: Session, job: Job) -> None:
         found = get_campaign(connection, job.campaign.id)
         _refuse(found)
         retries.retry(connection, found.id, size, now)
-        if found.state is State.SENT:
+        if found.state is CampaignState.SENT:
             change_state(connection, found.id, "reopen", now=now)

@@ -8,7 +8,7 @@ import sys
 import click
 
 from newsletter.campaigns import counts, reports
-from newsletter.campaigns.campaign import State
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.send_result import exit_code, recover_first, send_and_tell, tell_doubt
 from newsletter.cli.session import Session
@@ -17,7 +17,7 @@ from newsletter.errors import NewsletterError
 from newsletter.providers import read_settings
 from newsletter.publishing.plan import Plan, frozen_plan, gated, make_plan, refuse, remarks, start_plan
 from newsletter.sending import database_guard
-from newsletter.sending.database_guard import HighWater
+from newsletter.sending.database_guard import LastSendMarker
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.sender import Job
 from newsletter.times import Rate, utc_now
@@ -85,7 +85,7 @@ def command(
     refuse(plan)
     with session.database.read() as connection:
         database_guard.require_home(connection, database_guard.here(session.database))
-        HighWater(session.database).require_newest(connection)
+        LastSendMarker(session.database).require_newest(connection)
     settings = read_settings(session.publication, plan.provider)
     ask(_question(plan), yes=yes)
     job = Job(
@@ -120,7 +120,7 @@ def _say(session: Session, plan: Plan) -> None:
 
 
 def _question(plan: Plan) -> str:
-    verb = "Go on sending" if plan.campaign and plan.campaign.state is State.SENDING else "Send"
+    verb = "Go on sending" if plan.campaign and plan.campaign.state is CampaignState.SENDING else "Send"
     return f'{verb} "{plan.subject}" to {plan.audience} through {plan.provider.name}?'
 
 
@@ -153,6 +153,6 @@ def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
     click.echo("Nothing was changed.", err=True)
     if as_json:
         queued = {**dict.fromkeys(counts.STATES, 0), "queued": plan.waiting}
-        state = plan.campaign.state if plan.campaign else State.DRAFT
+        state = plan.campaign.state if plan.campaign else CampaignState.DRAFT
         found = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
         click.echo(json.dumps({**found, "state": state, "audience": plan.waiting, "deliveries": queued}))

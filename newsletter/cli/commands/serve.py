@@ -17,12 +17,12 @@ from newsletter.signals import Interrupts
 from newsletter.times import stamp, utc_now
 
 if TYPE_CHECKING:
-    from newsletter.campaigns.engagement import Sightings
+    from newsletter.campaigns.engagement import EngagementRecorder
     from newsletter.config import Publication
     from newsletter.publishing.scheduler import Runner
     from newsletter.subscribers.double_opt_in import Welcome
     from newsletter.web.public.site import Site
-    from newsletter.web.public.write_queue import Writes
+    from newsletter.web.public.write_queue import WriteQueue
     from newsletter.web.server import Certificate
 
 STOPPING = "Stopping: what is being answered and sent is finished first. Once more stops at once."
@@ -55,21 +55,21 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         newsletter serve --with-sender
         newsletter serve --host 0.0.0.0 --port 8080
     """
-    from newsletter.campaigns.engagement import Sightings
+    from newsletter.campaigns.engagement import EngagementRecorder
     from newsletter.publishing.signup_emails import compile_greetings
-    from newsletter.sending.transactional_sender import Postman
+    from newsletter.sending.transactional_sender import TransactionalSender
     from newsletter.web import server
     from newsletter.web.public.app import public_app
-    from newsletter.web.public.write_queue import Writes
+    from newsletter.web.public.write_queue import WriteQueue
 
     certificate = _certificate(session.publication)
     greetings = compile_greetings(session.publication)
     with (
         server.listen(host, port) as sock,
         Interrupts(STOPPING) as interrupts,
-        Writes(session.database) as writes,
-        Postman(session.publication, session.database, greetings.messages, _say, interrupts.asked),
-        Sightings(session.database, session.publication.config.tracking.keep) as sightings,
+        WriteQueue(session.database) as writes,
+        TransactionalSender(session.publication, session.database, greetings.messages, _say, interrupts.asked),
+        EngagementRecorder(session.database, session.publication.config.tracking.keep) as sightings,
         _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
     ):
         app = public_app(_site(session, writes, sightings, greetings.welcomes), _log, _say)
@@ -89,18 +89,18 @@ def _certificate(publication: Publication) -> Certificate | None:
     return found
 
 
-def _site(session: Session, writes: Writes, sightings: Sightings, welcomes: tuple[Welcome, ...]) -> Site:
+def _site(session: Session, writes: WriteQueue, sightings: EngagementRecorder, welcomes: tuple[Welcome, ...]) -> Site:
     from newsletter.signed_links import Links, derived_key
     from newsletter.subscribers.captcha import find_challenge
     from newsletter.subscribers.double_opt_in import Confirmations
-    from newsletter.subscribers.rate_limits import Limits
+    from newsletter.subscribers.rate_limits import SignupLimits
     from newsletter.subscribers.signups import Signups
     from newsletter.web.public.forms import FormTokens
     from newsletter.web.public.pages import Pages
     from newsletter.web.public.site import Site
 
     publication = session.publication
-    limits = Limits(derived_key(publication, b"count uses of forms"))
+    limits = SignupLimits(derived_key(publication, b"count uses of forms"))
     return Site(
         publication=publication,
         database=session.database,

@@ -8,7 +8,7 @@ import sys
 import click
 
 from newsletter.campaigns import counts, events, reports, schedule
-from newsletter.campaigns.campaign import Campaign, State, find_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, find_campaign
 from newsletter.campaigns.status import campaign_status
 from newsletter.cli import send_result
 from newsletter.cli.follow import follow
@@ -55,7 +55,7 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
 
 
 def _start(session: Session, campaign: Campaign) -> str:
-    if campaign.state is not State.SCHEDULED or campaign.start is None:
+    if campaign.state is not CampaignState.SCHEDULED or campaign.start is None:
         return ""
     wall = f"; {campaign.wall:%Y-%m-%d %H:%M} by each reader's own clock" if campaign.wall else ""
     return f"\nStarts at {schedule.wall_clock(session.publication, campaign.start)}{wall}"

@@ -25,9 +25,9 @@ from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.subscribers import consent, erasure, preferences, segments
 from newsletter.subscribers.exports import export_csv
-from newsletter.subscribers.imports import Listener, Report, import_csv, parse_statuses, parse_tags
+from newsletter.subscribers.imports import ImportListener, Report, import_csv, parse_statuses, parse_tags
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, is_on_list, subscriber_pages
-from newsletter.subscribers.writes import Effect, Entered, Entry, Status, enter
+from newsletter.subscribers.writes import Effect, Entered, Status, SubscriberEntry, enter
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -86,11 +86,11 @@ def add(session: Session, /, address: str, resubscribe: bool, as_json: bool, **s
     click.echo(f"{entered.effect}: {reader.email}, {reader.status}", err=True)
 
 
-def _entry(publication: Publication, address: str, said: dict[str, Any]) -> Entry:
+def _entry(publication: Publication, address: str, said: dict[str, Any]) -> SubscriberEntry:
     """What the options of `add` say. Raises ConfigError."""
     known = publication.config.lists
     try:
-        return Entry(
+        return SubscriberEntry(
             email=parse_address(address),
             statuses=parse_statuses(known, publication.default_list, ",".join(said["lists"]), said["status"] or ""),
             built_in=tuple(said[name].strip() and parse_built_in(name, said[name].strip()) for name in BUILT_IN),
@@ -109,7 +109,7 @@ def _field(publication: Publication, text: str) -> tuple[str, FieldValue]:
     return name, parse_field(name, value, publication.config.fields)
 
 
-def _refuse_to_revive(entry: Entry, entered: Entered) -> None:
+def _refuse_to_revive(entry: SubscriberEntry, entered: Entered) -> None:
     hint = "Nothing was changed. If they asked to be back, say so with --resubscribe."
     if entered.effect is Effect.REFUSED:
         raise NewsletterError(f"{entry.email}: {entered.reason}", hint=hint)
@@ -150,7 +150,7 @@ def import_(session: Session, file: str, rejects: str | None, resubscribe: tuple
             _name(file),
             now=datetime.now(UTC),
             resubscribe={address_key(address) for address in resubscribe},
-            listener=Listener(started=told.started, refused=told.refused, progress=told.progress),
+            listener=ImportListener(started=told.started, refused=told.refused, progress=told.progress),
         )
     click.echo(_json(report.as_json(), indent=2) if as_json else _summary(report))
     told.conclude(report)

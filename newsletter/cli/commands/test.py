@@ -12,7 +12,7 @@ from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import find_issue
 from newsletter.providers.base import Outcome
-from newsletter.publishing.test_send import Tested, read_addresses, send_test
+from newsletter.publishing.test_send import TestResult, read_addresses, send_test
 from newsletter.rendering.build import build_issue
 from newsletter.times import utc_now
 
@@ -52,7 +52,7 @@ def command(session: Session, issue: str, more: list[str], to: list[str], as_jso
     _leave(tested)
 
 
-def _leave(tested: Sequence[Tested]) -> None:
+def _leave(tested: Sequence[TestResult]) -> None:
     """Exit 3 when only the unknown are left. Raises NewsletterError when somebody did not get it."""
     failed = [one for one in tested if one.result.outcome in (Outcome.REJECTED, Outcome.BUSY)]
     if failed:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from newsletter.campaigns import delivery_history
 from newsletter.campaigns.campaign import ENDED, Campaign, campaigns_of_slug, find_campaign
-from newsletter.campaigns.delivery_history import Story
+from newsletter.campaigns.delivery_history import DeliveryHistory
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.subscribers.subscriber import find_subscriber
@@ -61,7 +61,9 @@ def _campaigns(session: Session, name: str) -> Sequence[Campaign]:
         return campaigns_of_slug(connection, slug) or [find_campaign(connection, slug)]
 
 
-def _story(connection: Connection, found: Sequence[Campaign], subscriber_id: int, email: str) -> tuple[Campaign, Story]:
+def _story(
+    connection: Connection, found: Sequence[Campaign], subscriber_id: int, email: str
+) -> tuple[Campaign, DeliveryHistory]:
     """The copy that the reader got, else the one that the reader did not. Raises NewsletterError."""
     stories = [(one, delivery_history.story(connection, one, subscriber_id)) for one in found]
     known = [(one, told) for one, told in stories if told]

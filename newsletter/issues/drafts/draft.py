@@ -20,7 +20,7 @@ from newsletter.issues.drafts.sources import Read, read_source
 from newsletter.issues.drafts.story import Section, Story, link_key, one_line
 from newsletter.issues.issue import MOST_BYTES, issue_files
 from newsletter.issues.scaffold import starter
-from newsletter.network import Network
+from newsletter.network import NetworkAccess
 
 REVIEW = "<!-- review -->"
 LONGEST_SUBJECT = 78
@@ -48,7 +48,7 @@ class Gathered:
 def gather(
     publication: Publication,
     names: Sequence[str],
-    network: Network,
+    network: NetworkAccess,
     *,
     folder: Path,
     since: datetime | None,

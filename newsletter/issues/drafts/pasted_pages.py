@@ -29,7 +29,7 @@ _FINISHED = re.compile(r"[.!?…:;,。！？][\"'”’»)\]]*$")
 
 
 @dataclass(kw_only=True)
-class _Page:
+class _PastedPage:
     """A page while it is read."""
 
     title: str = ""
@@ -43,7 +43,7 @@ class _Page:
 def plain_stories(text: str) -> list[Story]:
     """The article of a page's text, and the news beside it. Raises NewsletterError when there is no article."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    page = _Page()
+    page = _PastedPage()
     at = _read_head(lines, page)
     more = next((n for n in range(at, len(lines)) if _MORE.fullmatch(lines[n].strip())), len(lines))
     _read_article(lines[at:more], page)
@@ -61,7 +61,7 @@ def plain_stories(text: str) -> list[Story]:
     return [lead, *page.news]
 
 
-def _read_head(lines: list[str], page: _Page) -> int:
+def _read_head(lines: list[str], page: _PastedPage) -> int:
     """The headline and what stands around it, up to the first empty line after it; returns where the article begins."""
     for number, line in enumerate(lines):
         words = one_line(line)
@@ -76,7 +76,7 @@ def _read_head(lines: list[str], page: _Page) -> int:
     return len(lines)
 
 
-def _read_article(lines: list[str], page: _Page) -> None:
+def _read_article(lines: list[str], page: _PastedPage) -> None:
     for kind, words in _pieces(lines):
         last = page.sections[-1] if page.sections else None
         if kind == "point" and last:
@@ -103,7 +103,7 @@ def _pieces(lines: list[str]) -> Iterator[tuple[str, str]]:
             paragraph.append(line)
 
 
-def _read_news(lines: list[str], page: _Page) -> None:
+def _read_news(lines: list[str], page: _PastedPage) -> None:
     """A title and a sentence, in turn; a paragraph that ends like a sentence belongs to the title before it."""
     title = ""
     for _, words in _pieces(lines):

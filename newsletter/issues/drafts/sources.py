@@ -16,7 +16,7 @@ from newsletter.issues.drafts.articles import article_story, is_page
 from newsletter.issues.drafts.feeds import feed_stories, is_feed
 from newsletter.issues.drafts.pasted_pages import plain_stories
 from newsletter.issues.drafts.story import Story
-from newsletter.network import Network
+from newsletter.network import NetworkAccess
 
 MOST_BYTES = 5 * 1024 * 1024
 _MARKS = (
@@ -43,7 +43,7 @@ class Read:
     is_feed: bool
 
 
-def read_source(name: str, network: Network, folder: Path) -> Read:
+def read_source(name: str, network: NetworkAccess, folder: Path) -> Read:
     """The stories of a web address, or of a file relative to `folder`. Raises NewsletterError that names it."""
     try:
         if re.match(r"https?://", name, re.IGNORECASE):
@@ -55,7 +55,7 @@ def read_source(name: str, network: Network, folder: Path) -> Read:
         raise NewsletterError(error.message, place=name, hint=error.hint) from error
 
 
-def _from_web(name: str, network: Network) -> Read:
+def _from_web(name: str, network: NetworkAccess) -> Read:
     from newsletter.fetch import fetch  # requests: only where an address is asked
 
     answer = fetch(network, name)

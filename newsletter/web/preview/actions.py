@@ -9,16 +9,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.campaigns import reports
-from newsletter.campaigns.campaign import ENDED, Campaign, State
+from newsletter.campaigns.campaign import ENDED, Campaign, CampaignState
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError
-from newsletter.preview.workspace import Work
+from newsletter.preview.workspace import BuiltIssue
 from newsletter.providers import find_provider
 from newsletter.subscribers.segments import count
 from newsletter.times import utc_now
 from newsletter.web.preview.database import database_of, trouble_with
-from newsletter.web.preview.pages import page, workshop_of
+from newsletter.web.preview.pages import page, workspace_of
 from newsletter.web.preview.progress import digest_of, progress_of
 
 MORNING = time(7)
@@ -27,8 +27,8 @@ MORNING = time(7)
 
 def panel(request: Request) -> Response:
     """The panel, to be put into the page."""
-    publication, now = workshop_of(request).publication, utc_now()
-    work = workshop_of(request).work(request.path_params["slug"])
+    publication, now = workspace_of(request).publication, utc_now()
+    work = workspace_of(request).work(request.path_params["slug"])
     database = database_of(request, publication)
     found = progress_of(publication, database, work.slug, now, digest_of(work))
     planned = next((one.campaign for one in found if _is_planned(one.campaign, work)), None)
@@ -48,22 +48,22 @@ def panel(request: Request) -> Response:
     return page(request, "act.html", values)
 
 
-def _is_begun(campaign: Campaign, work: Work) -> bool:
+def _is_begun(campaign: Campaign, work: BuiltIssue) -> bool:
     """Whether the issue goes, went or will never go to its own list and segment: then it cannot be scheduled."""
     return _is_own(campaign, work) and bool(campaign.started_at or campaign.state in ENDED)
 
 
-def _is_planned(campaign: Campaign, work: Work) -> bool:
+def _is_planned(campaign: Campaign, work: BuiltIssue) -> bool:
     """Whether the issue waits for its time: scheduled again it keeps that, unless another is chosen."""
-    return _is_own(campaign, work) and campaign.state is State.SCHEDULED
+    return _is_own(campaign, work) and campaign.state is CampaignState.SCHEDULED
 
 
-def _is_own(campaign: Campaign, work: Work) -> bool:
+def _is_own(campaign: Campaign, work: BuiltIssue) -> bool:
     issue = work.built.issue if work.built else None
     return issue is not None and (campaign.list, campaign.segment) == (issue.list, issue.segment or "")
 
 
-def _waiting(publication: Publication, database: Database | None, work: Work, now: datetime) -> str:
+def _waiting(publication: Publication, database: Database | None, work: BuiltIssue, now: datetime) -> str:
     """`8,120 readers of daily`: whom a schedule would reach now; empty when nobody can say."""
     if work.built is None or database is None:
         return ""
@@ -82,7 +82,7 @@ def _provider(publication: Publication) -> str:
         return ""
 
 
-def _planned(work: Work, publication: Publication, now: datetime, planned: Campaign | None) -> str:
+def _planned(work: BuiltIssue, publication: Publication, now: datetime, planned: Campaign | None) -> str:
     """When it is scheduled, else what the issue itself says, else its day or the next morning; as a form takes it."""
     issue = work.built.issue if work.built else None
     if planned and planned.start:

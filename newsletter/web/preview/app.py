@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import slug_of
 from newsletter.preview.inbox import entries
-from newsletter.preview.workspace import Workshop
+from newsletter.preview.workspace import Workspace
 from newsletter.web.preview import (
     actions,
     compare,
@@ -53,14 +53,14 @@ ROUTES: Sequence[BaseRoute] = (
 )
 
 
-def preview_app(workshop: Workshop, told: live_reload.Events) -> Starlette:
+def preview_app(workspace: Workspace, told: live_reload.Events) -> Starlette:
     """The application; `told` reaches whoever looks, and ends their streams when the server stops."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         told.open()
-        watching = asyncio.create_task(watch(workshop, told))
-        warming = asyncio.create_task(run_in_threadpool(warm_up, workshop))
+        watching = asyncio.create_task(watch(workspace, told))
+        warming = asyncio.create_task(run_in_threadpool(warm_up, workspace))
         yield
         told.close()
         app.state.ledger.close()
@@ -73,16 +73,16 @@ def preview_app(workshop: Workshop, told: live_reload.Events) -> Starlette:
         lifespan=lifespan,
         exception_handlers={NewsletterError: pages.refused, HTTPException: pages.not_here},
     )
-    app.state.workshop, app.state.told, app.state.token = workshop, told, new_token()
+    app.state.workspace, app.state.told, app.state.token = workspace, told, new_token()
     app.state.ledger, app.state.start = Ledger(), new_token()
     return app
 
 
-def warm_up(workshop: Workshop) -> None:
+def warm_up(workspace: Workspace) -> None:
     """Read every issue's head and build the newest issue, which loads the compiler."""
     try:
-        newest = entries(workshop.publication)[:1]
+        newest = entries(workspace.publication)[:1]
         for path in newest:
-            workshop.work(slug_of(path))
+            workspace.work(slug_of(path))
     except NewsletterError:  # whoever opens the page is told
         return

@@ -10,11 +10,11 @@ from starlette.routing import Route
 
 from newsletter.errors import NewsletterError
 from newsletter.preview.dark_mode import by_day
-from newsletter.preview.diff import Kind, differences, folded, line_difference
+from newsletter.preview.diff import LineChange, differences, folded, line_difference
 from newsletter.preview.local_images import local_pictures, shown_locally
-from newsletter.preview.versions import Filled, Version, filled, find_version, known_versions
+from newsletter.preview.versions import FilledVersion, Version, filled, find_version, known_versions
 from newsletter.web.preview.issue import document
-from newsletter.web.preview.pages import page, text, workshop_of
+from newsletter.web.preview.pages import page, text, workspace_of
 from newsletter.web.preview.readers import reader_of, reading
 
 FILE = "file"
@@ -23,12 +23,12 @@ LAST = "head"
 
 def show(request: Request) -> Response:
     """The page. What cannot be compared is said on it, and something else can be chosen there."""
-    workshop = workshop_of(request)
+    workspace = workspace_of(request)
     slug = request.path_params["slug"]
-    path = workshop.path_of(slug)
+    path = workspace.path_of(slug)
     key = request.query_params.get("with") or LAST
-    with reading(request, workshop.publication) as connection:
-        offered = list(known_versions(workshop.publication, connection, path))
+    with reading(request, workspace.publication) as connection:
+        offered = list(known_versions(workspace.publication, connection, path))
     values: dict[str, object] = {"rows": [], "changes": 0, "refusal": None, "version": None, "heads": []}
     try:
         values |= _compared(request, path, key)
@@ -49,28 +49,28 @@ def _compared(request: Request, path: Path, key: str) -> dict[str, object]:
         "now": now,
         "heads": heads,
         "rows": folded(rows),
-        "changes": sum(row.kind is not Kind.SAME for row in changed),
+        "changes": sum(row.kind is not LineChange.SAME for row in changed),
         "looks_alike": other.html == mine.html,
     }
 
 
-def _version(request: Request, path: Path, key: str) -> tuple[Version, Filled]:
-    workshop = workshop_of(request)
-    recipient = reader_of(request).recipient(workshop.publication, request.path_params["slug"])
-    with reading(request, workshop.publication) as connection:
-        version = find_version(workshop.theme, connection, path, key)
+def _version(request: Request, path: Path, key: str) -> tuple[Version, FilledVersion]:
+    workspace = workspace_of(request)
+    recipient = reader_of(request).recipient(workspace.publication, request.path_params["slug"])
+    with reading(request, workspace.publication) as connection:
+        version = find_version(workspace.theme, connection, path, key)
     return version, filled(version.message, recipient)
 
 
 def frame(request: Request) -> Response:
     """One side, as an email."""
-    workshop = workshop_of(request)
-    path = workshop.path_of(request.path_params["slug"])
+    workspace = workspace_of(request)
+    path = workspace.path_of(request.path_params["slug"])
     try:
         html = _version(request, path, request.query_params.get("version", FILE))[1].html
     except NewsletterError as error:
         html = text(request, "said.html", {"error": error})
-    shown = shown_locally(html, workshop.publication, local_pictures(workshop.publication, html))
+    shown = shown_locally(html, workspace.publication, local_pictures(workspace.publication, html))
     return document(request, by_day(shown))
 
 

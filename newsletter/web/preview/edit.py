@@ -14,30 +14,30 @@ from newsletter.config import Publication
 from newsletter.errors import NewsletterError, Problem
 from newsletter.issues.images import image_names
 from newsletter.issues.issue import slug_of
-from newsletter.issues.save import Manuscript, read_manuscript
+from newsletter.issues.save import IssueFile, read_manuscript
 from newsletter.issues.save import save as save_over
 from newsletter.preview.diff import differences, folded
 from newsletter.preview.sample_readers import NAMES
 from newsletter.preview.views import RENDERED, rendered
-from newsletter.preview.workspace import Work
+from newsletter.preview.workspace import BuiltIssue
 from newsletter.web.preview.issue import document
-from newsletter.web.preview.pages import page, text, workshop_of
+from newsletter.web.preview.pages import page, text, workspace_of
 from newsletter.web.preview.problems import found_in
 from newsletter.web.preview.readers import recipient_of
 from newsletter.web.preview.requests import act_on_text, in_json
 
 
 def show(request: Request) -> Response:
-    """The page; the text comes into it by `manuscript`."""
-    workshop = workshop_of(request)
-    publication = workshop.publication
+    """The page; the text comes into it by `issue_file`."""
+    workspace = workspace_of(request)
+    publication = workspace.publication
     return page(
         request,
         "edit.html",
         {
-            "path": workshop.path_of(request.path_params["slug"]),
+            "path": workspace.path_of(request.path_params["slug"]),
             "slug": request.path_params["slug"],
-            "kinds": workshop.theme.kinds.values(),
+            "kinds": workspace.theme.kinds.values(),
             "sponsors": list(publication.config.sponsors),
             "pictures": image_names(publication.root),
             "fields": _fields(publication),
@@ -50,23 +50,23 @@ def _fields(publication: Publication) -> list[str]:
 
 
 @in_json
-def manuscript(request: Request) -> Response:
+def issue_file(request: Request) -> Response:
     """The file as it is on disk."""
     return JSONResponse(_as_json(_read(request)))
 
 
-def _read(request: Request) -> Manuscript:
-    workshop = workshop_of(request)
-    return read_manuscript(workshop.publication, workshop.path_of(request.path_params["slug"]))
+def _read(request: Request) -> IssueFile:
+    workspace = workspace_of(request)
+    return read_manuscript(workspace.publication, workspace.path_of(request.path_params["slug"]))
 
 
-def _as_json(found: Manuscript) -> dict[str, object]:
+def _as_json(found: IssueFile) -> dict[str, object]:
     return {"text": found.text, "digest": found.digest, "name": found.path.name}
 
 
 def typed(request: Request, said: str) -> Response:
     """Build what is typed; says whether that went well. The email is then `typed_view`'s to show."""
-    work = workshop_of(request).typed(request.path_params["slug"], request.path_params["tab"], said)
+    work = workspace_of(request).typed(request.path_params["slug"], request.path_params["tab"], said)
     built = work.built
     return JSONResponse(
         {
@@ -96,11 +96,11 @@ def typed_view(request: Request) -> Response:
 def typed_problems(request: Request) -> Response:
     """Everything `check` says of what was typed last."""
     work = _typed(request)
-    return JSONResponse([_problem(problem) for problem in found_in(workshop_of(request), work)])
+    return JSONResponse([_problem(problem) for problem in found_in(workspace_of(request), work)])
 
 
-def _typed(request: Request) -> Work:
-    return workshop_of(request).last_typed(request.path_params["slug"], request.path_params["tab"])
+def _typed(request: Request) -> BuiltIssue:
+    return workspace_of(request).last_typed(request.path_params["slug"], request.path_params["tab"])
 
 
 def _problem(found: Problem) -> dict[str, object]:
@@ -110,22 +110,22 @@ def _problem(found: Problem) -> dict[str, object]:
 
 def save(request: Request, said: str) -> Response:
     """Write it over the text it was made from; if the file is another by now, show both and write nothing."""
-    workshop = workshop_of(request)
-    path = workshop.publication.issues / request.query_params.get("name", "")
-    if path.parent != workshop.publication.issues or slug_of(path) != request.path_params["slug"]:
+    workspace = workspace_of(request)
+    path = workspace.publication.issues / request.query_params.get("name", "")
+    if path.parent != workspace.publication.issues or slug_of(path) != request.path_params["slug"]:
         raise HTTPException(400, "This is not the file of that issue.")
-    saved = save_over(workshop.publication, path, said, request.query_params.get("over", ""))
-    told = {**_as_json(saved.manuscript), "written": saved.is_written}
+    saved = save_over(workspace.publication, path, said, request.query_params.get("over", ""))
+    told = {**_as_json(saved.issue_file), "written": saved.is_written}
     if saved.is_written:
         return JSONResponse(told)
-    rows = folded(differences(saved.manuscript.text, said))
+    rows = folded(differences(saved.issue_file.text, said))
     shown = text(request, "differences.html", {"rows": rows, "left": "On disk now", "right": "Yours, not saved"})
     return JSONResponse({**told, "shown": shown}, status_code=409)
 
 
 ROUTES = [
     Route("/issues/{slug}/edit", show),
-    Route("/issues/{slug}/manuscript", manuscript),
+    Route("/issues/{slug}/manuscript", issue_file),
     Route("/issues/{slug}/save", act_on_text(save), methods=["POST"]),
     Route("/issues/{slug}/typed/{tab}", act_on_text(typed), methods=["POST"]),
     Route("/issues/{slug}/typed/{tab}/problems", typed_problems),

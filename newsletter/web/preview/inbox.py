@@ -19,11 +19,11 @@ from newsletter.issues.issue import slug_of
 from newsletter.issues.scaffold import new_issue
 from newsletter.preview.inbox import entries, shown
 from newsletter.web.preview.database import database_of
-from newsletter.web.preview.pages import page, workshop_of
+from newsletter.web.preview.pages import page, workspace_of
 from newsletter.web.preview.requests import act
 
 if TYPE_CHECKING:
-    from newsletter.preview.inbox import Standing
+    from newsletter.preview.inbox import IssueStatus
 
 AT_ONCE, MOST = 40, 2_000
 """Issues in one answer: by themselves, and where a page that shows more of them asks for all it shows."""
@@ -31,7 +31,7 @@ AT_ONCE, MOST = 40, 2_000
 
 def start(request: Request) -> Response:
     """The page."""
-    return page(request, "inbox.html", {"trouble": workshop_of(request).trouble, **_rows(request)})
+    return page(request, "inbox.html", {"trouble": workspace_of(request).trouble, **_rows(request)})
 
 
 def rows(request: Request) -> Response:
@@ -40,7 +40,7 @@ def rows(request: Request) -> Response:
 
 
 def _rows(request: Request) -> dict[str, object]:
-    publication = workshop_of(request).publication
+    publication = workspace_of(request).publication
     words, first = request.query_params.get("q", "")[:200], _number(request.query_params.get("from", "0"))
     end = first + min(MOST, max(AT_ONCE, _number(request.query_params.get("many", "0"))))
     found = entries(publication, words)
@@ -58,7 +58,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
-def _standings(request: Request, publication: Publication) -> Mapping[str, Standing]:
+def _standings(request: Request, publication: Publication) -> Mapping[str, IssueStatus]:
     database = database_of(request, publication)
     if database is None:
         return {}
@@ -73,7 +73,7 @@ def _standings(request: Request, publication: Publication) -> Mapping[str, Stand
 
 def tally(request: Request) -> Response:
     """How much is wrong with one issue."""
-    problems = workshop_of(request).problems(request.path_params["slug"])
+    problems = workspace_of(request).problems(request.path_params["slug"])
     errors = sum(problem.severity is ERROR for problem in problems)
     warnings = sum(problem.severity is WARNING for problem in problems)
     return JSONResponse({"errors": errors, "warnings": warnings})
@@ -83,7 +83,7 @@ def tally(request: Request) -> Response:
 def begin(request: Request) -> Response:
     """Write the file; says under which slug it is found."""
     asked = request.query_params
-    path = new_issue(asked.get("title", ""), workshop_of(request).publication, day=asked.get("day") or None)
+    path = new_issue(asked.get("title", ""), workspace_of(request).publication, day=asked.get("day") or None)
     return JSONResponse({"slug": slug_of(path)})
 
 

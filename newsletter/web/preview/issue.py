@@ -19,7 +19,7 @@ from newsletter.preview.highlight import header_lines, html_lines, message_lines
 from newsletter.preview.inbox import entry
 from newsletter.preview.views import RENDERED, VIEWS, rendered, written
 from newsletter.rendering.build import sample_mailing
-from newsletter.web.preview.pages import page, text, workshop_of
+from newsletter.web.preview.pages import page, text, workspace_of
 from newsletter.web.preview.readers import reader_of, recipient_of
 from newsletter.web.preview.security import EMAIL_POLICY, WITH_REMOTE_PICTURES
 
@@ -33,9 +33,9 @@ LINES = {"text": plain_lines, "source": html_lines, "headers": header_lines, "ra
 
 def show(request: Request) -> Response:
     """The page around the email."""
-    workshop = workshop_of(request)
-    work = workshop.work(request.path_params["slug"])
-    head = entry(workshop.publication, work.path)
+    workspace = workspace_of(request)
+    work = workspace.work(request.path_params["slug"])
+    head = entry(workspace.publication, work.path)
     return page(request, "issue.html", {"work": work, "head": head, "views": VIEWS, "panels": PANELS})
 
 
@@ -44,7 +44,7 @@ def view(request: Request) -> Response:
     name = request.path_params["view"]
     if name not in VIEWS:
         raise HTTPException(404, "There is no such view.")
-    work = workshop_of(request).work(request.path_params["slug"])
+    work = workspace_of(request).work(request.path_params["slug"])
     if work.built is None:
         return document(request, text(request, "no-email.html", {}))
     try:
@@ -66,9 +66,9 @@ def document(request: Request, html: str) -> Response:
 
 def cuts(request: Request) -> Response:
     """How mail clients cut its subject and preheader."""
-    workshop = workshop_of(request)
-    found = entry(workshop.publication, workshop.path_of(request.path_params["slug"]))
-    return page(request, "cuts.html", {"entry": found, "publication": workshop.publication})
+    workspace = workspace_of(request)
+    found = entry(workspace.publication, workspace.path_of(request.path_params["slug"]))
+    return page(request, "cuts.html", {"entry": found, "publication": workspace.publication})
 
 
 def html(request: Request) -> Response:
@@ -86,7 +86,7 @@ def whole(request: Request) -> Response:
 
 
 def _copy(request: Request) -> tuple[Mailing, Recipient]:
-    work = workshop_of(request).work(request.path_params["slug"])
+    work = workspace_of(request).work(request.path_params["slug"])
     if work.built is None:
         raise NewsletterError("the issue does not build yet")
     publication = work.built.theme.publication

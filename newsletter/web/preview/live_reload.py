@@ -1,4 +1,4 @@
-"""The watch: lets the workshop forget what was saved, and tells the pages that look at it what came of it.
+"""The watch: lets the workspace forget what was saved, and tells the pages that look at it what came of it.
 
 Changes: which files of a publication are saved, made, moved and deleted, as it happens.
 
@@ -28,19 +28,19 @@ from watchfiles import Change, DefaultFilter, awatch
 
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import issue_files, slug_of
-from newsletter.preview.workspace import Gone, Work, Workshop
-from newsletter.web.preview.pages import workshop_of
+from newsletter.preview.workspace import BuiltIssue, Gone, Workspace
+from newsletter.web.preview.pages import workspace_of
 
 SECOND_THOUGHT = 0.12
 """Seconds after which a mistake is told: editors empty a file, or put it away, before they write it."""
 
 
-async def watch(workshop: Workshop, told: Events) -> None:
+async def watch(workspace: Workspace, told: Events) -> None:
     """Until cancelled: whatever is saved is built, once for all that look at it."""
-    async for changed in changes(workshop):
-        await run_in_threadpool(workshop.refresh, changed)
+    async for changed in changes(workspace):
+        await run_in_threadpool(workspace.refresh, changed)
         told.tell(INBOX, "inbox", {})
-        telling = (_tell(workshop, told, topic, changed) for topic in told.topics if topic)
+        telling = (_tell(workspace, told, topic, changed) for topic in told.topics if topic)
         _report(await asyncio.gather(*telling, return_exceptions=True))
 
 
@@ -52,34 +52,34 @@ def _report(outcomes: Iterable[object]) -> None:
             asyncio.get_running_loop().call_exception_handler(context)
 
 
-async def _tell(workshop: Workshop, told: Events, slug: str, changed: frozenset[Path]) -> None:
-    told.tell(slug, *await news_of(workshop, slug, changed))
+async def _tell(workspace: Workspace, told: Events, slug: str, changed: frozenset[Path]) -> None:
+    told.tell(slug, *await news_of(workspace, slug, changed))
 
 
-async def news_of(workshop: Workshop, slug: str, changed: Iterable[Path] = ()) -> tuple[str, News]:
+async def news_of(workspace: Workspace, slug: str, changed: Iterable[Path] = ()) -> tuple[str, News]:
     """What there is to tell of an issue as it is now: its kind, and what a page must know to decide what it shows."""
     try:
-        work = await run_in_threadpool(_work, workshop, slug)
+        work = await run_in_threadpool(_work, workspace, slug)
         if work is None or work.failure:
             await asyncio.sleep(SECOND_THOUGHT)
-            work = await run_in_threadpool(_work, workshop, slug)
+            work = await run_in_threadpool(_work, workspace, slug)
         if work is None:
-            return "gone", {"successor": await run_in_threadpool(successor, workshop, changed)}
+            return "gone", {"successor": await run_in_threadpool(successor, workspace, changed)}
         return "issue", {"digest": work.digest, "trace": work.trace, "failed": bool(work.failure)}
     except NewsletterError as error:
         return "trouble", {"message": str(error)}
 
 
-def _work(workshop: Workshop, slug: str) -> Work | None:
+def _work(workspace: Workspace, slug: str) -> BuiltIssue | None:
     try:
-        return workshop.work(slug)
+        return workspace.work(slug)
     except Gone:
         return None
 
 
-def successor(workshop: Workshop, changed: Iterable[Path]) -> str:
+def successor(workspace: Workspace, changed: Iterable[Path]) -> str:
     """The slug of the one issue file that came when another went: it was renamed. Empty when there is none."""
-    came = [path for path in issue_files(workshop.publication) if path in changed]
+    came = [path for path in issue_files(workspace.publication) if path in changed]
     return slug_of(came[0]) if len(came) == 1 else ""
 
 
@@ -92,16 +92,16 @@ AGAIN = 0.5
 Changed = frozenset[Path]
 
 
-async def changes(workshop: Workshop) -> AsyncGenerator[Changed]:
+async def changes(workspace: Workspace) -> AsyncGenerator[Changed]:
     """The files that changed, a few milliseconds after the last of them did; without end."""
     polls, begins_anew = False, False
     while True:
-        folders = _there(workshop)
+        folders = _there(workspace)
         try:
-            async with aclosing(_seen(workshop.config, folders, polls=polls, begins_anew=begins_anew)) as seen:
+            async with aclosing(_seen(workspace.config, folders, polls=polls, begins_anew=begins_anew)) as seen:
                 async for found in seen:
                     yield found
-                    if found & folders or _there(workshop) != folders:
+                    if found & folders or _there(workspace) != folders:
                         break  # a folder came or went: the watch on it is gone, or not there yet
         except (OSError, RuntimeError):  # the folder is gone, or the system watches too much already
             polls = True
@@ -109,8 +109,8 @@ async def changes(workshop: Workshop) -> AsyncGenerator[Changed]:
         begins_anew = True
 
 
-def _there(workshop: Workshop) -> Changed:
-    return frozenset(folder for folder in workshop.folders if folder.is_dir())
+def _there(workspace: Workspace) -> Changed:
+    return frozenset(folder for folder in workspace.folders if folder.is_dir())
 
 
 async def _seen(config: Path, folders: Changed, *, polls: bool, begins_anew: bool) -> AsyncGenerator[Changed]:
@@ -193,7 +193,7 @@ INBOX = ""
 News = Mapping[str, object]
 
 
-class Listener:
+class PageListener:
     """One open page: what it looks at, and what it has not been told yet, the newest of each kind."""
 
     def __init__(self, topic: str) -> None:
@@ -226,7 +226,7 @@ class Events:
     """Who looks at what. Used from the event loop only."""
 
     def __init__(self) -> None:
-        self._listeners: set[Listener] = set()
+        self._listeners: set[PageListener] = set()
         self.is_open = False
 
     def open(self) -> None:
@@ -251,9 +251,9 @@ class Events:
                 listener.tell(kind, news)
 
     @contextmanager
-    def listener(self, topic: str) -> Iterator[Listener]:
+    def listener(self, topic: str) -> Iterator[PageListener]:
         """A page that looks, as long as it does."""
-        listener = Listener(topic)
+        listener = PageListener(topic)
         self._listeners.add(listener)
         try:
             yield listener
@@ -266,22 +266,22 @@ async def stream(request: Request) -> Response:
     told = request.app.state.told
     assert isinstance(told, Events)
     topic = request.query_params.get("issue", INBOX)
-    written = _written(told, topic, workshop_of(request), str(request.app.state.start))
+    written = _written(told, topic, workspace_of(request), str(request.app.state.start))
     return StreamingResponse(written, media_type="text/event-stream")
 
 
-async def _written(told: Events, topic: str, workshop: Workshop, start: str) -> AsyncIterator[str]:
+async def _written(told: Events, topic: str, workspace: Workspace, start: str) -> AsyncIterator[str]:
     """Which start of the preview this is, what is now, then news; much may have been told since the page was made."""
     yield "retry: 500\n\n" + _event("hello", {"start": start})
     with told.listener(topic) as listener:
-        yield _event(*await _now(workshop, topic))
+        yield _event(*await _now(workspace, topic))
         while told.is_open:
             heard = await listener.heard()
             yield "".join(_event(kind, news) for kind, news in heard) or ": still here\n\n"
 
 
-async def _now(workshop: Workshop, topic: str) -> tuple[str, News]:
-    return ("inbox", {}) if topic == INBOX else await news_of(workshop, topic)
+async def _now(workspace: Workspace, topic: str) -> tuple[str, News]:
+    return ("inbox", {}) if topic == INBOX else await news_of(workspace, topic)
 
 
 def _event(kind: str, news: News) -> str:

@@ -23,7 +23,7 @@ from newsletter.errors import NewsletterError, problem_of
 from newsletter.issues.templates import package_templates
 from newsletter.preview.code_frames import coded
 from newsletter.preview.local_images import picture_file
-from newsletter.preview.workspace import Gone, Workshop
+from newsletter.preview.workspace import Gone, Workspace
 
 
 @cache
@@ -45,10 +45,10 @@ def _sentence(text: str) -> str:
     return text if re.match(r"\S*[./]\S", text) else text[:1].upper() + text[1:]
 
 
-def workshop_of(request: Request) -> Workshop:
+def workspace_of(request: Request) -> Workspace:
     """What this preview is of."""
-    found = request.app.state.workshop
-    assert isinstance(found, Workshop)
+    found = request.app.state.workspace
+    assert isinstance(found, Workspace)
     return found
 
 
@@ -67,7 +67,7 @@ def text(request: Request, template: str, values: Mapping[str, object]) -> str:
 async def refused(request: Request, error: Exception) -> Response:
     """For every error raised on purpose: newsletter.toml is wrong, an issue is gone."""
     assert isinstance(error, NewsletterError)
-    found = coded(workshop_of(request).config.parent, [problem_of(error)])
+    found = coded(workspace_of(request).config.parent, [problem_of(error)])
     status = 404 if isinstance(error, Gone) else 503
     return page(request, "refused.html", {"error": error, "problems": found}, status=status)
 
@@ -85,7 +85,7 @@ PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 def picture(request: Request) -> Response:
     """A picture of the publication; what is no picture, or outside, is not there."""
-    file = picture_file(workshop_of(request).publication.root, request.path_params["name"])
+    file = picture_file(workspace_of(request).publication.root, request.path_params["name"])
     if file is None:
         raise HTTPException(404, "No such picture in the publication.")
     seen = "private, max-age=31536000, immutable" if request.url.query else "no-store"

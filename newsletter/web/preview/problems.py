@@ -20,12 +20,12 @@ from newsletter.errors import NewsletterError, Problem, Severity, problem_of
 from newsletter.preview.code_frames import Coded, coded
 from newsletter.preview.inbox import entry
 from newsletter.preview.size import Weights, piece_at, weights
-from newsletter.preview.workspace import Work, Workshop
-from newsletter.web.preview.pages import page, workshop_of
+from newsletter.preview.workspace import BuiltIssue, Workspace
+from newsletter.web.preview.pages import page, workspace_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ShownProblem:
     """A problem as the panel shows it."""
 
     coded: Coded
@@ -49,8 +49,8 @@ class Shown:
 class Alike:
     """Problems of one rule: those that are shown, and those that are only listed."""
 
-    shown: Sequence[Shown]
-    listed: Sequence[Shown]
+    shown: Sequence[ShownProblem]
+    listed: Sequence[ShownProblem]
 
 
 ENOUGH = 4
@@ -59,13 +59,13 @@ ENOUGH = 4
 
 def panel(request: Request) -> Response:
     """The panel, to be put into the page."""
-    workshop = workshop_of(request)
-    work = workshop.work(request.path_params["slug"])
-    found = found_in(workshop, work)
-    head = entry(workshop.publication, work.path)
+    workspace = workspace_of(request)
+    work = workspace.work(request.path_params["slug"])
+    found = found_in(workspace, work)
+    head = entry(workspace.publication, work.path)
     values = {
         "subject": head.subject if head else "",
-        "alike": alike(shown(workshop, work, found)),
+        "alike": alike(shown(workspace, work, found)),
         "errors": sum(problem.severity is Severity.ERROR for problem in found),
         "count": len(found),
         "summary": counted(found),
@@ -76,50 +76,50 @@ def panel(request: Request) -> Response:
 
 def failure(request: Request) -> Response:
     """What stands over the last good email while the file does not build; nothing when it does."""
-    workshop = workshop_of(request)
-    work = workshop.work(request.path_params["slug"])
+    workspace = workspace_of(request)
+    work = workspace.work(request.path_params["slug"])
     if not work.failure:
         return Response(status_code=204)
-    return page(request, "failure.html", {"work": work, "shown": shown(workshop, work, work.failure)})
+    return page(request, "failure.html", {"work": work, "shown": shown(workspace, work, work.failure)})
 
 
-def found_in(workshop: Workshop, work: Work) -> list[Problem]:
+def found_in(workspace: Workspace, work: BuiltIssue) -> list[Problem]:
     """Everything that `check` would say of the file as it is now."""
     if work.context is None:
         return list(work.failure)
     try:
-        return check_context(work.context, work.parsed, selection(workshop.publication))
+        return check_context(work.context, work.parsed, selection(workspace.publication))
     except NewsletterError as error:
         return [problem_of(error)]
 
 
-def weighed(work: Work) -> Weights | None:
+def weighed(work: BuiltIssue) -> Weights | None:
     """What it weighs, if it builds."""
     if work.context is None or work.failure:
         return None
     return weights(work.context)
 
 
-def shown(workshop: Workshop, work: Work, found: Sequence[Problem]) -> list[Shown]:
+def shown(workspace: Workspace, work: BuiltIssue, found: Sequence[Problem]) -> list[ShownProblem]:
     """Problems with their lines, the worst first."""
-    publication = workshop.publication
+    publication = workspace.publication
     order = [Severity.ERROR, Severity.WARNING, Severity.INFO]
     worst_first = sorted(found, key=lambda problem: order.index(problem.severity))
     return [
-        Shown(coded=each, piece=_piece(work, each), editor=editor_address(publication, each.file, each.problem))
+        ShownProblem(coded=each, piece=_piece(work, each), editor=editor_address(publication, each.file, each.problem))
         for each in coded(publication.root, worst_first)
     ]
 
 
-def alike(shown: Sequence[Shown]) -> list[Alike]:
+def alike(shown: Sequence[ShownProblem]) -> list[Alike]:
     """Problems by their rule, in the order of the first of each; nobody reads the same sentence 900 times."""
-    by_rule: dict[tuple[Severity, str], list[Shown]] = {}
+    by_rule: dict[tuple[Severity, str], list[ShownProblem]] = {}
     for each in shown:
         by_rule.setdefault((each.problem.severity, each.problem.rule), []).append(each)
     return [Alike(shown=group[:ENOUGH], listed=group[ENOUGH:]) for group in by_rule.values()]
 
 
-def _piece(work: Work, found: Coded) -> int | None:
+def _piece(work: BuiltIssue, found: Coded) -> int | None:
     is_own = work.context is not None and found.file == work.path.absolute()
     return piece_at(work.context, found.problem.line) if is_own and work.context else None
 

@@ -15,7 +15,7 @@ from newsletter.campaigns.campaign import (
     CAMPAIGN_ARROWS,
     ENDED,
     Campaign,
-    State,
+    CampaignState,
     campaigns_of_slug,
     change_state,
     find_campaign,
@@ -26,12 +26,12 @@ from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.campaigns.status import campaign_status
 from newsletter.config import Publication
 from newsletter.database.connection import Database
-from newsletter.preview.workspace import Gone, Work
+from newsletter.preview.workspace import BuiltIssue, Gone
 from newsletter.publishing import heartbeat
 from newsletter.times import utc_now
 from newsletter.web.preview import schedule
 from newsletter.web.preview.database import database_of
-from newsletter.web.preview.pages import page, workshop_of
+from newsletter.web.preview.pages import page, workspace_of
 from newsletter.web.preview.requests import act, in_json, readers_of
 
 _PARTS = {
@@ -79,7 +79,7 @@ class Progress:
 
 def show(request: Request) -> Response:
     """The issue's campaigns, as far as they are; asked for again and again while one is sending."""
-    publication, slug = workshop_of(request).publication, request.path_params["slug"]
+    publication, slug = workspace_of(request).publication, request.path_params["slug"]
     found = progress_of(publication, database_of(request, publication), slug, utc_now(), _digest(request, slug))
     return page(request, "progress.html", {"progress": found, "slug": slug})
 
@@ -87,12 +87,12 @@ def show(request: Request) -> Response:
 def _digest(request: Request, slug: str) -> str:
     """Of the issue as it is now; empty when it is gone, and while it does not build."""
     try:
-        return digest_of(workshop_of(request).work(slug))
+        return digest_of(workspace_of(request).work(slug))
     except Gone:
         return ""
 
 
-def digest_of(work: Work) -> str:
+def digest_of(work: BuiltIssue) -> str:
     """What a campaign of it would be approved under now; empty while it does not build."""
     return work.built.message.digest if work.built and not work.failure else ""
 
@@ -115,11 +115,11 @@ def _told(
     seen = campaign_status(database, id)
     campaign = seen.campaign
     words = ""
-    if campaign.state is State.SENDING:
+    if campaign.state is CampaignState.SENDING:
         words = reports.remaining(seen.deliveries, seen.pace, seen.rest)
-    elif campaign.state is State.PAUSED:
+    elif campaign.state is CampaignState.PAUSED:
         words = f"Paused: {campaign.reason}. Let it go on with: `newsletter resume {campaign.id}`"
-    elif campaign.state is State.SCHEDULED and campaign.start:
+    elif campaign.state is CampaignState.SCHEDULED and campaign.start:
         words = f"Starts at {wall_clock(publication, campaign.start)}, {until(campaign.start, now)}."
         words += "" if watched else f" {schedule.NOBODY_THERE}"
     outdated = campaign.state not in ENDED and digest not in ("", campaign.digest)
@@ -133,7 +133,7 @@ def pause_question(request: Request) -> Response:
         found = find_campaign(connection, str(request.path_params["campaign"]))
         state_after(found.state, "pause")
         left = delivery_counts(connection, found.id)["queued"]
-    waits = found.state is State.SCHEDULED
+    waits = found.state is CampaignState.SCHEDULED
     kept = "It does not start." if waits else f"{reports.readers(left)} who wait for it get nothing until it goes on."
     details = [f"“{found.subject}”", kept, f"It goes on with: `newsletter resume {found.id}`"]
     return JSONResponse({"question": f"Pause campaign {found.id}?", "details": details, "button": "Pause it"})

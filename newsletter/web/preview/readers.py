@@ -31,7 +31,7 @@ from newsletter.subscribers import segments
 from newsletter.subscribers.subscriber import subscribers_by_id
 from newsletter.times import utc_now
 from newsletter.web.preview.database import database_of, trouble_with
-from newsletter.web.preview.pages import page, workshop_of
+from newsletter.web.preview.pages import page, workspace_of
 
 SAMPLED = 1_000
 """Readers of a list that variants are looked for among."""
@@ -61,7 +61,7 @@ def reading(request: Request, publication: Publication) -> Iterator[Connection |
 
 def reader_of(request: Request) -> SampleReader:
     """Whom the address names, else a sample without a name. Raises NewsletterError when there is nobody such."""
-    publication = workshop_of(request).publication
+    publication = workspace_of(request).publication
     with reading(request, publication) as connection:
         return find_reader(publication, connection, request.query_params.get("reader") or SAMPLE)
 
@@ -73,7 +73,7 @@ def recipient_of(request: Request, built: Built) -> Recipient:
 
 def panel(request: Request) -> Response:
     """The panel, to be put into the page. It is there to mend a reader that there is not, too."""
-    publication = workshop_of(request).publication
+    publication = workspace_of(request).publication
     samples = sample_readers(publication)
     try:
         chosen, refusal = reader_of(request), ""
@@ -108,21 +108,21 @@ def _listed(connection: Connection, words: str) -> list[tuple[SampleReader, str]
 def found(request: Request) -> Response:
     """The readers that have these words in their address or name."""
     words = request.query_params.get("q", "")[:200]
-    with reading(request, workshop_of(request).publication) as connection:
+    with reading(request, workspace_of(request).publication) as connection:
         listed = _listed(connection, words) if connection else []
     return page(request, "readers-found.html", {"found": listed, "words": words})
 
 
 def shared(request: Request) -> Response:
     """The distinct results over a sample of the issue's list, the commonest first."""
-    workshop = workshop_of(request)
-    built = workshop.work(request.path_params["slug"]).built
+    workspace = workspace_of(request)
+    built = workspace.work(request.path_params["slug"]).built
     if built is None:
         raise NewsletterError("the issue does not build yet", hint="Variants are known when it does.")
-    with reading(request, workshop.publication) as connection:
-        sampled, everyone = _sampled(connection, workshop.publication, built)
-    people = sampled or sample_readers(workshop.publication)
-    recipients = (one.recipient(workshop.publication, built.issue.slug) for one in people)
+    with reading(request, workspace.publication) as connection:
+        sampled, everyone = _sampled(connection, workspace.publication, built)
+    people = sampled or sample_readers(workspace.publication)
+    recipients = (one.recipient(workspace.publication, built.issue.slug) for one in people)
     different = variants(built.message, recipients)
     return page(
         request,

@@ -19,7 +19,7 @@ from newsletter.errors import NewsletterError
 from newsletter.issues.issue import MOST_BYTES
 from newsletter.preview.workspace import Gone
 from newsletter.web.preview.database import Ledger
-from newsletter.web.preview.pages import workshop_of
+from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.security import require_token
 
 Endpoint = Callable[[Request], Response]
@@ -93,7 +93,7 @@ def known_readers(request: Request) -> Database | None:
     """The database if there is one. Raises ConfigError for a broken one: it knows who must never be mailed."""
     ledger = request.app.state.ledger
     assert isinstance(ledger, Ledger)
-    return ledger.database(workshop_of(request).publication)
+    return ledger.database(workspace_of(request).publication)
 
 
 def readers_of(request: Request) -> Database:

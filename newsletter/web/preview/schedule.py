@@ -15,7 +15,7 @@ from newsletter.errors import NewsletterError
 from newsletter.publishing import heartbeat
 from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.times import Moment, parse_moment, utc_now
-from newsletter.web.preview.pages import workshop_of
+from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.requests import Changed, act, in_json, readers_of
 
 NOBODY_THERE = "Nobody is there to send it then: keep `newsletter run` running."
@@ -26,7 +26,7 @@ def question(request: Request) -> Response:
     """What would be sent, when and to how many."""
     now = utc_now()
     plan, moment = _plan(request)
-    publication = workshop_of(request).publication
+    publication = workspace_of(request).publication
     when = check_time(publication, readers_of(request), plan, moment, now)
     return JSONResponse(
         {
@@ -40,7 +40,7 @@ def question(request: Request) -> Response:
 
 
 def _details(request: Request, plan: Plan, when: Timing, now: datetime) -> list[str]:
-    publication = workshop_of(request).publication
+    publication = workspace_of(request).publication
     start = wall_clock(publication, when.start)
     said = [f"Through {plan.provider.title}, at {start}."]
     if when.wall:
@@ -68,7 +68,7 @@ def schedule(request: Request) -> Response:
         raise Changed(
             "the issue or its readers changed since you were asked", hint="Nothing was scheduled. Look again."
         )
-    publication = workshop_of(request).publication
+    publication = workspace_of(request).publication
     campaign = schedule_plan(publication, readers_of(request), plan, moment, utc_now())
     assert campaign.start is not None
     start = wall_clock(publication, campaign.start)
@@ -77,8 +77,8 @@ def schedule(request: Request) -> Response:
 
 def _plan(request: Request) -> tuple[Plan, Moment]:
     """What would be scheduled: allowed by the gate, with somebody to get it. Raises NewsletterError."""
-    publication = workshop_of(request).publication
-    path = workshop_of(request).path_of(request.path_params["slug"])
+    publication = workspace_of(request).publication
+    path = workspace_of(request).path_of(request.path_params["slug"])
     plan = make_plan(publication, readers_of(request), str(path), list_name=None, segment=None)
     refuse_schedule(plan)
     try:

@@ -13,7 +13,7 @@ from newsletter.providers import find_provider
 from newsletter.publishing.test_send import MOST, read_addresses, send_test
 from newsletter.rendering.build import Built
 from newsletter.times import utc_now
-from newsletter.web.preview.pages import workshop_of
+from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.readers import reader_of
 from newsletter.web.preview.requests import Changed, act, in_json, known_readers
 
@@ -23,7 +23,7 @@ def question(request: Request) -> Response:
     """What would be sent, to whom and through whom."""
     built, addresses = _built(request), _addresses(request)
     count = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
-    provider = find_provider(workshop_of(request).publication)
+    provider = find_provider(workspace_of(request).publication)
     shown = f"Everybody gets it as this reader would: {reader_of(request).label}." if _as_shown(request) else ""
     return JSONResponse(
         {
@@ -41,7 +41,7 @@ def send(request: Request) -> Response:
     built, addresses = _built(request), _addresses(request)
     if built.message.digest != request.query_params.get("digest"):
         raise Changed("the issue was edited since you were asked", hint="Nothing was sent. Look again, then send.")
-    publication = workshop_of(request).publication
+    publication = workspace_of(request).publication
     fields = reader_of(request).fields if _as_shown(request) else None
     tested = send_test(publication, known_readers(request), built, addresses, utc_now(), fields=fields)
     return JSONResponse([one.as_json() for one in tested])
@@ -53,7 +53,7 @@ def _as_shown(request: Request) -> bool:
 
 def _built(request: Request) -> Built:
     """The issue as its file is now. Raises NewsletterError when that does not build."""
-    work = workshop_of(request).work(request.path_params["slug"])
+    work = workspace_of(request).work(request.path_params["slug"])
     if work.built is None or work.failure:
         raise NewsletterError("the issue does not build", hint="Put right what the problems say, then send a test.")
     return work.built

@@ -15,7 +15,7 @@ from functools import cached_property
 from starlette.concurrency import run_in_threadpool
 
 from newsletter.campaigns import archive
-from newsletter.campaigns.archive import Entry
+from newsletter.campaigns.archive import ArchiveEntry
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import About
@@ -33,10 +33,10 @@ MOST_READY = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Catalogue:
+class Snapshot:
     """The archive at one moment."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ArchiveEntry, ...]
     made: dict[object, Ready] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -55,17 +55,17 @@ class Catalogue:
         return Neighbours(newer=newer, older=self.abouts[index + 1] if index + 1 < len(self.abouts) else None)
 
 
-class Shelf:
+class ArchiveCache:
     """The archive of one server."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._catalogue: Catalogue | None = None
+        self._catalogue: Snapshot | None = None
         self._looked = -LOOK
         self._looking = asyncio.Lock()
         self._making = asyncio.Lock()
 
-    async def catalogue(self) -> Catalogue:
+    async def catalogue(self) -> Snapshot:
         """What is in the archive. Raises NewsletterError when the database never answered."""
         if self._catalogue and time.monotonic() - self._looked < LOOK:
             return self._catalogue
@@ -75,7 +75,7 @@ class Shelf:
         assert self._catalogue
         return self._catalogue
 
-    async def ready(self, catalogue: Catalogue, key: object, make: Callable[[], Ready]) -> Ready:
+    async def ready(self, catalogue: Snapshot, key: object, make: Callable[[], Ready]) -> Ready:
         """The answer of this name, made when it is first asked for; of many who ask at once, one waits for it."""
         if (found := catalogue.made.get(key)) is not None:
             return found
@@ -90,7 +90,7 @@ class Shelf:
         """The newest issues, for the front page."""
         return listed(pages, language, (await self.catalogue()).abouts[:LATEST], pages.path)
 
-    def page(self, entry: Entry) -> str:
+    def page(self, entry: ArchiveEntry) -> str:
         """The frozen page of an issue; asks the database."""
         with self._database.read() as connection:
             return archive.page(connection, entry)
@@ -103,9 +103,9 @@ class Shelf:
                 raise
         else:
             if self._catalogue is None or entries != self._catalogue.entries:
-                self._catalogue = Catalogue(entries=entries)
+                self._catalogue = Snapshot(entries=entries)
         self._looked = time.monotonic()
 
-    def _entries(self) -> tuple[Entry, ...]:
+    def _entries(self) -> tuple[ArchiveEntry, ...]:
         with self._database.read() as connection:
             return tuple(archive.entries(connection))

@@ -29,7 +29,7 @@ ROOM = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class CachedImage:
     """A picture as it is on disk."""
 
     file: Path
@@ -41,15 +41,15 @@ class Shown:
     """None: too large to be kept."""
 
 
-class Gallery:
+class ImageCache:
     """The pictures of one publication."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._kept: dict[str, Shown] = {}
+        self._kept: dict[str, CachedImage] = {}
         self._bytes = 0
 
-    def find(self, path: str) -> Shown | None:
+    def find(self, path: str) -> CachedImage | None:
         """The picture behind an address below `/images/`, as it is now; None for whatever is none of ours."""
         kept = self._kept.get(path)
         if kept and kept.etag == _etag(kept.file):
@@ -58,14 +58,14 @@ class Gallery:
         found = locate(self._root, path)
         return self._keep(path, *found) if found else None
 
-    def _keep(self, path: str, file: Path, kind: str) -> Shown | None:
+    def _keep(self, path: str, file: Path, kind: str) -> CachedImage | None:
         try:
             status = file.stat()
             body = file.read_bytes() if status.st_size <= MOST_BYTES else None
         except OSError:
             return None
         etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
-        shown = Shown(file=file, media_type=MEDIA_TYPES[kind], etag=etag, modified=status.st_mtime, body=body)
+        shown = CachedImage(file=file, media_type=MEDIA_TYPES[kind], etag=etag, modified=status.st_mtime, body=body)
         if body is not None:
             while self._kept and self._bytes + len(body) > ROOM:
                 self._drop(next(iter(self._kept)))

@@ -18,7 +18,7 @@ from newsletter.config.fields import parse_built_in
 from newsletter.rendering.translations import Language
 from newsletter.subscribers import address_typos
 from newsletter.subscribers.captcha import Challenge
-from newsletter.subscribers.signups import MOST_NAME, Shown
+from newsletter.subscribers.signups import MOST_NAME, ShownForm
 from newsletter.web.public.forms import Sent
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.site import site_of
@@ -30,7 +30,7 @@ MOST_PAGE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filled:
+class FilledForm:
     """The form with what somebody typed."""
 
     email: str = ""
@@ -49,7 +49,7 @@ class Filled:
     challenge: Challenge | None = None
     """Shown in the form, on pages that may show it."""
 
-    def with_notice(self, notice: str, *, token: str | None = None) -> Filled:
+    def with_notice(self, notice: str, *, token: str | None = None) -> FilledForm:
         """The same, to be shown again."""
         return replace(self, notice=notice, token=self.token if token is None else token)
 
@@ -63,7 +63,7 @@ def empty(request: Request) -> dict[str, object]:
     """A form to be filled in; `?list=` chooses what is ticked, `?email=` is never read: it would be in logs."""
     site = site_of(request)
     lists = _known(site.publication, tuple(request.query_params.getlist("list")))
-    filled = Filled(lists=lists, token=site.tokens.token(FORM), page=_page(request), challenge=site.challenge)
+    filled = FilledForm(lists=lists, token=site.tokens.token(FORM), page=_page(request), challenge=site.challenge)
     return filled.values()
 
 
@@ -75,10 +75,10 @@ def described(request: Request) -> dict[str, object]:
     return {"token": site.tokens.token(FORM), "wait": min_seconds, "lists": lists}
 
 
-def read(request: Request, sent: Sent) -> Filled:
+def read(request: Request, sent: Sent) -> FilledForm:
     """What was sent, not yet judged."""
     site = site_of(request)
-    return Filled(
+    return FilledForm(
         email=(sent.one("use") or sent.one("email")).strip(),
         name=sent.one("name").strip(),
         lists=_asked(site.publication, sent.all("list")),
@@ -89,7 +89,7 @@ def read(request: Request, sent: Sent) -> Filled:
     )
 
 
-def checked(filled: Filled, language: Language, *, is_sure: bool) -> Filled:
+def checked(filled: FilledForm, language: Language, *, is_sure: bool) -> FilledForm:
     """With the problems of its fields; an address that looks like a slip is asked about once."""
     problems = {}
     email = filled.email
@@ -114,16 +114,16 @@ def checked(filled: Filled, language: Language, *, is_sure: bool) -> Filled:
     return replace(filled, email=email, name=filled.name if name is None else name, problems=problems, meant=meant)
 
 
-def shown(pages: Pages, language: Language) -> Shown:
+def shown(pages: Pages, language: Language) -> ShownForm:
     """What somebody who fills it in is shown: the evidence of consent."""
     return _shown(pages, language.code)
 
 
 @lru_cache(maxsize=64)
-def _shown(pages: Pages, code: str) -> Shown:
+def _shown(pages: Pages, code: str) -> ShownForm:
     text = html.unescape(pages.render("wording.txt", pages.translations.language(code), {})).strip()
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Shown(form=pages.version("_form.html"), text=text, text_sha256=digest, language=code)
+    return ShownForm(form=pages.version("_form.html"), text=text, text_sha256=digest, language=code)
 
 
 def _known(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:

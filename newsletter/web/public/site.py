@@ -9,7 +9,7 @@ from functools import cached_property
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from newsletter.campaigns.engagement import Sightings
+from newsletter.campaigns.engagement import EngagementRecorder
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.rendering.translations import Language
@@ -18,13 +18,13 @@ from newsletter.subscribers.captcha import Challenge
 from newsletter.subscribers.double_opt_in import Confirmations
 from newsletter.subscribers.signups import Signups
 from newsletter.times import Clock, utc_now
-from newsletter.web.public.archive_cache import Shelf
+from newsletter.web.public.archive_cache import ArchiveCache
 from newsletter.web.public.forms import FormTokens
-from newsletter.web.public.image_cache import Gallery
+from newsletter.web.public.image_cache import ImageCache
 from newsletter.web.public.link_targets import Targets
 from newsletter.web.public.metrics import Figures
 from newsletter.web.public.pages import Pages
-from newsletter.web.public.write_queue import Writes
+from newsletter.web.public.write_queue import WriteQueue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +35,19 @@ class Site:
     database: Database
     links: Links
     pages: Pages
-    writes: Writes
+    writes: WriteQueue
     signups: Signups
     confirmations: Confirmations
     tokens: FormTokens
     challenge: Challenge | None = None
-    sightings: Sightings
+    sightings: EngagementRecorder
     figures: Figures = field(default_factory=Figures)
     clock: Clock = utc_now
 
     @cached_property
-    def shelf(self) -> Shelf:
+    def archive_cache(self) -> ArchiveCache:
         """The archive, as this server has it."""
-        return Shelf(self.database)
+        return ArchiveCache(self.database)
 
     @cached_property
     def targets(self) -> Targets:
@@ -55,9 +55,9 @@ class Site:
         return Targets(self.database, self.links)
 
     @cached_property
-    def gallery(self) -> Gallery:
+    def image_cache(self) -> ImageCache:
         """The publication's pictures."""
-        return Gallery(self.publication.root)
+        return ImageCache(self.publication.root)
 
 
 def site_of(request: Request) -> Site:

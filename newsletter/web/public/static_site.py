@@ -32,7 +32,7 @@ from newsletter.web.public.archive_pages import (
 )
 from newsletter.web.public.image_cache import locate
 from newsletter.web.public.pages import Pages
-from newsletter.web.public.signup_form import Filled
+from newsletter.web.public.signup_form import FilledForm
 
 _PICTURE = re.compile(r"\s(?:src|background|content)=\"([^\"]*)\"")
 _FILES = re.compile(r"/(feed\.xml|style\.css|images/)")
@@ -92,7 +92,7 @@ class _Printing:
     def _frame(self, name: str) -> dict[str, object]:
         """What a page's frame and form have in this file."""
         path, logo = self._path(name), self.publication.config.theme.logo
-        form = Filled(lists=(self.publication.default_list,), page=f"{self.pages.url}/").values()
+        form = FilledForm(lists=(self.publication.default_list,), page=f"{self.pages.url}/").values()
         style_path = path(self.pages.style_path.removeprefix(self.pages.base))
         own_logo = path(picture_url("", logo)) if logo and not is_remote(logo) else logo
         return {**form, "path": path, "style_path": style_path, "logo": own_logo}

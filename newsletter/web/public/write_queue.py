@@ -42,7 +42,7 @@ class ClosingError(NewsletterError):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Wish:
+class _QueuedWrite:
     """One item, and who waits for its result."""
 
     work: Work[Any, Any]
@@ -51,21 +51,21 @@ class _Wish:
     future: asyncio.Future[Any]
 
 
-_Outcome = tuple[_Wish, Any, BaseException | None]
+_Outcome = tuple[_QueuedWrite, Any, BaseException | None]
 
 
-class Writes:
+class WriteQueue:
     """The one writer of a server; a context manager, which ends when all that waits is done."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: SimpleQueue[_Wish | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_QueuedWrite | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writes", daemon=True)
         self._closing = False
         self._since: float | None = None
         """When the transaction in hand began, by the monotonic clock."""
 
-    def __enter__(self) -> Writes:
+    def __enter__(self) -> WriteQueue:
         self._thread.start()
         return self
 
@@ -100,7 +100,7 @@ class Writes:
         if self.waiting >= MOST_WAITING:
             raise BusyError("too many requests at once")
         loop = asyncio.get_running_loop()
-        wish = _Wish(work=work, item=item, loop=loop, future=loop.create_future())
+        wish = _QueuedWrite(work=work, item=item, loop=loop, future=loop.create_future())
         self._waiting.put(wish)
         result: Result = await wish.future
         return result
@@ -112,9 +112,9 @@ class Writes:
             self._since = None
             _answer(outcomes)
 
-    def _take(self) -> list[_Wish]:
+    def _take(self) -> list[_QueuedWrite]:
         """All that waits, up to MOST; waits for the first; nothing when it is time to end."""
-        wishes: list[_Wish] = []
+        wishes: list[_QueuedWrite] = []
         while len(wishes) < MOST:
             try:
                 wish = self._waiting.get(block=not wishes)
@@ -126,7 +126,7 @@ class Writes:
             wishes.append(wish)
         return wishes
 
-    def _settle(self, wishes: Sequence[_Wish]) -> list[_Outcome]:
+    def _settle(self, wishes: Sequence[_QueuedWrite]) -> list[_Outcome]:
         """Do them together; when one of them fails, each by itself, so that it alone fails."""
         try:
             return self._commit(wishes)
@@ -137,8 +137,8 @@ class Writes:
                 return [(wishes[0], None, error)]
             return [outcome for wish in wishes for outcome in self._settle([wish])]
 
-    def _commit(self, wishes: Sequence[_Wish]) -> list[_Outcome]:
-        alike: dict[Work[Any, Any], list[_Wish]] = defaultdict(list)
+    def _commit(self, wishes: Sequence[_QueuedWrite]) -> list[_Outcome]:
+        alike: dict[Work[Any, Any], list[_QueuedWrite]] = defaultdict(list)
         for wish in wishes:
             alike[wish.work].append(wish)
         outcomes: list[_Outcome] = []

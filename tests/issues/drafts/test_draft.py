@@ -304,7 +304,7 @@ def test_no_words_of_a_stranger_become_anything_but_text(
 ) -> None:
     stories, built = drafted(tmp_path_factory.mktemp("drafted"), texts)
 
-    issue, shown = built.issue, built.issue.vault.literal
+    issue, shown = built.issue, built.issue.tag_store.literal
     greeting, article, news = (piece for piece in issue.content if isinstance(piece, Block))
     inline = [child for token in (*article.body, *news.body) for child in token.children or []]
     (point,) = stories[0].sections[0].points

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from newsletter.errors import NewsletterError
 from newsletter.issues.drafts.sources import MOST_BYTES, Read, decoded, read_source
 from newsletter.issues.drafts.story import Story, first_sentence, link_key, link_of
-from newsletter.network import Network
+from newsletter.network import NetworkAccess
 from tests.conftest import Run
 from tests.support.web_server import WebServer
 
-HERE = Network()
+HERE = NetworkAccess()
 ATOM = """<?xml version="1.0" encoding="utf-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://wire.example.com/news/">
   <title>Example Wire</title>

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from newsletter.campaigns import audience
-from newsletter.campaigns.campaign import State, start_now
+from newsletter.campaigns.campaign import CampaignState, start_now
 from newsletter.subscribers.suppressions import Reason, suppress
 from tests.web.preview.preview_server import NAME, Preview, opened, running
 from tests.web.preview.readers_preview import ISSUE, NOW, campaigns_of, ledger, mailed, publish_with_readers
@@ -118,7 +118,7 @@ def test_an_issue_is_scheduled_watched_and_paused_each_after_a_question_with_the
         expect(page.locator(".acting")).to_contain_text("Not again: daily has it by campaign 1.")
 
     (found,) = campaigns_of(preview.root)
-    assert (found.state, found.reason) == (State.PAUSED, "you asked for it")
+    assert (found.state, found.reason) == (CampaignState.PAUSED, "you asked for it")
 
 
 def _send_some(root: Path) -> None:

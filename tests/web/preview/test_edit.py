@@ -22,7 +22,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
 
 
 @contextmanager
-def desk(browser: Browser, preview: Preview, *, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
+def send_state(browser: Browser, preview: Preview, *, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
     """The page to write on, with the issue as it was at first; fails when the page's own script does."""
     preview.save(ISSUE)
     context = browser.new_context(viewport={"width": width, "height": 720}, color_scheme=scheme)
@@ -57,7 +57,7 @@ def go_to(page: Page, words: str) -> None:
 
 
 def test_what_is_typed_is_seen_at_once_and_saved_only_when_asked(browser: Browser, preview: Preview) -> None:
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         expect(page.locator("#save")).to_be_disabled()
         go_to(page, "about wafers")
         page.keyboard.type(" and lenses 🔭")
@@ -74,7 +74,7 @@ def test_what_is_typed_is_seen_at_once_and_saved_only_when_asked(browser: Browse
 def test_a_mistake_is_underlined_at_its_line_with_its_words_and_the_last_email_stays(
     browser: Browser, preview: Preview
 ) -> None:
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         go_to(page, "\n:::button")
         page.keyboard.type("s")
         expect(page.locator(".line .wrong.error")).to_have_text("buttons")
@@ -95,7 +95,7 @@ def test_a_mistake_is_underlined_at_its_line_with_its_words_and_the_last_email_s
 def test_a_block_is_inserted_from_the_menu_with_its_fields_and_undone_in_one_step(
     browser: Browser, preview: Preview
 ) -> None:
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         go_to(page, "It has a")
         page.locator("#insert-block").select_option("quote")
         page.locator("#block [name=by]").fill('Ada "the first" Lovelace')
@@ -123,7 +123,7 @@ def test_every_kind_of_block_builds_as_it_is_inserted_whatever_its_fields_hold(
         "name": "Acme = more",
         "width": "300",
     }
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         kinds = page.locator("#insert-block option").all_inner_texts()[1:]
         for kind in kinds:
             go_to(page, "Read the full story\n:::")
@@ -146,7 +146,7 @@ def test_every_kind_of_block_builds_as_it_is_inserted_whatever_its_fields_hold(
 
 
 def test_tab_enter_and_marks_do_what_writers_expect(browser: Browser, preview: Preview) -> None:
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         go_to(page, "about wafers.")
         page.keyboard.type("\n\n- one\ntwo\n\n\nthree")
         assert "- one\n- two\n\nthree\n:::" in page.locator("#text").input_value()
@@ -163,7 +163,7 @@ def test_a_file_that_changed_meanwhile_is_shown_beside_ones_own_and_not_overwrit
     browser: Browser, preview: Preview
 ) -> None:
     theirs = ISSUE.replace("about wafers", "about ovens")
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         go_to(page, "about wafers")
         page.keyboard.type(" of mine")
         preview.save(theirs)
@@ -185,7 +185,7 @@ def test_a_file_that_changed_meanwhile_is_shown_beside_ones_own_and_not_overwrit
 
 
 def test_ones_own_words_go_over_the_files_only_by_a_decision(browser: Browser, preview: Preview) -> None:
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         go_to(page, "about wafers")
         page.keyboard.type(" of mine")
         preview.save(ISSUE.replace("about wafers", "about ovens"))
@@ -197,7 +197,7 @@ def test_ones_own_words_go_over_the_files_only_by_a_decision(browser: Browser, p
 
 
 def test_without_words_of_ones_own_the_file_is_simply_read_anew(browser: Browser, preview: Preview) -> None:
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         preview.save(ISSUE.replace("about wafers", "about ovens"))
         expect(page.locator("#saved")).to_have_text("Read anew: it was changed on disk")
         expect(email(page).get_by_text("about ovens")).to_be_visible()
@@ -206,7 +206,7 @@ def test_without_words_of_ones_own_the_file_is_simply_read_anew(browser: Browser
 
 def test_a_file_that_was_removed_meanwhile_comes_back_only_by_a_decision(browser: Browser, preview: Preview) -> None:
     file = preview.root / "issues" / NAME
-    with desk(browser, preview, width=375) as page:
+    with send_state(browser, preview, width=375) as page:
         go_to(page, "about wafers")
         page.keyboard.type(" of mine")
         file.unlink()
@@ -262,7 +262,7 @@ def test_an_issue_that_never_was_built_says_so_and_shows_no_empty_email(browser:
 
 
 def test_two_windows_on_one_issue_see_what_the_other_saved(browser: Browser, preview: Preview) -> None:
-    with desk(browser, preview) as one, desk(browser, preview) as other:
+    with send_state(browser, preview) as one, send_state(browser, preview) as other:
         go_to(one, "about wafers")
         one.keyboard.type(" of one")
         one.keyboard.press("Control+s")
@@ -276,7 +276,7 @@ def test_two_windows_on_one_issue_see_what_the_other_saved(browser: Browser, pre
 def test_the_drawn_lines_lie_under_the_words_that_are_typed(
     browser: Browser, preview: Preview, width: int, scheme: Scheme
 ) -> None:
-    with desk(browser, preview, width=width, scheme=scheme) as page:
+    with send_state(browser, preview, width=width, scheme=scheme) as page:
         page.locator("#text").fill(
             ISSUE + "A long line with words and an https://example.com/address/that/wraps. " * 12
         )
@@ -328,7 +328,7 @@ def test_a_text_that_is_too_long_or_no_text_is_refused_and_nothing_is_written(pr
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_have_no_barrier(browser: Browser, preview: Preview, scheme: Scheme) -> None:
-    with desk(browser, preview, scheme=scheme) as page:
+    with send_state(browser, preview, scheme=scheme) as page:
         go_to(page, "\n:::button")
         page.keyboard.type("s")
         expect(page.locator("#problems-switch")).to_have_text("1 problem")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.preview.preview_server import ISSUE, NAME, SETTINGS, Preview, opened, publish, running
-from tests.web.preview.test_edit import desk, go_to, on_disk
+from tests.web.preview.test_edit import go_to, on_disk, send_state
 
 OTHER = "issues/2025-01-18-other.md"
 
@@ -110,7 +110,7 @@ def test_an_issue_that_was_deleted_before_its_page_listened_is_told_to_be_gone(
 
 
 def test_a_text_read_before_a_save_does_not_come_back_after_it(preview: Preview, browser: Browser) -> None:
-    with desk(browser, preview) as page:
+    with send_state(browser, preview) as page:
         before = page.request.get(f"{preview.url}/issues/chips/manuscript")
         with held(page, "**/manuscript") as asked:
             preview.save(SETTINGS.replace("Springfield", "Shelbyville"), "newsletter.toml")

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from newsletter.preview.workspace import Workshop
+from newsletter.preview.workspace import Workspace
 from newsletter.web.preview.app import preview_app
 from newsletter.web.preview.live_reload import Events
 from newsletter.web.preview.security import require_token
@@ -91,7 +91,7 @@ def test_another_sites_page_cannot_read_or_frame_anything(preview: Preview) -> N
 
 
 def test_what_acts_needs_the_token_of_this_start(tmp_path: Path) -> None:
-    app = preview_app(Workshop(publish(tmp_path / "news") / "newsletter.toml"), Events())
+    app = preview_app(Workspace(publish(tmp_path / "news") / "newsletter.toml"), Events())
 
     def asked_with(token: str) -> Request:
         headers = [(b"x-newsletter-token", token.encode())]

@@ -13,7 +13,7 @@ from newsletter.database.connection import Database, open_database
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import consent
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber
-from newsletter.subscribers.writes import Entry, enter
+from newsletter.subscribers.writes import SubscriberEntry, enter
 
 BOTH: Mapping[str, str] = {"daily": "active", "weekly": "active"}
 
@@ -38,7 +38,7 @@ class People:
         built_in = (*known, *[""] * (4 - len(known)))
         with self.database.begin() as connection:
             source_id = consent.record_source(connection, "test", {}, now)
-            enter(connection, [Entry(address, tuple(lists.items()), built_in)], source_id, now)
+            enter(connection, [SubscriberEntry(address, tuple(lists.items()), built_in)], source_id, now)
         return self.find(address).id
 
     def find(self, address: str) -> Subscriber:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select
 from newsletter.config import load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import notice
-from newsletter.web.public.write_queue import BusyError, ClosingError, Writes
+from newsletter.web.public.write_queue import BusyError, ClosingError, WriteQueue
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_many_at_once_share_transactions_and_each_gets_its_own_result(db: Databa
     async def ask() -> list[str]:
         return await asyncio.gather(*(writes.do(work.keep, str(number)) for number in range(300)))
 
-    with Writes(db) as writes:
+    with WriteQueue(db) as writes:
         results = asyncio.run(ask())
 
     assert results == [f"kept {number}" for number in range(300)]
@@ -63,7 +63,7 @@ def test_one_that_fails_fails_alone(db: Database) -> None:
         wishes = [writes.do(work.keep, key) for key in ("a", "bad", "b")]
         return await asyncio.gather(*wishes, return_exceptions=True)
 
-    with Writes(db) as writes:
+    with WriteQueue(db) as writes:
         good, bad, other = asyncio.run(ask())
 
     assert (good, other) == ("kept a", "kept b")
@@ -82,7 +82,7 @@ def test_it_is_stuck_while_somebody_else_holds_the_database(db: Database, monkey
             during = writes.is_stuck
         return before, during, await asked
 
-    with Writes(db) as writes:
+    with WriteQueue(db) as writes:
         assert asyncio.run(ask()) == (False, True, "kept a")
         assert not writes.is_stuck
 
@@ -96,7 +96,7 @@ def test_an_end_comes_after_what_waits(db: Database) -> None:
         await asyncio.to_thread(writes.__exit__)
         return await asyncio.gather(*tasks)
 
-    writes = Writes(db)
+    writes = WriteQueue(db)
     with writes:
         results = asyncio.run(ask())
 
@@ -105,7 +105,7 @@ def test_an_end_comes_after_what_waits(db: Database) -> None:
 
 
 def test_after_the_end_nothing_is_taken(db: Database) -> None:
-    with Writes(db) as writes:
+    with WriteQueue(db) as writes:
         pass
 
     with pytest.raises(ClosingError):
@@ -114,7 +114,7 @@ def test_after_the_end_nothing_is_taken(db: Database) -> None:
 
 def test_more_than_can_be_written_soon_are_told_to_come_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("newsletter.web.public.write_queue.MOST_WAITING", 10)
-    writes = Writes(db)  # not begun: nothing is taken out
+    writes = WriteQueue(db)  # not begun: nothing is taken out
 
     async def ask() -> list[str | BaseException]:
         wishes = [asyncio.create_task(writes.do(Work().keep, str(number))) for number in range(12)]

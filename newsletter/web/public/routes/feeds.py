@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from newsletter.rendering.feed import Item, atom, sitemap
 from newsletter.web.public import signup_form
-from newsletter.web.public.archive_cache import Catalogue
+from newsletter.web.public.archive_cache import Snapshot
 from newsletter.web.public.cached_response import Ready, answer, http_date, ready
 from newsletter.web.public.site import Site, site_of
 
@@ -31,16 +31,16 @@ async def show_rules(request: Request) -> Response:
     return await _shown(request, "rules", _rules)
 
 
-async def _shown(request: Request, key: str, make: Callable[[Site, Catalogue], Ready]) -> Response:
+async def _shown(request: Request, key: str, make: Callable[[Site, Snapshot], Ready]) -> Response:
     site = site_of(request)
-    catalogue = await site.shelf.catalogue()
-    made = await site.shelf.ready(catalogue, key, partial(make, site, catalogue))
+    catalogue = await site.archive_cache.catalogue()
+    made = await site.archive_cache.ready(catalogue, key, partial(make, site, catalogue))
     return answer(request, made, site.tokens, signup_form.FORM)
 
 
-def _feed(site: Site, catalogue: Catalogue) -> Ready:
+def _feed(site: Site, catalogue: Snapshot) -> Ready:
     items = [
-        Item(about=entry.about, published_at=entry.published_at, page=partial(site.shelf.page, entry))
+        Item(about=entry.about, published_at=entry.published_at, page=partial(site.archive_cache.page, entry))
         for entry in catalogue.entries
     ]
     newest = max((item.published_at for item in items), default=None)
@@ -48,11 +48,11 @@ def _feed(site: Site, catalogue: Catalogue) -> Ready:
     return ready(atom(site.publication, items), "application/atom+xml; charset=utf-8", headers)
 
 
-def _sitemap(site: Site, catalogue: Catalogue) -> Ready:
+def _sitemap(site: Site, catalogue: Snapshot) -> Ready:
     return ready(sitemap(site.publication, catalogue.abouts), "application/xml; charset=utf-8")
 
 
-def _rules(site: Site, catalogue: Catalogue) -> Ready:
+def _rules(site: Site, catalogue: Snapshot) -> Ready:
     language = site.pages.translations.language(site.publication.config.publication.language)
     return ready(site.pages.render("robots.txt", language, {}), "text/plain; charset=utf-8")
 

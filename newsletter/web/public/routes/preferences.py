@@ -27,7 +27,7 @@ from newsletter.config.fields import full_name, parse_built_in
 from newsletter.rendering.translations import locale_of
 from newsletter.subscribers import erasure
 from newsletter.subscribers.erasure import Forgetting
-from newsletter.subscribers.preferences import Choice, Wish
+from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
 from newsletter.subscribers.subscriber import Subscriber, update_own_fields
 from newsletter.web.public import data_export
 from newsletter.web.public.forms import Sent, read_sent
@@ -44,7 +44,7 @@ _SOURCE = "preferences page"
 class Preferred:
     """What a reader chose, all at once."""
 
-    choices: tuple[Choice, ...]
+    choices: tuple[PreferenceChange, ...]
     subscriber_id: int
     built_in: Mapping[str, str]
     name: str
@@ -101,8 +101,8 @@ def _preferred(this: Visit, reader: Subscriber, sent: Sent) -> Preferred:
     wanted, known = set(sent.all("list")), this.site.publication.config.lists
     active = set(active_lists(reader))
     wishes = {
-        Wish.LEAVE: tuple(one for one in known if one in active - wanted),
-        Wish.JOIN: tuple(one for one in known if one in wanted - active),
+        PreferenceAction.LEAVE: tuple(one for one in known if one in active - wanted),
+        PreferenceAction.JOIN: tuple(one for one in known if one in wanted - active),
     }
     return Preferred(
         choices=tuple(_choice(this, wish, lists) for wish, lists in wishes.items() if lists),
@@ -113,14 +113,16 @@ def _preferred(this: Visit, reader: Subscriber, sent: Sent) -> Preferred:
     )
 
 
-def _choice(this: Visit, wish: Wish, lists: tuple[str, ...]) -> Choice:
+def _choice(this: Visit, wish: PreferenceAction, lists: tuple[str, ...]) -> PreferenceChange:
     id, campaign_id = this.claims.subscriber_id, this.claims.campaign_id
-    return Choice(subscriber_id=id, wish=wish, lists=lists, source=_SOURCE, campaign_id=campaign_id, at=this.now)
+    return PreferenceChange(
+        subscriber_id=id, wish=wish, lists=lists, source=_SOURCE, campaign_id=campaign_id, at=this.now
+    )
 
 
 async def _resume(this: Visit, reader: Subscriber, sent: Sent) -> Response:
     """End every pause."""
-    await this.site.writes.do(unsubscribes.choose, _choice(this, Wish.JOIN, tuple(reader.paused(this.now))))
+    await this.site.writes.do(unsubscribes.choose, _choice(this, PreferenceAction.JOIN, tuple(reader.paused(this.now))))
     return await _shown(this, saved=True)
 
 

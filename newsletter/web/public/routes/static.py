@@ -20,7 +20,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 async def image(request: Request) -> Response:
     """One picture."""
-    found = site_of(request).gallery.find(request.path_params["path"])
+    found = site_of(request).image_cache.find(request.path_params["path"])
     if found is None:
         raise HTTPException(404)
     headers = {

@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter.subscribers.signups import Answer, Asking
+from newsletter.subscribers.signups import SignupAnswer, SignupRequest
 from newsletter.web.public import signup_form
 from newsletter.web.public.client import client_address
 from newsletter.web.public.forms import Sent, read_sent
 from newsletter.web.public.security import content_policy, is_foreign
-from newsletter.web.public.signup_form import FORM, Filled
+from newsletter.web.public.signup_form import FORM, FilledForm
 from newsletter.web.public.site import language_of, page, site_of, wants_json
 
 TRAP = "topic"
@@ -34,7 +34,7 @@ _TOKEN_PROBLEMS = {
 async def home(request: Request) -> Response:
     """What the newsletter is, and the form."""
     site = site_of(request)
-    latest = await site.shelf.latest(site.pages, language_of(request))
+    latest = await site.archive_cache.latest(site.pages, language_of(request))
     return _formed(request, page(request, "home.html", {"latest": latest, **signup_form.empty(request)}))
 
 
@@ -59,7 +59,7 @@ async def permit(request: Request) -> Response:
     return allow(request, Response(status_code=204))
 
 
-async def _answer(request: Request, sent: Sent, filled: Filled, *, as_json: bool) -> Response:
+async def _answer(request: Request, sent: Sent, filled: FilledForm, *, as_json: bool) -> Response:
     site = site_of(request)
     if sent.one(TRAP):
         site.figures.count("signup by a robot")
@@ -67,14 +67,14 @@ async def _answer(request: Request, sent: Sent, filled: Filled, *, as_json: bool
     filled = await _challenged(request, sent, _judged(request, sent, filled))
     if filled.notice or filled.problems:
         return _shown_again(request, filled, as_json=as_json)
-    if await site.writes.do(site.signups.ask, _asking(request, filled)) is Answer.TOO_MANY:
+    if await site.writes.do(site.signups.ask, _asking(request, filled)) is SignupAnswer.TOO_MANY:
         site.figures.count("signup over the limit")
         return _too_many(request, as_json=as_json)
     site.figures.count("signup")
     return _taken(request, filled, as_json=as_json)
 
 
-def _judged(request: Request, sent: Sent, filled: Filled) -> Filled:
+def _judged(request: Request, sent: Sent, filled: FilledForm) -> FilledForm:
     """The form with what is wrong with it: whether it is ours, how long it was open, what it says."""
     site = site_of(request)
     strange = is_foreign(request, site.publication) and not is_allowed(request)
@@ -86,7 +86,7 @@ def _judged(request: Request, sent: Sent, filled: Filled) -> Filled:
     return signup_form.checked(filled, language_of(request), is_sure=sent.one("sure") == filled.email)
 
 
-async def _challenged(request: Request, sent: Sent, filled: Filled) -> Filled:
+async def _challenged(request: Request, sent: Sent, filled: FilledForm) -> FilledForm:
     """The form with the verdict of the service that tells people from robots, where there is one."""
     challenge = site_of(request).challenge
     if challenge is None or filled.notice or filled.problems:
@@ -104,9 +104,9 @@ def _formed(request: Request, answer: Response) -> Response:
     return answer
 
 
-def _asking(request: Request, filled: Filled) -> Asking:
+def _asking(request: Request, filled: FilledForm) -> SignupRequest:
     site, language = site_of(request), language_of(request)
-    return Asking(
+    return SignupRequest(
         email=filled.email,
         name=filled.name,
         lists=filled.lists,
@@ -117,7 +117,7 @@ def _asking(request: Request, filled: Filled) -> Asking:
     )
 
 
-def _shown_again(request: Request, filled: Filled, *, as_json: bool) -> Response:
+def _shown_again(request: Request, filled: FilledForm, *, as_json: bool) -> Response:
     """The form once more: what the reader has to do is said in it."""
     status = 200 if filled.notice == "fresh" and not filled.token_sent else 400
     if as_json:
@@ -127,7 +127,7 @@ def _shown_again(request: Request, filled: Filled, *, as_json: bool) -> Response
     return _formed(request, page(request, "subscribe.html", filled.values(), status=status))
 
 
-def _taken(request: Request, filled: Filled, *, as_json: bool) -> Response:
+def _taken(request: Request, filled: FilledForm, *, as_json: bool) -> Response:
     if as_json:
         return JSONResponse({"status": "asked", "email": filled.email})
     return page(request, "asked.html", filled.values())

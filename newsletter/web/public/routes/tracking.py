@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.campaigns import engagement
-from newsletter.campaigns.engagement import Sighting
-from newsletter.campaigns.events import Kind
+from newsletter.campaigns.engagement import EngagementEvent
+from newsletter.campaigns.events import EventKind
 from newsletter.campaigns.tracking import Level
 from newsletter.signed_links import Claims, Purpose
 from newsletter.web.public.site import Site, site_of
@@ -38,7 +38,7 @@ async def click(request: Request) -> Response:
     url = targets.get(int(number))
     if url is None:
         raise HTTPException(404)
-    _note(request, site, claims, Kind.CLICKED, int(number), len(targets))
+    _note(request, site, claims, EventKind.CLICKED, int(number), len(targets))
     return Response(status_code=302, headers={"Location": quote(url, safe=_URL), "Cache-Control": "no-store"})
 
 
@@ -48,19 +48,19 @@ async def opened(request: Request) -> Response:
     claims = site.links.read(request.path_params["token"], Purpose.TRACK)
     if claims is None:
         raise HTTPException(404)
-    _note(request, site, claims, Kind.OPENED, None, 0)
+    _note(request, site, claims, EventKind.OPENED, None, 0)
     headers = {"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "cross-origin"}
     return Response(PIXEL, media_type="image/gif", headers=headers)
 
 
-def _note(request: Request, site: Site, claims: Claims, kind: Kind, link: int | None, of_links: int) -> None:
+def _note(request: Request, site: Site, claims: Claims, kind: EventKind, link: int | None, of_links: int) -> None:
     """Say what was seen, if anything is to be: the stricter of what the link knows and what the settings say."""
     level = Level(site.publication.config.tracking.level)
     if level is Level.NONE or request.method != "GET":
         return
     known = claims.subscriber_id if level is Level.INDIVIDUAL else 0
     site.sightings.note(
-        Sighting(
+        EngagementEvent(
             kind=kind,
             campaign_id=claims.campaign_id,
             subscriber_id=known or None,

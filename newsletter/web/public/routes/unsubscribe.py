@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from newsletter.campaigns.unsubscribes import choose
 from newsletter.subscribers import preferences
-from newsletter.subscribers.preferences import Choice, Reason, Wish, Word
+from newsletter.subscribers.preferences import LeavingAnswer, LeavingReason, PreferenceAction, PreferenceChange
 from newsletter.web.public.forms import Sent, read_sent
 from newsletter.web.public.reader_links import Visit, active_lists, broken_link, visit
 from newsletter.web.public.site import wants_json
@@ -24,7 +24,12 @@ from newsletter.web.public.site import wants_json
 PAUSE = timedelta(days=30)
 FORM = "parting word"
 """What tokens of the form that asks why are made out to."""
-_WISHES = {"list": Wish.LEAVE, "all": Wish.LEAVE, "pause": Wish.PAUSE, "return": Wish.JOIN}
+_WISHES = {
+    "list": PreferenceAction.LEAVE,
+    "all": PreferenceAction.LEAVE,
+    "pause": PreferenceAction.PAUSE,
+    "return": PreferenceAction.JOIN,
+}
 """By what the page's buttons send as `choice`."""
 _COUNTED = {"pause": "paused", "return": "returned"}
 _NOTHING = Sent(values={})
@@ -54,7 +59,7 @@ async def leave(request: Request) -> Response:
     if this is None:
         return broken_link(request)
     sent = await _sent(request)
-    if sent.one("reason") in list(Reason):
+    if sent.one("reason") in list(LeavingReason):
         return await _thank(this, sent)
     asked = sent.one("choice") if sent.one("choice") in _WISHES else ""
     changed = await this.site.writes.do(choose, _choice(this, asked, sent))
@@ -75,15 +80,15 @@ async def _sent(request: Request) -> Sent:
         return _NOTHING
 
 
-def _choice(this: Visit, asked: str, sent: Sent) -> Choice:
+def _choice(this: Visit, asked: str, sent: Sent) -> PreferenceChange:
     """A list that has gone means all: nobody can say any more which one its readers get instead."""
     known = this.site.publication.config.lists
     lists: tuple[str, ...] | None = (this.list_name,) if this.list_name and asked != "all" else None
     if asked == "return":
         lists = tuple(name for name in sent.all("list") if name in known)
-    return Choice(
+    return PreferenceChange(
         subscriber_id=this.claims.subscriber_id,
-        wish=_WISHES.get(asked, Wish.LEAVE),
+        wish=_WISHES.get(asked, PreferenceAction.LEAVE),
         lists=lists,
         source="unsubscribe page" if asked else "one click",
         campaign_id=this.claims.campaign_id,
@@ -99,7 +104,7 @@ async def _told(this: Visit, asked: str, changed: Sequence[str]) -> Response:
         "changed": changed,
         "still": this.titles(active_lists(reader)) if reader else [],
         "until": this.date((this.now + PAUSE).date(), reader),
-        "reasons": list(Reason),
+        "reasons": list(LeavingReason),
         "token": this.site.tokens.token(FORM),
     }
     return this.answer("left.html", values, reader)
@@ -108,7 +113,7 @@ async def _told(this: Visit, asked: str, changed: Sequence[str]) -> Response:
 async def _thank(this: Visit, sent: Sent) -> Response:
     """Count why, if we asked: a form of ours, from the last hour."""
     if this.site.tokens.age(sent.one("token"), FORM, this.now) is not None:
-        word = Word(list=this.claims.list, day=this.now.date(), reason=Reason(sent.one("reason")))
+        word = LeavingAnswer(list=this.claims.list, day=this.now.date(), reason=LeavingReason(sent.one("reason")))
         await this.site.writes.do(preferences.count, word)
     return this.answer("thanks.html", {}, await this.reader())
 
