@@ -39,7 +39,7 @@ security = "none"
 SENDER = """
 import sys
 from pathlib import Path
-from newsletter import campaigns
+from newsletter.campaigns.campaign import get_campaign
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from newsletter.sending.sender import Sender, job_of
@@ -47,7 +47,7 @@ from tests.support.sending import Quiet
 publication = load_publication(Path(sys.argv[1]) / "newsletter.toml")
 database = open_database(publication)
 with database.read() as connection:
-    campaign = campaigns.get(connection, 1)
+    campaign = get_campaign(connection, 1)
 Sender(job_of(publication, database, campaign), Quiet()).run()
 """
 
