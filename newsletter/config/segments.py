@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from newsletter.config.fields import BUILT_IN, FieldValue
-from newsletter.config.settings import Publication
+from newsletter.config.publication import Publication
 from newsletter.errors import ConfigError, suggestion
 
 TAG_RULES = ("tags_any", "tags_all", "tags_none")

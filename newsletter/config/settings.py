@@ -1,19 +1,12 @@
-"""newsletter.toml: every setting, its default, and where it stands in the file.
+"""Every setting of newsletter.toml and its default: one class per section, and `Config` for the whole.
 
-Read once, checked once; a wrong value is one ConfigError with the key, the value
-and the line. Secrets are only named here (`env:NAME`) and read by `secret()` when
-first needed. No other module reads newsletter.toml or the environment's secrets.
+The reading of the file is publication.py's, the words about a mistake errors.py's.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import tomllib
-from dataclasses import dataclass
-from functools import cached_property
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -21,14 +14,8 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from newsletter.addresses import Mailbox, parse_mailbox
-from newsletter.config.errors import explain, locate
-from newsletter.errors import ConfigError
+from newsletter.config.provider_settings import LOOPBACK
 from newsletter.times import OFF, DayTime, Duration, Rate, Warmup, parse_zone
-
-CONFIG_NAME = "newsletter.toml"
-_LIST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-LOOPBACK = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
-"""Addresses that may do without TLS: nothing leaves the machine."""
 
 
 class WebAddress(str):
@@ -231,99 +218,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sponsors: dict[str, SponsorSection] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Publication:
-    """The newsletter as a whole: its folder and its settings."""
-
-    path: Path
-    """The newsletter.toml."""
-    config: Config
-
-    @property
-    def root(self) -> Path:
-        """The folder that every path in the settings and in issues is relative to."""
-        return self.path.parent
-
-    @cached_property
-    def default_list(self) -> str:
-        """The list marked `default`, else the first."""
-        marked = (name for name, entry in self.config.lists.items() if entry.default)
-        return next(marked, next(iter(self.config.lists)))
-
-    @property
-    def templates(self) -> Path:
-        """The publication's own templates; what is absent there comes from the package."""
-        return self.root / "templates"
-
-    @property
-    def issues(self) -> Path:
-        """Where issue files live."""
-        return self.root / "issues"
-
-    def place(self, *keys: str) -> str:
-        """`newsletter.toml:12`, the line that sets `keys`: for messages."""
-        return f"{_short(self.path)}:{locate(_read(self.path), keys)}"
-
-
-def find_config(path: str | None = None) -> Path:
-    """The file named by `--config`, else by NEWSLETTER_CONFIG, else ./newsletter.toml."""
-    return Path(path or os.environ.get("NEWSLETTER_CONFIG") or CONFIG_NAME).absolute()
-
-
-def load_publication(path: Path) -> Publication:
-    """Read and check newsletter.toml. Raises ConfigError with the key, the value and the line."""
-    text = _read(path)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _not_toml(path, str(error)) from error
-    try:
-        config = _checked(raw)
-    except msgspec.ValidationError as error:
-        raise explain(str(error), raw, text, _short(path), Config, _checked) from error
-    _check_lists(path, text, config)
-    return Publication(path=path, config=config)
-
-
-def _checked(raw: dict[str, Any]) -> Config:
+def read_config(raw: dict[str, Any]) -> Config:
+    """Convert the tables of newsletter.toml. Raises msgspec.ValidationError with the path of the first mistake."""
     return msgspec.convert(raw, Config, dec_hook=_decode)
-
-
-def secret(value: str, *, key: str) -> str:
-    """The secret that `env:NAME` names: the variable, or the file that NAME_FILE names.
-
-    `key` is the setting, for the message. Raises ConfigError.
-    """
-    name = value.removeprefix("env:")
-    if not value.startswith("env:") or not name:
-        raise ConfigError(f"{key} holds a secret", hint='Write the name of a variable instead: "env:NAME".')
-    if found := os.environ.get(name):
-        return found
-    if file := os.environ.get(f"{name}_FILE"):
-        return _read(Path(file)).strip()
-    raise ConfigError(
-        f"{name} is not set ({key} names it)", hint=f"Set {name}, or {name}_FILE to a file that holds it."
-    )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        hint = "Make one with `newsletter init`, or name another with --config."
-        raise ConfigError("no such file", place=_short(path), hint=hint) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"not UTF-8 (byte {error.start})", place=_short(path)) from error
-    except OSError as error:
-        raise ConfigError(error.strerror or "cannot be read", place=_short(path)) from error
-
-
-def _short(path: Path) -> str:
-    """The path as the user would type it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):  # elsewhere; or the folder the user is in was deleted
-        return str(path)
 
 
 def _decode(kind: type, value: Any) -> Any:
@@ -365,29 +262,3 @@ _DECODERS: dict[type, Any] = {
     ZoneInfo: parse_zone,
     Mailbox: parse_mailbox,
 }
-
-
-def _not_toml(path: Path, message: str) -> ConfigError:
-    found = re.search(r"\s*\(at line (\d+), column (\d+)\)", message)
-    if found is None:  # "(at end of document)"
-        last = len(_read(path).splitlines())
-        return ConfigError(f"not TOML: {message.split(' (at')[0]}", place=f"{_short(path)}:{last}")
-    return ConfigError(f"not TOML: {message[: found.start()]}", place=f"{_short(path)}:{found[1]}:{found[2]}")
-
-
-def _check_lists(path: Path, text: str, config: Config) -> None:
-    """A publication has at least one list, and at most one default."""
-    for name in config.lists:
-        if not _LIST_NAME.fullmatch(name):
-            place = f"{_short(path)}:{locate(text, ['lists', name])}"
-            hint = "It stands in addresses and headers: letters, digits, `-` and `_`."
-            raise ConfigError(f'no list can be named "{name}"', place=place, hint=hint)
-    defaults = [name for name, entry in config.lists.items() if entry.default]
-    if not config.lists:
-        hint = 'Add [lists.daily] with title = "..." and default = true.'
-        raise ConfigError("no list of readers", place=_short(path), hint=hint)
-    if len(defaults) > 1:
-        place = f"{_short(path)}:{locate(text, ['lists', defaults[1], 'default'])}"
-        raise ConfigError(
-            f"two default lists: {', '.join(defaults)}", place=place, hint="Keep `default = true` on one."
-        )

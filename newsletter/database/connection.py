@@ -184,7 +184,7 @@ def _engine(url: URL, patience: float) -> Engine:
         try:
             return create_engine(url, pool_pre_ping=True)
         except ModuleNotFoundError as error:
-            hint = "Install it with: pip install 'newsletter[distributed]'"
+            hint = "Install it beside newsletter: pip install 'psycopg[binary]'"
             raise ConfigError(f"PostgreSQL needs {error.name}, which is not installed", hint=hint) from error
     engine = create_engine(url, connect_args={"timeout": patience})
     event.listen(engine, "connect", _prepare_sqlite)

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from newsletter.config.provider_settings import Setting
 from newsletter.messages.types import Envelope, JsonMessage, Recipient, Syntax, Template
 from newsletter.providers.body import NOTHING, RequestBody
 
@@ -192,29 +193,6 @@ class Lookup:
     """What an answer shows; None when it shows nothing (an error, a page of a proxy)."""
     settle: timedelta
     """How long the search may lag behind: absence says nothing earlier."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One key of `[providers.<name>]`."""
-
-    name: str
-    default: str | None = None
-    """None: the key must be given."""
-    kind: Literal["text", "secret", "pem", "path", "address", "port"] = "text"
-    """Secrets are named (`env:NAME`), one of several lines is a pem; a path is relative to newsletter.toml, an
-    address is a URL, a port may be a number."""
-    choices: tuple[str, ...] = ()
-    """The values it may have; empty: any."""
-    sending: bool = True
-    """False: only the webhook's side needs it, so sending does not read it."""
-
-
-WEBHOOK = (
-    Setting(name="webhook_token", default="", kind="secret", sending=False),
-    Setting(name="webhook_secret", default="", kind="secret", sending=False),
-)
-"""What every HTTP provider takes for the events it reports."""
 
 
 Settings = Mapping[str, str]

@@ -17,9 +17,9 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from newsletter.addresses import quoted
+from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Recipient, Syntax
 from newsletter.providers.base import (
-    WEBHOOK,
     Answer,
     Batch,
     Lookup,
@@ -29,7 +29,6 @@ from newsletter.providers.base import (
     Response,
     Result,
     Search,
-    Setting,
     Settings,
     Sight,
 )
@@ -192,12 +191,7 @@ def sight(response: Response) -> Sight | None:
 MAILGUN = Provider(
     name="mailgun",
     title="Mailgun",
-    settings=(
-        Setting(name="api_key", kind="secret"),
-        Setting(name="domain"),
-        Setting(name="base_url", default="https://api.mailgun.net", kind="address"),
-        *WEBHOOK,
-    ),
+    settings=PROVIDER_SETTINGS["mailgun"],
     batch_size=1000,
     byte_cap=25_000_000,
     lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=30)),

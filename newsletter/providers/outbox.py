@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Recipient
-from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Setting, Settings
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Settings
 
 _NAME_CAP = 80
 
@@ -51,7 +52,7 @@ def file_name(recipient: Recipient) -> str:
 OUTBOX = Provider(
     name="outbox",
     title="the outbox",
-    settings=(Setting(name="path", default="outbox", kind="path"),),
+    settings=PROVIDER_SETTINGS["outbox"],
     batch_size=500,
     dedupe="replay",
     replaces=True,

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import JsonMessage
 from newsletter.providers.base import (
-    WEBHOOK,
     Answer,
     Batch,
     Lookup,
@@ -25,7 +25,6 @@ from newsletter.providers.base import (
     Response,
     Result,
     Search,
-    Setting,
     Settings,
     Sight,
 )
@@ -185,12 +184,7 @@ def sight(response: Response) -> Sight | None:
 POSTMARK = Provider(
     name="postmark",
     title="Postmark",
-    settings=(
-        Setting(name="token", kind="secret"),
-        Setting(name="message_stream", default="broadcast"),
-        Setting(name="base_url", default="https://api.postmarkapp.com", kind="address"),
-        *WEBHOOK,
-    ),
+    settings=PROVIDER_SETTINGS["postmark"],
     batch_size=500,
     byte_cap=50_000_000,
     unsubscribe="option",

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import JsonMessage
 from newsletter.providers.base import (
-    WEBHOOK,
     Answer,
     Batch,
     Outcome,
@@ -21,7 +21,6 @@ from newsletter.providers.base import (
     Request,
     Response,
     Result,
-    Setting,
     Settings,
 )
 from newsletter.providers.body import GAP, filled, json_list
@@ -121,11 +120,7 @@ def _refusal(response: Response) -> _Refusal | None:
 RESEND = Provider(
     name="resend",
     title="Resend",
-    settings=(
-        Setting(name="api_key", kind="secret"),
-        Setting(name="base_url", default="https://api.resend.com", kind="address"),
-        *WEBHOOK,
-    ),
+    settings=PROVIDER_SETTINGS["resend"],
     batch_size=100,
     calls_per_second=2.0,  # https://resend.com/docs/api-reference/rate-limit: of a whole team
     byte_cap=40_000_000,

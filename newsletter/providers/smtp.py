@@ -10,8 +10,9 @@ import re
 import threading
 from smtplib import SMTPException
 
+from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Recipient
-from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Setting, Settings
+from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Settings
 from newsletter.providers.dkim import SigningError, signature
 from newsletter.providers.smtp_session import BrokenError, RefusedError, SmtpSession, Stage
 
@@ -144,16 +145,7 @@ def _server(settings: Settings) -> str:
 SMTP = Provider(
     name="smtp",
     title="SMTP",
-    settings=(
-        Setting(name="host"),
-        Setting(name="port", default="587", kind="port"),
-        Setting(name="security", default="starttls", choices=("none", "starttls", "tls")),
-        Setting(name="username", default=""),
-        Setting(name="password", default="", kind="secret"),
-        Setting(name="dkim_domain", default=""),
-        Setting(name="dkim_selector", default="newsletter"),
-        Setting(name="dkim_key", default="", kind="pem"),
-    ),
+    settings=PROVIDER_SETTINGS["smtp"],
     batch_size=500,
     window=WINDOW,
     send=send,

@@ -238,10 +238,10 @@ def test_an_address_that_cannot_be_used_is_one_clear_error(tmp_path: Path, url: 
     assert caught.value.hint
 
 
-def test_postgresql_without_its_driver_names_the_extra(tmp_path: Path) -> None:
+def test_postgresql_without_its_driver_names_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['psycopg'] = None\n" + OPEN
     path = publication(tmp_path, "postgresql://news:pw@127.0.0.1:1/news").path
     found = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
 
-    assert "newsletter[distributed]" in found.stderr
+    assert "pip install 'psycopg[binary]'" in found.stderr
     assert "pw@" not in found.stderr

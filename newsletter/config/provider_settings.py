@@ -1,0 +1,133 @@
+"""The keys of each `[providers.<name>]` table, and the check that newsletter.toml gives them rightly.
+
+One source for both sides: newsletter.toml is checked against this table whatever the command, without importing a
+provider, and a provider's record takes its `settings` from here. What a provider does with a key is its own file's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from newsletter.errors import ConfigError, suggestion
+
+LOOPBACK = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
+"""Addresses that may do without TLS: nothing leaves the machine."""
+
+Fail = Callable[[Sequence[str], str, str], ConfigError]
+"""Makes the error at the line of newsletter.toml that sets these keys: keys, message, hint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One key of `[providers.<name>]`."""
+
+    name: str
+    default: str | None = None
+    """None: the key must be given."""
+    kind: Literal["text", "secret", "pem", "path", "address", "port"] = "text"
+    """Secrets are named (`env:NAME`), a secret of several lines is a pem; a path is relative to newsletter.toml, an
+    address is a URL, a port may be a number."""
+    choices: tuple[str, ...] = ()
+    """The values it may have; empty: any."""
+    sending: bool = True
+    """False: only webhooks need it, so sending does not read it."""
+
+
+_WEBHOOK = (
+    Setting(name="webhook_token", default="", kind="secret", sending=False),
+    Setting(name="webhook_secret", default="", kind="secret", sending=False),
+)
+
+PROVIDER_SETTINGS: Mapping[str, tuple[Setting, ...]] = {
+    "outbox": (Setting(name="path", default="outbox", kind="path"),),
+    "postmark": (
+        Setting(name="token", kind="secret"),
+        Setting(name="message_stream", default="broadcast"),
+        Setting(name="base_url", default="https://api.postmarkapp.com", kind="address"),
+        *_WEBHOOK,
+    ),
+    "resend": (
+        Setting(name="api_key", kind="secret"),
+        Setting(name="base_url", default="https://api.resend.com", kind="address"),
+        *_WEBHOOK,
+    ),
+    "mailgun": (
+        Setting(name="api_key", kind="secret"),
+        Setting(name="domain"),
+        Setting(name="base_url", default="https://api.mailgun.net", kind="address"),
+        *_WEBHOOK,
+    ),
+    "smtp": (
+        Setting(name="host"),
+        Setting(name="port", default="587", kind="port"),
+        Setting(name="security", default="starttls", choices=("none", "starttls", "tls")),
+        Setting(name="username", default=""),
+        Setting(name="password", default="", kind="secret"),
+        Setting(name="dkim_domain", default=""),
+        Setting(name="dkim_selector", default="newsletter"),
+        Setting(name="dkim_key", default="", kind="pem"),
+    ),
+}
+"""Every provider's keys, in the order in which errors name them."""
+
+
+def check_providers(used: Sequence[str], tables: Mapping[str, Mapping[str, Any]], fail: Fail) -> None:
+    """Check the providers of `[send] provider` (`used`) and every `[providers.<name>]` table.
+
+    Reads no secret. Raises what `fail` makes: an unknown provider or key, a value of another kind, a missing key of
+    a provider that is used.
+    """
+    for name in used:
+        if name not in PROVIDER_SETTINGS:
+            hint = suggestion(name, PROVIDER_SETTINGS, "Providers")
+            raise fail(("send", "provider"), f'no provider is named "{name}"', hint)
+    for name, given in tables.items():
+        if name not in PROVIDER_SETTINGS:
+            hint = suggestion(name, PROVIDER_SETTINGS, "Providers")
+            raise fail(("providers", name), f'[providers.{name}] no provider is named "{name}"', hint)
+        _check_values(name, given, fail)
+    for name in used:
+        check_required(name, tables, fail)
+
+
+def check_required(provider: str, tables: Mapping[str, Mapping[str, Any]], fail: Fail) -> None:
+    """Check that newsletter.toml gives every key that sending through `provider` needs; raises what `fail` makes."""
+    for setting in PROVIDER_SETTINGS[provider]:
+        if setting.default is None and setting.name not in tables.get(provider, {}):
+            is_secret = setting.kind == "secret"
+            example = "env:" + f"{provider}_{setting.name}".upper() if is_secret else "..."
+            # The table's own line; where there is no table, the line that asks for the provider.
+            where = ("providers", provider) if provider in tables else ("send", "provider")
+            hint = f'Add {setting.name} = "{example}" under [providers.{provider}].'
+            raise fail(where, f'[providers.{provider}] "{setting.name}" is missing', hint)
+
+
+def is_safe_address(value: str) -> bool:
+    """Tell whether keys may travel to this address: TLS, or a loopback address, which nothing leaves."""
+    return value.startswith("https://") or bool(LOOPBACK.match(value))
+
+
+def _check_values(provider: str, given: Mapping[str, Any], fail: Fail) -> None:
+    known = {setting.name: setting for setting in PROVIDER_SETTINGS[provider]}
+    for key, value in given.items():
+        where = ("providers", provider, key)
+        if key not in known:
+            hint = suggestion(key, known, "Keys")
+            raise fail(where, f'[providers.{provider}] no setting is named "{key}"', hint)
+        _check_value(where, f"[providers.{provider}] {key}", value, known[key], fail)
+
+
+def _check_value(where: Sequence[str], key: str, value: object, setting: Setting, fail: Fail) -> None:
+    if setting.kind == "port":
+        if not str(value).isascii() or not str(value).isdigit() or not 0 < int(str(value)) < 65536:
+            raise fail(where, f"{key} = {value!r}: write a number up to 65535", "")
+        return
+    if not isinstance(value, str) or not value:
+        raise fail(where, f"{key} = {value!r}: write text in quotes", "")
+    if setting.choices and value not in setting.choices:
+        raise fail(where, f'{key} = "{value}"', suggestion(value, setting.choices, "Values"))
+    if setting.kind == "address" and not is_safe_address(value):
+        raise fail(where, f'{key} = "{value}" is not an https:// address', "")
