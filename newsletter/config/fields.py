@@ -1,22 +1,20 @@
-"""What is known of a reader besides the address: which fields there are, and what they may hold.
+"""Define what is known of a reader: the columns that every publication has, and its own fields.
 
-Pure. The built-in fields are columns; the publication's own are typed by `[fields]` of
-newsletter.toml, and text when not declared there. Who keeps them is `subscribers`.
+READER_COLUMNS is the one list of columns for imports, exports, sign-ups, recipients and the command line. Add a
+column: its line there, its column in `database/tables.py` and a migration, its line in `docs/readers.md`. A
+publication's own fields are typed by `[fields]` of newsletter.toml, and text when not declared there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Literal
 
 from newsletter.times import parse_zone
-
-BUILT_IN = ("first_name", "last_name", "timezone", "language")
-"""Columns of their own, besides `email`."""
-RESERVED = ("email", "status", "lists", "tags", *BUILT_IN, "unsubscribe_url", "preferences_url", "web_url")
-"""Names that mean something else."""
 
 FieldValue = str | int | float | bool
 Kinds = Mapping[str, str]
@@ -29,18 +27,61 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPACES = re.compile(r"\s+")
 
 
-def parse_built_in(name: str, text: str) -> str:
-    """The value of a built-in field. Raises ValueError with what is allowed."""
-    _check_text(name, text)
-    if name == "timezone":
-        return _zone(text)
-    if name == "language" and not _LANGUAGE.fullmatch(text):
-        raise ValueError(f'language "{text}" is not one; write it as en or pt-BR')
+def _one_line(text: str) -> str:
     return _SPACES.sub(" ", text)  # a name goes into a header, on one line
 
 
+@lru_cache(maxsize=1024)
+def _zone(text: str) -> str:
+    return str(parse_zone(text))
+
+
+def _language(text: str) -> str:
+    if not _LANGUAGE.fullmatch(text):
+        raise ValueError(f'language "{text}" is not one; write it as en or pt-BR')
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderColumn:
+    """A column of every reader: in CSV files, in the database, and as an option of `subscribers add`."""
+
+    kind: Literal["address", "field", "consent", "tags"] = "field"
+    """A field is a text column of the database; the others have tables or a form of their own."""
+    parse: Callable[[str], str] = _one_line
+    """Makes a field's value of what somebody wrote. Raises ValueError with what is allowed."""
+    in_merge_tags: bool = False
+    """Whether issues may print it without declaring it."""
+    metavar: str = "TEXT"
+    help: str = ""
+    """The help of the option of `subscribers add`."""
+
+
+READER_COLUMNS: Mapping[str, ReaderColumn] = {
+    "email": ReaderColumn(kind="address", in_merge_tags=True),
+    "first_name": ReaderColumn(in_merge_tags=True, metavar="NAME", help="The reader's first name"),
+    "last_name": ReaderColumn(in_merge_tags=True, metavar="NAME", help="The reader's family name"),
+    "status": ReaderColumn(kind="consent"),
+    "lists": ReaderColumn(kind="consent"),
+    "tags": ReaderColumn(kind="tags"),
+    "timezone": ReaderColumn(parse=_zone, metavar="ZONE", help="The reader's time zone, as Europe/Berlin"),
+    "language": ReaderColumn(parse=_language, metavar="CODE", help="The reader's language, as en or pt-BR"),
+}
+"""A reader's columns by name, in the order in which files have them."""
+BUILT_IN = tuple(name for name, column in READER_COLUMNS.items() if column.kind == "field")
+"""The built-in fields: text columns of the table `subscriber`."""
+RESERVED = (*READER_COLUMNS, "unsubscribe_url", "preferences_url", "web_url")
+"""Names that no field of a publication may have."""
+
+
+def parse_built_in(name: str, text: str) -> str:
+    """Return the value of a built-in field. Raises ValueError with what is allowed."""
+    _check_text(name, text)
+    return READER_COLUMNS[name].parse(text)
+
+
 def parse_field(name: str, text: str, kinds: Kinds) -> FieldValue:
-    """The value of an own field, as its kind wants it. Raises ValueError with what is allowed."""
+    """Return the value of a publication's own field, as its kind wants it. Raises ValueError with what is allowed."""
     _check_text(name, text)
     return _PARSERS[kinds.get(name, "text")](name, text)
 
@@ -54,18 +95,13 @@ def check_name(name: str) -> None:
 
 
 def full_name(first_name: str, last_name: str, fields: Mapping[str, object]) -> str:
-    """What a reader is called: an own field `name`, else first and last name; empty when unknown."""
+    """Return a reader's full name: an own field `name`, else first and last name; empty when unknown."""
     return str(fields.get("name") or f"{first_name} {last_name}".strip())
 
 
 def _check_text(name: str, text: str) -> None:
     if not text.isprintable() and _CONTROL.search(text):
         raise ValueError(f"{name} has a control character")
-
-
-@lru_cache(maxsize=1024)
-def _zone(text: str) -> str:
-    return str(parse_zone(text))
 
 
 def _text(_name: str, text: str) -> str:

@@ -14,9 +14,13 @@ from jinja2 import ChainableUndefined, TemplateError, TemplateSyntaxError, meta,
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from newsletter.config.fields import READER_COLUMNS
 from newsletter.errors import suggestion
 
-BUILT_IN = ("email", "first_name", "last_name", "name", "unsubscribe_url", "preferences_url", "web_url")
+BUILT_IN = (
+    *(name for name, column in READER_COLUMNS.items() if column.in_merge_tags),
+    *("name", "unsubscribe_url", "preferences_url", "web_url"),
+)
 """Fields that exist for every reader."""
 
 MOST_TEXT, MOST_NUMBER, MOST_POWER = 10_000, 10**18, 64

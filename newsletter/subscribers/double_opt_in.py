@@ -122,7 +122,7 @@ class Confirmations:
         entry = SubscriberEntry(
             email=row.email,
             statuses=tuple((name, str(Status.ACTIVE)) for name in found.lists),
-            built_in=(*signups.split_name(row.name), "", row.spoken),
+            columns={**signups.split_name(row.name), "language": row.spoken},
             proof=json.dumps(proof),
         )
         writes.enter(connection, [entry], row.source_id, one.at, resubscribe={row.email_key})

@@ -9,38 +9,38 @@ from __future__ import annotations
 from typing import TextIO
 
 from newsletter.config import Publication
+from newsletter.config.fields import READER_COLUMNS
 from newsletter.database.connection import Database
 from newsletter.subscribers.csv import CsvWriter
-from newsletter.subscribers.imports import COLUMNS
 from newsletter.subscribers.segments import field_names
 from newsletter.subscribers.subscriber import Subscriber, subscriber_pages
 
 
 def export_csv(database: Database, publication: Publication, stream: TextIO) -> int:
-    """Write all readers of all statuses, in the order they joined; returns how many."""
+    """Write all readers of all statuses, in the order they joined; return how many."""
     out = CsvWriter(stream)
     count = 0
     with database.read() as connection:
         declared = list(publication.config.fields)
         names = declared + [name for name in field_names(connection) if name not in declared]
-        out.write([*COLUMNS, *names])
+        columns = [*READER_COLUMNS, *names]
+        out.write(columns)
         for page in subscriber_pages(connection, with_consent=False):
-            for one in page:
-                out.write(_cells(one, names))
+            for reader in page:
+                cells = _cells(reader)
+                out.write([cells.get(column, "") for column in columns])
             count += len(page)
     return count
 
 
-def _cells(reader: Subscriber, names: list[str]) -> list[str]:
-    first_name, last_name, timezone, language, *own = (
-        _text(reader.fields.get(name, "")) for name in ("first_name", "last_name", "timezone", "language", *names)
-    )
-    tags = ",".join(reader.tags)
-    return [reader.email, first_name, last_name, reader.status, _lists(reader), tags, timezone, language, *own]
+def _cells(reader: Subscriber) -> dict[str, str]:
+    """Return the cells of one reader by column; what is not known has none."""
+    consent = {"status": str(reader.status), "lists": _lists(reader), "tags": ",".join(reader.tags)}
+    return {name: _text(value) for name, value in reader.fields.items()} | {"email": reader.email} | consent
 
 
 def _lists(reader: Subscriber) -> str:
-    """The lists; one with another status than the whole says so: `daily,weekly:unsubscribed`."""
+    """Return the lists; one with another status than the whole says so: `daily,weekly:unsubscribed`."""
     whole = reader.status
     return ",".join(name if status == whole else f"{name}:{status}" for name, status in reader.lists.items())
 

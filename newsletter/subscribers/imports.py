@@ -15,15 +15,13 @@ from typing import NamedTuple
 
 from newsletter.addresses import parse_address
 from newsletter.config import Publication
-from newsletter.config.fields import BUILT_IN, check_name, parse_built_in, parse_field
+from newsletter.config.fields import BUILT_IN, READER_COLUMNS, check_name, parse_built_in, parse_field
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.subscribers import consent
 from newsletter.subscribers.csv import CsvFile, Record, unguard
 from newsletter.subscribers.writes import EVERYWHERE, MOST_ENTRIES, Effect, Entered, Status, SubscriberEntry, enter
 
-COLUMNS = ("email", "first_name", "last_name", "status", "lists", "tags", "timezone", "language")
-"""What a column may be; any other is an own field."""
 MOST_KEPT = 1_000
 """Refusals that a report holds; all of them are counted and told one by one."""
 _MOST_CACHED = 10_000
@@ -108,7 +106,8 @@ def _open(publication: Publication, file: BufferedIOBase, name: str) -> tuple[Cs
         rows = CsvFile(file, must_have="email")
         return rows, _Columns(publication, rows.header)
     except ValueError as error:
-        hint = f"Nothing was imported. The first row names the columns: {', '.join(COLUMNS)}, or fields of your own."
+        named = ", ".join(READER_COLUMNS)
+        hint = f"Nothing was imported. The first row names the columns: {named}, or fields of your own."
         raise NewsletterError(str(error), place=f"{name}:1", hint=hint) from error
 
 
@@ -189,10 +188,10 @@ class _Columns:
             raise ValueError(f'two columns are named "{double}"')
         self._at = {name: header.index(name) for name in header if name and not name.startswith("_")}
         self._email = self._at["email"]
-        self._fields = [(name, at) for name, at in self._at.items() if name not in COLUMNS]
+        self._fields = [(name, at) for name, at in self._at.items() if name not in READER_COLUMNS]
         for name, _at in self._fields:
             check_name(name)
-        self._built_in = [(name, self._at.get(name)) for name in BUILT_IN]
+        self._built_in = [(name, self._at[name]) for name in BUILT_IN if name in self._at]
         self._statuses_of: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
         self._tags_of: dict[str, tuple[str, ...]] = {"": ()}
 
@@ -208,13 +207,12 @@ class _Columns:
             if not any(cells):
                 return None
             raise ValueError("no address")
-        known = [parse_built_in(name, cells[at]) if at is not None and cells[at] else "" for name, at in self._built_in]
         return SubscriberEntry(
-            parse_address(email),
-            self._statuses(self._cell(cells, "lists"), self._cell(cells, "status")),
-            tuple(known),
-            {name: parse_field(name, cells[at], self._kinds) for name, at in self._fields if cells[at]},
-            self._tags(self._cell(cells, "tags")),
+            email=parse_address(email),
+            statuses=self._statuses(self._cell(cells, "lists"), self._cell(cells, "status")),
+            columns={name: parse_built_in(name, cells[at]) for name, at in self._built_in if cells[at]},
+            fields={name: parse_field(name, cells[at], self._kinds) for name, at in self._fields if cells[at]},
+            tags=self._tags(self._cell(cells, "tags")),
         )
 
     def _cell(self, cells: list[str], column: str) -> str:

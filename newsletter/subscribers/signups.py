@@ -126,10 +126,10 @@ def forget_unconfirmed(connection: Connection, publication: Publication, now: da
     return connection.execute(gone).rowcount
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """First and last name: what stands before the first space, and the rest."""
+def split_name(name: str) -> dict[str, str]:
+    """Return the columns of a full name: first_name up to the first space, last_name the rest."""
     first, _, last = name.strip().partition(" ")
-    return first, last.strip()
+    return {"first_name": first, "last_name": last.strip()}
 
 
 def use_of(email: str, rate: Rate) -> FormUse:
@@ -181,7 +181,7 @@ def _entry(one: SignupRequest, *, is_new: bool) -> SubscriberEntry:
     return SubscriberEntry(
         email=one.email,
         statuses=tuple((name, str(Status.PENDING)) for name in one.lists),
-        built_in=(*split_name(one.name), "", one.shown.language) if is_new else ("", "", "", ""),
+        columns={**split_name(one.name), "language": one.shown.language} if is_new else {},
         proof=_proof(one),
     )
 

@@ -78,19 +78,14 @@ def subscriber_fields(row: Any) -> Present:
     """
     own = {} if row.fields == "{}" else msgspec.json.decode(row.fields)
     found = Present(present(own)) if own else Present()
-    found["email"], first, last = row.email, row.first_name, row.last_name
-    if name := full_name(first, last, own):
+    found["email"] = row.email
+    if name := full_name(row.first_name, row.last_name, own):
         found["name"] = name
     elif own:
         found.pop("name", None)
-    if first:
-        found["first_name"] = first
-    if last:
-        found["last_name"] = last
-    if row.timezone:
-        found["timezone"] = row.timezone
-    if row.language:
-        found["language"] = row.language
+    for column in BUILT_IN:
+        if value := getattr(row, column):
+            found[column] = value
     return found
 
 

@@ -33,6 +33,7 @@ EVERYWHERE = "*"
 """Instead of a list in an Entry: each list the reader is on."""
 _SAID = (*BUILT_IN, "fields", "tags")
 """The columns that an entry may change."""
+_NOTHING_KNOWN: Mapping[str, str] = dict.fromkeys(BUILT_IN, "")
 
 
 class Status(StrEnum):
@@ -51,8 +52,8 @@ class SubscriberEntry(NamedTuple):
     """As `addresses.parse_address` returns it."""
     statuses: tuple[tuple[str, str], ...]
     """Pairs of list (or EVERYWHERE) and Status."""
-    built_in: tuple[str, ...] = ("",) * len(BUILT_IN)
-    """In the order of `reader_fields.BUILT_IN`."""
+    columns: Mapping[str, str] = {}
+    """Values of the built-in fields, by name."""
     fields: Mapping[str, FieldValue] = {}
     tags: tuple[str, ...] = ()
     """Sorted, each once."""
@@ -84,7 +85,7 @@ class _ReaderState:
     """A reader while a batch is entered: as in the database, and then as it will be."""
 
     __slots__ = (
-        "built_in", "changes", "email", "fields", "id", "is_new", "key", "learned", "statuses", "stored", "tags",
+        "changes", "columns", "email", "fields", "id", "is_new", "key", "learned", "statuses", "stored", "tags",
     )  # fmt: skip
 
     def __init__(self, key: str, email: str, *, is_new: bool = True) -> None:
@@ -94,7 +95,8 @@ class _ReaderState:
         self.is_new = is_new
         self.learned = False
         """Whether something is known that is not in the row of `subscriber`."""
-        self.built_in: tuple[str, ...] = ("",) * len(BUILT_IN)
+        self.columns: Mapping[str, str] = _NOTHING_KNOWN
+        """Values of all built-in fields, by name; empty where not known."""
         self.fields = "{}"
         self.tags = "[]"
         self.statuses: dict[str, str] = {}
@@ -114,16 +116,16 @@ class _ReaderState:
 
     def learn(self, entry: SubscriberEntry) -> bool:
         """Take over what the entry says besides consent; returns whether any of it is news."""
-        before = self.built_in, self.fields, self.tags
-        if entry.built_in != self.built_in:
-            self.built_in = tuple([said or old for said, old in zip(entry.built_in, self.built_in, strict=True)])
+        before = self.columns, self.fields, self.tags
+        if entry.columns:
+            self.columns = {**self.columns, **{name: value for name, value in entry.columns.items() if value}}
         if entry.fields:
             known = entry.fields if self.fields == "{}" else decode(self.fields) | entry.fields
             self.fields = encode(known).decode()
         if entry.tags:
             tags = entry.tags if self.tags == "[]" else sorted({*decode(self.tags), *entry.tags})
             self.tags = encode(tags).decode()
-        is_news = before != (self.built_in, self.fields, self.tags)
+        is_news = before != (self.columns, self.fields, self.tags)
         self.learned |= is_news
         return is_news
 
@@ -203,7 +205,8 @@ def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _ReaderState
     readers: dict[int, _ReaderState] = {}
     for row in connection.execute(asked.where(among(connection, columns.email_key, keys))):
         reader = readers[row[0]] = _ReaderState(row[1], row[2], is_new=False)
-        reader.id, reader.fields, reader.tags, reader.built_in = row[0], row[3], row[4], tuple(row[5:])
+        reader.id, reader.fields, reader.tags = row[0], row[3], row[4]
+        reader.columns = dict(zip(BUILT_IN, row[5:], strict=True))
     if readers:
         _load_statuses(connection, readers)
     return {reader.key: reader for reader in readers.values()}
@@ -231,13 +234,18 @@ def _insert(connection: Connection, readers: list[_ReaderState], at: str) -> Non
     for reader, subscriber_id in zip(readers, reserve_ids(connection, subscriber, len(readers)), strict=True):
         reader.id = subscriber_id
     columns = ("id", "email", "email_key", *_SAID, "created_at", "updated_at")
-    rows = [(r.id, r.email, r.key, *r.built_in, r.fields, r.tags, at, at) for r in readers]
+    rows = [(r.id, r.email, r.key, *_said(r), at, at) for r in readers]
     insert_many(connection, subscriber, columns, rows)
+
+
+def _said(reader: _ReaderState) -> tuple[str, ...]:
+    """Return the values of `_SAID`, in its order."""
+    return (*(reader.columns[name] for name in BUILT_IN), reader.fields, reader.tags)
 
 
 def _update(connection: Connection, readers: list[_ReaderState], at: str) -> None:
     if readers:
-        changed = [dict(zip(_SAID, (*r.built_in, r.fields, r.tags), strict=True)) for r in readers]
+        changed = [dict(zip(_SAID, _said(r), strict=True)) for r in readers]
         rows = [row | {"reader": r.id, "updated_at": at} for r, row in zip(readers, changed, strict=True)]
         connection.execute(update(subscriber).where(subscriber.c.id == bindparam("reader")), rows)
 

@@ -19,7 +19,7 @@ WRONG = {
     '[providers.mailgum]\ndomain = "example.com"\n': '7: [providers.mailgum] no provider is named "mailgum"',
     '[providers.smtp]\nhots = "mail"\n': '8: [providers.smtp] no setting is named "hots"\n  Did you mean "host"?',
     "[providers.smtp]\nport = 70000\n": "8: [providers.smtp] port = 70000: write a number up to 65535",
-    '[send]\nprovider = "mailgun"\n[providers.mailgun]\napi_key = "env:K"\n': '9: [providers.mailgun] "domain" is missing',
+    '[providers.mailgun]\n[send]\nprovider = "mailgun"\n': '7: [providers.mailgun] "api_key" is missing',
     '[send]\nprovider = ["outbox", "smtp"]\n': '8: [providers.smtp] "host" is missing',
     '[database]\nurl = "mysql://root@127.0.0.1/news"\n': '8: [database] url: no database is named "mysql"',
     '[database]\nurl = "sqlite://"\n': "8: [database] url: a database in memory would forget every reader",

@@ -73,8 +73,13 @@ def test_pages_hold_every_reader_once_in_the_order_they_joined(readers: Readers)
 
 def test_merge_tags_get_address_names_and_own_fields(readers: Readers) -> None:
     readers.enter(
-        SubscriberEntry("ada@example.com", DAILY, ("Ada", "Lovelace", "", "en"), {"plan": "pro", "score": 2}),
-        SubscriberEntry("bob@example.com", DAILY, ("Bob", "", "", ""), {"name": "Dr Bob"}),
+        SubscriberEntry(
+            "ada@example.com",
+            DAILY,
+            {"first_name": "Ada", "last_name": "Lovelace", "language": "en"},
+            {"plan": "pro", "score": 2},
+        ),
+        SubscriberEntry("bob@example.com", DAILY, {"first_name": "Bob"}, {"name": "Dr Bob"}),
         SubscriberEntry("cyd@example.com", DAILY, fields={"name": False, "plan": ""}),
     )
     with readers.database.read() as connection:
@@ -114,7 +119,7 @@ def test_moving_between_lists_leaves_evidence_of_what_changed(readers: Readers) 
 
 def test_removing_erases_all_that_is_known_and_the_id_is_never_used_again(readers: Readers) -> None:
     readers.enter(
-        SubscriberEntry("ada@example.com", DAILY, ("Ada", "", "", "")), SubscriberEntry("bob@example.com", DAILY)
+        SubscriberEntry("ada@example.com", DAILY, {"first_name": "Ada"}), SubscriberEntry("bob@example.com", DAILY)
     )
     last = readers.find("bob@example.com").id
     with readers.database.begin() as connection:
@@ -138,7 +143,7 @@ def test_an_entry_says_what_it_did(readers: Readers) -> None:
 
 
 def test_json_has_the_shape_that_scripts_rely_on(readers: Readers) -> None:
-    readers.enter(SubscriberEntry("ada@example.com", DAILY, ("Ada", "", "", ""), {"plan": "pro"}, ("vip",)))
+    readers.enter(SubscriberEntry("ada@example.com", DAILY, {"first_name": "Ada"}, {"plan": "pro"}, ("vip",)))
 
     assert readers.find("ada@example.com").as_json(NOW) == {
         "email": "ada@example.com",

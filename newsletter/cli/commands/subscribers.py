@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from io import BufferedIOBase, TextIOWrapper
@@ -20,7 +20,7 @@ from newsletter.addresses import address_key, parse_address
 from newsletter.cli.import_progress import ImportProgress
 from newsletter.cli.session import Session
 from newsletter.config import Publication
-from newsletter.config.fields import BUILT_IN, FieldValue, check_name, parse_built_in, parse_field
+from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.subscribers import consent, erasure, preferences, segments
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 
 STATUSES = click.Choice([status.value for status in Status])
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+
+
+def _column_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option per built-in field: `--first-name`, ..."""
+    for name in reversed(BUILT_IN):
+        column = READER_COLUMNS[name]
+        option = f"--{name.replace('_', '-')}"
+        command = click.option(option, name, metavar=column.metavar, default="", help=column.help)(command)
+    return command
 
 
 @click.group()
@@ -50,14 +59,11 @@ def command() -> None:
 
 @command.command()
 @click.argument("address")
-@click.option("--first-name", metavar="NAME", default="", help="What the reader is called")
-@click.option("--last-name", metavar="NAME", default="", help="The family's name")
+@_column_options
 @click.option("--list", "lists", metavar="LIST", multiple=True, help="A list to join, else the default; repeatable")
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; repeatable")
 @click.option("--field", "fields", metavar="NAME=VALUE", multiple=True, help="A field of your own; repeatable")
 @click.option("--status", type=STATUSES, help="On these lists  [default: active]")
-@click.option("--timezone", metavar="ZONE", default="", help="The reader's own, as Europe/Berlin")
-@click.option("--language", metavar="CODE", default="", help="The reader's own, as en or pt-BR")
 @click.option("--resubscribe", is_flag=True, help="Bring back somebody who left")
 @as_json_option
 @click.pass_obj
@@ -93,7 +99,7 @@ def _entry(publication: Publication, address: str, said: dict[str, Any]) -> Subs
         return SubscriberEntry(
             email=parse_address(address),
             statuses=parse_statuses(known, publication.default_list, ",".join(said["lists"]), said["status"] or ""),
-            built_in=tuple(said[name].strip() and parse_built_in(name, said[name].strip()) for name in BUILT_IN),
+            columns={name: parse_built_in(name, said[name].strip()) for name in BUILT_IN if said[name].strip()},
             fields=dict(_field(publication, text) for text in said["fields"]),
             tags=parse_tags(said["tags"]),
         )
@@ -126,7 +132,7 @@ def _refuse_to_revive(entry: SubscriberEntry, entered: Entered) -> None:
 def import_(session: Session, file: str, rejects: str | None, resubscribe: tuple[str, ...], as_json: bool) -> None:
     """Import readers from a CSV FILE, or from `-`, the standard input.
 
-    Columns: email, then any of first_name, last_name, status, lists, tags, timezone, language; others become fields.
+    Columns: {columns}; others become fields.
     A bad row is reported and costs no good one. Whoever left stays out unless named with --resubscribe.
     Stopped half-way, run it again: what is known is left as it is.
 
@@ -156,6 +162,9 @@ def import_(session: Session, file: str, rejects: str | None, resubscribe: tuple
     told.conclude(report)
     if report.rows == report.refused:
         raise NewsletterError("no row was imported", place=_name(file))
+
+
+import_.help = (import_.help or "").replace("{columns}", f"email, then any of {', '.join([*READER_COLUMNS][1:])}")
 
 
 def _name(file: str) -> str:

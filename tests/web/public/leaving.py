@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from newsletter.config import Publication, load_publication
+from newsletter.config.fields import BUILT_IN
 from newsletter.database.connection import Database, open_database
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import consent
@@ -35,10 +36,10 @@ class People:
     def add(self, address: str, lists: Mapping[str, str] = BOTH, *known: str) -> int:
         """A reader on these lists; `known` are first name, last name, time zone, language. Returns the id."""
         now = datetime.now(UTC)
-        built_in = (*known, *[""] * (4 - len(known)))
+        columns = dict(zip(BUILT_IN, known, strict=False))
         with self.database.begin() as connection:
             source_id = consent.record_source(connection, "test", {}, now)
-            enter(connection, [SubscriberEntry(address, tuple(lists.items()), built_in)], source_id, now)
+            enter(connection, [SubscriberEntry(address, tuple(lists.items()), columns)], source_id, now)
         return self.find(address).id
 
     def find(self, address: str) -> Subscriber:
