@@ -73,7 +73,9 @@ def _token(url: str) -> str:
 
 def _kept(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "newsletter.db")) as database:
-        (number,) = database.execute("SELECT count(*) FROM signup JOIN letter ON signup_id = signup.id").fetchone()
+        (number,) = database.execute(
+            "SELECT count(*) FROM signup JOIN transactional_message ON signup_id = signup.id"
+        ).fetchone()
     return int(number)
 
 

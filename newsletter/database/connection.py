@@ -34,7 +34,7 @@ from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.signed_links import link_secret
 
-HEAD = "0010"
+HEAD = "0001"
 """The newest migration's revision."""
 PATIENCE = 30.0
 """Seconds that a lock is waited for."""
@@ -258,8 +258,9 @@ def _migrate(database: Database) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('newsletter.migrations'))"))
         found = _revision(connection, database.name)
         if not upgrade(connection, found):
-            hint = "Upgrade it, or open another database with [database] url in newsletter.toml."
-            raise ConfigError(f"made by a newer newsletter (schema {found})", place=database.name, hint=hint)
+            message = f"made by a newer newsletter (schema {found}), or by one before the first release"
+            hint = "Upgrade newsletter, or open another database with [database] url in newsletter.toml."
+            raise ConfigError(message, place=database.name, hint=hint)
 
 
 def _revision(connection: Connection, name: str) -> str:

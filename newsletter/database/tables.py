@@ -99,8 +99,8 @@ signup = Table(  # a reader asked to join; kept as long as the reader, since lin
     sqlite_autoincrement=True,
 )
 
-letter = Table(  # one message to one reader that is no campaign's; handed over at most once
-    "letter",
+transactional_message = Table(  # one message to one reader that is no campaign's; handed over at most once
+    "transactional_message",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
@@ -118,9 +118,9 @@ letter = Table(  # one message to one reader that is no campaign's; handed over 
     Column("provider", Text, nullable=False, server_default=""),
     Column("provider_id", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),  # the provider's words, or why skipped
-    Index("letter_waiting", "due_at", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
-    Index("letter_handed", "id", sqlite_where=_HANDED, postgresql_where=_HANDED),
-    Index("letter_by_subscriber", "subscriber_id"),
+    Index("transactional_message_waiting", "due_at", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("transactional_message_handed", "id", sqlite_where=_HANDED, postgresql_where=_HANDED),
+    Index("transactional_message_by_subscriber", "subscriber_id"),
     sqlite_autoincrement=True,
 )
 
@@ -145,8 +145,8 @@ suppression = Table(  # outlives the subscriber
     sqlite_with_rowid=False,
 )
 
-parting_word = Table(  # why readers left, counted; nobody's in particular
-    "parting_word",
+leaving_reason = Table(  # why readers left, counted; nobody's in particular
+    "leaving_reason",
     metadata,
     Column("list", Text, primary_key=True),
     Column("day", Text, primary_key=True),  # UTC

@@ -6,7 +6,7 @@ What forgetting a reader takes is `erasure`.
 
 Parting words: why readers left, counted by list and day.
 
-Nobody's in particular: what is kept cannot be traced to a reader. No other module writes `parting_word`.
+Nobody's in particular: what is kept cannot be traced to a reader. No other module writes `leaving_reason`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select, text
 
 from newsletter.database.bulk import among
-from newsletter.database.tables import parting_word, subscriber, subscription
+from newsletter.database.tables import leaving_reason, subscriber, subscription
 from newsletter.subscribers import consent, suppressions
 from newsletter.subscribers.consent import Change
 from newsletter.subscribers.subscriber import address_keys, pause_subscriptions
@@ -177,8 +177,8 @@ def count(connection: Connection, words: Sequence[LeavingAnswer]) -> list[None]:
     """Add these answers to the numbers; a transaction's `Work` of the pages' writer."""
     rows = [{"list": word.list, "day": word.day.isoformat(), "reason": str(word.reason)} for word in words]
     counted = text(
-        "INSERT INTO parting_word (list, day, reason, number) VALUES (:list, :day, :reason, 1)"
-        " ON CONFLICT (list, day, reason) DO UPDATE SET number = parting_word.number + 1"
+        "INSERT INTO leaving_reason (list, day, reason, number) VALUES (:list, :day, :reason, 1)"
+        " ON CONFLICT (list, day, reason) DO UPDATE SET number = leaving_reason.number + 1"
     )
     connection.execute(counted, rows)
     return [None] * len(words)
@@ -186,8 +186,10 @@ def count(connection: Connection, words: Sequence[LeavingAnswer]) -> list[None]:
 
 def counted(connection: Connection, since: date) -> list[tuple[str, str, int]]:
     """List, reason and how many said it since that day; of each list the most frequent first."""
-    number = func.sum(parting_word.c.number)
-    asked = select(parting_word.c.list, parting_word.c.reason, number).where(parting_word.c.day >= since.isoformat())
-    asked = asked.group_by(parting_word.c.list, parting_word.c.reason)
-    found = connection.execute(asked.order_by(parting_word.c.list, number.desc(), parting_word.c.reason))
+    number = func.sum(leaving_reason.c.number)
+    asked = select(leaving_reason.c.list, leaving_reason.c.reason, number).where(
+        leaving_reason.c.day >= since.isoformat()
+    )
+    asked = asked.group_by(leaving_reason.c.list, leaving_reason.c.reason)
+    found = connection.execute(asked.order_by(leaving_reason.c.list, number.desc(), leaving_reason.c.reason))
     return [(name, reason, int(total)) for name, reason, total in found]

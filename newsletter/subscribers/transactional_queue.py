@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from newsletter.database.bulk import among, insert_many
-from newsletter.database.tables import letter as table
 from newsletter.database.tables import signup, subscriber, subscription
+from newsletter.database.tables import transactional_message as table
 from newsletter.providers.base import Outcome, Provider, Result
 from newsletter.subscribers.suppressions import Reason, suppressed
 from newsletter.times import stamp

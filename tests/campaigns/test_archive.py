@@ -8,11 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, create_engine, text
 
-import newsletter.database.migrations
 from newsletter.campaigns import archive
 from newsletter.campaigns.campaign import approve_issue, change_state, schedule_campaign
 from newsletter.database.connection import Database, open_database
@@ -86,33 +82,3 @@ def test_of_several_campaigns_of_an_issue_the_first_that_started_is_shown(databa
         (entry,) = archive.entries(connection)
         assert (entry.campaign_id, entry.list, entry.published_at) == (weekly, "weekly", NOW)
         assert archive.page(connection, entry) == "<p>both for weekly</p>"
-
-
-OLD = """
-INSERT INTO campaign (id, issue, list, state, subject, digest, message, page, key, provider, created_at, started_at)
-VALUES (1, 'old', 'daily', 'sent', '{{ first_name }}, hello', '', x'', x'', 'k', 'outbox', '2024-12-31T23:00:00.000Z',
-        '2025-01-01T07:00:00.000Z')
-"""
-
-
-def test_a_campaign_from_before_the_archive_has_its_subject_and_its_day(tmp_path: Path) -> None:
-    publication = settings(tmp_path / "old")
-    engine = create_engine(f"sqlite:///{tmp_path}/old/newsletter.db")
-    with engine.begin() as connection:
-        migrate(connection, "0003")
-        connection.execute(text(OLD))
-    engine.dispose()
-
-    found = open_database(publication)
-    with found.read() as connection:
-        (entry,) = archive.entries(connection)
-    found.close()
-
-    assert (entry.slug, entry.about.title, entry.about.date) == ("old", "hello", "2025-01-01")
-
-
-def migrate(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(newsletter.database.migrations.__file__ or "").parent))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)

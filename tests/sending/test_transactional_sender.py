@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import letter
+from newsletter.database.tables import transactional_message
 from newsletter.errors import NewsletterError
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 from newsletter.providers.outbox import OUTBOX
@@ -90,7 +90,7 @@ class World:
     @property
     def letters(self) -> list[tuple[str, str, str]]:
         with self.db.read() as connection:
-            rows = connection.execute(select(letter).order_by(letter.c.id)).all()
+            rows = connection.execute(select(transactional_message).order_by(transactional_message.c.id)).all()
         return [(row.message, row.state, row.detail) for row in rows]
 
     @property

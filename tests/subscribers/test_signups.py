@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import consent_source, form_use, letter, signup, subscriber
+from newsletter.database.tables import consent_source, form_use, signup, subscriber, transactional_message
 from newsletter.subscribers import consent, suppressions, writes
 from newsletter.subscribers.double_opt_in import Confirmations, Confirming, Signup, Step, Welcome
 from newsletter.subscribers.rate_limits import SignupLimits
@@ -77,7 +77,10 @@ def find(db: Database, email: str = "ada@example.com") -> Subscriber:
 
 def letters(db: Database) -> list[tuple[str, str]]:
     with db.read() as connection:
-        return [(row.kind, row.due_at) for row in connection.execute(select(letter).order_by(letter.c.id))]
+        return [
+            (row.kind, row.due_at)
+            for row in connection.execute(select(transactional_message).order_by(transactional_message.c.id))
+        ]
 
 
 def test_who_asks_is_pending_until_they_confirm(db: Database, signups: Signups, confirmations: Confirmations) -> None:
@@ -129,7 +132,7 @@ def test_erasing_a_reader_erases_signups_letters_and_evidence(
 
     with db.read() as connection:
         assert connection.scalar(select(func.count()).select_from(signup)) == 0
-        assert connection.scalar(select(func.count()).select_from(letter)) == 0
+        assert connection.scalar(select(func.count()).select_from(transactional_message)) == 0
         assert "192.0.2.1" not in str(connection.execute(select(consent_source)).all())
     assert confirm(db, confirmations).step is Step.GONE
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, select
 from newsletter.addresses import address_key
 from newsletter.campaigns import delivery_history
 from newsletter.campaigns.campaign import get_campaign
-from newsletter.database.tables import campaign, delivery, event, letter, signup, subscriber
+from newsletter.database.tables import campaign, delivery, event, signup, subscriber, transactional_message
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import get_subscriber
 
@@ -33,7 +33,7 @@ def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[
         "changed": changed,
         "suppressed": suppressions.suppressed(connection, [key]).get(key),
         "signups": _rows(connection, signup, reader.id),
-        "letters": _rows(connection, letter, reader.id),
+        "letters": _rows(connection, transactional_message, reader.id),
         "events": _rows(connection, event, reader.id),
         "deliveries": _deliveries(connection, reader.id, reader.email),
     }

@@ -67,7 +67,7 @@ def test_who_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
 
     with closing(sqlite3.connect(folder / "newsletter.db")) as database:
         kept = {email for (email,) in database.execute("SELECT email FROM subscriber")}
-        mailed = {number for (number,) in database.execute("SELECT subscriber_id FROM letter")}
+        mailed = {number for (number,) in database.execute("SELECT subscriber_id FROM transactional_message")}
     assert set(answered) <= kept
     assert len(mailed) == len(kept)
 
