@@ -1,6 +1,6 @@
-"""The command line: a literal table of commands, imported on use.
+"""The command line: a literal table of commands, each imported when it is run.
 
-`newsletter --help` loads click and nothing heavy. stdout is data, stderr is
+`newsletter --help` loads click and nothing heavy. Standard output is data, standard error is
 narration. Errors raised on purpose end here, as one message and an exit code.
 """
 
@@ -41,33 +41,39 @@ COMMANDS = {
     "why": "Say what happened to one reader's copy.",
     "adopt": "Let a database that was copied here send from here.",
 }
-"""Every command and its one line; `commands/<name>.py` holds it as `command`."""
+"""Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""
+_FILES = dict.fromkeys(("pause", "resume", "cancel"), "campaign_state")
+"""Commands that share a file of `commands/`, which holds each under its own name."""
+
+
+def load_command(name: str) -> click.Command:
+    """Import a command of COMMANDS."""
+    module = importlib.import_module(f"newsletter.cli.commands.{_FILES.get(name, name)}")
+    command = getattr(module, name if name in _FILES else "command")
+    assert isinstance(command, click.Command)
+    return command
 
 
 class LazyGroup(click.Group):
     """Imports a command only when it is run or asked for its own help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the table."""
+        """Return the names in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import one command."""
-        if name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"newsletter.cli.commands.{name}").command
-        assert isinstance(command, click.Command)
-        return command
+        """Return one command, imported now; None when there is none of that name."""
+        return load_command(name) if name in COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table, so that help imports nothing."""
+        """Write the table, so that help imports nothing."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command a user means, or an error with the nearest one."""
+        """Find the command a user means. Raises click.UsageError with the nearest name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from newsletter.errors import suggestion
 
@@ -78,9 +84,10 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", metavar="PATH", help="Another newsletter.toml  (env: NEWSLETTER_CONFIG)")
+@click.option("--verbose", is_flag=True, help="Log what happens to standard error  (env: NEWSLETTER_LOG=info)")
 @click.version_option(__version__, prog_name="newsletter")
 @click.pass_context
-def cli(ctx: click.Context, config: str | None) -> None:
+def cli(ctx: click.Context, config: str | None, verbose: bool) -> None:
     """A newsletter as code: write an issue in a text file, send it to every reader once.
 
     \b
@@ -89,13 +96,15 @@ def cli(ctx: click.Context, config: str | None) -> None:
         newsletter new "Hello"
         newsletter preview
     """
+    from newsletter.cli.logs import start_logging
     from newsletter.cli.session import Session
 
+    start_logging(verbose=verbose)
     ctx.obj = ctx.with_resource(Session(config))
 
 
 def main() -> None:
-    """The `newsletter` command: runs it, and turns errors raised on purpose into words and an exit code."""
+    """Run the `newsletter` command, and turn errors raised on purpose into words and an exit code."""
     from newsletter.errors import NewsletterError
 
     gc.set_threshold(20_000)  # imports make many objects and no garbage; looking for it so often shows in a build
@@ -112,5 +121,5 @@ def main() -> None:
 
 
 def _forget_stdout() -> None:
-    """Python writes what is left in its buffer at exit, and would say again that it cannot."""
+    """Close standard output: Python writes what is left in its buffer at exit, and would fail once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,72 +1,68 @@
-"""The progress of a campaign on a terminal: how many, how fast, how long.
-
-On anything else than a terminal it only says what a person must know.
-"""
+"""Show how far work is, each kind in its own words: steps of known number, and a campaign that is sending."""
 
 from __future__ import annotations
 
-import sys
-import time
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import click
-
-from newsletter.campaigns import reports
+from newsletter.cli.terminal import ProgressBar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from newsletter.campaigns.campaign import Campaign
 
-AFTER = 1.0
-"""Seconds; what takes less needs no bar."""
+
+class StepProgress:
+    """A bar for steps of known number, such as addresses to ask; several threads may call `step`."""
+
+    def __init__(self, words: str, total: int) -> None:
+        """`words` say what is counted: `links asked`."""
+        self._words = words
+        self._total = total
+        self._done = 0
+        self._lock = threading.Lock()
+        self._bar = ProgressBar()
+
+    def __enter__(self) -> StepProgress:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._bar.__exit__()
+
+    def step(self) -> None:
+        """Count one more step that is done."""
+        with self._lock:
+            self._done += 1
+            rate = self._done / max(self._bar.seconds, 0.001)
+            self._bar.show(self._done, self._total, f"{self._done}/{self._total} {self._words}, {rate:,.0f}/s")
 
 
 class CampaignProgress:
-    """A bar on stderr, for `sender.Sender` to tell; enter it to show, leave it to remove."""
+    """A bar for a campaign that is sending, and the sender's sentences above it; a `ProgressListener`."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._done_at_first: int | None = None
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._done_before: int | None = None
+        """Deliveries that were settled when this run began."""
+        self._bar = ProgressBar(counts_time_left=False)
 
     def __enter__(self) -> CampaignProgress:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._bar.__exit__()
 
     def say(self, sentence: str) -> None:
         """Print a line above the bar."""
-        if self._bar:
-            self._bar.console.print(sentence, markup=False, highlight=False)
-        else:
-            click.echo(sentence, err=True)
+        self._bar.say(sentence)
 
-    def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
-        """Move the bar; it appears when sending takes longer than AFTER."""
-        waiting = counted["queued"] + counted["handed"]
-        done = sum(counted.values()) - waiting
-        self._done_at_first = done if self._done_at_first is None else self._done_at_first
-        seconds = time.monotonic() - self._began
-        if not sys.stderr.isatty() or seconds < AFTER:
-            return
-        if self._bar is None:
-            self._show()
-        if self._bar and self._task is not None:
-            pace = (done - self._done_at_first) / seconds
-            words = reports.remaining(counted, pace) if pace else ""
-            total = sum(counted.values()) if campaign.enqueued else None
-            self._bar.update(self._task, completed=done, total=total, words=words)
+    def progress(self, campaign: Campaign, deliveries: Mapping[str, int]) -> None:
+        """Move the bar; `deliveries` are counted by state."""
+        from newsletter.campaigns import reports
 
-    def _show(self) -> None:
-        from rich.console import Console  # rich: only where there is a terminal to draw on
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"))
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("", words="")
-        self._bar.start()
+        total = sum(deliveries.values())
+        done = total - deliveries["queued"] - deliveries["handed"]
+        if self._done_before is None:
+            self._done_before = done
+        pace = (done - self._done_before) / max(self._bar.seconds, 0.001)
+        left = reports.remaining(deliveries, pace) if pace else ""
+        self._bar.show(done, total if campaign.enqueued else None, f"{done:,}/{total:,}  {left}")

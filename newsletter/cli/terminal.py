@@ -1,12 +1,8 @@
-"""The question before what cannot be undone, and who may answer it.
-
-A bar on the terminal for work of known length, such as addresses to ask; nothing anywhere else.
-"""
+"""The terminal: ask before what cannot be undone, and draw a progress bar for work that takes long."""
 
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -17,59 +13,72 @@ from newsletter.errors import ConfigError, NewsletterError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+BAR_AFTER = 1.0
+"""Seconds; work that takes less needs no bar."""
+
 
 def ask(question: str, *, yes: bool) -> None:
-    """Let a person decide, unless `yes` has. Raises ConfigError when there is no terminal, NewsletterError on no."""
+    """Let a person decide, unless `yes` has.
+
+    Raises ConfigError when there is no terminal to ask on, NewsletterError when the answer is no.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigError(f"not done, no terminal to ask on: {question}", hint="Add --yes to do it without asking.")
+        message = "cannot ask for confirmation without a terminal; pass --yes"
+        raise ConfigError(message, hint=f"Nothing was changed. The question is: {question}")
     if not click.confirm(question, err=True):
         raise NewsletterError("not done", hint="Nothing was changed.")
 
 
-AFTER = 1.0
-"""Seconds; what takes less needs no bar."""
+class ProgressBar:
+    """A bar on standard error for work that takes over BAR_AFTER seconds; draws nothing where that is no terminal.
 
+    Enter it before the work, call `show` after each step, leave it after the work, which removes it. Not for several
+    threads at once.
+    """
 
-class Bar:
-    """Enter it before the work, call `step` after each piece (from any thread), leave it after the work."""
-
-    def __init__(self, words: str, total: int) -> None:
-        """`words` say what is counted: `links asked`."""
-        self._words = words
-        self._total = total
-        self._done = 0
+    def __init__(self, *, counts_time_left: bool = True) -> None:
+        """`counts_time_left`: the bar reckons the time left from `done` and `total`; else the words say it."""
+        self._counts_time_left = counts_time_left
         self._began = time.monotonic()
-        self._lock = threading.Lock()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(self, *_exception: object) -> None:
         if self._bar:
             self._bar.stop()
 
-    def step(self) -> None:
-        """One more is done; the bar appears when it has taken longer than AFTER."""
-        with self._lock:
-            self._done += 1
-            seconds = time.monotonic() - self._began
-            if not sys.stderr.isatty() or seconds < AFTER:
-                return
-            if self._bar is None:
-                self._show()
-            if self._bar and self._task is not None:
-                words = f"{self._words}, {self._done / seconds:,.0f}/s"
-                self._bar.update(self._task, completed=self._done, words=words)
+    @property
+    def seconds(self) -> float:
+        """Seconds since the work began."""
+        return time.monotonic() - self._began
 
-    def _show(self) -> None:
+    def show(self, done: int, total: int | None, words: str) -> None:
+        """Draw how far the work is; `total` is None while it is not known, `words` give the count and the rate."""
+        if not sys.stderr.isatty() or self.seconds < BAR_AFTER:
+            return
+        if self._bar is None:
+            self._draw()
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total, words=words)
+
+    def say(self, sentence: str) -> None:
+        """Print a line above the bar, to standard error."""
+        if self._bar:
+            self._bar.console.print(sentence, markup=False, highlight=False)
+        else:
+            click.echo(sentence, err=True)
+
+    def _draw(self) -> None:
         from rich.console import Console  # rich: only where there is a terminal to draw on
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
+        time_left = (TimeRemainingColumn(),) if self._counts_time_left else ()
+        columns = (BarColumn(), TextColumn("{task.fields[words]}"), *time_left)
         self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("", total=self._total, words=self._words)
+        self._task = self._bar.add_task("", total=None, words="")
         self._bar.start()

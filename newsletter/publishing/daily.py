@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from newsletter.issues.issue import date_of, is_welcome, issue_files, read_issue
 from newsletter.messages.merge_tags import TagStore
 from newsletter.publishing.plan import gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.times import OFF, Moment, first_moment, parse_moment
+
+logger = logging.getLogger(__name__)
 
 AHEAD = timedelta(hours=1)
 """How long before its time a missing issue is missed."""
@@ -134,6 +137,8 @@ def _look_at(
             return _too_late(publication, path, time.start, now)
         _schedule(publication, database, path, due, now, is_time=now >= time.picked)
     except Exception as error:
+        if not isinstance(error, NewsletterError):
+            logger.exception("today's issue, %s, cannot be sent", path.name)
         kind = "" if isinstance(error, NewsletterError) else f"{type(error).__name__}: "
         cannot = f"{path.name} cannot be sent"
         return ScheduleProblem(key=f"broken {path.name}", sentence=f"{cannot}. {kind}{error}", subject=cannot)

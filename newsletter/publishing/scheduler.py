@@ -7,6 +7,7 @@ and `daily`; how one campaign is sent is `sender`.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -29,6 +30,8 @@ from newsletter.sending.recovery import recover
 from newsletter.sending.sender import STOPPING, Sender, SendResult, job_of, lock_file
 from newsletter.signals import Interrupts
 from newsletter.times import Clock, utc_now
+
+logger = logging.getLogger(__name__)
 
 TICK = 1.0
 """Seconds between two looks at the schedule."""
@@ -123,6 +126,7 @@ class Runner:
         except NewsletterError as error:
             if once:
                 raise
+            logger.info("the scheduler could not look around, and looks again", exc_info=error)
             self._narrator.say(f"newsletter: error: {error}")
 
     def tick(self, now: datetime) -> None:
@@ -194,6 +198,9 @@ class Runner:
                 self._not_before[found.id] = ending.goes_on
             self._narrator.ended(ending)
         except BaseException as error:
+            # A sentence meant for people is said by the narrator; a mistake of the program needs its traceback.
+            level = logging.INFO if isinstance(error, NewsletterError) else logging.ERROR
+            logger.log(level, "campaign %s failed, and is tried again", found.id, exc_info=error)
             self._not_before[found.id] = self._clock() + AGAIN
             self._narrator.failed(found, error)
 

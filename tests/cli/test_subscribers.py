@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.cli.import_progress import AFTER
+from newsletter.cli.terminal import BAR_AFTER
 from tests.conftest import Run
 from tests.support.readers import UNREAD, nobody_reading
 
@@ -191,7 +191,7 @@ def test_a_long_import_draws_a_bar_on_a_terminal_and_nothing_elsewhere(publicati
     file.write_text("email\n" + "nobody\n" * UNREAD + "".join(f"reader{n}@example.com\n" for n in range(15_000)))
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "newsletter", "subscribers", "import", "many.csv", "--rejects", "rejects"]
-    with nobody_reading(publication_folder / "rejects", seconds=AFTER):
+    with nobody_reading(publication_folder / "rejects", seconds=BAR_AFTER):
         running = subprocess.Popen(command, cwd=publication_folder, stdout=subprocess.PIPE, stderr=theirs, text=True)
         os.close(theirs)
         drawn = b""

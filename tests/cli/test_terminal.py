@@ -10,8 +10,8 @@ import sys
 
 WORK = """
 import time
-from newsletter.cli.terminal import Bar
-with Bar("links asked", 4) as bar:
+from newsletter.cli.progress import StepProgress
+with StepProgress("links asked", 4) as bar:
     for _ in range(4):
         time.sleep({seconds})
         bar.step()

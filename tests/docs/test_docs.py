@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import newsletter
-from newsletter.cli.main import COMMANDS
+from newsletter.cli.main import COMMANDS, load_command
 from newsletter.config import Config
 from newsletter.issues.blocks import KINDS
 from newsletter.issues.front_matter import KEYS
@@ -27,7 +27,7 @@ ALL = "\n".join(PAGES.values())
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command and sub-command, by the words that run it."""
     for name in COMMANDS:
-        command = importlib.import_module(f"newsletter.cli.commands.{name}").command
+        command = load_command(name)
         yield name, command
         if isinstance(command, click.Group):
             yield from ((f"{name} {part}", child) for part, child in command.commands.items())

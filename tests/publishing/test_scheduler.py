@@ -445,7 +445,7 @@ def test_an_issue_with_a_time_that_is_none_keeps_no_other_campaign_waiting(tmp_p
 
 
 def test_a_mistake_of_the_program_with_today_s_issue_keeps_no_other_campaign_waiting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     publication, database = daily(tmp_path)
     other = scheduled(database, "other", SEVEN)
@@ -456,6 +456,8 @@ def test_a_mistake_of_the_program_with_today_s_issue_keeps_no_other_campaign_wai
     assert told.troubles == [
         "2025-01-17-hello.md cannot be sent. ZeroDivisionError: integer division or modulo by zero"
     ]
+    assert "Traceback" in caplog.text
+    assert "@" not in caplog.text
     assert state(database, other) == (CampaignState.SENT, {"accepted": 2})
     database.close()
 

@@ -172,10 +172,12 @@ def become(files: Sequence[int]) -> None:
 
 def main() -> None:
     """Import what commands import, then become what is asked for."""
-    from newsletter.cli.main import COMMANDS
+    from newsletter.cli.main import COMMANDS, load_command
 
-    for name in (*USED_LATER.split(), *(f"newsletter.cli.commands.{command}" for command in COMMANDS)):
+    for name in USED_LATER.split():
         importlib.import_module(name)
+    for command in COMMANDS:
+        load_command(command)
     gc.freeze()  # no child looks through what all have
     with socket.socket(fileno=int(sys.argv[1])) as control:
         *files, reply = serve(control)

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from newsletter.cli.options import json_option
 from newsletter.errors import NewsletterError
 from newsletter.sending.bench import Measured, measure
 
@@ -16,7 +17,7 @@ from newsletter.sending.bench import Measured, measure
               help="Of the provider's answers, how many go wrong")  # fmt: skip
 @click.option("--provider", default="postmark", show_default=True, type=click.Choice(("postmark", "resend", "mailgun")),
               help="Whose API the made-up provider speaks")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON")
+@json_option("the figures")
 def command(readers: int, faults: float, provider: str, as_json: bool) -> None:
     """Send to made-up readers through a made-up provider, and measure it.
 

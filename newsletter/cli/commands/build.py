@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from newsletter.cli.options import json_option
+from newsletter.cli.progress import StepProgress
 from newsletter.cli.session import Session
-from newsletter.cli.terminal import Bar
 from newsletter.config import Publication
 from newsletter.issues.issue import find_issue
 from newsletter.rendering.build import Built, build_issue
@@ -25,7 +26,7 @@ from newsletter.times import utc_now
 @click.option("--out", metavar="DIR", default="build", help="Where the folder of each issue goes  [default: build]")
 @click.option("--site", metavar="DIR", help="Write the static archive there instead: pages, feed, pictures")
 @click.option("--until", metavar="DATE", help="With --site: issues up to this day  [default: today]")
-@click.option("--json", "as_json", is_flag=True, help="Print what was built as JSON")
+@json_option("what was built")
 @click.pass_obj
 def command(
     session: Session, issue: tuple[str, ...], out: str, site: str | None, until: str | None, as_json: bool
@@ -98,7 +99,7 @@ def _build_site(publication: Publication, issue: tuple[str, ...], out: Path, unt
 
     refuse_folder(publication, out)
     paths = [find_issue(publication, name) for name in issue] or issues_until(publication, until)
-    with Bar("issues built", len(paths)) as bar:
+    with StepProgress("issues built", len(paths)) as bar:
         pages = web_pages(publication, paths, None if issue else until, bar.step)
     files = site_files(publication, pages)
     changed = sum(_put(out / name, content) for name, content in files.items())

@@ -92,13 +92,13 @@ def _asked(publication: Publication, paths: Sequence[Path]) -> Mapping[Target, V
     """What the addresses in these issues answer, now or within the last day."""
     from newsletter.checks.context.link_status import remember, remembered
     from newsletter.checks.link_probe import probe_all
-    from newsletter.cli.terminal import Bar
+    from newsletter.cli.progress import StepProgress
     from newsletter.network import network_of
 
     now = datetime.now(UTC)
     known = remembered(publication.root, now)
     new = [target for target in online_targets(publication, paths) if target not in known]
-    with Bar("addresses asked", len(new)) as bar:
+    with StepProgress("addresses asked", len(new)) as bar:
         answered = probe_all(network_of(publication.config.publication.url), new, bar.step)
     remember(publication.root, answered, now)
     return {**known, **answered}

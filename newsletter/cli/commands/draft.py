@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from newsletter.cli.options import json_option
+from newsletter.cli.progress import StepProgress
 from newsletter.cli.session import Session
-from newsletter.cli.terminal import Bar
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
 from newsletter.issues import scaffold
@@ -28,7 +29,7 @@ from newsletter.times import OFF, Duration, parse_moment
 @click.option("--since", metavar="T", help="Only newer stories: 2d, or 2025-01-17  [default: [draft] since]")
 @click.option("--limit", metavar="N", type=click.IntRange(1, 100), help="At most N stories  [default: [draft] limit]")
 @click.option("--date", "day", metavar="DATE", help="The day it is for, as 2025-01-17  [default: today]")
-@click.option("--json", "as_json", is_flag=True, help="Print the path and the stories as JSON")
+@json_option("the path and the stories")
 @click.pass_obj
 def command(
     session: Session,
@@ -61,7 +62,7 @@ def command(
     network = network_of(publication.config.publication.url)
     folder = Path.cwd() if named else publication.root
     most = limit or settings.limit
-    with Bar("sources read", len(names)) as bar:
+    with StepProgress("sources read", len(names)) as bar:
         gathered = gather(publication, names, network, folder=folder, since=oldest, limit=most, done=bar.step)
     zone = publication.config.publication.timezone
     title = gathered.stories[0].title

@@ -10,6 +10,7 @@ import click
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.cli.options import json_option
 from newsletter.cli.progress import CampaignProgress
 from newsletter.cli.send_result import STOPPED, doubt_code, recover_first, tell_doubt
 from newsletter.cli.session import Session
@@ -22,7 +23,7 @@ from newsletter.times import utc_now
 
 @click.command()
 @click.argument("campaign")
-@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@json_option()
 @click.pass_obj
 def command(session: Session, campaign: str, as_json: bool) -> None:
     """Ask the provider what became of unknown deliveries.

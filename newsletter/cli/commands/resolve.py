@@ -9,6 +9,7 @@ import click
 from newsletter.campaigns import counts, reports, unknown
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.cli.options import json_option, yes_option
 from newsletter.cli.send_result import doubt_code, recover_first, send_and_tell, tell_doubt
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
@@ -22,8 +23,8 @@ from newsletter.times import utc_now
 @click.argument("campaign")
 @click.option("--assume-sent", is_flag=True, help="Take them as sent; nobody is mailed")
 @click.option("--resend", is_flag=True, help="Send it to them again; some may get it twice")
-@click.option("--yes", is_flag=True, help="Do not ask")
-@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@yes_option
+@json_option()
 @click.pass_obj
 def command(session: Session, campaign: str, assume_sent: bool, resend: bool, yes: bool, as_json: bool) -> None:
     """Decide about deliveries of which nobody knows whether they were sent.

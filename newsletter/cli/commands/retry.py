@@ -9,6 +9,7 @@ import click
 from newsletter.campaigns import counts, reports, retries
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.cli.options import json_option, yes_option
 from newsletter.cli.send_result import send_and_tell
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
@@ -22,8 +23,8 @@ from newsletter.times import utc_now
 @click.command()
 @click.argument("campaign")
 @click.option("--dry-run", is_flag=True, help="Say how many there are, and change nothing")
-@click.option("--yes", is_flag=True, help="Do not ask")
-@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@yes_option
+@json_option()
 @click.pass_obj
 def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Send again what was rejected and may work now.

@@ -11,6 +11,7 @@ from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import Timing, until, wall_clock
+from newsletter.cli.options import audience_options, json_option
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import ConfigError
@@ -22,11 +23,8 @@ from newsletter.times import Moment, parse_moment, utc_now
 @click.command()
 @click.argument("issue")
 @click.option("--at", metavar="TIME", help="When, as 2026-11-24 07:00; then a zone, or `local`  [default: send_at]")
-@click.option("--list", "list_name", metavar="LIST", help="Whose readers get it  [default: the issue's list]")
-@click.option("--segment", metavar="SEGMENT", help="Which of them  [default: the issue's segment, else all]")
-@click.option("--yes", is_flag=True, help="Do not ask")
-@click.option("--allow", metavar="RULES", help="Errors of `check` to send with nevertheless: NL401,NL302")
-@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@audience_options
+@json_option()
 @click.pass_obj
 def command(
     session: Session,

@@ -10,6 +10,7 @@ import click
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.cli.options import audience_options, json_option
 from newsletter.cli.send_result import exit_code, recover_first, send_and_tell, tell_doubt
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
@@ -32,18 +33,15 @@ def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> R
 
 @click.command()
 @click.argument("issue")
-@click.option("--list", "list_name", metavar="LIST", help="Whose readers get it  [default: the issue's list]")
-@click.option("--segment", metavar="SEGMENT", help="Which of them  [default: the issue's segment, else all]")
+@audience_options
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, to how many, and change nothing")
-@click.option("--yes", is_flag=True, help="Do not ask")
 @click.option(
     "--rate",
     metavar="N/s",
     callback=_rate,
     help="At most so fast; quotas hold as they do  [default: [send] rate]",
 )
-@click.option("--allow", metavar="RULES", help="Errors of `check` to send with nevertheless: NL401,NL302")
-@click.option("--json", "as_json", is_flag=True, help="Print the campaign's status as JSON")
+@json_option()
 @click.pass_obj
 def command(
     session: Session,

@@ -12,12 +12,13 @@ from newsletter.campaigns.campaign import Campaign, CampaignState, find_campaign
 from newsletter.campaigns.status import campaign_status
 from newsletter.cli import send_result
 from newsletter.cli.follow import follow
+from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 
 
 @click.command()
 @click.argument("campaign")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON")
+@json_option("the counts")
 @click.option("--follow", "following", is_flag=True, help="Show it live until it is sent, paused or cancelled")
 @click.pass_obj
 def command(session: Session, campaign: str, as_json: bool, following: bool) -> None:

@@ -18,6 +18,7 @@ import click
 
 from newsletter.addresses import address_key, parse_address
 from newsletter.cli.import_progress import ImportProgress
+from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
 STATUSES = click.Choice([status.value for status in Status])
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 
 
 def _column_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,7 +65,7 @@ def command() -> None:
 @click.option("--field", "fields", metavar="NAME=VALUE", multiple=True, help="A field of your own; repeatable")
 @click.option("--status", type=STATUSES, help="On these lists  [default: active]")
 @click.option("--resubscribe", is_flag=True, help="Bring back somebody who left")
-@as_json_option
+@json_option("it")
 @click.pass_obj
 def add(session: Session, /, address: str, resubscribe: bool, as_json: bool, **said: Any) -> None:
     """Add the reader at ADDRESS, or tell more about one who is there.
@@ -127,7 +127,7 @@ def _refuse_to_revive(entry: SubscriberEntry, entered: Entered) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--rejects", metavar="CSV", type=click.Path(dir_okay=False), help="Where to write the refused rows")
 @click.option("--resubscribe", metavar="ADDRESS", multiple=True, help="Bring back this one who left; repeatable")
-@as_json_option
+@json_option("it")
 @click.pass_obj
 def import_(session: Session, file: str, rejects: str | None, resubscribe: tuple[str, ...], as_json: bool) -> None:
     """Import readers from a CSV FILE, or from `-`, the standard input.
@@ -215,7 +215,7 @@ def export(session: Session) -> None:
 @click.option("--segment", metavar="NAME", help="Only those in this segment of newsletter.toml")
 @click.option("--status", type=STATUSES, help="Only those with this status, on the list or as a whole")
 @click.option("--tag", metavar="TAG", help="Only those with this tag")
-@as_json_option
+@json_option("it")
 @click.pass_obj
 def list_(session: Session, /, list_name: str | None, as_json: bool, **wanted: Any) -> None:
     """List readers, in the order they joined.
@@ -271,7 +271,7 @@ def _table(page: list[Subscriber]) -> list[str]:
 
 @command.command()
 @click.argument("address")
-@as_json_option
+@json_option("it")
 @click.pass_obj
 def show(session: Session, address: str, as_json: bool) -> None:
     """Show everything that is known of one reader.
@@ -325,7 +325,7 @@ def remove(session: Session, address: tuple[str, ...]) -> None:
 @click.option(
     "--days", type=click.IntRange(min=1), default=90, show_default=True, metavar="N", help="Of the last N days"
 )
-@as_json_option
+@json_option("it")
 @click.pass_obj
 def reasons(session: Session, days: int, as_json: bool) -> None:
     """Show why readers left, as far as they said so.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import find_issue
@@ -28,7 +29,7 @@ def _addresses(_ctx: click.Context, _option: click.Parameter, value: Iterable[st
 @click.argument("issue")
 @click.argument("more", nargs=-1, metavar="[ADDRESS]...", callback=_addresses)
 @click.option("--to", "to", metavar="ADDRESS", multiple=True, required=True, callback=_addresses, help="Who gets it")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome for each address as JSON")
+@json_option("the outcome for each address")
 @click.pass_obj
 def command(session: Session, issue: str, more: list[str], to: list[str], as_json: bool) -> None:
     """Send a marked test of an issue to a few addresses.

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from newsletter.campaigns import delivery_history
 from newsletter.campaigns.campaign import ENDED, Campaign, campaigns_of_slug, find_campaign
 from newsletter.campaigns.delivery_history import DeliveryHistory
+from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.subscribers.subscriber import find_subscriber
@@ -19,7 +20,7 @@ from newsletter.subscribers.subscriber import find_subscriber
 @click.command()
 @click.argument("address")
 @click.argument("issue")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON")
+@json_option("it")
 @click.pass_obj
 def command(session: Session, address: str, issue: str, as_json: bool) -> None:
     """Say what happened to one reader's copy.
