@@ -1,5 +1,5 @@
-"""Benchmarks beside what people use today.
+"""Benchmarks that measure `newsletter` side by side with other tools.
 
-Each figure is a ratio of medians taken in turns in one run: the machine's mood
-cancels out. Nothing here is a test; `make bench` prints, people judge.
+Each figure is a ratio of medians. The two sides take turns within one run, so that a slow machine slows both.
+Nothing here is a test: `make bench` prints the figures, and people judge them.
 """

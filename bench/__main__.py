@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, each in a process of its own."""
+"""Run every benchmark, each in its own process: `make bench`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAMES = ("start", "build", "checks", "preview", "merge", "imports", "joining", "
 
 
 def main() -> None:
-    """Run those named, or all."""
+    """Run the benchmarks named on the command line, or all of them."""
     for name in sys.argv[1:] or NAMES:
         done = subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=ROOT, check=False)
         if done.returncode:

@@ -1,4 +1,4 @@
-"""How long `newsletter build` takes beside the `mjml` 5 command compiling the same MJML.
+"""Measure `newsletter build` against the `mjml` 5 command, which compiles the MJML of that build.
 
 `newsletter build` starts, reads the issue, makes the MJML, compiles it, inlines the
 style and writes five files; `mjml` starts, reads the MJML, compiles it and writes one.
@@ -18,7 +18,7 @@ MJML = HERE / "node_modules" / ".bin" / "mjml"
 
 
 def main() -> None:
-    """Print the ratio, or why there is none."""
+    """Print the ratio, or the reason why there is none."""
     if not mjml_is_here():
         print("\nBuild: not measured; it needs npm, to install mjml@5 into bench/node_modules")
         return
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def mjml_is_here() -> bool:
-    """Install it when it is not, if npm can."""
+    """Install the command if it is missing and npm is there; return whether it is there."""
     if not MJML.exists() and shutil.which("npm"):
         command = ["npm", "install", "--no-save", "--no-package-lock", "--silent", "mjml@5"]
         subprocess.run(command, cwd=HERE, capture_output=True, check=False)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make demo`: the newest sample issue, built, and sent to 1,000 made-up readers as .eml files.
-# Everything happens in demo/, which is made anew each time. BIN is where the environment's commands are.
+# Build the newest sample issue and send it to 1,000 made-up readers as .eml files: `make demo`.
+# Everything happens in demo/, which is removed and made again in each run. BIN is the folder of the environment's commands.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin="$(cd "${BIN:-.venv/bin}" && pwd)"

@@ -1,4 +1,4 @@
-"""How much memory and time an import of a million readers takes: `python -m bench.imports [COUNT]`."""
+"""Measure the memory and the time of an import of a million readers: `python -m bench.imports [COUNT]`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _write(path: Path, count: int) -> None:
 
 
 def _measured(command: list[str], folder: Path) -> tuple[float, float]:
-    """Seconds, and the most memory (MiB) the process itself held."""
+    """Run the command; return its seconds and its peak memory in MiB."""
     started = perf_counter()
     with (folder / "log").open("w+") as log:
         child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log)

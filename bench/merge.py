@@ -1,7 +1,7 @@
-"""How long a reader's finished message takes beside the standard library's EmailMessage.
+"""Measure the making of one reader's finished message against the standard library's EmailMessage.
 
-Ours fills the slots and joins; EmailMessage is given the reader's HTML and text already
-filled in, and only encodes them.
+Ours fills the slots and joins the message. EmailMessage gets the reader's HTML and text already filled in, and only
+encodes them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FEW = 10
 
 
 def main() -> None:
-    """Print microseconds per message, and the ratio."""
+    """Print microseconds per message and the ratio."""
     with publication() as folder:
         settings = load_publication(folder / "newsletter.toml")
         message = build_issue(settings, folder / "issues" / f"2025-01-17-{SLUG}.md").message
@@ -54,9 +54,9 @@ def main() -> None:
 
 
 def _each(make: Callable[[T], bytes], of: Iterable[T]) -> None:
-    """One after the other, none kept: how they are sent."""
-    for one in of:
-        make(one)
+    """Make one message after the other and keep none, as a sender does."""
+    for values in of:
+        make(values)
 
 
 def _recipient(number: int, row: tuple[str, ...]) -> Recipient:
@@ -67,15 +67,15 @@ def _recipient(number: int, row: tuple[str, ...]) -> Recipient:
     return Recipient(delivery_id=f"1.{number}", email=email, fields={**fields, **urls})
 
 
-def _counted(mailing: Mailing, links: Links, one: tuple[int, Recipient]) -> bytes:
-    """The same with links of the reader's own: their token is made here, as a sender makes it."""
-    number, recipient = one
+def _counted(mailing: Mailing, links: Links, numbered: tuple[int, Recipient]) -> bytes:
+    """Make a message whose links have a token for the reader; the token is made here, as a sender makes it."""
+    number, recipient = numbered
     fields = {**recipient.fields, FIELD: track_token(links, number, 1)}
     return mailing.mime(structs.replace(recipient, fields=fields))
 
 
 def _standard(message: Message) -> bytes:
-    """The same message by the standard library."""
+    """Make the message with the standard library."""
     email = EmailMessage(policy=SMTP)
     email["From"] = str(message.sender)
     email["To"] = message.to.address
@@ -95,7 +95,7 @@ def _print(ours: float, theirs: float, message: CompiledMessage, counted: float)
         ),
         ("newsletter: merge and MIME", f"{ours * 1e6:,.1f} us"),
         ("messages a second, one core", f"{1 / ours:,.0f}"),
-        ("the same with tracking by reader", f"{counted * 1e6:,.1f} us"),
+        ("merge and MIME, with tracking by reader", f"{counted * 1e6:,.1f} us"),
         ("ratio", f"{theirs / ours:.0f}"),
     ]
     report("Merge: EmailMessage.as_bytes() / newsletter, per message", rows, "at least 80")

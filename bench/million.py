@@ -1,6 +1,7 @@
-"""A campaign to a million readers into nothing: how soon it starts, what it needs, how quick `status` is meanwhile.
+"""Measure a campaign to a million readers through a provider that throws messages away.
 
-`python -m bench.million [COUNT]`. SQLite as it is used: write-ahead log, synchronous=FULL, the ledger on.
+The figures are its start, its time and memory, and the speed of `status` meanwhile: `python -m bench.million [COUNT]`.
+The database is SQLite as users have it: write-ahead log, synchronous=FULL, the ledger on.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ READERS = 1_000_000
 
 @dataclass(kw_only=True)
 class Seen:
-    """What was seen from outside while it ran."""
+    """The observations of another process while the campaign ran."""
 
     starts_after: float = 0.0
     """Seconds from the command to the first message handed over."""
     queries: list[float] = field(default_factory=list)
-    """Seconds that the query behind `status` took."""
+    """Seconds of each query behind `status`."""
     peak_mib: float = 0.0
 
 
 def main() -> None:
-    """Print the figures."""
+    """Run the campaign, watch it and print the figures."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else READERS
     with TemporaryDirectory() as name:
         publication = prepare(Path(name), count, 1, "postmark")
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def watch(publication: Publication, process: subprocess.Popen[str], began: float) -> Seen:
-    """Ask as `status` does, four times a second, until it ends."""
+    """Run the query of `status` four times a second until the process ends."""
     seen = Seen()
     database = open_database(publication)
     while memory := peak_of(process.pid):
@@ -76,13 +77,13 @@ def watch(publication: Publication, process: subprocess.Popen[str], began: float
 
 
 def peak_of(pid: int) -> float:
-    """MiB it had at most up to now; 0 once it has ended."""
+    """Return the peak memory of a process in MiB; 0 once it has ended."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def print_figures(count: int, seen: Seen, took: float, cpu: float, accepted: int) -> None:
-    """With what is wanted of each."""
+    """Print each figure with its goal."""
     rows = [
         ("accepted", f"{accepted:,}"),
         ("seconds, the command's start included", f"{took:,.1f}"),

@@ -1,4 +1,4 @@
-"""A provider that makes every message and throws it away, and `newsletter` with it: `python -m bench.null send ...`."""
+"""Run `newsletter` with a provider that makes every message and throws it away: `python -m bench.null send ...`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 
 
 def send(batch: Batch, _settings: Settings) -> Answer:
-    """As if it had been sent: every reader's whole message is made."""
+    """Make every reader's whole message, and accept it."""
     for recipient in batch.recipients:
         batch.mailing.mime(recipient)
     return batch.everyone(Outcome.ACCEPTED, "")

@@ -1,7 +1,8 @@
-"""How long a save takes to the pixels of the preview in Chromium, beside the bare build of the same issue.
+"""Measure the time from a save to the pixels of the preview in Chromium against a bare build of the issue.
 
-The clock starts before the file is written and stops when the browser has painted the email that came of it:
-seen by the watch, built, told, fetched, laid out, swapped. The bare build is the same parse and build in this process.
+The clock starts before the file is written and stops when the browser has painted the new email. In between, the
+preview notices the change, builds the issue and tells the page; the page fetches, lays out and swaps the email. The
+bare build is that parse and build in this process.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def build_html(folder: Path, path: Path) -> str:
-    """The HTML of the issue as it is now."""
+    """Build the issue's current file; return its HTML."""
     known = load_publication(folder / "newsletter.toml")
     theme = Theme(publication=known)
     return build(parse_issue(path, known, theme.kinds, theme.templates), theme).message.html
@@ -78,7 +79,7 @@ def _bare(folder: Path, path: Path) -> float:
 
 @contextmanager
 def _previewing(folder: Path) -> Iterator[Page]:
-    """The issue's page in Chromium, its email shown."""
+    """Start the preview; yield the issue's page in Chromium once it shows the email."""
     command = [COMMAND, "preview", "--no-open", "--port", str(PORT)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -96,7 +97,7 @@ def _previewing(folder: Path) -> Iterator[Page]:
 
 
 def _saved(page: Page, path: Path, number: int) -> float:
-    """Seconds from the beginning of a save to the paint of what came of it."""
+    """Save a change; return the seconds until its email is painted."""
     page.wait_for_timeout(600)  # an author types meanwhile, and the panel of problems is filled
     page.evaluate(WAIT_FOR_PAINT)
     began = time.time()

@@ -1,4 +1,4 @@
-"""A publication in a temporary folder, with one long issue: about 50 KB of HTML and 30 links."""
+"""Make a publication with one long issue: about 50 KB of HTML and 30 links."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SENTENCE = (
 
 @contextmanager
 def publication() -> Iterator[Path]:
-    """The folder, removed afterwards."""
+    """Yield the publication's folder, and remove it afterwards."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(ROOT / "newsletter.toml", folder)
@@ -36,7 +36,7 @@ def publication() -> Iterator[Path]:
 
 
 def issue() -> str:
-    """Front matter, a greeting, articles."""
+    """Return the text of the issue: front matter, a greeting, articles."""
     return HEAD + "".join(map(_article, range(ARTICLES)))
 
 

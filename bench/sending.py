@@ -1,10 +1,9 @@
-"""How fast a campaign goes, ledger and all, beside the loop that one would write by hand.
+"""Measure a campaign, with its ledger, against a loop that somebody would write by hand.
 
-All send into the same local sink, in turns. The loop renders a message with Jinja2 and posts it
-with `json=`, one after the other. Ours is the whole sender on SQLite, synchronous=FULL: enqueue,
-claim, personalise, hand over, settle. What the ledger costs is the difference to the same calls
-by as many threads without it. Processor time is that of the sending process, all its threads;
-on a machine that is busy with other things it says more than the clock.
+All sides send into one local sink, in turns. The loop renders one message after the other with Jinja2 and posts it
+with `json=`. Ours is the whole sender on SQLite, synchronous=FULL: enqueue, claim, personalise, hand over, settle. The
+ledger's cost is the difference to those calls by as many threads without a ledger. Processor time is that of all
+threads of the sending process; on a busy machine it is steadier than the clock.
 """
 
 from __future__ import annotations
@@ -52,11 +51,11 @@ _COLUMNS = (subscriber.c[name] for name in RecipientRow.__struct_fields__[:-2])
 READERS = select(*_COLUMNS, null().label("obstacle"), null().label("suppressed")).where(
     subscriber.c.id.between(bindparam("first"), bindparam("last"))
 )
-"""Readers by number, without a look at lists and suppressions."""
+"""The readers from one number to another, without their lists and suppressions."""
 
 
 class Ground:
-    """A publication with readers and a provider that leads into the sink."""
+    """A publication with readers, whose provider is the sink."""
 
     def __init__(self, folder: Path, readers: int, port: int, provider: str) -> None:
         self.readers = readers
@@ -67,12 +66,12 @@ class Ground:
         self.message = build_issue(self.publication, find_issue(self.publication, SLUG)).message
         self._numbers = count()
         self.campaign = self._approved()
-        its = envelope(self.publication, "daily", self.campaign.date, self.campaign.key)
+        headers = envelope(self.publication, "daily", self.campaign.date, self.campaign.key)
         self._links = Links(self.publication)
-        self.mailing = Mailing(self.message, its, addresses(self._links, self.campaign.issue))
+        self.mailing = Mailing(self.message, headers, addresses(self._links, self.campaign.issue))
 
     def send(self) -> None:
-        """A campaign of its own to everyone."""
+        """Send a new campaign to all readers."""
         job = Job(
             publication=self.publication,
             database=self.database,
@@ -84,22 +83,22 @@ class Ground:
         assert Sender(job, Silent()).run().deliveries["accepted"] == self.readers
 
     def send_without_ledger(self) -> None:
-        """The same calls, nothing written down."""
+        """Make the calls of a campaign, and write nothing down."""
         with ThreadPoolExecutor(THREADS) as pool:
             assert all(pool.map(self._hand_over, self._starts()))
 
     def make_requests(self) -> None:
-        """Everyone's requests, made by one thread and not sent."""
+        """Make the requests for all readers in one thread, and send none."""
         for start in self._starts():
             dispatch.prepare(self.provider, self._batch(self._recipients(start)), self.settings)
 
     def make_bodies(self, everyone: list[tuple[Recipient, ...]]) -> None:
-        """The same from recipients that are there already: what the JSON alone takes."""
+        """Make the requests from recipients that were read before: the cost of the JSON alone."""
         for people in everyone:
             dispatch.prepare(self.provider, self._batch(people), self.settings)
 
     def everyone(self) -> list[tuple[Recipient, ...]]:
-        """All recipients, by batch."""
+        """Return all recipients, by batch."""
         return [self._recipients(start) for start in self._starts()]
 
     def _starts(self) -> range:
@@ -128,20 +127,20 @@ class Ground:
 
 
 class Silent:
-    """Watches nothing."""
+    """A listener that ignores all progress."""
 
     def say(self, sentence: str) -> None:
-        """Keep it to oneself."""
+        """Print nothing."""
 
     def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
         """Draw nothing."""
 
 
 def by_hand(ground: Ground, port: int) -> Callable[[], None]:
-    """The plain loop."""
+    """Return the loop that a person would write."""
     session = requests.Session()
     html, text = (_template(ground, part) for part in (ground.message.html, ground.message.text))
-    people = [dict(one.fields) for batch in ground.everyone() for one in batch][:BY_HAND]
+    people = [dict(recipient.fields) for batch in ground.everyone() for recipient in batch][:BY_HAND]
 
     def run() -> None:
         for person in people:
@@ -158,14 +157,14 @@ def by_hand(ground: Ground, port: int) -> Callable[[], None]:
 
 
 def _template(ground: Ground, part: str) -> Template:
-    """The message as a Jinja2 template, its merge tags in their places."""
+    """Return the message as a Jinja2 template, with its merge tags."""
     template: Template = Template(re.sub(r"\{#|\{%(?! )", "", ground.message.open(part)))
     return template
 
 
 @contextmanager
 def sink() -> Iterator[int]:
-    """The port of a `bench.sink`."""
+    """Start a `bench.sink`; yield its port."""
     words = [sys.executable, "-m", "bench.sink"]
     with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
@@ -203,19 +202,19 @@ Costs = Mapping[str, tuple[float, float]]
 
 
 def measured(contestants: Mapping[str, tuple[int, Callable[[], object]]]) -> Costs:
-    """In turns, ROUNDS times; a first round is not counted."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    """Run all in turns, ROUNDS times after a first round that is not counted; return the medians."""
+    costs: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for _ in range(ROUNDS + 1):
         for name, (number, run) in contestants.items():
             began, cpu = perf_counter(), process_time()
             run()
-            found[name].append(((perf_counter() - began) / number, (process_time() - cpu) / number))
+            costs[name].append(((perf_counter() - began) / number, (process_time() - cpu) / number))
     return {name: (median(wall for wall, _ in taken[1:]), median(cpu for _, cpu in taken[1:]))
-            for name, taken in found.items()}  # fmt: skip
+            for name, taken in costs.items()}  # fmt: skip
 
 
 def print_figures(taken: Costs) -> None:
-    """What each takes, and what is wanted."""
+    """Print each figure with its goal."""
 
     def line(name: str, label: str) -> tuple[str, str]:
         wall, cpu = taken[name]
@@ -230,14 +229,14 @@ def print_figures(taken: Costs) -> None:
     full = [
         line("by hand", "a loop by hand"),
         line("full", "newsletter, batches of 500"),
-        line("full, no ledger", "the same calls without the ledger"),
+        line("full, no ledger", "those calls without the ledger"),
         ("the ledger's share (at most 10 %)", share("full", "full, no ledger")),
         ("by hand / newsletter", ratio("by hand", "full")),
     ]
     report("Sending: full messages (Postmark) beside a loop by hand", full, "at least 5")
     variable = [
         line("variable", "newsletter, batches of 1,000"),
-        line("variable, no ledger", "the same calls without the ledger"),
+        line("variable, no ledger", "those calls without the ledger"),
         line("requests", "reading readers, making requests: one thread"),
         line("bodies", "making requests alone: one thread"),
         ("the ledger's share", share("variable", "variable, no ledger")),

@@ -1,4 +1,4 @@
-"""Servers beside each other under `wrk`: started, loaded, and what they took of the processor."""
+"""Start servers, load them with `wrk`, and measure their answers and their processor time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ server.serve(Starlette(routes=[Route("%(path)s", answer, methods=["GET", "POST"]
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What wrk and the system say of a server."""
+    """The figures of a server under load, from wrk and from the system."""
 
     rate: float
     """Answers a second."""
@@ -45,19 +45,19 @@ class Measured:
 
 
 def bare(path: str, size: int = 10) -> str:
-    """A program that answers with so many bytes: without a reader, a token, a header of ours or a database."""
+    """Return a program that answers with `size` bytes, and has no readers, tokens, headers of ours or database."""
     return _BARE % {"path": path, "size": size}
 
 
 def require_wrk() -> None:
-    """Raises SystemExit when it is not installed."""
+    """Raise SystemExit when wrk is not installed."""
     if not shutil.which("wrk"):
         raise SystemExit("this benchmark needs wrk: apt-get install wrk")
 
 
 @contextmanager
 def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The server's address, and its process."""
+    """Start a server; yield its address and its process."""
     said_in = folder / f"said-{len(command)}"
     with said_in.open("w+") as said:
         child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=said, stderr=said)
@@ -70,8 +70,8 @@ def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subproce
 
 def _address(child: subprocess.Popen[bytes], said: Path) -> str:
     while child.poll() is None:
-        if found := re.search(r"http://[\d.:]+", said.read_text()):
-            return found[0]
+        if address := re.search(r"http://[\d.:]+", said.read_text()):
+            return address[0]
     raise SystemExit(said.read_text())
 
 
@@ -83,7 +83,7 @@ def measured(
     connections: int = CONNECTIONS,
     seconds: int = SECONDS,
 ) -> Measured:
-    """What a server does under wrk; `script` is a file in `folder`, and what it is given."""
+    """Load a server with wrk and measure it; `script` is a file in `folder`, then its arguments."""
     before = cpu_of(pid)
     # One thread of wrk: each has its own script, and would begin with the same readers.
     options = ["-s", script[0], url, "--", *script[1:]] if script else [url]
@@ -99,6 +99,6 @@ def measured(
 
 
 def cpu_of(pid: int) -> float:
-    """Processor seconds of a process so far (proc(5): utime and stime)."""
+    """Return the processor seconds of a process so far (proc(5): utime and stime)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

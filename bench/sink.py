@@ -1,6 +1,6 @@
-"""A server that reads requests, answers what Postmark or Mailgun would, and does nothing else: `python -m bench.sink`.
+"""Serve requests with Postmark's or Mailgun's answers, and do nothing else: `python -m bench.sink`.
 
-Prints its port and ends with its stdin. As cheap as Python allows, so that the sender is what is measured.
+It prints its port and ends with its stdin. It is as cheap as Python allows, so that the figures are the sender's.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import sys
 import threading
 
 MESSAGE = b'"delivery_id"'
-"""Once in every message of Postmark's."""
+"""The text that every message in a request to Postmark has once."""
 ONE = b'{"ErrorCode":0,"MessageID":"b7bc2f4a-e38e-4336-af7d-e6c392c2f817"}'
 QUEUED = b'{"id":"<1@news.example.com>","message":"Queued. Thank you."}'
 
 
 def serve(connection: socket.socket) -> None:
-    """Request after request, until the other side has had enough."""
+    """Answer the requests of one connection until the other side closes it."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection, connection.makefile("rb", buffering=1 << 16) as stream:
         while line := stream.readline():

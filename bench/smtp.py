@@ -1,6 +1,7 @@
-"""A campaign by SMTP, ledger and all, beside Postfix's `smtp-source`: the same size, as many connections.
+"""Measure a campaign by SMTP, with its ledger, against Postfix's `smtp-source`.
 
-Both deliver to `smtp-sink`, in turns. `smtp-source` is C, makes one message once and reads no database.
+Both deliver messages of one size over as many connections to `smtp-sink`, in turns. `smtp-source` is a C program that
+makes one message once and reads no database.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ FOLDERS = "/usr/sbin:/usr/local/sbin"
 
 @contextmanager
 def sink() -> Iterator[int]:
-    """The port of an smtp-sink, which ends with the block."""
+    """Start an smtp-sink; yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     user = ["-u", "root"] if os.getuid() == 0 else []  # it asks root for a user
-    with subprocess.Popen([_found("smtp-sink"), *user, f"127.0.0.1:{port}", "1000"]) as running:
+    with subprocess.Popen([_program("smtp-sink"), *user, f"127.0.0.1:{port}", "1000"]) as running:
         try:
             _wait_for(port)
             yield port
@@ -38,7 +39,7 @@ def sink() -> Iterator[int]:
             running.terminate()
 
 
-def _found(name: str) -> str:
+def _program(name: str) -> str:
     if path := shutil.which(name) or shutil.which(name, path=FOLDERS):
         return path
     raise SystemExit(f"{name} is missing; on Debian it is in the package postfix")
@@ -53,12 +54,12 @@ def _wait_for(port: int) -> None:
 
 
 def main() -> None:
-    """Print messages a second and the ratio."""
+    """Print the messages a second of both, and the ratio."""
     with sink() as port, TemporaryDirectory() as name:
         ground = Ground(Path(name), MESSAGES, port, "smtp")
         size = len(ground.mailing.mime(ground.everyone()[0][0]))
         sessions = ("-s", str(THREADS), "-d", "-m", str(MESSAGES), "-l", str(size))
-        source = process(_found("smtp-source"), *sessions, f"127.0.0.1:{port}")
+        source = process(_program("smtp-source"), *sessions, f"127.0.0.1:{port}")
         taken = in_turns({"smtp-source": source, "newsletter": ground.send}, rounds=ROUNDS)
     speed = {name: MESSAGES / seconds for name, seconds in taken.items()}
     rows = [

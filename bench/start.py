@@ -1,4 +1,4 @@
-"""How long `newsletter --help` takes beside Python doing nothing."""
+"""Measure `newsletter --help` against a Python that does nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.timing import COMMAND, in_turns, process, report
 
 
 def main() -> None:
-    """Print the ratio."""
+    """Print both times and the ratio."""
     taken = in_turns({"python": process(sys.executable, "-c", "pass"), "help": process(COMMAND, "--help")}, rounds=21)
     rows = [
         ("python -c pass", f"{taken['python'] * 1000:.1f} ms"),

@@ -1,4 +1,4 @@
-"""Taking turns and printing what came out."""
+"""Run the sides of a benchmark in turns, and print the figures."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ COMMAND = str(Path(sys.executable).with_name("newsletter"))
 """The installed `newsletter` of this environment."""
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-"""Installed programs have their bytecode; the first round, which is not counted, writes it."""
+"""The environment of measured commands; they may write bytecode, as installed programs have it, in the first round."""
 
 
 def in_turns(contestants: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
-    """The median seconds of each, run one after the other `rounds` times; a first round is not counted."""
+    """Run all in turns, `rounds` times after a first round that is not counted; return the median seconds of each."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds + 1):
         for name, run in contestants.items():
@@ -30,7 +30,7 @@ def in_turns(contestants: Mapping[str, Callable[[], object]], *, rounds: int) ->
 
 
 def process(*arguments: str, cwd: Path = ROOT) -> Callable[[], object]:
-    """Runs a command to its end; a failure ends the benchmark with its words."""
+    """Return a function that runs a command to its end; a failure ends the benchmark with the command's error."""
 
     def run() -> None:
         done = subprocess.run(arguments, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
@@ -41,7 +41,7 @@ def process(*arguments: str, cwd: Path = ROOT) -> Callable[[], object]:
 
 
 def report(title: str, rows: Sequence[tuple[str, str]], target: str) -> None:
-    """A heading, a line for each figure, and what is wanted."""
+    """Print a heading, a line for each figure, and the goal."""
     print(f"\n{title}")
     for name, figure in rows:
         print(f"  {name:<52} {figure:>16}")
