@@ -1,4 +1,4 @@
-"""A newsletter as code. This is the map: open a package's `__init__.py` for its files.
+"""A newsletter as code. This is the map: find the package here, then the file in the package's `__init__.py`.
 
     issues/...md  -parse->  Issue  -assemble->  Document (MJML)  -compile->  HTML  -+
                     |                                                               +->  CompiledMessage, frozen
@@ -7,28 +7,31 @@
     list, segment  -enqueue->  deliveries  -claim->  recipients  -personalise->  Message  -hand over->  provider
                                     ^------------------------- settle: accepted, rejected, unknown ---------+
 
-    cli/            the commands: options, words, exit codes
-    web/            the servers: readers' pages (web/public), the author's preview (web/preview)
-    publishing/     plan a send, start it on time, today's issue, editors' alerts, test sends
-    preview/        what the preview shows: views, versions, sample readers
-    sending/        from claim to settle: threads, waiting, rates, crashes
-    checks/         what is wrong with an issue, line by line; checks/rules/ has the rules
-    campaigns/      the ledger: campaigns, audiences, deliveries, what became of them
-    rendering/      an Issue becomes HTML, text and a web page; the theme's templates are in templates/
-    subscribers/    readers: consent, sign-ups, preferences, imports, segments, suppressions
-    issues/         issue files: front matter, blocks, Markdown, images, scaffolds, drafts
-    providers/      one file per mail provider, and the transport they share
-    database/       tables, migrations, connections
-    messages/       the compiled message, merge tags, each reader's copy, MIME
-    config/         newsletter.toml
+    cli/            the commands, one file each: options, questions, printed tables and progress bars, exit codes
+    web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser
+    publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
+    preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
+    sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages
+    checks/         what is wrong with an issue: checks/rules has the rules, the rest runs, prints and fixes them
+    campaigns/      campaigns and the ledger: states, audiences, leases, outcomes, schedules, retries, opens and clicks
+    rendering/      an Issue becomes HTML, plain text, a web page, a feed; colours and translations of the theme
+    subscribers/    readers: consent, sign-ups, preferences, CSV import and export, segments, suppressions
+    issues/         issue files: front matter, blocks and their fields, Markdown, images; new files and drafts
+    providers/      one file per mail provider, and the HTTP transport they share: time-outs, answers, errors
+    database/       tables, migrations, connections; large sets of rows
+    messages/       the compiled message, merge tags, escaping, each reader's copy, MIME headers and bytes
+    config/         newsletter.toml: every setting with its default, and the errors about wrong ones
 
-    signed_links.py  links that know their reader        fetch.py      one request to the web, bounded
-    network.py       which addresses may be asked        signals.py    what stops a sender or a server
+    signed_links.py  the tokens in readers' links        fetch.py      one request to the web, with limits
+    network.py       which addresses may be asked        signals.py    Ctrl-C and SIGTERM
     times.py         durations, rates, clocks, zones     addresses.py  email addresses
     errors.py        every error, and its exit code
 
-Imports point down in this order; the contracts in pyproject.toml prove it. Before CompiledMessage nothing knows
-readers; after it nothing knows Markdown or MJML.
+Beside the package: templates/ has everything that a designer touches (the emails' MJML and styles, the readers' pages,
+the preview's pages, translations), docs/glossary.md the words, tests/ mirrors the packages.
+
+Imports point down in this order; the contracts in pyproject.toml prove it. The code before CompiledMessage knows no
+readers; the code after it knows no Markdown and no MJML.
 """
 
 __version__ = "0.1.0"
