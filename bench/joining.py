@@ -1,9 +1,9 @@
-"""Measure the sign-ups a second of `newsletter serve` against a bare Starlette route: `python -m bench joining`.
+"""How many sign-ups `newsletter serve` takes in a second, beside a bare Starlette route: `python -m bench joining`.
 
-It needs `wrk`. Each request is a new reader's form. The server answers when reader, evidence and confirmation are on
-disk, and sends the confirmations meanwhile in one process. The server is then killed, and the answered readers are
-counted in its database. Processor time is that of all threads of the server; on a busy machine it is steadier than
-the clock.
+Needs `wrk`. Each request is a new reader's form; its answer comes after reader, evidence and confirmation are on
+disk, and the confirmations are written meanwhile, by the same process. The server is then killed, and those who were
+answered are counted in its database. Processor time is the server's, all its threads: on a machine that is busy with
+other things it says more than the clock.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ end
 
 
 def main() -> None:
-    """Print sign-ups a second beside the bare route, their processor time, and how many were lost."""
+    """Print sign-ups a second beside the bare route, what they cost, and whether one was lost."""
     require_wrk()
     with TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,6 +1,6 @@
-"""Write made-up readers as CSV, identical in every run: `python -m bench.readers 1000 > readers.csv`.
+"""Made-up readers as CSV: `python -m bench.readers 1000 > readers.csv`. The same every time.
 
-Their names have many scripts, quotes and emoji, or are missing; their addresses have only example domains.
+Names of many scripts, quotes, emoji, and none; addresses only of example domains.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DOMAINS = ("example.com", "example.org", "mail.example", "team.example")
 
 
 def readers(count: int) -> Iterator[tuple[str, ...]]:
-    """Yield `count` rows, without the header."""
+    """As many rows as asked for, without the header."""
     chance = random.Random(1)
     lists = (FIRST, LAST, PLANS, TAGS, LANGUAGES)
     for number in range(1, count + 1):
@@ -56,7 +56,7 @@ def readers(count: int) -> Iterator[tuple[str, ...]]:
 
 
 def main() -> None:
-    """Write the readers to stdout."""
+    """Write them to stdout."""
     sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     out = csv.writer(sys.stdout)
     out.writerow(COLUMNS)

@@ -1,7 +1,7 @@
-"""Measure the archive's answers a second against a bare Starlette route of 10 KB: `python -m bench reading`.
+"""What the archive answers in a second, beside a bare Starlette route of the same size: `python -m bench reading`.
 
-It needs `wrk`. Each side is one process, and they take turns. On a busy machine, processor time is the steadier
-figure.
+Needs `wrk`. Each is one process; they take turns. Under load the
+processor time is the steadier figure.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def main() -> None:
             for _ in range(ROUNDS):
                 for what, (url, child), path in pages:
                     taken[what].append(measured(f"{url}{path}", child.pid, connections=CONNECTIONS, seconds=SECONDS))
-    _print({what: (median(run.rate for run in runs), median(run.cpu for run in runs)) for what, runs in taken.items()})
+    _print(
+        {what: (median(one.rate for one in found), median(one.cpu for one in found)) for what, found in taken.items()}
+    )
 
 
 def _print(taken: Mapping[str, tuple[float, float]]) -> None:
@@ -63,7 +65,7 @@ def _pages(folder: Path) -> Sequence[tuple[str, str]]:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the sample publication, with every issue sent and every link counted."""
+    """The sample publication, every issue sent, every link counted."""
     for name in ("issues", "images"):
         shutil.copytree(ROOT / name, folder / name)
     text = (ROOT / "newsletter.toml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Start servers, load them with `wrk`, and measure their answers and their processor time."""
+"""Servers beside each other under `wrk`: started, loaded, and what they took of the processor."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ server.serve(Starlette(routes=[Route("%(path)s", answer, methods=["GET", "POST"]
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """The figures of a server under load, from wrk and from the system."""
+    """What wrk and the system say of a server."""
 
     rate: float
     """Answers a second."""
@@ -45,19 +45,19 @@ class Measured:
 
 
 def bare(path: str, size: int = 10) -> str:
-    """Return a program that answers with `size` bytes, and has no readers, tokens, headers of ours or database."""
+    """A program that answers with so many bytes: without a reader, a token, a header of ours or a database."""
     return _BARE % {"path": path, "size": size}
 
 
 def require_wrk() -> None:
-    """Raise SystemExit when wrk is not installed."""
+    """Raises SystemExit when it is not installed."""
     if not shutil.which("wrk"):
         raise SystemExit("this benchmark needs wrk: apt-get install wrk")
 
 
 @contextmanager
 def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Start a server; yield its address and its process."""
+    """The server's address, and its process."""
     said_in = folder / f"said-{len(command)}"
     with said_in.open("w+") as said:
         child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=said, stderr=said)
@@ -70,8 +70,8 @@ def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subproce
 
 def _address(child: subprocess.Popen[bytes], said: Path) -> str:
     while child.poll() is None:
-        if address := re.search(r"http://[\d.:]+", said.read_text()):
-            return address[0]
+        if found := re.search(r"http://[\d.:]+", said.read_text()):
+            return found[0]
     raise SystemExit(said.read_text())
 
 
@@ -83,7 +83,7 @@ def measured(
     connections: int = CONNECTIONS,
     seconds: int = SECONDS,
 ) -> Measured:
-    """Load a server with wrk and measure it; `script` is a file in `folder`, then its arguments."""
+    """What a server does under wrk; `script` is a file in `folder`, and what it is given."""
     before = cpu_of(pid)
     # One thread of wrk: each has its own script, and would begin with the same readers.
     options = ["-s", script[0], url, "--", *script[1:]] if script else [url]
@@ -99,6 +99,6 @@ def measured(
 
 
 def cpu_of(pid: int) -> float:
-    """Return the processor seconds of a process so far (proc(5): utime and stime)."""
+    """Processor seconds of a process so far (proc(5): utime and stime)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

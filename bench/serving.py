@@ -1,7 +1,7 @@
-"""Measure the unsubscribes a second of `newsletter serve` against a bare Starlette route: `python -m bench serving`.
+"""What `newsletter serve` answers in a second, beside a bare Starlette route: `python -m bench serving`.
 
-It needs `wrk`. Every request is a reader who leaves a list for the first time, and is answered when that is on disk.
-The server is then killed, and the answered readers are counted in its database.
+Needs `wrk`. Every request leaves a list for the first time: its answer comes after the change is on disk. The
+server is then killed, and those who were answered are counted in its database.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ for id in range(1, {readers} + 1):
 
 
 def main() -> None:
-    """Print the requests a second of both, and how many readers were lost."""
+    """Print requests a second of both, and whether anybody was lost."""
     require_wrk()
     with TemporaryDirectory() as name:
         folder = Path(name)
