@@ -1,7 +1,7 @@
-"""The pictures of the preview: an issue with its problems, all views, the inbox, what is written and compared.
+"""Take the pictures of the preview: an issue with its problems, all views, the inbox, writing and comparing.
 
-Runs `newsletter preview` on a temporary publication made of the samples: two of them sent, one a draft with mistakes
-in it. Run by `make pictures`; needs Chromium and no network.
+It runs `newsletter preview` on a temporary publication made of the samples: two are sent, one is a draft with mistakes.
+`make pictures` runs it; it needs Chromium and no network.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REWRITTEN = (
         "Self-reliance is a firmer goal than it was a year ago.",
     ),
 )
-"""What changed in the second one after it was sent."""
+"""The changes to the second sent issue after its campaign."""
 
 
 def main() -> None:

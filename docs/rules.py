@@ -1,6 +1,6 @@
-"""Writes docs/checks.md from the catalogue of rules: `python docs/rules.py`, or `make rules`.
+"""Write the table in docs/checks.md from the catalogue of rules: `python docs/rules.py`, or `make rules`.
 
-A test holds the table to what this makes of the rules. The words above it are the page's own.
+A test fails when the table differs from the rules. The text above the table is written by hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TABLE = "| rule | | what it reports | fires | does not fire |\n|---|---|---|---|
 
 
 def page() -> str:
-    """The page: its words as they are, and the table below them from the rules."""
+    """Return the page: the text as it is, and below it the table made from the rules."""
     words = PAGE.read_text(encoding="utf-8").partition(TABLE)[0]
     return words + TABLE + "".join(f"{_row(rule)}\n" for rule in RULES.values())
 
@@ -31,7 +31,7 @@ def _cell(example: Example) -> str:
 
 
 def _code(line: str) -> str:
-    """A line as code, whatever it holds."""
+    """Return a line as Markdown code, whatever characters it has."""
     mark = "``" if "`" in line else "`"
     room = " " if "`" in line else ""
     return f"{mark}{room}{line}{room}{mark}"

@@ -1,7 +1,8 @@
-"""The README's pictures: a sent issue, opened in Chromium as a desktop and a phone show it, by day and by night.
+"""Take the README's pictures: a sent issue in Chromium, on a desktop and a phone, in light and in dark.
 
-Sends the newest sample issue to one reader of a temporary publication, through the outbox, and opens the
-`.eml` it wrote; and the static archive of all of them. Run by `make pictures`; needs Chromium and no network.
+It sends the newest sample issue to one reader of a temporary publication through the outbox, and opens the `.eml` that
+the outbox wrote. It also builds the static archive of all sample issues. `make pictures` runs it; it needs Chromium and
+no network.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ img { display: block; border-radius: 12px; border: 1px solid #8888; }
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A window on the email: its width and height, how far it is scrolled, and the hour."""
+    """A window on the email: width and height, colour scheme, and the element to scroll to."""
 
     width: int
     height: int
     scheme: Literal["light", "dark"]
     at: str = "body"
-    """What stands at the top."""
+    """The selector of the element at the top of the picture."""
     margin: int = 0
-    """Pixels of page left out at both sides."""
+    """Pixels of the page that are cut off at each side."""
 
 
 DESKTOP = [View(width=1024, height=840, scheme=scheme, margin=190) for scheme in ("light", "dark")]
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def _sent(folder: Path) -> Path:
-    """The one message that the outbox wrote."""
+    """Send the newest sample issue to one reader; return the message that the outbox wrote."""
     for name in ("issues", "images"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "newsletter.toml", folder)
@@ -76,7 +77,7 @@ def _sent(folder: Path) -> Path:
 
 
 def _site(folder: Path) -> Path:
-    """The static archive."""
+    """Build the static archive; return its folder."""
     words = ["build", "--site", "public", "--until", "2025-01-17"]
     subprocess.run([sys.executable, "-m", "newsletter", *words], cwd=folder, check=True, capture_output=True)
     return folder / "public"
@@ -89,7 +90,7 @@ def _html(eml: Path) -> str:
 
 
 def _shot(browser: Browser, shown: str | Path, view: View) -> bytes:
-    """A view of HTML, or of a file."""
+    """Return a picture of HTML, or of a file, through a view."""
     page = browser.new_page(viewport={"width": view.width, "height": view.height}, color_scheme=view.scheme)
     if isinstance(shown, Path):
         page.goto(shown.as_uri())
@@ -104,7 +105,7 @@ def _shot(browser: Browser, shown: str | Path, view: View) -> bytes:
 
 
 def _answer(route: Route) -> None:
-    """Pictures from the repository; nothing else is fetched."""
+    """Answer requests for pictures from the repository, and abort all others."""
     path = ROOT / "images" / route.request.url.rpartition("/images/")[2]
     if path.is_file():
         route.fulfill(path=path)
@@ -113,7 +114,7 @@ def _answer(route: Route) -> None:
 
 
 def _compose(browser: Browser, shots: list[bytes], out: Path) -> None:
-    """The shots side by side on a transparent ground."""
+    """Write the shots side by side on a transparent ground."""
     images = "".join(f'<img src="data:image/png;base64,{base64.b64encode(shot).decode()}">' for shot in shots)
     page = browser.new_page(viewport={"width": 2000, "height": 1200})
     page.set_content(SHEET + images)
