@@ -19,8 +19,8 @@
     issues/         issue files: front matter, blocks and their fields, Markdown, images; new files and drafts
     providers/      one file per mail provider, and the HTTP transport they share: time-outs, answers, errors
     database/       tables, migrations, connections; large sets of rows
-    messages/       the compiled message, merge tags, escaping, each reader's copy, MIME headers and bytes
-    config/         newsletter.toml: every setting with its default, and the errors about wrong ones
+    messages/       the compiled message, merge tags, escaping, each reader's copy with its headers, MIME bytes
+    config/         newsletter.toml: every setting with its default, the errors about wrong ones; the readers' columns
 
     signed_links.py  the tokens in readers' links        fetch.py      one request to the web, with limits
     network.py       which addresses may be asked        signals.py    Ctrl-C and SIGTERM
