@@ -181,7 +181,7 @@ def write_table() -> None:
 
 def of_theme() -> set[str]:
     """What the program's own templates use in an issue with one of every block, and of every kind of Markdown."""
-    from newsletter.checks.context.context import Earlier
+    from newsletter.checks.context.context import EarlierIssues
     from newsletter.checks.html.features import uses
     from newsletter.checks.run import open_context
     from newsletter.config import load_publication
@@ -194,7 +194,7 @@ def of_theme() -> set[str]:
         issue = folder / "issues" / "2025-01-17-blocks.md"
         issue.write_text(_ISSUE, encoding="utf-8")
         publication = load_publication(folder / "newsletter.toml")
-        context, problems = open_context(issue, Theme(publication=publication), Earlier(publication=publication))
+        context, problems = open_context(issue, Theme(publication=publication), EarlierIssues(publication=publication))
         assert not problems, problems
         return {use.slug for use in uses(context.tree)} & set(_known())
 

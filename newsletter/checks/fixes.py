@@ -1,6 +1,6 @@
-"""Safe fixes: the edits that problems carry, made in the file; everything else stays byte for byte.
+"""Safe fixes: make the edits that problems carry in the file; everything else stays byte for byte.
 
-A fix changes no words that readers see. Fixing twice changes nothing.
+A fix changes no words that readers see. A second run changes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from newsletter.errors import Edit, NewsletterError, Problem
 
 _ENDING = re.compile(r"(\r\n|\r|\n)")
 _MARK = "\ufeff"
-"""What some editors put before the first line; no line of it, and kept."""
+"""The byte order mark that some editors put before the first line; it is kept, and no column counts it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,24 +29,24 @@ class Fix:
     before: str
     after: str
     count: int
-    """How many edits were made."""
+    """The number of edits made."""
 
     @property
     def diff(self) -> str:
-        """What changes, as `diff -u` writes it; empty when nothing does."""
+        """The changes as `diff -u` writes them; empty when there are none."""
         before, after = (_ended(text.splitlines(keepends=True)) for text in (self.before, self.after))
         return "".join(difflib.unified_diff(before, after, f"a/{self.shown}", f"b/{self.shown}"))
 
 
 def fix(path: Path, shown: str, problems: Iterable[Problem]) -> Fix:
-    """The file with every edit of its problems made; not written yet."""
+    """Return the file with every edit of its problems made; `write` puts it on the disk."""
     before = path.read_bytes().decode("utf-8")
     edits = list(_apart(edit for problem in problems if problem.path == shown for edit in problem.edits))
     return Fix(path=path, shown=shown, before=before, after=edited(before, edits), count=len(edits))
 
 
 def edited(text: str, edits: Iterable[Edit]) -> str:
-    """The text with these edits, which do not overlap; line endings stay as they are."""
+    """Return the text with these edits, which do not overlap; line endings stay as they are."""
     mark = _MARK if text.startswith(_MARK) else ""
     parts = _ENDING.split(text.removeprefix(_MARK))
     for edit in sorted(edits, key=lambda edit: (edit.line, edit.column), reverse=True):
@@ -57,7 +57,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _apart(edits: Iterable[Edit]) -> Iterator[Edit]:
-    """Without the repeated ones and those that overlap an earlier one, which the next run makes."""
+    """Yield each edit once, without those that overlap an earlier one; the next run makes them."""
     end = (0, 0)
     for edit in sorted(set(edits), key=lambda edit: (edit.line, edit.column, edit.width)):
         if (edit.line, edit.column) >= end:
@@ -83,7 +83,7 @@ def write(made: Fix) -> None:
 
 
 def _ended(lines: list[str]) -> list[str]:
-    """A last line without an end says so, as patches do."""
+    """Return the lines with the note of `diff` behind a last line that has no line ending."""
     if lines and not lines[-1].endswith(("\n", "\r")):
         lines[-1] += "\n\\ No newline at end of file\n"
     return lines

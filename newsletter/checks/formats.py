@@ -1,6 +1,6 @@
-"""Problems as people, scripts and code hosts read them: a code frame, JSON, annotations.
+"""Formats of problems: text with code frames for people, JSON for scripts, annotations for GitHub.
 
-The text has the place first, in the form editors open; then the line with a caret, why, and what to do.
+The text has the place first, in the form that editors open, then the line with a caret, the reason, and the fix.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
 
 SHOWN = 100
-"""Characters of a line that a frame shows; of longer ones, the part around the caret."""
+"""Characters of a line that a frame shows; a longer line is cut to the part around the caret."""
 _LEVELS: Mapping[Severity, str] = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
 def as_json(problems: Iterable[Problem]) -> str:
-    """A list of `{"rule","severity","path","line","column","message"}`."""
+    """Return the problems as a JSON list of `{"rule","severity","path","line","column","message"}`."""
     keys = ("rule", "severity", "path", "line", "column", "message")
     return json.dumps([{key: getattr(p, key) for key in keys} for p in problems], ensure_ascii=False, indent=2)
 
 
 def as_github(problems: Iterable[Problem]) -> str:
-    """Workflow commands that GitHub shows beside the line."""
+    """Return the problems as workflow commands, which GitHub shows beside the line."""
     return "\n".join(_annotation(problem) for problem in problems)
 
 
@@ -49,29 +49,29 @@ def _property(text: str) -> str:
 
 
 def as_text(publication: Publication, problems: Iterable[Problem]) -> str:
-    """A frame for each problem; why a rule is there is said once."""
+    """Return the problems with a code frame each; the reason for a rule is printed once."""
     lines_of = cache(lambda path: _read(publication, path))
-    told: set[str] = set()
-    return "\n".join(_frame(problem, lines_of(problem.path), told) for problem in problems)
+    explained: set[str] = set()
+    return "\n".join(_frame(problem, lines_of(problem.path), explained) for problem in problems)
 
 
 def _read(publication: Publication, path: str) -> Sequence[str]:
-    """The lines of a file as its messages name it; none when it cannot be read."""
+    """Return the lines of the file that a problem names; none when it cannot be read."""
     for file in (Path(path), publication.root / path):
         if file.is_file():
             return re.split(r"\r\n|\r|\n", file.read_text(encoding="utf-8-sig", errors="replace"))
     return ()
 
 
-def _frame(problem: Problem, lines: Sequence[str], told: set[str]) -> str:
+def _frame(problem: Problem, lines: Sequence[str], explained: set[str]) -> str:
     out = [f"{problem.place}: {problem.severity}: {problem.message} [{problem.rule}]"]
     gutter = " " * len(str(problem.line))
     if 0 < problem.line <= len(lines):
         shown, caret = _excerpt(lines[problem.line - 1], problem.column, problem.width)
         out += [f"{gutter} |", f"{problem.line} | {shown}".rstrip(), f"{gutter} | {caret}"]
     rule = RULES.get(problem.rule)
-    if rule and problem.rule not in told:
-        told.add(problem.rule)
+    if rule and problem.rule not in explained:
+        explained.add(problem.rule)
         out.append(f"{gutter} = why: {rule.why}")
     if problem.hint:
         out.append(f"{gutter} = fix: {problem.hint}")
@@ -79,7 +79,7 @@ def _frame(problem: Problem, lines: Sequence[str], told: set[str]) -> str:
 
 
 def _excerpt(line: str, column: int, width: int) -> tuple[str, str]:
-    """The line, or its part around the column, and the carets below it."""
+    """Return the line, or its part around the column, and the carets below it."""
     start = max(0, min(column - 1 - SHOWN // 3, len(line) - SHOWN))
     part = line[start : start + SHOWN]
     before = part[: column - 1 - start]
@@ -90,7 +90,7 @@ def _excerpt(line: str, column: int, width: int) -> tuple[str, str]:
 
 
 def _visible(character: str) -> str:
-    """Control characters as their pictures, a tab as a space."""
+    """Return a character as a terminal may show it: control characters as their pictures, a tab as a space."""
     if character == "\t":
         return " "
     if ord(character) < 0x20:
@@ -99,21 +99,21 @@ def _visible(character: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    taken = (0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-    return sum(taken)
+    """Return the number of terminal columns that a text takes."""
+    widths = (0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(widths)
 
 
 def summary(problems: Sequence[Problem], issues: int) -> str:
-    """`3 issues checked: 1 error, 2 warnings`."""
-    found = counted(problems) or "nothing wrong"
+    """Return the line below all problems: `3 issues checked: 1 error, 2 warnings`."""
+    counts = counted(problems) or "nothing wrong"
     fixable = sum(bool(problem.edits) for problem in problems)
     hint = f"; {fixable} can be put right by --fix" if fixable else ""
-    return f"{_counted(issues, 'issue')} checked: {found}{hint}"
+    return f"{_counted(issues, 'issue')} checked: {counts}{hint}"
 
 
 def counted(problems: Sequence[Problem]) -> str:
-    """`1 error, 2 warnings`; empty for none."""
+    """Return the problems counted by severity, `1 error, 2 warnings`; empty for none."""
     names = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "remark"))
     counts = ((sum(p.severity is severity for p in problems), name) for severity, name in names)
     return ", ".join(_counted(count, name) for count, name in counts if count)
@@ -124,7 +124,7 @@ def _counted(count: int, name: str) -> str:
 
 
 def explanation(rule: Rule) -> str:
-    """All there is to know of a rule, for a person."""
+    """Return the text of `--explain`: all there is to know of a rule."""
     parts = (f"{rule.id}  {rule.severity}", rule.summary, f"Why: {rule.why}", f"Fix: {rule.fix}")
     examples = (("Fires", rule.fires), ("Does not fire", rule.passes))
     shown = (f"{title}:\n" + "\n".join(f"    {line}" for line in example_lines(each)) for title, each in examples)
@@ -132,7 +132,7 @@ def explanation(rule: Rule) -> str:
 
 
 def example_lines(example: Example) -> Iterator[str]:
-    """An example as the documentation shows it."""
+    """Yield the lines of an example as the documentation shows it."""
     if example.shown:
         yield example.shown
         return

@@ -1,6 +1,6 @@
-"""The gate before a campaign: an issue with errors is not approved, unless somebody allows them by name.
+"""The gate before a campaign: an issue with errors is not approved unless its errors are allowed by rule.
 
-What was found, allowed and checked (by digest) is kept with the campaign. Knows no database.
+The campaign keeps the problems, the allowed rules and the digest of the message. No database is opened here.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from newsletter.errors import MOST_SHOWN, NewsletterError, Problem, Severity
 from newsletter.rendering.build import Built
 
 
-class Stopped(NewsletterError):  # noqa: N818 - what the gate did
-    """The issue has errors that nobody allowed."""
+class Stopped(NewsletterError):  # noqa: N818 - the gate's decision
+    """The issue has errors that are not allowed."""
 
 
 def gate(publication: Publication, built: Built, allow: str | None = None) -> str:
-    """Check the issue that is about to be approved; returns what to keep with the campaign, as JSON:
+    """Check the issue that is about to be approved and return the record for the campaign, as JSON.
 
-    `{"digest", "allowed": [rules], "problems": [{"rule","severity","path","line","column","message"}]}`.
-    Raises Stopped, naming each error that `allow` (`NL401,NL3`) does not, ConfigError for no rule.
+    The record is `{"digest", "allowed": [rules], "problems": [{"rule","severity","path","line","column","message"}]}`.
+    Raises Stopped with each error that `allow` (`NL401,NL3`) does not name, ConfigError for a rule that does not exist.
     """
     allowed = read_rules(allow, "--allow")
     checked = next(iter(check_issues(publication, [built.issue.path])))
@@ -36,8 +36,8 @@ def gate(publication: Publication, built: Built, allow: str | None = None) -> st
 
 
 def _stops(problem: Problem, allowed: Sequence[str]) -> bool:
-    waved_through = problem.rule.startswith(tuple(allowed)) and not is_refusal(problem)
-    return problem.severity is Severity.ERROR and not waved_through
+    is_allowed = problem.rule.startswith(tuple(allowed)) and not is_refusal(problem)
+    return problem.severity is Severity.ERROR and not is_allowed
 
 
 def _refused(problems: Sequence[Problem]) -> Stopped:

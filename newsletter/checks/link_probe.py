@@ -1,7 +1,7 @@
-"""Probing: does a web address answer, asked as gently as a program can.
+"""Link probe: request web addresses gently and say whether they answer.
 
-HEAD, then GET; side by side, but two at a time on one host, and no further on a host that
-is silent. Who may be asked is `network`'s to say; what was answered a while ago, `verdicts`'.
+Each address gets HEAD, then GET. Requests run side by side, but at most two on one host, and none on a host that did
+not answer before. `network` decides which addresses are allowed; `context.link_status` remembers results.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from newsletter.checks.context.link_status import LinkState, Target, Verdict
 from newsletter.network import FetchError, NetworkAccess, NetworkFailure
 
 AT_ONCE = 8
+"""Requests at one time."""
 PER_HOST = 2
+"""Requests at one time on one host."""
 SECONDS = 10.0
-"""For one answer, with its redirects."""
+"""Seconds for one answer with its redirects."""
 PATIENCE = 2
-"""After so many silent answers in a row a host is left alone."""
+"""Requests without an answer, one after the other, after which a host gets no more."""
 REFUSALS = frozenset((403, 405, 429, 999))
-"""What servers answer to programs where a reader may see a page (999 is LinkedIn's)."""
+"""Statuses with which servers refuse programs where a reader may see a page (999 is LinkedIn's)."""
 
 
 def probe_all(
     network: NetworkAccess, targets: Iterable[Target], done: Callable[[], None] = lambda: None
 ) -> dict[Target, Verdict]:
-    """What becomes of each address; `done` is called after each, from any thread."""
+    """Request each address and return the results; `done` is called after each one, from any thread."""
     stop = threading.Event()
     verdicts: dict[Target, Verdict] = {}
     timed = replace(network, step=min(network.step, SECONDS), whole=min(network.whole, SECONDS))
@@ -46,18 +48,18 @@ def probe_all(
 
 
 def _lanes(targets: Iterable[Target]) -> Iterator[Sequence[Target]]:
-    """The addresses of one host, in as many rows as may be asked at once."""
+    """Yield the addresses in rows, at most PER_HOST rows for each host; a row's requests follow one another."""
     hosts: dict[str, list[Target]] = defaultdict(list)
     for target in dict.fromkeys(targets):
         hosts[urlsplit(target.url).hostname or ""].append(target)
-    for found in hosts.values():
-        yield from (found[start::PER_HOST] for start in range(min(PER_HOST, len(found))))
+    for addresses in hosts.values():
+        yield from (addresses[start::PER_HOST] for start in range(min(PER_HOST, len(addresses))))
 
 
 def _lane(
     network: NetworkAccess, lane: Sequence[Target], done: Callable[[], None], stop: threading.Event
 ) -> dict[Target, Verdict]:
-    """One after the other, until the host has been silent too often."""
+    """Request the addresses of one row in turn, until its host has not answered too often."""
     verdicts: dict[Target, Verdict] = {}
     silent = 0
     for target in lane:
@@ -73,8 +75,8 @@ def _lane(
 
 
 def probe(network: NetworkAccess, target: Target) -> Verdict:
-    """What one address answers."""
-    from newsletter.fetch import ask  # requests: only where an address is asked
+    """Request one address and return the result."""
+    from newsletter.fetch import ask  # imports requests, which a check without --online does not need
 
     verdict = Verdict(state=LinkState.DEAD)
     for method in ("HEAD", "GET"):  # many servers answer HEAD wrongly, or not at all

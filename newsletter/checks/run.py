@@ -1,7 +1,7 @@
-"""Asking the rules about issues: what is wrong, in the order of the file.
+"""Run the rules on issues and return the problems in the order of the file.
 
-The parser's mistakes come first, and a file that has one is not built: then only the rules
-about its source are asked. The same files give the same answer, whatever was checked before.
+A file with a parser's error is not built, so only the rules about its source run. The result depends on the files
+alone, and not on what was checked before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.checks.catalogue import RULES
-from newsletter.checks.context.context import Context, Earlier
+from newsletter.checks.context.context import Context, EarlierIssues
 from newsletter.checks.context.link_status import Target, Verdict
 from newsletter.checks.context.rule import Finding, Rule, Scope
 from newsletter.checks.rules.ignore_comments import ignores, unused
@@ -25,7 +25,7 @@ from newsletter.rendering.mjml import TokenLost
 from newsletter.rendering.theme import Theme
 
 OFFLINE = frozenset((Scope.SOURCE, Scope.HTML, Scope.MESSAGE))
-"""What is asked without --online."""
+"""The scopes of the rules that run without --online."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +35,16 @@ class Checked:
     path: Path
     problems: Sequence[Problem]
     digest: str
-    """Of the message that was checked; empty when the file does not build."""
+    """The digest of the message that was checked; empty when the file does not build."""
 
     @property
     def is_refused(self) -> bool:
-        """Whether `build` refuses the file."""
+        """Tell whether `build` refuses the file."""
         return any(is_refusal(problem) for problem in self.problems)
 
 
 def check_issue(publication: Publication, path: Path, chosen: Selection | None = None) -> list[Problem]:
-    """Everything wrong with one issue, in the order of the file. Needs no network and no database.
+    """Return the problems of one issue in the order of the file. Needs no network and no database.
 
     Raises NewsletterError when a template cannot be rendered, ConfigError when `[check]` names no rule.
     """
@@ -58,31 +58,32 @@ def check_issues(
     theme: Theme | None = None,
     verdicts: Mapping[Target, Verdict] | None = None,
 ) -> Iterator[Checked]:
-    """The same for many, which share what they can; `theme` is one of the publication's, to share it with a build.
+    """Check many issues and yield the problems of each. The issues share what can be read once.
 
-    `verdicts` are what `online_targets` answered; with them the rules about the network are asked too.
+    `theme` is the publication's, given to share it with a build. `verdicts` are the results for `online_targets`;
+    with them the rules about the network run too.
     """
     chosen = chosen or selection(publication)
-    theme, earlier = theme or Theme(publication=publication), Earlier(publication=publication)
+    theme, earlier = theme or Theme(publication=publication), EarlierIssues(publication=publication)
     for path in paths:
         yield _checked(path, theme, earlier, chosen, verdicts)
 
 
 def online_targets(publication: Publication, paths: Iterable[Path]) -> list[Target]:
-    """What the rules about the network have to know of these issues, each once."""
-    theme, earlier = Theme(publication=publication), Earlier(publication=publication)
-    found: dict[Target, None] = {}
+    """Return the addresses that the rules about the network need results for, each once."""
+    theme, earlier = Theme(publication=publication), EarlierIssues(publication=publication)
+    addresses: dict[Target, None] = {}
     for path in paths:
         try:
             context, _ = open_context(path, theme, earlier)
-        except IssueError:  # `check_issues` says so
+        except IssueError:  # `check_issues` reports it
             continue
-        found.update(dict.fromkeys(target for target, _ in targets(context)))
-    return list(found)
+        addresses.update(dict.fromkeys(target for target, _ in targets(context)))
+    return list(addresses)
 
 
 def _checked(
-    path: Path, theme: Theme, earlier: Earlier, chosen: Selection, verdicts: Mapping[Target, Verdict] | None
+    path: Path, theme: Theme, earlier: EarlierIssues, chosen: Selection, verdicts: Mapping[Target, Verdict] | None
 ) -> Checked:
     try:
         context, parsed = open_context(path, theme, earlier, verdicts)
@@ -94,7 +95,7 @@ def _checked(
 
 
 def check_context(context: Context, parsed: Sequence[Problem], chosen: Selection) -> list[Problem]:
-    """Everything wrong with an issue that was opened already, and perhaps built."""
+    """Return the problems of an issue that was opened already, and perhaps built."""
     return _sorted(_problems(context, parsed, chosen))
 
 
@@ -102,26 +103,26 @@ def _problems(context: Context, parsed: Sequence[Problem], chosen: Selection) ->
     scopes = {Scope.SOURCE} if context.has_errors else set(OFFLINE)
     if context.verdicts is not None:
         scopes.add(Scope.NETWORK)
-    asked = [rule for rule in RULES.values() if rule.scope in scopes and chosen.wants(rule.id)]
+    rules = [rule for rule in RULES.values() if rule.scope in scopes and chosen.wants(rule.id)]
     if not context.has_errors:
-        asked += [rule for rule in RULES.values() if rule.scope is Scope.PROGRAM and rule.id in chosen.select]
+        rules += [rule for rule in RULES.values() if rule.scope is Scope.PROGRAM and rule.id in chosen.select]
     try:
-        found = [*parsed, *ask(context, asked), *_of_settings(context)]
+        problems = [*parsed, *run_rules(context, rules), *_settings_warnings(context)]
     except TokenLost as error:
-        found = [*parsed, _lost(context, error)]
-    yield from _heard(context, [problem for problem in found if chosen.keeps(problem)], asked)
+        problems = [*parsed, _lost_tag(context, error)]
+    yield from _without_ignored(context, [problem for problem in problems if chosen.keeps(problem)], rules)
 
 
 def open_context(
     path: Path,
     theme: Theme,
-    earlier: Earlier,
+    earlier: EarlierIssues,
     verdicts: Mapping[Target, Verdict] | None = None,
     text: str | None = None,
 ) -> tuple[Context, list[Problem]]:
-    """What rules may look at, and what the parser found; with `text` as if the file said that.
+    """Return the context for rules and the parser's problems; `text` stands in for that of the file.
 
-    Raises IssueError when it is no text.
+    Raises IssueError when the file is no text.
     """
     publication = theme.publication
     shown = shown_path(publication, path)
@@ -138,33 +139,33 @@ def open_context(
     return context, parsed
 
 
-def ask(context: Context, rules: Iterable[Rule]) -> Iterator[Problem]:
-    """What these rules find."""
+def run_rules(context: Context, rules: Iterable[Rule]) -> Iterator[Problem]:
+    """Run rules on an issue and yield the problems they find."""
     for rule in rules:
         for finding in rule.find(context):
             yield _problem(rule, finding, context)
 
 
-def _of_settings(context: Context) -> Sequence[Problem]:
-    """What a build says of the settings it was made with: colours that cannot be read (NL205)."""
+def _settings_warnings(context: Context) -> Sequence[Problem]:
+    """Return the build's warnings about the settings: colours that cannot be read (NL205)."""
     return () if context.has_errors else [p for p in context.built.warnings if p not in context.issue.warnings]
 
 
-def _heard(context: Context, found: list[Problem], asked: Iterable[Rule]) -> Iterator[Problem]:
-    """Without what the author has answered in the file, and with the answers that nothing asked for."""
-    answers = ignores(context)
-    for problem in found:
-        is_own = problem.path == context.shown and not is_refusal(problem)
-        if not (is_own and any(answer.silences(problem) for answer in answers)):
+def _without_ignored(context: Context, problems: list[Problem], rules: Iterable[Rule]) -> Iterator[Problem]:
+    """Yield the problems that no `nl-ignore` of the file names, and one for each `nl-ignore` without a problem."""
+    ignored = ignores(context)
+    for problem in problems:
+        may_be_ignored = problem.path == context.shown and not is_refusal(problem)
+        if not (may_be_ignored and any(ignore.silences(problem) for ignore in ignored)):
             yield problem
-    ids = {rule.id for rule in asked}
+    ids = {rule.id for rule in rules}
     if "NL015" in ids:
-        for finding in unused(answers, found, ids):
+        for finding in unused(ignored, problems, ids):
             yield _problem(RULES["NL015"], finding, context)
 
 
-def _lost(context: Context, error: TokenLost) -> Problem:
-    """The compiler finds NL008: the issue parses, and yet does not build."""
+def _lost_tag(context: Context, error: TokenLost) -> Problem:
+    """Return NL008, which only the compiler finds: the issue parses, but does not build."""
     return Problem(rule="NL008", message=error.cause, path=context.shown, line=error.line, hint=error.hint)
 
 
@@ -173,10 +174,10 @@ def _problem(rule: Rule, finding: Finding, context: Context) -> Problem:
         rule=rule.id,
         severity=finding.severity or rule.severity,
         message=finding.message,
-        path=finding.path or context.shown,
-        line=finding.line,
-        column=finding.column,
-        width=finding.width,
+        path=finding.spot.path or context.shown,
+        line=finding.spot.line,
+        column=finding.spot.column,
+        width=finding.spot.width,
         hint=finding.hint or rule.fix,
         edits=finding.edits,
     )

@@ -1,4 +1,4 @@
-"""Which rules count: `[check]` of newsletter.toml, then --select and --ignore; the longest match decides."""
+"""Selection: the rules to run, by `[check]` of newsletter.toml, --select and --ignore; the longest match decides."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ EVERYTHING = "NL"
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Ids, or what ids begin with: `NL210`, `NL2`."""
+    """The rules to run and to leave out, by their ids or the beginnings of ids: `NL210`, `NL2`."""
 
     select: tuple[str, ...] = (EVERYTHING,)
     ignore: tuple[str, ...] = ()
 
     def wants(self, rule: str) -> bool:
-        """Whether a rule counts; of equally long matches, the one that ignores."""
+        """Tell whether a rule is selected; of equally long matches, the one in `ignore` wins."""
         return _longest(rule, self.select) > _longest(rule, self.ignore)
 
     def keeps(self, problem: Problem) -> bool:
-        """Whether a problem is told; what keeps an issue from being built always is."""
+        """Tell whether a problem is reported: its rule is selected, or `build` refuses the issue for it."""
         return self.wants(problem.rule) or is_refusal(problem)
 
 
 def is_refusal(problem: Problem) -> bool:
-    """Whether it is an error of the parser's: `build` refuses the file, and nobody can wave it through."""
+    """Tell whether a problem is an error of the parser's: `build` refuses the file, and no option allows it."""
     return (problem.severity is Severity.ERROR and problem.rule < "NL009") or problem.rule in ("NL011", "NL012")
 
 
@@ -38,10 +38,13 @@ def _longest(rule: str, prefixes: Iterable[str]) -> int:
 
 
 def selection(publication: Publication, select: str | None = None, ignore: str | None = None) -> Selection:
-    """From newsletter.toml and the command line; --select replaces, --ignore adds. Raises ConfigError."""
+    """Return the selection of newsletter.toml and the command line. --select replaces, --ignore adds.
+
+    Raises ConfigError for a rule that does not exist.
+    """
     config = publication.config.check
     for key, rules in (("select", config.select), ("ignore", config.ignore)):
-        _known(rules, f"[check] {key}", publication.place("check", key))
+        _require_known(rules, f"[check] {key}", publication.place("check", key))
     return Selection(
         select=read_rules(select, "--select") or tuple(config.select) or (EVERYTHING,),
         ignore=(*config.ignore, *read_rules(ignore, "--ignore")),
@@ -49,13 +52,13 @@ def selection(publication: Publication, select: str | None = None, ignore: str |
 
 
 def read_rules(text: str | None, option: str) -> tuple[str, ...]:
-    """`NL210,NL4` as rules. Raises ConfigError when there are none such."""
+    """Return `NL210,NL4` as a list of rules. Raises ConfigError for a rule that does not exist."""
     rules = tuple(word.strip().upper() for word in (text or "").split(",") if word.strip())
-    _known(rules, option, "")
+    _require_known(rules, option, "")
     return rules
 
 
-def _known(rules: Iterable[str], where: str, place: str) -> None:
+def _require_known(rules: Iterable[str], where: str, place: str) -> None:
     for rule in rules:
         if not any(id.startswith(rule) for id in RULES):
             near = nearest(rule, RULES)

@@ -17,15 +17,14 @@ from typing import Literal
 import tinycss2
 
 from newsletter.checks.html.colours import BLACK, WHITE, read_colour
-from newsletter.checks.html.css import Token
-from newsletter.checks.html.visibility import Element
-from newsletter.preview.html_tree import add_style, css_of, page_of, tree_of
+from newsletter.checks.html.css import Token, css_of
+from newsletter.checks.html.tree import Element, add_style, page_of, tree_of
 
 _PAINTS = ("color", "background", "border", "outline", "text-decoration", "fill", "stroke", "box-shadow")
 """What the names of properties with colours in them begin with; longer ones end in `-color`, or hold one."""
 _UNTOUCHED = frozenset(("color-scheme", "background-image", "background-size", "border-radius"))
 _ATTRIBUTES = ("bgcolor", "color", "text", "link", "vlink")
-_GROUND = f":root{{background:{WHITE.turned};color:{BLACK.turned};color-scheme:dark}}"
+_GROUND = f":root{{background:{WHITE.inverted};color:{BLACK.inverted};color-scheme:dark}}"
 
 
 def inverted(page: str) -> str:
@@ -58,7 +57,7 @@ def _turn(element: Element, marks: bool) -> None:
     for name in _ATTRIBUTES:
         colour = read_colour(element.get(name, ""))
         if colour:
-            element.set(name, str(colour.turned))
+            element.set(name, str(colour.inverted))
     if marks:
         _mark(element, style or "")
 
@@ -101,7 +100,7 @@ def _turned(token: Token) -> Token:
     colour = read_colour(token.serialize())
     if colour is None:
         return token
-    text = str(colour.turned) if colour.alpha == 1 else _see_through(colour.turned)
+    text = str(colour.inverted) if colour.alpha == 1 else _see_through(colour.inverted)
     return tinycss2.parse_one_component_value(text)
 
 

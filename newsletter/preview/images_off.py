@@ -6,9 +6,8 @@ import re
 
 from lxml import html
 
-from newsletter.checks.html.visibility import Element
+from newsletter.checks.html.tree import Element, page_of, tree_of
 from newsletter.preview.dark_mode import by_day
-from newsletter.preview.html_tree import page_of, tree_of
 
 _PICTURE = re.compile(r"url\([^)]*\)", re.IGNORECASE)
 _FRAME = "display:inline-block;box-sizing:border-box;max-width:100%;overflow:hidden;vertical-align:middle;"

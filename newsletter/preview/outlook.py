@@ -11,10 +11,10 @@ from functools import cache, lru_cache
 
 import tinycss2
 
-from newsletter.checks.html.css import Token
+from newsletter.checks.html.css import Token, css_of
+from newsletter.checks.html.tree import add_style, page_of, tree_of
 from newsletter.checks.rules.compatibility import table
 from newsletter.preview.dark_mode import by_day
-from newsletter.preview.html_tree import add_style, css_of, page_of, tree_of
 
 VERSION = 16
 _BRANCH = re.compile(r"<!--\[if\s([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from newsletter.checks.context.context import Context, Earlier
+from newsletter.checks.context.context import Context, EarlierIssues
 from newsletter.checks.run import check_issues, open_context
 from newsletter.config import Publication, load_publication
 from newsletter.errors import IssueError, NewsletterError, Problem, Severity, problem_of
@@ -79,7 +79,7 @@ class Workspace:
         self._publication: Publication | None = None
         self._trouble: NewsletterError | None = None
         self._theme: Theme | None = None
-        self._earlier: Earlier | None = None
+        self._earlier: EarlierIssues | None = None
         self.reload()
 
     def reload(self) -> None:
@@ -94,7 +94,7 @@ class Workspace:
                 self._trouble = error
                 return
             self._publication, self._trouble = publication, None
-            self._theme, self._earlier = Theme(publication=publication), Earlier(publication=publication)
+            self._theme, self._earlier = Theme(publication=publication), EarlierIssues(publication=publication)
 
     @property
     def trouble(self) -> NewsletterError | None:
@@ -142,7 +142,7 @@ class Workspace:
             self.reload()
         elif path.suffix == ".md" and path.parent == root / "issues":
             self._stale.add(path)
-            self._earlier = Earlier(publication=self._publication) if self._publication else None
+            self._earlier = EarlierIssues(publication=self._publication) if self._publication else None
         else:
             self._outdate_all()
             if self._publication and path.is_relative_to(root / "templates"):

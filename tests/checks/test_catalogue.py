@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.checks.catalogue import FAMILIES, RULES
-from newsletter.checks.context.rule import Example, Rule
+from newsletter.checks.catalogue import RULES
+from newsletter.checks.context.rule import ERROR, Example, Rule, Scope, rule
 from tests.checks.publications import check
 
 EVERY_BLOCK = """Good morning {{ first_name | default("there") }}.
@@ -68,7 +68,10 @@ def test_no_block_of_the_theme_is_found_fault_with_when_its_author_made_none(tmp
 
 
 def test_no_two_rules_share_an_id() -> None:
-    assert len(RULES) == sum(len(family) for family in FAMILIES)
+    register = rule("NL001", ERROR, Scope.SOURCE, summary="", why="", fix="", fires=Example(), passes=Example())
+
+    with pytest.raises(ValueError, match="there is a rule NL001 already"):
+        register(RULES["NL001"].find)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

@@ -11,7 +11,7 @@ from lxml import html
 
 from newsletter.checks.context.rule import Example
 from newsletter.checks.html.colours import Colour, read_colour
-from newsletter.checks.html.computed_style import ComputedStyle, looks
+from newsletter.checks.html.computed_style import ComputedStyle, computed_styles
 from newsletter.errors import Problem
 from newsletter.rendering import colours
 from tests.checks.publications import check
@@ -30,7 +30,7 @@ def faint(folder: Path, example: Example, rule: str = "NL205") -> list[Problem]:
 def look(page: str, *, at_night: bool = False, sheet: str = "") -> ComputedStyle:
     """Of the element with the id `x`."""
     tree = html.document_fromstring(f"<html><head><style>{sheet}</style></head><body>{page}</body></html>")
-    return looks(tree, at_night=at_night)[tree.get_element_by_id("x")]
+    return computed_styles(tree, at_night=at_night)[tree.get_element_by_id("x")]
 
 
 def test_pale_words_are_reported_at_the_line_of_the_template_that_makes_them(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_sizes_and_lines_are_inherited_as_css_has_it(page: str, size: float, lin
 def test_a_colour_turned_around_twice_is_itself(red: float, green: float, blue: float) -> None:
     colour = Colour(red, green, blue)
 
-    assert tuple(colour.turned.turned) == pytest.approx(tuple(colour), abs=1e-6)
+    assert tuple(colour.inverted.inverted) == pytest.approx(tuple(colour), abs=1e-6)
 
 
 @given(st.text(max_size=40))

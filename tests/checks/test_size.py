@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsletter.checks.context.context import Earlier
+from newsletter.checks.context.context import EarlierIssues
 from newsletter.checks.context.rule import Example
 from newsletter.checks.rules.size import CLIPPED, Sizes, sizes
 from newsletter.checks.run import open_context
@@ -23,7 +23,7 @@ def weighed(folder: Path, example: Example) -> tuple[Sizes, int]:
     """The sizes of an example, and the bytes of its HTML with slots open."""
     path = make(folder, example)
     publication = load_publication(folder / "newsletter.toml")
-    context, _ = open_context(path, Theme(publication=publication), Earlier(publication=publication))
+    context, _ = open_context(path, Theme(publication=publication), EarlierIssues(publication=publication))
     return sizes(context), len(context.message.html.encode())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.checks.context.rule import Example
-from newsletter.checks.rules.spam import NoOpinion, opinion
+from newsletter.checks.rules.spam import NoSpamReport, spam_report
 from newsletter.checks.run import check_issue
 from newsletter.checks.selection import Selection
 from newsletter.config import load_publication
@@ -33,12 +33,12 @@ def test_every_sample_issue_has_half_a_point_at_most(tmp_path: Path) -> None:
     build(tmp_path, ROOT, *SAMPLES)
 
     for slug in SAMPLES:
-        found = opinion((tmp_path / slug / "message.eml").read_bytes())
+        found = spam_report((tmp_path / slug / "message.eml").read_bytes())
         assert found.score <= 0.5, f"{slug}: {found}"
 
 
 def test_spam_is_called_spam_and_by_which_rule() -> None:
-    found = opinion(ADVANCE_FEE)
+    found = spam_report(ADVANCE_FEE)
 
     assert found.score >= found.required
     assert found.rules["GTUBE"] >= 500
@@ -75,8 +75,8 @@ def test_a_broken_spamassassin_is_told_and_nothing_else_happens(
 ) -> None:
     monkeypatch.setenv("PATH", str(_program(tmp_path, script)), prepend=os.pathsep)
 
-    with pytest.raises(NoOpinion, match=told):
-        opinion(ADVANCE_FEE)
+    with pytest.raises(NoSpamReport, match=told):
+        spam_report(ADVANCE_FEE)
 
 
 def test_without_spamassassin_whoever_asks_for_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

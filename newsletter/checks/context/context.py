@@ -1,9 +1,7 @@
-"""Context: everything a rule may look at, each computed once and only when asked for.
+"""Context: one issue as rules see it; each part is computed once, when the first rule uses it.
 
-The issue file with its lines; the built message; its HTML as a tree whose elements know
-the block and the line they came from; the copies of the readers a mail merge fails for.
-
-The other issues of a publication, as far as one issue's checks ask for them; read once for many checks.
+The parts are the issue file with its lines; the built message; its HTML as a tree whose elements know the block and
+the line they came from; the copies for sample readers; and the publication's earlier issues.
 """
 
 from __future__ import annotations
@@ -19,9 +17,9 @@ from newsletter.checks.context import places
 from newsletter.checks.context.link_status import Target, Verdict
 from newsletter.checks.context.places import Link, Spot, WrittenPicture
 from newsletter.checks.context.sample_copies import Copy, copies
-from newsletter.checks.html.computed_style import ComputedStyle, looks
+from newsletter.checks.html.computed_style import ComputedStyle, computed_styles
 from newsletter.checks.html.features import FeatureUse, uses
-from newsletter.checks.html.visibility import Element, hidden_elements
+from newsletter.checks.html.tree import Element, hidden_elements, tree_of
 from newsletter.config import Config, Publication
 from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
 from newsletter.issues.issue import Block, Issue, issue_files
@@ -40,24 +38,24 @@ _WORDLESS = frozenset(("style", "script", "title", "img"))
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One issue being checked."""
+    """An issue that is being checked."""
 
     issue: Issue
     theme: Theme
     shown: str
     """The path of the issue file as messages show it."""
     source: str
-    """The text of the file, lines ending in `\\n`."""
+    """The text of the file, whose lines end in `\\n`."""
     has_errors: bool
-    """Whether the parser refused it: then there is a source, and nothing built."""
-    earlier: Earlier
+    """Tells that the parser refused it: then there is a source, and nothing built."""
+    earlier: EarlierIssues
     """The other issues of the publication."""
     verdicts: Mapping[Target, Verdict] | None = None
     """What the issue's addresses answered; None without --online."""
 
     @property
     def publication(self) -> Publication:
-        """Whose issue it is."""
+        """The publication that the issue belongs to."""
         return self.theme.publication
 
     @property
@@ -71,7 +69,7 @@ class Context:
         return self.source.split("\n")
 
     def line(self, number: int) -> str:
-        """The text of a line (from 1); empty past the end."""
+        """Return the text of a line (from 1), or "" past the end."""
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
     @property
@@ -80,16 +78,16 @@ class Context:
         return self.issue.body_line
 
     def column(self, line: int, column: int) -> int:
-        """The author's column for a column of a line with tokens for merge tags, as Markdown's tokens have it."""
+        """Return the author's column for a column of the hidden line, where tokens stand for merge tags."""
         return self.issue.tag_store.column(self.hidden_line(line), line, column)
 
     def hidden_line(self, number: int) -> str:
-        """The text of a line with tokens for merge tags, as Markdown sees it."""
+        """Return a line (from 1) as Markdown sees it: with tokens for merge tags."""
         return self.hidden_lines[number - 1] if 0 < number <= len(self.hidden_lines) else ""
 
     @cached_property
     def hidden_lines(self) -> Sequence[str]:
-        """Every line of the file, so."""
+        """The lines of the file as Markdown sees them: with tokens for merge tags."""
         return self._hidden.split("\n")
 
     @cached_property
@@ -102,13 +100,25 @@ class Context:
         return parse_front_matter(self._hidden, self.shown)[0]
 
     def front_spot(self, key: str) -> Spot:
-        """Where the value of a key of the front matter is written, its first line; line 1 when it is not."""
+        """Return the place of a front matter key's value, its first line; line 1 when the key is not there."""
         value = self.front.values.get(key)
         if value is None:
-            return Spot(1, 1, max(1, len(self.line(1))))
+            return self.whole_line(1)
         column = self.column(value.line, value.column)
         room = len(self.line(value.line).rstrip()) - column + 1
         return Spot(value.line, column, max(1, min(len(self.written(value.text)) or 1, room)))
+
+    def whole_line(self, number: int) -> Spot:
+        """Return the place of a whole line (from 1)."""
+        return Spot(number, 1, max(1, len(self.line(number))))
+
+    def settings_spot(self, *keys: str) -> Spot:
+        """Return the line of newsletter.toml with this key: `("publication", "url")`."""
+        return Spot(int(self.publication.place(*keys).rpartition(":")[2]), path="newsletter.toml")
+
+    def spot_of(self, element: Element) -> Spot:
+        """Return the beginning of the line that an element came from."""
+        return Spot(self.line_of(element))
 
     @cached_property
     def links(self) -> Sequence[Link]:
@@ -121,7 +131,7 @@ class Context:
         return list(places.pictures(self))
 
     def written(self, text: str) -> str:
-        """A text of the issue or of the built HTML with merge tags in place of their tokens."""
+        """Return a text of the issue or of the built HTML with its tokens turned back into merge tags."""
         return self.issue.tag_store.restore(text)
 
     @cached_property
@@ -131,23 +141,21 @@ class Context:
 
     @cached_property
     def built(self) -> Built:
-        """The issue, built with its trace. Raises NewsletterError for a template's mistake."""
+        """The issue, built with its source map. Raises NewsletterError for a template's mistake."""
         return build(self.issue, self.theme, traced=True)
 
     @property
     def message(self) -> CompiledMessage:
-        """What would be sent, slots open."""
+        """The compiled message, its slots still open."""
         return self.built.message
 
     @cached_property
     def tree(self) -> Element:
-        """The root element of the built HTML, all branches of conditions in it, merge tags as tokens."""
-        from lxml import html
-
-        return html.document_fromstring(self.built.traced.encode(), parser=html.HTMLParser(encoding="utf-8"))
+        """The root element of the built HTML, with all branches of its conditions and tokens for merge tags."""
+        return tree_of(self.built.traced)
 
     def elements(self, *names: str) -> Iterator[Element]:
-        """The elements of these names (all without names) in document order."""
+        """Return the elements with these names (all elements without names) in document order."""
         return (element for element in self.tree.iter(*names) if isinstance(element.tag, str))
 
     @cached_property
@@ -157,9 +165,9 @@ class Context:
 
     @cached_property
     def runs(self) -> Sequence[tuple[Element, str]]:
-        """The text directly inside each element that readers see, without merge tags that only decide."""
-        found = ((element, self._run(element)) for element in self.looks if element not in self.hidden)
-        return [(element, text) for element, text in found if text]
+        """The text directly inside each element that readers see, without the tags of conditions."""
+        texts = ((element, self._run(element)) for element in self.styles if element not in self.hidden)
+        return [(element, text) for element, text in texts if text]
 
     def _run(self, element: Element) -> str:
         if element.tag in _WORDLESS:
@@ -173,36 +181,37 @@ class Context:
         return list(uses(self.tree))
 
     @cached_property
-    def looks(self) -> Mapping[Element, ComputedStyle]:
-        """How the text of each element of the body looks."""
-        return looks(self.tree)
+    def styles(self) -> Mapping[Element, ComputedStyle]:
+        """The style of each element of the body's text."""
+        return computed_styles(self.tree)
 
     @cached_property
-    def looks_at_night(self) -> Mapping[Element, ComputedStyle]:
-        """The same where the dark style sheet counts."""
-        return looks(self.tree, at_night=True)
+    def styles_at_night(self) -> Mapping[Element, ComputedStyle]:
+        """The style of each element of the body's text in dark mode, where the dark style sheet counts."""
+        return computed_styles(self.tree, at_night=True)
 
     def block_of(self, element: Element) -> Block | None:
-        """The block an element came from; None for the frame around the issue."""
+        """Return the block an element came from, or None for the frame around the issue."""
         return self._places.get(element, (None, 1))[0]
 
     def line_of(self, element: Element) -> int:
-        """The line of the file an element came from: the body's, else its block's opening line, else 1."""
+        """Return the line that an element came from: of the body, else its block's opening line, else 1."""
         return self._places.get(element, (None, 1))[1]
 
     @cached_property
     def _places(self) -> dict[Element, tuple[Block | None, int]]:
-        """By element; a dictionary keeps lxml's proxies alive, so that they are the same objects when asked for."""
+        """The block and the line of each element."""
+        # The dictionary keeps lxml's proxies alive; a new proxy of an element would not be found in it.
         places: dict[Element, tuple[Block | None, int]] = {}
         block: Block | None = None
         for node in self.tree.iter():
             if not isinstance(node.tag, str):
                 block = self._after(node, block)
                 continue
-            said = source_map.line_of(node.attrib)
+            own_line = source_map.line_of(node.attrib)
             above = places.get(node.getparent(), (None, 1))
             inherited = above[1] if block and above[0] is block else block.line if block else 1
-            places[node] = (block, said or inherited)
+            places[node] = (block, own_line or inherited)
         return places
 
     def _after(self, comment: Element, block: Block | None) -> Block | None:
@@ -215,18 +224,18 @@ class Context:
 
     @cached_property
     def spans(self) -> Sequence[Span]:
-        """Where the HTML of each block stands in the message's, in bytes."""
+        """The bytes of the message's HTML that each block takes."""
         return source_map.spans(self.built.traced)
 
     @cached_property
     def copies(self) -> Sequence[Copy]:
-        """The finished copies of the readers a mail merge fails for first."""
+        """The finished copies of the sample readers, for whom a mail merge fails first."""
         return copies(self.built)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dated:
-    """An issue with a date, and its subject."""
+class DatedIssue:
+    """An issue file's date and subject."""
 
     path: Path
     subject: str
@@ -234,19 +243,21 @@ class Dated:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Earlier:
-    """The issues of one publication."""
+class EarlierIssues:
+    """The dates and subjects of a publication's issues; read once for all checks that share this value."""
 
     publication: Publication
 
     @cached_property
-    def heads(self) -> Sequence[Dated]:
-        """Of every issue file with a date, the oldest first."""
-        read = (read_head(path) for path in issue_files(self.publication))
-        dated = (Dated(path=head.path, subject=head.subject, date=head.date) for head in read if head and head.date)
-        return sorted(dated, key=lambda head: (head.date, head.path.name))
+    def issues(self) -> Sequence[DatedIssue]:
+        """Every issue file with a date, the oldest first."""
+        heads = (read_head(path) for path in issue_files(self.publication))
+        dated = (
+            DatedIssue(path=head.path, subject=head.subject, date=head.date) for head in heads if head and head.date
+        )
+        return sorted(dated, key=lambda issue: (issue.date, issue.path.name))
 
-    def before(self, path: Path, day: date) -> Dated | None:
-        """The issue that readers had before this one."""
-        older = [head for head in self.heads if (head.date, head.path.name) < (day, path.name)]
+    def before(self, path: Path, day: date) -> DatedIssue | None:
+        """Return the issue that readers had before the one at `path`, dated `day`."""
+        older = [issue for issue in self.issues if (issue.date, issue.path.name) < (day, path.name)]
         return older[-1] if older else None

@@ -1,7 +1,7 @@
-"""Verdicts: what web addresses answered, remembered for a day in `.newsletter/links.json`.
+"""Link status: the answers of web addresses, remembered for a day in `.newsletter/links.json`.
 
-Only what will not change soon is kept: a good answer, and a server's refusal of programs.
-A dead link is asked again each time, so that a mended one is seen at once.
+Only good answers and refusals of programs are kept. A dead link is requested again by every check, so that a mended
+one is seen at once.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ FILE = ".newsletter/links.json"
 
 
 class LinkState(StrEnum):
-    """What became of asking."""
+    """The result of requesting an address."""
 
     GOOD = "good"
     DEAD = "dead"
     REFUSED = "refused"
-    """It answers, but not to programs."""
+    """The server refuses programs; a reader may see the page."""
     SILENT = "silent"
-    """It did not answer in time."""
+    """The server did not answer in time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """An address to ask."""
+    """An address to request, of a page or a picture."""
 
     url: str
     is_picture: bool = False
@@ -43,30 +43,30 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What an address answered, with the reason where it is not good."""
+    """The result for an address, with the reason where it is not good."""
 
     state: LinkState
     reason: str = ""
 
 
 def remembered(root: Path, now: datetime) -> dict[Target, Verdict]:
-    """What was answered within a day before `now`; nothing when the file cannot be read."""
-    found: dict[Target, Verdict] = {}
+    """Return the verdicts of the last day before `now`; none when the file cannot be read."""
+    verdicts: dict[Target, Verdict] = {}
     for entry in _entries(root):
         if stamp(now - KEPT) < entry["at"] <= stamp(now):
             target = Target(url=entry["url"], is_picture=entry["is_picture"])
-            found[target] = Verdict(state=LinkState(entry["state"]), reason=entry["reason"])
-    return found
+            verdicts[target] = Verdict(state=LinkState(entry["state"]), reason=entry["reason"])
+    return verdicts
 
 
 def remember(root: Path, verdicts: Mapping[Target, Verdict], now: datetime) -> None:
-    """Keep new verdicts beside those that are still fresh: all of the file or nothing, and nothing on a full disk."""
+    """Write new verdicts beside those that are still fresh. The file is replaced whole, or kept on a full disk."""
     kept = [entry for entry in _entries(root) if entry["at"] > stamp(now - KEPT)]
     known = {(entry["url"], entry["is_picture"]) for entry in kept}
     for target, verdict in verdicts.items():
         if verdict.state in (LinkState.GOOD, LinkState.REFUSED) and (target.url, target.is_picture) not in known:
-            what = {"url": target.url, "is_picture": target.is_picture}
-            kept.append({**what, "at": stamp(now), "state": str(verdict.state), "reason": verdict.reason})
+            address = {"url": target.url, "is_picture": target.is_picture}
+            kept.append({**address, "at": stamp(now), "state": str(verdict.state), "reason": verdict.reason})
     try:
         _write(root / FILE, json.dumps(kept, ensure_ascii=False, indent=0))
     except OSError:

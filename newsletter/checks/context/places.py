@@ -1,6 +1,6 @@
-"""Links, pictures and words of an issue, each with the place in the file where its author wrote it.
+"""Places: the links, pictures, words and fields of an issue, each with where its author wrote it in the file.
 
-From Markdown's tokens and the fields of blocks; nothing here knows what is wrong with them.
+They are read from Markdown's tokens and the fields of blocks. What is wrong with them is for rules to say.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from markdown_it.token import Token
 from newsletter.issues.blocks import Is
 from newsletter.issues.issue import Block
 from newsletter.issues.markdown import place_in
+from newsletter.messages.merge_tags import Tag
 from newsletter.rendering.theme import Theme
 
 
 class Written(Protocol):
-    """An issue file as its author wrote it and as Markdown reads it: what places are looked up in. A Context is one."""
+    """An issue file as its author wrote it and as Markdown reads it. A Context is one."""
 
     @property
     def blocks(self) -> Sequence[Block]:
@@ -27,7 +28,7 @@ class Written(Protocol):
 
     @property
     def theme(self) -> Theme:
-        """Which kinds of block there are."""
+        """The templates, which say which kinds of block there are."""
 
     @property
     def body_line(self) -> int:
@@ -35,24 +36,30 @@ class Written(Protocol):
 
     @property
     def hidden_lines(self) -> Sequence[str]:
-        """Every line with tokens for merge tags."""
+        """The lines of the file with tokens for merge tags."""
 
     def line(self, number: int) -> str:
-        """A line (from 1) as its author wrote it."""
+        """Return a line (from 1) as its author wrote it."""
 
     def column(self, line: int, column: int) -> int:
-        """The author's column for one of the line with tokens."""
+        """Return the author's column for a column of the line with tokens."""
 
     def written(self, text: str) -> str:
-        """A text with merge tags in place of their tokens."""
+        """Return a text with its tokens turned back into merge tags."""
 
 
 class Spot(NamedTuple):
-    """Where something stands: line and column from 1, width in characters, all as the author sees them."""
+    """A place in a file: line and column from 1, width in characters, all as the author sees them."""
 
-    line: int
-    column: int
-    width: int
+    line: int = 1
+    column: int = 1
+    width: int = 1
+    path: str = ""
+    """The file as messages show it; empty for the issue's own."""
+
+
+WHOLE_ISSUE = Spot()
+"""The place of a finding about the issue as a whole: the beginning of line 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +69,16 @@ class Link:
     url: str
     text: str
     has_picture: bool
-    """A picture stands inside the link."""
+    """Tells whether a picture stands inside the link."""
     spot: Spot
     address: Spot | None
-    """Where the address itself is written; None where it is written elsewhere, as a reference."""
+    """The place of the address itself; None where it is written elsewhere, as a reference."""
     block: Block
+
+    @property
+    def address_spot(self) -> Spot:
+        """The place of the address, or of the whole link where the address stands elsewhere."""
+        return self.address or self.spot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,31 +90,36 @@ class WrittenPicture:
     spot: Spot
     address: Spot | None
     shown_width: int
-    """In CSS pixels, at most: what the block's template makes of it."""
+    """The width in CSS pixels, at most, at which the block's template shows it."""
     block: Block
     is_markdown: bool
-    """`![alt](src)`, and not a field of a block."""
+    """Tells `![alt](src)` from a field of a block."""
+
+    @property
+    def address_spot(self) -> Spot:
+        """The place of the address, or of the whole picture where the address stands elsewhere."""
+        return self.address or self.spot
 
 
 COLUMN = 552
 THUMB = 120
 _LINKED = {"article": "title", "quote": "by", "image": "alt", "sponsor": "name"}
-"""The field that a block's `url` is behind; a button's is its body."""
+"""The field whose words a block's `url` is behind; those of a button are its body."""
 _PICTURED = {"article": "image", "image": "src", "sponsor": "image"}
 _ADDRESS = re.compile(r"(?:\]\(\s*<?|^<)(?=\S)")
 
 
 def links(context: Written) -> Iterator[Link]:
-    """Every link of the issue, in order."""
+    """Yield every link of the issue, in order."""
     for block in context.blocks:
         if "url" in block.fields:
-            yield _of_field(context, block)
+            yield _link_of_field(context, block)
         for token in _inlines(block):
-            yield from _of_token(context, block, token)
+            yield from _link_of_token(context, block, token)
 
 
 def pictures(context: Written) -> Iterator[WrittenPicture]:
-    """Every picture of the issue, in order."""
+    """Yield every picture of the issue, in order."""
     for block in context.blocks:
         field = _PICTURED.get(block.name) or _own_picture(context, block)
         if field in block.fields:
@@ -114,7 +131,7 @@ def pictures(context: Written) -> Iterator[WrittenPicture]:
 
 
 def texts(context: Written) -> Iterator[tuple[str, Spot]]:
-    """Every run of plain words that readers see: Markdown's text, without code; merge tags as tokens.
+    """Yield every run of plain words that readers see: Markdown's text without code, merge tags as tokens.
 
     A run is not longer than its line. Words that Markdown changed (entities, escapes) are left out.
     """
@@ -122,13 +139,13 @@ def texts(context: Written) -> Iterator[tuple[str, Spot]]:
         for token in _inlines(block):
             at = 0
             for child in token.children or ():
-                if child.type == "text" and (found := token.content.find(child.content, at)) >= 0:
-                    at = found + len(child.content)
-                    yield child.content, spot(context, token, found, at)
+                if child.type == "text" and (start := token.content.find(child.content, at)) >= 0:
+                    at = start + len(child.content)
+                    yield child.content, token_spot(context, token, start, at)
 
 
 def code_lines(context: Written) -> set[int]:
-    """The lines of the file that are shown as they stand: fenced and indented code."""
+    """Return the numbers of the lines that are shown as they stand: fenced and indented code."""
     lines: set[int] = set()
     for block in context.blocks:
         for token in block.body:
@@ -138,15 +155,20 @@ def code_lines(context: Written) -> set[int]:
 
 
 def field_spot(context: Written, block: Block, name: str) -> Spot:
-    """Where the value of a block's field is written; the opening line when it is not found there."""
+    """Return the place of a block field's value, or of the block's opening line when the value is not in it."""
     line, value = context.line(block.line), context.written(block.fields.get(name, ""))
     named = re.search(rf"\b{re.escape(name)}=[\"']?", line)
     at = named.end() if named else line.find(value)
     return Spot(block.line, at + 1, len(value) or 1) if at >= 0 else Spot(block.line, 1, len(line) or 1)
 
 
-def spot(context: Written, token: Token, at: int, end: int) -> Spot:
-    """Where a part of an inline token's content is written; to the end of its line at most."""
+def tag_spot(tag: Tag) -> Spot:
+    """Return the place of a merge tag."""
+    return Spot(tag.line, tag.column, len(tag.source))
+
+
+def token_spot(context: Written, token: Token, at: int, end: int) -> Spot:
+    """Return the place of a part of an inline token's content, to the end of its line at most."""
     line, column = place_in(token, at, context.hidden_lines, context.body_line - 1)
     stop = token.content.find("\n", at, end)
     number = line + context.body_line
@@ -159,7 +181,7 @@ def _inlines(block: Block) -> Iterator[Token]:
     return (token for token in block.body if token.type == "inline")
 
 
-def _of_field(context: Written, block: Block) -> Link:
+def _link_of_field(context: Written, block: Block) -> Link:
     where = field_spot(context, block, "url")
     words = block.fields.get(_LINKED.get(block.name, ""), "")
     text = "".join(token.content for token in _inlines(block)) if block.name == "button" else words
@@ -173,7 +195,7 @@ def _of_field(context: Written, block: Block) -> Link:
     )
 
 
-def _of_token(context: Written, block: Block, token: Token) -> Iterator[Link]:
+def _link_of_token(context: Written, block: Block, token: Token) -> Iterator[Link]:
     children = token.children or []
     for index, child in enumerate(children):
         if child.type == "link_open" and "at" in child.meta:
@@ -182,7 +204,7 @@ def _of_token(context: Written, block: Block, token: Token) -> Iterator[Link]:
                 url=str(child.attrs.get("href", "")),
                 text=context.written("".join(part.content for part in inside)).strip(),
                 has_picture=any(part.type == "image" for part in inside),
-                spot=spot(context, token, child.meta["at"], child.meta["end"]),
+                spot=token_spot(context, token, child.meta["at"], child.meta["end"]),
                 address=_address(context, token, child),
                 block=block,
             )
@@ -201,16 +223,16 @@ def _inside(children: list[Token], index: int) -> list[Token]:
 
 def _address(context: Written, token: Token, child: Token) -> Spot | None:
     at, end = child.meta["at"], child.meta["end"]
-    found = list(_ADDRESS.finditer(token.content[at:end]))
-    if not found:
+    openings = list(_ADDRESS.finditer(token.content[at:end]))
+    if not openings:
         return None
-    start = at + found[-1].end()
+    start = at + openings[-1].end()
     written = re.match(r"[^\s>)]*", token.content[start:end])
-    return spot(context, token, start, start + len(written[0] if written else ""))
+    return token_spot(context, token, start, start + len(written[0] if written else ""))
 
 
 def _own_picture(context: Written, block: Block) -> str:
-    """The first picture among the fields of a publication's own kind of block."""
+    """Return the name of the first picture field of a publication's own kind of block, or ""."""
     kind = context.theme.kinds.get(block.name)
     return next((name for name, is_ in kind.fields.items() if is_ is Is.IMAGE), "") if kind else ""
 
@@ -234,7 +256,7 @@ def _picture_of_token(context: Written, block: Block, token: Token, child: Token
     return WrittenPicture(
         src=str(child.attrs.get("src", "")),
         alt=context.written(child.content),
-        spot=spot(context, token, child.meta["at"], child.meta["end"]),
+        spot=token_spot(context, token, child.meta["at"], child.meta["end"]),
         address=_address(context, token, child),
         shown_width=THUMB if block.name == "news" else COLUMN,
         block=block,

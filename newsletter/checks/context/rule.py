@@ -1,6 +1,7 @@
-"""Rule: one thing that may be wrong with an issue, why it matters, and how to find it.
+"""Rules and findings: what one check is, and what it reports.
 
-What a rule finds is a Finding; the id, the path and the severity are added by `run`.
+A checking function becomes a rule with `@rule(...)`, which holds everything about it: id, severity, texts, examples.
+The function yields a Finding for each place where the rule is broken; `run` adds the id, the path and the severity.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from newsletter.checks.context.places import Spot
 from newsletter.errors import Edit, Severity
 
 if TYPE_CHECKING:
@@ -19,45 +21,56 @@ ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 
 class Scope(StrEnum):
-    """What a rule has to see, and so when it can be asked."""
+    """The part of an issue that a rule looks at, which decides when the rule runs."""
 
     SOURCE = "source"
-    """The issue file; asked even when it does not build."""
+    """The issue file; checked even when it does not build."""
     HTML = "html"
-    """The built HTML, through `Context.tree` and the trace."""
+    """The built HTML, through `Context.tree` and the source map."""
     MESSAGE = "message"
-    """Readers' finished copies: headers, both parts."""
+    """The finished copies of sample readers: headers and both parts."""
     NETWORK = "network"
-    """Only asked with --online."""
+    """The answers of web addresses; only with --online."""
     PROGRAM = "program"
-    """Runs another program, for seconds: only asked when the rule is selected by its whole id."""
+    """The report of another program, which takes seconds; only when the rule is selected by its whole id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One place where a rule is broken."""
+    """A place where a rule is broken. Rules make findings with `Finding.at`."""
 
     message: str
     """One clause without a full stop: what is wrong, with its values."""
-    line: int = 1
-    """From 1."""
-    column: int = 1
-    """From 1, in characters."""
-    width: int = 1
-    """How many characters of the line it is about."""
+    spot: Spot
+    """The place: of a link, a field, a line, or WHOLE_ISSUE."""
     hint: str = ""
     """What to do here; empty where the rule's own `fix` says it."""
     severity: Severity | None = None
-    """Where it is not the rule's."""
-    path: str = ""
-    """Another file than the issue's, as messages show it."""
+    """The severity of this finding, where it is not the rule's."""
     edits: tuple[Edit, ...] = ()
-    """What `--fix` may do about it."""
+    """The edits that `--fix` may make to mend it."""
+
+    @classmethod
+    def at(
+        cls,
+        spot: Spot,
+        message: str,
+        *,
+        hint: str = "",
+        severity: Severity | None = None,
+        edits: tuple[Edit, ...] = (),
+    ) -> Finding:
+        """Return the finding that `message` is true of `spot`.
+
+        The spot of a front matter key, a setting, a line or an element comes from Context; those of links, pictures,
+        fields and tags from `places`; that of HTML which a template may have made from `origins`.
+        """
+        return cls(message=message, spot=spot, hint=hint, severity=severity, edits=edits)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A small publication in which a rule does or does not fire: what differs from one without a fault."""
+    """A small publication that breaks or keeps a rule, as the differences from one without a fault."""
 
     body: str = "Good morning."
     """The Markdown of the issue."""
@@ -68,15 +81,16 @@ class Example:
     files: Mapping[str, str] = field(default_factory=dict)
     """Other files of the publication by path: templates, earlier issues."""
     shown: str = ""
-    """What the documentation shows where the example itself is too long."""
+    """A short form for the documentation, where the example itself is too long."""
 
 
 Find = Callable[["Context"], Iterator[Finding]]
+"""A checking function: yields the findings of one rule in any order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule of the catalogue."""
+    """A check with an id, its texts for authors, two examples, and the function that finds where it is broken."""
 
     id: str
     """`NL210`; never used again for anything else."""
@@ -91,9 +105,36 @@ class Rule:
     fires: Example
     passes: Example
     find: Find
-    """Where it is broken, in any order."""
 
 
-def found_while_parsing(_context: Context) -> Iterator[Finding]:
-    """For rules of the parser's: it finds them itself, with the id, before any rule is asked."""
+REGISTERED: dict[str, Rule] = {}
+"""The rules of every family that was imported, by id; catalogue.py imports them all and sorts them."""
+
+
+def rule(
+    id: str, severity: Severity, scope: Scope, *, summary: str, why: str, fix: str, fires: Example, passes: Example
+) -> Callable[[Find], Find]:
+    """Register the decorated function as the rule `id`. Raises ValueError for an id that is taken."""
+
+    def register(find: Find) -> Find:
+        if id in REGISTERED:
+            raise ValueError(f"there is a rule {id} already")
+        REGISTERED[id] = Rule(
+            id=id,
+            severity=severity,
+            scope=scope,
+            summary=summary,
+            why=why,
+            fix=fix,
+            fires=fires,
+            passes=passes,
+            find=find,
+        )
+        return find
+
+    return register
+
+
+def found_elsewhere(_context: Context) -> Iterator[Finding]:
+    """Yield nothing: the parser, or `run`, makes the findings of this rule itself and names the id."""
     yield from ()

@@ -1,6 +1,6 @@
-"""The readers a mail merge fails for first, and their finished copies of an issue.
+"""Sample readers for whom a mail merge fails first, and their finished copies of an issue.
 
-Nobody of them exists. What their copies must be is a rule's to say.
+None of them exists. What is wrong with their copies is for rules to say.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from email.message import Message as Headers
 from email.parser import BytesHeaderParser
 from functools import cached_property
 
-from newsletter.checks.html.visibility import Element, visible_words
+from newsletter.checks.html.tree import Element, tree_of, visible_words
 from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import Message, Recipient
 from newsletter.rendering.build import Built, sample_mailing, sample_recipient
@@ -27,17 +27,17 @@ WORST: Mapping[str, str | None] = {
     "with braces": "{{ email }}{% if x %}",
     "with a line break": "Ada\r\nBcc: all@example.com\r\n\r\nHello",
 }
-"""What every field of theirs holds, by what makes them hard."""
+"""The value of every field of a sample reader, by what makes this reader hard."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """One reader's copy of an issue."""
+    """A sample reader's finished copy of an issue."""
 
     reader: str
-    """What makes this one hard: a key of WORST."""
+    """The key of WORST: what makes this reader hard."""
     value: str
-    """What the fields hold."""
+    """The value of every field."""
     recipient: Recipient
     message: Message
     mailing: Mailing
@@ -45,31 +45,29 @@ class Copy:
     @cached_property
     def headers(self) -> Headers[str, str]:
         """The headers of the whole message, as a mail program parses them."""
-        # Without the headers of the structure: some readers expect a body behind them.
+        # The headers from MIME-Version on are left out: with them the parser expects parts of a body.
         head = self.mailing.mime(self.recipient).partition(b"\r\nMIME-Version:")[0]
         return BytesHeaderParser(policy=email.policy.default).parsebytes(head + b"\r\n\r\n")
 
     @cached_property
     def tree(self) -> Element:
-        """The root element of the HTML."""
-        from lxml import html
-
-        return html.document_fromstring(self.message.html.encode(), parser=html.HTMLParser(encoding="utf-8"))
+        """The root element of the copy's HTML."""
+        return tree_of(self.message.html)
 
     @cached_property
     def words(self) -> str:
-        """What the HTML shows, on one line."""
+        """The words that the HTML shows, on one line."""
         return visible_words(self.tree)
 
 
 def copies(built: Built) -> Sequence[Copy]:
-    """The copy of each reader of WORST."""
+    """Return the copy of each reader of WORST."""
     mailing = sample_mailing(built.theme.publication, built)
     return [copy_of(built, reader, value, mailing) for reader, value in WORST.items()]
 
 
 def copy_of(built: Built, reader: str, value: str | None, mailing: Mailing | None = None) -> Copy:
-    """The copy of a reader whose every field holds `value`; None for one who has none."""
+    """Return the copy of a reader whose every field holds `value`, or who has no fields when it is None."""
     publication = built.theme.publication
     mailing = mailing or sample_mailing(publication, built)
     sample = sample_recipient(publication, built.issue.slug)

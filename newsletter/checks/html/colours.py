@@ -1,6 +1,6 @@
-"""Colours as CSS writes them and as screens show them: blended, and turned around for the night.
+"""Colours: read from CSS, blended as screens blend them, and inverted as some mail clients do in dark mode.
 
-Pure arithmetic; what a contrast ratio is, `palette` says.
+Contrast ratios are computed in `rendering.colours`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Colour(NamedTuple):
         return "#" + "".join(f"{round(channel * 255):02X}" for channel in self[:3])
 
     def over(self, ground: Colour) -> Colour:
-        """What is seen where this one is painted on an opaque ground."""
+        """Return the colour that is seen where this one is painted on an opaque ground."""
         pairs = zip(self[:3], ground[:3], strict=True)
-        red, green, blue = (one * self.alpha + other * (1 - self.alpha) for one, other in pairs)
+        red, green, blue = (above * self.alpha + below * (1 - self.alpha) for above, below in pairs)
         return Colour(red, green, blue)
 
     @property
-    def turned(self) -> Colour:
-        """Light for dark, of the same hue: what a mail client makes of it that inverts all colours."""
+    def inverted(self) -> Colour:
+        """The colour of this hue with light and dark exchanged, as mail clients that invert all colours show it."""
         hue, light, saturation = colorsys.rgb_to_hls(*self[:3])
         red, green, blue = colorsys.hls_to_rgb(hue, 1 - light, saturation)
         return Colour(red, green, blue, self.alpha)
@@ -42,7 +42,10 @@ WHITE, BLACK = Colour(1, 1, 1), Colour(0, 0, 0)
 
 @lru_cache(maxsize=2_000)
 def read_colour(text: str) -> Colour | None:
-    """A colour of sRGB as CSS writes it (CSS Color Level 4); None for what is none, or depends on where it stands."""
+    """Return the sRGB colour that CSS writes like this (CSS Color Level 4).
+
+    Returns None for text that is no colour, and for one that depends on its element (`currentcolor`).
+    """
     try:
         parsed = color4.parse_color(text)
         if parsed is None or parsed == "currentcolor":

@@ -1,6 +1,6 @@
 """CSS as far as rules about the built HTML need it: declarations of style attributes, rules of style sheets.
 
-The tokens are tinycss2's (CSS Syntax Level 3). Nothing here knows HTML; what is not CSS is left out.
+The tokens are tinycss2's (CSS Syntax Level 3). HTML is not known here; text that is not CSS is left out.
 """
 
 from __future__ import annotations
@@ -18,55 +18,61 @@ Token = Any
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """`color: red !important`."""
+    """A property with its value: `color: red !important`."""
 
     name: str
-    """In lower case; a custom property as it is written."""
+    """The property in lower case; a custom property as it is written."""
     value: str
-    """Without the `!important`, trimmed."""
+    """The value, trimmed and without `!important`."""
     tokens: Sequence[Token]
     important: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class StyleRule:
-    """`.a, .b { color: red }`, and the conditions around it."""
+    """A rule of a style sheet, `.a, .b { color: red }`, and the conditions around it."""
 
     selector: str
     declarations: Sequence[Declaration]
     at_rules: tuple[str, ...]
-    """What stands around it, from the outside in: `media (prefers-color-scheme: dark)`."""
+    """The at-rules around it, from the outside in: `media (prefers-color-scheme: dark)`."""
 
     @property
     def is_dark(self) -> bool:
-        """Whether it counts at night, and only then."""
+        """Tell whether the rule counts in dark mode only."""
         return any("prefers-color-scheme" in at_rule and "dark" in at_rule for at_rule in self.at_rules)
 
 
 @lru_cache(maxsize=2_000)
 def declarations(style: str) -> Sequence[Declaration]:
-    """What a style attribute declares, in order."""
+    """Return the declarations of a style attribute in order."""
     return tuple(_declared(tinycss2.parse_blocks_contents(style, skip_comments=True, skip_whitespace=True)))
 
 
 @lru_cache(maxsize=200)
 def style_rules(sheet: str) -> Sequence[StyleRule]:
-    """The rules of a style sheet in order, those inside at-rules too."""
+    """Return the rules of a style sheet in order, including those inside at-rules."""
     return tuple(_rules(tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True), ()))
 
 
 @lru_cache(maxsize=200)
 def at_rules(sheet: str) -> Sequence[str]:
-    """The at-rules of a style sheet, outermost only, each as `media (max-width: 480px)`."""
+    """Return the outermost at-rules of a style sheet, each as `media (max-width: 480px)`."""
     nodes = tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True)
     return tuple(_named(node) for node in nodes if node.type == "at-rule")
 
 
 def values(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Every token of a value, those inside functions and brackets too."""
+    """Yield every token of a value, including those inside functions and brackets."""
     for token in tokens:
         yield token
         yield from values(getattr(token, "arguments", None) or getattr(token, "content", None) or ())
+
+
+def css_of(nodes: Sequence[Token]) -> str:
+    """Return the CSS of parsed nodes."""
+    css: str = tinycss2.serialize(nodes)
+    return css
 
 
 def _rules(nodes: Sequence[Token], around: tuple[str, ...]) -> Iterator[StyleRule]:

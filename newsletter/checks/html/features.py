@@ -1,6 +1,6 @@
-"""Which features of HTML and CSS an email uses, by caniemail's names for them: `css-display-flex`, `html-video`.
+"""Features: the HTML and CSS that an email uses, by caniemail's names: `css-display-flex`, `html-video`.
 
-Which client supports what is `compatibility`'s to know. A name that its table lacks does no harm.
+`rules.compatibility` has the table of clients that support them; it skips a name that the table lacks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from newsletter.checks.html.computed_style import sheets
 from newsletter.checks.html.css import Declaration, StyleRule, Token, at_rules, declarations, values
-from newsletter.checks.html.visibility import Element
+from newsletter.checks.html.tree import Element
 
 _GROUPS = {
     "html-semantics": "article aside details figcaption figure footer header main mark nav section summary time",
@@ -34,9 +34,9 @@ _GROUPS = {
     "css-mask-image": "mask mask-image",
 }
 _NAMES = {word: slug for slug, words in _GROUPS.items() for word in words.split()}
-"""Elements and properties that share a name; each other one has its own."""
+"""The names that several elements or properties share; each other element and property has its own."""
 _FAMILIES = ("margin", "padding", "border-radius", "border-image", "border", "outline", "animation", "transition")
-"""Properties whose longhands go by the shorthand's name: `margin-left`."""
+"""Shorthand properties whose longhands go by their name: `margin-left` is `css-margin`."""
 _ATTRIBUTES = frozenset(
     (
         *(
@@ -83,19 +83,19 @@ _SPELLINGS = {"jpeg": "jpg", "tif": "tiff"}
 
 
 class FeatureUse(NamedTuple):
-    """A feature at one place."""
+    """A feature that an email uses, and the element that uses it."""
 
     slug: str
     element: Element | None
-    """Where; None for style sheets."""
+    """The element; None for style sheets."""
     written: str
-    """As a template would have it: `display: flex`, `<video`."""
+    """The feature as a template would write it: `display: flex`, `<video`."""
     is_inline: bool = False
-    """In a style attribute."""
+    """Tells whether it stands in a style attribute."""
 
 
 def uses(tree: Element) -> Iterator[FeatureUse]:
-    """Every feature an email uses, as often as it does, in document order, style sheets first."""
+    """Yield every use of a feature in document order, those of style sheets first."""
     for slug, written in _of_sheets(tree):
         yield FeatureUse(slug, None, written)
     known: dict[str, Sequence[tuple[str, str]]] = {}
@@ -133,17 +133,17 @@ def _of_attributes(element: Element) -> Iterator[tuple[str, str]]:
     elif href.startswith("#"):
         yield "html-anchor-links", 'href="#'
     source = element.get("src", "")
-    if found := _PICTURE.search(source.partition("#")[0]):
-        kind = found[1].lower()
+    if extension := _PICTURE.search(source.partition("#")[0]):
+        kind = extension[1].lower()
         yield f"image-{_SPELLINGS.get(kind, kind)}", source
 
 
 def _of_sheets(tree: Element) -> Iterator[tuple[str, str]]:
     for element in tree.iter("style"):
-        for named in at_rules(element.text or ""):
-            name = named.split()[0]
+        for at_rule in at_rules(element.text or ""):
+            name = at_rule.split()[0]
             yield f"css-at-{name}", f"@{name}"
-            yield from ((f"css-at-media-{feature}", feature) for feature in _MEDIA if feature in named)
+            yield from ((f"css-at-media-{feature}", feature) for feature in _MEDIA if feature in at_rule)
     for rule in sheets(tree):
         yield from _of_rule(rule)
 

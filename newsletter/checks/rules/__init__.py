@@ -1,5 +1,7 @@
-"""The rules of `newsletter check`, one file per family, each with a tuple `RULES`.
+"""The rules, one file per family; `newsletter check --explain` prints what a rule says about itself.
 
-Add a rule to its family with an example that fires and one that does not: both become tests and documentation.
-A new family gets a line in `checks/catalogue.py`. Rules read and report; they send, store and fetch nothing.
+A rule is one function with `@rule(...)`, which holds its id, severity, texts and examples. Add a rule to its family's
+file and run `make rules`; the tests try its examples. A new family is also listed in catalogue.py.
+
+Belongs here: deciding what is wrong with an issue. Does not: sending, storing, or requesting anything.
 """

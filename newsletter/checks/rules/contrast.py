@@ -1,67 +1,53 @@
-"""Rules about contrast: words that cannot be read by day, by night, or where a mail client turns colours around."""
+"""Rules about contrast: words that are hard to read by day, in dark mode, or where a mail client inverts colours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from typing import NamedTuple
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.origins import found_at
-from newsletter.checks.context.rule import WARNING, Example, Finding, Rule, Scope
-from newsletter.checks.context.visible_text import VisibleText, seen_words
+from newsletter.checks.context.origins import origin
+from newsletter.checks.context.places import Spot
+from newsletter.checks.context.rule import WARNING, Example, Finding, Scope, rule
 from newsletter.checks.html.colours import Colour
 from newsletter.checks.html.computed_style import ComputedStyle
-from newsletter.checks.html.visibility import Element
+from newsletter.checks.html.tree import Element
 from newsletter.rendering import colours
 
-
-def _by_day(context: Context) -> Iterator[Finding]:
-    for words in _faint(context, context.looks, colours.light(context.config.theme)):
-        yield _at(context, words, words.message)
-
-
-def _by_night(context: Context) -> Iterator[Finding]:
-    for words in _faint(context, context.looks_at_night, colours.dark(context.config.theme)):
-        yield _at(context, words, f"in dark mode, {words.message}")
-    for words in _faint(context, _turned(context.looks), None):
-        if not words._replace(look=context.looks[words.element]).is_faint:
-            yield _at(context, words, f"where colours are inverted, {words.message}")
+LARGE = 3.0
+"""The contrast that large text needs (WCAG 2.2, success criterion 1.4.3); smaller text needs 4.5."""
+_ROUNDING = 0.01
+"""The difference from the contrast needed that is not reported."""
 
 
-def _faint(
-    context: Context, looks: Mapping[Element, ComputedStyle], scheme: colours.Palette | None
-) -> Iterator[VisibleText]:
-    """Words that cannot be read, once for each line and pair of colours."""
-    settings = _of_settings(context, scheme) if scheme else set()
-    seen: set[tuple[int, Colour, Colour | None]] = set()
-    for words in seen_words(context, looks):
-        pair = (str(words.look.ink), str(words.look.ground))
-        place = (context.line_of(words.element), words.look.ink, words.look.ground)
-        if words.is_faint and pair not in settings and place not in seen:
-            seen.add(place)
-            yield words
+class VisibleText(NamedTuple):
+    """A run of text that readers see, with its style."""
 
+    element: Element
+    text: str
+    style: ComputedStyle
 
-def _of_settings(context: Context, scheme: colours.Palette) -> set[tuple[str, str]]:
-    """Pairs of the theme's colours, when its settings are already said to be unreadable."""
-    if not any(colours.unreadable(context.config.theme)):
-        return set()
-    every = {colour.upper() for colour in asdict(scheme).values()}
-    return {(ink, ground) for ink in every for ground in every}
+    @property
+    def contrast(self) -> float:
+        """The contrast of ink and ground, 1 to 21; 21 where the ground is unknown."""
+        return colours.contrast(str(self.style.ink), str(self.style.ground)) if self.style.ground else 21.0
 
+    @property
+    def needed(self) -> float:
+        """The least contrast that can be read."""
+        return LARGE if self.style.is_large else colours.READABLE
 
-def _turned(looks: Mapping[Element, ComputedStyle]) -> Mapping[Element, ComputedStyle]:
-    """Ink and ground turned around, each look once."""
-    other = {
-        look: replace(look, ink=look.ink.turned, ground=look.ground and look.ground.turned)
-        for look in set(looks.values())
-    }
-    return {element: other[look] for element, look in looks.items()}
+    @property
+    def is_faint(self) -> bool:
+        """Tell whether the contrast is too low."""
+        return self.contrast < self.needed - _ROUNDING
 
-
-def _at(context: Context, words: VisibleText, message: str) -> Finding:
-    look = words.look
-    return found_at(context, words.element, message, str(look.ink), str(look.ink.turned), str(look.ground))
+    @property
+    def message(self) -> str:
+        """The text of a finding, with the colours and their contrast."""
+        pair = f"{self.style.ink} on {self.style.ground}"
+        return f'"{self.text[:30]}" has a contrast of {self.contrast:.1f} ({pair}); it needs {self.needed:g}'
 
 
 _TEXT = "templates/blocks/text.mjml"
@@ -75,37 +61,79 @@ _NIGHT = (
     "{{ ground }}.words { background: #1D2025 !important; }\n"
 )
 
-RULES = (
-    Rule(
-        id="NL205",
-        severity=WARNING,
-        scope=Scope.HTML,
-        summary="Words have too little contrast against what is behind them: less than 4.5, or 3 where they are large.",
-        why="One in twelve men sees colours differently, and every phone is read in the sun (WCAG 2.2, 1.4.3).",
-        fix="Make the darker of the two colours darker, in the template or in [theme] of newsletter.toml.",
-        fires=Example(
-            files={_TEXT: _BLOCK % ("#AAAAAA", "")}, shown='<mj-text color="#AAAAAA"> on white in a template'
-        ),
-        passes=Example(
-            files={_TEXT: _BLOCK % ("#555555", "")}, shown='<mj-text color="#555555"> on white in a template'
-        ),
-        find=_by_day,
+
+@rule(
+    "NL205",
+    WARNING,
+    Scope.HTML,
+    summary="Words have too little contrast against what is behind them: less than 4.5, or 3 where they are large.",
+    why="One in twelve men sees colours differently, and every phone is read in the sun (WCAG 2.2, 1.4.3).",
+    fix="Make the darker of the two colours darker, in the template or in [theme] of newsletter.toml.",
+    fires=Example(files={_TEXT: _BLOCK % ("#AAAAAA", "")}, shown='<mj-text color="#AAAAAA"> on white in a template'),
+    passes=Example(files={_TEXT: _BLOCK % ("#555555", "")}, shown='<mj-text color="#555555"> on white in a template'),
+)
+def _faint_by_day(context: Context) -> Iterator[Finding]:
+    for words in _faint(context, context.styles, colours.light(context.config.theme)):
+        yield Finding.at(_spot(context, words), words.message)
+
+
+@rule(
+    "NL206",
+    WARNING,
+    Scope.HTML,
+    summary="The same at night: in the theme's dark style sheet, or where a mail client inverts colours by itself.",
+    why="Apple Mail and Outlook use the dark style sheet; Gmail on phones inverts what it finds.",
+    fix="Set the colour in templates/dark.css too, or change accent_dark, card_dark or page_dark in [theme].",
+    fires=Example(
+        files={_TEXT: _BLOCK % ("#333333", "words"), _DARK: _NIGHT % "#444444"},
+        shown=".words { color: #444444 !important } on #1D2025 in templates/dark.css",
     ),
-    Rule(
-        id="NL206",
-        severity=WARNING,
-        scope=Scope.HTML,
-        summary="The same at night: in the theme's dark style sheet, or where a mail client inverts colours by itself.",
-        why="Apple Mail and Outlook use the dark style sheet; Gmail on phones inverts what it finds.",
-        fix="Set the colour in templates/dark.css too, or change accent_dark, card_dark or page_dark in [theme].",
-        fires=Example(
-            files={_TEXT: _BLOCK % ("#333333", "words"), _DARK: _NIGHT % "#444444"},
-            shown=".words { color: #444444 !important } on #1D2025 in templates/dark.css",
-        ),
-        passes=Example(
-            files={_TEXT: _BLOCK % ("#333333", "words"), _DARK: _NIGHT % "#DDDDDD"},
-            shown=".words { color: #DDDDDD !important } on #1D2025 in templates/dark.css",
-        ),
-        find=_by_night,
+    passes=Example(
+        files={_TEXT: _BLOCK % ("#333333", "words"), _DARK: _NIGHT % "#DDDDDD"},
+        shown=".words { color: #DDDDDD !important } on #1D2025 in templates/dark.css",
     ),
 )
+def _faint_by_night(context: Context) -> Iterator[Finding]:
+    for words in _faint(context, context.styles_at_night, colours.dark(context.config.theme)):
+        yield Finding.at(_spot(context, words), f"in dark mode, {words.message}")
+    for words in _faint(context, _inverted(context.styles), None):
+        if not words._replace(style=context.styles[words.element]).is_faint:
+            yield Finding.at(_spot(context, words), f"where colours are inverted, {words.message}")
+
+
+def _faint(
+    context: Context, styles: Mapping[Element, ComputedStyle], scheme: colours.Palette | None
+) -> Iterator[VisibleText]:
+    """Yield words with too little contrast, once for each line and pair of colours."""
+    reported = _reported_pairs(context, scheme) if scheme else set()
+    seen: set[tuple[int, Colour, Colour | None]] = set()
+    for element, text in context.runs:
+        words = VisibleText(element, text, styles[element])
+        pair = (str(words.style.ink), str(words.style.ground))
+        place = (context.line_of(element), words.style.ink, words.style.ground)
+        if words.style.display != "none" and words.is_faint and pair not in reported and place not in seen:
+            seen.add(place)
+            yield words
+
+
+def _reported_pairs(context: Context, scheme: colours.Palette) -> set[tuple[str, str]]:
+    """Return the pairs of the theme's colours when the build warns of the theme's settings itself, else none."""
+    if not any(colours.unreadable(context.config.theme)):
+        return set()
+    every = {colour.upper() for colour in asdict(scheme).values()}
+    return {(ink, ground) for ink in every for ground in every}
+
+
+def _inverted(styles: Mapping[Element, ComputedStyle]) -> Mapping[Element, ComputedStyle]:
+    """Return the styles with ink and ground inverted."""
+    # Elements share styles, so each style is inverted once.
+    inverted = {
+        style: replace(style, ink=style.ink.inverted, ground=style.ground and style.ground.inverted)
+        for style in set(styles.values())
+    }
+    return {element: inverted[style] for element, style in styles.items()}
+
+
+def _spot(context: Context, words: VisibleText) -> Spot:
+    style = words.style
+    return origin(context, words.element, str(style.ink), str(style.ink.inverted), str(style.ground))

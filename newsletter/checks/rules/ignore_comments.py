@@ -1,7 +1,7 @@
-"""What an author tells `check` in comments: `nl-ignore`, with a reason, and `review`.
+"""Comments for `check` in an issue file, `nl-ignore` and `review`, and the rules about them.
 
-In the body `<!-- nl-ignore NL210: a quotation -->`, in the front matter `# nl-ignore NL506: a name`:
-at the end of a line for that line, on a line of its own for the next.
+The body has `<!-- nl-ignore NL210: a quotation -->`, the front matter `# nl-ignore NL506: a name`. At the end of a
+line a comment counts for that line, on a line of its own for the next.
 """
 
 from __future__ import annotations
@@ -12,45 +12,43 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.places import code_lines
-from newsletter.checks.context.rule import WARNING, Example, Finding, Rule, Scope, found_while_parsing
+from newsletter.checks.context.places import Spot, code_lines
+from newsletter.checks.context.rule import WARNING, Example, Finding, Scope, rule
 from newsletter.errors import Problem
 
 
 class Comment(NamedTuple):
-    """A comment of an issue file: its text and place, and the line it speaks of."""
+    """A comment of an issue file: its text, its place, and the line it counts for."""
 
     text: str
-    line: int
-    column: int
-    width: int
+    spot: Spot
     target: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ignore:
-    """One `nl-ignore`."""
+    """An `nl-ignore`: the rules that its author ignores, and why."""
 
     rules: tuple[str, ...]
     reason: str
     comment: Comment
     is_front: bool
-    """In the front matter, where it also speaks for the issue as a whole: for line 1."""
+    """Tells whether it stands in the front matter, where it also counts for the issue as a whole: for line 1."""
 
     def silences(self, problem: Problem) -> bool:
-        """Whether it speaks of this problem."""
+        """Tell whether it ignores this problem."""
         here = problem.line == self.comment.target or (self.is_front and problem.line == 1)
         return here and problem.rule in self.rules
 
 
 def comments(context: Context) -> Iterator[Comment]:
-    """Every comment of the file, but what stands in code."""
+    """Yield every comment of the file, except those in code."""
     for number in range(2, context.body_line - 1):
         line = context.line(number)
-        if found := re.search(r"(?:^|\s)(#\s*((?:nl-ignore|review)\b.*))", line):
+        if match := re.search(r"(?:^|\s)(#\s*((?:nl-ignore|review)\b.*))", line):
             alone = line.lstrip().startswith("#")
             target = _next(context, number + 1, "#") if alone else number
-            yield Comment(found[2], number, found.start(1) + 1, len(found[1]), target)
+            yield Comment(match[2], Spot(number, match.start(1) + 1, len(match[1])), target)
     yield from _in_body(context)
 
 
@@ -69,22 +67,22 @@ def _in_body(context: Context) -> Iterator[Comment]:
             target = _next(context, last + 1, "<!--")
         if line not in code:
             width = len(whole.partition("\n")[0])
-            yield Comment(whole[4:-3], line, column, width, target if alone else line)
+            yield Comment(whole[4:-3], Spot(line, column, width), target if alone else line)
         line = last
 
 
 def _next(context: Context, line: int, opening: str) -> int:
-    """The first line from `line` on that is not a comment itself."""
+    """Return the first line from `line` on that is not a comment itself."""
     while context.line(line).lstrip().startswith(opening):
         line += 1
     return line
 
 
 def ignores(context: Context) -> list[Ignore]:
-    """Every `nl-ignore` that names rules and a reason."""
+    """Return every `nl-ignore` that names rules and a reason."""
     read = ((comment, _read(comment)) for comment in comments(context) if _is_ignore(comment))
     return [
-        Ignore(rules=rules, reason=reason, comment=comment, is_front=comment.line < context.body_line)
+        Ignore(rules=rules, reason=reason, comment=comment, is_front=comment.spot.line < context.body_line)
         for comment, (rules, reason) in read
         if rules and reason
     ]
@@ -99,67 +97,64 @@ def _read(comment: Comment) -> tuple[tuple[str, ...], str]:
     return tuple(re.findall(r"\bNL\d{3}\b", rules)), reason.strip()
 
 
-def unused(found: Iterable[Ignore], problems: Iterable[Problem], asked: Iterable[str]) -> Iterator[Finding]:
-    """The ignores that no problem needed, of rules that were asked."""
-    problems, asked = list(problems), set(asked)
-    for ignore in found:
-        for rule in ignore.rules:
-            if rule in asked and not any(ignore.silences(p) and p.rule == rule for p in problems):
+def unused(ignored: Iterable[Ignore], problems: Iterable[Problem], checked: Iterable[str]) -> Iterator[Finding]:
+    """Yield a finding for each ignored rule that was checked and had no problem there."""
+    problems, checked = list(problems), set(checked)
+    for ignore in ignored:
+        for id in ignore.rules:
+            if id in checked and not any(ignore.silences(problem) and problem.rule == id for problem in problems):
                 comment = ignore.comment
-                message = f"nothing on line {comment.target} breaks {rule}"
-                yield Finding(message=message, line=comment.line, column=comment.column, width=comment.width)
+                yield Finding.at(comment.spot, f"nothing on line {comment.target} breaks {id}")
 
 
-def _unexplained(context: Context) -> Iterator[Finding]:
+_LINK = "[click here](https://example.com/exports)"
+
+
+@rule(
+    "NL014",
+    WARNING,
+    Scope.SOURCE,
+    summary="An `nl-ignore` names no rule or gives no reason; it counts for nothing.",
+    why="Whoever edits the issue next has to know whether the reason still holds.",
+    fix="Write `<!-- nl-ignore NL210: why it is right here -->`.",
+    fires=Example(body=f"The button says {_LINK}. <!-- nl-ignore NL210 -->"),
+    passes=Example(body=f"The button says {_LINK}. <!-- nl-ignore NL210: quotes the button -->"),
+)
+def _unexplained_ignores(context: Context) -> Iterator[Finding]:
     for comment in comments(context):
         if _is_ignore(comment):
             rules, reason = _read(comment)
             if not rules or not reason:
                 message = "nl-ignore gives no reason" if rules else "nl-ignore names no rule"
-                yield Finding(message=message, line=comment.line, column=comment.column, width=comment.width)
+                yield Finding.at(comment.spot, message)
 
 
+@rule(
+    "NL016",
+    WARNING,
+    Scope.SOURCE,
+    summary="A sentence that was drafted from a source is still marked for review.",
+    why="`newsletter draft` quotes its sources; somebody has to read the quotation before readers do.",
+    fix="Read it, put it into your own words, and remove `<!-- review -->`.",
+    fires=Example(body="The vote was put off by a week. <!-- review -->"),
+    passes=Example(body="The vote was put off by a week."),
+)
 def _not_reviewed(context: Context) -> Iterator[Finding]:
     for comment in comments(context):
         if re.match(r"review\b", comment.text.strip()):
-            message = "this was drafted and is not reviewed"
-            yield Finding(message=message, line=comment.line, column=comment.column, width=comment.width)
+            yield Finding.at(comment.spot, "this was drafted and is not reviewed")
 
 
-_LINK = "[click here](https://example.com/exports)"
-
-RULES = (
-    Rule(
-        id="NL014",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="An `nl-ignore` names no rule or gives no reason; it counts for nothing.",
-        why="Whoever edits the issue next has to know whether the reason still holds.",
-        fix="Write `<!-- nl-ignore NL210: why it is right here -->`.",
-        fires=Example(body=f"The button says {_LINK}. <!-- nl-ignore NL210 -->"),
-        passes=Example(body=f"The button says {_LINK}. <!-- nl-ignore NL210: quotes the button -->"),
-        find=_unexplained,
-    ),
-    Rule(
-        id="NL015",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="An `nl-ignore` that no problem needs.",
-        why="It would hide the next mistake on its line.",
-        fix="Remove the comment.",
-        fires=Example(body="Good morning. <!-- nl-ignore NL210: quotes the button -->"),
-        passes=Example(body=f"The button says {_LINK}. <!-- nl-ignore NL210: quotes the button -->"),
-        find=found_while_parsing,
-    ),
-    Rule(
-        id="NL016",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="A sentence that was drafted from a source is still marked for review.",
-        why="`newsletter draft` quotes its sources; somebody has to read the quotation before readers do.",
-        fix="Read it, put it into your own words, and remove `<!-- review -->`.",
-        fires=Example(body="The vote was put off by a week. <!-- review -->"),
-        passes=Example(body="The vote was put off by a week."),
-        find=_not_reviewed,
-    ),
+@rule(
+    "NL015",
+    WARNING,
+    Scope.SOURCE,
+    summary="An `nl-ignore` that no problem needs.",
+    why="It would hide the next mistake on its line.",
+    fix="Remove the comment.",
+    fires=Example(body="Good morning. <!-- nl-ignore NL210: quotes the button -->"),
+    passes=Example(body=f"The button says {_LINK}. <!-- nl-ignore NL210: quotes the button -->"),
 )
+def _unused_ignores(_context: Context) -> Iterator[Finding]:
+    """Yield nothing: `run` makes these findings with `unused`, after all other rules."""
+    yield from ()

@@ -1,4 +1,4 @@
-"""Rules about pictures, as far as the issue file and the files on disk say: descriptions, sizes, kinds."""
+"""Rules about the pictures that an author wrote: their descriptions, and the sizes and kinds of their files."""
 
 from __future__ import annotations
 
@@ -7,24 +7,54 @@ from collections.abc import Iterator
 
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.places import WrittenPicture, field_spot
-from newsletter.checks.context.rule import ERROR, WARNING, Example, Finding, Rule, Scope
-from newsletter.errors import Severity
+from newsletter.checks.context.rule import ERROR, WARNING, Example, Finding, Scope, rule
 from newsletter.issues.images import PictureError, find_picture, is_remote
 
 HEAVY, TOO_HEAVY, ALL = 200 * 1024, 1024 * 1024, 1024 * 1024
-"""Bytes: a picture that phones wait for, one that many give up on, and of all pictures of an issue together."""
+"""Bytes: of a picture that phones wait for, of one that readers give up on, and of all pictures of an issue."""
 LONGEST_ALT = 125
-"""Characters; the longest that every screen reader speaks in one go."""
+"""Characters of the longest description that every screen reader speaks in one go."""
 _FILE_NAME = re.compile(r"[\w.-]+\.(png|jpe?g|gif|webp|svg|avif|bmp)", re.IGNORECASE)
 _SAYS_NOTHING = {"image", "picture", "photo", "photograph", "graphic", "logo", "img", "icon", "thumbnail", "figure"}
 
 
+_GOOD = Example(body="![Exports by year, falling since 2022](https://example.com/exports.png)")
+_SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><path d="M0 0h4v4H0z"/></svg>\n'
+
+
+def _gif(width: int, filler: int = 0) -> str:
+    """Return a GIF's header for this width in pixels, followed by `filler` spaces."""
+    # Bytes below 128 only, so that examples can be written as text.
+    low, high = width & 0x7F, 0x01 if width > 127 else 0
+    return f"GIF89a{chr(low)}{chr(high)}\x10\x01" + " " * filler
+
+
+@rule(
+    "NL201",
+    ERROR,
+    Scope.SOURCE,
+    summary="A picture in Markdown has no description.",
+    why="Whoever cannot see it hears nothing, or its file name; many readers block pictures and see the words.",
+    fix='Write it in the brackets: `![A chart of exports](...)`; one that only decorates is `:::image alt=""`.',
+    fires=Example(body="![](https://example.com/exports.png)"),
+    passes=_GOOD,
+)
 def _undescribed(context: Context) -> Iterator[Finding]:
     for picture in context.pictures:
         if picture.is_markdown and not picture.alt.strip():
-            yield _at(picture, "the picture has no description")
+            yield Finding.at(picture.spot, "the picture has no description")
 
 
+@rule(
+    "NL202",
+    WARNING,
+    Scope.SOURCE,
+    summary='The description of a picture is a file name, a word like "image", or longer than 125 characters.',
+    why="It is read out loud instead of the picture (WCAG 2.2, 1.1.1).",
+    fix="Say in one short sentence what the picture shows.",
+    fires=Example(body="![exports.png](https://example.com/exports.png)"),
+    passes=_GOOD,
+)
 def _badly_described(context: Context) -> Iterator[Finding]:
     for picture in context.pictures:
         alt = picture.alt.strip()
@@ -37,46 +67,90 @@ def _badly_described(context: Context) -> Iterator[Finding]:
             why = f"the description has {len(alt)} characters; {LONGEST_ALT} are read out in one go"
         if why:
             spot = picture.spot if picture.is_markdown else field_spot(context, picture.block, "alt")
-            yield Finding(message=why, line=spot.line, column=spot.column, width=spot.width)
+            yield Finding.at(spot, why)
 
 
-def _heavy(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL404",
+    WARNING,
+    Scope.SOURCE,
+    summary="A picture file has more than 200 KB (an error above 1 MB), or all of them more than 1 MB.",
+    why="Phones load pictures while somebody waits, and some mail services stop at a megabyte.",
+    fix="Save it smaller: twice the shown width is enough.",
+    fires=Example(
+        body="![Exports by year](images/exports.gif)",
+        files={"images/exports.gif": _gif(100, 220_000)},
+        shown="![Exports by year](images/exports.gif), a file of 215 KB",
+    ),
+    passes=Example(body="![Exports by year](images/exports.gif)", files={"images/exports.gif": _gif(100)}),
+)
+def _heavy_files(context: Context) -> Iterator[Finding]:
     sizes: dict[str, tuple[int, WrittenPicture]] = {}
     for picture in context.pictures:
         if size := _bytes(context, picture):
             sizes.setdefault(picture.src, (size, picture))
     for size, picture in sizes.values():
         if size > HEAVY:
-            yield _at(picture, f"the picture has {_kib(size)}", Severity.ERROR if size > TOO_HEAVY else None)
+            severity = ERROR if size > TOO_HEAVY else None
+            yield Finding.at(picture.spot, f"the picture has {_kib(size)}", severity=severity)
     together = sum(size for size, _ in sizes.values())
     if together > ALL:
-        heaviest = max(sizes.values(), key=lambda pair: pair[0])
-        yield _at(heaviest[1], f"the pictures of the issue have {_kib(together)} together; this one is the heaviest")
+        _, heaviest = max(sizes.values(), key=lambda pair: pair[0])
+        message = f"the pictures of the issue have {_kib(together)} together; this one is the heaviest"
+        yield Finding.at(heaviest.spot, message)
 
 
-def _large(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL407",
+    WARNING,
+    Scope.SOURCE,
+    summary="A picture is more than twice as wide as it is shown.",
+    why="Twice is what the sharpest screens show; every pixel beyond is only waited for.",
+    fix="Scale it to twice the width that the message names.",
+    fires=Example(
+        body=':::image src=images/exports.gif alt="Exports by year." width=60 /',
+        files={"images/exports.gif": _gif(300)},
+        shown=':::image src=images/exports.gif alt="Exports by year." width=60 /, a file 300 pixels wide',
+    ),
+    passes=Example(
+        body=':::image src=images/exports.gif alt="Exports by year." width=150 /',
+        files={"images/exports.gif": _gif(300)},
+    ),
+)
+def _wide_files(context: Context) -> Iterator[Finding]:
     for picture in context.pictures:
         width = _file(context, picture)[1]
         if width > 2 * picture.shown_width:
-            yield _at(picture, f"the picture is {width} pixels wide and shown {picture.shown_width} wide")
+            message = f"the picture is {width} pixels wide and shown {picture.shown_width} wide"
+            yield Finding.at(picture.spot, message)
 
 
-def _kinds(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL408",
+    WARNING,
+    Scope.SOURCE,
+    summary="A picture is a WebP or an SVG.",
+    why="Outlook on Windows shows neither, and Gmail no SVG; readers see its description instead.",
+    fix="Save it as PNG or JPEG.",
+    fires=Example(body="![Exports by year](images/exports.svg)", files={"images/exports.svg": _SVG}),
+    passes=Example(body="![Exports by year](images/exports.gif)", files={"images/exports.gif": _gif(100)}),
+)
+def _unsupported_kinds(context: Context) -> Iterator[Finding]:
     for picture in context.pictures:
         kind = _file(context, picture)[0]
         if kind in ("webp", "svg"):
-            yield _at(picture, f"Outlook on Windows does not show {kind.upper()}")
+            yield Finding.at(picture.spot, f"Outlook on Windows does not show {kind.upper()}")
 
 
 def _file(context: Context, picture: WrittenPicture) -> tuple[str, int]:
-    """Kind and width of a picture in the publication; nothing for others, and for what is no picture."""
+    """Return the kind and the width of a picture file; "" and 0 when it is not one of the publication."""
     if is_remote(picture.src) or context.issue.tag_store.token.search(picture.src):
         return "", 0
     try:
-        found = find_picture(context.publication.root, picture.src)
+        file = find_picture(context.publication.root, picture.src)
     except PictureError:
         return "", 0
-    return found.kind, found.width
+    return file.kind, file.width
 
 
 def _bytes(context: Context, picture: WrittenPicture) -> int:
@@ -86,88 +160,3 @@ def _bytes(context: Context, picture: WrittenPicture) -> int:
 
 def _kib(size: int) -> str:
     return f"{size / 1024:,.0f} KB"
-
-
-def _at(picture: WrittenPicture, message: str, severity: Severity | None = None) -> Finding:
-    spot = picture.spot
-    return Finding(message=message, line=spot.line, column=spot.column, width=spot.width, severity=severity)
-
-
-_GOOD = Example(body="![Exports by year, falling since 2022](https://example.com/exports.png)")
-_SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><path d="M0 0h4v4H0z"/></svg>\n'
-
-
-def _gif(width: int, filler: int = 0) -> str:
-    """The text of a GIF's header, of this width in pixels; below 128 x 128 it is ASCII."""
-    low, high = width & 0x7F, 0x01 if width > 127 else 0
-    return f"GIF89a{chr(low)}{chr(high)}\x10\x01" + " " * filler
-
-
-RULES = (
-    Rule(
-        id="NL201",
-        severity=ERROR,
-        scope=Scope.SOURCE,
-        summary="A picture in Markdown has no description.",
-        why="Whoever cannot see it hears nothing, or its file name; many readers block pictures and see the words.",
-        fix='Write it in the brackets: `![A chart of exports](...)`; one that only decorates is `:::image alt=""`.',
-        fires=Example(body="![](https://example.com/exports.png)"),
-        passes=_GOOD,
-        find=_undescribed,
-    ),
-    Rule(
-        id="NL202",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary='The description of a picture is a file name, a word like "image", or longer than 125 characters.',
-        why="It is read out loud instead of the picture (WCAG 2.2, 1.1.1).",
-        fix="Say in one short sentence what the picture shows.",
-        fires=Example(body="![exports.png](https://example.com/exports.png)"),
-        passes=_GOOD,
-        find=_badly_described,
-    ),
-    Rule(
-        id="NL404",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="A picture file has more than 200 KB (an error above 1 MB), or all of them more than 1 MB.",
-        why="Phones load pictures while somebody waits, and some mail services stop at a megabyte.",
-        fix="Save it smaller: twice the shown width is enough.",
-        fires=Example(
-            body="![Exports by year](images/exports.gif)",
-            files={"images/exports.gif": _gif(100, 220_000)},
-            shown="![Exports by year](images/exports.gif), a file of 215 KB",
-        ),
-        passes=Example(body="![Exports by year](images/exports.gif)", files={"images/exports.gif": _gif(100)}),
-        find=_heavy,
-    ),
-    Rule(
-        id="NL407",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="A picture is more than twice as wide as it is shown.",
-        why="Twice is what the sharpest screens show; every pixel beyond is only waited for.",
-        fix="Scale it to twice the width that the message names.",
-        fires=Example(
-            body=':::image src=images/exports.gif alt="Exports by year." width=60 /',
-            files={"images/exports.gif": _gif(300)},
-            shown=':::image src=images/exports.gif alt="Exports by year." width=60 /, a file 300 pixels wide',
-        ),
-        passes=Example(
-            body=':::image src=images/exports.gif alt="Exports by year." width=150 /',
-            files={"images/exports.gif": _gif(300)},
-        ),
-        find=_large,
-    ),
-    Rule(
-        id="NL408",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="A picture is a WebP or an SVG.",
-        why="Outlook on Windows shows neither, and Gmail no SVG; readers see its description instead.",
-        fix="Save it as PNG or JPEG.",
-        fires=Example(body="![Exports by year](images/exports.svg)", files={"images/exports.svg": _SVG}),
-        passes=Example(body="![Exports by year](images/exports.gif)", files={"images/exports.gif": _gif(100)}),
-        find=_kinds,
-    ),
-)

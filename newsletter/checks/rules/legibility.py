@@ -1,4 +1,4 @@
-"""Rules about reading and tapping: text that is too small, links that are hard to hit or hard to tell from text."""
+"""Rules about reading and tapping: small text, low links, and links that look like the text around them."""
 
 from __future__ import annotations
 
@@ -6,78 +6,137 @@ import re
 from collections.abc import Iterator
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.origins import found_at
-from newsletter.checks.context.rule import INFO, WARNING, Example, Finding, Rule, Scope
-from newsletter.checks.context.visible_text import VisibleText, seen_words
+from newsletter.checks.context.origins import origin
+from newsletter.checks.context.rule import INFO, WARNING, Example, Finding, Scope, rule
 from newsletter.checks.html.computed_style import ComputedStyle, length
 from newsletter.checks.html.css import declarations
-from newsletter.checks.html.visibility import Element
+from newsletter.checks.html.tree import Element
 from newsletter.issues.issue import Block
 
 TARGET = 24
-"""CSS pixels: the least height of what is tapped (WCAG 2.2, success criterion 2.5.8)."""
+"""CSS pixels: the least height of a link that is tapped (WCAG 2.2, success criterion 2.5.8)."""
 SMALL, TIGHT = 14, 1.3
-"""CSS pixels of running text, and its line as a multiple of them."""
+"""CSS pixels: the least size of running text; and the least height of its lines as a multiple of its size."""
 RUNNING = 60
-"""Characters from which text runs; a label or a date is no reading matter, nor is what stands under a picture."""
+"""Characters: text from this length on is running text; labels, dates and captions are not."""
 _BLOCKS = frozenset(("td", "th", "div", "p", "li", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "body"))
 _WORD = re.compile(r"\w{2,}")
 
 
-def _small(context: Context) -> Iterator[Finding]:
-    for words in seen_words(context, context.looks):
-        block = context.block_of(words.element)
-        if len(words.text) < RUNNING or block is None or block.name == "image" or _is_credit(block, words.text):
+_TEXT = "templates/blocks/text.mjml"
+_BLOCK = "<mj-section><mj-column><mj-text%s>{{ body }}%s</mj-text></mj-column></mj-section>\n"
+_LONG = "The new rules on chips came out last night, and they are longer than anybody had thought they would be."
+_CSS = "templates/inline.css"
+_BARE = ".body a { color: #0F5BD3; text-decoration: %s; }\n"
+
+
+@rule(
+    "NL208",
+    WARNING,
+    Scope.HTML,
+    summary="Running text has less than 14 pixels, or lines of less than 1.3 times its size.",
+    why="It is read on phones, on the move, and by people above forty; iOS enlarges small text by itself.",
+    fix="Set 16 pixels with lines of 24 to 26.",
+    fires=Example(
+        body=_LONG,
+        files={_TEXT: _BLOCK % (' font-size="12px"', "")},
+        shown='<mj-text font-size="12px"> in a template',
+    ),
+    passes=Example(
+        body=_LONG,
+        files={_TEXT: _BLOCK % (' font-size="15px"', "")},
+        shown='<mj-text font-size="15px"> in a template',
+    ),
+)
+def _small_text(context: Context) -> Iterator[Finding]:
+    for element, text in context.runs:
+        style, block = context.styles[element], context.block_of(element)
+        if style.display == "none" or block is None or not _is_running(block, text):
             continue
-        look = words.look
-        if look.size < SMALL:
-            yield _about(context, words, f"has {look.size:g} pixels", "font-size")
-        elif look.line_height < TIGHT * look.size and not look.is_large:
-            yield _about(
-                context, words, f"has lines of {look.line_height / look.size:.2f} times its size", "line-height"
-            )
+        if style.size < SMALL:
+            spot = origin(context, element, "font-size")
+            yield Finding.at(spot, f'"{text[:30]}" has {style.size:g} pixels')
+        elif style.line_height < TIGHT * style.size and not style.is_large:
+            spot = origin(context, element, "line-height")
+            times = style.line_height / style.size
+            yield Finding.at(spot, f'"{text[:30]}" has lines of {times:.2f} times its size')
+
+
+def _is_running(block: Block, text: str) -> bool:
+    return len(text) >= RUNNING and block.name != "image" and not _is_credit(block, text)
 
 
 def _is_credit(block: Block, text: str) -> bool:
-    """Whether the words name an author or a source; those may be small, however long a name is."""
+    """Tell whether the words name an author or a source; those may be small, however long a name is."""
     names = (block.fields.get(field, "") for field in ("author", "source"))
     return any(name and " ".join(name.split()) in text for name in names)
 
 
-def _about(context: Context, words: VisibleText, what: str, written: str) -> Finding:
-    return found_at(context, words.element, f'"{words.text[:30]}" {what}', written)
-
-
-def _low(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL207",
+    WARNING,
+    Scope.HTML,
+    summary="A link that stands alone, or a button, is less than 24 pixels high.",
+    why="Thumbs miss it (WCAG 2.2, 2.5.8); links inside a sentence are exempt.",
+    fix="Give it a line height or a padding of 24 pixels together; 44 are comfortable.",
+    fires=Example(
+        files={_TEXT: _BLOCK % ("", '<p style="line-height: 16px"><a href="https://example.com">All issues</a></p>')},
+        shown='<p style="line-height: 16px"><a href="...">All issues</a></p> in a template',
+    ),
+    passes=Example(
+        files={_TEXT: _BLOCK % ("", '<p style="line-height: 24px"><a href="https://example.com">All issues</a></p>')},
+        shown='<p style="line-height: 24px"><a href="...">All issues</a></p> in a template',
+    ),
+)
+def _low_links(context: Context) -> Iterator[Finding]:
     sentences: dict[Element, bool] = {}
     for link, words in _links(context):
-        look = context.looks[link]
-        if look.display == "none" or _is_in_a_sentence(link, sentences):
+        style = context.styles[link]
+        if style.display == "none" or _is_in_a_sentence(link, sentences):
             continue
-        height = max(context.looks[part].line_height for part in link.iter() if part in context.looks)
-        tall = height + (_padding(link) if look.display != "inline" else 0)
-        if tall < TARGET:
-            yield found_at(context, link, f'the link "{words[:30]}" is {tall:g} pixels high', "line-height")
+        line = max(context.styles[part].line_height for part in link.iter() if part in context.styles)
+        height = line + (_padding(link) if style.display != "inline" else 0)
+        if height < TARGET:
+            spot = origin(context, link, "line-height")
+            yield Finding.at(spot, f'the link "{words[:30]}" is {height:g} pixels high')
 
 
-def _hardly_seen(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL211",
+    INFO,
+    Scope.HTML,
+    summary="A link inside a sentence differs from the words around it by its colour alone.",
+    why="Whoever does not see the colour does not see the link (WCAG 2.2, 1.4.1).",
+    fix="Underline it.",
+    fires=Example(
+        body="Read [the rules](https://example.com) first.",
+        files={_CSS: _BARE % "none"},
+        shown=".body a { text-decoration: none; } in templates/inline.css",
+    ),
+    passes=Example(
+        body="Read [the rules](https://example.com) first.",
+        files={_CSS: _BARE % "underline"},
+        shown=".body a { text-decoration: underline; } in templates/inline.css",
+    ),
+)
+def _links_like_text(context: Context) -> Iterator[Finding]:
     sentences: dict[Element, bool] = {}
     for link, words in _links(context):
-        looks = [context.looks[part] for part in link.iter() if part in context.looks]
-        around = context.looks.get(link.getparent(), ComputedStyle())
-        is_told = any(look.is_underlined or look.is_bold != around.is_bold for look in looks)
-        if not is_told and looks[0].ground == around.ground and _is_in_a_sentence(link, sentences):
-            message = f'the link "{words[:30]}" differs from the words around it by colour alone'
-            yield found_at(context, link, message, "text-decoration: none", "text-decoration:none")
+        styles = [context.styles[part] for part in link.iter() if part in context.styles]
+        around = context.styles.get(link.getparent(), ComputedStyle())
+        is_marked = any(style.is_underlined or style.is_bold != around.is_bold for style in styles)
+        if not is_marked and styles[0].ground == around.ground and _is_in_a_sentence(link, sentences):
+            spot = origin(context, link, "text-decoration: none", "text-decoration:none")
+            yield Finding.at(spot, f'the link "{words[:30]}" differs from the words around it by colour alone')
 
 
 def _links(context: Context) -> Iterator[tuple[Element, str]]:
-    """The links that readers see, with their words; those around a picture are its size."""
+    """Yield the links that readers see, with their words; links around a picture are left out."""
     for link in context.elements("a"):
         words = context.written(" ".join(link.text_content().split()))
         if (
             link.get("href")
-            and link in context.looks
+            and link in context.styles
             and link not in context.hidden
             and words
             and link.find(".//img") is None
@@ -86,16 +145,16 @@ def _links(context: Context) -> Iterator[tuple[Element, str]]:
 
 
 def _is_in_a_sentence(link: Element, known: dict[Element, bool]) -> bool:
-    """Whether words that are no links stand beside it in its paragraph; `known` are the paragraphs asked before."""
-    above = next(each for each in link.iterancestors() if each.tag in _BLOCKS)
-    if above not in known:
-        linked = sum(len(_WORD.findall(each.text_content())) for each in above.iter("a"))
-        known[above] = len(_WORD.findall(above.text_content())) > linked
-    return known[above]
+    """Tell whether other words stand beside a link in its paragraph; `known` remembers the answer by paragraph."""
+    paragraph = next(each for each in link.iterancestors() if each.tag in _BLOCKS)
+    if paragraph not in known:
+        linked = sum(len(_WORD.findall(each.text_content())) for each in paragraph.iter("a"))
+        known[paragraph] = len(_WORD.findall(paragraph.text_content())) > linked
+    return known[paragraph]
 
 
 def _padding(element: Element) -> float:
-    """Above and below, in CSS pixels."""
+    """Return the padding above and below together, in CSS pixels."""
     top = bottom = 0.0
     for each in declarations(element.get("style", "")):
         sizes = [length(part, 16) or 0.0 for part in each.value.split()]
@@ -106,72 +165,3 @@ def _padding(element: Element) -> float:
         elif each.name == "padding-bottom" and sizes:
             bottom = sizes[0]
     return top + bottom
-
-
-_TEXT = "templates/blocks/text.mjml"
-_BLOCK = "<mj-section><mj-column><mj-text%s>{{ body }}%s</mj-text></mj-column></mj-section>\n"
-_LONG = "The new rules on chips came out last night, and they are longer than anybody had thought they would be."
-_CSS = "templates/inline.css"
-_BARE = ".body a { color: #0F5BD3; text-decoration: %s; }\n"
-
-RULES = (
-    Rule(
-        id="NL207",
-        severity=WARNING,
-        scope=Scope.HTML,
-        summary="A link that stands alone, or a button, is less than 24 pixels high.",
-        why="Thumbs miss it (WCAG 2.2, 2.5.8); links inside a sentence are exempt.",
-        fix="Give it a line height or a padding of 24 pixels together; 44 are comfortable.",
-        fires=Example(
-            files={
-                _TEXT: _BLOCK % ("", '<p style="line-height: 16px"><a href="https://example.com">All issues</a></p>')
-            },
-            shown='<p style="line-height: 16px"><a href="...">All issues</a></p> in a template',
-        ),
-        passes=Example(
-            files={
-                _TEXT: _BLOCK % ("", '<p style="line-height: 24px"><a href="https://example.com">All issues</a></p>')
-            },
-            shown='<p style="line-height: 24px"><a href="...">All issues</a></p> in a template',
-        ),
-        find=_low,
-    ),
-    Rule(
-        id="NL208",
-        severity=WARNING,
-        scope=Scope.HTML,
-        summary="Running text has less than 14 pixels, or lines of less than 1.3 times its size.",
-        why="It is read on phones, on the move, and by people above forty; iOS enlarges small text by itself.",
-        fix="Set 16 pixels with lines of 24 to 26.",
-        fires=Example(
-            body=_LONG,
-            files={_TEXT: _BLOCK % (' font-size="12px"', "")},
-            shown='<mj-text font-size="12px"> in a template',
-        ),
-        passes=Example(
-            body=_LONG,
-            files={_TEXT: _BLOCK % (' font-size="15px"', "")},
-            shown='<mj-text font-size="15px"> in a template',
-        ),
-        find=_small,
-    ),
-    Rule(
-        id="NL211",
-        severity=INFO,
-        scope=Scope.HTML,
-        summary="A link inside a sentence differs from the words around it by its colour alone.",
-        why="Whoever does not see the colour does not see the link (WCAG 2.2, 1.4.1).",
-        fix="Underline it.",
-        fires=Example(
-            body="Read [the rules](https://example.com) first.",
-            files={_CSS: _BARE % "none"},
-            shown=".body a { text-decoration: none; } in templates/inline.css",
-        ),
-        passes=Example(
-            body="Read [the rules](https://example.com) first.",
-            files={_CSS: _BARE % "underline"},
-            shown=".body a { text-decoration: underline; } in templates/inline.css",
-        ),
-        find=_hardly_seen,
-    ),
-)

@@ -1,4 +1,4 @@
-"""Rules about links: where they lead, what they say."""
+"""Rules about links: their addresses and their words."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.places import Link, Spot, texts
-from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Rule, Scope
+from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
 from newsletter.errors import Edit
 
 _SHORT = "bit.ly buff.ly cutt.ly goo.gl is.gd lnkd.in ow.ly rb.gy rebrand.ly shorturl.at t.co t.ly tiny.cc tinyurl.com"
 SHORTENERS = frozenset(_SHORT.split())
-"""Public hosts whose links lead anywhere."""
+"""Public hosts that shorten addresses."""
 _SCHEMES = ("http", "https", "mailto", "tel", "sms")
 _SAYS_NOTHING = frozenset(
     [
@@ -43,20 +43,32 @@ _SAYS_NOTHING = frozenset(
 _NO_LINK = re.compile(r"\[[^\[\]\n]+\]\([^()\n]*\)")
 
 
-def _leads_nowhere(context: Context) -> Iterator[Finding]:
+_GOOD = Example(body="The [report on exports](https://example.com/exports) is out.")
+
+
+@rule(
+    "NL401",
+    ERROR,
+    Scope.SOURCE,
+    summary="A link leads nowhere: it is empty, relative, broken, or on a machine of your own.",
+    why="A sent link cannot be mended; mail has no page that a relative address is relative to.",
+    fix="Write the whole address, beginning with https://.",
+    fires=Example(body="The [report on exports](/exports) is out."),
+    passes=_GOOD,
+)
+def _wrong_addresses(context: Context) -> Iterator[Finding]:
     for link in context.links:
         if why := wrong_address(context, link.url):
-            yield _at(link.address or link.spot, why, edits=_with_scheme(link))
+            yield Finding.at(link.address_spot, why, edits=_with_scheme(link))
     for text, spot in texts(context):
-        for found in _NO_LINK.finditer(text):
-            column = spot.column + found.start()
-            message = f'"{context.written(found[0])}" is no link: its address cannot be one'
-            hint = "Encode a space as %20; begin the address with https://."
-            yield Finding(message=message, line=spot.line, column=column, width=len(found[0]), hint=hint)
+        for match in _NO_LINK.finditer(text):
+            part = Spot(spot.line, spot.column + match.start(), len(match[0]))
+            message = f'"{context.written(match[0])}" is no link: its address cannot be one'
+            yield Finding.at(part, message, hint="Encode a space as %20; begin the address with https://.")
 
 
 def wrong_address(context: Context, url: str) -> str:
-    """Why a link to this address leads readers nowhere; empty when it may lead somewhere."""
+    """Return why a link to this address leads readers nowhere, or "" when it may lead somewhere."""
     if context.issue.tag_store.token.match(url) or is_own(context, url):
         return ""
     shown = context.written(url)
@@ -68,15 +80,15 @@ def wrong_address(context: Context, url: str) -> str:
     except ValueError:
         return f'"{shown}" is not an address'
     if not parts.scheme or parts.scheme not in _SCHEMES:
-        what = "is no kind of link that mail programs follow" if parts.scheme else "is not a whole address"
-        return f'"{shown}" {what}'
+        fault = "is no kind of link that mail programs follow" if parts.scheme else "is not a whole address"
+        return f'"{shown}" {fault}'
     if parts.scheme in ("http", "https"):
         return _wrong_host(parts.hostname or "", shown)
     return "" if parts.path.strip("+") else f'"{shown}" names nobody'
 
 
 def is_own(context: Context, url: str) -> bool:
-    """Whether an address is the publication's own, which may be plain http or on this machine."""
+    """Tell whether an address is the publication's own, which may be plain http or on this machine."""
     own = str(context.config.publication.url)
     return url == own or url.startswith(f"{own}/")
 
@@ -97,26 +109,45 @@ def _with_scheme(link: Link) -> tuple[Edit, ...]:
     return ()
 
 
-def _insecure(context: Context) -> Iterator[Finding]:
-    written = [(link.url, link.address, link.spot) for link in context.links]
-    written += [(picture.src, picture.address, picture.spot) for picture in context.pictures]
-    for url, address, spot in written:
+@rule(
+    "NL402",
+    WARNING,
+    Scope.SOURCE,
+    summary="A link or a picture is fetched without encryption.",
+    why="Mail clients warn of such links and block such pictures; spam filters count them.",
+    fix="Begin the address with https://.",
+    fires=Example(body="The [report on exports](http://example.com/exports) is out."),
+    passes=_GOOD,
+)
+def _unencrypted(context: Context) -> Iterator[Finding]:
+    fetched = [(link.url, link) for link in context.links] + [(picture.src, picture) for picture in context.pictures]
+    for url, written in fetched:
         if url.lower().startswith("http://") and not is_own(context, url) and not wrong_address(context, url):
-            where = address or spot
-            yield _at(where, f'"{context.written(url)}" is not encrypted', edits=_encrypted(context, address))
+            message = f'"{context.written(url)}" is not encrypted'
+            yield Finding.at(written.address_spot, message, edits=_with_https(context, written.address))
 
 
-def _encrypted(context: Context, address: Spot | None) -> tuple[Edit, ...]:
+def _with_https(context: Context, address: Spot | None) -> tuple[Edit, ...]:
     if address is None:
         return ()
     written = context.line(address.line)[address.column - 1 : address.column + 3]
     return (Edit(line=address.line, column=address.column, width=4, text="https"),) if written == "http" else ()
 
 
+@rule(
+    "NL406",
+    WARNING,
+    Scope.SOURCE,
+    summary="A link goes through a public address shortener.",
+    why="Spam hides behind shorteners, so their reputation becomes yours, and readers cannot see where they go.",
+    fix="Link to the page itself.",
+    fires=Example(body="The [report on exports](https://bit.ly/4abcDEF) is out."),
+    passes=_GOOD,
+)
 def _shortened(context: Context) -> Iterator[Finding]:
     for link in context.links:
         if (host := _host(link.url)) in SHORTENERS:
-            yield _at(link.address or link.spot, f"{host} hides where the link leads")
+            yield Finding.at(link.address_spot, f"{host} hides where the link leads")
 
 
 def _host(url: str) -> str:
@@ -126,16 +157,26 @@ def _host(url: str) -> str:
         return ""
 
 
-def _words(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL210",
+    WARNING,
+    Scope.SOURCE,
+    summary="The words of a link say nothing about where it leads, or the same words lead to two places.",
+    why="Screen readers list links by their words alone, and so do hurried eyes (WCAG 2.2, 2.4.4).",
+    fix="Name what is behind the link.",
+    fires=Example(body="The report on exports is out: [click here](https://example.com/exports)."),
+    passes=_GOOD,
+)
+def _empty_words(context: Context) -> Iterator[Finding]:
     named: dict[str, Link] = {}
     for link in context.links:
         words = re.sub(r"\W+", " ", link.text.casefold()).strip()
         if why := _bad_words(link, words):
-            yield _at(link.spot, why)
+            yield Finding.at(link.spot, why)
             continue
         first = named.setdefault(words, link)
         if words and first.url != link.url and not link.has_picture:
-            yield _at(link.spot, f'"{link.text}" leads somewhere else on line {first.spot.line}')
+            yield Finding.at(link.spot, f'"{link.text}" leads somewhere else on line {first.spot.line}')
 
 
 def _bad_words(link: Link, words: str) -> str:
@@ -146,94 +187,39 @@ def _bad_words(link: Link, words: str) -> str:
     return f'the link says only "{link.text}"' if words in _SAYS_NOTHING else ""
 
 
-def _campaigns(context: Context) -> Iterator[Finding]:
-    """UTM parameters that differ where they should not."""
+@rule(
+    "NL405",
+    INFO,
+    Scope.SOURCE,
+    summary="UTM parameters of one issue do not agree.",
+    why="Visits from one issue are then counted as if they came from two.",
+    fix="Use one utm_source, utm_medium and utm_campaign throughout the issue.",
+    fires=Example(
+        body="The [report](https://example.com/a?utm_source=daily) and "
+        "[its data](https://example.com/b?utm_source=Daily)."
+    ),
+    passes=Example(
+        body="The [report](https://example.com/a?utm_source=daily) and "
+        "[its data](https://example.com/b?utm_source=daily)."
+    ),
+)
+def _different_utm_parameters(context: Context) -> Iterator[Finding]:
     tagged = [(link, _utm(link.url)) for link in context.links if "utm_" in link.url]
     firsts: dict[str, tuple[Link, dict[str, str]]] = {}
     for link, utm in tagged:
         first, known = firsts.setdefault(link.url.partition("?")[0], (link, utm))
         if known != utm:
-            yield _at(link.address or link.spot, f"the same page has other UTM parameters on line {first.spot.line}")
+            message = f"the same page has other UTM parameters on line {first.spot.line}"
+            yield Finding.at(link.address_spot, message)
     for key in ("utm_source", "utm_medium", "utm_campaign"):
         values = [(link, utm[key]) for link, utm in tagged if key in utm]
         for link, value in values:
             if value != values[0][1]:
-                why = f'{key} is "{value}" here and "{values[0][1]}" on line {values[0][0].spot.line}'
-                yield _at(link.address or link.spot, why)
+                message = f'{key} is "{value}" here and "{values[0][1]}" on line {values[0][0].spot.line}'
+                yield Finding.at(link.address_spot, message)
                 break
 
 
 def _utm(url: str) -> dict[str, str]:
     query = url.partition("?")[2].partition("#")[0]
     return {key: value for key, value in parse_qsl(query) if key.startswith("utm_")}
-
-
-def _at(spot: Spot, message: str, *, edits: tuple[Edit, ...] = ()) -> Finding:
-    return Finding(message=message, line=spot.line, column=spot.column, width=spot.width, edits=edits)
-
-
-_GOOD = Example(body="The [report on exports](https://example.com/exports) is out.")
-
-RULES = (
-    Rule(
-        id="NL210",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="The words of a link say nothing about where it leads, or the same words lead to two places.",
-        why="Screen readers list links by their words alone, and so do hurried eyes (WCAG 2.2, 2.4.4).",
-        fix="Name what is behind the link.",
-        fires=Example(body="The report on exports is out: [click here](https://example.com/exports)."),
-        passes=_GOOD,
-        find=_words,
-    ),
-    Rule(
-        id="NL401",
-        severity=ERROR,
-        scope=Scope.SOURCE,
-        summary="A link leads nowhere: it is empty, relative, broken, or on a machine of your own.",
-        why="A sent link cannot be mended; mail has no page that a relative address is relative to.",
-        fix="Write the whole address, beginning with https://.",
-        fires=Example(body="The [report on exports](/exports) is out."),
-        passes=_GOOD,
-        find=_leads_nowhere,
-    ),
-    Rule(
-        id="NL402",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="A link or a picture is fetched without encryption.",
-        why="Mail clients warn of such links and block such pictures; spam filters count them.",
-        fix="Begin the address with https://.",
-        fires=Example(body="The [report on exports](http://example.com/exports) is out."),
-        passes=_GOOD,
-        find=_insecure,
-    ),
-    Rule(
-        id="NL405",
-        severity=INFO,
-        scope=Scope.SOURCE,
-        summary="UTM parameters of one issue do not agree.",
-        why="Visits from one issue are then counted as if they came from two.",
-        fix="Use one utm_source, utm_medium and utm_campaign throughout the issue.",
-        fires=Example(
-            body="The [report](https://example.com/a?utm_source=daily) and "
-            "[its data](https://example.com/b?utm_source=Daily)."
-        ),
-        passes=Example(
-            body="The [report](https://example.com/a?utm_source=daily) and "
-            "[its data](https://example.com/b?utm_source=daily)."
-        ),
-        find=_campaigns,
-    ),
-    Rule(
-        id="NL406",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="A link goes through a public address shortener.",
-        why="Spam hides behind shorteners, so their reputation becomes yours, and readers cannot see where they go.",
-        fix="Link to the page itself.",
-        fires=Example(body="The [report on exports](https://bit.ly/4abcDEF) is out."),
-        passes=_GOOD,
-        find=_shortened,
-    ),
-)

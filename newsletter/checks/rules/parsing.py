@@ -1,116 +1,106 @@
-"""Rules the parser finds: what makes a file no issue. `build` refuses these; the others stop only sending."""
+"""Rules that the parser finds: mistakes for which `build` refuses a file; other rules only stop sending."""
 
 from __future__ import annotations
 
-from newsletter.checks.context.rule import ERROR, Example, Rule, Scope, found_while_parsing
+from newsletter.checks.context.rule import ERROR, Example, Scope, found_elsewhere, rule
 
 _GOOD = Example(body=':::quote by="Ada"\nWords.\n:::')
 
 
-def _rule(id: str, summary: str, why: str, fix: str, fires: Example, passes: Example = _GOOD) -> Rule:
-    return Rule(
-        id=id,
-        severity=ERROR,
-        scope=Scope.SOURCE,
-        summary=summary,
-        why=why,
-        fix=fix,
-        fires=fires,
-        passes=passes,
-        find=found_while_parsing,
-    )
+def _parser_rule(id: str, summary: str, why: str, fix: str, fires: Example, passes: Example = _GOOD) -> None:
+    """Register a rule whose findings the parser makes."""
+    register = rule(id, ERROR, Scope.SOURCE, summary=summary, why=why, fix=fix, fires=fires, passes=passes)
+    register(found_elsewhere)
 
 
-RULES = (
-    _rule(
-        "NL000",
-        "The file is no text in UTF-8, is empty, or is larger than 1 MiB.",
-        "Nothing can be read from it.",
-        "Save it as UTF-8; keep pictures in files of their own.",
-        Example(body="Good\0morning.", shown="a NUL byte"),
+_parser_rule(
+    "NL000",
+    "The file is no text in UTF-8, is empty, or is larger than 1 MiB.",
+    "Nothing can be read from it.",
+    "Save it as UTF-8; keep pictures in files of their own.",
+    Example(body="Good\0morning.", shown="a NUL byte"),
+)
+_parser_rule(
+    "NL001",
+    "The front matter cannot be read, or lacks the subject or the date.",
+    "The subject is what readers choose by, the date is where an issue stands among the others.",
+    "Begin the file with `---`, `subject: ...` and `---`; quote values with colons or brackets.",
+    Example(front="subject: Chips: the rules"),
+    Example(front='subject: "Chips: the rules"'),
+)
+_parser_rule(
+    "NL002",
+    "The front matter has a key that means nothing.",
+    "A misspelt key is a setting that silently does not count.",
+    "Use the key that the message suggests, or remove the line.",
+    Example(front='preheder: "Four minutes on the new rules, and a camera."'),
+    Example(front='preheader: "Four minutes on the new rules, and a camera."'),
+)
+_parser_rule(
+    "NL003",
+    "A block has a name that no template has.",
+    "Markdown would show its colons to readers.",
+    "Use the name that the message suggests, or add `templates/blocks/<name>.mjml`.",
+    Example(body=':::qoute by="Ada"\nWords.\n:::'),
+)
+_parser_rule(
+    "NL004",
+    "A block is not closed, or a `:::` closes nothing.",
+    "What follows would be swallowed by the block.",
+    "Close each block with a line `:::`; blocks do not nest.",
+    Example(body=':::quote by="Ada"\nWords.'),
+)
+_parser_rule(
+    "NL006",
+    "A block lacks a field, has one it does not know, or a value of the wrong kind.",
+    "A button without an address or a picture without a file is a hole in the email.",
+    "Write the field as the table of blocks says.",
+    Example(body=":::button\nRead it\n:::"),
+    Example(body=":::button https://example.com/read\nRead the report\n:::"),
+)
+_parser_rule(
+    "NL007",
+    "A merge tag cannot be read, names an unknown field, or a condition is not closed.",
+    "Readers would be greeted as `{{ first_nmae }}`, or by nothing.",
+    "Use a field of readers, or declare it in newsletter.toml, [fields].",
+    Example(body='Good morning {{ first_nmae | default("there") }}.'),
+    Example(body='Good morning {{ first_name | default("there") }}.'),
+)
+_parser_rule(
+    "NL008",
+    "A merge tag was lost while compiling.",
+    "A template dropped the element or the attribute that held it, so readers would not see it.",
+    "Print the value in an element that the compiler keeps.",
+    Example(
+        body=':::card title="For {{ first_name }}"\nWords.\n:::',
+        files={
+            "templates/blocks/card.mjml": "{# fields: title* #}<mj-section><mj-column>"
+            '<mj-text nobody-knows="{{ title }}">{{ body }}</mj-text></mj-column></mj-section>\n'
+        },
+        shown='<mj-text nobody-knows="{{ title }}">',
     ),
-    _rule(
-        "NL001",
-        "The front matter cannot be read, or lacks the subject or the date.",
-        "The subject is what readers choose by, the date is where an issue stands among the others.",
-        "Begin the file with `---`, `subject: ...` and `---`; quote values with colons or brackets.",
-        Example(front="subject: Chips: the rules"),
-        Example(front='subject: "Chips: the rules"'),
+    Example(
+        body=':::card title="For {{ first_name }}"\nWords.\n:::',
+        files={
+            "templates/blocks/card.mjml": "{# fields: title* #}<mj-section><mj-column>"
+            "<mj-text>{{ title }}{{ body }}</mj-text></mj-column></mj-section>\n"
+        },
+        shown="<mj-text>{{ title }}</mj-text>",
     ),
-    _rule(
-        "NL002",
-        "The front matter has a key that means nothing.",
-        "A misspelt key is a setting that silently does not count.",
-        "Use the key that the message suggests, or remove the line.",
-        Example(front='preheder: "Four minutes on the new rules, and a camera."'),
-        Example(front='preheader: "Four minutes on the new rules, and a camera."'),
-    ),
-    _rule(
-        "NL003",
-        "A block has a name that no template has.",
-        "Markdown would show its colons to readers.",
-        "Use the name that the message suggests, or add `templates/blocks/<name>.mjml`.",
-        Example(body=':::qoute by="Ada"\nWords.\n:::'),
-    ),
-    _rule(
-        "NL004",
-        "A block is not closed, or a `:::` closes nothing.",
-        "What follows would be swallowed by the block.",
-        "Close each block with a line `:::`; blocks do not nest.",
-        Example(body=':::quote by="Ada"\nWords.'),
-    ),
-    _rule(
-        "NL006",
-        "A block lacks a field, has one it does not know, or a value of the wrong kind.",
-        "A button without an address or a picture without a file is a hole in the email.",
-        "Write the field as the table of blocks says.",
-        Example(body=":::button\nRead it\n:::"),
-        Example(body=":::button https://example.com/read\nRead the report\n:::"),
-    ),
-    _rule(
-        "NL007",
-        "A merge tag cannot be read, names an unknown field, or a condition is not closed.",
-        "Readers would be greeted as `{{ first_nmae }}`, or by nothing.",
-        "Use a field of readers, or declare it in newsletter.toml, [fields].",
-        Example(body='Good morning {{ first_nmae | default("there") }}.'),
-        Example(body='Good morning {{ first_name | default("there") }}.'),
-    ),
-    _rule(
-        "NL008",
-        "A merge tag was lost while compiling.",
-        "A template dropped the element or the attribute that held it, so readers would not see it.",
-        "Print the value in an element that the compiler keeps.",
-        Example(
-            body=':::card title="For {{ first_name }}"\nWords.\n:::',
-            files={
-                "templates/blocks/card.mjml": "{# fields: title* #}<mj-section><mj-column>"
-                '<mj-text nobody-knows="{{ title }}">{{ body }}</mj-text></mj-column></mj-section>\n'
-            },
-            shown='<mj-text nobody-knows="{{ title }}">',
-        ),
-        Example(
-            body=':::card title="For {{ first_name }}"\nWords.\n:::',
-            files={
-                "templates/blocks/card.mjml": "{# fields: title* #}<mj-section><mj-column>"
-                "<mj-text>{{ title }}{{ body }}</mj-text></mj-column></mj-section>\n"
-            },
-            shown="<mj-text>{{ title }}</mj-text>",
-        ),
-    ),
-    _rule(
-        "NL011",
-        "A value of the front matter is none that exists: a date, a list, a segment, a template, a time.",
-        "The issue would go to nobody, at no time, or look like nothing.",
-        "Use a value that the message names.",
-        Example(front="list: dayly"),
-        Example(front="list: daily"),
-    ),
-    _rule(
-        "NL012",
-        "A picture is missing, outside the publication, or no picture.",
-        "Readers would see a broken frame.",
-        "Name a picture inside the publication's folder, or an https:// address.",
-        Example(body=':::image src=images/missing.png alt="A chart of exports by year." /'),
-        Example(body=':::image src=https://example.com/chart.png alt="A chart of exports by year." /'),
-    ),
+)
+_parser_rule(
+    "NL011",
+    "A value of the front matter is none that exists: a date, a list, a segment, a template, a time.",
+    "The issue would go to nobody, at no time, or look like nothing.",
+    "Use a value that the message names.",
+    Example(front="list: dayly"),
+    Example(front="list: daily"),
+)
+_parser_rule(
+    "NL012",
+    "A picture is missing, outside the publication, or no picture.",
+    "Readers would see a broken frame.",
+    "Name a picture inside the publication's folder, or an https:// address.",
+    Example(body=':::image src=images/missing.png alt="A chart of exports by year." /'),
+    Example(body=':::image src=https://example.com/chart.png alt="A chart of exports by year." /'),
 )

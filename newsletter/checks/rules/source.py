@@ -1,4 +1,4 @@
-"""Rules about the text of the file: characters nobody sees, and HTML that everybody would."""
+"""Rules about the text of the file: invisible characters, useless spaces, and HTML that readers would see."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.places import Spot, code_lines, field_spot, texts
-from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Rule, Scope
+from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
 from newsletter.errors import Edit
 from newsletter.issues.blocks import Is
 
@@ -26,21 +26,39 @@ _ELEMENTS = frozenset(_HTML.split())
 _ELEMENT = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?/?>")
 
 
-def _characters(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL105",
+    WARNING,
+    Scope.SOURCE,
+    summary="The text holds a control character, or one that was lost in a conversion.",
+    why="Gmail has cut mails at such characters whatever their size, and U+FFFD is shown as a black diamond.",
+    fix="Remove it, or let `newsletter check --fix` do so.",
+    fires=Example(body="Good\u0092morning.", shown="Good\\u0092morning."),
+    passes=Example(body="Good morning."),
+)
+def _control_characters(context: Context) -> Iterator[Finding]:
     for number, line in enumerate(context.lines, start=1):
-        for found in _CONTROL.finditer(line):
-            column, name = found.start() + 1, f"U+{ord(found[0]):04X}"
-            if found[0] == "\ufffd":
+        for match in _CONTROL.finditer(line):
+            spot, name = Spot(number, match.start() + 1), f"U+{ord(match[0]):04X}"
+            if match[0] == "\ufffd":
                 message = f"a character was lost before it came here ({name})"
-                yield Finding(message=message, line=number, column=column, hint="Write it again.")
+                yield Finding.at(spot, message, hint="Write it again.")
             else:
-                edit = Edit(line=number, column=column, width=1, text="")
-                yield Finding(
-                    message=f"a control character stands here ({name})", line=number, column=column, edits=(edit,)
-                )
+                edit = Edit(line=spot.line, column=spot.column, width=1, text="")
+                yield Finding.at(spot, f"a control character stands here ({name})", edits=(edit,))
 
 
-def _trailing(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL017",
+    INFO,
+    Scope.SOURCE,
+    summary="A line ends in spaces that mean nothing.",
+    why="They show as changes where nothing changed, and one more becomes a line break in Markdown.",
+    fix="Remove them, or let `newsletter check --fix` do so.",
+    fires=Example(body="Good morning. ", shown="a line that ends in one space"),
+    passes=Example(body="Good morning."),
+)
+def _trailing_spaces(context: Context) -> Iterator[Finding]:
     code = code_lines(context)
     for number in range(context.body_line, len(context.lines) + 1):
         line = context.line(number)
@@ -48,12 +66,22 @@ def _trailing(context: Context) -> Iterator[Finding]:
         # Two spaces at the end of a line of text break it in Markdown; those are meant.
         useless = not kept or kept.startswith(":::") or not line.endswith("  ")
         if kept != line and useless and number not in code:
-            width = len(line) - len(kept)
-            edit = Edit(line=number, column=len(kept) + 1, width=width, text="")
+            spot = Spot(number, len(kept) + 1, len(line) - len(kept))
+            edit = Edit(line=spot.line, column=spot.column, width=spot.width, text="")
             message = "there are spaces at the end of the line" if kept else "an empty line holds spaces"
-            yield Finding(message=message, line=number, column=len(kept) + 1, width=width, edits=(edit,))
+            yield Finding.at(spot, message, edits=(edit,))
 
 
+@rule(
+    "NL302",
+    ERROR,
+    Scope.SOURCE,
+    summary="HTML in the text: readers see its tags as they stand (in a field, a warning).",
+    why="Issues are Markdown, and raw HTML is shown as text so that nothing can break the email.",
+    fix="Write Markdown, or a block of your own; in code, put it between backticks.",
+    fires=Example(body="The <b>new</b> rules are out."),
+    passes=Example(body="The **new** rules are out; `<b>` is HTML."),
+)
 def _html(context: Context) -> Iterator[Finding]:
     for text, spot in texts(context):
         yield from _elements(context.written(text), spot)
@@ -61,73 +89,34 @@ def _html(context: Context) -> Iterator[Finding]:
         kind = context.theme.kinds.get(block.name)
         for name in block.fields:
             if kind and kind.fields.get(name) is Is.TEXT:
-                found = _elements(context.written(block.fields[name]), field_spot(context, block, name))
-                yield from (replace(finding, severity=WARNING) for finding in found)
+                findings = _elements(context.written(block.fields[name]), field_spot(context, block, name))
+                yield from (replace(finding, severity=WARNING) for finding in findings)
 
 
 def _elements(text: str, spot: Spot) -> Iterator[Finding]:
-    """The opening tags of HTML in a run of words; for a closing tag alone, that one."""
+    """Yield a finding for each opening tag in a run of words, and for a closing tag that has no opening one."""
     opened: set[str] = set()
-    for found in _ELEMENT.finditer(text):
-        name = found[2].lower()
-        if name in _ELEMENTS and not (found[1] and name in opened):
+    for tag in _ELEMENT.finditer(text):
+        name = tag[2].lower()
+        if name in _ELEMENTS and not (tag[1] and name in opened):
             opened.add(name)
-            column = spot.column + found.start()
-            message = f'readers see "{found[0]}" as it stands: HTML is shown as text'
-            yield Finding(message=message, line=spot.line, column=column, width=len(found[0]))
+            part = Spot(spot.line, spot.column + tag.start(), len(tag[0]))
+            yield Finding.at(part, f'readers see "{tag[0]}" as it stands: HTML is shown as text')
 
 
-def _lookalikes(context: Context) -> Iterator[Finding]:
-    """Characters that turn the text around after them, or take no room at all inside a word."""
-    for number, line in enumerate(context.lines, start=1):
-        for found in re.finditer("[\u202a-\u202e\u200b\u2060\ufeff]", line):
-            name = unicodedata.name(found[0], "").lower()
-            yield Finding(message=f"an invisible character stands here ({name})", line=number, column=found.start() + 1)
-
-
-RULES = (
-    Rule(
-        id="NL017",
-        severity=INFO,
-        scope=Scope.SOURCE,
-        summary="A line ends in spaces that mean nothing.",
-        why="They show as changes where nothing changed, and one more becomes a line break in Markdown.",
-        fix="Remove them, or let `newsletter check --fix` do so.",
-        fires=Example(body="Good morning. ", shown="a line that ends in one space"),
-        passes=Example(body="Good morning."),
-        find=_trailing,
-    ),
-    Rule(
-        id="NL105",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="The text holds a control character, or one that was lost in a conversion.",
-        why="Gmail has cut mails at such characters whatever their size, and U+FFFD is shown as a black diamond.",
-        fix="Remove it, or let `newsletter check --fix` do so.",
-        fires=Example(body="Good\u0092morning.", shown="Good\\u0092morning."),
-        passes=Example(body="Good morning."),
-        find=_characters,
-    ),
-    Rule(
-        id="NL107",
-        severity=WARNING,
-        scope=Scope.SOURCE,
-        summary="The text holds an invisible character: one without width, or one that turns the text around.",
-        why="It comes along when text is copied, splits words for search and screen readers, and spam hides behind it.",
-        fix="Remove it; write the word again.",
-        fires=Example(body="Good\u200bmorning.", shown="Good\\u200bmorning."),
-        passes=Example(body="Good morning."),
-        find=_lookalikes,
-    ),
-    Rule(
-        id="NL302",
-        severity=ERROR,
-        scope=Scope.SOURCE,
-        summary="HTML in the text: readers see its tags as they stand (in a field, a warning).",
-        why="Issues are Markdown, and raw HTML is shown as text so that nothing can break the email.",
-        fix="Write Markdown, or a block of your own; in code, put it between backticks.",
-        fires=Example(body="The <b>new</b> rules are out."),
-        passes=Example(body="The **new** rules are out; `<b>` is HTML."),
-        find=_html,
-    ),
+@rule(
+    "NL107",
+    WARNING,
+    Scope.SOURCE,
+    summary="The text holds an invisible character: one without width, or one that turns the text around.",
+    why="It comes along when text is copied, splits words for search and screen readers, and spam hides behind it.",
+    fix="Remove it; write the word again.",
+    fires=Example(body="Good\u200bmorning.", shown="Good\\u200bmorning."),
+    passes=Example(body="Good morning."),
 )
+def _invisible_characters(context: Context) -> Iterator[Finding]:
+    # U+202A to U+202E change the direction of the text behind them, the others have no width.
+    for number, line in enumerate(context.lines, start=1):
+        for match in re.finditer("[\u202a-\u202e\u200b\u2060\ufeff]", line):
+            name = unicodedata.name(match[0], "").lower()
+            yield Finding.at(Spot(number, match.start() + 1), f"an invisible character stands here ({name})")

@@ -1,7 +1,7 @@
-"""The rule about spam filters: what SpamAssassin says, where it is installed, by its local rules alone.
+"""The rule about spam filters: the score that SpamAssassin gives by its local rules, where it is installed.
 
-It takes seconds, so it is asked only by its whole id. The program gets a folder of its own
-for a home and learns nothing; all it may leave is an empty ~/.spamassassin.
+SpamAssassin takes seconds, so the rule runs only when it is selected by its whole id. The program gets a temporary
+folder as its home and learns nothing; it may leave an empty ~/.spamassassin.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.rule import INFO, WARNING, Example, Finding, Rule, Scope
+from newsletter.checks.context.places import WHOLE_ISSUE
+from newsletter.checks.context.rule import INFO, WARNING, Example, Finding, Scope, rule
 
 PROGRAM = "spamassassin"
 TIMEOUT = 60
-"""Seconds; it needs two."""
+"""Seconds that SpamAssassin may take; it needs two."""
 _SCORE = re.compile(r"score=(-?[\d.]+) required=([\d.]+)")
 _TESTS = re.compile(r"(\w+)=(-?[\d.]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opinion:
-    """What SpamAssassin says of one message."""
+class SpamReport:
+    """SpamAssassin's report on a message."""
 
     score: float
     required: float
-    """From here on it is spam."""
+    """The score from which on a message is spam."""
     rules: Mapping[str, float]
-    """The points of each of its rules that applied."""
+    """The points of each of SpamAssassin's rules that applied."""
 
     def __str__(self) -> str:
         listed = sorted(self.rules.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -42,28 +43,28 @@ class Opinion:
         return f"SpamAssassin gives {score:.1f} points of {self.required:g}" + (f": {rules}" if rules else "")
 
 
-class NoOpinion(Exception):  # noqa: N818 - it is no error of ours
+class NoSpamReport(Exception):  # noqa: N818 - becomes a finding, not an error
     """SpamAssassin is missing, too slow or broken; the text says which."""
 
 
-def opinion(message: bytes) -> Opinion:
-    """What SpamAssassin says of a whole message (RFC 5322). Raises NoOpinion."""
+def spam_report(message: bytes) -> SpamReport:
+    """Return SpamAssassin's report on a whole message (RFC 5322). Raises NoSpamReport."""
     program = shutil.which(PROGRAM)
     if program is None:
-        raise NoOpinion("SpamAssassin is not installed")
+        raise NoSpamReport("SpamAssassin is not installed")
     with tempfile.TemporaryDirectory() as home:
-        judged = _run(program, message, home)
-    headers = BytesHeaderParser().parsebytes(judged)
+        marked = _run(program, message, home)
+    headers = BytesHeaderParser().parsebytes(marked)
     status = _SCORE.search(" ".join(str(headers["X-Spam-Status"]).split()))
     if status is None:
-        raise NoOpinion("SpamAssassin gives no score")
+        raise NoSpamReport("SpamAssassin gives no score")
     tests = _TESTS.findall("".join(str(headers["X-Spam-Points"]).split()))
     rules = {name: float(points) for name, points in tests}
-    return Opinion(score=float(status[1]), required=float(status[2]), rules=rules)
+    return SpamReport(score=float(status[1]), required=float(status[2]), rules=rules)
 
 
 def _run(program: str, message: bytes, home: str) -> bytes:
-    """`--local --test-mode`, without what it learned from other mail."""
+    """Return the message with SpamAssassin's headers, by `--local --test-mode` and nothing learned from other mail."""
     settings = ("use_bayes 0", "use_learner 0", "clear_headers", "add_header all Points _TESTSSCORES(,)_")
     status = "add_header all Status score=_SCORE_ required=_REQD_"
     options = [f"--cf={setting}" for setting in (*settings, status, "fold_headers 0")]
@@ -78,35 +79,31 @@ def _run(program: str, message: bytes, home: str) -> bytes:
             env={**os.environ, "HOME": home, "LC_ALL": "C"},
         )
     except subprocess.TimeoutExpired as error:
-        raise NoOpinion(f"SpamAssassin did not answer in {TIMEOUT} seconds") from error
+        raise NoSpamReport(f"SpamAssassin did not answer in {TIMEOUT} seconds") from error
     except OSError as error:
-        raise NoOpinion(f"SpamAssassin cannot be run: {error.strerror}") from error
+        raise NoSpamReport(f"SpamAssassin cannot be run: {error.strerror}") from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise NoOpinion(f"SpamAssassin failed: {said or done.returncode}")
+        reason = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise NoSpamReport(f"SpamAssassin failed: {reason or done.returncode}")
     return done.stdout
 
 
-def _judged(context: Context) -> Iterator[Finding]:
+@rule(
+    "NL508",
+    INFO,
+    Scope.PROGRAM,
+    summary="What SpamAssassin says, where it is installed; only asked with `--select NL,NL508`: it takes seconds.",
+    why="Many mailboxes still ask it; its local rules see what is wrong with the message itself.",
+    fix="Look up the rules with the most points; headers and both parts are this program's to keep right.",
+    fires=Example(settings='[check]\nselect = ["NL", "NL508"]\n'),
+    passes=Example(),
+)
+def _spam_score(context: Context) -> Iterator[Finding]:
     copy = context.copies[0]
     try:
-        found = opinion(copy.mailing.mime(copy.recipient))
-    except NoOpinion as error:
-        yield Finding(message=str(error), hint="Install it, or leave the rule out.")
+        report = spam_report(copy.mailing.mime(copy.recipient))
+    except NoSpamReport as error:
+        yield Finding.at(WHOLE_ISSUE, str(error), hint="Install it, or leave the rule out.")
     else:
-        yield Finding(message=str(found), severity=WARNING if found.score >= found.required else None)
-
-
-RULES = (
-    Rule(
-        id="NL508",
-        severity=INFO,
-        scope=Scope.PROGRAM,
-        summary="What SpamAssassin says, where it is installed; only asked with `--select NL,NL508`: it takes seconds.",
-        why="Many mailboxes still ask it; its local rules see what is wrong with the message itself.",
-        fix="Look up the rules with the most points; headers and both parts are this program's to keep right.",
-        fires=Example(settings='[check]\nselect = ["NL", "NL508"]\n'),
-        passes=Example(),
-        find=_judged,
-    ),
-)
+        severity = WARNING if report.score >= report.required else None
+        yield Finding.at(WHOLE_ISSUE, str(report), severity=severity)
