@@ -1,73 +1,86 @@
-"""HTML and mail headers cut into pieces with a kind each, line by line: for people to read, coloured.
+"""HTML and mail headers in coloured pieces, line by line, for people to read. Pygments finds the pieces.
 
-A piece never changes what is shown: joined, the pieces are the text.
+Joined, the pieces are the text: nothing is changed or left out. The body of a raw message stays plain, because
+Pygments reads a quoted-printable part as if it were decoded: each `=3D`, and each line that ends in `=`, breaks it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import groupby
+from typing import Any, NamedTuple
 
-_HTML = re.compile(
-    r"(?P<comment><!--.*?-->|<!\[.*?\]>|<![^>]*>)|(?P<tag></?[A-Za-z](?:\"[^\"]*\"|'[^']*'|[^<>\"'])*>)", re.DOTALL
-)
-_INSIDE = re.compile(
-    r"(?P<value>(?<==)(?:\"[^\"]*\"|'[^']*'|[^\s>\"']+))|(?P<name>^</?[\w:-]+|[\w:-]+(?==)|/?>$)", re.DOTALL
-)
-_HEADER = re.compile(r"(?P<name>^[\w-]+:)", re.MULTILINE)
+_KINDS = {
+    "Comment": "comment",
+    "Keyword": "name",  # a property in a style sheet
+    "Keyword.Constant": "value",
+    "Keyword.Type": "value",  # a unit in a style sheet
+    "Literal": "value",
+    "Name.Attribute": "name",
+    "Name.Class": "name",
+    "Name.Decorator": "value",  # a date in a header
+    "Name.Label": "value",  # an address in a header
+    "Name.Tag": "name",  # of a header, too
+}
+"""The kinds of pieces by Pygments' names for tokens; a token without a kind of its own has that of its family."""
 
 
 class HighlightPiece(NamedTuple):
-    """A part of a line."""
+    """A part of a line with one colour."""
 
     kind: str
-    """`tag`, `name`, `value`, `comment`; empty for words."""
+    """`name`, `value` or `comment`; empty for plain words."""
     text: str
 
 
 def html_lines(page: str) -> list[list[HighlightPiece]]:
-    """The lines of HTML in pieces."""
-    return _lines(_of_html(page))
+    """Return the lines of HTML in pieces; style sheets in it are coloured too."""
+    return _lines(_lexed("html", page))
 
 
 def header_lines(head: str) -> list[list[HighlightPiece]]:
-    """The lines of mail headers in pieces: names, and what they say."""
-    return _lines(_cut(_HEADER, head, ""))
+    """Return the lines of mail headers in pieces: their names, and the addresses and dates in them."""
+    # The lexer takes a header as one from its name to the line end; the one added for the last header goes again.
+    return _lines(_lexed("headers", f"{head}\n"))[:-1]
 
 
 def plain_lines(text: str) -> list[list[HighlightPiece]]:
-    """The lines of a text, each one piece."""
-    return _lines(iter([HighlightPiece("", text)]))
+    """Return the lines of a text, each as one piece."""
+    return _lines([HighlightPiece("", text)])
 
 
 def message_lines(raw: str) -> list[list[HighlightPiece]]:
-    """The lines of a whole message: its headers in pieces, then what they are about."""
+    """Return the lines of a whole message: its headers in pieces, its body plain."""
     head, gap, body = raw.partition("\n\n")
     return [*header_lines(head), *plain_lines(gap[1:] + body)] if gap else header_lines(head)
 
 
-def _of_html(page: str) -> Iterator[HighlightPiece]:
-    for piece in _cut(_HTML, page, ""):
-        if piece.kind == "tag":
-            yield from _cut(_INSIDE, piece.text, "tag")
-        else:
-            yield piece
+def _lexed(language: str, text: str) -> Iterator[HighlightPiece]:
+    tokens = ((_kind(str(token)), part) for _, token, part in _lexer(language).get_tokens_unprocessed(text))
+    # The lexer of headers makes a token of each character, so neighbours of one kind are joined.
+    for kind, group in groupby(tokens, key=lambda token: token[0]):
+        yield HighlightPiece(kind, "".join(part for _, part in group))
 
 
-def _cut(pattern: re.Pattern[str], text: str, between: str) -> Iterator[HighlightPiece]:
-    """What a pattern finds, by the name of the group that found it, and what is between."""
-    last = 0
-    for found in pattern.finditer(text):
-        if found.start() > last:
-            yield HighlightPiece(between, text[last : found.start()])
-        yield HighlightPiece(found.lastgroup or between, found[0])
-        last = found.end()
-    if last < len(text):
-        yield HighlightPiece(between, text[last:])
+@cache
+def _lexer(language: str) -> Any:
+    # Pygments is imported by the first view that needs it: the preview starts without.
+    from pygments.lexers.email import EmailHeaderLexer
+    from pygments.lexers.html import HtmlLexer
+
+    return HtmlLexer() if language == "html" else EmailHeaderLexer(**{"highlight-X-header": True})
 
 
-def _lines(pieces: Iterator[HighlightPiece]) -> list[list[HighlightPiece]]:
+@cache
+def _kind(token: str) -> str:
+    """Return the kind of a token by its name, such as `Token.Name.Tag`."""
+    names = token.split(".")[1:]
+    families = (".".join(names[:end]) for end in range(len(names), 0, -1))
+    return next((_KINDS[family] for family in families if family in _KINDS), "")
+
+
+def _lines(pieces: Iterable[HighlightPiece]) -> list[list[HighlightPiece]]:
     lines: list[list[HighlightPiece]] = [[]]
     for kind, text in pieces:
         for index, part in enumerate(text.split("\n")):

@@ -11,35 +11,48 @@ from hypothesis import strategies as st
 from newsletter.preview.highlight import HighlightPiece, header_lines, html_lines, message_lines, plain_lines
 
 
-def test_tags_names_values_and_comments_are_told_apart() -> None:
-    found = html_lines('<a href="x">\n<!-- no -->Words</a>')
+def test_tags_attributes_values_and_comments_are_told_apart() -> None:
+    lines = html_lines('<a href="x">\n<!-- no -->Words</a>')
 
-    assert found == [
+    assert lines == [
         [
-            HighlightPiece("name", "<a"),
-            HighlightPiece("tag", " "),
+            HighlightPiece("", "<"),
+            HighlightPiece("name", "a"),
+            HighlightPiece("", " "),
             HighlightPiece("name", "href"),
-            HighlightPiece("tag", "="),
+            HighlightPiece("", "="),
             HighlightPiece("value", '"x"'),
-            HighlightPiece("name", ">"),
+            HighlightPiece("", ">"),
         ],
         [
             HighlightPiece("comment", "<!-- no -->"),
-            HighlightPiece("", "Words"),
-            HighlightPiece("name", "</a"),
-            HighlightPiece("name", ">"),
+            HighlightPiece("", "Words</"),
+            HighlightPiece("name", "a"),
+            HighlightPiece("", ">"),
         ],
     ]
 
 
-def test_a_headers_name_is_told_from_what_it_says_and_a_body_is_left_alone() -> None:
-    found = message_lines("Subject: Hello: you\n more\n\nFrom: nobody")
+def test_a_style_sheet_in_html_is_coloured_too() -> None:
+    lines = html_lines("<style>.a { width: 12px; }</style>")
 
-    assert found == [
+    assert [piece for piece in lines[0] if piece.kind and piece.text != "style"] == [
+        HighlightPiece("name", "a"),
+        HighlightPiece("name", "width"),
+        HighlightPiece("value", "12px"),
+    ]
+
+
+def test_a_headers_name_is_told_from_its_value_and_a_body_is_left_alone() -> None:
+    lines = message_lines("Subject: Hello: you\n more\nX-Mailer: a\nTo: ada@example.com\n\nFrom: <b>nobody</b>")
+
+    assert lines == [
         [HighlightPiece("name", "Subject:"), HighlightPiece("", " Hello: you")],
         [HighlightPiece("", " more")],
+        [HighlightPiece("name", "X-Mailer:"), HighlightPiece("", " a")],
+        [HighlightPiece("name", "To:"), HighlightPiece("", " "), HighlightPiece("value", "ada@example.com")],
         [],
-        [HighlightPiece("", "From: nobody")],
+        [HighlightPiece("", "From: <b>nobody</b>")],
     ]
 
 
