@@ -1,4 +1,4 @@
-"""Code frames: a problem with the lines of its file around it, for pages; `checks.formats` has them for terminals."""
+"""Code frames for pages: a problem with the lines of its file around it. `checks.formats` has those for terminals."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from newsletter.errors import Problem
 
 AROUND = 2
-"""Lines shown before and after."""
+"""Lines shown before and after that of the problem."""
 LONGEST = 400
-"""Characters of a line that are shown; of longer ones, the part around the place."""
+"""Characters of a line that are shown; a longer line is cut to the part around the problem."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrameLine:
-    """A line of a file; `marked` is what the problem is about, empty on all lines but its own."""
+    """A line of a file in three parts; `marked` is the problem's part, empty on all lines but its own."""
 
     number: int
     before: str
@@ -27,7 +27,7 @@ class FrameLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coded:
+class CodeFrame:
     """A problem, its file, and the lines around it (none when the file cannot be read)."""
 
     problem: Problem
@@ -35,17 +35,17 @@ class Coded:
     lines: Sequence[FrameLine]
 
 
-def coded(root: Path, problems: Iterable[Problem]) -> list[Coded]:
-    """Each problem with its lines; paths are relative to where the user is, or to the publication's `root`."""
+def code_frames(root: Path, problems: Iterable[Problem]) -> list[CodeFrame]:
+    """Return each problem with its lines; paths are relative to the working directory or to `root`."""
     lines_of = cache(_lines)
-    return [_coded(problem, _file(root, problem.path), lines_of) for problem in problems]
+    return [_code_frame(problem, _file(root, problem.path), lines_of) for problem in problems]
 
 
-def _coded(problem: Problem, file: Path | None, lines_of: Callable[[Path], Sequence[str]]) -> Coded:
+def _code_frame(problem: Problem, file: Path | None, lines_of: Callable[[Path], Sequence[str]]) -> CodeFrame:
     lines = lines_of(file) if file else ()
     first = max(1, problem.line - AROUND)
     shown = enumerate(lines[first - 1 : problem.line + AROUND], start=first)
-    return Coded(problem=problem, file=file, lines=[_line(number, text, problem) for number, text in shown])
+    return CodeFrame(problem=problem, file=file, lines=[_line(number, text, problem) for number, text in shown])
 
 
 def _line(number: int, text: str, problem: Problem) -> FrameLine:
@@ -63,9 +63,9 @@ def _line(number: int, text: str, problem: Problem) -> FrameLine:
 
 
 def _word(text: str, at: int) -> int:
-    """How long the word is that begins here: who says only where a mistake begins means all of it."""
-    found = re.compile(r"[\w-]+").match(text, at)
-    return len(found[0]) if found else 1
+    """Return the length of the word that begins here: a problem without a width is about the whole word."""
+    word = re.compile(r"[\w-]+").match(text, at)
+    return len(word[0]) if word else 1
 
 
 def _shortened(text: str, start: int) -> str:

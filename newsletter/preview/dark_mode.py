@@ -1,11 +1,7 @@
-"""Built HTML as mail clients show it at night that invert colours by themselves.
+"""The light and dark views of built HTML, whatever colour scheme the viewer's own screen has.
 
-Gmail on phones and Outlook's apps turn every colour they find around and ask the email for nothing. What a colour
-turned around is, `checks.colours` says, and so the rule about it and the picture of it agree.
-
-Day and night of built HTML, whatever the viewer's own screen is set to.
-
-Only the conditions of style sheets are written over; the cascade stays the browser's.
+Two views only rewrite the conditions of style sheets, and the browser does the rest. Two others invert colours, as
+Gmail on phones and Outlook do without asking the email; rule NL206 inverts a colour by the same function.
 """
 
 from __future__ import annotations
@@ -21,39 +17,39 @@ from newsletter.checks.html.css import Token, css_of
 from newsletter.checks.html.tree import Element, add_style, page_of, tree_of
 
 _PAINTS = ("color", "background", "border", "outline", "text-decoration", "fill", "stroke", "box-shadow")
-"""What the names of properties with colours in them begin with; longer ones end in `-color`, or hold one."""
+"""The beginnings of the names of properties that may hold colours; all others with a colour end in `-color`."""
 _UNTOUCHED = frozenset(("color-scheme", "background-image", "background-size", "border-radius"))
 _ATTRIBUTES = ("bgcolor", "color", "text", "link", "vlink")
-_GROUND = f":root{{background:{WHITE.inverted};color:{BLACK.inverted};color-scheme:dark}}"
+_INVERTED_PAGE = f":root{{background:{WHITE.inverted};color:{BLACK.inverted};color-scheme:dark}}"
 
 
 def inverted(page: str) -> str:
-    """The email with every colour of its text and grounds turned around; pictures stay as they are."""
+    """Return the email with every colour of text and background inverted; pictures stay as they are."""
     return _inverted(page, marks=False)
 
 
 def inverted_by_outlook(page: str) -> str:
-    """The same as Outlook.com does it: what it turns it marks, so that an email's `[data-ogsc]` rules can answer."""
+    """Return the email inverted as Outlook.com does it: with its marks, which an email's `[data-ogsc]` rules match."""
     return _inverted(page, marks=True)
 
 
 def _inverted(page: str, *, marks: bool) -> str:
     tree = tree_of(by_day(page))
     for element in tree.iter("*"):
-        _turn(element, marks)
-    add_style(tree, _GROUND)
+        _invert(element, marks)
+    add_style(tree, _INVERTED_PAGE)
     if marks:
         _mark_frame(tree)
     return page_of(tree)
 
 
-def _turn(element: Element, marks: bool) -> None:
+def _invert(element: Element, marks: bool) -> None:
     if element.tag == "style":
         element.text = element.text and _sheet(element.text)
         return
     style = element.get("style")
     if style:
-        element.set("style", turned_style(style))
+        element.set("style", inverted_style(style))
     for name in _ATTRIBUTES:
         colour = read_colour(element.get(name, ""))
         if colour:
@@ -63,7 +59,7 @@ def _turn(element: Element, marks: bool) -> None:
 
 
 def _mark(element: Element, style: str) -> None:
-    """Outlook.com leaves what it took away in attributes, which its own style rules, and emails', look for."""
+    """Set the attributes that Outlook.com puts on elements whose colours it changes."""
     names = {name.strip() for name, _, _ in (part.partition(":") for part in style.split(";"))}
     if "color" in names:
         element.set("data-ogsc", "")
@@ -72,21 +68,21 @@ def _mark(element: Element, style: str) -> None:
 
 
 def _mark_frame(tree: Element) -> None:
-    """Outlook.com puts an email into a frame of its own, which it marks too."""
+    """Mark the body: it stands for the frame that Outlook.com puts around an email and marks too."""
     for element in tree.iter("body"):
         element.set("data-ogsc", "")
         element.set("data-ogsb", "")
 
 
 @lru_cache(maxsize=5_000)
-def turned_style(style: str) -> str:
-    """A style attribute with its colours turned around."""
+def inverted_style(style: str) -> str:
+    """Return a style attribute with its colours inverted."""
     return css_of([_declared(node) for node in tinycss2.parse_blocks_contents(style)])
 
 
 def _declared(node: Token) -> Token:
     if node.type == "declaration" and _has_colour(node.lower_name):
-        node.value = [_turned(token) for token in node.value]
+        node.value = [_inverted_token(token) for token in node.value]
     return node
 
 
@@ -94,7 +90,7 @@ def _has_colour(name: str) -> bool:
     return name not in _UNTOUCHED and (name.startswith(_PAINTS) or name.endswith("-color"))
 
 
-def _turned(token: Token) -> Token:
+def _inverted_token(token: Token) -> Token:
     if token.type not in ("hash", "ident", "function"):
         return token
     colour = read_colour(token.serialize())
@@ -110,7 +106,7 @@ def _see_through(colour: tuple[float, float, float, float]) -> str:
 
 
 def _sheet(text: str) -> str:
-    """A style sheet with its colours turned around, those at night left out: the client does not ask for them."""
+    """Return a style sheet with its colours inverted."""
     return css_of([_rule(node) for node in tinycss2.parse_stylesheet(text)])
 
 
@@ -126,31 +122,32 @@ def _rule(node: Token) -> Token:
 Scheme = Literal["light", "dark"]
 _SHEET = re.compile(r"(<style\b[^>]*>)(.*?)(</style>)", re.DOTALL | re.IGNORECASE)
 _MEDIA = re.compile(r"(\smedia=[\"'])([^\"']*)([\"'])", re.IGNORECASE)
-_FEATURE = re.compile(r"\(\s*prefers-color-scheme\s*(?::\s*(light|dark)\s*)?\)", re.IGNORECASE)
-_SAID = re.compile(r"((?:^|[\s;{])(?:supported-)?color-schemes?\s*:)[^;}\"]*", re.IGNORECASE)
+_PREFERENCE = re.compile(r"\(\s*prefers-color-scheme\s*(?::\s*(light|dark)\s*)?\)", re.IGNORECASE)
+_PROPERTY = re.compile(r"((?:^|[\s;{])(?:supported-)?color-schemes?\s*:)[^;}\"]*", re.IGNORECASE)
 _META = re.compile(r"(<meta\b[^>]*\bname=\"(?:supported-)?color-schemes?\"[^>]*\bcontent=\")[^\"]*", re.IGNORECASE)
 _TRUE, _FALSE = "(min-width:0)", "(max-width:0)"
 
 
 def by_day(page: str) -> str:
-    """The email where the mail client is light."""
+    """Return the email in light mode."""
     return _fixed(page, "light")
 
 
 def by_night(page: str) -> str:
-    """The email where the mail client is dark and asks the email for its own dark colours, as Apple Mail does."""
+    """Return the email in dark mode with its own dark style sheet, as Apple Mail shows it."""
     return _fixed(page, "dark")
 
 
 def _fixed(page: str, scheme: Scheme) -> str:
-    def of_sheet(found: re.Match[str]) -> str:
-        return found[1] + _SAID.sub(rf"\1 {scheme}", _decided(found[2], scheme)) + found[3]
+    def fixed_sheet(sheet: re.Match[str]) -> str:
+        return sheet[1] + _PROPERTY.sub(rf"\1 {scheme}", _decided(sheet[2], scheme)) + sheet[3]
 
-    def of_media(found: re.Match[str]) -> str:
-        return found[1] + _decided(found[2], scheme) + found[3]
+    def fixed_media(media: re.Match[str]) -> str:
+        return media[1] + _decided(media[2], scheme) + media[3]
 
-    return _META.sub(rf"\g<1>{scheme}", _MEDIA.sub(of_media, _SHEET.sub(of_sheet, page)))
+    return _META.sub(rf"\g<1>{scheme}", _MEDIA.sub(fixed_media, _SHEET.sub(fixed_sheet, page)))
 
 
 def _decided(conditions: str, scheme: Scheme) -> str:
-    return _FEATURE.sub(lambda found: _TRUE if (found[1] or scheme).lower() == scheme else _FALSE, conditions)
+    """Return media conditions with `prefers-color-scheme` replaced by one that always holds, or never does."""
+    return _PREFERENCE.sub(lambda wanted: _TRUE if (wanted[1] or scheme).lower() == scheme else _FALSE, conditions)

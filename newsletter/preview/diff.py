@@ -1,6 +1,6 @@
-"""What differs between two texts: line by line, and in lines that were changed, word by word.
+"""The differences between two texts: line by line, and word by word in lines that were changed.
 
-Pure, for eyes rather than for `patch`: a line is a paragraph here, as in an email's plain text.
+They are for people to read, not for `patch`: a line is a paragraph here, as in an email's plain text.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from enum import StrEnum
 _WORD = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")
 """A word or a sign, with the white space behind it."""
 _ALIKE = 0.35
-"""Of two lines that took each other's place, how much must be the same for the words to be compared."""
+"""The share of common words from which on a line counts as a changed version of another."""
 _AHEAD = 12
-"""How many lines further on the counterpart of one is looked for."""
+"""Lines ahead in which the changed version of a line is looked for."""
 _MOST_WORDS = 2_000
-"""Words of a line that are compared one by one; it takes the square of them."""
+"""Words of a line that are compared one by one; the time grows with their square."""
 
 
 class LineChange(StrEnum):
-    """What became of a line."""
+    """The kind of a row: how a line differs between two texts."""
 
     SAME = "same"
     CHANGED = "changed"
@@ -33,7 +33,7 @@ class LineChange(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class DiffPiece:
-    """A run of characters of a line."""
+    """A run of characters of a line, which differs or not."""
 
     text: str
     differs: bool
@@ -51,7 +51,7 @@ class Row:
 
 
 def differences(left: str, right: str) -> list[Row]:
-    """Both texts, row by row: what is the same, changed, removed, added."""
+    """Return both texts as rows, each the same, changed, removed or added."""
     lines, others = left.split("\n"), right.split("\n")
     rows: list[Row] = []
     for kind, a, b, c, d in SequenceMatcher(None, lines, others).get_opcodes():
@@ -63,14 +63,14 @@ def differences(left: str, right: str) -> list[Row]:
 
 
 def line_difference(left: str, right: str) -> Row:
-    """Two lines, beside each other however little they have in common: of subjects, say."""
+    """Return two lines as one row, however little they have in common; for subjects and the like."""
     if left == right:
         return Row(kind=LineChange.SAME, left=_same(left), right=_same(right))
     return _changed(left, right)
 
 
 def folded(rows: Sequence[Row], around: int = 2) -> list[Row | int]:
-    """The rows with `around` same ones beside each change, and how many are left out in between."""
+    """Return the changed rows with `around` unchanged ones beside each, and the number of rows left out between."""
     near = {
         at
         for number, row in enumerate(rows)
@@ -97,7 +97,7 @@ def _whole(text: str) -> tuple[DiffPiece, ...]:
 
 
 def _replaced(left: list[str], right: list[str]) -> Iterator[Row]:
-    """Lines that took each other's place: those alike in pairs, the others removed and added."""
+    """Yield the rows of lines that replace others: similar lines in pairs, the others removed and added."""
     bags = [_bag(line) for line in right]
     waiting = 0
     for line in left:
@@ -117,14 +117,14 @@ def _bag(line: str) -> Counter[str]:
 
 
 def _likeness(words: Counter[str], others: Counter[str]) -> float:
-    """The share of the words that both have."""
+    """Return the share of the words that both lines have, 0 to 1."""
     return 2 * (words & others).total() / max(1, words.total() + others.total())
 
 
 def _words(line: str) -> list[str]:
-    """Words, white space and signs; a line that has too many is one."""
-    found = _WORD.findall(line)
-    return found if len(found) <= _MOST_WORDS else [line]
+    """Return the words, white space and signs of a line; a line with too many is one word."""
+    words = _WORD.findall(line)
+    return words if len(words) <= _MOST_WORDS else [line]
 
 
 def _changed(line: str, other: str) -> Row:
@@ -132,20 +132,20 @@ def _changed(line: str, other: str) -> Row:
     left: list[DiffPiece] = []
     right: list[DiffPiece] = []
     for kind, a, b, c, d in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
-        one, two = "".join(words[a:b]), "".join(others[c:d])
-        behind = _common_space(one, two) if kind != "equal" else ""
-        left += _pieces(one, behind, differs=kind != "equal")
-        right += _pieces(two, behind, differs=kind != "equal")
+        before, after = "".join(words[a:b]), "".join(others[c:d])
+        space = _common_space(before, after) if kind != "equal" else ""
+        left += _pieces(before, space, differs=kind != "equal")
+        right += _pieces(after, space, differs=kind != "equal")
     return Row(kind=LineChange.CHANGED, left=tuple(left), right=tuple(right))
 
 
-def _common_space(one: str, two: str) -> str:
-    """The white space that both end in."""
-    space = one[len(one.rstrip()) :]
-    return space if space and two.strip() and one.strip() and two.endswith(space) else ""
+def _common_space(before: str, after: str) -> str:
+    """Return the white space that both runs of words end in."""
+    space = before[len(before.rstrip()) :]
+    return space if space and after.strip() and before.strip() and after.endswith(space) else ""
 
 
-def _pieces(text: str, behind: str, *, differs: bool) -> list[DiffPiece]:
-    """A run, and what is behind it on both sides."""
-    whole = [(text.removesuffix(behind) if behind else text, differs), (behind, False)]
-    return [DiffPiece(text=part, differs=marked) for part, marked in whole if part]
+def _pieces(text: str, space: str, *, differs: bool) -> list[DiffPiece]:
+    """Return a run of words, and the white space behind it, which does not differ."""
+    parts = [(text.removesuffix(space) if space else text, differs), (space, False)]
+    return [DiffPiece(text=part, differs=marked) for part, marked in parts if part]

@@ -1,4 +1,4 @@
-"""Built HTML as mail clients show it that load no pictures: frames of their size, with their alt text."""
+"""The view of built HTML without pictures: frames of their size with their alt text, as mail clients show them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ONLY_PICTURES = re.compile(r"(?:^|;)\s*(?:object-fit|object-position|height|dis
 
 
 def without_pictures(page: str) -> str:
-    """The email before its reader allows pictures; what has an empty alt text leaves nothing but its room."""
+    """Return the email before its reader allows pictures. A picture with an empty alt text leaves only its room."""
     tree = tree_of(by_day(page))
     for element in list(tree.iter("*")):
         if element.tag == "img":
@@ -25,18 +25,18 @@ def without_pictures(page: str) -> str:
         elif element.tag == "style":
             element.text = element.text and _PICTURE.sub("none", element.text)
         else:
-            _plain(element)
+            _drop_background(element)
     return page_of(tree)
 
 
-def _plain(element: Element) -> None:
+def _drop_background(element: Element) -> None:
     element.attrib.pop("background", None)
     if "url(" in element.get("style", ""):
         element.set("style", _PICTURE.sub("none", element.get("style")))
 
 
 def _frame(image: Element) -> None:
-    """A `span` in place of the picture, with the styles that its alt text has."""
+    """Replace a picture by a `span` that has the styles of its alt text."""
     frame = html.Element("span", {"class": f"nl-no-picture {image.get('class', '')}".strip()})
     frame.text, frame.tail = image.get("alt", ""), image.tail
     frame.set("style", _style(image, bool(frame.text)))
@@ -54,6 +54,6 @@ def _style(image: Element, has_alt: bool) -> str:
 
 
 def _length(image: Element, name: str) -> str:
-    """In CSS pixels, from the attribute; empty when it says none."""
-    found = _NUMBER.fullmatch(image.get(name, ""))
-    return f"{found[0]}px" if found else ""
+    """Return an attribute's length in CSS pixels, `552px`; empty when it has none."""
+    number = _NUMBER.fullmatch(image.get(name, ""))
+    return f"{number[0]}px" if number else ""

@@ -1,8 +1,6 @@
-"""Inbox: the issues of a publication as a reader's list of mails, the newest first.
+"""The inbox: the issues of a publication as a reader's list of mails, the newest first, and each issue's status.
 
-Standings: how far each issue has come, in a word and for people.
-
-Of several campaigns of an issue, the latest counts.
+An issue's status is that of its latest campaign, or a draft's.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from newsletter.rendering.build import sample_recipient
 
 @dataclass(frozen=True, kw_only=True)
 class InboxEntry:
-    """An issue as a line of an inbox, for a reader without a name."""
+    """An issue as a line of an inbox, with merge tags filled for a reader without a name."""
 
     slug: str
     path: Path
@@ -35,9 +33,9 @@ class InboxEntry:
 
 
 def entries(publication: Publication, words: str = "") -> list[Path]:
-    """The issue files with these words in their subject, preheader or name; all without words.
+    """Return the issue files with all these words in subject, preheader or name; without words, all files.
 
-    Each file's head is read, once as long as it does not change.
+    The front matter of each file is read; it is kept until the file changes.
     """
     files = sorted(issue_files(publication), key=lambda path: (_day(path), path.name), reverse=True)
     wanted = words.casefold().split()
@@ -45,7 +43,7 @@ def entries(publication: Publication, words: str = "") -> list[Path]:
 
 
 def entry(publication: Publication, path: Path) -> InboxEntry | None:
-    """One of them as a reader sees it; None when the file went away."""
+    """Return the inbox line of an issue file, or None when the file is gone."""
     head = read_head(path)
     if head is None:
         return None
@@ -60,9 +58,9 @@ def entry(publication: Publication, path: Path) -> InboxEntry | None:
 
 
 def shown(publication: Publication, paths: Sequence[Path]) -> list[InboxEntry]:
-    """These as a reader sees them."""
-    found = (entry(publication, path) for path in paths)
-    return [each for each in found if each]
+    """Return the inbox lines of issue files, without files that are gone."""
+    lines = (entry(publication, path) for path in paths)
+    return [line for line in lines if line]
 
 
 def _day(path: Path) -> date:
@@ -72,34 +70,34 @@ def _day(path: Path) -> date:
 
 def _has(path: Path, words: Sequence[str]) -> bool:
     head = read_head(path)
-    said = f"{slug_of(path)} {path.stem} {head.subject} {head.preheader}" if head else path.stem
-    return all(word in said.casefold() for word in words)
+    text = f"{slug_of(path)} {path.stem} {head.subject} {head.preheader}" if head else path.stem
+    return all(word in text.casefold() for word in words)
 
 
 @dataclass(frozen=True, kw_only=True)
 class IssueStatus:
-    """Of one issue."""
+    """The state of an issue, from draft to sent."""
 
     state: str
-    """A campaign's, or `draft` for an issue that has none."""
+    """The state of its campaign, or `draft` for an issue that has none."""
     words: str
-    """`Draft`, `Scheduled for Fri 17 Jan, 07:00`, `Sent to 8,117`."""
+    """The state for people: `Draft`, `Scheduled for Fri 17 Jan, 07:00`, `Sent to 8,117`."""
     campaign: int = 0
-    """Its campaign's id, or 0."""
+    """The id of its campaign, or 0."""
 
 
 DRAFT = IssueStatus(state="draft", words="Draft")
 
 
-def standings(connection: Connection, zone: tzinfo) -> Mapping[str, IssueStatus]:
-    """Of every issue that has a campaign, by slug; times are read in `zone`."""
+def issue_statuses(connection: Connection, zone: tzinfo) -> Mapping[str, IssueStatus]:
+    """Return the status of every issue that has a campaign, by slug, with times in `zone`."""
     latest: dict[str, Campaign] = {}
     for campaign in all_campaigns(connection):
         latest.setdefault(campaign.issue, campaign)
-    return {issue: _standing(connection, campaign, zone) for issue, campaign in latest.items()}
+    return {issue: _status(connection, campaign, zone) for issue, campaign in latest.items()}
 
 
-def _standing(connection: Connection, campaign: Campaign, zone: tzinfo) -> IssueStatus:
+def _status(connection: Connection, campaign: Campaign, zone: tzinfo) -> IssueStatus:
     return IssueStatus(state=campaign.state, words=_words(connection, campaign, zone), campaign=campaign.id)
 
 
@@ -115,5 +113,5 @@ def _words(connection: Connection, campaign: Campaign, zone: tzinfo) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    """`Fri 17 Jan, 07:00`."""
+    """Return a time for people: `Fri 17 Jan, 07:00`."""
     return f"{moment:%a} {moment.day} {moment:%b}, {moment:%H:%M}"

@@ -1,6 +1,6 @@
 """Pictures of the publication in built HTML, shown from this disk instead of the address readers load them from.
 
-Pure but for looking at the files; what a picture is, `pictures` says.
+`issues.images` decides which files are pictures; here they are only looked up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from newsletter.config import Publication
 from newsletter.issues.images import PictureError, find_picture
 
 HERE = "/images/"
-"""Where the preview serves them."""
+"""The path at which the preview serves pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,33 +24,36 @@ class LocalPicture:
     """A picture in an email that is a file of the publication."""
 
     url: str
-    """As it stands in the HTML."""
+    """The address as it stands in the HTML."""
     file: Path
     stamp: str
-    """Differs when the file does."""
+    """A text that changes with the file."""
 
 
 def local_pictures(publication: Publication, page: str) -> Sequence[LocalPicture]:
-    """Each picture of the publication that the HTML names, once, in order."""
-    found = dict.fromkeys(f"{found[0]}" for found in _named(publication).finditer(page))
-    pictures = ((url, picture_file(publication.root, _name(publication, url))) for url in found)
+    """Return each picture of the publication that the HTML names, once, in order."""
+    urls = dict.fromkeys(match[0] for match in _addresses(publication).finditer(page))
+    pictures = ((url, picture_file(publication.root, _name(publication, url))) for url in urls)
     return [LocalPicture(url=url, file=file, stamp=_stamp(file)) for url, file in pictures if file]
 
 
 def shown_locally(page: str, publication: Publication, pictures: Sequence[LocalPicture]) -> str:
-    """The HTML with this disk's pictures; a changed picture has a new address, so that no browser keeps the old one."""
+    """Return the HTML with the addresses of this disk's pictures.
+
+    The address changes with the picture, so that a browser does not show an old one.
+    """
     stamps = {picture.url: picture.stamp for picture in pictures}
     base = f"{publication.config.publication.url}/images/"
 
-    def local(found: re.Match[str]) -> str:
-        stamp = stamps.get(found[0])
-        return HERE + found[0][len(base) :] + (f"?{stamp}" if stamp else "")
+    def local(address: re.Match[str]) -> str:
+        stamp = stamps.get(address[0])
+        return HERE + address[0][len(base) :] + (f"?{stamp}" if stamp else "")
 
-    return _named(publication).sub(local, page)
+    return _addresses(publication).sub(local, page)
 
 
 def picture_file(root: Path, name: str) -> Path | None:
-    """The file behind `/images/<name>`: in `images/`, else anywhere in the publication; None when it is no picture."""
+    """Return the file behind `/images/<name>`: in `images/`, else in the publication; None when it is no picture."""
     for path in (f"images/{name}", name):
         try:
             find_picture(root, path)
@@ -60,7 +63,7 @@ def picture_file(root: Path, name: str) -> Path | None:
     return None
 
 
-def _named(publication: Publication) -> re.Pattern[str]:
+def _addresses(publication: Publication) -> re.Pattern[str]:
     return re.compile(re.escape(publication.config.publication.url) + r"/images/[^\s\"'<>)]+")
 
 
@@ -70,7 +73,7 @@ def _name(publication: Publication, url: str) -> str:
 
 def _stamp(file: Path) -> str:
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return "gone"
-    return f"{found.st_mtime_ns:x}-{found.st_size:x}"
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"

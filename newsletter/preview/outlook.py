@@ -1,7 +1,7 @@
-"""Built HTML as Outlook for Windows shows it, which lays out with Word: its own branches, and no more than Word's CSS.
+"""The view of built HTML as Outlook for Windows shows it: Outlook's own branches, and only the CSS that Word knows.
 
-Which properties Word lacks is caniemail's finding, in `data/`; what it lacks on some elements only is Microsoft's
-list ("Word 2007 HTML and CSS rendering capabilities"). Word's own faults of layout cannot be shown in a browser.
+caniemail's table in `checks/data/` has the properties that Word lacks; those it lacks on some elements only are from
+Microsoft's list ("Word 2007 HTML and CSS rendering capabilities"). A browser cannot show Word's own layout faults.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from newsletter.checks.rules.compatibility import table
 from newsletter.preview.dark_mode import by_day
 
 VERSION = 16
+"""Outlook's version, which conditions such as `gte mso 9` are compared with."""
 _BRANCH = re.compile(r"<!--\[if\s([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
 _OTHERS = re.compile(r"<!--\[if\s([^\]]*)\]><!-->?(.*?)<!--<!\[endif\]-->", re.DOTALL)
 _REVEALED = re.compile(r"<!\[if\s([^\]]*)\]>(.*?)<!\[endif\]>", re.DOTALL)
@@ -29,14 +30,14 @@ _LACKING = frozenset(
         *("background-position", "background-repeat", "object-fit", "word-break", "overflow", "float"),
     )
 )
-"""Besides caniemail's: what it finds to work somewhere in part, and not where emails use it."""
+"""Properties besides caniemail's: Word knows them in part, but not where emails use them."""
 _UNPADDED = frozenset(("a", "div", "p", "span", "img", "h1", "h2", "h3", "h4", "li", "ul", "ol", "table"))
 _UNSIZED = frozenset(("a", "div", "p", "span"))
 _UNKNOWN_SELECTOR = re.compile(r"[>+~\[]|::?(?!link|visited|hover|active)[a-z-]+")
 
 
 def in_outlook(page: str) -> str:
-    """The email as Word would have it."""
+    """Return the email as Word lays it out."""
     tree = tree_of(by_day(branches(page)))
     add_style(tree, _OF_WORD)
     for island in list(tree.iter("xml")):  # settings for Word, which shows none of it
@@ -51,14 +52,14 @@ def in_outlook(page: str) -> str:
 
 
 def branches(page: str) -> str:
-    """The HTML with Outlook's branches of conditional comments shown, and those of all others left out."""
-    shown = _OTHERS.sub(lambda found: found[2] if holds(found[1]) else "", page)
-    shown = _REVEALED.sub(lambda found: found[2] if holds(found[1]) else "", shown)
-    return _BRANCH.sub(lambda found: found[2] if holds(found[1]) else "", shown)
+    """Return the HTML with Outlook's branches of conditional comments shown, and those for others left out."""
+    for pattern in (_OTHERS, _REVEALED, _BRANCH):
+        page = pattern.sub(lambda branch: branch[2] if holds(branch[1]) else "", page)
+    return page
 
 
 def holds(condition: str) -> bool:
-    """Whether a condition such as `(gte mso 9)|(IE)` holds in Outlook for Windows; one it does not know does not."""
+    """Tell whether a condition such as `(gte mso 9)|(IE)` holds in Outlook for Windows; an unknown one does not."""
     words = _WORDS.findall(condition.lower())
     value, rest = _either(words)
     return value and not rest
@@ -73,18 +74,18 @@ def _either(words: list[str]) -> tuple[bool, list[str]]:
 
 
 def _both(words: list[str]) -> tuple[bool, list[str]]:
-    value, words = _one(words)
+    value, words = _operand(words)
     while words and words[0] == "&":
-        other, words = _one(words[1:])
+        other, words = _operand(words[1:])
         value = value and other
     return value, words
 
 
-def _one(words: list[str]) -> tuple[bool, list[str]]:
+def _operand(words: list[str]) -> tuple[bool, list[str]]:
     if not words:
         return False, []
     if words[0] == "!":
-        value, words = _one(words[1:])
+        value, words = _operand(words[1:])
         return not value, words
     if words[0] == "(":
         value, words = _either(words[1:])
@@ -93,26 +94,26 @@ def _one(words: list[str]) -> tuple[bool, list[str]]:
 
 
 _COMPARE = {
-    "lt": lambda mine, asked: mine < asked,
-    "lte": lambda mine, asked: mine <= asked,
-    "gt": lambda mine, asked: mine > asked,
-    "gte": lambda mine, asked: mine >= asked,
+    "lt": lambda version, limit: version < limit,
+    "lte": lambda version, limit: version <= limit,
+    "gt": lambda version, limit: version > limit,
+    "gte": lambda version, limit: version >= limit,
 }
 
 
 def _compared(words: list[str]) -> tuple[bool, list[str]]:
-    """`mso`, `mso 16`, `gte mso 9`; `ie` is another program."""
-    how = _COMPARE.get(words[0])
-    name, *rest = (words[1:] or [""]) if how else words
+    """Evaluate `mso`, `mso 16` or `gte mso 9` and return the words behind it; `ie` is another program."""
+    compare = _COMPARE.get(words[0])
+    name, *rest = (words[1:] or [""]) if compare else words
     if not rest or not rest[0][0].isdigit():
-        return name == "mso" and how is None, rest
-    asked = float(rest[0])
-    return name == "mso" and (how(VERSION, asked) if how else asked == VERSION), rest[1:]
+        return name == "mso" and compare is None, rest
+    version = float(rest[0])
+    return name == "mso" and (compare(VERSION, version) if compare else version == VERSION), rest[1:]
 
 
 @cache
 def _lacks(name: str) -> bool:
-    """Whether Word knows nothing of a property."""
+    """Tell whether Word does not know a property."""
     return name in _LACKING or bool(table().lacking(f"css-{name}", ["outlook.windows"]))
 
 
@@ -123,7 +124,7 @@ def _style(style: str, tag: str) -> str:
 
 
 def _translated(node: Token) -> Token:
-    """What only Word understands, in a browser's words."""
+    """Return a declaration with Word's own properties turned into those that browsers know."""
     if node.type == "declaration" and node.lower_name == "mso-padding-alt":
         node.name = node.lower_name = "padding"
     elif node.type == "declaration" and node.lower_name == "mso-hide":
@@ -145,7 +146,7 @@ _SIZES = ("width", "height")
 
 
 def _sheet(text: str) -> str:
-    """The rules of a style sheet that Word reads: none with conditions, none with a selector it does not know."""
+    """Return the rules of a style sheet that Word reads: none in at-rules, none with a selector it does not know."""
     nodes = tinycss2.parse_stylesheet(text)
     return css_of([_rule(node) for node in nodes if node.type == "qualified-rule" and _is_known(node)])
 

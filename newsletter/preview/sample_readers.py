@@ -1,7 +1,7 @@
-"""Sample readers: whom an issue can be shown as, named the way an address bar can hold it.
+"""Sample readers: the readers as whom the preview shows an issue, each with a key that an address bar can hold.
 
-`sample`, `known`, `worst:markup`, `fields:first_name=Zo%C3%AB&plan=pro`, `subscriber:ada@example.com`.
-Their links are nobody's: following one changes nothing. Reads readers, writes nothing.
+Keys are `sample`, `known`, `worst:markup`, `fields:first_name=Zo%C3%AB&plan=pro`, `subscriber:ada@example.com`. The
+links in their copies carry a sample token and change nothing. Subscribers are read here, and nothing is written.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subsc
 
 SAMPLE = "sample"
 NAMES = ("first_name", "last_name", "name")
-"""Built-in fields that merge tags may say and a person may type in."""
+"""Built-in fields that merge tags may print and that can be typed in."""
 MOST_FOUND = 20
+"""Subscribers that a search returns at most."""
 _EXAMPLES: Mapping[str, object] = {"text": "Example", "number": 42, "date": "2025-01-17", "boolean": True}
 _ADA = {"first_name": "Ada", "last_name": "Lovelace", "name": "Ada Lovelace"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleReader:
-    """Somebody an issue can be shown as."""
+    """A reader as whom an issue can be shown."""
 
     key: str
-    """What the address bar says."""
+    """The name in the address bar."""
     label: str
-    """What a person reads."""
+    """The name for people."""
     fields: Mapping[str, object]
-    """Without the links that everybody has."""
+    """The reader's fields, without the links that every reader has."""
 
     def recipient(self, publication: Publication, slug: str) -> Recipient:
-        """As whom an issue is filled in; the links are the sample's, whoever it is."""
+        """Return the recipient for filling in an issue; the links carry the sample token for every reader."""
         sample = sample_recipient(publication, slug)
         fields = {**sample.fields, **self.fields}
         links = {name: value for name, value in sample.fields.items() if name != "email"}
@@ -50,7 +51,7 @@ class SampleReader:
 
 
 def sample_readers(publication: Publication) -> list[SampleReader]:
-    """Those who need no database: nobody known, somebody of whom all is known, and the worst."""
+    """Return the readers that need no database: without fields, with all fields, and the difficult ones."""
     own = {name: _example(publication, name, kind) for name, kind in publication.config.fields.items()}
     return [
         SampleReader(key=SAMPLE, label="A reader without a name", fields={}),
@@ -60,9 +61,9 @@ def sample_readers(publication: Publication) -> list[SampleReader]:
 
 
 def _example(publication: Publication, name: str, kind: str) -> object:
-    """A value that some segment asks for, so that the reader is somebody in particular; else any of its kind."""
-    asked = (conditions.get(name) for conditions in publication.config.segments.values())
-    return next((value for value in asked if isinstance(value, str | int | float | bool)), _EXAMPLES[kind])
+    """Return a value that a segment selects, so that the reader is in one; else an example of the field's kind."""
+    selected = (conditions.get(name) for conditions in publication.config.segments.values())
+    return next((value for value in selected if isinstance(value, str | int | float | bool)), _EXAMPLES[kind])
 
 
 def _worst(publication: Publication) -> Iterator[SampleReader]:
@@ -73,12 +74,12 @@ def _worst(publication: Publication) -> Iterator[SampleReader]:
 
 
 def _key(reader: str) -> str:
-    """The last word of what makes the reader hard: `with a line break` is `break`."""
+    """Return the key of a difficult reader, the last word of its name: `with a line break` is `break`."""
     return re.sub(r"\W", "", reader.rpartition(" ")[2])
 
 
 def find_reader(publication: Publication, connection: Connection | None, key: str) -> SampleReader:
-    """Whom `key` names. Raises NewsletterError when there is nobody, or a field cannot hold what it says."""
+    """Return the reader that `key` names. Raises NewsletterError for an unknown one, or a value no field can hold."""
     kind, _, value = key.partition(":")
     if kind == "fields":
         return _typed(publication, value)
@@ -91,16 +92,16 @@ def find_reader(publication: Publication, connection: Connection | None, key: st
 
 
 def _typed(publication: Publication, query: str) -> SampleReader:
-    """Fields as a person typed them, each held against its kind; empty ones are missing."""
+    """Return a reader with typed fields, each checked against its kind; empty fields count as missing."""
     fields: dict[str, object] = {}
     for name, text in parse_qsl(query, max_num_fields=200):
         fields[name] = _value(publication, name, text)
     if "name" not in fields:
         first, last = (str(fields.get(name, "")) for name in ("first_name", "last_name"))
         fields["name"] = full_name(first, last, {})
-    said = ", ".join(f"{name} {value}" for name, value in fields.items() if name != "name" and value != "")
+    label = ", ".join(f"{name} {value}" for name, value in fields.items() if name != "name" and value != "")
     present = {name: value for name, value in fields.items() if value != ""}
-    return SampleReader(key=f"fields:{query}", label=said or "A reader without any field", fields=present)
+    return SampleReader(key=f"fields:{query}", label=label or "A reader without any field", fields=present)
 
 
 def _value(publication: Publication, name: str, text: str) -> object:
@@ -114,29 +115,29 @@ def _value(publication: Publication, name: str, text: str) -> object:
 
 
 def _subscriber(connection: Connection | None, address: str) -> SampleReader:
-    found = find_subscriber(connection, address) if connection else None
-    if found is None:
+    reader = find_subscriber(connection, address) if connection else None
+    if reader is None:
         hint = "Choose another reader, or a sample."
         raise NewsletterError(f"no reader has the address {address or '(empty)'}", hint=hint)
-    return of_subscriber(found)
+    return of_subscriber(reader)
 
 
-def of_subscriber(found: Subscriber) -> SampleReader:
-    """A real reader, as a sample."""
-    name = name_of(found)
-    fields = {**found.fields, "email": found.email, "name": name}
-    label = f"{name} <{found.email}>" if name else found.email
-    return SampleReader(key=f"subscriber:{found.email}", label=label, fields=fields)
+def of_subscriber(reader: Subscriber) -> SampleReader:
+    """Return a real reader as a sample reader."""
+    name = name_of(reader)
+    fields = {**reader.fields, "email": reader.email, "name": name}
+    label = f"{name} <{reader.email}>" if name else reader.email
+    return SampleReader(key=f"subscriber:{reader.email}", label=label, fields=fields)
 
 
-def name_of(found: Subscriber) -> str:
-    """What a reader is called; empty when unknown."""
-    first, last = (str(found.fields.get(name, "")) for name in ("first_name", "last_name"))
-    return full_name(first, last, found.fields)
+def name_of(reader: Subscriber) -> str:
+    """Return a reader's name, or "" when it is unknown."""
+    first, last = (str(reader.fields.get(name, "")) for name in ("first_name", "last_name"))
+    return full_name(first, last, reader.fields)
 
 
 def search_readers(connection: Connection, text: str, limit: int = MOST_FOUND) -> Sequence[Subscriber]:
-    """Readers whose address or name holds every word of `text`, in the order they joined."""
+    """Return the readers whose address or name holds every word of `text`, in the order they joined."""
     columns = (subscriber.c.email, subscriber.c.first_name, subscriber.c.last_name)
     words = [or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in text.split()]
     return next(subscriber_pages(connection, *words, size=limit, with_consent=False), [])

@@ -1,6 +1,6 @@
-"""Weights: what an issue and each of its blocks weigh, beside what Gmail shows, for people to look at.
+"""The weight of an issue and its blocks in bytes, beside what Gmail shows: the preview's meter.
 
-What a byte is counted as, `checks.size` says; so the meter and the rule agree.
+Bytes are counted by `checks.rules.size`, so that the meter and the rules about size agree.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from newsletter.issues.issue import Block
 
 @dataclass(frozen=True, kw_only=True)
 class Weight:
-    """A block's."""
+    """The weight of a block."""
 
     piece: int
-    """Index in `Issue.content`, which the trace's marks name."""
+    """The block's index in `Issue.content`, which the source map names too."""
     name: str
     line: int
     end_line: int
     size: int
-    """In bytes."""
+    """The bytes of the block's HTML."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """An issue's."""
+    """The weight of an issue and its blocks."""
 
     total: int
     blocks: Sequence[Weight]
     clip: tuple[int, float] | None
-    """The piece in which Gmail cuts and how far into it, 0 to 1; piece -1 is the footer; None when it does not."""
+    """The piece in which Gmail cuts, and how far into it, 0 to 1; piece -1 is the footer. None without a cut."""
 
     @property
     def level(self) -> str:
-        """`fine`, `large`, `clipped`."""
+        """The word for the total: `fine`, `large` or `clipped`."""
         return "clipped" if self.total > CLIPPED else "large" if self.total > LARGE else "fine"
 
     @property
     def share(self) -> float:
-        """Of what Gmail shows; more than 1 where it cuts."""
+        """The total as a share of what Gmail shows; more than 1 where it cuts."""
         return self.total / CLIPPED
 
 
 def weights(context: Context) -> Weights:
-    """Of an issue that builds."""
-    weighed = sizes(context)
+    """Return the weights of an issue that builds."""
+    measured = sizes(context)
     pieces = {id(piece): index for index, piece in enumerate(context.issue.content)}
     blocks = [
         Weight(
@@ -58,22 +58,22 @@ def weights(context: Context) -> Weights:
             end_line=each.block.end_line,
             size=each.size,
         )
-        for each in weighed.blocks
+        for each in measured.blocks
     ]
-    return Weights(total=weighed.total, blocks=blocks, clip=_clip(weighed, pieces))
+    return Weights(total=measured.total, blocks=blocks, clip=_clip(measured, pieces))
 
 
-def _clip(weighed: Sizes, pieces: dict[int, int]) -> tuple[int, float] | None:
-    if weighed.total <= CLIPPED:
+def _clip(measured: Sizes, pieces: dict[int, int]) -> tuple[int, float] | None:
+    if measured.total <= CLIPPED:
         return None
-    falls = weighed.at(CLIPPED)
-    if falls is None:
+    cut = measured.at(CLIPPED)
+    if cut is None:
         return -1, 0.0
-    return pieces[id(falls.block)], max(0.0, (CLIPPED - falls.start) / max(1, falls.size))
+    return pieces[id(cut.block)], max(0.0, (CLIPPED - cut.start) / max(1, cut.size))
 
 
 def piece_at(context: Context, line: int) -> int | None:
-    """The block that a line of the file is in."""
+    """Return the index of the block that a line of the file is in, or None."""
     for index, piece in enumerate(context.issue.content):
         if isinstance(piece, Block) and piece.line <= line <= piece.end_line:
             return index

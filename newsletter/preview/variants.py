@@ -1,7 +1,7 @@
-"""Variants: the distinct results an issue has over many readers, by what differs in shape.
+"""Variants: the different shapes that an issue takes for many readers.
 
-Two readers have the same variant when every condition takes the same branch for them and the
-same fields are missing; that one is called Ada and the other Zoë makes no variant.
+Two readers get one variant when every condition takes the same branch for them and the same fields are missing. The
+values of fields make no variant: Ada and Zoë get the same one.
 """
 
 from __future__ import annotations
@@ -17,79 +17,83 @@ from newsletter.messages.fragments import ConditionalSlot, ValueSlot, html_fragm
 from newsletter.messages.types import CompiledMessage, Recipient
 
 _ALWAYS = frozenset(("email", "unsubscribe_url", "preferences_url", "web_url"))
-"""Fields that nobody is without."""
+"""Fields that every reader has."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Fact:
-    """Something about a reader that changes what the issue says."""
+    """A condition, field or expression in an issue, and how it comes out for a reader."""
 
     subject: str
-    """A condition (`plan == "pro"`), a field (`first_name`), or an expression that decides by itself."""
+    """A condition (`plan == "pro"`), a field (`first_name`), or an expression with an `if` inside."""
     holds: bool
-    """Whether the condition is true, the field there."""
+    """Tells that the condition is true, the field present, or the expression not empty."""
     value: str = ""
-    """What an expression that decides by itself comes to."""
+    """The value of an expression with an `if` inside."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """Readers who get the same in shape."""
+    """A shape of an issue, and the readers who get it."""
 
     facts: tuple[Fact, ...]
-    """Those that tell the variants apart; empty when there is only one."""
+    """The facts that tell this variant from others; empty when there is only one variant."""
     readers: int
+    """The number of readers who get it."""
     example: int
-    """Which of the recipients is the first of them, from 0."""
+    """The index of the first recipient who gets it, from 0."""
 
 
 def variants(message: CompiledMessage, recipients: Iterable[Recipient]) -> list[Variant]:
-    """The variants of a message over these recipients, the one that most get first."""
+    """Return the variants of a message for these recipients, the most frequent first."""
     shape = _shape_of(message)
-    found: dict[tuple[Fact, ...], list[int]] = {}
+    recipients_of: dict[tuple[Fact, ...], list[int]] = {}
     for number, recipient in enumerate(recipients):
-        found.setdefault(shape(present(recipient.fields)), []).append(number)
-    telling = _telling(found)
-    whole = [
-        Variant(facts=tuple(fact for fact in facts if fact in telling), readers=len(numbers), example=numbers[0])
-        for facts, numbers in found.items()
+        recipients_of.setdefault(shape(present(recipient.fields)), []).append(number)
+    differing = _differing_facts(recipients_of)
+    found = [
+        Variant(facts=tuple(fact for fact in facts if fact in differing), readers=len(numbers), example=numbers[0])
+        for facts, numbers in recipients_of.items()
     ]
-    return sorted(whole, key=lambda variant: -variant.readers)
+    return sorted(found, key=lambda variant: -variant.readers)
 
 
-def _telling(shapes: Iterable[Sequence[Fact]]) -> frozenset[Fact]:
-    """The facts that are not true of everybody."""
+def _differing_facts(shapes: Iterable[Sequence[Fact]]) -> frozenset[Fact]:
+    """Return the facts that are not true of all shapes."""
     sets = [frozenset(facts) for facts in shapes]
     return frozenset().union(*sets) - frozenset.intersection(*sets) if sets else frozenset()
 
 
-Look = Callable[[Fields], Iterator[Fact]]
+FactFinder = Callable[[Fields], Iterator[Fact]]
+"""A function that yields the facts of one part of a message, for a reader's present fields."""
 
 
 def _shape_of(message: CompiledMessage) -> Callable[[Fields], tuple[Fact, ...]]:
-    """What matters of a reader, as a function of the present fields; equal slots are looked at once."""
+    """Return a function from a reader's present fields to the facts of the message."""
     trees = (
         text_fragment(message.subject, message),
         html_fragment(message.html, message),
         text_fragment(message.text, message),
     )
-    look = _looks(part for tree in trees for part in tree)
-    return lambda fields: tuple(sorted(set(look(fields))))
+    facts = _facts_of(part for tree in trees for part in tree)
+    return lambda fields: tuple(sorted(set(facts(fields))))
 
 
-def _looks(parts: Iterable[str | ValueSlot | ConditionalSlot]) -> Look:
-    slots = {_identity(part): part for part in parts if not isinstance(part, str)}
-    each = [_choice(slot) if isinstance(slot, ConditionalSlot) else _value(slot.expression) for slot in slots.values()]
+def _facts_of(parts: Iterable[str | ValueSlot | ConditionalSlot]) -> FactFinder:
+    slots = {_identity(part): part for part in parts if not isinstance(part, str)}  # equal slots count once
+    finders = [
+        _choice(slot) if isinstance(slot, ConditionalSlot) else _value(slot.expression) for slot in slots.values()
+    ]
 
-    def look(fields: Fields) -> Iterator[Fact]:
-        for one in each:
-            yield from one(fields)
+    def facts(fields: Fields) -> Iterator[Fact]:
+        for finder in finders:
+            yield from finder(fields)
 
-    return look
+    return facts
 
 
 def _identity(part: ValueSlot | ConditionalSlot) -> object:
-    """Equal for slots that tell the same: the same expression, whatever place it stands in."""
+    """Return a value that is equal for slots with the same expression, wherever they stand."""
     return part.expression if isinstance(part, ValueSlot) else tuple(_skeleton(part))
 
 
@@ -98,11 +102,11 @@ def _skeleton(choice: ConditionalSlot) -> Iterator[object]:
         yield condition, tuple(_identity(part) for part in branch if not isinstance(part, str))
 
 
-def _choice(choice: ConditionalSlot) -> Look:
-    """The branch that is taken, and what matters inside it."""
-    branches = [(condition, _holder(condition), _looks(branch)) for condition, branch in choice.branches]
+def _choice(choice: ConditionalSlot) -> FactFinder:
+    """Return the finder of the branch that is taken, and of the facts inside it."""
+    branches = [(condition, _holder(condition), _facts_of(branch)) for condition, branch in choice.branches]
 
-    def look(fields: Fields) -> Iterator[Fact]:
+    def facts(fields: Fields) -> Iterator[Fact]:
         for condition, holds, inside in branches:
             if not condition or holds(fields):
                 yield from inside(fields)
@@ -111,11 +115,11 @@ def _choice(choice: ConditionalSlot) -> Look:
                 return
             yield Fact(subject=condition, holds=False)
 
-    return look
+    return facts
 
 
 def _holder(condition: str) -> Callable[[Fields], bool]:
-    """Whether a condition holds; one that fails for a reader does not, as in `merge`."""
+    """Return a function that tells whether a condition holds; one that fails does not, as in `messages.merge`."""
     holds = truth(condition) if condition else bool
 
     def safely(fields: Fields) -> bool:
@@ -127,8 +131,8 @@ def _holder(condition: str) -> Callable[[Fields], bool]:
     return safely
 
 
-def _value(expression: str) -> Look:
-    """Which of the fields that it reads are there; of one with an `if` inside, what it comes to."""
+def _value(expression: str) -> FactFinder:
+    """Return the finder of an expression's fields that are present, or of its value where it has an `if` inside."""
     read = sorted(names(expression) - _ALWAYS)
     decides = parse(expression).find(nodes.CondExpr) is not None
     evaluate = compile_expression(expression)
@@ -139,16 +143,17 @@ def _value(expression: str) -> Look:
 
     def result(fields: Fields) -> Iterator[Fact]:
         try:
-            said = clean(evaluate(fields))
+            text = clean(evaluate(fields))
         except EvaluationError:
-            said = ""
-        yield Fact(subject=expression, holds=bool(said), value=_without_own(said, {n: fields.get(n) for n in read}))
+            text = ""
+        own = {name: fields.get(name) for name in read}
+        yield Fact(subject=expression, holds=bool(text), value=_without_own(text, own))
 
     return result if decides else missing
 
 
 def _without_own(text: str, own: Mapping[str, object]) -> str:
-    """The text with the reader's own words as the fields they are from, so that a name makes no variant."""
+    """Return the text with the reader's own values replaced by field names, so that a name makes no variant."""
     for name, value in own.items():
         if isinstance(value, str) and len(value) > 1:
             text = text.replace(value, f"[{name}]")

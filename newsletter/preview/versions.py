@@ -1,8 +1,8 @@
-"""Versions of an issue: what its file says, what git's HEAD has, what a campaign approved, another issue.
+"""Versions of an issue for comparison: its file, git's HEAD, a campaign's approved message, or another issue.
 
-Named the way an address bar can hold it: `file`, `head`, `campaign:3`, `issue:chip-rules`. Writes nothing.
-Only the issue file is of its time: an older version is built with the templates, pictures and settings there
-are now, unless a campaign has kept it.
+Each has a key that an address bar can hold: `file`, `head`, `campaign:3`, `issue:chip-rules`. Nothing is written.
+The version of HEAD is an old issue file built with the templates, pictures and settings of now; a campaign's is the
+message as it was approved.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from newsletter.rendering.build import build
 from newsletter.rendering.theme import Theme
 
 _GIT_TIME = 10
-"""Seconds."""
+"""Seconds that git may take."""
 _REFUSALS = {
     "not a git repository": "the publication is not in a git repository",
     "exists on disk, but not in": "the issue was never committed",
@@ -37,23 +37,23 @@ _REFUSALS = {
     "object name": "nothing was ever committed",
     "dubious ownership": "git does not trust this folder: it belongs to somebody else",
 }
-"""What git says, and what it means here."""
+"""Parts of git's messages, and the error that each becomes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One state of an issue, compiled."""
+    """A compiled message of an issue, from one of its states."""
 
     key: str
     label: str
     message: CompiledMessage
     note: str = ""
-    """What a reader of a comparison should know about it."""
+    """A sentence below a comparison, about how this version was made."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilledVersion:
-    """A version as one reader gets it."""
+    """A version with its slots filled for one reader."""
 
     subject: str
     preheader: str
@@ -62,7 +62,7 @@ class FilledVersion:
 
 
 def filled(message: CompiledMessage, recipient: Recipient) -> FilledVersion:
-    """A message with its slots filled for one reader."""
+    """Return a message with its slots filled for one reader."""
     fields = present(recipient.fields)
     return FilledVersion(
         subject=subject_line(text_fragment(message.subject, message))(fields),
@@ -73,7 +73,7 @@ def filled(message: CompiledMessage, recipient: Recipient) -> FilledVersion:
 
 
 def find_version(theme: Theme, connection: Connection | None, path: Path, key: str) -> Version:
-    """The version of the issue at `path` that `key` names. Raises NewsletterError if there is none."""
+    """Return the version that `key` names of the issue at `path`. Raises NewsletterError if there is none."""
     kind, _, name = key.partition(":")
     if key == "file":
         return _of_text(theme, path, None, key=key, label="The file now")
@@ -88,7 +88,7 @@ def find_version(theme: Theme, connection: Connection | None, path: Path, key: s
 
 
 def known_versions(publication: Publication, connection: Connection | None, path: Path) -> Iterator[tuple[str, str]]:
-    """Key and label of what the issue can be compared with, the likeliest first."""
+    """Yield the key and the label of each version that the issue can be compared with, the likeliest first."""
     yield "head", "The last commit (git HEAD)"
     approved = campaigns_of_slug(connection, slug_of(path)) if connection else []
     for campaign in approved:
@@ -111,10 +111,11 @@ def _of_text(theme: Theme, path: Path, text: str | None, *, key: str, label: str
 def _approved(connection: Connection | None, name: str) -> Version:
     if connection is None:
         raise NewsletterError(f'no campaign named "{name}"', hint="There is no database yet.")
-    found = find_campaign(connection, name)
-    message = frozen_message(connection, found.id)
-    label = f"Campaign {found.id}, {found.state}"
-    return Version(key=f"campaign:{found.id}", label=label, message=message, note="As it was approved, word for word.")
+    campaign = find_campaign(connection, name)
+    message = frozen_message(connection, campaign.id)
+    label = f"Campaign {campaign.id}, {campaign.state}"
+    note = "As it was approved, word for word."
+    return Version(key=f"campaign:{campaign.id}", label=label, message=message, note=note)
 
 
 def _in_head(theme: Theme, path: Path) -> Version:
@@ -125,7 +126,7 @@ def _in_head(theme: Theme, path: Path) -> Version:
 
 
 def _git(path: Path, *arguments: str) -> str:
-    """What git says in the issue's folder. Raises NewsletterError with what is the matter."""
+    """Return git's output in the issue's folder. Raises NewsletterError with git's reason in plain words."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
@@ -141,7 +142,7 @@ def _git(path: Path, *arguments: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise NewsletterError(f"git did not answer within {_GIT_TIME} seconds") from error
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        meaning = next((words for sign, words in _REFUSALS.items() if sign in said), f"git refused: {said[-200:]}")
-        raise NewsletterError(meaning, hint="Compare with another issue or a campaign.")
+        stderr = done.stderr.decode("utf-8", "replace").strip()
+        reason = next((words for sign, words in _REFUSALS.items() if sign in stderr), f"git refused: {stderr[-200:]}")
+        raise NewsletterError(reason, hint="Compare with another issue or a campaign.")
     return done.stdout.decode("utf-8-sig", "replace")

@@ -1,6 +1,6 @@
-"""Views: the ways in which one reader's copy of an issue can be looked at.
+"""Views: the ways in which the preview shows one reader's copy of an issue.
 
-Each makes HTML of the finished copy, and never of the issue: a view is not a second renderer.
+Each view changes the finished copy's HTML, and never the issue: a view is not a second renderer.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ RENDERED: Mapping[str, Callable[[str], str]] = {
     "no-images": without_pictures,
     "outlook": in_outlook,
 }
-"""What a mail client makes of the HTML, by name."""
+"""The views that imitate mail clients, by name: functions from HTML to HTML."""
 WRITTEN = ("text", "source", "headers", "raw")
-"""What is read and not rendered."""
+"""The views that show text instead of rendered HTML."""
 VIEWS = (*RENDERED, *WRITTEN)
 
 
 def rendered(built: Built, recipient: Recipient, view: str, pictures: Sequence[LocalPicture]) -> str:
-    """One reader's copy as a mail client of this kind shows it; the trace's marks in it, if it has any.
+    """Return one reader's copy as a mail client of this kind shows it, with the marks of a source map if it has one.
 
     `pictures` are shown from this disk.
     """
@@ -41,7 +41,7 @@ def rendered(built: Built, recipient: Recipient, view: str, pictures: Sequence[L
 
 
 def written(built: Built, recipient: Recipient, view: str) -> str:
-    """One reader's copy to read: its text part, its HTML, its headers, or all of it as it travels."""
+    """Return one reader's copy as text: its text part, its HTML, its headers, or the whole message as it is sent."""
     mailing = sample_mailing(built.theme.publication, built)
     if view == "text":
         return mailing.message(recipient).text

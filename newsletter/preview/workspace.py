@@ -1,7 +1,7 @@
-"""Workshop: a publication as it is on disk just now, and the issues in it that somebody looks at, built.
+"""The workspace: a publication as it is on disk now, and its issues as built for the preview.
 
-Keeps the last build of each, so that a mistake never takes the email away. Told what changed, it forgets
-what depends on it and builds when asked. Opens no database and knows nothing of browsers.
+An issue is built again when a file that it depends on has changed. The last good build is kept, so that a mistake
+never takes the email away. No database is opened here, and browsers are unknown.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from newsletter.rendering.build import Built
 from newsletter.rendering.theme import Theme
 
 KEPT = 16
-"""Issues whose builds are kept; the one that was looked at longest ago goes first."""
+"""Issues whose builds are kept; the one that was shown longest ago is dropped first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltIssue:
-    """An issue as it is on disk, and the last email that could be made of it."""
+    """An issue as it is on disk, and the last email that was built of it."""
 
     slug: str
     path: Path
     built: Built | None = field(repr=False, default=None)
     """The last good build; None when there never was one."""
     pictures: Sequence[LocalPicture] = field(repr=False, default=())
-    """What it shows from this disk."""
+    """The pictures of the build that are shown from this disk."""
     context: Context | None = field(repr=False, default=None)
-    """Of the file as it is now, for the rules; None when it cannot be read."""
+    """The file as it is now, as rules see it; None when it cannot be read."""
     parsed: Sequence[Problem] = ()
-    """What the parser found in it."""
+    """The parser's problems with the file as it is now."""
     failure: Sequence[Problem] = ()
-    """Why the file as it is now does not build; empty when it does, and `built` is of now."""
+    """The problems that keep the file as it is now from building; empty when `built` is up to date."""
 
     @property
     def digest(self) -> str:
-        """Of all that a reader would see: the message, and the pictures in it."""
+        """A digest of what a reader would see: the message, and the pictures in it."""
         if self.built is None:
             return ""
         stamps = [picture.stamp for picture in self.pictures]
@@ -54,36 +54,36 @@ class BuiltIssue:
 
     @property
     def trace(self) -> str:
-        """Changes with the lines that the HTML came from, even where no word of it does."""
+        """A digest of the HTML with its source map: it changes with line numbers even where no word changes."""
         return hashlib.sha256(self.built.traced.encode()).hexdigest()[:16] if self.built else ""
 
 
-class Gone(NewsletterError):  # noqa: N818 - what happened to the issue
-    """No issue file has this slug (any more)."""
+class IssueNotFound(NewsletterError):  # noqa: N818 - named like Python's FileNotFoundError
+    """No issue file has this slug, or no longer has it."""
 
 
 class Workspace:
-    """Safe to use from several threads: one builds, the others wait for it."""
+    """A publication's issues as built from its files. Threads may share it: one builds, the others wait."""
 
     def __init__(self, config: Path) -> None:
         self.config = config
-        """The newsletter.toml, which need not exist yet."""
+        """The path of newsletter.toml, which need not exist yet."""
         self._lock = threading.RLock()
-        self._works: OrderedDict[Path, BuiltIssue] = OrderedDict()
+        self._built: OrderedDict[Path, BuiltIssue] = OrderedDict()
         self._typed: OrderedDict[tuple[Path, str], BuiltIssue] = OrderedDict()
         self._stale: set[Path] = set()
         self._seen: dict[Path, object] = {}
         self._checked: dict[Path, tuple[object, Sequence[Problem]]] = {}
         self._generation = 0
-        """Of all that every issue depends on."""
+        """A number that grows when a file changes on which every issue depends."""
         self._publication: Publication | None = None
-        self._trouble: NewsletterError | None = None
+        self._settings_error: NewsletterError | None = None
         self._theme: Theme | None = None
         self._earlier: EarlierIssues | None = None
         self.reload()
 
     def reload(self) -> None:
-        """Read newsletter.toml anew. A mistake in it leaves the last settings that were right."""
+        """Read newsletter.toml again. A mistake in it leaves the last settings that were right."""
         with self._lock:
             self._seen[self.config] = _state(self.config)
             self._outdate_all()
@@ -91,27 +91,27 @@ class Workspace:
                 publication = load_publication(self.config)
                 check_settings(publication)
             except NewsletterError as error:
-                self._trouble = error
+                self._settings_error = error
                 return
-            self._publication, self._trouble = publication, None
+            self._publication, self._settings_error = publication, None
             self._theme, self._earlier = Theme(publication=publication), EarlierIssues(publication=publication)
 
     @property
-    def trouble(self) -> NewsletterError | None:
-        """What is wrong with newsletter.toml just now."""
+    def settings_error(self) -> NewsletterError | None:
+        """The error in newsletter.toml as it is now."""
         with self._lock:
             if _state(self.config) != self._seen[self.config]:
                 self.reload()
-            return self._trouble
+            return self._settings_error
 
     @property
     def publication(self) -> Publication:
-        """By the last settings that were right. Raises ConfigError when there never were any."""
+        """The publication by the last settings that were right. Raises ConfigError when there never were any."""
         with self._lock:
-            trouble = self.trouble
+            error = self.settings_error
             if self._publication is None:
-                assert trouble is not None
-                raise trouble
+                assert error is not None
+                raise error
             return self._publication
 
     @property
@@ -124,19 +124,19 @@ class Workspace:
 
     @property
     def folders(self) -> frozenset[Path]:
-        """Where files are that an email may be made of, as far as is known; not all of them need exist."""
+        """The folders with files that an email may be built from; some of them may not exist."""
         root = self.config.parent
         with self._lock:
-            shown = {picture.file.parent for work in self._works.values() for picture in work.pictures}
-        return frozenset((root / "issues", root / "templates", root / "images", *shown))
+            of_pictures = {picture.file.parent for issue in self._built.values() for picture in issue.pictures}
+        return frozenset((root / "issues", root / "templates", root / "images", *of_pictures))
 
     def refresh(self, changed: Iterable[Path]) -> None:
-        """Forget what depends on these files."""
+        """Mark everything that depends on these files as out of date."""
         with self._lock:
             for path in changed:
-                self._forget(path)
+                self._outdate(path)
 
-    def _forget(self, path: Path) -> None:
+    def _outdate(self, path: Path) -> None:
         root = self.config.parent
         if path == self.config:
             self.reload()
@@ -149,56 +149,56 @@ class Workspace:
                 self._theme = Theme(publication=self._publication)
 
     def _outdate_all(self) -> None:
-        self._stale.update(self._works)
+        self._stale.update(self._built)
         self._generation += 1
 
     def path_of(self, slug: str) -> Path:
-        """The issue file of a slug. Raises Gone, ConfigError."""
-        found = next((path for path in issue_files(self.publication) if slug_of(path) == slug), None)
-        if found is None:
-            raise Gone(f'no issue is named "{slug}"')
-        return found
+        """Return the issue file of a slug. Raises IssueNotFound, ConfigError."""
+        path = next((path for path in issue_files(self.publication) if slug_of(path) == slug), None)
+        if path is None:
+            raise IssueNotFound(f'no issue is named "{slug}"')
+        return path
 
-    def work(self, slug: str) -> BuiltIssue:
-        """The issue, built anew if something it depends on changed. Raises Gone, ConfigError."""
+    def issue(self, slug: str) -> BuiltIssue:
+        """Return the issue, built again if a file it depends on has changed. Raises IssueNotFound, ConfigError."""
         with self._lock:
             path = self.path_of(slug)
-            known, now = self._works.get(path), _state(path)
-            if known is None or path in self._stale or self._seen.get(path) != now or self.trouble:
+            issue, now = self._built.get(path), _state(path)
+            if issue is None or path in self._stale or self._seen.get(path) != now or self.settings_error:
                 self._stale.discard(path)
                 self._seen[path] = now
-                known = self._works[path] = self._made(slug, path, known)
-            self._works.move_to_end(path)
-            while len(self._works) > KEPT:
-                self._seen.pop(self._works.popitem(last=False)[0], None)
-            return known
+                issue = self._built[path] = self._build(slug, path, issue)
+            self._built.move_to_end(path)
+            while len(self._built) > KEPT:
+                self._seen.pop(self._built.popitem(last=False)[0], None)
+            return issue
 
     def typed(self, slug: str, tab: str, text: str) -> BuiltIssue:
-        """The issue as if its file said `text`, which is saved nowhere; kept for the tab that it is typed in.
+        """Build the issue from an unsaved text and keep the result for the browser tab in which it is typed.
 
-        Raises Gone, ConfigError.
+        Raises IssueNotFound, ConfigError.
         """
         with self._lock:
             path = self.path_of(slug)
-            last = self._typed.get((path, tab)) or self._works.get(path)
-            made = self._typed[path, tab] = self._made(slug, path, last, text)
+            last = self._typed.get((path, tab)) or self._built.get(path)
+            issue = self._typed[path, tab] = self._build(slug, path, last, text)
             self._typed.move_to_end((path, tab))
             while len(self._typed) > KEPT:
                 self._typed.popitem(last=False)
-            return made
+            return issue
 
     def last_typed(self, slug: str, tab: str) -> BuiltIssue:
-        """What `typed` made last for this tab. Raises Gone."""
+        """Return the last result of `typed` for this tab. Raises IssueNotFound."""
         with self._lock:
-            found = self._typed.get((self.path_of(slug), tab))
-        if found is None:
-            raise Gone("nothing was typed here yet")
-        return found
+            issue = self._typed.get((self.path_of(slug), tab))
+        if issue is None:
+            raise IssueNotFound("nothing was typed here yet")
+        return issue
 
-    def _made(self, slug: str, path: Path, last: BuiltIssue | None, text: str | None = None) -> BuiltIssue:
+    def _build(self, slug: str, path: Path, last: BuiltIssue | None, text: str | None = None) -> BuiltIssue:
         kept = replace(last, context=None, parsed=()) if last else BuiltIssue(slug=slug, path=path)
-        if self._trouble:
-            return replace(kept, failure=(problem_of(self._trouble),))
+        if self._settings_error:
+            return replace(kept, failure=(problem_of(self._settings_error),))
         try:
             assert self._earlier is not None
             context, parsed = open_context(path, self.theme, self._earlier, text=text)
@@ -208,19 +208,19 @@ class Workspace:
             return replace(kept, failure=(problem_of(error),))
         return self._compiled(replace(kept, context=context, parsed=tuple(parsed)), context)
 
-    def _compiled(self, work: BuiltIssue, context: Context) -> BuiltIssue:
-        errors = tuple(problem for problem in work.parsed if problem.severity is Severity.ERROR)
+    def _compiled(self, issue: BuiltIssue, context: Context) -> BuiltIssue:
+        errors = tuple(problem for problem in issue.parsed if problem.severity is Severity.ERROR)
         if errors:
-            return replace(work, failure=errors)
+            return replace(issue, failure=errors)
         try:
             built = context.built
         except NewsletterError as error:
-            return replace(work, failure=(problem_of(error),))
+            return replace(issue, failure=(problem_of(error),))
         pictures = local_pictures(context.publication, built.message.html)
-        return replace(work, built=built, pictures=pictures, failure=())
+        return replace(issue, built=built, pictures=pictures, failure=())
 
     def problems(self, slug: str) -> Sequence[Problem]:
-        """Everything `check` says of an issue that nobody need look at; asked again when what it depends on changed."""
+        """Return the problems that `check` reports for an issue, which need not be shown; kept until a file changes."""
         path = self.path_of(slug)
         with self._lock:
             key = (_state(path), self._generation)
@@ -232,15 +232,15 @@ class Workspace:
         return known[1]
 
     def source(self, slug: str) -> str:
-        """The text of the issue file. Raises NewsletterError."""
+        """Return the text of the issue file. Raises NewsletterError."""
         path = self.path_of(slug)
         return read_issue(path, shown_path(self.publication, path))
 
 
 def _state(path: Path) -> object:
-    """Differs when the file does."""
+    """Return a value that changes with the file; None when there is no file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from newsletter.errors import Problem
-from newsletter.preview.code_frames import LONGEST, Coded, coded
+from newsletter.preview.code_frames import LONGEST, CodeFrame, code_frames
 
 
-def at(root: Path, line: int, column: int, width: int = 1, path: str = "issues/a.md") -> Coded:
-    return coded(root, [Problem(rule="NL003", message="wrong", path=path, line=line, column=column, width=width)])[0]
+def at(root: Path, line: int, column: int, width: int = 1, path: str = "issues/a.md") -> CodeFrame:
+    problem = Problem(rule="NL003", message="wrong", path=path, line=line, column=column, width=width)
+    return code_frames(root, [problem])[0]
 
 
 def issue(root: Path, text: str) -> Path:

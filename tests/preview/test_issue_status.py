@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.campaigns.campaign import approve_issue, change_state, schedule_campaign, start_now
 from newsletter.database.connection import Database, open_database
-from newsletter.preview.inbox import standings
+from newsletter.preview.inbox import issue_statuses
 from tests.support.sending import MESSAGE, NOW, PAGE, settings
 
 ZONE = ZoneInfo("America/New_York")
@@ -31,12 +31,12 @@ def approved(database: Database) -> int:
 
 def words(database: Database) -> str:
     with database.read() as connection:
-        return standings(connection, ZONE)["hello"].words
+        return issue_statuses(connection, ZONE)["hello"].words
 
 
 def test_an_issue_without_a_campaign_has_no_standing(database: Database) -> None:
     with database.read() as connection:
-        assert standings(connection, ZONE) == {}
+        assert issue_statuses(connection, ZONE) == {}
 
 
 def test_a_scheduled_one_says_when_in_the_publications_zone(database: Database) -> None:

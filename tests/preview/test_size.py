@@ -14,7 +14,7 @@ NOTE = ':::note title="Number {}"\n' + "A sentence that says nothing, at length.
 
 def context(folder: Path, notes: int) -> Context:
     write(folder, "---\nsubject: Hello\n---\nGood morning.\n\n" + "".join(NOTE.format(n) for n in range(notes)))
-    found = Workspace(folder / "newsletter.toml").work("hello").context
+    found = Workspace(folder / "newsletter.toml").issue("hello").context
     assert found
     return found
 

@@ -28,7 +28,7 @@ MORNING = time(7)
 def panel(request: Request) -> Response:
     """The panel, to be put into the page."""
     publication, now = workspace_of(request).publication, utc_now()
-    work = workspace_of(request).work(request.path_params["slug"])
+    work = workspace_of(request).issue(request.path_params["slug"])
     database = database_of(request, publication)
     found = progress_of(publication, database, work.slug, now, digest_of(work))
     planned = next((one.campaign for one in found if _is_planned(one.campaign, work)), None)

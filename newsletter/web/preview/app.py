@@ -83,6 +83,6 @@ def warm_up(workspace: Workspace) -> None:
     try:
         newest = entries(workspace.publication)[:1]
         for path in newest:
-            workspace.work(slug_of(path))
+            workspace.issue(slug_of(path))
     except NewsletterError:  # whoever opens the page is told
         return

@@ -31,7 +31,7 @@ AT_ONCE, MOST = 40, 2_000
 
 def start(request: Request) -> Response:
     """The page."""
-    return page(request, "inbox.html", {"trouble": workspace_of(request).trouble, **_rows(request)})
+    return page(request, "inbox.html", {"trouble": workspace_of(request).settings_error, **_rows(request)})
 
 
 def rows(request: Request) -> Response:
@@ -62,11 +62,11 @@ def _standings(request: Request, publication: Publication) -> Mapping[str, Issue
     database = database_of(request, publication)
     if database is None:
         return {}
-    from newsletter.preview.inbox import standings
+    from newsletter.preview.inbox import issue_statuses
 
     try:
         with database.read() as connection:
-            return standings(connection, publication.config.publication.timezone)
+            return issue_statuses(connection, publication.config.publication.timezone)
     except NewsletterError:  # the issues are there, whatever became of the database
         return {}
 

@@ -34,7 +34,7 @@ LINES = {"text": plain_lines, "source": html_lines, "headers": header_lines, "ra
 def show(request: Request) -> Response:
     """The page around the email."""
     workspace = workspace_of(request)
-    work = workspace.work(request.path_params["slug"])
+    work = workspace.issue(request.path_params["slug"])
     head = entry(workspace.publication, work.path)
     return page(request, "issue.html", {"work": work, "head": head, "views": VIEWS, "panels": PANELS})
 
@@ -44,7 +44,7 @@ def view(request: Request) -> Response:
     name = request.path_params["view"]
     if name not in VIEWS:
         raise HTTPException(404, "There is no such view.")
-    work = workspace_of(request).work(request.path_params["slug"])
+    work = workspace_of(request).issue(request.path_params["slug"])
     if work.built is None:
         return document(request, text(request, "no-email.html", {}))
     try:
@@ -86,7 +86,7 @@ def whole(request: Request) -> Response:
 
 
 def _copy(request: Request) -> tuple[Mailing, Recipient]:
-    work = workspace_of(request).work(request.path_params["slug"])
+    work = workspace_of(request).issue(request.path_params["slug"])
     if work.built is None:
         raise NewsletterError("the issue does not build yet")
     publication = work.built.theme.publication

@@ -28,7 +28,7 @@ from watchfiles import Change, DefaultFilter, awatch
 
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import issue_files, slug_of
-from newsletter.preview.workspace import BuiltIssue, Gone, Workspace
+from newsletter.preview.workspace import BuiltIssue, IssueNotFound, Workspace
 from newsletter.web.preview.pages import workspace_of
 
 SECOND_THOUGHT = 0.12
@@ -72,8 +72,8 @@ async def news_of(workspace: Workspace, slug: str, changed: Iterable[Path] = ())
 
 def _work(workspace: Workspace, slug: str) -> BuiltIssue | None:
     try:
-        return workspace.work(slug)
-    except Gone:
+        return workspace.issue(slug)
+    except IssueNotFound:
         return None
 
 

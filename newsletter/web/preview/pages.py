@@ -21,9 +21,9 @@ from starlette.staticfiles import StaticFiles
 from newsletter import __version__
 from newsletter.errors import NewsletterError, problem_of
 from newsletter.issues.templates import package_templates
-from newsletter.preview.code_frames import coded
+from newsletter.preview.code_frames import code_frames
 from newsletter.preview.local_images import picture_file
-from newsletter.preview.workspace import Gone, Workspace
+from newsletter.preview.workspace import IssueNotFound, Workspace
 
 
 @cache
@@ -67,8 +67,8 @@ def text(request: Request, template: str, values: Mapping[str, object]) -> str:
 async def refused(request: Request, error: Exception) -> Response:
     """For every error raised on purpose: newsletter.toml is wrong, an issue is gone."""
     assert isinstance(error, NewsletterError)
-    found = coded(workspace_of(request).config.parent, [problem_of(error)])
-    status = 404 if isinstance(error, Gone) else 503
+    found = code_frames(workspace_of(request).config.parent, [problem_of(error)])
+    status = 404 if isinstance(error, IssueNotFound) else 503
     return page(request, "refused.html", {"error": error, "problems": found}, status=status)
 
 

@@ -17,7 +17,7 @@ from newsletter.checks.run import check_context
 from newsletter.checks.selection import selection
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError, Problem, Severity, problem_of
-from newsletter.preview.code_frames import Coded, coded
+from newsletter.preview.code_frames import CodeFrame, code_frames
 from newsletter.preview.inbox import entry
 from newsletter.preview.size import Weights, piece_at, weights
 from newsletter.preview.workspace import BuiltIssue, Workspace
@@ -28,7 +28,7 @@ from newsletter.web.preview.pages import page, workspace_of
 class ShownProblem:
     """A problem as the panel shows it."""
 
-    coded: Coded
+    coded: CodeFrame
     piece: int | None
     """The block it is in; None outside blocks and in other files."""
     editor: str
@@ -60,7 +60,7 @@ ENOUGH = 4
 def panel(request: Request) -> Response:
     """The panel, to be put into the page."""
     workspace = workspace_of(request)
-    work = workspace.work(request.path_params["slug"])
+    work = workspace.issue(request.path_params["slug"])
     found = found_in(workspace, work)
     head = entry(workspace.publication, work.path)
     values = {
@@ -77,7 +77,7 @@ def panel(request: Request) -> Response:
 def failure(request: Request) -> Response:
     """What stands over the last good email while the file does not build; nothing when it does."""
     workspace = workspace_of(request)
-    work = workspace.work(request.path_params["slug"])
+    work = workspace.issue(request.path_params["slug"])
     if not work.failure:
         return Response(status_code=204)
     return page(request, "failure.html", {"work": work, "shown": shown(workspace, work, work.failure)})
@@ -107,7 +107,7 @@ def shown(workspace: Workspace, work: BuiltIssue, found: Sequence[Problem]) -> l
     worst_first = sorted(found, key=lambda problem: order.index(problem.severity))
     return [
         ShownProblem(coded=each, piece=_piece(work, each), editor=editor_address(publication, each.file, each.problem))
-        for each in coded(publication.root, worst_first)
+        for each in code_frames(publication.root, worst_first)
     ]
 
 
@@ -119,7 +119,7 @@ def alike(shown: Sequence[ShownProblem]) -> list[Alike]:
     return [Alike(shown=group[:ENOUGH], listed=group[ENOUGH:]) for group in by_rule.values()]
 
 
-def _piece(work: BuiltIssue, found: Coded) -> int | None:
+def _piece(work: BuiltIssue, found: CodeFrame) -> int | None:
     is_own = work.context is not None and found.file == work.path.absolute()
     return piece_at(work.context, found.problem.line) if is_own and work.context else None
 

@@ -26,7 +26,7 @@ from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.campaigns.status import campaign_status
 from newsletter.config import Publication
 from newsletter.database.connection import Database
-from newsletter.preview.workspace import BuiltIssue, Gone
+from newsletter.preview.workspace import BuiltIssue, IssueNotFound
 from newsletter.publishing import heartbeat
 from newsletter.times import utc_now
 from newsletter.web.preview import schedule
@@ -87,8 +87,8 @@ def show(request: Request) -> Response:
 def _digest(request: Request, slug: str) -> str:
     """Of the issue as it is now; empty when it is gone, and while it does not build."""
     try:
-        return digest_of(workspace_of(request).work(slug))
-    except Gone:
+        return digest_of(workspace_of(request).issue(slug))
+    except IssueNotFound:
         return ""
 
 

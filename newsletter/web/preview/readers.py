@@ -116,7 +116,7 @@ def found(request: Request) -> Response:
 def shared(request: Request) -> Response:
     """The distinct results over a sample of the issue's list, the commonest first."""
     workspace = workspace_of(request)
-    built = workspace.work(request.path_params["slug"]).built
+    built = workspace.issue(request.path_params["slug"]).built
     if built is None:
         raise NewsletterError("the issue does not build yet", hint="Variants are known when it does.")
     with reading(request, workspace.publication) as connection:

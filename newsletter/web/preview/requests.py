@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import MOST_BYTES
-from newsletter.preview.workspace import Gone
+from newsletter.preview.workspace import IssueNotFound
 from newsletter.web.preview.database import Ledger
 from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.security import require_token
@@ -84,7 +84,7 @@ async def _text(request: Request) -> str:
 def _told(error: NewsletterError | HTTPException) -> Response:
     if isinstance(error, HTTPException):
         return JSONResponse({"message": error.detail, "hint": ""}, status_code=error.status_code)
-    status = 404 if isinstance(error, Gone) else 409 if isinstance(error, Changed) else 400
+    status = 404 if isinstance(error, IssueNotFound) else 409 if isinstance(error, Changed) else 400
     place = f"{error.place}: " if error.place else ""
     return JSONResponse({"message": place + error.message, "hint": error.hint}, status_code=status)
 

@@ -53,7 +53,7 @@ def _as_shown(request: Request) -> bool:
 
 def _built(request: Request) -> Built:
     """The issue as its file is now. Raises NewsletterError when that does not build."""
-    work = workspace_of(request).work(request.path_params["slug"])
+    work = workspace_of(request).issue(request.path_params["slug"])
     if work.built is None or work.failure:
         raise NewsletterError("the issue does not build", hint="Put right what the problems say, then send a test.")
     return work.built
