@@ -80,9 +80,9 @@ _BLOCK = '<mj-section><mj-column><mj-text><div style="%s">{{ body }}</div></mj-t
     "NL301",
     WARNING,
     Scope.HTML,
-    summary="A mail client you write for does not support a feature that the program's own theme does without.",
-    why="It looks broken there, or is not there at all (caniemail.com, which tests mail clients).",
-    fix="Do without, or take the client out of [check] targets if your readers do not use it.",
+    summary="A mail client in [check] targets does not support a feature that the issue or its templates use.",
+    why="The feature looks broken there, or is missing (caniemail.com, which tests mail clients).",
+    fix="Do without it, or take the client out of [check] targets if your readers do not use it.",
     fires=Example(
         files={_TEXT: _BLOCK % "box-shadow: 0 1px 4px #999999"},
         shown='<div style="box-shadow: 0 1px 4px #999999"> in a template',

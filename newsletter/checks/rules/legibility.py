@@ -34,9 +34,9 @@ _BARE = ".body a { color: #0F5BD3; text-decoration: %s; }\n"
     "NL208",
     WARNING,
     Scope.HTML,
-    summary="Running text has less than 14 pixels, or lines of less than 1.3 times its size.",
-    why="It is read on phones, on the move, and by people above forty; iOS enlarges small text by itself.",
-    fix="Set 16 pixels with lines of 24 to 26.",
+    summary="Running text is smaller than 14 pixels, or its lines are lower than 1.3 times its size.",
+    why="Emails are read on phones, on the move and without glasses; iOS enlarges small text by itself.",
+    fix="Set 16 pixels, with lines of 24 to 26 pixels.",
     fires=Example(
         body=_LONG,
         files={_TEXT: _BLOCK % (' font-size="12px"', "")},
@@ -106,7 +106,7 @@ def _low_links(context: Context) -> Iterator[Finding]:
     INFO,
     Scope.HTML,
     summary="A link inside a sentence differs from the words around it by its colour alone.",
-    why="Whoever does not see the colour does not see the link (WCAG 2.2, 1.4.1).",
+    why="Readers who do not see the colour do not see the link (WCAG 2.2, 1.4.1).",
     fix="Underline it.",
     fires=Example(
         body="Read [the rules](https://example.com) first.",

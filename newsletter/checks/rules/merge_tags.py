@@ -25,7 +25,7 @@ _ENCODED = re.compile(r"&(?:amp|lt|gt|quot|#\d+|#x[0-9a-f]+);|%(?:26|3C|22)", re
     Scope.SOURCE,
     summary="A merge tag prints nothing for readers who lack the field.",
     why='They read "Good morning ," and know that a machine wrote it.',
-    fix='Say what they see instead: `{{ first_name | default("there") }}`.',
+    fix='Give a default: `{{ first_name | default("there") }}`.',
     fires=Example(body="Good morning {{ first_name }}."),
     passes=Example(body='Good morning {{ first_name | default("there") }}.'),
 )
@@ -98,8 +98,8 @@ def _encoded_twice(context: Context) -> Iterator[Finding]:
     "NL010",
     ERROR,
     Scope.MESSAGE,
-    summary="A reader's copy does not come out whole: braces or tokens are left, or a field breaks it.",
-    why="Copies are made for readers without fields, with 200 characters, emoji, markup, braces and line breaks.",
+    summary="A reader's copy is broken: merge tags or tokens are left in it, or the value of a field breaks it.",
+    why="Readers have empty fields, or fields of 200 characters, with emoji, markup, braces or line breaks.",
     fix='Print merge tags in templates with `tag("first_name")`; write `\\{{` for braces that readers should see.',
     fires=Example(
         files={

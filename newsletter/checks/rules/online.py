@@ -42,8 +42,8 @@ def _may_be_requested(context: Context, url: str) -> bool:
     ERROR,
     Scope.NETWORK,
     summary="A link or a picture does not answer (only with --online).",
-    why="Readers meet a page that is not there, and a sent link cannot be mended.",
-    fix="Mend the address, or link to something else.",
+    why="Readers would find no page, and a sent link cannot be corrected.",
+    fix="Correct the address, or link to another page.",
     fires=Example(body="The [report on exports](https://example.com/gone) is out."),
     passes=Example(body="The [report on exports](https://example.com/exports) is out."),
 )

@@ -23,14 +23,14 @@ _parser_rule(
 _parser_rule(
     "NL001",
     "The front matter cannot be read, or lacks the subject or the date.",
-    "The subject is what readers choose by, the date is where an issue stands among the others.",
+    "Readers choose by the subject, and the date puts the issues in order.",
     "Begin the file with `---`, `subject: ...` and `---`; quote values with colons or brackets.",
     Example(front="subject: Chips: the rules"),
     Example(front='subject: "Chips: the rules"'),
 )
 _parser_rule(
     "NL002",
-    "The front matter has a key that means nothing.",
+    "The front matter has an unknown key.",
     "A misspelt key is a setting that silently does not count.",
     "Use the key that the message suggests, or remove the line.",
     Example(front='preheder: "Four minutes on the new rules, and a camera."'),
@@ -46,13 +46,13 @@ _parser_rule(
 _parser_rule(
     "NL004",
     "A block is not closed, or a `:::` closes nothing.",
-    "What follows would be swallowed by the block.",
+    "The block would swallow the text behind it.",
     "Close each block with a line `:::`; blocks do not nest.",
     Example(body=':::quote by="Ada"\nWords.'),
 )
 _parser_rule(
     "NL006",
-    "A block lacks a field, has one it does not know, or a value of the wrong kind.",
+    "A block lacks a required field, or has an unknown field or a value of the wrong kind.",
     "A button without an address or a picture without a file is a hole in the email.",
     "Write the field as the table of blocks says.",
     Example(body=":::button\nRead it\n:::"),
@@ -90,15 +90,15 @@ _parser_rule(
 )
 _parser_rule(
     "NL011",
-    "A value of the front matter is none that exists: a date, a list, a segment, a template, a time.",
-    "The issue would go to nobody, at no time, or look like nothing.",
+    "The front matter names a list, segment or template that does not exist, or a date or time that cannot be read.",
+    "The issue would have no readers, no sending time, or no design.",
     "Use a value that the message names.",
     Example(front="list: dayly"),
     Example(front="list: daily"),
 )
 _parser_rule(
     "NL012",
-    "A picture is missing, outside the publication, or no picture.",
+    "A picture file is missing, outside the publication, or not a picture.",
     "Readers would see a broken frame.",
     "Name a picture inside the publication's folder, or an https:// address.",
     Example(body=':::image src=images/missing.png alt="A chart of exports by year." /'),

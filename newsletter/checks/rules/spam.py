@@ -92,9 +92,9 @@ def _run(program: str, message: bytes, home: str) -> bytes:
     "NL508",
     INFO,
     Scope.PROGRAM,
-    summary="What SpamAssassin says, where it is installed; only asked with `--select NL,NL508`: it takes seconds.",
-    why="Many mailboxes still ask it; its local rules see what is wrong with the message itself.",
-    fix="Look up the rules with the most points; headers and both parts are this program's to keep right.",
+    summary="SpamAssassin judges the email, if installed; it takes seconds, and runs only with `--select NL,NL508`.",
+    why="Many mailbox providers use SpamAssassin, and its local rules judge the message itself.",
+    fix="Look up the rules with the most points, and change the words that they name.",
     fires=Example(settings='[check]\nselect = ["NL", "NL508"]\n'),
     passes=Example(),
 )

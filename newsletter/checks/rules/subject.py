@@ -19,8 +19,8 @@ _REPLY = re.compile(r"(re|fw|fwd|aw|wg)\s*:", re.IGNORECASE)
     "NL506",
     WARNING,
     Scope.SOURCE,
-    summary="The subject has fewer than 10 or more than 78 characters, shouts, or begins with `Re:`.",
-    why="Inboxes cut long subjects; capitals, `!!` and a false Re: are what spam looks like to filters and people.",
+    summary="The subject has fewer than 10 or more than 78 characters, is in capitals, has `!!`, or begins with `Re:`.",
+    why="Inboxes cut long subjects; capitals, `!!` and a false `Re:` look like spam to filters and people.",
     fix="Say what the issue is about in 10 to 78 characters.",
     fires=Example(front='subject: "CHIP RULES ARE HERE!!"'),
     passes=Example(front='subject: "Chip rules are here"'),
@@ -48,7 +48,7 @@ def _weak_subject(context: Context) -> Iterator[Finding]:
     Scope.SOURCE,
     summary="The preheader is missing, shorter than 30 or longer than 140 characters, or repeats the subject.",
     why="Inboxes show it after the subject; without one they show the first words of the body.",
-    fix="Say in 30 to 140 characters what the subject left out, the most important first.",
+    fix="Say in 30 to 140 characters what the subject leaves out, the most important first.",
     fires=Example(front='preheader: "View in browser"'),
     passes=Example(front='preheader: "What the new export controls change, in four minutes."'),
 )
@@ -70,9 +70,9 @@ def _weak_preheader(context: Context) -> Iterator[Finding]:
     "NL510",
     WARNING,
     Scope.SOURCE,
-    summary="The subject is the same as that of the issue before.",
-    why="Gmail shows mails of one subject as one conversation and folds away what repeats.",
-    fix="Say what is new.",
+    summary="The subject repeats that of the issue before.",
+    why="Gmail shows emails with one subject as one conversation and folds away the words they repeat.",
+    fix="Say what is new in this issue.",
     fires=Example(
         front='subject: "Your chip news of the day"',
         files={
