@@ -49,6 +49,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     """Return the text with these edits, which do not overlap; line endings stay as they are."""
     mark = _MARK if text.startswith(_MARK) else ""
     parts = _ENDING.split(text.removeprefix(_MARK))
+    # From the last edit to the first, so that the columns of earlier ones stay right.
     for edit in sorted(edits, key=lambda edit: (edit.line, edit.column), reverse=True):
         line = parts[2 * edit.line - 2]
         start = edit.column - 1
@@ -69,6 +70,7 @@ def write(made: Fix) -> None:
     """Put the fixed text in the file's place, whole or not at all. Raises NewsletterError."""
     target = made.path.resolve()
     try:
+        # The new file takes the old one's place whole: neither an editor nor a crash sees half of one.
         handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:

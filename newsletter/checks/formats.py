@@ -41,6 +41,7 @@ def _annotation(problem: Problem) -> str:
 
 
 def _data(text: str) -> str:
+    # GitHub's escapes for workflow commands; `:` and `,` separate properties, so only those escape them.
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

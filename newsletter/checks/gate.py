@@ -27,6 +27,7 @@ def gate(publication: Publication, built: Built, allow: str | None = None) -> st
     """
     allowed = read_rules(allow, "--allow")
     checked = next(iter(check_issues(publication, [built.issue.path])))
+    # The file is read a second time here; the message that is approved must be the one that was checked.
     if checked.digest != built.message.digest and not checked.is_refused:
         name = built.issue.path.name
         raise NewsletterError(f"{name} was edited while it was checked", hint="Nothing was changed. Run it again.")

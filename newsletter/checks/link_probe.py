@@ -41,6 +41,7 @@ def probe_all(
             for lane in as_completed(lanes):
                 verdicts.update(lane.result())
         except BaseException:
+            # An interrupted check does not wait for requests that were not sent yet.
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -184,4 +184,5 @@ def _problem(rule: Rule, finding: Finding, context: Context) -> Problem:
 
 
 def _sorted(problems: Iterable[Problem]) -> list[Problem]:
+    # A template's loop can repeat a problem at one place.
     return sorted(set(problems), key=lambda p: (p.path, p.line, p.column, p.rule, p.message))

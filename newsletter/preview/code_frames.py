@@ -73,6 +73,7 @@ def _shortened(text: str, start: int) -> str:
 
 
 def _file(root: Path, path: str) -> Path | None:
+    # A problem may name a file outside the publication; a page must not show it.
     candidates = (Path(path).absolute(), root / path) if path else ()
     return next((file for file in candidates if file.is_file() and file.resolve().is_relative_to(root.resolve())), None)
 

@@ -106,10 +106,10 @@ def _replaced(left: list[str], right: list[str]) -> Iterator[Row]:
         if alike is None:
             yield Row(kind=LineChange.REMOVED, left=_whole(line), right=())
             continue
-        yield from (Row(kind=LineChange.ADDED, left=(), right=_whole(other)) for other in right[waiting:alike])
+        yield from (Row(kind=LineChange.ADDED, left=(), right=_whole(added)) for added in right[waiting:alike])
         yield _changed(line, right[alike])
         waiting = alike + 1
-    yield from (Row(kind=LineChange.ADDED, left=(), right=_whole(other)) for other in right[waiting:])
+    yield from (Row(kind=LineChange.ADDED, left=(), right=_whole(added)) for added in right[waiting:])
 
 
 def _bag(line: str) -> Counter[str]:
@@ -127,10 +127,11 @@ def _words(line: str) -> list[str]:
     return words if len(words) <= _MOST_WORDS else [line]
 
 
-def _changed(line: str, other: str) -> Row:
-    words, others = _words(line), _words(other)
+def _changed(line: str, changed: str) -> Row:
+    words, others = _words(line), _words(changed)
     left: list[DiffPiece] = []
     right: list[DiffPiece] = []
+    # autojunk would take the frequent words of a long line for noise.
     for kind, a, b, c, d in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
         before, after = "".join(words[a:b]), "".join(others[c:d])
         space = _common_space(before, after) if kind != "equal" else ""

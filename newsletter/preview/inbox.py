@@ -92,6 +92,7 @@ DRAFT = IssueStatus(state="draft", words="Draft")
 def issue_statuses(connection: Connection, zone: tzinfo) -> Mapping[str, IssueStatus]:
     """Return the status of every issue that has a campaign, by slug, with times in `zone`."""
     latest: dict[str, Campaign] = {}
+    # The newest campaigns come first, so the first one of an issue is its latest.
     for campaign in all_campaigns(connection):
         latest.setdefault(campaign.issue, campaign)
     return {issue: _status(connection, campaign, zone) for issue, campaign in latest.items()}

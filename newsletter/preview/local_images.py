@@ -54,6 +54,7 @@ def shown_locally(page: str, publication: Publication, pictures: Sequence[LocalP
 
 def picture_file(root: Path, name: str) -> Path | None:
     """Return the file behind `/images/<name>`: in `images/`, else in the publication; None when it is no picture."""
+    # Addresses leave out `images/`, but a picture may also stand in any other folder.
     for path in (f"images/{name}", name):
         try:
             find_picture(root, path)

@@ -68,16 +68,16 @@ def holds(condition: str) -> bool:
 def _either(words: list[str]) -> tuple[bool, list[str]]:
     value, words = _both(words)
     while words and words[0] == "|":
-        other, words = _both(words[1:])
-        value = value or other
+        alternative, words = _both(words[1:])
+        value = value or alternative
     return value, words
 
 
 def _both(words: list[str]) -> tuple[bool, list[str]]:
     value, words = _operand(words)
     while words and words[0] == "&":
-        other, words = _operand(words[1:])
-        value = value and other
+        condition, words = _operand(words[1:])
+        value = value and condition
     return value, words
 
 

@@ -46,6 +46,7 @@ class SampleReader:
         """Return the recipient for filling in an issue; the links carry the sample token for every reader."""
         sample = sample_recipient(publication, slug)
         fields = {**sample.fields, **self.fields}
+        # The links come last below, so that no field of a reader replaces them.
         links = {name: value for name, value in sample.fields.items() if name != "email"}
         return Recipient(delivery_id=sample.delivery_id, email=str(fields["email"]), fields={**fields, **links})
 

@@ -51,11 +51,11 @@ def variants(message: CompiledMessage, recipients: Iterable[Recipient]) -> list[
     for number, recipient in enumerate(recipients):
         recipients_of.setdefault(shape(present(recipient.fields)), []).append(number)
     differing = _differing_facts(recipients_of)
-    found = [
+    distinct = [
         Variant(facts=tuple(fact for fact in facts if fact in differing), readers=len(numbers), example=numbers[0])
         for facts, numbers in recipients_of.items()
     ]
-    return sorted(found, key=lambda variant: -variant.readers)
+    return sorted(distinct, key=lambda variant: -variant.readers)
 
 
 def _differing_facts(shapes: Iterable[Sequence[Fact]]) -> frozenset[Fact]:

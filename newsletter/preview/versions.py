@@ -82,8 +82,8 @@ def find_version(theme: Theme, connection: Connection | None, path: Path, key: s
     if kind == "campaign":
         return _approved(connection, name)
     if kind == "issue":
-        other = find_issue(theme.publication, name)
-        return _of_text(theme, other, None, key=key, label=other.stem)
+        other_path = find_issue(theme.publication, name)
+        return _of_text(theme, other_path, None, key=key, label=other_path.stem)
     raise NewsletterError(f'no version is named "{key}"', hint="There are: file, head, campaign:ID, issue:SLUG.")
 
 
@@ -96,9 +96,9 @@ def known_versions(publication: Publication, connection: Connection | None, path
             f"campaign:{campaign.id}",
             f"As campaign {campaign.id} approved it ({campaign.state}, {campaign.audience})",
         )
-    for other in reversed(issue_files(publication)):
-        if other != path:
-            yield f"issue:{slug_of(other)}", other.stem
+    for other_path in reversed(issue_files(publication)):
+        if other_path != path:
+            yield f"issue:{slug_of(other_path)}", other_path.stem
 
 
 def _of_text(theme: Theme, path: Path, text: str | None, *, key: str, label: str, note: str = "") -> Version:
@@ -127,6 +127,7 @@ def _in_head(theme: Theme, path: Path) -> Version:
 
 def _git(path: Path, *arguments: str) -> str:
     """Return git's output in the issue's folder. Raises NewsletterError with git's reason in plain words."""
+    # GIT_DIR and the like, set by a hook, would lead git to another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(

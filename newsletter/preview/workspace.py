@@ -142,6 +142,7 @@ class Workspace:
             self.reload()
         elif path.suffix == ".md" and path.parent == root / "issues":
             self._stale.add(path)
+            # Another issue's subject or date may have changed, which NL510 compares.
             self._earlier = EarlierIssues(publication=self._publication) if self._publication else None
         else:
             self._outdate_all()
@@ -164,6 +165,7 @@ class Workspace:
         with self._lock:
             path = self.path_of(slug)
             issue, now = self._built.get(path), _state(path)
+            # A browser may ask before the watcher has seen a save, so the file's state counts too.
             if issue is None or path in self._stale or self._seen.get(path) != now or self.settings_error:
                 self._stale.discard(path)
                 self._seen[path] = now
@@ -227,6 +229,7 @@ class Workspace:
             known = self._checked.get(path)
             publication, theme = self.publication, self.theme
         if known is None or known[0] != key:
+            # Outside the lock: a check takes longer than a build, and builds should not wait for it.
             checked = next(iter(check_issues(publication, [path], theme=theme)))
             known = self._checked[path] = key, checked.problems
         return known[1]

@@ -1,4 +1,4 @@
-"""Publications in which nothing is wrong but what an example says."""
+"""Publications without a fault, but for what an example changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""axe-core looks for barriers in what readers see: sample issues, as email and as web page, by day and by night."""
+"""axe-core finds no barrier in sample issues, as email and as web page, by day and in dark mode."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def violations(studio: Studio, slug: str, scheme: Scheme) -> list[str]:
     """`serious color-contrast: <a href=...>`, for each element of each serious or critical violation."""
     with studio.page(slug, width=600, scheme=scheme) as page:
         page.evaluate(AXE_SCRIPT)
-        found: list[dict[str, Any]] = page.evaluate(LOOK)
+        violations_found: list[dict[str, Any]] = page.evaluate(LOOK)
     return [
         f"{violation['impact']} {violation['id']}: {node['html']}"
-        for violation in found
+        for violation in violations_found
         if violation["impact"] in SEVERE
         for node in violation["nodes"]
     ]
@@ -66,6 +66,6 @@ def test_no_sample_issue_has_a_serious_barrier(studio: Studio, medium: str, sche
 
 
 def test_a_barrier_is_found(studio: Studio) -> None:
-    found = violations(studio, "broken", "light")
+    barriers = violations(studio, "broken", "light")
 
-    assert [violation.partition(":")[0] for violation in found] == ["serious color-contrast", "critical image-alt"]
+    assert [violation.partition(":")[0] for violation in barriers] == ["serious color-contrast", "critical image-alt"]

@@ -1,4 +1,4 @@
-"""Every rule: its example fires it, the other does not."""
+"""Every rule of the catalogue is fired by one of its examples and not by the other."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ It was Monday.
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_the_example_of_a_rule_fires_it(rule: Rule, tmp_path: Path) -> None:
-    found = check(tmp_path, rule.fires)
+    problems = check(tmp_path, rule.fires)
 
-    assert rule.id in [problem.rule for problem in found]
+    assert rule.id in [problem.rule for problem in problems]
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_the_other_example_of_a_rule_does_not(rule: Rule, tmp_path: Path) -> None:
-    found = check(tmp_path, rule.passes)
+    problems = check(tmp_path, rule.passes)
 
-    assert rule.id not in [problem.rule for problem in found]
+    assert rule.id not in [problem.rule for problem in problems]
 
 
 def test_an_issue_without_a_fault_has_no_problem(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_an_issue_without_a_fault_has_no_problem(tmp_path: Path) -> None:
 def test_no_block_of_the_theme_is_found_fault_with_when_its_author_made_none(tmp_path: Path) -> None:
     problems = check(tmp_path, Example(body=EVERY_BLOCK))
 
-    assert [(one.rule, one.message) for one in problems] == []
+    assert [(problem.rule, problem.message) for problem in problems] == []
 
 
 def test_no_two_rules_share_an_id() -> None:

@@ -1,4 +1,4 @@
-"""`newsletter check`: what it prints, for people, scripts and code hosts, and how it ends."""
+"""`newsletter check`: its output for people, scripts and code hosts, and its exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mail clients do not show: found above the theme's own baseline, per client, from dated facts."""
+"""NL301: features that mail clients do not support, beyond those of the theme, per client."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ def test_the_table_holds_the_latest_status_of_each_client() -> None:
 
 
 def test_what_a_template_adds_is_reported_at_its_line_in_the_template(tmp_path: Path) -> None:
-    found = unsupported(tmp_path, Example(files={TEXT: BLOCK % "box-shadow: 0 1px 4px #999999"}))
+    problems = unsupported(tmp_path, Example(files={TEXT: BLOCK % "box-shadow: 0 1px 4px #999999"}))
 
-    assert [(problem.path, problem.line, problem.column) for problem in found] == [(TEXT, 2, 13)]
-    assert found[0].message.startswith("box-shadow: not supported by ")
-    assert "Outlook (Windows" in found[0].message
+    assert [(problem.path, problem.line, problem.column) for problem in problems] == [(TEXT, 2, 13)]
+    assert problems[0].message.startswith("box-shadow: not supported by ")
+    assert "Outlook (Windows" in problems[0].message
 
 
 def test_a_picture_of_a_kind_that_a_client_does_not_show_is_reported_at_its_line(tmp_path: Path) -> None:
-    found = unsupported(tmp_path, Example(body="Words.\n\n![Exports by year](https://example.com/a.avif)"))
+    problems = unsupported(tmp_path, Example(body="Words.\n\n![Exports by year](https://example.com/a.avif)"))
 
-    assert [(problem.line, problem.message) for problem in found] == [
+    assert [(problem.line, problem.message) for problem in problems] == [
         (7, "AVIF image format: not supported by Outlook (Windows)")
     ]
 
@@ -81,17 +81,19 @@ def test_a_picture_of_a_kind_that_a_client_does_not_show_is_reported_at_its_line
 def test_only_the_clients_that_a_publication_names_count(tmp_path: Path) -> None:
     files = {TEXT: BLOCK % "box-shadow: 0 1px 4px #999999"}
 
-    found = unsupported(tmp_path, Example(files=files, settings='[check]\ntargets = ["apple-mail", "outlook.ios"]\n'))
+    problems = unsupported(
+        tmp_path, Example(files=files, settings='[check]\ntargets = ["apple-mail", "outlook.ios"]\n')
+    )
 
-    assert not any("Outlook (Windows" in problem.message for problem in found)
+    assert not any("Outlook (Windows" in problem.message for problem in problems)
 
 
 def test_a_family_of_clients_means_all_of_it(tmp_path: Path) -> None:
     issue = make(tmp_path, Example(settings='[check]\ntargets = ["apple-mail", "gmail.ios"]\n'))
 
-    found = targets(load_publication(issue.parent.parent / "newsletter.toml"))
+    clients = targets(load_publication(issue.parent.parent / "newsletter.toml"))
 
-    assert found == ["apple-mail.ios", "apple-mail.macos", "gmail.ios"]
+    assert clients == ["apple-mail.ios", "apple-mail.macos", "gmail.ios"]
 
 
 def test_an_unknown_client_is_answered_with_the_nearest_and_its_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Words that cannot be read: by day, by night, and where a mail client turns colours around."""
+"""Words with too little contrast: by day, in dark mode, and where a mail client inverts colours."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ def look(page: str, *, at_night: bool = False, sheet: str = "") -> ComputedStyle
 
 
 def test_pale_words_are_reported_at_the_line_of_the_template_that_makes_them(tmp_path: Path) -> None:
-    found = faint(tmp_path, Example(files={TEXT: BLOCK % ("#FFFFFF", "#AAAAAA")}))
+    problems = faint(tmp_path, Example(files={TEXT: BLOCK % ("#FFFFFF", "#AAAAAA")}))
 
-    assert [(problem.path, problem.line) for problem in found] == [(TEXT, 2)]
-    assert found[0].message == '"Good morning." has a contrast of 2.3 (#AAAAAA on #FFFFFF); it needs 4.5'
+    assert [(problem.path, problem.line) for problem in problems] == [(TEXT, 2)]
+    assert problems[0].message == '"Good morning." has a contrast of 2.3 (#AAAAAA on #FFFFFF); it needs 4.5'
 
 
 def test_an_accent_that_cannot_be_read_is_reported_once_at_its_setting(tmp_path: Path) -> None:
-    found = faint(
+    problems = faint(
         tmp_path, Example(body="A [link to it](https://example.com).", settings='[theme]\naccent = "#FFD500"\n')
     )
 
-    assert {problem.path for problem in found} == {"newsletter.toml"}
+    assert {problem.path for problem in problems} == {"newsletter.toml"}
 
 
 def test_colours_that_only_inversion_spoils_are_reported(tmp_path: Path) -> None:
     by_day = Colour(0.85, 0.85, 0), Colour(0.2, 0.2, 0.2)
 
-    found = faint(tmp_path, Example(files={TEXT: BLOCK % (str(by_day[1]), str(by_day[0]))}), "NL206")
+    problems = faint(tmp_path, Example(files={TEXT: BLOCK % (str(by_day[1]), str(by_day[0]))}), "NL206")
 
     assert colours.contrast(str(by_day[0]), str(by_day[1])) > colours.READABLE
-    assert any(problem.message.startswith("where colours are inverted") for problem in found)
+    assert any(problem.message.startswith("where colours are inverted") for problem in problems)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_colours_that_only_inversion_spoils_are_reported(tmp_path: Path) -> None
     ],
 )
 def test_ink_and_ground_are_those_that_a_browser_shows(page: str, ink: str, ground: str) -> None:
-    found = look(page)
+    style = look(page)
 
-    assert (str(found.ink), str(found.ground)) == (ink, ground)
+    assert (str(style.ink), str(style.ground)) == (ink, ground)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ def test_the_dark_style_sheet_counts_at_night_alone() -> None:
     ],
 )
 def test_sizes_and_lines_are_inherited_as_css_has_it(page: str, size: float, line: float) -> None:
-    found = look(page)
+    style = look(page)
 
-    assert found.size == pytest.approx(size)
-    assert found.line_height == pytest.approx(line)
+    assert style.size == pytest.approx(size)
+    assert style.line_height == pytest.approx(line)
 
 
 @given(CHANNEL, CHANNEL, CHANNEL)

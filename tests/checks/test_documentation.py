@@ -1,4 +1,4 @@
-"""docs/checks.md says what the rules say."""
+"""docs/checks.md is up to date with the texts of the rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Safe fixes: what is wrong goes, every other byte stays."""
+"""Safe fixes mend what they can, and keep every other byte."""
 
 from __future__ import annotations
 

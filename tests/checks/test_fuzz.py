@@ -1,6 +1,6 @@
-"""Whatever a file holds: an answer, the same one twice, at places that exist, and fixes that come to an end.
+"""Checks of generated files: they end, report existing places, give one result twice, and their fixes come to an end.
 
-500 generated files; `make soak` makes 20,000.
+The tests generate 500 files; `make soak` makes it 20,000.
 """
 
 from __future__ import annotations

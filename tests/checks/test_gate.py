@@ -1,4 +1,4 @@
-"""The gate before a campaign: an issue with errors is approved only by name, and the campaign remembers."""
+"""The gate before a campaign: errors stop an issue unless they are allowed by name, and the campaign keeps that."""
 
 from __future__ import annotations
 

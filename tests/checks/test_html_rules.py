@@ -1,4 +1,4 @@
-"""Rules about the finished HTML: sizes, links, pictures, and what each of them leaves alone."""
+"""Rules about the finished HTML: sizes, links and pictures, and what each rule leaves alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INLINE = "templates/inline.css"
 LONG = "The new rules on chips came out last night, and they are longer than anybody had thought they would be."
 
 
-def found(folder: Path, rule: str, html: str = "", body: str = "Good morning.", **files: str) -> list[Problem]:
+def problems_of(folder: Path, rule: str, html: str = "", body: str = "Good morning.", **files: str) -> list[Problem]:
     """What the rule says of a text block whose template ends in this HTML."""
     example = Example(body=body, files={TEXT: BLOCK % html, **files})
     return [problem for problem in check(folder, example) if problem.rule == rule]
@@ -58,7 +58,7 @@ def png(width: int, height: int) -> bytes:
 def test_a_link_is_as_high_as_its_line_and_its_padding_unless_it_stands_in_a_sentence(
     html: str, is_low: bool, tmp_path: Path
 ) -> None:
-    assert bool(found(tmp_path, "NL207", html)) is is_low
+    assert bool(problems_of(tmp_path, "NL207", html)) is is_low
 
 
 @pytest.mark.parametrize(
@@ -73,21 +73,21 @@ def test_a_link_is_as_high_as_its_line_and_its_padding_unless_it_stands_in_a_sen
 def test_a_link_in_a_sentence_is_told_by_more_than_its_colour(style: str, is_told: bool, tmp_path: Path) -> None:
     html = f'<p>Read <a href="https://example.com" style="color: #0F5BD3; {style}">the rules</a> of ours.</p>'
 
-    assert bool(found(tmp_path, "NL211", html)) is not is_told
+    assert bool(problems_of(tmp_path, "NL211", html)) is not is_told
 
 
 @pytest.mark.parametrize(
-    ("style", "told"),
+    ("style", "messages"),
     [
         ("font-size: 13px", [f'"{LONG[:30]}" has 13 pixels']),
         ("font-size: 16px; line-height: 18px", [f'"{LONG[:30]}" has lines of 1.12 times its size']),
         ("font-size: 24px; line-height: 28px", []),
     ],
 )
-def test_small_and_tight_text_is_told_with_its_size(style: str, told: list[str], tmp_path: Path) -> None:
-    problems = found(tmp_path, "NL208", f'<p style="{style}">{LONG}</p>')
+def test_small_and_tight_text_is_told_with_its_size(style: str, messages: list[str], tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "NL208", f'<p style="{style}">{LONG}</p>')
 
-    assert [problem.message for problem in problems] == told
+    assert [problem.message for problem in problems] == messages
 
 
 @pytest.mark.parametrize(("width", "height", "fires"), [(600, 2_000, True), (600, 1_700, False), (1_104, 2_000, False)])
@@ -95,7 +95,7 @@ def test_a_picture_that_word_cuts_is_found_by_its_file(width: int, height: int, 
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "tall.png").write_bytes(png(width, height))
 
-    problems = found(tmp_path, "NL304", body="Words.\n\n![A long list of rules](images/tall.png)")
+    problems = problems_of(tmp_path, "NL304", body="Words.\n\n![A long list of rules](images/tall.png)")
 
     assert [problem.line for problem in problems] == ([7] if fires else [])
 
@@ -105,8 +105,8 @@ def test_a_picture_with_one_side_said_keeps_its_shape(tmp_path: Path) -> None:
     (tmp_path / "images" / "a.png").write_bytes(png(100, 40))
     source = 'src="https://news.example.com/images/a.png" alt="A chart"'
 
-    assert not found(tmp_path, "NL304", f'<img {source} width="50" style="height: auto" height="50" />')
-    assert found(tmp_path, "NL304", f'<img {source} width="50" height="50" />')
+    assert not problems_of(tmp_path, "NL304", f'<img {source} width="50" style="height: auto" height="50" />')
+    assert problems_of(tmp_path, "NL304", f'<img {source} width="50" height="50" />')
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ def test_a_picture_with_one_side_said_keeps_its_shape(tmp_path: Path) -> None:
     ],
 )
 def test_a_picture_behind_words_is_told_with_what_it_lacks(html: str, lacks: str, tmp_path: Path) -> None:
-    problems = found(tmp_path, "NL305", html)
+    problems = problems_of(tmp_path, "NL305", html)
 
     assert [problem.message for problem in problems] == [f"a picture behind the content lacks {lacks}"]
 
 
 def test_a_table_of_markdown_has_its_headings(tmp_path: Path) -> None:
-    assert not found(tmp_path, "NL204", body="| Chip | Limit |\n|---|---|\n| H20 | 1 |")
+    assert not problems_of(tmp_path, "NL204", body="| Chip | Limit |\n|---|---|\n| H20 | 1 |")
 
 
 def test_a_dark_rule_without_important_is_told_at_its_line(tmp_path: Path) -> None:
@@ -160,4 +160,4 @@ def test_what_a_publication_s_own_style_sheet_makes_of_words_is_told_there(tmp_p
     ],
 )
 def test_nothing_that_a_template_holds_stops_a_check(html: str, tmp_path: Path) -> None:
-    assert found(tmp_path, "NL000", html) == []
+    assert problems_of(tmp_path, "NL000", html) == []

@@ -1,4 +1,4 @@
-"""What an author answers in a comment counts where it stands, and only with a reason."""
+"""Comments with `nl-ignore` count for their line, and only with a reason."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_an_answer_counts_for_its_line_or_the_next(tmp_path: Path, body: str) ->
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         (f"{LINK} <!-- nl-ignore NL210 -->", ["NL210", "NL014"]),
         (f"{LINK} <!-- nl-ignore NL210: -->", ["NL210", "NL014"]),
@@ -42,8 +42,8 @@ def test_an_answer_counts_for_its_line_or_the_next(tmp_path: Path, body: str) ->
         (f"`<!-- x -->` {LINK}", ["NL210"]),
     ],
 )
-def test_an_answer_without_reason_or_use_is_told(tmp_path: Path, body: str, told: list[str]) -> None:
-    assert rules(tmp_path, body) == told
+def test_an_answer_without_reason_or_use_is_told(tmp_path: Path, body: str, reported: list[str]) -> None:
+    assert rules(tmp_path, body) == reported
 
 
 def test_an_answer_in_code_is_code(tmp_path: Path) -> None:
@@ -57,6 +57,6 @@ def test_front_matter_answers_for_its_keys_and_for_the_whole_issue(tmp_path: Pat
 
 
 def test_what_build_refuses_cannot_be_answered_away(tmp_path: Path) -> None:
-    found = rules(tmp_path, ":::qoute <!-- nl-ignore NL003: I mean it -->\nWords.\n:::")
+    reported = rules(tmp_path, ":::qoute <!-- nl-ignore NL003: I mean it -->\nWords.\n:::")
 
-    assert "NL003" in found
+    assert "NL003" in reported

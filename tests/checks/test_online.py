@@ -1,4 +1,4 @@
-"""`newsletter check --online`: addresses are asked gently, once a day, and only where that is safe."""
+"""`newsletter check --online` requests addresses gently, once a day, and only where that is safe."""
 
 from __future__ import annotations
 
@@ -98,18 +98,18 @@ def test_no_private_address_is_asked_wherever_a_link_leads() -> None:
 def test_a_host_gets_two_requests_at_a_time_and_hosts_are_asked_side_by_side() -> None:
     paths = [f"/{number}" for number in range(8)]
     done: list[None] = []
-    with WebServer(dict.fromkeys(paths, HTML)) as one, WebServer(dict.fromkeys(paths, HTML)) as other:
-        one.gate = other.gate = Barrier(4)  # two for each host: with fewer at a time, nobody is answered
-        one.delay = other.delay = 0.05
-        other_url = other.url.replace("127.0.0.1", "localhost")
+    with WebServer(dict.fromkeys(paths, HTML)) as first, WebServer(dict.fromkeys(paths, HTML)) as second:
+        first.gate = second.gate = Barrier(4)  # two for each host: with fewer at a time, nobody is answered
+        first.delay = second.delay = 0.05
+        second_url = second.url.replace("127.0.0.1", "localhost")
 
         verdicts = probe_all(
             PATIENT,
-            [Target(url=url + path) for url in (one.url, other_url) for path in paths],
+            [Target(url=url + path) for url in (first.url, second_url) for path in paths],
             lambda: done.append(None),
         )
 
-        assert one.most_at_once == other.most_at_once == 2
+        assert first.most_at_once == second.most_at_once == 2
     assert len(done) == len(verdicts) == 16
     assert {verdict.state for verdict in verdicts.values()} == {LinkState.GOOD}
 
@@ -121,7 +121,9 @@ def test_a_silent_host_is_left_alone_after_two_tries() -> None:
 
         verdicts = probe_all(replace(PATIENT, step=0.2), silent)
 
-        left = {target.url for target, found in verdicts.items() if found.reason == "its host did not answer before"}
+        left = {
+            target.url for target, verdict in verdicts.items() if verdict.reason == "its host did not answer before"
+        }
         assert not left & {web.url + path for _, path in web.asked}
     assert {verdict.state for verdict in verdicts.values()} == {LinkState.SILENT}
     assert (len(verdicts), len(left)) == (10, 6)
@@ -165,9 +167,9 @@ def test_what_differs_per_reader_or_does_something_is_never_asked(publication_fo
         settings.write('[check]\nskip_hosts = ["social.example"]\n')
     path = write(publication_folder, f"---\nsubject: Hello\n---\n{body}")
 
-    asked = online_targets(load_publication(publication_folder / "newsletter.toml"), [path])
+    addresses = online_targets(load_publication(publication_folder / "newsletter.toml"), [path])
 
-    assert asked == [
+    assert addresses == [
         Target(url="https://example.com/read"),
         Target(url="https://example.com/a.png", is_picture=True),
     ]
@@ -196,8 +198,8 @@ def test_check_online_points_at_the_line_of_a_dead_link(newsletter: Run, publica
         assert [path for _, path in web.asked[count:]] == ["/gone", "/gone"]
         assert len(web.asked) == count + 2
 
-    found = [(p["rule"], p["severity"], p["line"], p["column"]) for p in json.loads(first.stdout)]
-    assert found == [("NL403", "error", 6, 11), ("NL403", "warning", 6, 11 + len(f"{web.url}/gone) and [three]("))]
+    problems = [(p["rule"], p["severity"], p["line"], p["column"]) for p in json.loads(first.stdout)]
+    assert problems == [("NL403", "error", 6, 11), ("NL403", "warning", 6, 11 + len(f"{web.url}/gone) and [three]("))]
     assert first.returncode == second.returncode == 1
     assert json.loads(second.stdout) == json.loads(first.stdout)
     assert (offline.returncode, offline.stdout.strip()) == (0, "[]")

@@ -1,4 +1,4 @@
-"""Every slot is filled for the worst readers: nothing is left open, nothing encoded twice, no header broken."""
+"""Every slot is filled for the sample readers: none is left open or encoded twice, and no header breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes: what each block weighs, where Gmail cuts, and what to leave out."""
+"""Sizes: the bytes of each block, the place where Gmail cuts, and the block to leave out."""
 
 from __future__ import annotations
 

@@ -33,25 +33,25 @@ def test_every_sample_issue_has_half_a_point_at_most(tmp_path: Path) -> None:
     build(tmp_path, ROOT, *SAMPLES)
 
     for slug in SAMPLES:
-        found = spam_report((tmp_path / slug / "message.eml").read_bytes())
-        assert found.score <= 0.5, f"{slug}: {found}"
+        report = spam_report((tmp_path / slug / "message.eml").read_bytes())
+        assert report.score <= 0.5, f"{slug}: {report}"
 
 
 def test_spam_is_called_spam_and_by_which_rule() -> None:
-    found = spam_report(ADVANCE_FEE)
+    report = spam_report(ADVANCE_FEE)
 
-    assert found.score >= found.required
-    assert found.rules["GTUBE"] >= 500
+    assert report.score >= report.required
+    assert report.rules["GTUBE"] >= 500
 
 
 def test_the_score_and_the_rules_appear_when_asked_for_by_name(tmp_path: Path) -> None:
     issue = make(tmp_path, Example())
 
-    found = check_issue(load_publication(tmp_path / "newsletter.toml"), issue, NAMED)
+    problems = check_issue(load_publication(tmp_path / "newsletter.toml"), issue, NAMED)
 
-    assert [problem.rule for problem in found] == ["NL508"]
-    assert found[0].message.startswith("SpamAssassin gives ")
-    assert "HTML_MESSAGE" in found[0].message
+    assert [problem.rule for problem in problems] == ["NL508"]
+    assert problems[0].message.startswith("SpamAssassin gives ")
+    assert "HTML_MESSAGE" in problems[0].message
 
 
 def test_spamassassin_is_not_started_unless_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,18 +64,18 @@ def test_spamassassin_is_not_started_unless_asked_for(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "reason"),
     [
         ("echo 'no rules were found' >&2; exit 2", "SpamAssassin failed: no rules were found"),
         ("cat", "SpamAssassin gives no score"),
     ],
 )
 def test_a_broken_spamassassin_is_told_and_nothing_else_happens(
-    script: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(_program(tmp_path, script)), prepend=os.pathsep)
 
-    with pytest.raises(NoSpamReport, match=told):
+    with pytest.raises(NoSpamReport, match=reason):
         spam_report(ADVANCE_FEE)
 
 
@@ -83,9 +83,9 @@ def test_without_spamassassin_whoever_asks_for_it_is_told(tmp_path: Path, monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     issue = make(tmp_path, Example())
 
-    found = check_issue(load_publication(tmp_path / "newsletter.toml"), issue, NAMED)
+    problems = check_issue(load_publication(tmp_path / "newsletter.toml"), issue, NAMED)
 
-    assert [problem.message for problem in found] == ["SpamAssassin is not installed"]
+    assert [problem.message for problem in problems] == ["SpamAssassin is not installed"]
 
 
 def _program(folder: Path, script: str) -> Path:

@@ -1,4 +1,4 @@
-"""One issue with thirty planted mistakes: thirty lines, each the right one."""
+"""One issue with thirty planted mistakes gets thirty problems, each on the right line."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ _NOTE = re.compile(r" ?#! (NL\d{3})$", re.MULTILINE)
 
 def planted(text: str) -> tuple[str, list[tuple[int, str]]]:
     """The issue without the notes, and the line and the rule of each note."""
-    told = [(number, found[1]) for number, line in enumerate(text.split("\n"), 1) if (found := _NOTE.search(line))]
-    return _NOTE.sub("", text), told
+    expected = [(number, note[1]) for number, line in enumerate(text.split("\n"), 1) if (note := _NOTE.search(line))]
+    return _NOTE.sub("", text), expected
 
 
-def found(folder: Path, text: str) -> list[tuple[int, str]]:
+def reported(folder: Path, text: str) -> list[tuple[int, str]]:
     """The line and the rule of each problem."""
     (folder / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
     for name, content in {
@@ -117,16 +117,16 @@ def found(folder: Path, text: str) -> list[tuple[int, str]]:
 
 
 def test_thirty_planted_mistakes_are_thirty_problems_each_at_its_line(tmp_path: Path) -> None:
-    text, told = planted(ISSUE)
+    text, expected = planted(ISSUE)
 
-    problems = found(tmp_path, text)
+    problems = reported(tmp_path, text)
 
-    assert problems == told
-    assert len(told) == 30
-    assert len({line for line, _ in told}) == 30
+    assert problems == expected
+    assert len(expected) == 30
+    assert len({line for line, _ in expected}) == 30
 
 
 def test_a_file_that_does_not_build_has_its_source_checked_all_the_same(tmp_path: Path) -> None:
-    text, told = planted(BROKEN)
+    text, expected = planted(BROKEN)
 
-    assert [problem for problem in found(tmp_path, text) if problem[1] != "NL507"] == told
+    assert [problem for problem in reported(tmp_path, text) if problem[1] != "NL507"] == expected

@@ -1,4 +1,4 @@
-"""A problem with the lines around it."""
+"""A code frame: a problem with the lines around it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def issue(root: Path, text: str) -> Path:
 
 
 def test_two_lines_stand_around_and_the_word_is_marked(tmp_path: Path) -> None:
-    found = at(issue(tmp_path, "one\ntwo\nthree :::buton x\nfour\nfive\nsix"), 3, 10)
+    frame = at(issue(tmp_path, "one\ntwo\nthree :::buton x\nfour\nfive\nsix"), 3, 10)
 
-    assert [(line.number, line.before, line.marked, line.after) for line in found.lines] == [
+    assert [(line.number, line.before, line.marked, line.after) for line in frame.lines] == [
         (1, "one", "", ""),
         (2, "two", "", ""),
         (3, "three :::", "buton", " x"),

@@ -1,4 +1,4 @@
-"""HTML and headers in pieces: coloured, and never changed."""
+"""HTML and headers in coloured pieces that join to the same text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issues as an inbox: the newest first, as a reader without a name sees them."""
+"""The inbox: the newest issues first, as a reader without a name sees them."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ def test_the_newest_come_first_by_the_date_that_counts(publication_folder: Path)
     write(publication_folder, "---\nsubject: Undated\n---\n", "undated.md")
     write(publication_folder, "---\nsubject: New\n---\n", "2025-02-01-new.md")
 
-    found = [path.stem for path in entries(publication(publication_folder))]
+    names = [path.stem for path in entries(publication(publication_folder))]
 
-    assert found == ["2024-12-31-dated", "2025-02-01-new", "2025-01-01-old", "undated"]
+    assert names == ["2024-12-31-dated", "2025-02-01-new", "2025-01-01-old", "undated"]
 
 
 def test_words_are_looked_for_in_subject_preheader_and_name(publication_folder: Path) -> None:
     write(publication_folder, "---\nsubject: Chip Rules\npreheader: In four minutes\n---\nWafers\n", "2025-01-01-a.md")
     write(publication_folder, "---\nsubject: Cameras\n---\n", "2025-01-02-four.md")
 
-    def found(words: str) -> list[str]:
+    def matching(words: str) -> list[str]:
         return [path.stem[-1] for path in entries(publication(publication_folder), words)]
 
-    assert found("chip minutes") == ["a"]
-    assert found("FOUR") == ["r", "a"]
-    assert found("wafers") == []
+    assert matching("chip minutes") == ["a"]
+    assert matching("FOUR") == ["r", "a"]
+    assert matching("wafers") == []
 
 
 def test_merge_tags_are_filled_for_a_reader_without_a_name(publication_folder: Path) -> None:
     front = """subject: 'For {{ first_name | default("you") }}'\npreheader: '{{ first_name }}, {{ no( }}{% if x %}'"""
     path = write(publication_folder, f"---\n{front}\n---\n")
 
-    found = entry(publication(publication_folder), path)
+    line = entry(publication(publication_folder), path)
 
-    assert found
-    assert found.subject == "For you"
-    assert found.preheader == ", {{ no( }}{% if x %}"
+    assert line
+    assert line.subject == "For you"
+    assert line.preheader == ", {{ no( }}{% if x %}"
 
 
 def test_a_file_is_read_again_when_it_changed_and_none_when_it_went(publication_folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""How far an issue has come, in a word."""
+"""The status of an issue in a word."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
 def test_the_samples_are_a_stranger_somebody_of_whom_all_is_known_and_the_worst(readers: Readers) -> None:
     samples = sample_readers(readers.publication)
 
-    assert [one.key for one in samples][:2] == ["sample", "known"]
-    assert {"worst:markup", "worst:braces", "worst:break", "worst:emoji"} <= {one.key for one in samples}
+    assert [reader.key for reader in samples][:2] == ["sample", "known"]
+    assert {"worst:markup", "worst:braces", "worst:break", "worst:emoji"} <= {reader.key for reader in samples}
     assert set(samples[1].fields) == {"first_name", "last_name", "name", "score", "joined", "beta", "Plan"}
-    assert len({one.key for one in samples}) == len(samples)
+    assert len({reader.key for reader in samples}) == len(samples)
 
 
 def test_somebody_known_has_what_a_segment_asks_for(readers: Readers) -> None:
@@ -94,7 +94,7 @@ def test_a_reader_that_there_is_not_is_refused_in_words(readers: Readers, key: s
 )
 def test_readers_are_found_by_parts_of_address_and_name(readers: Readers, text: str, addresses: list[str]) -> None:
     with readers.database.read() as connection:
-        assert [one.email for one in search_readers(connection, text)] == addresses
+        assert [reader.email for reader in search_readers(connection, text)] == addresses
 
 
 def test_who_only_looks_makes_no_database(publication_folder: Path) -> None:

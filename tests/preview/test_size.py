@@ -1,4 +1,4 @@
-"""What blocks weigh, and where Gmail cuts."""
+"""The weights of blocks, and the place where Gmail cuts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NOTE = ':::note title="Number {}"\n' + "A sentence that says nothing, at length.
 
 def context(folder: Path, notes: int) -> Context:
     write(folder, "---\nsubject: Hello\n---\nGood morning.\n\n" + "".join(NOTE.format(n) for n in range(notes)))
-    found = Workspace(folder / "newsletter.toml").issue("hello").context
-    assert found
-    return found
+    opened = Workspace(folder / "newsletter.toml").issue("hello").context
+    assert opened
+    return opened
 
 
 def test_each_block_has_its_line_and_weight_and_the_frame_has_the_rest(publication_folder: Path) -> None:
@@ -42,6 +42,6 @@ def test_where_gmail_cuts_is_a_block_and_a_part_of_it(publication_folder: Path) 
 
 
 def test_a_line_is_in_a_block_or_in_none(publication_folder: Path) -> None:
-    found = context(publication_folder, 1)
+    issue = context(publication_folder, 1)
 
-    assert [piece_at(found, line) for line in (1, 4, 6, 7, 8, 99)] == [None, 0, 1, 1, 1, None]
+    assert [piece_at(issue, line) for line in (1, 4, 6, 7, 8, 99)] == [None, 0, 1, 1, 1, None]

@@ -1,4 +1,4 @@
-"""What a mail client makes of an email: day, night, turned colours, no pictures, Word."""
+"""Views of an email as mail clients show it: light, dark, inverted, without pictures, in Word."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SHEET = """<style>
 
 
 def traced(folder: Path, body: str) -> Built:
-    one = built(folder, body)
-    return build(one.issue, one.theme, traced=True)
+    plain = built(folder, body)
+    return build(plain.issue, plain.theme, traced=True)
 
 
 def page(body: str, head: str = "") -> str:
@@ -169,13 +169,13 @@ def test_in_outlook_words_own_properties_count() -> None:
 
 
 def test_every_view_keeps_the_words_and_the_marks_of_the_blocks(publication_folder: Path) -> None:
-    one = traced(
+    issue = traced(
         publication_folder, 'Dear {{ first_name | default("reader") }}.\n\n:::note title="A note"\nWords.\n:::'
     )
-    reader = sample_recipient(one.theme.publication, one.issue.slug)
+    reader = sample_recipient(issue.theme.publication, issue.issue.slug)
 
     for view in RENDERED:
-        shown = rendered(one, reader, view, ())
+        shown = rendered(issue, reader, view, ())
 
         assert "Dear reader." in shown, view
         assert "<!--nl-block 1-->" in shown, view
@@ -183,10 +183,10 @@ def test_every_view_keeps_the_words_and_the_marks_of_the_blocks(publication_fold
 
 
 def test_what_is_read_is_what_would_be_sent(publication_folder: Path) -> None:
-    one = built(publication_folder, "Words.")
-    reader = sample_recipient(one.theme.publication, one.issue.slug)
+    issue = built(publication_folder, "Words.")
+    reader = sample_recipient(issue.theme.publication, issue.issue.slug)
 
-    read = {view: written(one, reader, view) for view in WRITTEN}
+    read = {view: written(issue, reader, view) for view in WRITTEN}
 
     assert (*RENDERED, *WRITTEN) == VIEWS
     assert "nl-block" not in read["source"]

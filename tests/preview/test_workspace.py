@@ -1,4 +1,4 @@
-"""The workspace: what is built again, and what stays when something is wrong."""
+"""The workspace: issues that are built again, and what stays when something is wrong."""
 
 from __future__ import annotations
 

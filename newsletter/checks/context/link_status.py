@@ -90,6 +90,7 @@ def _is_entry(entry: object) -> bool:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The new file takes the old one's place whole, so a killed check leaves no half of one.
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=".links.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

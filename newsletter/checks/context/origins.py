@@ -39,6 +39,7 @@ def _own_templates(context: Context, element: Element | None) -> Sequence[Path]:
 
 def _in_templates(root: Path, paths: Sequence[Path], written: Sequence[str]) -> Spot | None:
     for words in written:
+        # Compilation changes white space, so a template may have written any amount of it.
         pattern = re.compile(r"\s*".join(re.escape(word) for word in words.split()), re.IGNORECASE)
         for path in paths:
             text = path.read_text(encoding="utf-8", errors="replace")

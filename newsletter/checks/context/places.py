@@ -104,7 +104,7 @@ class WrittenPicture:
 COLUMN = 552
 THUMB = 120
 _LINKED = {"article": "title", "quote": "by", "image": "alt", "sponsor": "name"}
-"""The field whose words a block's `url` is behind; those of a button are its body."""
+"""The field that a block's `url` is behind; a button's is its body."""
 _PICTURED = {"article": "image", "image": "src", "sponsor": "image"}
 _ADDRESS = re.compile(r"(?:\]\(\s*<?|^<)(?=\S)")
 

@@ -133,8 +133,3 @@ def rule(
         return find
 
     return register
-
-
-def found_elsewhere(_context: Context) -> Iterator[Finding]:
-    """Yield nothing: the parser, or `run`, makes the findings of this rule itself and names the id."""
-    yield from ()

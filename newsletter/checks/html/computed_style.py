@@ -72,6 +72,7 @@ def computed_styles(tree: Element, *, at_night: bool = False) -> Mapping[Element
     for element in tree.find("body").iter():
         if isinstance(element.tag, str):
             parent, declared = styles.get(element.getparent(), ComputedStyle()), in_sheets.get(element, [])
+            # `id` is enough for declarations of style sheets: they live as long as this function runs.
             key = (element.tag, parent, *map(element.get, _ATTRIBUTES), *(id(each) for each in declared))
             if key not in alike:
                 alike[key] = _computed(element, parent, _cascade(element, declared))

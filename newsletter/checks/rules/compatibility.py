@@ -97,6 +97,7 @@ def _unsupported(context: Context) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
     for use in context.uses:
         lacking = [] if _is_known(context, use) else table().lacking(use.slug, wanted)
+        # A template's loop repeats a feature; one finding for each feature and line is enough.
         place = (use.slug, context.line_of(use.element) if use.element is not None else 0)
         if lacking and place not in seen:
             seen.add(place)

@@ -97,6 +97,7 @@ def _faint_by_night(context: Context) -> Iterator[Finding]:
     for words in _faint(context, context.styles_at_night, colours.dark(context.config.theme)):
         yield Finding.at(_spot(context, words), f"in dark mode, {words.message}")
     for words in _faint(context, _inverted(context.styles), None):
+        # Words that were faint before the inversion are reported by NL205.
         if not words._replace(style=context.styles[words.element]).is_faint:
             yield Finding.at(_spot(context, words), f"where colours are inverted, {words.message}")
 

@@ -37,6 +37,7 @@ _METAS = '<meta name="color-scheme" content="light dark" /><meta name="supported
 )
 def _missing_languages(context: Context) -> Iterator[Finding]:
     first = next((each for each in context.tree.find("body") if isinstance(each.tag, str)), None)
+    # Mail clients keep the content of the body and drop <html>, so the first element has to declare both again.
     for element in (context.tree, first):
         for name, unset in _UNSET.items():
             if element is not None and element.get(name, "") in unset:

@@ -101,6 +101,7 @@ def _broken_one_click(context: Context) -> Iterator[Finding]:
     headers = _plain(context).headers
     url = str(headers.get("List-Unsubscribe", ""))
     post = str(headers.get("List-Unsubscribe-Post", ""))
+    # RFC 8058, 3.1: a URI in List-Unsubscribe, and exactly this value in List-Unsubscribe-Post.
     if not re.fullmatch(r"<https?://[^<>\s]+>", url) or post != "List-Unsubscribe=One-Click":
         message = "the headers for unsubscribing with one click are missing or broken (RFC 8058)"
         yield Finding.at(WHOLE_ISSUE, message)
@@ -129,6 +130,7 @@ def _doubtful_sender(context: Context) -> Iterator[Finding]:
         message = f"{domain} tells mailboxes to refuse mail in its name from other servers (DMARC)"
         yield Finding.at(spot, message, hint="Send from a domain of your own.")
     sending = str(context.config.providers.get(context.config.send.providers[0], {}).get("domain", "")).lower()
+    # Relaxed alignment (RFC 7489, 3.1.1): either domain may be a subdomain of the other.
     if sending and not f".{domain}".endswith(f".{sending}") and not f".{sending}".endswith(f".{domain}"):
         message = f'from: "{domain}" is not the domain the provider sends for, "{sending}"'
         hint = "Mailboxes compare the two (DMARC): use one domain."

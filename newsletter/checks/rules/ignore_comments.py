@@ -43,6 +43,7 @@ class Ignore:
 
 def comments(context: Context) -> Iterator[Comment]:
     """Yield every comment of the file, except those in code."""
+    # Line 1 and the line before the body are the `---` around the front matter.
     for number in range(2, context.body_line - 1):
         line = context.line(number)
         if match := re.search(r"(?:^|\s)(#\s*((?:nl-ignore|review)\b.*))", line):

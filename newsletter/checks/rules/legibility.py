@@ -94,7 +94,9 @@ def _low_links(context: Context) -> Iterator[Finding]:
         style = context.styles[link]
         if style.display == "none" or _is_in_a_sentence(link, sentences):
             continue
+        # The words may stand in an element inside the link, with a larger line.
         line = max(context.styles[part].line_height for part in link.iter() if part in context.styles)
+        # The padding of an inline element does not move its neighbours, so it is not room to tap.
         height = line + (_padding(link) if style.display != "inline" else 0)
         if height < TARGET:
             spot = origin(context, link, "line-height")

@@ -69,6 +69,7 @@ def _wrong_addresses(context: Context) -> Iterator[Finding]:
 
 def wrong_address(context: Context, url: str) -> str:
     """Return why a link to this address leads readers nowhere, or "" when it may lead somewhere."""
+    # An address that begins with a merge tag may become any address.
     if context.issue.tag_store.token.match(url) or is_own(context, url):
         return ""
     shown = context.written(url)
@@ -76,6 +77,7 @@ def wrong_address(context: Context, url: str) -> str:
         return "the link has no address"
     try:
         parts = urlsplit(url)
+        # `urlsplit` finds a broken port only when it is read.
         _ = parts.port
     except ValueError:
         return f'"{shown}" is not an address'
@@ -213,6 +215,7 @@ def _different_utm_parameters(context: Context) -> Iterator[Finding]:
             yield Finding.at(link.address_spot, message)
     for key in ("utm_source", "utm_medium", "utm_campaign"):
         values = [(link, utm[key]) for link, utm in tagged if key in utm]
+        # One finding for each parameter is enough: the first link that differs.
         for link, value in values:
             if value != values[0][1]:
                 message = f'{key} is "{value}" here and "{values[0][1]}" on line {values[0][0].spot.line}'

@@ -127,6 +127,7 @@ def _left_open(context: Context) -> Iterator[Finding]:
     """Yield a finding for each merge tag that a template printed as text."""
     for element in context.elements():
         for text in (element.text, element.tail, *element.attrib.values()):
+            # The compiler writes braces in an address as %7B%7B.
             for braces in re.findall(r"\{\{[^{}]*\}\}|%7B%7B", text or ""):
                 if element.tag not in ("style", "title") and not _is_meant(context, braces):
                     yield Finding.at(context.spot_of(element), f'readers see "{braces}" as it stands')
@@ -156,5 +157,6 @@ def _faults(context: Context, copy: Copy) -> Iterator[str]:
         yield "holds the reader's markup as if it were ours"
     if len(message.subject.splitlines()) > 1:
         yield "has a subject of two lines"
+    # A line break in a field would end its header and begin another.
     if headers.defects or "Bcc" in headers or len(headers.get_all("Subject") or ()) != 1:
         yield "has headers that a field broke"

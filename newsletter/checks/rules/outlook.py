@@ -79,6 +79,7 @@ def _cut_or_distorted(context: Context) -> Iterator[Finding]:
         drawn, file = _drawn(image), _file(context, image)
         if not file or not file.width or not file.height or not drawn.width:
             continue
+        # Mail clients keep the proportions of the file where no height is given.
         height = drawn.height or drawn.width * file.height / file.width
         wanted = drawn.width * file.height / file.width
         if height > TALLEST:
@@ -93,6 +94,7 @@ def _cut_or_distorted(context: Context) -> Iterator[Finding]:
 def _drawn(image: Element) -> Drawn:
     width, height = (length(f"{image.get(name, '')}px".replace("pxpx", "px"), 0) or 0 for name in ("width", "height"))
     for each in declarations(image.get("style", "")):
+        # A height in the style wins over the attribute.
         if each.name == "height":
             height = length(each.value, 0) or 0.0
     return Drawn(width=width, height=height)

@@ -58,6 +58,7 @@ class Sizes:
 def sizes(context: Context) -> Sizes:
     """Return the size of the issue and its blocks; each link counts `[check] link_allowance` bytes more."""
     page = context.message.html.encode()
+    # Gmail cuts each reader's copy by its own length, so the longest sample copy counts.
     longest = max((copy.message.html for copy in context.copies), key=lambda html: len(html.encode()))
     more = context.config.check.link_allowance
     grown = len(longest.encode()) - len(page)
@@ -187,6 +188,7 @@ def _nested_at_rules(context: Context) -> Iterator[Finding]:
 def _inner_at_rule(sheet: str) -> str:
     """Return the first at-rule inside an at-rule, or "" when there is none."""
     stack: list[bool] = []
+    # Comments and strings match first, so that braces inside them do not count.
     for part in re.finditer(r"/\*.*?\*/|\"[^\"]*\"|'[^']*'|(@[\w-]+)[^{};]*|[{}]", sheet, re.DOTALL):
         if part[1] and any(stack):
             return part[1]

@@ -52,6 +52,7 @@ def spam_report(message: bytes) -> SpamReport:
     program = shutil.which(PROGRAM)
     if program is None:
         raise NoSpamReport("SpamAssassin is not installed")
+    # With a home of its own SpamAssassin neither reads nor writes the user's settings and statistics.
     with tempfile.TemporaryDirectory() as home:
         marked = _run(program, message, home)
     headers = BytesHeaderParser().parsebytes(marked)

@@ -28,11 +28,13 @@ _REPLY = re.compile(r"(re|fw|fwd|aw|wg)\s*:", re.IGNORECASE)
 def _weak_subject(context: Context) -> Iterator[Finding]:
     spot = context.front_spot("subject")
     text = context.written(context.issue.subject)
+    # The names inside merge tags are not what readers see.
     letters = [c for c in re.sub(r"\{[{%].*?[%}]\}", "", text) if c.isalpha()]
     if text and len(text) < SHORT:
         yield Finding.at(spot, f"the subject has {len(text)} characters", hint="Say what the issue is about.")
     if len(text) > LONG:
         yield Finding.at(spot, f"the subject has {len(text)} characters; inboxes show {LONG} at most")
+    # A few capitals are a name or an abbreviation.
     if len(letters) > 7 and all(c.isupper() for c in letters):
         yield Finding.at(spot, "the subject is all capitals", hint="Write it as a sentence.")
     if signs := re.search(r"[!?]{2,}", text):
