@@ -1,8 +1,8 @@
-"""Issue files: finding them, reading them into an Issue, and beginning new ones.
+"""Issue files: find them, read them into an Issue, begin new ones.
 
-issue.py has the Issue itself and finds its file; parse.py reads one, with front_matter.py, body.py,
-markdown.py, blocks.py and images.py; scaffold.py and drafts/ begin new files; save.py writes without
-losing somebody else's work.
+issue.py has the Issue and finds its file; parse.py reads one, with front_matter.py, body.py, markdown.py and
+images.py. blocks.py has every kind of block with its fields and its plain text, block_fields.py reads a block's
+opening line. scaffold.py and drafts/ begin new files; save.py writes one without losing somebody else's work.
 
 Belongs here: what an author writes, its lines and columns. Does not: HTML, MJML, readers, databases.
 """

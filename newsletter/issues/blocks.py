@@ -1,22 +1,32 @@
-"""The kinds of block and their fields: what `:::name key=value` may say.
+"""The kinds of block: the fields that `:::name key=value` may have, its body, and how it reads as plain text.
 
-One kind, one template of the same name in `templates/blocks/`. A publication's own
-kind says its fields in the first line of its template; see `kind_from_template`.
-Pictures are only named here; whether they exist is asked in `pictures`.
+A kind has one template of its name, `templates/blocks/<name>.mjml`; everything else that the program knows of
+it is its entry in KINDS. A publication's own kind lists its fields in the first line of its template.
+Opening lines are read in block_fields.py; whether a picture exists is asked in images.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
-from newsletter.errors import nearest, suggestion
+from newsletter.config import Config, SponsorSection
+from newsletter.errors import suggestion
+
+COLUMN_WIDTH = 552
+"""CSS pixels of the text column: 600 less two gutters of 24."""
+THUMBNAIL_WIDTH = 120
+"""CSS pixels of a picture beside text."""
+RULE, DOUBLE_RULE = "-" * 40, "=" * 40
+SIGNUP = "signup"
+"""The kind that stands at the end of every issue which does not place it by hand or leave it out."""
 
 
-class Is(StrEnum):
-    """What a field's value must be."""
+class FieldType(StrEnum):
+    """The type of a field's value."""
 
     TEXT = "text"
     URL = "url"
@@ -25,7 +35,7 @@ class Is(StrEnum):
 
 
 class BodyKind(StrEnum):
-    """What stands between the opening and the closing line."""
+    """The content that may stand between the opening and the closing line."""
 
     MARKDOWN = "markdown"
     LIST = "list"
@@ -33,202 +43,210 @@ class BodyKind(StrEnum):
     NONE = "none"
 
 
+class PlainBlock(Protocol):
+    """A block in plain text, piece by piece: what a kind's `text` function joins. Absent pieces are empty."""
+
+    def field(self, name: str) -> str:
+        """Return a field's value; one left out comes from the settings that the block names."""
+
+    def texts(self) -> Iterable[str]:
+        """Return the values of the text fields, in the order in which the author wrote them."""
+
+    def linked(self, words: str) -> str:
+        """Return the words with the block's `url` in angle brackets after them."""
+
+    def picture(self, alt: str) -> str:
+        """Return the words that stand for a picture."""
+
+    def body(self) -> str:
+        """Return the text of the body."""
+
+    def items(self) -> Iterable[str]:
+        """Return the text of each item of a list."""
+
+    def signup(self) -> str:
+        """Return the heading, the text and the button of the signup block."""
+
+    def translate(self, message: str, **values: str) -> str:
+        """Return one of the program's own messages in the issue's language."""
+
+
+def own_text(block: PlainBlock) -> Iterator[str]:
+    """Write a kind that says nothing else: its text fields, its body, its address."""
+    yield from block.texts()
+    yield block.body()
+    yield block.linked("")
+
+
+def _article(block: PlainBlock) -> Iterator[str]:
+    author, source = block.field("author"), block.field("source")
+    yield _lines(block.field("label").upper(), block.linked(block.field("title")), DOUBLE_RULE)
+    yield block.picture(block.field("alt"))
+    yield block.body()
+    _ = block.translate
+    credits = [_("By %(author)s", author=author)] if author else []
+    yield " · ".join(credits + ([_("Source: %(source)s", source=source)] if source else []))
+
+
+def _news(block: PlainBlock) -> Iterator[str]:
+    yield f"{block.field('title')}\n{RULE}" if block.field("title") else ""
+    yield from block.items()
+
+
+def _sponsor(block: PlainBlock) -> Iterator[str]:
+    _ = block.translate
+    yield _lines(_("Sponsored by %(sponsor)s", sponsor=block.linked(block.field("name"))), RULE)
+    yield block.body()
+
+
+def _quote(block: PlainBlock) -> Iterator[str]:
+    quoted = "\n".join(f"> {line}" if line else ">" for line in block.body().split("\n"))
+    by = block.linked(block.field("by"))
+    yield quoted + (f"\n>\n> — {by}" if by else "")
+
+
+def _button(block: PlainBlock) -> Iterator[str]:
+    yield block.linked(block.body())
+
+
+def _image(block: PlainBlock) -> Iterator[str]:
+    shown = block.field("caption") or block.field("alt")
+    yield block.linked(block.picture(shown)) if shown else ""
+
+
+def _signup(block: PlainBlock) -> Iterator[str]:
+    yield _lines(RULE, block.signup())
+
+
+def _divider(block: PlainBlock) -> Iterator[str]:
+    yield RULE
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(filter(None, lines))
+
+
 @dataclass(frozen=True, kw_only=True)
 class BlockKind:
-    """One kind of block: its fields, and what its body is."""
+    """One kind of block: its fields, its body, and what each of them is to a reader."""
 
     name: str
-    fields: Mapping[str, Is]
+    fields: Mapping[str, FieldType]
     required: tuple[str, ...] = ()
     positional: str = ""
-    """The field that a value without a key is."""
+    """The field that a value without a key fills."""
     body: BodyKind = BodyKind.MARKDOWN
     body_required: bool = False
+    link_field: str = ""
+    """The field whose words lead to `url`; empty: the body's words do, or the whole block."""
+    image_width: int = COLUMN_WIDTH
+    """CSS pixels at which the template shows a picture, at most."""
+    is_caption: bool = False
+    """The block's own words stand under a picture and may be small."""
+    sponsor_field: str = ""
+    """The field with the id of a `[sponsors.<id>]`, whose fields and text stand in for those left out.
 
+    A block with one is an advertisement: neither its words nor its pictures stand for the issue in feeds.
+    """
+    text: Callable[[PlainBlock], Iterator[str]] = own_text
+    """Writes the paragraphs of the plain text; empty ones are dropped."""
 
-@dataclass(frozen=True, kw_only=True)
-class FieldValue:
-    """A value and the column (from 1, in the line with tokens) where it stands."""
+    def fields_of(self, type_: FieldType) -> list[str]:
+        """Return the names of the fields of one type, in order."""
+        return [name for name, field_type in self.fields.items() if field_type is type_]
 
-    text: str
-    column: int
+    @property
+    def image_field(self) -> str:
+        """The first field that names a picture; empty when there is none."""
+        return next(iter(self.fields_of(FieldType.IMAGE)), "")
 
+    @property
+    def has_linked_picture(self) -> bool:
+        """Tell whether `url` is the address of a picture: the words of the link describe it."""
+        return self.link_field == "alt"
 
-@dataclass(frozen=True, kw_only=True)
-class Mistake:
-    """What is wrong in an opening line, and at which column of the text after the colons."""
-
-    message: str
-    hint: str
-    column: int
+    def sponsor(self, fields: Mapping[str, str], config: Config) -> SponsorSection | None:
+        """Return the sponsor that a block of this kind names, if it names one."""
+        return config.sponsors.get(fields.get(self.sponsor_field, "")) if self.sponsor_field else None
 
 
 def _kind(
-    name: str, fields: str, *, positional: str = "", body: BodyKind = BodyKind.MARKDOWN, body_required: bool = False
+    name: str,
+    fields: str,
+    *,
+    positional: str = "",
+    body: BodyKind = BodyKind.MARKDOWN,
+    body_required: bool = False,
+    link_field: str = "",
+    image_width: int = COLUMN_WIDTH,
+    is_caption: bool = False,
+    sponsor_field: str = "",
+    text: Callable[[PlainBlock], Iterator[str]] = own_text,
 ) -> BlockKind:
-    """`fields` is written as the documentation's table writes them: `title* url image`."""
+    """Make a kind; `fields` is written as the documentation's table writes them: `title* url image`."""
     names = fields.split()
     return BlockKind(
         name=name,
-        fields={field.rstrip("*"): _is(field.rstrip("*")) for field in names},
+        fields={field.rstrip("*"): _TYPES.get(field.rstrip("*"), FieldType.TEXT) for field in names},
         required=tuple(field.rstrip("*") for field in names if field.endswith("*")),
         positional=positional,
         body=body,
         body_required=body_required,
+        link_field=link_field,
+        image_width=image_width,
+        is_caption=is_caption,
+        sponsor_field=sponsor_field,
+        text=text,
     )
 
 
-def _is(field: str) -> Is:
-    named = {"url": Is.URL, "image": Is.IMAGE, "src": Is.IMAGE, "width": Is.WIDTH}
-    return named.get(field, Is.TEXT)
-
-
+_TYPES = {"url": FieldType.URL, "image": FieldType.IMAGE, "src": FieldType.IMAGE, "width": FieldType.WIDTH}
+"""The type of a field by its name; every other field is text."""
+TEXT = BlockKind(name="text", fields={})
+"""Markdown between blocks."""
 KINDS: Mapping[str, BlockKind] = {
     kind.name: kind
     for kind in (
-        _kind("article", "title* url image alt author source label"),
-        _kind("news", "title", body=BodyKind.LIST, body_required=True),
-        _kind("sponsor", "id name url image alt", positional="id"),
-        _kind("quote", "by url", body_required=True),
-        _kind("button", "url*", positional="url", body=BodyKind.LABEL, body_required=True),
-        _kind("image", "src* alt* url caption width", body=BodyKind.NONE),
-        _kind("signup", "heading text button", body=BodyKind.NONE),
-        _kind("divider", "", body=BodyKind.NONE),
+        _kind("article", "title* url image alt author source label", link_field="title", text=_article),
+        _kind("news", "title", body=BodyKind.LIST, body_required=True, image_width=THUMBNAIL_WIDTH, text=_news),
+        _kind(
+            "sponsor",
+            "id name url image alt",
+            positional="id",
+            link_field="name",
+            image_width=THUMBNAIL_WIDTH,
+            sponsor_field="id",
+            text=_sponsor,
+        ),
+        _kind("quote", "by url", body_required=True, link_field="by", text=_quote),
+        _kind("button", "url*", positional="url", body=BodyKind.LABEL, body_required=True, text=_button),
+        _kind(
+            "image",
+            "src* alt* url caption width",
+            body=BodyKind.NONE,
+            link_field="alt",
+            is_caption=True,
+            text=_image,
+        ),
+        _kind(SIGNUP, "heading text button", body=BodyKind.NONE, text=_signup),
+        _kind("divider", "", body=BodyKind.NONE, text=_divider),
         _kind("note", "title", body_required=True),
     )
 }
-
 _DECLARED = re.compile(
     r"\{#-?\s*fields:(?P<fields>[^#;]*)(?:;\s*positional:\s*(?P<positional>\w+)\s*)?(?:;\s*body:\s*(?P<body>\w+)\s*)?-?#\}"
 )
-_NAME = re.compile(r"([A-Za-z][\w-]*)")
-_FIELD = re.compile(
-    r"""\s*(?:(?P<key>[A-Za-z_][\w-]*)=)?(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"'“”][^\s]*|(?=\s|$))"""
-)
-_HALF_QUOTED = re.compile(r"[\w-]+=[\"'“”‘’]")
-_URL = re.compile(r"(?:https?://[^\s/]|mailto:[^\s]|tel:[+\d])", re.IGNORECASE)
 
 
 def kind_from_template(name: str, template: str) -> BlockKind:
-    """A publication's own kind: `{# fields: title* url image; positional: url; body: none #}` in its template.
+    """Read a publication's own kind from `{# fields: title* url image; positional: url; body: none #}` in its template.
 
-    Without that line it has no fields and a Markdown body. Raises ValueError.
+    Without that line it has no fields and a Markdown body. Raises ValueError for a body of another kind.
     """
-    found = _DECLARED.search(template)
-    if not found:
+    declared = _DECLARED.search(template)
+    if not declared:
         return BlockKind(name=name, fields={})
-    body = found["body"] or "markdown"
+    body = declared["body"] or "markdown"
     if body not in list(BodyKind):
         raise ValueError(f'body: "{body}"; {suggestion(body, list(BodyKind), "Bodies")}')
-    return _kind(name, found["fields"], positional=found["positional"] or "", body=BodyKind(body))
-
-
-def split_info(info: str) -> tuple[str, str]:
-    """`article title=x` to the block's name and the rest of the line."""
-    found = _NAME.match(info)
-    name = found[1] if found else info.split()[0]
-    return name, info[len(name) :]
-
-
-def read_fields(rest: str, kind: BlockKind) -> tuple[dict[str, FieldValue], list[Mistake]]:
-    """The fields of an opening line, and what is wrong with them. Columns count from 1 in `rest`."""
-    values: dict[str, FieldValue] = {}
-    mistakes: list[Mistake] = []
-    for key, value, column in _pairs(rest, mistakes):
-        name = key or kind.positional
-        if mistake := _refused(name, value, kind, values, column):
-            mistakes.append(mistake)
-        else:
-            values[name] = FieldValue(text=value, column=column)
-    if not mistakes:
-        mistakes.extend(_wrong(kind, values))
-    return values, mistakes
-
-
-def _pairs(rest: str, mistakes: list[Mistake]) -> Iterator[tuple[str, str, int]]:
-    position = 0
-    while rest[position:].strip():
-        found = _FIELD.match(rest, position)
-        column = position + len(rest[position:]) - len(rest[position:].lstrip()) + 1
-        if not found or found.end() == position or _HALF_QUOTED.match(found["value"]):
-            mistakes.append(_unreadable(rest[column - 1 :], column))
-            return
-        value = found["value"]
-        yield found["key"] or "", _unquoted(value), found.start("value") + 1 + (value[:1] in ('"', "'"))
-        position = found.end()
-
-
-def _unreadable(text: str, column: int) -> Mistake:
-    if any(quote in text for quote in "“”‘’"):
-        return Mistake(
-            message="curly quotes do not quote a value", hint='Use straight ones: title="...".', column=column
-        )
-    return Mistake(
-        message="a quote is not closed",
-        hint='End the value with the quote it began with; inside, write \\" for ".',
-        column=column,
-    )
-
-
-def _unquoted(value: str) -> str:
-    return re.sub(r"\\([\"'\\])", r"\1", value[1:-1]) if value[:1] in ('"', "'") else value
-
-
-def _refused(name: str, value: str, kind: BlockKind, values: Mapping[str, FieldValue], column: int) -> Mistake | None:
-    """Why this field may not stand here, if so."""
-    if not name or (name == kind.positional and name in values and f"{name}=" not in value):
-        key = nearest(value, kind.fields) or next(iter(kind.fields), "")
-        hint = f'Put a value with spaces in quotes: {key}="...".' if key else f'Block "{kind.name}" has no fields.'
-        return Mistake(message=f'unexpected "{value}" in block "{kind.name}"', hint=hint, column=column)
-    if name not in kind.fields:
-        hint = suggestion(name, kind.fields, "Fields") or f'Block "{kind.name}" has no fields.'
-        return Mistake(
-            message=f'block "{kind.name}" has no field "{name}"', hint=hint, column=max(1, column - len(name) - 1)
-        )
-    if name in values:
-        return Mistake(message=f'"{name}" is set twice', hint="Keep one.", column=column)
-    return None
-
-
-def _wrong(kind: BlockKind, values: Mapping[str, FieldValue]) -> Iterator[Mistake]:
-    for name in kind.required:
-        empty_allowed = name == "alt"
-        if name not in values or not (values[name].text.strip() or empty_allowed):
-            yield _missing(kind, name)
-    if "image" in values and "alt" in kind.fields and "alt" not in values:
-        yield _missing(kind, "alt")
-    for name, value in values.items():
-        if hint := _type_hint(kind.fields[name], value.text):
-            yield Mistake(message=f'{name}: "{value.text}" is not {hint[0]}', hint=hint[1], column=value.column)
-    if kind.name == "sponsor" and "id" not in values and "name" not in values:
-        yield Mistake(
-            message='block "sponsor" has neither an id nor a name',
-            hint='Write ":::sponsor acme" for [sponsors.acme], or name="...".',
-            column=1,
-        )
-
-
-def _missing(kind: BlockKind, name: str) -> Mistake:
-    hint = 'Add alt="...", or alt="" if the picture only decorates.' if name == "alt" else f'Add {name}="...".'
-    return Mistake(message=f'block "{kind.name}" has no {name}', hint=hint, column=1)
-
-
-def _type_hint(is_: Is, text: str) -> tuple[str, str] | None:
-    """What the value should have been and how to write it; None when it is that."""
-    if is_ is Is.URL and not is_web_address(text):
-        return "a web address", "Begin it with https:// (or mailto:)."
-    if is_ is Is.WIDTH and not (text.isascii() and text.isdigit() and 1 <= int(text) <= 600):
-        return "a width", "Write pixels, from 1 to 600."
-    if is_ is Is.IMAGE and not text.strip():
-        return "a picture", "Name a file of the publication, or an https:// address."
-    return None
-
-
-def is_web_address(text: str) -> bool:
-    """`https://...`, `mailto:...`, `tel:...`, or a merge tag that becomes one."""
-    return bool(_URL.match(text) or re.match(r"NL\w*M\d{5}xNL", text)) and not re.search(r"\s", text)
-
-
-def unknown_block(name: str, kinds: Sequence[str]) -> str:
-    """The hint for a block that does not exist."""
-    return suggestion(name, kinds, "Blocks")
+    return _kind(name, declared["fields"], positional=declared["positional"] or "", body=BodyKind(body))

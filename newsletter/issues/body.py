@@ -1,4 +1,7 @@
-"""The body of an issue: from Markdown tokens to blocks, each checked against its kind."""
+"""The body of an issue: Markdown tokens become blocks, each checked against its kind.
+
+Mistakes go to the ParseState. Lines count from 1 in the file: `offset` is added to a token's own.
+"""
 
 from __future__ import annotations
 
@@ -8,50 +11,52 @@ from collections.abc import Iterator, Mapping
 from markdown_it.token import Token
 
 from newsletter.errors import suggestion
-from newsletter.issues.blocks import BlockKind, FieldValue, Is, read_fields, split_info, unknown_block
+from newsletter.issues.block_fields import FieldValue, read_fields, split_info, unknown_block
+from newsletter.issues.blocks import TEXT, BlockKind, BodyKind, FieldType
 from newsletter.issues.front_matter_yaml import split
 from newsletter.issues.images import PictureError, find_picture, is_remote
 from newsletter.issues.issue import Block, Condition
 from newsletter.issues.markdown import BlockProblem, parse_markdown
-from newsletter.issues.news_block import news_mistake
+from newsletter.issues.news_block import list_mistake
 from newsletter.issues.parse_state import ParseState
 from newsletter.messages.merge_tags import TagStore
 
 
-def read_content(reading: ParseState, hidden: str) -> tuple[Block | Condition, ...]:
-    """The pieces of the whole file's text (merge tags hidden); mistakes go to `reading`."""
+def read_content(state: ParseState, hidden: str) -> tuple[Block | Condition, ...]:
+    """Return the pieces of a whole file, whose merge tags are hidden; add its mistakes to `state`."""
     parts = split(hidden)
     body, offset = (parts[1], parts[2]) if parts else ("", 0)
-    tokens, troubles = parse_markdown(body, reading.tag_store)
-    for trouble in troubles:
-        _trouble(reading, trouble, offset)
-    return tuple(_pieces(reading, tokens, offset + 1))
+    tokens, problems = parse_markdown(body, state.tag_store)
+    for problem in problems:
+        _add_block_problem(state, problem, offset)
+    return tuple(_pieces(state, tokens, offset + 1))
 
 
-def _trouble(reading: ParseState, trouble: BlockProblem, offset: int) -> None:
-    hint = re.sub(r"\{(\d+)\}", lambda found: str(int(found[1]) + offset + 1), trouble.hint)
-    reading.problem(trouble.rule, trouble.message, trouble.line + offset + 1, trouble.column, hint)
+def _add_block_problem(state: ParseState, problem: BlockProblem, offset: int) -> None:
+    """Add a problem of the body; `{7}` in its hint stands for the file's line of the body's line 7."""
+    hint = re.sub(r"\{(\d+)\}", lambda match: str(int(match[1]) + offset + 1), problem.hint)
+    state.add_problem(problem.rule, problem.message, problem.line + offset + 1, problem.column, hint)
 
 
-def _pieces(reading: ParseState, tokens: list[Token], offset: int) -> Iterator[Block | Condition]:
-    """The blocks, and the Markdown between them as blocks named "text"; `offset` makes lines count from 1 in the file.
+def _pieces(state: ParseState, tokens: list[Token], offset: int) -> Iterator[Block | Condition]:
+    """Yield the blocks, and the Markdown between them as blocks named "text".
 
-    A condition that holds no block stays in its text; one that holds a block becomes a piece of its own.
+    A condition without a block inside stays in its text; around a block it becomes a piece of its own.
     """
-    outer = _outer_conditions(tokens, reading.tag_store)
+    outer = _outer_conditions(tokens, state.tag_store)
     text: list[Token] = []
     for token, run in _runs(tokens):
         if token.type == "block_open" or id(token) in outer:
-            yield from _text(reading, text, offset)
+            yield from _text(state, text, offset)
             text = []
             yield (
-                _block(reading, token, run, offset)
+                _block(state, token, run, offset)
                 if token.type == "block_open"
                 else Condition(token=token.content, line=_line_of(token, offset))
             )
         else:
             text.extend(run)
-    yield from _text(reading, text, offset)
+    yield from _text(state, text, offset)
 
 
 def _line_of(token: Token, offset: int) -> int:
@@ -59,7 +64,7 @@ def _line_of(token: Token, offset: int) -> int:
 
 
 def _runs(tokens: list[Token]) -> Iterator[tuple[Token, list[Token]]]:
-    """Each top-level token with all that belongs to it, up to its closing token."""
+    """Yield each top-level token with the run of tokens up to the one that closes it."""
     at = 0
     while at < len(tokens):
         end, depth = at, 0
@@ -73,33 +78,33 @@ def _runs(tokens: list[Token]) -> Iterator[tuple[Token, list[Token]]]:
 
 
 def _outer_conditions(tokens: list[Token], tag_store: TagStore) -> set[int]:
-    """The top-level conditions (by `id`) with a block inside, with all their branches."""
+    """Return the `id` of each top-level condition token around a block, with those of its branches and its end."""
     outer: set[int] = set()
     stack: list[list[Token]] = []
-    holds: list[bool] = []
+    has_block: list[bool] = []
     for token, _ in _runs(tokens):
         if token.type == "block_open":
-            holds = [True] * len(holds)
+            has_block = [True] * len(has_block)
         elif token.type == "condition":
             word = next(tag for _, tag in tag_store.within(token.content)).inner.split(" ")[0]
             if word == "if":
                 stack.append([])
-                holds.append(False)
+                has_block.append(False)
             if stack:
                 stack[-1].append(token)
             if word == "endif" and stack:
                 group = stack.pop()
-                if holds.pop():
+                if has_block.pop():
                     outer.update(id(member) for member in group)
     return outer
 
 
-def _text(reading: ParseState, tokens: list[Token], offset: int) -> Iterator[Block]:
+def _text(state: ParseState, tokens: list[Token], offset: int) -> Iterator[Block]:
     if tokens:
-        _check_pictures(reading, tokens, offset)
+        _check_pictures(state, tokens, offset)
         last = [token.map[1] for token in tokens if token.map]
         yield Block(
-            name="text",
+            name=TEXT.name,
             fields={},
             body=tuple(tokens),
             line=_line_of(tokens[0], offset),
@@ -107,26 +112,23 @@ def _text(reading: ParseState, tokens: list[Token], offset: int) -> Iterator[Blo
         )
 
 
-def _block(reading: ParseState, opened: Token, run: list[Token], offset: int) -> Block:
+def _block(state: ParseState, opened: Token, run: list[Token], offset: int) -> Block:
     name, rest = split_info(opened.info)
     line, column = _line_of(opened, offset), opened.meta["column"]
-    kind = reading.kinds.get(name)
+    kind = state.kinds.get(name)
     fields: dict[str, FieldValue] = {}
     body = run[1:-1]
     if kind is None:
-        reading.problem("NL003", f'no block is named "{name}"', line, column, unknown_block(name, list(reading.kinds)))
+        state.add_problem("NL003", f'no block is named "{name}"', line, column, unknown_block(name, list(state.kinds)))
     else:
-        fields, mistakes = read_fields(rest, kind)
-        for mistake in mistakes:
-            at = (
-                column
-                if mistake.message.startswith("block") and "field" not in mistake.message
-                else column + len(name) + mistake.column - 1
-            )
-            reading.problem("NL006", mistake.message, line, at, mistake.hint)
-        _check_field_values(reading, kind, fields, line, column + len(name) - 1)
-        _check_body(reading, kind, body, line, column, offset)
-    _check_pictures(reading, body, offset)
+        fields, problems = read_fields(rest, kind)
+        for problem in problems:
+            about_block = problem.message.startswith("block") and "field" not in problem.message
+            start = column if about_block else column + len(name) + problem.column - 1
+            state.add_problem("NL006", problem.message, line, start, problem.hint)
+        _check_field_values(state, kind, fields, line, column + len(name) - 1)
+        _check_body(state, kind, body, line, column, offset)
+    _check_pictures(state, body, offset)
     end = opened.map[1] + offset if opened.map else line
     return Block(
         name=name, fields={key: value.text for key, value in fields.items()}, body=tuple(body), line=line, end_line=end
@@ -134,21 +136,23 @@ def _block(reading: ParseState, opened: Token, run: list[Token], offset: int) ->
 
 
 def _check_field_values(
-    reading: ParseState, kind: BlockKind, fields: Mapping[str, FieldValue], line: int, column: int
+    state: ParseState, kind: BlockKind, fields: Mapping[str, FieldValue], line: int, column: int
 ) -> None:
-    sponsors = reading.publication.config.sponsors
+    sponsors = state.publication.config.sponsors
     for key, value in fields.items():
-        if kind.fields[key] is Is.IMAGE:
-            _check_picture(reading, value.text, line, column + value.column)
-    named = fields.get("id") if kind.name == "sponsor" else None
-    if named and named.text not in sponsors:
-        hint = suggestion(named.text, sponsors, "Sponsors") or "Add [sponsors.<id>] to newsletter.toml."
-        reading.problem("NL006", f'no sponsor "{named.text}" in newsletter.toml', line, column + named.column, hint)
+        if kind.fields[key] is FieldType.IMAGE:
+            _check_picture(state, value.text, line, column + value.column)
+    sponsor = fields.get(kind.sponsor_field)
+    if sponsor and sponsor.text not in sponsors:
+        hint = suggestion(sponsor.text, sponsors, "Sponsors") or "Add [sponsors.<id>] to newsletter.toml."
+        state.add_problem(
+            "NL006", f'no sponsor "{sponsor.text}" in newsletter.toml', line, column + sponsor.column, hint
+        )
 
 
-def _check_body(reading: ParseState, kind: BlockKind, body: list[Token], line: int, column: int, offset: int) -> None:
-    if kind.body == "none" and body:
-        reading.problem(
+def _check_body(state: ParseState, kind: BlockKind, body: list[Token], line: int, column: int, offset: int) -> None:
+    if kind.body is BodyKind.NONE and body:
+        state.add_problem(
             "NL006",
             f'block "{kind.name}" has no body',
             _line_of(body[0], offset),
@@ -156,19 +160,19 @@ def _check_body(reading: ParseState, kind: BlockKind, body: list[Token], line: i
             f'Close it at once: ":::{kind.name} ... /".',
         )
     elif kind.body_required and not body:
-        reading.problem(
+        state.add_problem(
             "NL006", f'block "{kind.name}" is empty', line, column, "Write something before the closing `:::`."
         )
-    elif kind.body == "list" and (wrong := news_mistake(body)):
-        message, token = wrong
-        reading.problem(
+    elif kind.body is BodyKind.LIST and (mistake := list_mistake(body)):
+        message, token = mistake
+        state.add_problem(
             "NL006", message, _line_of(token, offset), 1, "Write each item as `- [Title](https://...) A sentence.`"
         )
-    elif kind.body == "label" and [token.type for token in body] not in (
+    elif kind.body is BodyKind.LABEL and [token.type for token in body] not in (
         [],
         ["paragraph_open", "inline", "paragraph_close"],
     ):
-        reading.problem(
+        state.add_problem(
             "NL006",
             f'the label of block "{kind.name}" is not one line of text',
             line,
@@ -177,25 +181,26 @@ def _check_body(reading: ParseState, kind: BlockKind, body: list[Token], line: i
         )
 
 
-def _check_pictures(reading: ParseState, tokens: list[Token], offset: int) -> None:
+def _check_pictures(state: ParseState, tokens: list[Token], offset: int) -> None:
     for token in tokens:
         for child in token.children or []:
             if child.type == "image":
                 line = _line_of(token, offset)
-                _check_picture(reading, str(child.attrs.get("src", "")), line, _column_of(reading, line, token, child))
+                _check_picture(state, str(child.attrs.get("src", "")), line, _picture_column(state, line))
 
 
-def _column_of(reading: ParseState, line: int, token: Token, child: Token) -> int:
-    written = reading.lines[line - 1] if line <= len(reading.lines) else ""
+def _picture_column(state: ParseState, line: int) -> int:
+    """Return the column of the first Markdown picture on a line, else 1."""
+    written = state.lines[line - 1] if line <= len(state.lines) else ""
     return max(written.find("!["), 0) + 1
 
 
-def _check_picture(reading: ParseState, path: str, line: int, column: int) -> None:
-    if is_remote(path) or reading.tag_store.token.search(path):
+def _check_picture(state: ParseState, path: str, line: int, column: int) -> None:
+    if is_remote(path) or state.tag_store.token.search(path):
         return
     try:
-        find_picture(reading.publication.root, path)
+        find_picture(state.publication.root, path)
     except PictureError as error:
-        reading.problem(
+        state.add_problem(
             "NL012", str(error), line, column, "Name a picture inside the publication's folder, or an https:// address."
         )

@@ -25,65 +25,65 @@ def read_line(value: FrontMatterValue | None) -> str:
     return re.sub(r"[ \t\r\n]+", " ", value.text).strip(" ") if value else ""
 
 
-def check_keys(reading: ParseState, front: FrontMatter) -> None:
+def check_keys(state: ParseState, front: FrontMatter) -> None:
     """Only known keys, and a subject."""
     for name, (line, column) in front.places.items():
         if name not in KEYS:
-            reading.problem("NL002", f'no key is named "{name}"', line, column, suggestion(name, KEYS, "Keys"))
+            state.add_problem("NL002", f'no key is named "{name}"', line, column, suggestion(name, KEYS, "Keys"))
     subject = front.values.get("subject")
-    if "subject" not in front.places and not any(p.rule == "NL001" for p in reading.problems):
-        reading.problem("NL001", "the subject is missing", 1, 1, "Add `subject: ...` to the front matter.")
+    if "subject" not in front.places and not any(p.rule == "NL001" for p in state.problems):
+        state.add_problem("NL001", "the subject is missing", 1, 1, "Add `subject: ...` to the front matter.")
     elif subject and not subject.text.strip():
-        reading.problem(
+        state.add_problem(
             "NL001", "the subject is empty", subject.line, subject.column, "Readers choose by it: write one."
         )
 
 
-def check_slug(reading: ParseState, path: Path) -> None:
+def check_slug(state: ParseState, path: Path) -> None:
     """The slug is this file's alone."""
-    if other := same_slug(reading.publication, path):
+    if other := same_slug(state.publication, path):
         hint = f"{other.name} has it too; rename one."
-        reading.problem("NL001", f'the slug "{slug_of(path)}" is not unique in the publication', 1, 1, hint)
+        state.add_problem("NL001", f'the slug "{slug_of(path)}" is not unique in the publication', 1, 1, hint)
 
 
-def read_date(reading: ParseState, path: Path, front: FrontMatter) -> date:
+def read_date(state: ParseState, path: Path, front: FrontMatter) -> date:
     """The front matter's date, else the file name's; `date.min` where there is none, which is a mistake."""
     value = front.values.get("date")
     if value and not value.is_null:
         try:
             return date.fromisoformat(value.text.strip())
         except ValueError:
-            reading.problem(
+            state.add_problem(
                 "NL011", f'date: "{value.text}" is not a date', value.line, value.column, "Write it as 2025-01-17."
             )
     elif (named := date_of(path)) is not None:
         return named
-    elif not any(p.rule == "NL001" for p in reading.problems):
-        reading.problem(
+    elif not any(p.rule == "NL001" for p in state.problems):
+        state.add_problem(
             "NL001", "the issue has no date", 1, 1, "Add `date: 2025-01-17`, or begin the file name with one."
         )
     return date.min
 
 
 def read_known(
-    reading: ParseState, value: FrontMatterValue | None, what: str, known: Mapping[str, object] | frozenset[str]
+    state: ParseState, value: FrontMatterValue | None, what: str, known: Mapping[str, object] | frozenset[str]
 ) -> str:
     """The name, if it is one of the known ones."""
     name = read_line(value)
     if value and name and name not in known:
         hint = suggestion(name, known, f"{what.title()}s") or f"newsletter.toml has no {what}s."
-        reading.problem("NL011", f'{what}: there is no {what} "{name}"', value.line, value.column, hint)
+        state.add_problem("NL011", f'{what}: there is no {what} "{name}"', value.line, value.column, hint)
     return name
 
 
-def read_send_at(reading: ParseState, value: FrontMatterValue | None) -> Moment | None:
+def read_send_at(state: ParseState, value: FrontMatterValue | None) -> Moment | None:
     """When to send, in the publication's time zone unless it names another."""
     if not value or not value.text.strip():
         return None
     try:
-        return parse_moment(value.text, reading.publication.config.publication.timezone)
+        return parse_moment(value.text, state.publication.config.publication.timezone)
     except ValueError as error:
-        reading.problem("NL011", f"send_at: {error}", value.line, value.column)
+        state.add_problem("NL011", f"send_at: {error}", value.line, value.column)
         return None
 
 
@@ -94,36 +94,36 @@ SWITCHES = {
 """Keys that are `true` unless they say otherwise, and what to do about another value."""
 
 
-def read_switch(reading: ParseState, front: FrontMatter, key: str) -> bool:
+def read_switch(state: ParseState, front: FrontMatter, key: str) -> bool:
     """`true` (the default) or `false`."""
     value = front.values.get(key)
     text = value.text.strip().lower() if value else "true"
     if value and text not in ("true", "false"):
         message = f'{key}: "{value.text}" is not true or false'
-        reading.problem("NL011", message, value.line, value.column, SWITCHES[key])
+        state.add_problem("NL011", message, value.line, value.column, SWITCHES[key])
     return text != "false"
 
 
-def read_kind(reading: ParseState, front: FrontMatter) -> Kind:
+def read_kind(state: ParseState, front: FrontMatter) -> Kind:
     """What the file is: an issue, unless it says `kind: welcome`."""
     value = front.values.get("kind")
     name = read_line(value)
     if value and name and name not in KINDS:
         hint = suggestion(name, KINDS, "Kinds")
-        reading.problem("NL011", f'kind: there is no kind "{name}"', value.line, value.column, hint)
+        state.add_problem("NL011", f'kind: there is no kind "{name}"', value.line, value.column, hint)
     return "welcome" if name == "welcome" else "issue"
 
 
-def read_after(reading: ParseState, front: FrontMatter, kind: Kind) -> timedelta:
+def read_after(state: ParseState, front: FrontMatter, kind: Kind) -> timedelta:
     """How long after joining a welcome is sent."""
     value = front.values.get("after")
     if not value or not value.text.strip():
         return timedelta(0)
     if kind != "welcome":
         hint = "It says when a welcome is sent: add `kind: welcome`, or remove it."
-        reading.problem("NL011", "after: this is no welcome", value.line, value.column, hint)
+        state.add_problem("NL011", "after: this is no welcome", value.line, value.column, hint)
     try:
         return Duration(value.text.strip()).delta
     except ValueError as error:
-        reading.problem("NL011", f"after: {error}", value.line, value.column)
+        state.add_problem("NL011", f"after: {error}", value.line, value.column)
         return timedelta(0)

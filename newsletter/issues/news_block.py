@@ -1,6 +1,6 @@
-"""The body of a news block: a list, each item a thumbnail, a title and a sentence.
+"""The body of a block that is a list, such as news: each item a thumbnail, a title and a sentence.
 
-Splits tokens only; what an item looks like is the template's and `plaintext`'s.
+Splits Markdown tokens; the template and rendering/plaintext.py lay the parts out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _GAP = " \t\n—–:-"
 
 @dataclass(frozen=True, kw_only=True)
 class NewsItem:
-    """One item; the inline tokens of title and sentence."""
+    """One item of a list; title and sentence are inline tokens."""
 
     title: tuple[Token, ...]
     url: str
@@ -30,8 +30,8 @@ class NewsItem:
     """From 0, in the body."""
 
 
-def news_mistake(body: list[Token]) -> tuple[str, Token] | None:
-    """Why this body is not one list of items, and the token where it stops being one."""
+def list_mistake(body: list[Token]) -> tuple[str, Token] | None:
+    """Return why a body is not one list of items, and the token where it stops being one; None for a good list."""
     depth = 0
     for token in body:
         if depth == 0 and token.type not in (
@@ -58,7 +58,7 @@ def news_mistake(body: list[Token]) -> tuple[str, Token] | None:
 
 
 def news_items(body: tuple[Token, ...]) -> Iterator[NewsItem]:
-    """The items of a body that `news_mistake` has nothing against."""
+    """Yield the items of a body in which `list_mistake` finds no mistake."""
     inlines: list[Token] = []
     for token in body:
         if token.type == "list_item_open":
@@ -92,7 +92,7 @@ def _take_image(children: list[Token]) -> tuple[Token | None, list[Token]]:
 
 
 def _take_title(children: list[Token]) -> tuple[list[Token], str, list[Token]]:
-    """A link, else bold text, else the first line."""
+    """Split off the title (a link, else bold text, else the first line), and return it, its address and the rest."""
     first = children[0].type if children else ""
     if first == "text" and not children[0].content and len(children) > 1:  # markdown-it leaves empty text before `**`
         return _take_title(children[1:])
@@ -109,7 +109,7 @@ def _take_title(children: list[Token]) -> tuple[list[Token], str, list[Token]]:
 
 
 def _stripped(children: list[Token]) -> list[Token]:
-    """Without white space, dashes and colons at the start."""
+    """Return the tokens less white space, dashes and colons at their start."""
     while children and children[0].type in ("softbreak", "hardbreak"):
         children = children[1:]
     if children and children[0].type == "text":

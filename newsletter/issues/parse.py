@@ -61,7 +61,7 @@ def inspect_issue(
     text = read_issue(path, shown) if text is None else issue_text(text.encode("utf-8", "replace"), shown)
     tag_store = TagStore.for_text(text)
     hidden = tag_store.hide(text)
-    reading = ParseState(
+    state = ParseState(
         publication=publication,
         kinds=kinds,
         templates=templates,
@@ -72,8 +72,8 @@ def inspect_issue(
     front, problems = parse_front_matter(hidden, shown)
     _unquote_tags(tag_store, front.body_line)
     for problem in problems:
-        reading.problem(problem.rule, problem.message, problem.line, problem.column, problem.hint)
-    return _issue(reading, path, front, read_content(reading, hidden)), reading.problems
+        state.add_problem(problem.rule, problem.message, problem.line, problem.column, problem.hint)
+    return _issue(state, path, front, read_content(state, hidden)), state.problems
 
 
 def _unquote_tags(tag_store: TagStore, body_line: int) -> None:
@@ -83,52 +83,52 @@ def _unquote_tags(tag_store: TagStore, body_line: int) -> None:
             tag_store.tags[index] = replace(tag, source=tag.source.replace("''", "'").replace('\\"', '"'))
 
 
-def _issue(reading: ParseState, path: Path, front: FrontMatter, content: tuple[Block | Condition, ...]) -> Issue:
+def _issue(state: ParseState, path: Path, front: FrontMatter, content: tuple[Block | Condition, ...]) -> Issue:
     values = front.values
-    check_keys(reading, front)
-    check_slug(reading, path)
-    kind = read_kind(reading, front)
+    check_keys(state, front)
+    check_slug(state, path)
+    kind = read_kind(state, front)
     issue = Issue(
         path=path,
         slug=slug_of(path),
         subject=read_line(values.get("subject")),
         preheader=read_line(values.get("preheader")),
-        date=read_date(reading, path, front),
+        date=read_date(state, path, front),
         author=read_line(values.get("author")),
-        list=read_known(reading, values.get("list"), "list", reading.publication.config.lists)
-        or reading.publication.default_list,
-        segment=read_known(reading, values.get("segment"), "segment", reading.publication.config.segments) or None,
-        send_at=read_send_at(reading, values.get("send_at")),
-        template=read_known(reading, values.get("template"), "template", reading.templates) or "issue",
-        signup=read_switch(reading, front, "signup") and kind == "issue",  # whoever is welcomed has joined
-        archive=read_switch(reading, front, "archive") and kind == "issue",
+        list=read_known(state, values.get("list"), "list", state.publication.config.lists)
+        or state.publication.default_list,
+        segment=read_known(state, values.get("segment"), "segment", state.publication.config.segments) or None,
+        send_at=read_send_at(state, values.get("send_at")),
+        template=read_known(state, values.get("template"), "template", state.templates) or "issue",
+        signup=read_switch(state, front, "signup") and kind == "issue",  # whoever is welcomed has joined
+        archive=read_switch(state, front, "archive") and kind == "issue",
         kind=kind,
-        after=read_after(reading, front, kind),
+        after=read_after(state, front, kind),
         content=content,
         body_line=front.body_line + 1,
-        tag_store=reading.tag_store,
+        tag_store=state.tag_store,
     )
-    _check_tags(reading, front, content)
-    return _with_warnings(issue, reading)
+    _check_tags(state, front, content)
+    return _with_warnings(issue, state)
 
 
-def _with_warnings(issue: Issue, reading: ParseState) -> Issue:
-    return replace(issue, warnings=tuple(p for p in reading.problems if p.severity is not Severity.ERROR))
+def _with_warnings(issue: Issue, state: ParseState) -> Issue:
+    return replace(issue, warnings=tuple(p for p in state.problems if p.severity is not Severity.ERROR))
 
 
-def _check_tags(reading: ParseState, front: FrontMatter, content: tuple[Block | Condition, ...]) -> None:
+def _check_tags(state: ParseState, front: FrontMatter, content: tuple[Block | Condition, ...]) -> None:
     for found in tag_errors.check_tags(
-        reading.tag_store, tag_errors.containers(front, content), reading.publication.config.fields
+        state.tag_store, tag_errors.containers(front, content), state.publication.config.fields
     ):
         problem = Problem(
             rule="NL007",
             message=found.message,
-            path=reading.shown,
+            path=state.shown,
             line=found.line,
             column=found.column,
             hint=found.hint,
             severity=Severity.ERROR if found.is_error else Severity.WARNING,
         )
-        reading.problems.append(problem)
-    if len(reading.tag_store.tags) > MOST_TAGS:
-        reading.problem("NL007", f"more than {MOST_TAGS} merge tags", 1, 1)
+        state.problems.append(problem)
+    if len(state.tag_store.tags) > MOST_TAGS:
+        state.add_problem("NL007", f"more than {MOST_TAGS} merge tags", 1, 1)

@@ -23,7 +23,7 @@ class ParseState:
     tag_store: TagStore
     problems: list[Problem] = field(default_factory=list)
 
-    def problem(
+    def add_problem(
         self, rule: str, message: str, line: int, column: int, hint: str = "", severity: Severity = Severity.ERROR
     ) -> None:
         """Note a mistake; `column` is one of the line with tokens."""

@@ -1,8 +1,9 @@
 """Turn an Issue into a CompiledMessage: HTML, plain text, and the issue's web page.
 
 build.py is the pipeline and reads top to bottom: assemble.py fills the theme's templates (theme.py), mjml.py
-compiles them, plaintext.py writes the text, web_page.py the page. colours.py has the theme's colours,
-translations.py its words in other languages, feed.py and site.py the archive, output_files.py what `build` writes.
+compiles them, plaintext.py writes the text, web_page.py the page; markdown_html.py and markdown_text.py write
+the bodies. colours.py has the theme's colours, translations.py its words in other languages, feed.py and site.py
+the archive; output_files.py writes what `build` leaves on disk.
 
 Belongs here: everything between an issue and its message. Does not: readers, databases, the network.
 """

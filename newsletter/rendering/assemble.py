@@ -15,8 +15,8 @@ from urllib.parse import quote
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from newsletter.config import Publication, SponsorSection
-from newsletter.issues.blocks import Is
+from newsletter.config import Publication
+from newsletter.issues.blocks import COLUMN_WIDTH, KINDS, SIGNUP, TEXT, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote, picture_url
 from newsletter.issues.issue import Block, Condition, Issue
 from newsletter.issues.markdown import settings_tokens
@@ -29,8 +29,6 @@ from newsletter.rendering.translations import Language
 
 Medium = Literal["email", "web"]
 NOTHING: Mapping[str, object] = {}
-COLUMN = 552
-"""Width of the text column in CSS pixels: 600 less two gutters of 24."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +56,7 @@ def assemble(
     assembly = _Assembly(issue=issue, theme=theme, medium=medium, traced=traced)
     values = assembly.values()
     content = "\n".join(assembly.pieces(values))
-    frame = {**values, **_empty_fields(theme, "signup"), "content": Markup(content), **more}
+    frame = {**values, **_empty_fields(KINDS[SIGNUP]), "content": Markup(content), **more}
     frame["signup"] = values["signup"] if issue.wants_signup else None
     return Document(
         mjml=issue.tag_store.literal(_ascii(theme.render(f"{issue.template}.mjml", frame))),
@@ -144,41 +142,37 @@ class _Assembly:
         """The MJML of one piece of the issue."""
         if isinstance(piece, Condition):
             return f"<mj-raw>{piece.token}</mj-raw>"
-        own = {**_empty_fields(self.theme, piece.name), **self._fields(piece)}
-        own["body"] = self._body(piece)
-        own["items"] = [self._item(item) for item in news_items(piece.body)] if piece.name == "news" else []
+        kind = self.theme.kinds.get(piece.name, TEXT)
+        own = {**_empty_fields(kind), **self._fields(kind, piece), "body": self._body(kind, piece)}
+        own["items"] = [self._item(item) for item in news_items(piece.body)] if kind.body is BodyKind.LIST else []
         own["is_first"] = piece is next(
             block for block in self.issue.content if isinstance(block, Block) and block.name == piece.name
         )
         return self.theme.render(f"blocks/{piece.name}.mjml", {**values, **own})
 
-    def _fields(self, block: Block) -> dict[str, object]:
-        """A block's fields; pictures become addresses, `image` is also `image_url` (a function has its name)."""
-        kind = self.theme.kinds.get(block.name)
-        fields: dict[str, object] = dict(block.fields)
-        if block.name == "sponsor":
-            fields = {**_sponsor_fields(self._sponsor(block)), **fields}
-        for name, value in list(fields.items()):
-            if kind and kind.fields.get(name) is Is.IMAGE and value:
-                found = self.find_image(str(value))
-                fields[name if name != "image" else "image_url"] = found.url
-                fields[f"{name}_width"] = found.width
+    def _fields(self, kind: BlockKind, block: Block) -> dict[str, object]:
+        """Return a block's fields for its template: of a picture the address and the width in pixels.
+
+        The address of `image` is `image_url`, because `image` is a function in every template.
+        """
+        sponsor = kind.sponsor(block.fields, self.publication.config)
+        defaults = {name: value for name in kind.fields if (value := getattr(sponsor, name, None)) is not None}
+        fields: dict[str, object] = {**defaults, **block.fields}
+        for name in kind.fields_of(FieldType.IMAGE):
+            if path := fields.get(name):
+                picture = self.find_image(str(path))
+                fields["image_url" if name == "image" else name] = picture.url
+                fields[f"{name}_width"] = picture.width
         fields.pop("image", None)
         return fields
 
-    def _sponsor(self, block: Block) -> SponsorSection | None:
-        return self.publication.config.sponsors.get(block.fields.get("id", ""))
-
-    def _body(self, block: Block) -> Markup | None:
-        if block.name == "news":
-            return None
-        body = block.body
-        if block.name == "button":
-            return self._inline([child for token in body for child in token.children or []])
-        known = self._sponsor(block) if block.name == "sponsor" else None
-        if not body and known:
-            return self.hide(body_html(settings_tokens(known.text), self.issue.tag_store, self.find_image))
-        return self.hide(body_html(body, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
+    def _body(self, kind: BlockKind, block: Block) -> Markup | None:
+        if kind.body is BodyKind.LABEL:
+            return self._inline([child for token in block.body for child in token.children or []])
+        sponsor = kind.sponsor(block.fields, self.publication.config)
+        if not block.body and sponsor:
+            return self.hide(body_html(settings_tokens(sponsor.text), self.issue.tag_store, self.find_image))
+        return self.hide(body_html(block.body, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
 
     def _item(self, item: NewsItem) -> dict[str, object]:
         return {
@@ -198,26 +192,18 @@ class _Assembly:
         """The picture readers load, as wide as it is but never wider than the column."""
         url = picture_url(self.publication.config.publication.url, path)
         if is_remote(path):
-            return Image(url=url, width=COLUMN)
+            return Image(url=url, width=COLUMN_WIDTH)
         try:
             width = find_picture(self.publication.root, path).width
         except PictureError:  # a path with a merge tag in it: only the reader's copy knows the file
             width = 0
-        return Image(url=url, width=min(width or COLUMN, COLUMN))
+        return Image(url=url, width=min(width or COLUMN_WIDTH, COLUMN_WIDTH))
 
 
-def _empty_fields(theme: Theme, name: str) -> dict[str, object]:
-    kind = theme.kinds.get(name)
-    names = kind.fields if kind else ()
-    empty: dict[str, object] = {field: None for field in names if field != "image"}
+def _empty_fields(kind: BlockKind) -> dict[str, object]:
+    """Return None for each field of a kind: templates may name every field, set or not."""
+    empty: dict[str, object] = {field: None for field in kind.fields if field != "image"}
     return {**empty, "image_url": None, "body": None, "items": []}
-
-
-def _sponsor_fields(sponsor: SponsorSection | None) -> dict[str, object]:
-    if sponsor is None:
-        return {}
-    pairs = {"name": sponsor.name, "url": sponsor.url, "image": sponsor.image, "alt": sponsor.alt}
-    return {name: value for name, value in pairs.items() if value is not None}
 
 
 def _ascii(mjml: str) -> str:

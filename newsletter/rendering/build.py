@@ -106,7 +106,7 @@ def plain_text(issue: Issue, theme: Theme) -> str:
         "issue": issue,
         "date_line": language.date_line(issue.date),
         "list_title": publication.config.lists[issue.list].title,
-        "content": plain_content(issue, publication.config, signup_url(publication, issue.list), language),
+        "content": plain_content(issue, publication.config, theme.kinds, signup_url(publication, issue.list), language),
         "signup": language.signup(publication.config.signup) if issue.wants_signup else None,
         "signup_url": signup_url(publication, issue.list),
         "tag": issue.tag_store.own,

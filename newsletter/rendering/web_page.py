@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from markupsafe import Markup
 
-from newsletter.issues.blocks import Is
+from newsletter.issues.blocks import TEXT, FieldType
 from newsletter.issues.images import picture_url
 from newsletter.issues.issue import Block, Issue
 from newsletter.messages.fragments import html_fragment, text_fragment
@@ -76,14 +76,15 @@ def _about(issue: Issue, theme: Theme, page: CompiledMessage, nobody: Mapping[st
 
 
 def _pictures(issue: Issue, theme: Theme) -> Iterator[tuple[str, str]]:
-    """Address and alt text of the pictures that stand for the issue: no sponsor's, none that differs per reader."""
-    blocks = (piece for piece in issue.content if isinstance(piece, Block) and piece.name != "sponsor")
-    for block in blocks:
-        kind = theme.kinds.get(block.name)
-        for name, value in block.fields.items():
-            if kind and kind.fields.get(name) is Is.IMAGE and value and not issue.tag_store.token.search(value):
-                alt = "" if issue.tag_store.token.search(block.fields.get("alt", "")) else block.fields.get("alt", "")
-                yield picture_url(theme.publication.config.publication.url, value), issue.tag_store.literal(alt)
+    """Yield address and alt text of the pictures that may stand for the issue: no sponsor's, none with a merge tag."""
+    token, base = issue.tag_store.token, theme.publication.config.publication.url
+    for block in (piece for piece in issue.content if isinstance(piece, Block)):
+        kind = theme.kinds.get(block.name, TEXT)
+        pictured = [] if kind.sponsor_field else kind.fields_of(FieldType.IMAGE)
+        for path in (block.fields.get(name, "") for name in pictured):
+            if path and not token.search(path):
+                alt = block.fields.get("alt", "")
+                yield picture_url(base, path), "" if token.search(alt) else issue.tag_store.literal(alt)
 
 
 def _lead(issue: Issue) -> str:

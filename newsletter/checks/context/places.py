@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from markdown_it.token import Token
 
-from newsletter.issues.blocks import Is
+from newsletter.issues.blocks import COLUMN_WIDTH, TEXT, BlockKind, BodyKind
 from newsletter.issues.issue import Block
 from newsletter.issues.markdown import place_in
 from newsletter.messages.merge_tags import Tag
@@ -101,11 +101,6 @@ class WrittenPicture:
         return self.address or self.spot
 
 
-COLUMN = 552
-THUMB = 120
-_LINKED = {"article": "title", "quote": "by", "image": "alt", "sponsor": "name"}
-"""The field that a block's `url` is behind; a button's is its body."""
-_PICTURED = {"article": "image", "image": "src", "sponsor": "image"}
 _ADDRESS = re.compile(r"(?:\]\(\s*<?|^<)(?=\S)")
 
 
@@ -121,7 +116,7 @@ def links(context: Written) -> Iterator[Link]:
 def pictures(context: Written) -> Iterator[WrittenPicture]:
     """Yield every picture of the issue, in order."""
     for block in context.blocks:
-        field = _PICTURED.get(block.name) or _own_picture(context, block)
+        field = kind_of(context, block).image_field
         if field in block.fields:
             yield _picture_of_field(context, block, field)
         for token in _inlines(block):
@@ -183,12 +178,13 @@ def _inlines(block: Block) -> Iterator[Token]:
 
 def _link_of_field(context: Written, block: Block) -> Link:
     where = field_spot(context, block, "url")
-    words = block.fields.get(_LINKED.get(block.name, ""), "")
-    text = "".join(token.content for token in _inlines(block)) if block.name == "button" else words
+    kind = kind_of(context, block)
+    is_label = kind.body is BodyKind.LABEL
+    text = "".join(token.content for token in _inlines(block)) if is_label else block.fields.get(kind.link_field, "")
     return Link(
         url=block.fields["url"],
         text=context.written(text).strip(),
-        has_picture=block.name == "image",
+        has_picture=kind.has_linked_picture,
         spot=where,
         address=where,
         block=block,
@@ -231,15 +227,14 @@ def _address(context: Written, token: Token, child: Token) -> Spot | None:
     return token_spot(context, token, start, start + len(written[0] if written else ""))
 
 
-def _own_picture(context: Written, block: Block) -> str:
-    """Return the name of the first picture field of a publication's own kind of block, or ""."""
-    kind = context.theme.kinds.get(block.name)
-    return next((name for name, is_ in kind.fields.items() if is_ is Is.IMAGE), "") if kind else ""
+def kind_of(context: Written, block: Block) -> BlockKind:
+    """Return the kind of a block."""
+    return context.theme.kinds.get(block.name, TEXT)
 
 
 def _picture_of_field(context: Written, block: Block, field: str) -> WrittenPicture:
     width = block.fields.get("width", "")
-    shown = int(width) if width.isdigit() else THUMB if block.name == "sponsor" else COLUMN
+    shown = int(width) if width.isdigit() else kind_of(context, block).image_width
     where = field_spot(context, block, field)
     return WrittenPicture(
         src=block.fields[field],
@@ -258,7 +253,13 @@ def _picture_of_token(context: Written, block: Block, token: Token, child: Token
         alt=context.written(child.content),
         spot=token_spot(context, token, child.meta["at"], child.meta["end"]),
         address=_address(context, token, child),
-        shown_width=THUMB if block.name == "news" else COLUMN,
+        shown_width=_shown_width(context, block),
         block=block,
         is_markdown=True,
     )
+
+
+def _shown_width(context: Written, block: Block) -> int:
+    """Return the width of a Markdown picture: a list shows thumbnails, a body the whole column."""
+    kind = kind_of(context, block)
+    return kind.image_width if kind.body is BodyKind.LIST else COLUMN_WIDTH

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.origins import origin
+from newsletter.checks.context.places import kind_of
 from newsletter.checks.context.rule import INFO, WARNING, Example, Finding, Scope, rule
 from newsletter.checks.html.computed_style import ComputedStyle, length
 from newsletter.checks.html.css import declarations
@@ -51,7 +52,7 @@ _BARE = ".body a { color: #0F5BD3; text-decoration: %s; }\n"
 def _small_text(context: Context) -> Iterator[Finding]:
     for element, text in context.runs:
         style, block = context.styles[element], context.block_of(element)
-        if style.display == "none" or block is None or not _is_running(block, text):
+        if style.display == "none" or block is None or not _is_running(context, block, text):
             continue
         if style.size < SMALL:
             spot = origin(context, element, "font-size")
@@ -62,8 +63,8 @@ def _small_text(context: Context) -> Iterator[Finding]:
             yield Finding.at(spot, f'"{text[:30]}" has lines of {times:.2f} times its size')
 
 
-def _is_running(block: Block, text: str) -> bool:
-    return len(text) >= RUNNING and block.name != "image" and not _is_credit(block, text)
+def _is_running(context: Context, block: Block, text: str) -> bool:
+    return len(text) >= RUNNING and not kind_of(context, block).is_caption and not _is_credit(block, text)
 
 
 def _is_credit(block: Block, text: str) -> bool:

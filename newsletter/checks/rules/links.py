@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.places import Link, Spot, texts
+from newsletter.checks.context.places import Link, Spot, kind_of, texts
 from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
 from newsletter.errors import Edit
+from newsletter.issues.blocks import BodyKind
 
 _SHORT = "bit.ly buff.ly cutt.ly goo.gl is.gd lnkd.in ow.ly rb.gy rebrand.ly shorturl.at t.co t.ly tiny.cc tinyurl.com"
 SHORTENERS = frozenset(_SHORT.split())
@@ -173,7 +174,7 @@ def _empty_words(context: Context) -> Iterator[Finding]:
     named: dict[str, Link] = {}
     for link in context.links:
         words = re.sub(r"\W+", " ", link.text.casefold()).strip()
-        if why := _bad_words(link, words):
+        if why := _bad_words(context, link, words):
             yield Finding.at(link.spot, why)
             continue
         first = named.setdefault(words, link)
@@ -181,8 +182,8 @@ def _empty_words(context: Context) -> Iterator[Finding]:
             yield Finding.at(link.spot, f'"{link.text}" leads somewhere else on line {first.spot.line}')
 
 
-def _bad_words(link: Link, words: str) -> str:
-    if not words and not link.has_picture and link.block.name != "button":
+def _bad_words(context: Context, link: Link, words: str) -> str:
+    if not words and not link.has_picture and kind_of(context, link.block).body is not BodyKind.LABEL:
         return "the link has no words" if not link.text else ""
     if re.match(r"(https?://|www\.)", link.text, re.IGNORECASE):
         return "the words of the link are its address"

@@ -11,7 +11,7 @@ from newsletter.checks.context.context import Context
 from newsletter.checks.context.places import Spot, code_lines, field_spot, texts
 from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
 from newsletter.errors import Edit
-from newsletter.issues.blocks import Is
+from newsletter.issues.blocks import FieldType
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _HTML = (
@@ -88,7 +88,7 @@ def _html(context: Context) -> Iterator[Finding]:
     for block in context.blocks:
         kind = context.theme.kinds.get(block.name)
         for name in block.fields:
-            if kind and kind.fields.get(name) is Is.TEXT:
+            if kind and kind.fields.get(name) is FieldType.TEXT:
                 findings = _elements(context.written(block.fields[name]), field_spot(context, block, name))
                 yield from (replace(finding, severity=WARNING) for finding in findings)
 

@@ -1,0 +1,147 @@
+"""Markdown tokens to plain text: paragraphs, lists, quotations, tables, links.
+
+An address stands in angle brackets after its words (RFC 3986 appendix C). Merge tags stay tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from markdown_it.token import Token
+
+from newsletter.issues.blocks import DOUBLE_RULE, RULE
+
+_UNDERLINES = {"h1": DOUBLE_RULE, "h2": RULE}
+
+
+def body_text(tokens: Iterable[Token]) -> str:
+    """Return the text of a run of block tokens, without line breaks around it."""
+    writer = _TextWriter()
+    for token in tokens:
+        writer.write(token)
+    return "".join(writer.out).strip("\n")
+
+
+class _TextWriter:
+    """Writes block tokens one after the other, and remembers how deep it is in lists and quotations."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.prefixes: list[str] = []
+        """The beginning of each line, a part for every list item and quotation around it."""
+        self.counters: list[int | None] = []
+        """The next number of each open list; None for bullets."""
+        self.marker = ""
+        """The bullet or number of an item that has no text yet."""
+        self.opening = False
+        """Whether a list or table has begun and nothing of it is written."""
+        self.is_tight = False
+        self.heading = ""
+        self.cells: list[str] | None = None
+
+    def write(self, token: Token) -> None:
+        """Write one token; tokens that only hold others together write nothing."""
+        kind = token.type.removesuffix("_open").removesuffix("_close")
+        handler = getattr(self, f"_{kind}", None)
+        if handler is not None:
+            handler(token)
+
+    def _bullet_list(self, token: Token) -> None:
+        if token.nesting > 0:
+            is_ordered = token.type.startswith("ordered")
+            self.opening = not self.counters
+            self.counters.append(int(token.attrs.get("start", 1)) if is_ordered else None)
+        else:
+            self.counters.pop()
+
+    _ordered_list = _bullet_list
+
+    def _list_item(self, token: Token) -> None:
+        if token.nesting < 0:
+            self.prefixes.pop()
+            return
+        count = self.counters[-1]
+        self.marker = "- " if count is None else f"{count}. "
+        self.counters[-1] = None if count is None else count + 1
+        self.prefixes.append(" " * len(self.marker))
+
+    def _blockquote(self, token: Token) -> None:
+        if token.nesting > 0:
+            self.prefixes.append("> ")
+        else:
+            self.prefixes.pop()
+
+    def _paragraph(self, token: Token) -> None:
+        self.is_tight = token.hidden
+
+    def _heading(self, token: Token) -> None:
+        self.heading = token.tag if token.nesting > 0 else ""
+
+    def _tr(self, token: Token) -> None:
+        if token.nesting < 0:
+            self._put(" | ".join(self.cells or []), close=not self.opening)
+            self.opening = False
+        self.cells = [] if token.nesting > 0 else None
+
+    def _table(self, token: Token) -> None:
+        self.opening = token.nesting > 0
+
+    def _inline(self, token: Token) -> None:
+        words = inline_text(token.children or [])
+        if self.cells is not None:
+            self.cells.append(words)
+            return
+        if underline := _UNDERLINES.get(self.heading):
+            words = f"{words}\n{underline}"
+        self._put(words, close=bool(self.marker) and self.is_tight and not self.opening)
+
+    def _fence(self, token: Token) -> None:
+        self._put("\n".join(f"    {line}" for line in token.content.rstrip("\n").split("\n")))
+
+    _code_block = _fence
+
+    def _hr(self, token: Token) -> None:
+        self._put(RULE)
+
+    def _condition(self, token: Token) -> None:
+        self.out.append(token.content)
+
+    def _put(self, text: str, *, close: bool = False) -> None:
+        """Write a paragraph behind its prefixes; `close` leaves out the empty line before it."""
+        prefix = "".join(self.prefixes)
+        first = prefix[: len(prefix) - len(self.marker)] + self.marker if self.marker else prefix
+        lines = text.split("\n")
+        self.out.append("\n" if close else "\n\n")
+        self.out.append("\n".join([first + lines[0], *(prefix + line for line in lines[1:])]))
+        if self.marker:
+            self.opening = False
+        self.marker = ""
+
+
+def inline_text(children: Iterable[Token]) -> str:
+    """Return the words of a run of inline tokens; links keep their address, pictures their alt text."""
+    out: list[str] = []
+    links: list[tuple[str, int]] = []
+    for token in children:
+        if token.type == "link_open":
+            links.append((str(token.attrs.get("href", "")), len(out)))
+        elif token.type == "link_close":
+            url, start = links.pop()
+            out[start:] = [with_address("".join(out[start:]), url)]
+        elif token.type == "image":
+            out.append(picture_text(token.content))
+        else:
+            out.append({"softbreak": " ", "hardbreak": "\n"}.get(token.type, token.content))
+    return "".join(out)
+
+
+def picture_text(alt: str) -> str:
+    """Return the words that stand for a picture; none for one that only decorates."""
+    return f"[{alt}]" if alt else ""
+
+
+def with_address(words: str, url: str) -> str:
+    """Return words with the address that they lead to, only the address when the words are it."""
+    if not url:
+        return words
+    return f"<{url}>" if words in (url, "") else f"{words} <{url}>"
