@@ -1,11 +1,11 @@
-"""Pictures of the publication: is it there, is it inside, is it an image, how large.
+"""Pictures of the publication: whether a file is there, inside the folder and an image, and how large it is.
 
-Knows the kinds that mail clients show; the first bytes decide, not the name.
-Nothing is decoded and nothing is fetched.
+The first bytes decide the kind, not the name; imagesize reads the size. Nothing is decoded, nothing is fetched.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,13 @@ from urllib.parse import quote
 MOST_NAMED = 500
 _SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"))
 _ENOUGH = 65_536  # a JPEG's frame header comes after its Exif data
+_KINDS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"GIF8", "gif"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp"))
+"""The first bytes of the kinds that mail clients show. SVG is text and is recognised by its element."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFile:
-    """A picture file: its kind and its size in pixels (0 where the kind does not say)."""
+    """A picture file: its kind, and its size in pixels (0 where its first bytes do not hold it)."""
 
     kind: str
     width: int
@@ -26,101 +28,77 @@ class ImageFile:
 
 
 class PictureError(ValueError):
-    """A path that is no usable picture: what is wrong."""
+    """A path that is no usable picture; the message is a sentence for its author."""
 
 
 def is_remote(path: str) -> bool:
-    """An address, not a path."""
+    """Tell an address from a path."""
     return path.lower().startswith(("http://", "https://"))
 
 
 def find_picture(root: Path, path: str) -> ImageFile:
-    """The picture at a path inside the publication's folder. Raises PictureError."""
+    """Return the picture at a path inside the publication's folder. Raises PictureError."""
+    return read_picture(_beginning(picture_file(root, path), path), path)
+
+
+def picture_file(root: Path, path: str) -> Path:
+    """Return the file at a path inside the publication's folder. Raises PictureError."""
     file = (root / path).resolve()
     if not file.is_relative_to(root.resolve()):
         raise PictureError(f'picture "{path}" is outside the publication')
     if not file.is_file():
         raise PictureError(f'no picture "{path}"')
+    return file
+
+
+def _beginning(file: Path, path: str) -> bytes:
     try:
         with file.open("rb") as stream:
-            head = stream.read(_ENOUGH)
+            return stream.read(_ENOUGH)
     except OSError as error:
         raise PictureError(f'picture "{path}" cannot be read: {error.strerror}') from error
-    return read_picture(head, path)
 
 
 def read_picture(head: bytes, path: str) -> ImageFile:
-    """What the first bytes of a file say. Raises PictureError when it is no picture."""
-    for magic, kind, size in _KINDS:
+    """Return the kind and size that the first bytes of a file hold. Raises PictureError when it is no picture."""
+    kind = _kind_of(head)
+    if not kind:
+        raise PictureError(f'"{path}" is not a picture')
+    if kind == "svg":
+        return ImageFile(kind=kind, width=0, height=0)
+    width, height = _size_of(head)
+    # A JPEG may hold its size after more than the bytes that are read here.
+    if kind != "jpeg" and not (width and height):
+        raise PictureError(f'"{path}" is a {kind.upper()} without a size: it is broken')
+    return ImageFile(kind=kind, width=width, height=height)
+
+
+def _kind_of(head: bytes) -> str:
+    for magic, kind in _KINDS:
         if head.startswith(magic) and (kind != "webp" or head[8:12] == b"WEBP"):
-            width, height = size(head)
-            if kind != "jpeg" and not (width and height):  # a JPEG may say its size after more than we look at
-                raise PictureError(f'"{path}" is a {kind.upper()} without a size: it is broken')
-            return ImageFile(kind=kind, width=width, height=height)
-    if b"<svg" in head[:1024]:
-        return ImageFile(kind="svg", width=0, height=0)
-    raise PictureError(f'"{path}" is not a picture')
+            return kind
+    return "svg" if b"<svg" in head[:1024] else ""
+
+
+def _size_of(head: bytes) -> tuple[int, int]:
+    """Return width and height, 0 and 0 when the bytes end before them or contradict themselves."""
+    import imagesize  # brings urllib.request: only where a picture is read
+
+    try:
+        width, height = imagesize.get(io.BytesIO(head))
+    except (ValueError, LookupError, ArithmeticError, OSError, struct.error):  # what broken bytes lead to
+        return 0, 0
+    return (int(width), int(height)) if width > 0 and height > 0 else (0, 0)
 
 
 def image_names(root: Path) -> list[str]:
-    """The paths in `images/` that look like pictures, as an issue would name them; at most MOST_NAMED."""
-    found = sorted(file for file in (root / "images").rglob("*") if file.suffix.lower() in _SUFFIXES)
-    return [file.relative_to(root).as_posix() for file in found[:MOST_NAMED] if file.is_file()]
+    """Return the paths in `images/` that look like pictures, as an issue would name them; at most MOST_NAMED."""
+    files = sorted(file for file in (root / "images").rglob("*") if file.suffix.lower() in _SUFFIXES)
+    return [file.relative_to(root).as_posix() for file in files[:MOST_NAMED] if file.is_file()]
 
 
 def picture_url(base: str, path: str) -> str:
-    """The address readers load it from: `<publication.url>/images/<path>`; addresses stay as they are."""
+    """Return the address readers load it from, `<publication.url>/images/<path>`; an address stays as it is."""
     if is_remote(path):
         return path
     return f"{base}/images/{quote(path.removeprefix('./').removeprefix('images/'))}"
-
-
-def _png(head: bytes) -> tuple[int, int]:
-    """PNG specification, section 11.2.2: IHDR comes first."""
-    return _unpacked(">II", head, 16)
-
-
-def _gif(head: bytes) -> tuple[int, int]:
-    """GIF89a, section 18: the logical screen."""
-    return _unpacked("<HH", head, 6)
-
-
-def _jpeg(head: bytes) -> tuple[int, int]:
-    """ITU-T T.81, annex B: skip segments up to a start of frame."""
-    at = 2
-    while at + 9 < len(head) and head[at] == 0xFF:
-        marker = head[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = _unpacked(">HH", head, at + 5)
-            return width, height
-        at += 2 + _unpacked(">HH", head, at + 2)[0]
-    return 0, 0
-
-
-def _webp(head: bytes) -> tuple[int, int]:
-    """WebP container specification: extended, lossless or lossy."""
-    if len(head) < 30:
-        return 0, 0
-    if head[12:16] == b"VP8X":
-        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
-    if head[12:16] == b"VP8L":
-        bits = int.from_bytes(head[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    width, height = _unpacked("<HH", head, 26)
-    return width & 0x3FFF, height & 0x3FFF
-
-
-def _unpacked(form: str, head: bytes, at: int) -> tuple[int, int]:
-    try:
-        one, other = struct.unpack_from(form, head, at)
-    except struct.error:
-        return 0, 0
-    return int(one), int(other)
-
-
-_KINDS = (
-    (b"\x89PNG\r\n\x1a\n", "png", _png),
-    (b"GIF8", "gif", _gif),
-    (b"\xff\xd8\xff", "jpeg", _jpeg),
-    (b"RIFF", "webp", _webp),
-)

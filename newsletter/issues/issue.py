@@ -31,10 +31,6 @@ MOST_BYTES = 1024 * 1024
 Kind = Literal["issue", "welcome"]
 """A welcome is sent to each reader who joins; it is no campaign's, and in no archive."""
 KINDS = get_args(Kind)
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
-_WELCOME = re.compile(r"^kind:[ \t]*[\"']?welcome\b", re.MULTILINE)
-_HEAD = 4096
-"""Characters in which front matter says what the file is."""
 _FILE_NAME = re.compile(r"(?:(\d{4}-\d\d-\d\d)(?:-|$))?(.*)")
 
 
@@ -110,16 +106,6 @@ def date_of(path: Path) -> date | None:
 def issue_files(publication: Publication) -> list[Path]:
     """Every issue file of the publication, by name."""
     return sorted(path for path in publication.issues.glob("*.md") if not path.name.startswith(".") and path.is_file())
-
-
-def is_welcome(path: Path) -> bool:
-    """Whether a file says that it is one, without building it; False for one that cannot be read."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            front = _FRONT_MATTER.match(file.read(_HEAD))
-    except (OSError, ValueError):
-        return False
-    return bool(front and _WELCOME.search(front[1]))
 
 
 def find_issue(publication: Publication, name: str) -> Path:

@@ -16,7 +16,7 @@ from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication
 from newsletter.issues.issue import issue_files, slug_of
-from newsletter.issues.summaries import read_head
+from newsletter.issues.summaries import read_summary
 from newsletter.messages.expressions import present
 from newsletter.rendering.build import sample_recipient
 
@@ -44,7 +44,7 @@ def entries(publication: Publication, words: str = "") -> list[Path]:
 
 def entry(publication: Publication, path: Path) -> InboxEntry | None:
     """Return the inbox line of an issue file, or None when the file is gone."""
-    head = read_head(path)
+    head = read_summary(path)
     if head is None:
         return None
     fields = present(sample_recipient(publication, head.slug).fields)
@@ -64,12 +64,12 @@ def shown(publication: Publication, paths: Sequence[Path]) -> list[InboxEntry]:
 
 
 def _day(path: Path) -> date:
-    head = read_head(path)
+    head = read_summary(path)
     return (head and head.date) or date.min
 
 
 def _has(path: Path, words: Sequence[str]) -> bool:
-    head = read_head(path)
+    head = read_summary(path)
     text = f"{slug_of(path)} {path.stem} {head.subject} {head.preheader}" if head else path.stem
     return all(word in text.casefold() for word in words)
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
@@ -18,7 +17,8 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues.front_matter_yaml import parse_front_matter
-from newsletter.issues.issue import date_of, is_welcome, issue_files, read_issue, shown_path, slug_of
+from newsletter.issues.issue import date_of, issue_files, read_issue, shown_path, slug_of
+from newsletter.issues.summaries import read_summary
 from newsletter.messages.merge_tags import TagStore
 from newsletter.publishing.plan import gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.times import OFF, Moment, first_moment, parse_moment
@@ -29,10 +29,6 @@ AHEAD = timedelta(hours=1)
 """How long before its time a missing issue is missed."""
 _EAST = timezone(timedelta(hours=14))
 """Where clocks show a time first."""
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
-_DATE = re.compile(r"^date:[ \t]*[\"']?(\d{4}-\d\d-\d\d)", re.MULTILINE)
-_HEAD = 4096
-"""Characters in which front matter says its date."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +85,9 @@ def _dated(publication: Publication, days: Iterable[date]) -> dict[date, list[Pa
     """The issue files of each of the days."""
     found: dict[date, list[Path]] = {day: [] for day in days}
     for path in issue_files(publication):
-        if (day := _date_of(path)) in found and not is_welcome(path):
+        summary = read_summary(path)
+        day = (summary and summary.date) or date_of(path)
+        if day in found and not (summary and summary.is_welcome):
             found[day].append(path)
     return found
 
@@ -196,17 +194,6 @@ def _schedule(
 def _has_campaign(database: Database, paths: list[Path]) -> bool:
     with database.read() as connection:
         return any(campaigns_of_slug(connection, slug_of(path)) for path in paths)
-
-
-def _date_of(path: Path) -> date | None:
-    """The front matter's, else the file name's; a file that cannot be read has none."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            front = _FRONT_MATTER.match(file.read(_HEAD))
-        found = _DATE.search(front[1]) if front else None
-        return date.fromisoformat(found[1]) if found else date_of(path)
-    except (OSError, ValueError):
-        return date_of(path)
 
 
 def _naive(moment: datetime) -> datetime:

@@ -13,7 +13,8 @@ from datetime import date, timedelta
 import msgspec
 
 from newsletter.config import Publication
-from newsletter.issues.issue import Issue, is_welcome, issue_files
+from newsletter.issues.issue import Issue, issue_files
+from newsletter.issues.summaries import is_welcome
 from newsletter.messages.merge_tags import TagStore
 from newsletter.messages.types import CompiledMessage
 from newsletter.rendering.assemble import assemble, language_of

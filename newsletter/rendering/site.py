@@ -12,10 +12,10 @@ from pathlib import Path
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.issues.issue import Issue, is_welcome, issue_files, shown_path
+from newsletter.issues.issue import Issue, issue_files, shown_path
 from newsletter.issues.parse import parse_issue
 from newsletter.issues.settings_check import check_settings
-from newsletter.issues.summaries import read_head
+from newsletter.issues.summaries import read_summary
 from newsletter.messages.types import WebPage
 from newsletter.rendering.theme import Theme
 from newsletter.rendering.web_page import web_page
@@ -38,8 +38,12 @@ def refuse_folder(publication: Publication, out: Path) -> None:
 
 def issues_until(publication: Publication, until: date) -> list[Path]:
     """Every issue file of that day or an earlier one; what cannot be read is among them: building it says why."""
-    heads = [(path, read_head(path)) for path in issue_files(publication) if not is_welcome(path)]
-    return [path for path, head in heads if head is None or head.date is None or head.date <= until]
+    summaries = [(path, read_summary(path)) for path in issue_files(publication)]
+    return [
+        path
+        for path, summary in summaries
+        if summary is None or (not summary.is_welcome and (summary.date is None or summary.date <= until))
+    ]
 
 
 def web_pages(

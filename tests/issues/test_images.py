@@ -1,4 +1,4 @@
-"""Is it a picture, is it inside, how large is it."""
+"""Pictures: kind and size from the first bytes, and whether the file is the publication's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import struct
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from newsletter.issues.images import ImageFile, PictureError, find_picture, picture_url, read_picture
 from tests import ROOT
@@ -71,3 +73,27 @@ def test_readers_load_a_picture_from_the_publications_address() -> None:
     assert picture_url(base, "images/a b.png") == f"{base}/images/a%20b.png"
     assert picture_url(base, "logo.png") == f"{base}/images/logo.png"
     assert picture_url(base, "https://example.com/x.png") == "https://example.com/x.png"
+
+
+@given(magic=st.sampled_from((PNG[:16], b"GIF89a", JPEG[:20], JPEG[:-4], WEBP[:12], WEBP[:16])), rest=st.binary())
+def test_whatever_follows_the_first_bytes_has_a_size_or_is_broken(magic: bytes, rest: bytes) -> None:
+    try:
+        picture = read_picture(magic + rest, "x")
+    except PictureError:
+        return
+    assert picture.kind == "jpeg" or (picture.width > 0 and picture.height > 0)
+
+
+@pytest.mark.parametrize("length", range(64))
+def test_a_png_cut_anywhere_is_refused_or_as_large_as_the_whole(length: int) -> None:
+    whole = (ROOT / "images" / "chips.png").read_bytes()
+    if length < 26:  # where the bytes that imagesize reads end
+        with pytest.raises(PictureError, match=r"broken|not a picture"):
+            read_picture(whole[:length], "x")
+    else:
+        assert read_picture(whole[:length], "x").width == 1104
+
+
+def test_an_svg_has_no_size_and_is_never_parsed() -> None:
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><svg width="&b;" height="10"/>'
+    assert read_picture(bomb, "x") == ImageFile(kind="svg", width=0, height=0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.config import Publication, load_publication
-from newsletter.issues.summaries import read_head
+from newsletter.issues.summaries import read_summary
 from newsletter.preview.inbox import entries, entry
 from tests.support.writing import write
 
@@ -54,17 +54,17 @@ def test_merge_tags_are_filled_for_a_reader_without_a_name(publication_folder: P
 
 def test_a_file_is_read_again_when_it_changed_and_none_when_it_went(publication_folder: Path) -> None:
     path = write(publication_folder, "---\nsubject: One\n---\n")
-    first = read_head(path)
+    first = read_summary(path)
     path.write_text("---\nsubject: Another\n---\n")
 
-    second = read_head(path)
+    second = read_summary(path)
     path.unlink()
 
     assert first
     assert second
     assert (first.subject, second.subject) == ("One", "Another")
     assert second.date == date(2025, 1, 17)
-    assert read_head(path) is None
+    assert read_summary(path) is None
 
 
 @given(text=st.text(max_size=200))
@@ -72,4 +72,4 @@ def test_no_file_is_too_strange(tmp_path_factory, text: str) -> None:  # type: i
     path = tmp_path_factory.getbasetemp() / "strange.md"
     path.write_text(f"---\n{text}\n---\n", encoding="utf-8", errors="replace")
 
-    assert read_head(path) is not None
+    assert read_summary(path) is not None

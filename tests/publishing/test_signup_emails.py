@@ -11,7 +11,7 @@ from msgspec import structs
 from newsletter.checks.rules.size import CLIPPED
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, NewsletterError
-from newsletter.issues.issue import is_welcome
+from newsletter.issues.summaries import is_welcome
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage
 from newsletter.publishing.signup_emails import EVERY, compile_greetings

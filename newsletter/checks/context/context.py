@@ -23,7 +23,7 @@ from newsletter.checks.html.tree import Element, hidden_elements, tree_of
 from newsletter.config import Config, Publication
 from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
 from newsletter.issues.issue import Block, Issue, issue_files
-from newsletter.issues.summaries import read_head
+from newsletter.issues.summaries import read_summary
 from newsletter.messages.merge_tags import TagStore
 from newsletter.messages.types import CompiledMessage
 from newsletter.rendering import source_map
@@ -251,7 +251,7 @@ class EarlierIssues:
     @cached_property
     def issues(self) -> Sequence[DatedIssue]:
         """Every issue file with a date, the oldest first."""
-        heads = (read_head(path) for path in issue_files(self.publication))
+        heads = (read_summary(path) for path in issue_files(self.publication))
         dated = (
             DatedIssue(path=head.path, subject=head.subject, date=head.date) for head in heads if head and head.date
         )
