@@ -1,9 +1,11 @@
-"""What the compilers in between do to text, and that ours survives it."""
+"""The build: text survives the compilers, and nothing is loaded that a build does not need."""
 
 from __future__ import annotations
 
 import html
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -240,13 +242,59 @@ build_issue(load_publication(Path("newsletter.toml").absolute()), Path({str(path
 loaded = {{name.split(".")[0] for name in sys.modules}}
 print(sorted(loaded & {{"sqlalchemy", "alembic", "rich", "uvicorn", "starlette"}}))
 """
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=publication_folder, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_threads_may_import_requests_while_an_issue_is_built(publication_folder: Path) -> None:
+    path = write(publication_folder, "---\nsubject: x\n---\nHello.\n")
+    code = f"""
+import sys
+from pathlib import Path
+from threading import Thread
+from newsletter.rendering.build import build_issue
+from newsletter.config import load_publication
+def fetch():
+    import requests
+    sys.stdout.write(requests.Session.__name__ + "\\n")
+threads = [Thread(target=fetch) for _ in range(20)]
+build = Thread(target=build_issue, args=(load_publication(Path("newsletter.toml").absolute()), Path({str(path)!r})))
+build.start()
+for thread in threads: thread.start()
+for thread in [build, *threads]: thread.join()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=publication_folder, capture_output=True, text=True, check=True
+    )
+
+    assert (done.stdout.split(), done.stderr) == (["Session"] * 20, "")
+
+
+def test_an_email_is_the_same_whether_requests_is_loaded_or_not(publication_folder: Path) -> None:
+    path = write(publication_folder, "---\nsubject: x\n---\n**Hello.**\n")
+    code = """
+import sys
+from pathlib import Path
+from newsletter.rendering.build import build_issue
+from newsletter.config import load_publication
+message = build_issue(load_publication(Path("newsletter.toml").absolute()), Path(sys.argv[1])).message
+print(message.digest, "requests" in sys.modules)
+"""
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", first + code, str(path)],
+            cwd=publication_folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for first in ("", "import requests")
+    ]
+
+    assert digests[0][0] == digests[1][0]
+    assert [loaded for _digest, loaded in digests] == ["False", "True"]
 
 
 def test_the_sample_issues_build_without_a_warning() -> None:
