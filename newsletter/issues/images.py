@@ -14,6 +14,13 @@ from urllib.parse import quote
 MOST_NAMED = 500
 _SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"))
 _ENOUGH = 65_536  # a JPEG's frame header comes after its Exif data
+MEDIA_TYPES = {
+    "png": "image/png",
+    "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "svg": "image/svg+xml",
+}
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"GIF8", "gif"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp"))
 """The first bytes of the kinds that mail clients show. SVG is text and is recognised by its element."""
 
@@ -38,10 +45,10 @@ def is_remote(path: str) -> bool:
 
 def find_picture(root: Path, path: str) -> ImageFile:
     """Return the picture at a path inside the publication's folder. Raises PictureError."""
-    return read_picture(_beginning(picture_file(root, path), path), path)
+    return read_picture(_beginning(_existing_file(root, path), path), path)
 
 
-def picture_file(root: Path, path: str) -> Path:
+def _existing_file(root: Path, path: str) -> Path:
     """Return the file at a path inside the publication's folder. Raises PictureError."""
     file = (root / path).resolve()
     if not file.is_relative_to(root.resolve()):

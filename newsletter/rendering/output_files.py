@@ -1,6 +1,6 @@
-"""The five files of a built issue, and how a file is written.
+"""The files that `build` writes for an issue, and how any file is written whole.
 
-Everything in them follows from the issue, the templates and newsletter.toml alone.
+Their bytes follow from the issue, its pictures, the templates and newsletter.toml alone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from pathlib import Path
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.rendering.build import Built, sample_mailing, sample_recipient
+from newsletter.rendering.preview_file import with_pictures
+
+FILE_NAMES = ("message.html", "message.txt", "message.eml", "document.mjml", "message.json", "preview.html")
+"""In the order in which `build` prints their paths."""
 
 
 def write_files(publication: Publication, built: Built, out: Path) -> Path:
-    """Write `out/<slug>/message.html .txt .eml .json` and `document.mjml`; returns the folder."""
+    """Write the files of an issue to `out/<slug>/`, and return that folder."""
     folder = out / built.issue.slug
     for name, content in files(publication, built).items():
         write_file(folder / name, content)
@@ -26,21 +30,23 @@ def write_files(publication: Publication, built: Built, out: Path) -> Path:
 
 
 def files(publication: Publication, built: Built) -> dict[str, bytes]:
-    """The files by name; slots are filled for a sample reader without a name."""
+    """Return the files by name; slots are filled for a sample reader without a name."""
     mailing = sample_mailing(publication, built)
     reader = sample_recipient(publication, built.issue.slug)
     sample = mailing.message(reader)
-    return {
-        "message.html": sample.html.encode(),
-        "message.txt": sample.text.encode(),
-        "message.eml": mailing.mime(reader),
-        "document.mjml": document_text(built).encode(),
-        "message.json": (json.dumps(summary(built), ensure_ascii=False, indent=2) + "\n").encode(),
-    }
+    contents = (
+        sample.html.encode(),
+        sample.text.encode(),
+        mailing.mime(reader),
+        document_text(built).encode(),
+        (json.dumps(summary(built), ensure_ascii=False, indent=2) + "\n").encode(),
+        with_pictures(sample.html, publication).encode(),
+    )
+    return dict(zip(FILE_NAMES, contents, strict=True))
 
 
 def summary(built: Built) -> dict[str, object]:
-    """What `message.json` holds: sizes in bytes of UTF-8, slots still open."""
+    """Return what `message.json` holds: sizes in bytes of UTF-8, slots still open."""
     message = built.message
     return {
         "slug": message.slug,
@@ -55,14 +61,14 @@ def summary(built: Built) -> dict[str, object]:
 
 
 def document_text(built: Built) -> str:
-    """The assembled MJML for people and other compilers: bodies and merge tags in their places."""
+    """Return the assembled MJML for people and other compilers: bodies and merge tags in their places."""
     document = built.document
     whole = re.sub(r"<(br|hr|img)\b([^<>]*?)\s*/?>", r"<\1\2 />", document.with_bodies(document.mjml))
     return built.issue.tag_store.restore(whole, spell=html.escape)
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """All of it or nothing: a reader of the folder never sees half a file."""
+    """Write all of a file or nothing: a reader of the folder never sees half of one. Raises NewsletterError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

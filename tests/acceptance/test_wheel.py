@@ -67,7 +67,7 @@ def test_a_first_issue_builds_from_an_installed_wheel(command: Path, tmp_path: P
     made = {file.name for file in (tmp_path / "news" / "build" / "hello").iterdir()}
     assert where.startswith(str(command.parent.parent))
     assert path.endswith("-hello.md")
-    assert made == {"message.html", "message.txt", "message.eml", "document.mjml", "message.json"}
+    assert made == {"message.html", "message.txt", "message.eml", "document.mjml", "message.json", "preview.html"}
 
 
 def test_the_wheel_holds_the_templates_the_migrations_and_nothing_of_the_checkout(wheel: Path) -> None:

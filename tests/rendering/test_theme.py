@@ -324,3 +324,22 @@ def test_the_block_that_the_documentation_adds_works(tmp_path: Path, studio: Stu
     with Studio(browser=studio.browser, folder=tmp_path / "out").page("figure", 375, "dark") as page:
         assert box(page, ".card >> text=80x")["height"] >= 48
         assert style(page, ".card >> text=80x", "color") == rgb("#E7E5E0")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1024])
+def test_the_preview_file_shows_every_picture_from_a_disk_and_loads_nothing(
+    studio: Studio, width: int, scheme: Scheme
+) -> None:
+    file = studio.folder / "chip-rules" / "preview.html"
+    page = studio.browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+
+    page.goto(file.as_uri())
+    shown = page.evaluate("() => [...document.images].map((image) => image.complete && image.naturalWidth > 0)")
+    page.close()
+
+    assert shown
+    assert all(shown)
+    assert [url for url in loaded if not url.startswith("data:")] == [file.as_uri()]

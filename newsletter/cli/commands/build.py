@@ -15,7 +15,7 @@ from newsletter.cli.session import Session
 from newsletter.config import Publication
 from newsletter.issues.issue import find_issue
 from newsletter.rendering.build import Built, build_issue
-from newsletter.rendering.output_files import summary, write_file, write_files
+from newsletter.rendering.output_files import FILE_NAMES, summary, write_file, write_files
 from newsletter.rendering.site import issues_until, refuse_folder, web_pages
 from newsletter.rendering.theme import Theme
 from newsletter.times import utc_now
@@ -72,7 +72,7 @@ def _narrate(built: Built, folder: Path, as_json: bool) -> None:
     size = len(built.message.html.encode()) / 1024
     click.echo(f"{built.issue.path.name}: {size:.1f} KB of HTML, digest {built.message.digest[:12]}", err=True)
     if not as_json:
-        for name in ("message.html", "message.txt", "message.eml", "document.mjml", "message.json"):
+        for name in FILE_NAMES:
             click.echo(folder / name)
 
 

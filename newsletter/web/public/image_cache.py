@@ -11,17 +11,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.issues.images import PictureError, find_picture
+from newsletter.issues.images import MEDIA_TYPES, PictureError, find_picture
 
 FOLDER = "images"
 """What pictures' addresses leave out."""
-MEDIA_TYPES = {
-    "png": "image/png",
-    "gif": "image/gif",
-    "jpeg": "image/jpeg",
-    "webp": "image/webp",
-    "svg": "image/svg+xml",
-}
 MOST_BYTES = 1024 * 1024
 """Of a picture that is kept; a larger one is read each time."""
 ROOM = 64 * 1024 * 1024
