@@ -72,7 +72,7 @@ class PlainBlock(Protocol):
 
 
 def own_text(block: PlainBlock) -> Iterator[str]:
-    """Write a kind that says nothing else: its text fields, its body, its address."""
+    """Yield the paragraphs of a kind without a function of its own: its text fields, its body, its address."""
     yield from block.texts()
     yield block.body()
     yield block.linked("")
@@ -128,7 +128,7 @@ def _lines(*lines: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockKind:
-    """One kind of block: its fields, its body, and what each of them is to a reader."""
+    """A kind of block: its fields, its body, and what each of them is to a reader."""
 
     name: str
     fields: Mapping[str, FieldType]

@@ -1,4 +1,7 @@
-"""The front matter of an issue: which keys there are, and what their values must be."""
+"""The front matter of an issue: the keys it may have, and the check and value of each.
+
+front_matter_yaml.py reads the YAML; mistakes in the values go to the ParseState.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,16 @@ KEYS = (
     *("subject", "preheader", "date", "author", "list", "segment", "send_at", "template", "signup", "archive"),
     *("kind", "after"),
 )
-"""What front matter may say."""
+"""The keys of front matter."""
 
 
 def read_line(value: FrontMatterValue | None) -> str:
-    """One line: line breaks of a folded value become spaces."""
+    """Return a value on one line: line breaks of a folded value become spaces."""
     return re.sub(r"[ \t\r\n]+", " ", value.text).strip(" ") if value else ""
 
 
 def check_keys(state: ParseState, front: FrontMatter) -> None:
-    """Only known keys, and a subject."""
+    """Add a mistake for each unknown key, and for a missing or empty subject."""
     for name, (line, column) in front.places.items():
         if name not in KEYS:
             state.add_problem("NL002", f'no key is named "{name}"', line, column, suggestion(name, KEYS, "Keys"))
@@ -40,14 +43,14 @@ def check_keys(state: ParseState, front: FrontMatter) -> None:
 
 
 def check_slug(state: ParseState, path: Path) -> None:
-    """The slug is this file's alone."""
-    if other := same_slug(state.publication, path):
-        hint = f"{other.name} has it too; rename one."
+    """Add a mistake when another file has the slug of this one."""
+    if namesake := same_slug(state.publication, path):
+        hint = f"{namesake.name} has it too; rename one."
         state.add_problem("NL001", f'the slug "{slug_of(path)}" is not unique in the publication', 1, 1, hint)
 
 
 def read_date(state: ParseState, path: Path, front: FrontMatter) -> date:
-    """The front matter's date, else the file name's; `date.min` where there is none, which is a mistake."""
+    """Return the front matter's date, else the file name's; without either `date.min`, and a mistake."""
     value = front.values.get("date")
     if value and not value.is_null:
         try:
@@ -56,8 +59,8 @@ def read_date(state: ParseState, path: Path, front: FrontMatter) -> date:
             state.add_problem(
                 "NL011", f'date: "{value.text}" is not a date', value.line, value.column, "Write it as 2025-01-17."
             )
-    elif (named := date_of(path)) is not None:
-        return named
+    elif (file_date := date_of(path)) is not None:
+        return file_date
     elif not any(p.rule == "NL001" for p in state.problems):
         state.add_problem(
             "NL001", "the issue has no date", 1, 1, "Add `date: 2025-01-17`, or begin the file name with one."
@@ -68,7 +71,7 @@ def read_date(state: ParseState, path: Path, front: FrontMatter) -> date:
 def read_known(
     state: ParseState, value: FrontMatterValue | None, what: str, known: Mapping[str, object] | frozenset[str]
 ) -> str:
-    """The name, if it is one of the known ones."""
+    """Return a name, and add a mistake when it is not among the known ones; `what` names its key."""
     name = read_line(value)
     if value and name and name not in known:
         hint = suggestion(name, known, f"{what.title()}s") or f"newsletter.toml has no {what}s."
@@ -77,7 +80,7 @@ def read_known(
 
 
 def read_send_at(state: ParseState, value: FrontMatterValue | None) -> Moment | None:
-    """When to send, in the publication's time zone unless it names another."""
+    """Return the time to send at, in the publication's time zone unless it names another."""
     if not value or not value.text.strip():
         return None
     try:
@@ -91,11 +94,11 @@ SWITCHES = {
     "signup": "Write `signup: false` to leave the block out.",
     "archive": "Write `archive: false` to keep the issue off the web.",
 }
-"""Keys that are `true` unless they say otherwise, and what to do about another value."""
+"""Keys that are `true` or `false`, and the hint for any other value."""
 
 
 def read_switch(state: ParseState, front: FrontMatter, key: str) -> bool:
-    """`true` (the default) or `false`."""
+    """Return a switch: `true`, which is the default, or `false`."""
     value = front.values.get(key)
     text = value.text.strip().lower() if value else "true"
     if value and text not in ("true", "false"):
@@ -105,7 +108,7 @@ def read_switch(state: ParseState, front: FrontMatter, key: str) -> bool:
 
 
 def read_kind(state: ParseState, front: FrontMatter) -> Kind:
-    """What the file is: an issue, unless it says `kind: welcome`."""
+    """Return the kind of the file: an issue, unless it says `kind: welcome`."""
     value = front.values.get("kind")
     name = read_line(value)
     if value and name and name not in KINDS:
@@ -115,7 +118,7 @@ def read_kind(state: ParseState, front: FrontMatter) -> Kind:
 
 
 def read_after(state: ParseState, front: FrontMatter, kind: Kind) -> timedelta:
-    """How long after joining a welcome is sent."""
+    """Return the time between a reader's joining and a welcome."""
     value = front.values.get("after")
     if not value or not value.text.strip():
         return timedelta(0)

@@ -1,7 +1,7 @@
-"""The YAML between `---` and `---` at the top of an issue: text values with their places.
+"""The YAML between `---` and `---` at the top of an issue: text values with their lines and columns.
 
-Every value is one line or block of text; lists, maps, anchors and repeated keys are
-refused. Which keys an issue may have is not known here.
+Every value is one line or block of text; lists, maps, anchors and repeated keys are refused.
+front_matter.py knows the keys.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from newsletter.errors import Problem
 
 _END = re.compile(r"^(---|\.\.\.)[ \t]*$", re.MULTILINE)
 _YAML_BREAK = re.compile("[\n\x85\u2028\u2029]")
-"""Where YAML 1.1 begins a line (https://yaml.org/spec/1.1/#b-char)."""
+"""The characters that end a line for YAML 1.1 (https://yaml.org/spec/1.1/#b-char)."""
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # five times faster, where libyaml is built in
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontMatterValue:
-    """A value and where it stands; merge tags in it are still tokens."""
+    """A value with its line and column in the file; merge tags in it are tokens."""
 
     text: str
     line: int
@@ -33,7 +33,7 @@ class FrontMatterValue:
 
 @dataclass(frozen=True, kw_only=True)
 class FrontMatter:
-    """The values by key, where the keys stand, and the line (from 0) where the body starts."""
+    """The values by key, the line and column of each key, and the line (from 0) at which the body starts."""
 
     values: Mapping[str, FrontMatterValue]
     places: Mapping[str, tuple[int, int]]
@@ -41,7 +41,7 @@ class FrontMatter:
 
 
 def split(text: str) -> tuple[str, str, int] | None:
-    """The YAML, the body and the body's first line (from 0); None when there is no front matter."""
+    """Return the YAML, the body and the body's first line (from 0); None when there is no front matter."""
     opened = re.match(r"---[ \t]*\n", text)
     closed = _END.search(text, opened.end()) if opened else None
     if not opened or not closed:
@@ -50,7 +50,7 @@ def split(text: str) -> tuple[str, str, int] | None:
 
 
 def parse_front_matter(text: str, path: str) -> tuple[FrontMatter, list[Problem]]:
-    """Read the front matter of a whole file. Line and column are those of the text given."""
+    """Read the front matter of a whole file, and return it with its mistakes. Lines and columns are the text's."""
     parts = split(text)
     if parts is None:
         return _none(text, path)
@@ -101,10 +101,10 @@ def _values(node: yaml.MappingNode | None, source: str, path: str, body_line: in
 
 
 def _place(mark: yaml.Mark, source: str) -> tuple[int, int]:
-    """Line and column in the file; YAML begins a new line after some characters that editors show within one."""
-    breaks = [0, *(found.end() for found in _YAML_BREAK.finditer(source))]
-    at = breaks[min(mark.line, len(breaks) - 1)] + mark.column
-    return source.count("\n", 0, at) + 2, at - source.rfind("\n", 0, at)
+    """Return line and column in the file; YAML ends a line at some characters that editors show within one."""
+    breaks = [0, *(match.end() for match in _YAML_BREAK.finditer(source))]
+    offset = breaks[min(mark.line, len(breaks) - 1)] + mark.column
+    return source.count("\n", 0, offset) + 2, offset - source.rfind("\n", 0, offset)
 
 
 def _value(node: yaml.ScalarNode, source: str) -> FrontMatterValue:

@@ -1,8 +1,10 @@
 """JSON Schema (draft 2020-12) of front matter and of newsletter.toml, for editors.
 
-An editor's schema helps to write; what counts is what `parse` and `config` read, and the
-tests hold one against the other. With a publication its lists, segments and templates are
-the only values; without one any name is.
+An editor's schema only helps to write: parse.py and `config` decide, and the tests hold one against the other.
+With a publication, its lists, segments and templates are the only values; without one any name is allowed.
+
+The schema of the settings is written from msgspec's type information, not by `msgspec.json.schema`: that fails
+on a default of a type of ours (`Rate`, `Duration`), because it encodes defaults without a hook (msgspec 0.21).
 """
 
 from __future__ import annotations
@@ -24,12 +26,12 @@ _PAGE = "configuration.md"
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _TIME = rf"{_DAY}[ T]\d{{2}}:\d{{2}}(:\d{{2}})?(\s*(Z|[+-]\d{{2}}:?\d{{2}}|[A-Za-z][A-Za-z0-9_+/-]*))?"
 _LINE = ["string", "number", "boolean", "null"]
-"""YAML reads `2025` as a number; front matter takes its text."""
+"""The types of a line of text: YAML reads `2025` as a number, and front matter takes its text."""
 
 
 def _key(description: str, kind: str | list[str] | None = None, pattern: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {"description": description, "type": kind or ["string", "null"]}
-    return {**found, "pattern": pattern} if pattern else found
+    schema: dict[str, Any] = {"description": description, "type": kind or ["string", "null"]}
+    return {**schema, "pattern": pattern} if pattern else schema
 
 
 _KEYS: Mapping[str, Mapping[str, Any]] = {
@@ -57,7 +59,7 @@ _KINDS: Mapping[type, Mapping[str, Any]] = {
     ZoneInfo: {"examples": ["UTC", "Europe/Berlin", "America/New_York"]},
     Mailbox: {"pattern": "@", "examples": ["Daily Inference <daily@news.example.com>"]},
 }
-"""What editors can say of settings that are more than TOML's own types; all are text."""
+"""The patterns and examples of settings whose type is ours; all are text in TOML."""
 
 _PLAIN: Mapping[type, Mapping[str, Any]] = {
     inspect.StrType: {"type": "string"},
@@ -67,7 +69,7 @@ _PLAIN: Mapping[type, Mapping[str, Any]] = {
 
 
 def issue_schema(publication: Publication | None) -> dict[str, Any]:
-    """Of the front matter of an issue."""
+    """Return the schema of the front matter of an issue."""
     keys = {name: dict(rules) for name, rules in _KEYS.items()}
     if publication:
         known: dict[str, Iterable[str]] = {
@@ -88,7 +90,7 @@ def issue_schema(publication: Publication | None) -> dict[str, Any]:
 
 
 def config_schema() -> dict[str, Any]:
-    """Of newsletter.toml: every section with what it is for, every key with its type and default."""
+    """Return the schema of newsletter.toml: every section and key, with type, default and explanation."""
     schema = _type(inspect.type_info(Config))
     for section, words in _explanations().items():
         table = schema["properties"][section]
@@ -100,26 +102,26 @@ def config_schema() -> dict[str, Any]:
 
 
 def _explanations() -> dict[str, dict[str, str]]:
-    """What docs/configuration.md says of each key, by section."""
+    """Return the explanation of each key in docs/configuration.md, by section."""
     inside = package_templates() / "starter" / _PAGE
     page = inside if inside.is_file() else package_templates().parent / "docs" / _PAGE
-    found: dict[str, dict[str, str]] = {}
+    explanations: dict[str, dict[str, str]] = {}
     for section, text in re.findall(
         r"^## \[(\w+)[^\n]*\n(.*?)(?=^## |\Z)", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
     ):
         rows = re.findall(r"^\| (`[^|]+) \|[^|]*\| (\S.*) \|$", text, re.MULTILINE)
-        found[section] = {key: _plain(words) for keys, words in rows for key in re.findall(r"`(\w+)`", keys)}
-    return found
+        explanations[section] = {key: _plain(words) for keys, words in rows for key in re.findall(r"`(\w+)`", keys)}
+    return explanations
 
 
 def _plain(markdown: str) -> str:
-    """Without links, a sentence."""
+    """Return a table cell as a sentence, with the words of links and without their addresses."""
     words = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", markdown)
     return f"{words[0].upper()}{words[1:]}."
 
 
 def _type(kind: inspect.Type) -> dict[str, Any]:
-    """What the schema says of a type of `config`."""
+    """Return the schema of a type in `config`."""
     match kind:
         case inspect.StructType(cls=cls, fields=fields):
             return _table(cls, fields)
@@ -153,11 +155,12 @@ def _table(cls: type, fields: Iterable[inspect.Field]) -> dict[str, Any]:
 
 
 def _default(value: object) -> dict[str, Any]:
-    """Texts, numbers and switches; a section's default is its keys'."""
+    """Return the default of a text, a number or a switch; a section has the defaults of its keys."""
     if isinstance(value, str | bool | int | float):
         return {"default": str(value) if isinstance(value, str) else value}
     return {"default": str(value)} if isinstance(value, ZoneInfo) else {}
 
 
 def _sentence(cls: type) -> str:
+    """Return the first line of a class's docstring."""
     return (cls.__doc__ or "").split("\n")[0]

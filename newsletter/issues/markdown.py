@@ -1,8 +1,8 @@
-"""Markdown with `:::` blocks and merge tags, to markdown-it tokens that know their lines.
+"""Parse Markdown with `:::` blocks and merge tags into markdown-it tokens that know their lines.
 
 CommonMark plus tables and strikethrough, and three rules of our own: a block
 (`:::name` ... `:::`), a condition (a line with nothing but `{% ... %}`), and HTML
-comments, which are dropped. Raw HTML is text. What blocks there are is not known here.
+comments, which are dropped. Raw HTML is text. body.py knows the kinds of block.
 """
 
 from __future__ import annotations
@@ -27,34 +27,37 @@ _FENCE = re.compile(r"(`{3,}|~{3,})")
 
 @dataclass(frozen=True, kw_only=True)
 class BlockProblem:
-    """A mistake in the structure of blocks: rule, words, and where in the text with tokens."""
+    """A mistake in the structure of blocks, at its place in the text with tokens."""
 
     rule: str
     message: str
     hint: str
     line: int
-    """From 0, in the body."""
+    """The line of the body, from 0."""
     column: int = 1
 
 
 @dataclass(kw_only=True)
 class Environment:
-    """What our rules need and leave behind, in markdown-it's `env`."""
+    """The value in markdown-it's `env`: our rules read the tags from it and add their problems."""
 
     tag_store: TagStore
-    troubles: list[BlockProblem] = field(default_factory=list)
+    problems: list[BlockProblem] = field(default_factory=list)
     _searched: str = ""
     _last: int = -1
 
     def comment_end(self, text: str, start: int) -> int:
-        """Where the comment that begins at `start` ends; 0 when it does not. A text without an end is searched once."""
+        """Return the end of the comment that begins at `start`, 0 when it has none.
+
+        The last `-->` of a text is remembered, so that many unclosed comments cost one search.
+        """
         if self._searched is not text:
             self._searched, self._last = text, text.rfind("-->")
         return text.find("-->", start + 4) + 3 if self._last >= start + 4 else 0
 
 
 def parse_markdown(text: str, tag_store: TagStore) -> tuple[list[Token], list[BlockProblem]]:
-    """The tokens of a body whose merge tags are hidden, and what is wrong with its blocks.
+    """Return the tokens of a body whose merge tags are hidden, and the problems of its blocks.
 
     A block is a `block_open` (info = what follows the colons, hidden = it has no body) ...
     `block_close` pair, a condition a `condition` token whose content is the tag's token.
@@ -62,11 +65,11 @@ def parse_markdown(text: str, tag_store: TagStore) -> tuple[list[Token], list[Bl
     environment = Environment(tag_store=tag_store)
     tokens = _parser.parse(text, {"newsletter": environment})
     _place(tokens, text.split("\n"))
-    return tokens, environment.troubles
+    return tokens, environment.problems
 
 
 def place_in(token: Token, at: int, lines: Sequence[str], first: int = 0) -> tuple[int, int]:
-    """Line (from 0) and column (from 1) of a character of an inline token's content, in the `lines` it was parsed from.
+    """Return line (from 0) and column (from 1) of a character of an inline token's content in the parsed `lines`.
 
     `first` is the index of the line that tokens count from. Markdown strips what stands before
     the content of a line: a list's indent, a quotation's `>`.
@@ -80,17 +83,17 @@ def place_in(token: Token, at: int, lines: Sequence[str], first: int = 0) -> tup
 
 
 def _rows(token: Token, lines: Sequence[str], first: int) -> Iterator[tuple[int, int]]:
-    """For each line of an inline token's content, its offset and its first column; 0 where Markdown changed it."""
+    """Yield offset and first column of each line of an inline token's content; column 0 where Markdown changed it."""
     start, line = 0, first + (token.map[0] if token.map else 0)
     for written in token.content.split("\n"):
         indent = len(written) - len(written.lstrip())
-        found = lines[line].find(written.strip()) if line < len(lines) else -1
-        yield start, found - indent + 1 if found >= 0 else 0
+        column = lines[line].find(written.strip()) if line < len(lines) else -1
+        yield start, column - indent + 1 if column >= 0 else 0
         start, line = start + len(written) + 1, line + 1
 
 
 def _place(tokens: list[Token], lines: list[str]) -> None:
-    """Links and pictures learn where they stand: `meta["line"]` (from 0) and `meta["column"]` (from 1)."""
+    """Add to links and pictures their `meta["line"]` (from 0) and `meta["column"]` (from 1)."""
     for token in tokens:
         for child in token.children or ():
             if "at" in child.meta:
@@ -98,14 +101,14 @@ def _place(tokens: list[Token], lines: list[str]) -> None:
 
 
 def settings_tokens(text: str) -> tuple[Token, ...]:
-    """The tokens of Markdown from newsletter.toml, such as a sponsor's words: braces in it are only braces."""
+    """Return the tokens of Markdown from newsletter.toml, such as a sponsor's words; braces are not merge tags."""
     return tuple(parse_markdown(text, TagStore())[0])
 
 
-def _of(state: StateBlock | StateInline) -> Environment:
-    found = state.env["newsletter"]
-    assert isinstance(found, Environment)
-    return found
+def _environment(state: StateBlock | StateInline) -> Environment:
+    environment = state.env["newsletter"]
+    assert isinstance(environment, Environment)
+    return environment
 
 
 def _line(state: StateBlock, line: int) -> str:
@@ -113,30 +116,30 @@ def _line(state: StateBlock, line: int) -> str:
 
 
 def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """`:::name` at the top level, up to the `:::` that closes it."""
-    found = _OPEN.match(_line(state, start))
-    if not found or state.sCount[start] - state.blkIndent > 3:
+    """Read `:::name` at the top level, up to the `:::` that closes it."""
+    opening = _OPEN.match(_line(state, start))
+    if not opening or state.sCount[start] - state.blkIndent > 3:
         return False
     if silent:
         return True
-    if not found[2] or state.level:
-        _misplaced(state, start, found[2])
+    if not opening[2] or state.level:
+        _misplaced(state, start, opening[2])
         state.line = start + 1
         return True
-    void = _VOID.fullmatch(found[2])
-    stop = start + 1 if void else _close(state, start, end, found[2].split()[0])
-    _push_block(state, start, stop, (void[1] or void[2]) if void else found[2], void is not None)
+    void = _VOID.fullmatch(opening[2])
+    stop = start + 1 if void else _close(state, start, end, opening[2].split()[0])
+    _push_block(state, start, stop, (void[1] or void[2]) if void else opening[2], void is not None)
     return True
 
 
 def _misplaced(state: StateBlock, line: int, info: str | None) -> None:
-    """A closing `:::` with nothing to close, or a block inside a list or a quotation."""
+    """Add the problem of a closing `:::` with nothing to close, or of a block inside a list or a quotation."""
     message = '":::" closes a block, and none is open'
     hint = "Remove the line, or open a block above it."
     if info:
         message = f'block "{info.split()[0]}" stands inside a list or a quotation'
         hint = "Leave an empty line before it and begin it at the start of the line."
-    _of(state).troubles.append(
+    _environment(state).problems.append(
         BlockProblem(rule="NL004", message=message, hint=hint, line=line, column=state.tShift[line] + 1)
     )
 
@@ -157,7 +160,7 @@ def _push_block(state: StateBlock, start: int, stop: int, info: str, void: bool)
 
 
 def _close(state: StateBlock, start: int, end: int, name: str) -> int:
-    """The line of the closing `:::`, else the line where the block must end; code fences hide colons."""
+    """Return the line of the closing `:::`, else the line at which the block must end; code fences hide colons."""
     fence = ""
     for line in range(start + 1, end):
         text = _line(state, line)
@@ -166,8 +169,8 @@ def _close(state: StateBlock, start: int, end: int, name: str) -> int:
             fence = "" if marker and marker[1].startswith(fence) and not text.strip(fence[0]) else fence
         elif marker:
             fence = marker[1]
-        elif (found := _OPEN.match(text)) and state.sCount[line] <= 3:
-            if found[2]:
+        elif (colons := _OPEN.match(text)) and state.sCount[line] <= 3:
+            if colons[2]:
                 _unclosed(state, start, name, 'Close it with a line ":::" before line {}; blocks do not nest.', line)
             return line
     _unclosed(state, start, name, 'Close it with a line ":::".', end)
@@ -176,38 +179,38 @@ def _close(state: StateBlock, start: int, end: int, name: str) -> int:
 
 def _unclosed(state: StateBlock, start: int, name: str, hint: str, line: int) -> None:
     column = state.tShift[start] + 1
-    trouble = BlockProblem(
+    problem = BlockProblem(
         rule="NL004",
         message=f'block "{name}" is not closed',
         hint=hint.replace("{}", f"{{{line}}}"),
         line=start,
         column=column,
     )
-    _of(state).troubles.append(trouble)
+    _environment(state).problems.append(problem)
 
 
 def _condition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A line that holds nothing but statements: `{% if plan == "pro" %}`."""
-    tag_store = _of(state).tag_store
+    """Read a line that holds nothing but statements: `{% if plan == "pro" %}`."""
+    tag_store = _environment(state).tag_store
     text = _line(state, start).strip()
     if state.sCount[start] - state.blkIndent > 3 or not re.fullmatch(rf"({tag_store.token.pattern}\s*)+", text):
         return False
     if not all(tag.is_statement for _, tag in tag_store.within(text)):
         return False
     if not silent:
-        for found in tag_store.token.finditer(text):
+        for match in tag_store.token.finditer(text):
             token = state.push("condition", "", 0)
-            token.block, token.content, token.map = True, found[0], [start, start + 1]
+            token.block, token.content, token.map = True, match[0], [start, start + 1]
         state.line = start + 1
     return True
 
 
 def _comment_block(state: StateBlock, start: int, stop: int, silent: bool) -> bool:
-    """A comment that begins a line and ends one: dropped, with its lines."""
+    """Drop a comment that begins a line and ends one, with its lines."""
     offset = state.bMarks[start] + state.tShift[start]
     if not state.src.startswith("<!--", offset) or state.sCount[start] - state.blkIndent > 3:
         return False
-    end = _of(state).comment_end(state.src, offset)
+    end = _environment(state).comment_end(state.src, offset)
     line = start + state.src.count("\n", offset, end)
     if not end or line >= stop or state.src[end : state.eMarks[line]].strip():
         return False
@@ -217,25 +220,25 @@ def _comment_block(state: StateBlock, start: int, stop: int, silent: bool) -> bo
 
 
 def _comment_inline(state: StateInline, silent: bool) -> bool:
-    """A comment inside a line: dropped."""
+    """Drop a comment inside a line."""
     if not state.src.startswith("<!--", state.pos):
         return False
-    end = _of(state).comment_end(state.src, state.pos)
+    end = _environment(state).comment_end(state.src, state.pos)
     if end:
         state.pos = end
     return bool(end)
 
 
 def _placed(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline, bool], bool]:
-    """The rule, leaving with its token where in the text it begins."""
+    """Return the rule with an addition: its token knows where in the text it begins and ends."""
 
     def run(state: StateInline, silent: bool) -> bool:
         at, before = state.pos, len(state.tokens)
-        found = rule(state, silent)
-        if found and not silent:
+        is_match = rule(state, silent)
+        if is_match and not silent:
             made = (token for token in state.tokens[before:] if token.type in ("link_open", "image"))
             next(made).meta.update(at=at, end=state.pos)
-        return found
+        return is_match
 
     return run
 

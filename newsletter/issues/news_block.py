@@ -17,17 +17,17 @@ _GAP = " \t\n—–:-"
 
 @dataclass(frozen=True, kw_only=True)
 class NewsItem:
-    """One item of a list; title and sentence are inline tokens."""
+    """An item of a list; title and sentence are inline tokens."""
 
     title: tuple[Token, ...]
     url: str
-    """Empty for a bare title."""
+    """The address of the title; empty for a bare title."""
     blurb: tuple[Token, ...]
     image: str
     """Path or address of the thumbnail; empty for none."""
     alt: str
     line: int
-    """From 0, in the body."""
+    """The line of the body, from 0."""
 
 
 def list_mistake(body: list[Token]) -> tuple[str, Token] | None:

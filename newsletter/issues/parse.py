@@ -1,6 +1,6 @@
-"""From the text of an issue file to an Issue: the first of the three steps of a build.
+"""Parse an issue file into an Issue: the first of the three steps of a build.
 
-Collects every mistake of the file before raising; decides nothing about looks.
+Collects every mistake of the file before it raises; decides nothing about looks.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def parse_issue(
 ) -> Issue:
     """Read and check one file. Raises IssueError with every mistake in it.
 
-    `kinds` are the blocks there are, `templates` the names `template:` may say.
+    `kinds` are the known kinds of block, `templates` the names that `template:` may say.
     """
     issue, problems = inspect_issue(path, publication, kinds, templates)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
@@ -52,9 +52,9 @@ def inspect_issue(
     templates: frozenset[str],
     text: str | None = None,
 ) -> tuple[Issue, list[Problem]]:
-    """What could be read of a file, for showing and checking, and every mistake in it.
+    """Return as much of an issue as can be read, and every mistake in it; for `check` and the preview.
 
-    With `text` it is read as if the file said that. Raises IssueError only when it cannot be read as text.
+    `text` stands in for the file's own. Raises IssueError only when the file is no text.
     An issue with errors must not be built.
     """
     shown = shown_path(publication, path)
@@ -77,7 +77,7 @@ def inspect_issue(
 
 
 def _unquote_tags(tag_store: TagStore, body_line: int) -> None:
-    """Tags in quoted YAML may double or escape their own quotes: `'{{ x | default(''y'') }}'`."""
+    """Undo YAML's doubled and escaped quotes inside merge tags: `'{{ x | default(''y'') }}'`."""
     for index, tag in enumerate(tag_store.tags):
         if tag.line <= body_line and not tag_errors.is_readable(tag):
             tag_store.tags[index] = replace(tag, source=tag.source.replace("''", "'").replace('\\"', '"'))
@@ -100,7 +100,7 @@ def _issue(state: ParseState, path: Path, front: FrontMatter, content: tuple[Blo
         segment=read_known(state, values.get("segment"), "segment", state.publication.config.segments) or None,
         send_at=read_send_at(state, values.get("send_at")),
         template=read_known(state, values.get("template"), "template", state.templates) or "issue",
-        signup=read_switch(state, front, "signup") and kind == "issue",  # whoever is welcomed has joined
+        signup=read_switch(state, front, "signup") and kind == "issue",  # the reader of a welcome has joined
         archive=read_switch(state, front, "archive") and kind == "issue",
         kind=kind,
         after=read_after(state, front, kind),
@@ -117,17 +117,17 @@ def _with_warnings(issue: Issue, state: ParseState) -> Issue:
 
 
 def _check_tags(state: ParseState, front: FrontMatter, content: tuple[Block | Condition, ...]) -> None:
-    for found in tag_errors.check_tags(
+    for finding in tag_errors.check_tags(
         state.tag_store, tag_errors.containers(front, content), state.publication.config.fields
     ):
         problem = Problem(
             rule="NL007",
-            message=found.message,
+            message=finding.message,
             path=state.shown,
-            line=found.line,
-            column=found.column,
-            hint=found.hint,
-            severity=Severity.ERROR if found.is_error else Severity.WARNING,
+            line=finding.line,
+            column=finding.column,
+            hint=finding.hint,
+            severity=Severity.ERROR if finding.is_error else Severity.WARNING,
         )
         state.problems.append(problem)
     if len(state.tag_store.tags) > MOST_TAGS:

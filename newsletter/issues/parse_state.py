@@ -1,4 +1,7 @@
-"""One issue file while it is read: its lines, its merge tags, and the mistakes found so far."""
+"""The state of one parse: the file's lines, its merge tags, and the mistakes noted so far.
+
+parse.py makes one for each file; front_matter.py and body.py read from it and add their mistakes to it.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,23 @@ from newsletter.messages.merge_tags import TagStore
 
 @dataclass(kw_only=True)
 class ParseState:
-    """What every part of the parser reads from and reports to."""
+    """The file that is parsed, and the mistakes in it."""
 
     publication: Publication
     kinds: Mapping[str, BlockKind]
     templates: frozenset[str]
+    """The names that `template:` may say."""
     shown: str
+    """The file's path as messages show it."""
     lines: list[str]
+    """The file's lines, with tokens in place of merge tags."""
     tag_store: TagStore
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(
         self, rule: str, message: str, line: int, column: int, hint: str = "", severity: Severity = Severity.ERROR
     ) -> None:
-        """Note a mistake; `column` is one of the line with tokens."""
+        """Add a mistake; `column` counts in the line with tokens and becomes the author's."""
         real = self.tag_store.column(self.lines[line - 1] if line <= len(self.lines) else "", line, column)
         restore = self.tag_store.restore
         self.problems.append(

@@ -1,7 +1,7 @@
-"""Manuscript: an issue file as somebody edits it, read under a digest and saved only over that same text.
+"""Read and save the file of an issue that is edited in the browser: a save replaces only the text it was based on.
 
-Finds no mistakes in it and builds nothing. No file outside `issues/` is read or written here, whatever
-it is called and wherever a link leads.
+Finds no mistakes and builds nothing. No file outside `issues/` is read or written, whatever its name and
+wherever a symbolic link leads.
 """
 
 from __future__ import annotations
@@ -23,25 +23,28 @@ from newsletter.issues.issue import MOST_BYTES, issue_files, issue_text, shown_p
 
 _BOM = b"\xef\xbb\xbf"
 _SAVING = Lock()
-"""Of two who save at once, the second one sees what the first has written."""
+"""Held from comparing to writing: the second of two saves at once sees what the first has written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IssueFile:
-    """A file's text, and what is needed to write it as its author would."""
+    """A file's text, and what is needed to write it with the author's line ends."""
 
     path: Path
     text: str
     """Lines end in `\\n`, whatever they end in on disk."""
     digest: str
-    """Of the bytes on disk; empty when there is no file any more."""
+    """The SHA-256 of the bytes on disk; empty when there is no file."""
     lines: tuple[str, ...] = ()
-    """As they are on disk, ends and all."""
+    """The lines as they are on disk, with their ends."""
     has_mark: bool = False
     """Whether the file begins with a byte order mark."""
 
     def encoded(self, text: str) -> bytes:
-        """The bytes of another text in this file's ways. Raises NewsletterError for what no issue may be."""
+        """Return the bytes of a new text with this file's line ends and byte order mark.
+
+        Raises NewsletterError for a text that no issue may have.
+        """
         try:
             body = self._with_ends(text.replace("\r\n", "\n").replace("\r", "\n")).encode()
         except UnicodeEncodeError as error:
@@ -55,17 +58,17 @@ class IssueFile:
         return raw
 
     def _with_ends(self, text: str) -> str:
-        """Lines above and below what was changed end as they did; the others as most of the file's do."""
-        fresh, old, most = _lines(text), [_unified(line) for line in self.lines], self._line_end
-        if fresh == old:
+        """Return a text whose changed lines end as most lines of the file do, and the others as they did."""
+        new, old, line_end = _lines(text), [_unified(line) for line in self.lines], self._line_end
+        if new == old:
             return "".join(self.lines)
         if any(line.endswith("\r") for line in self.lines):  # before a `\n` it would be another line's end
-            return text.replace("\n", most)
-        shorter = min(len(fresh), len(old))
-        above = next((at for at in range(shorter) if fresh[at] != old[at]), shorter)
+            return text.replace("\n", line_end)
+        shorter = min(len(new), len(old))
+        above = next((at for at in range(shorter) if new[at] != old[at]), shorter)
         room = range(1, shorter - above + 1)
-        below = next((at - 1 for at in room if fresh[-at] != old[-at]), shorter - above)
-        changed = [line.replace("\n", most) for line in fresh[above : len(fresh) - below]]
+        below = next((at - 1 for at in room if new[-at] != old[-at]), shorter - above)
+        changed = [line.replace("\n", line_end) for line in new[above : len(new) - below]]
         return "".join((*self.lines[:above], *changed, *self.lines[len(old) - below :]))
 
     @property
@@ -76,24 +79,23 @@ class IssueFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
-    """What came of saving."""
+    """The result of saving: the file that is on disk now, and whether it was written."""
 
     issue_file: IssueFile
-    """What is on disk now."""
     is_written: bool
-    """False: the file was changed by somebody else, and nothing was written."""
+    """False when somebody else had changed the file, and nothing was written."""
 
 
-def find_manuscript(publication: Publication, slug: str) -> Path:
-    """The file of an issue, by its exact slug. Raises NewsletterError."""
-    found = next((path for path in issue_files(publication) if slug_of(path) == slug), None)
-    if found is None:
+def find_issue_file(publication: Publication, slug: str) -> Path:
+    """Return the file of the issue with this slug. Raises NewsletterError when there is none."""
+    path = next((path for path in issue_files(publication) if slug_of(path) == slug), None)
+    if path is None:
         raise NewsletterError(f'no issue named "{slug}"', hint="It may have been renamed or removed.")
-    return _inside(publication, found)
+    return _inside(publication, path)
 
 
-def read_manuscript(publication: Publication, path: Path) -> IssueFile:
-    """What the file says; an empty text without a digest when there is none. Raises NewsletterError."""
+def read_issue_file(publication: Publication, path: Path) -> IssueFile:
+    """Return the file's text; of a file that is gone an empty text without a digest. Raises NewsletterError."""
     path = _inside(publication, path)
     try:
         with path.open("rb") as file:
@@ -115,20 +117,20 @@ def read_manuscript(publication: Publication, path: Path) -> IssueFile:
 
 
 def save(publication: Publication, path: Path, text: str, digest: str) -> Saved:
-    """Write `text` if the file is still the one of `digest`; else write nothing, and return what it is now.
+    """Write `text` if the file still has `digest`, and return the file as it is now in either case.
 
-    All of it or nothing; line ends, byte order mark and permissions stay the file's. Raises NewsletterError.
+    A write is whole or does not happen; line ends, byte order mark and permissions stay. Raises NewsletterError.
     """
     with _SAVING:
-        now = read_manuscript(publication, path)
+        now = read_issue_file(publication, path)
         if now.digest != digest:
             return Saved(issue_file=now, is_written=False)
         _replace(now.path, now.encoded(text), shown_path(publication, now.path))
-        return Saved(issue_file=read_manuscript(publication, now.path), is_written=True)
+        return Saved(issue_file=read_issue_file(publication, now.path), is_written=True)
 
 
 def _lines(text: str) -> list[str]:
-    """With their ends, of any kind that a file may have."""
+    """Split a text into lines that keep their ends: `\\n`, `\\r\\n` or `\\r`."""
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
 
 
@@ -137,7 +139,7 @@ def _unified(line: str) -> str:
 
 
 def _inside(publication: Publication, path: Path) -> Path:
-    """The file itself, links followed. Raises NewsletterError unless it is an issue file inside `issues/`."""
+    """Return the real file behind a path. Raises NewsletterError unless it is an issue file inside `issues/`."""
     real, folder = path.resolve(), publication.issues.resolve()
     is_issue = real.suffix == ".md" and not real.name.startswith(".")
     if not is_issue or not real.is_relative_to(folder) or (real.exists() and not real.is_file()):
@@ -146,7 +148,7 @@ def _inside(publication: Publication, path: Path) -> Path:
 
 
 def _replace(path: Path, raw: bytes, shown: str) -> None:
-    """Whole and on disk before it has its name."""
+    """Write a file beside the old one and give it its name once it is whole and on disk. Raises NewsletterError."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
         if path.exists() and not os.access(path, os.W_OK):

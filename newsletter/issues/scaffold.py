@@ -1,6 +1,6 @@
-"""What a new publication and a new issue begin as: the files, and writing them or none.
+"""Begin a publication or an issue: make its files from templates/starter/ and write all of them or none.
 
-Their words are in templates/starter/. Nothing that exists is ever overwritten.
+No file that exists is ever overwritten.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from string import Template
 
 from newsletter.config import CONFIG_NAME, Publication
 from newsletter.errors import ConfigError, NewsletterError, suggestion
-from newsletter.issues.issue import free_slug, issue_files, shown_path, slug_of, slugify
+from newsletter.issues.issue import issue_files, shown_path, slug_of
 from newsletter.issues.json_schema import config_schema
+from newsletter.issues.slugs import free_slug, slugify
 from newsletter.issues.templates import package_templates, template_names
 
 GIT_IGNORE = ".gitignore"
 EDITOR = ".vscode/"
-"""What the editor reads: docs/editors.md."""
+"""The folder with an editor's settings (docs/editors.md)."""
 
 
 def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dict[str, bytes]:
-    """The files of a new publication, by path. A path that ends in `/` is an empty folder."""
+    """Return the files of a new publication by path. A path that ends in `/` is an empty folder."""
     values = {"name": name, "url": url, "sender": sender, "timezone": timezone}
     return {
         CONFIG_NAME: starter("newsletter.toml", {key: _quoted(value) for key, value in values.items()}),
@@ -40,29 +41,29 @@ def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dic
 
 
 def template_files() -> dict[str, bytes]:
-    """Every template of the package that a publication may change, by path."""
+    """Return every template of the package that a publication may change, by path."""
     root = package_templates()
-    found = (
+    files = (
         path for path in sorted(root.rglob("*")) if path.is_file() and "starter" not in path.relative_to(root).parts
     )
-    return {f"templates/{path.relative_to(root).as_posix()}": path.read_bytes() for path in found}
+    return {f"templates/{path.relative_to(root).as_posix()}": path.read_bytes() for path in files}
 
 
 def new_issue(title: str, publication: Publication, *, day: str | None = None, template: str | None = None) -> Path:
-    """Write the file of a new issue, named for its day and its title; returns its path.
+    """Write the file of a new issue, named for its day and its title, and return its path.
 
-    Raises ConfigError for a title, a day or a template that cannot be, NewsletterError when this very issue exists.
+    Raises ConfigError for an impossible title, day or template, NewsletterError when an issue of that name exists.
     """
     title = _title(title)
-    when = issue_day(day, publication)
+    date_ = issue_day(day, publication)
     text = issue_file(title, publication, template=template)
-    path = publication.issues / f"{when}-{_slug(publication, title, when)}.md"
+    path = publication.issues / f"{date_}-{_slug(publication, title, date_)}.md"
     write_new(publication.root, {f"issues/{path.name}": text})
     return path
 
 
 def _title(text: str) -> str:
-    """One line of words. Raises ConfigError for what no subject may hold."""
+    """Return the title on one line. Raises ConfigError for a title that no subject or file name may hold."""
     title = " ".join(text.split())
     if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", title):
         raise ConfigError("the title holds a control character", hint="Write it again without.")
@@ -72,19 +73,19 @@ def _title(text: str) -> str:
     return title
 
 
-def _slug(publication: Publication, title: str, when: date) -> str:
-    """A slug no other issue has. Raises NewsletterError when this very issue exists."""
+def _slug(publication: Publication, title: str, day: date) -> str:
+    """Return a slug that no other issue has. Raises NewsletterError when an issue of that day and title exists."""
     slug = slugify(title)
-    path = publication.issues / f"{when}-{slug}.md"
+    path = publication.issues / f"{day}-{slug}.md"
     if path.exists():
         raise NewsletterError("this issue exists and is left as it is", place=shown_path(publication, path))
     return free_slug(slug, {slug_of(file) for file in issue_files(publication)})
 
 
 def issue_file(title: str, publication: Publication, *, template: str | None = None) -> bytes:
-    """The text of a new issue; builds as it stands, whatever the title holds.
+    """Return the text of a new issue, which builds as it stands whatever the title holds.
 
-    `template` names a skeleton, a layout, or both. Raises ConfigError, with what there is, when it names neither,
+    `template` names a skeleton, a layout, or both. Raises ConfigError with the known names when it names neither,
     NewsletterError when a skeleton cannot be read.
     """
     layouts, skeletons = template_names(publication), _skeletons(publication)
@@ -103,18 +104,18 @@ def issue_file(title: str, publication: Publication, *, template: str | None = N
 
 
 def _skeletons(publication: Publication) -> dict[str, Path]:
-    """What a new issue may begin as, by name: `starter/issue-<name>.md`, the publication's own before the package's."""
-    found: dict[str, Path] = {}
+    """Return the files a new issue may begin as, by name: `starter/issue-<name>.md`, the publication's own first."""
+    skeletons: dict[str, Path] = {}
     for folder in (package_templates(), publication.templates):
         for path in (folder / "starter").glob("issue-*.md"):
-            found[path.stem.removeprefix("issue-")] = path
+            skeletons[path.stem.removeprefix("issue-")] = path
         if (plain := folder / "starter" / "issue.md").is_file():
-            found["issue"] = plain
-    return found
+            skeletons["issue"] = plain
+    return skeletons
 
 
 def issue_day(text: str | None, publication: Publication) -> date:
-    """The day named, or today in the publication's time zone. Raises ConfigError."""
+    """Return the named day, or today in the publication's time zone. Raises ConfigError."""
     if text is None:
         return datetime.now(publication.config.publication.timezone).date()
     try:
@@ -127,7 +128,7 @@ def issue_day(text: str | None, publication: Publication) -> date:
 
 
 def starter(file: str, values: Mapping[str, str]) -> bytes:
-    """A file of templates/starter/ with its `$names` filled in."""
+    """Return a file of templates/starter/ with its `$names` filled in."""
     text = (package_templates() / "starter" / file).read_text(encoding="utf-8")
     return Template(text).substitute(values).encode()
 
@@ -160,16 +161,16 @@ def _write(path: Path, content: bytes, undo: ExitStack, *, is_folder: bool) -> N
 
 
 def _missing(folder: Path) -> Iterator[Path]:
-    """The folders to make, outermost first."""
+    """Return the folders that must be made for this one, outermost first."""
     return (each for each in reversed([folder, *folder.parents]) if not each.is_dir())
 
 
 def _quoted(text: str) -> str:
-    """A string of TOML and of YAML; both read JSON's."""
+    """Return a text as a string of TOML and of YAML; both read JSON's strings."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _escaped(title: str) -> str:
-    """The title inside double quotes, of YAML and of a block's field; braces in it are no merge tag."""
+    """Return the inside of a double-quoted value of YAML and of a block's field; its braces are no merge tag."""
     text = title.replace("\\", "\\\\").replace('"', '\\"')
     return re.sub(r"\{[{%]", r"\\\g<0>", text)

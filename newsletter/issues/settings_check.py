@@ -1,6 +1,6 @@
-"""What newsletter.toml names must be there: pictures of sponsors, the logo, the fields of segments.
+"""Check what newsletter.toml names outside of itself: pictures of sponsors, the logo, the fields of segments.
 
-Asked when an issue is built, not when settings are read: only an issue needs them.
+A build asks for this, not the reading of the settings: only an issue needs these files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from newsletter.issues.images import PictureError, find_picture, is_remote
 
 
 def check_settings(publication: Publication) -> None:
-    """Raises ConfigError for the first thing that is wrong, at its line."""
+    """Raise ConfigError for the first mistake, at its line."""
     check_segments(publication)
     for keys, path in _pictures(publication):
         try:
@@ -25,7 +25,8 @@ def check_settings(publication: Publication) -> None:
 
 
 def _pictures(publication: Publication) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the keys and the path of each picture that the settings name."""
     config = publication.config
-    named: list[tuple[tuple[str, ...], str]] = [(("theme", "logo"), config.theme.logo)]
-    named += [(("sponsors", id, "image"), sponsor.image) for id, sponsor in config.sponsors.items()]
-    return ((keys, path) for keys, path in named if path and not is_remote(path))
+    pictures: list[tuple[tuple[str, ...], str]] = [(("theme", "logo"), config.theme.logo)]
+    pictures += [(("sponsors", id, "image"), sponsor.image) for id, sponsor in config.sponsors.items()]
+    return ((keys, path) for keys, path in pictures if path and not is_remote(path))

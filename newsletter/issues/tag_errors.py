@@ -1,7 +1,7 @@
-"""What is wrong with the merge tags of an issue: unreadable, unknown, unbalanced.
+"""The mistakes in the merge tags of an issue: unreadable, unknown, unbalanced.
 
 Conditions must open and close inside one container (a paragraph, a list item, a block's
-body, a field), so that leaving a branch out leaves whole HTML.
+body, a field), so that the HTML stays whole when a branch is left out.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from newsletter.messages.merge_tags import Tag, TagStore
 
 _CONDITION = re.compile(r"(if|elif)\s+(.+)", re.DOTALL)
 MOST_NESTED = 20
-"""Conditions inside conditions: more can be followed by nobody."""
+"""Conditions inside conditions, at most; no reader of the file could follow more."""
 _LIKE = 0.75
-"""How alike an unknown field and a known one are before it is taken for a slip."""
+"""The likeness (0 to 1) from which an unknown field is taken for a slip of a known one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """One mistake, at the author's own line and column."""
+class TagProblem:
+    """A mistake in a merge tag, at the author's line and column; a warning unless `is_error`."""
 
     message: str
     hint: str
@@ -36,8 +36,8 @@ class Found:
     is_error: bool = True
 
 
-def check_tags(tag_store: TagStore, parts: Iterable[str], declared: Iterable[str]) -> Iterator[Found]:
-    """Every mistake in the tags of an issue; `parts` are its containers' texts, tokens in them."""
+def check_tags(tag_store: TagStore, parts: Iterable[str], declared: Iterable[str]) -> Iterator[TagProblem]:
+    """Yield every mistake in the tags of an issue; `parts` are the texts of its containers, with tokens."""
     known = (*BUILT_IN, *declared)
     for tag in tag_store.unclosed:
         yield _at(
@@ -52,7 +52,7 @@ def check_tags(tag_store: TagStore, parts: Iterable[str], declared: Iterable[str
 
 
 def containers(front: FrontMatter, content: Iterable[Block | Condition]) -> Iterator[str]:
-    """The texts in which conditions must balance, each a run of tokens of merge tags and whatever is between."""
+    """Yield the texts in which conditions must balance, with tokens in place of merge tags."""
     yield from (value.text for value in front.values.values())
     pieces = list(content)
     yield " ".join(piece.token for piece in pieces if isinstance(piece, Condition))
@@ -63,7 +63,7 @@ def containers(front: FrontMatter, content: Iterable[Block | Condition]) -> Iter
 
 
 def _nested(tokens: Iterable[Token]) -> Iterator[str]:
-    """One text for each level of a run of Markdown tokens, inner ones first."""
+    """Yield a text for each level of a run of Markdown tokens, inner levels first."""
     levels: list[list[str]] = [[]]
     for token in tokens:
         if token.nesting > 0:
@@ -79,15 +79,16 @@ def _nested(tokens: Iterable[Token]) -> Iterator[str]:
 
 
 def check_templates_tags(tags: Iterable[Tag], declared: Iterable[str]) -> None:
-    """The tags that templates made themselves, with `tag("...")`. Raises NewsletterError for one that is wrong."""
+    """Check the tags that templates make with `tag("...")`. Raises NewsletterError for the first mistake."""
     known = (*BUILT_IN, *declared)
     for tag in tags:
-        for found in _check_tag(tag, known):
-            raise NewsletterError(f"{tag.source} of a template: {found.message}", place="templates/", hint=found.hint)
+        for problem in _check_tag(tag, known):
+            message = f"{tag.source} of a template: {problem.message}"
+            raise NewsletterError(message, place="templates/", hint=problem.hint)
 
 
 def is_readable(tag: Tag) -> bool:
-    """Whether a value tag is an expression at all."""
+    """Tell whether a tag is a statement or holds an expression that can be read."""
     try:
         names(tag.inner)
     except ExpressionError:
@@ -95,7 +96,7 @@ def is_readable(tag: Tag) -> bool:
     return True
 
 
-def _check_tag(tag: Tag, known: tuple[str, ...]) -> Iterator[Found]:
+def _check_tag(tag: Tag, known: tuple[str, ...]) -> Iterator[TagProblem]:
     source = tag.inner
     if tag.is_statement:
         condition = _CONDITION.fullmatch(source)
@@ -116,7 +117,7 @@ def _check_tag(tag: Tag, known: tuple[str, ...]) -> Iterator[Found]:
         )
 
 
-def _check_names(tag: Tag, used: set[str], known: tuple[str, ...]) -> Iterator[Found]:
+def _check_names(tag: Tag, used: set[str], known: tuple[str, ...]) -> Iterator[TagProblem]:
     for name in sorted(used.difference(known)):
         near = nearest(name, known)
         if near and _alike(name, near) >= _LIKE:
@@ -126,13 +127,13 @@ def _check_names(tag: Tag, used: set[str], known: tuple[str, ...]) -> Iterator[F
             yield _at(tag, f'field "{name}" is not declared; readers without it see nothing', hint, is_error=False)
 
 
-def _alike(one: str, other: str) -> float:
+def _alike(name: str, known: str) -> float:
     from difflib import SequenceMatcher
 
-    return SequenceMatcher(None, one, other).ratio()
+    return SequenceMatcher(None, name, known).ratio()
 
 
-def _check_balance(tags: Iterable[Tag]) -> Iterator[Found]:
+def _check_balance(tags: Iterable[Tag]) -> Iterator[TagProblem]:
     stack: list[Tag] = []
     seen_else: list[bool] = []
     for tag in tags:
@@ -161,5 +162,5 @@ def _check_balance(tags: Iterable[Tag]) -> Iterator[Found]:
         )
 
 
-def _at(tag: Tag, message: str, hint: str, *, is_error: bool = True) -> Found:
-    return Found(message=message, hint=hint, line=tag.line, column=tag.column, is_error=is_error)
+def _at(tag: Tag, message: str, hint: str, *, is_error: bool = True) -> TagProblem:
+    return TagProblem(message=message, hint=hint, line=tag.line, column=tag.column, is_error=is_error)

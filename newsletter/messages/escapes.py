@@ -1,6 +1,6 @@
-"""Escapes: how a reader's value is made safe for the place it stands in.
+"""Escapes: functions that make a reader's value safe for its place in a message.
 
-Values are data: never a template, never markup, never a header. Which place that is, `fragments` says.
+Values are data: never a template, never markup, never a header. fragments.py finds the place of each slot.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ Escape = Callable[[str], str]
 _MARKUP = re.compile("[<>&\"']")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 CLEAN_ADDRESS = re.compile(r"https?://[A-Za-z0-9/:?#@!$()*+,;=._~%-]*", re.ASCII)
-"""Nothing of it has to be changed, wherever it stands; every link that we make is one."""
+"""An address that is safe in every place as it is; every link that we make is one."""
 _ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 
 
 def clean(value: object) -> str:
-    """A value as text: without control characters (Gmail clips an email at some of them), lines end in `\\n`."""
+    """Return a value as text without control characters (Gmail clips an email at some), lines ending in `\\n`."""
     text = value if type(value) is str else str(value)
     if text.isprintable():
         return text
@@ -27,24 +27,24 @@ def clean(value: object) -> str:
 
 
 def in_html(value: str) -> str:
-    """For HTML text and for attributes in either kind of quotes."""
+    """Escape a value for HTML text and for attributes in either kind of quotes."""
     return html_escapes.escape(value, quote=True) if _MARKUP.search(value) else value
 
 
 def in_url(value: str) -> str:
-    """For a part of an address in an attribute: everything but letters, digits and `-._~` percent-encoded."""
+    """Escape a part of an address: everything but letters, digits and `-._~` is percent-encoded."""
     return quote(value, safe="")
 
 
 def as_url(value: str) -> str:
-    """For a value that is the whole address: only one that leads somewhere safe, else `#`."""
+    """Escape a whole address for an attribute; one that is not http(s), mailto or tel becomes `#`."""
     if CLEAN_ADDRESS.fullmatch(value):
         return value
     return html_escapes.escape(as_plain_url(value) or "#", quote=True)
 
 
 def as_plain_url(value: str) -> str:
-    """For a value that is the whole address in the text part; empty when it leads nowhere safe."""
+    """Escape a whole address for the text part; one that is not http(s), mailto or tel becomes empty."""
     if CLEAN_ADDRESS.fullmatch(value):
         return value
     value = value.strip()
@@ -52,15 +52,15 @@ def as_plain_url(value: str) -> str:
 
 
 def in_style(value: str) -> str:
-    """For a style attribute: what colours and lengths are made of."""
+    """Escape a value for a style attribute: only the characters of colours and lengths are kept."""
     return re.sub(r"[^\w#%., -]", "", value)
 
 
 def as_text(value: str) -> str:
-    """For the text part."""
+    """Return a value for the text part, where every character is safe."""
     return value
 
 
 def as_token(value: str) -> str:
-    """For what we made of letters, digits, `-` and `_`: it is the same wherever it stands."""
+    """Return a token of ours: letters, digits, `-` and `_` are safe in every place."""
     return value

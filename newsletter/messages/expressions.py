@@ -1,7 +1,7 @@
-"""What stands inside a merge tag: a Jinja2 expression over a reader's fields.
+"""Expressions of merge tags: Jinja2 expressions over a reader's fields.
 
 Parsed once, evaluated in Jinja's sandbox for each reader. A missing or empty field is
-undefined, prints as nothing, and gives way to `default(...)`. Values are never parsed.
+undefined: it prints nothing and gives way to `default(...)`. Values are never parsed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ BUILT_IN = (
 """Fields that exist for every reader."""
 
 MOST_TEXT, MOST_NUMBER, MOST_POWER = 10_000, 10**18, 64
-"""What `*` may repeat text to and multiply numbers to, and the largest exponent."""
+"""The longest text and the largest number that `*` may make, and the largest exponent."""
 Fields = Mapping[str, object]
 Expression = Callable[[Fields], object]
 
 
 class ExpressionError(ValueError):
-    """A merge tag that cannot be understood: what, and what to do."""
+    """A merge tag that cannot be read; `hint` says what to do."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class ExpressionError(ValueError):
 
 
 class _Missing(ChainableUndefined):
-    """A field the reader does not have: prints nothing, compares as nothing."""
+    """A field that the reader does not have: it prints nothing, and every comparison with it is false."""
 
     def __lt__(self, *args: object) -> bool:  # type: ignore[override]
         return False
@@ -47,19 +47,19 @@ class _Missing(ChainableUndefined):
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's own, without what it adds to a reader's fields, without chance, and with a bound on what may grow."""
+    """Jinja's sandbox without its globals and without `random`, and with a bound on `*` and `**`."""
 
     intercepted_binops = frozenset(["*", "**"])
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         most = MOST_TEXT if hasattr(left, "__len__") or hasattr(right, "__len__") else MOST_NUMBER
-        if _bulk(left) * _bulk(right) > most or (operator == "**" and _bulk(right) > MOST_POWER):
+        if _size(left) * _size(right) > most or (operator == "**" and _size(right) > MOST_POWER):
             raise ValueError(f"{operator} makes too much of it")
         return super().call_binop(context, operator, left, right)
 
 
-def _bulk(value: Any) -> int:
-    """How often this may repeat something, or how long what it repeats is."""
+def _size(value: Any) -> int:
+    """Return the length of a text or list, or the size of a number: the product bounds what `*` makes."""
     return len(value) if hasattr(value, "__len__") else int(abs(value))
 
 
@@ -69,7 +69,7 @@ del _environment.filters["random"]
 
 
 def parse(source: str) -> nodes.Expr:
-    """The expression's tree. Raises ExpressionError."""
+    """Return the tree of an expression. Raises ExpressionError."""
     if not source.strip():
         raise ExpressionError("the merge tag is empty", "Name a field: {{ first_name }}.")
     try:
@@ -84,35 +84,35 @@ def parse(source: str) -> nodes.Expr:
 
 
 def names(source: str) -> set[str]:
-    """The fields an expression reads. Raises ExpressionError."""
+    """Return the fields that an expression reads. Raises ExpressionError."""
     parse(source)
     return meta.find_undeclared_variables(_environment.parse("{{ " + source + " }}"))
 
 
 @lru_cache(maxsize=1024)
 def compile_expression(source: str) -> Expression:
-    """A function from a reader's fields (without the empty ones) to a value; undefined becomes ''.
+    """Return a function from a reader's fields (without the empty ones) to a value; undefined becomes ''.
 
-    Names, and names with a constant default, run without Jinja: they are nearly all there is.
+    Names, and names with a constant default, run without Jinja: nearly all expressions are such.
     """
-    if (found := simple(source)) is not None:
-        return _field(*found)
+    if (name_and_default := simple(source)) is not None:
+        return _field(*name_and_default)
     compiled = _environment.compile_expression(source, undefined_to_none=False)
     return lambda fields: _defined(compiled(**{name: value for name, value in fields.items() if name.isidentifier()}))
 
 
 def truth(source: str) -> Callable[[Fields], bool]:
-    """The same, for the condition of an `if`."""
+    """Return a function from a reader's fields to the truth of an `if`'s condition."""
     evaluate = compile_expression(source)
     return lambda fields: bool(evaluate(fields))
 
 
 class Present(dict[str, Any]):
-    """Fields of which none is empty: they need not be looked through again."""
+    """Fields of which none is empty, so that they need not be filtered again."""
 
 
 def present(fields: Fields) -> Fields:
-    """The fields that count: an empty one is a missing one."""
+    """Return the fields without the empty ones: an empty field counts as missing."""
     if type(fields) is Present:
         return fields
     return Present({name: value for name, value in fields.items() if value is not None and value != ""})
@@ -123,13 +123,13 @@ def _field(name: str, default: object) -> Expression:
 
 
 def simple(source: str) -> tuple[str, object] | None:
-    """Field and default of an expression that asks for nothing else: nearly all do. Raises as `compile_expression`."""
+    """Return field and default of `name` or `name | default("x")`; None for others. Raises ExpressionError."""
     tree = parse(source)
     return (tree.name, "") if isinstance(tree, nodes.Name) else _name_and_default(tree)
 
 
 def _name_and_default(tree: nodes.Expr) -> tuple[str, object] | None:
-    """The parts of `name | default("constant")`; None for any other expression."""
+    """Return the parts of `name | default("constant")`; None for any other expression."""
     if not isinstance(tree, nodes.Filter) or tree.name not in ("default", "d") or len(tree.args) != 1 or tree.kwargs:
         return None
     if isinstance(tree.node, nodes.Name) and isinstance(tree.args[0], nodes.Const):
@@ -142,7 +142,7 @@ def _defined(value: Any) -> object:
 
 
 def _check_names(tree: nodes.Node) -> None:
-    """Every filter and test exists, and nothing private is reached for. Raises ExpressionError with the nearest one."""
+    """Raise ExpressionError for an unknown filter or test, naming the nearest one, and for a private attribute."""
     for private in (node.attr for node in tree.find_all(nodes.Getattr) if node.attr.startswith("_")):
         raise ExpressionError(f'no field is named "{private}"')
     for kind, known, label in (
@@ -157,4 +157,4 @@ def _check_names(tree: nodes.Node) -> None:
 
 
 EvaluationError = (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError)
-"""What evaluating an expression for one reader may raise."""
+"""The exceptions that evaluating an expression for a reader may raise."""

@@ -1,6 +1,6 @@
-"""Fragments: a compiled text as a tree of what is the same for all, and the slots where it differs per reader.
+"""Fragments: a compiled text as a tree of fixed text and of slots, which differ per reader.
 
-Each slot knows how its value is made safe where it stands. Nothing is filled in here: that is `merge`.
+Each slot has the escape for its place. merge.py fills the slots.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ANGLES = re.compile(r"<[^<>\s]+>")
 
 @dataclass(frozen=True, kw_only=True)
 class ValueSlot:
-    """An open slot: an expression, and how its value is made safe where it stands."""
+    """A slot: an expression, and the escape for the place of its value."""
 
     expression: str
     escape: Escape
@@ -42,24 +42,24 @@ class ValueSlot:
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionalSlot:
-    """A conditional slot, rendered as a whole: the first branch whose condition holds."""
+    """A slot that holds conditions and becomes one value: the first branch whose condition holds."""
 
     branches: tuple[tuple[str, Fragment], ...]
-    """Condition (empty for `else`) and content."""
+    """The condition (empty for `else`) and the content of each branch."""
 
 
 Fragment = tuple["str | ValueSlot | ConditionalSlot", ...]
-"""Text, and slots where it differs per reader."""
+"""Text and slots, in order."""
 
 
 def html_fragment(text: str, message: CompiledMessage) -> Fragment:
-    """HTML with tokens as a tree; each slot's place decides how it is made safe."""
+    """Return HTML with tokens as a tree; each slot's place in the HTML decides its escape."""
     return _tree(list(_pieces(text, message, _Places(text, message).escape)), 0)[0]
 
 
 def text_fragment(text: str, message: CompiledMessage) -> Fragment:
-    """Plain text with tokens as a tree; in `<https://...>` a value is a part of an address."""
-    addresses = [(found.start(), found.end()) for found in _ANGLES.finditer(text)]
+    """Return plain text with tokens as a tree; inside `<https://...>` a value is a part of an address."""
+    addresses = [match.span() for match in _ANGLES.finditer(text)]
 
     def escape(position: int) -> Escape:
         inside = next((start for start, end in addresses if start < position < end), None)
@@ -71,26 +71,26 @@ def text_fragment(text: str, message: CompiledMessage) -> Fragment:
 
 
 TOKEN = "_token"
-"""The merge field with a reader's token; no publication can have one of this name."""
+"""The merge field with a reader's token; no publication can declare a field of this name."""
 OF_READER = ValueSlot(expression=TOKEN, escape=as_token)
 _KEEP_ADDRESSES = (as_url, as_plain_url, in_html, as_text)
-"""They leave an address without special characters as it is."""
+"""The escapes that leave an address without special characters as it is."""
 
 
 def with_addresses(tree: Fragment, addresses: Mapping[str, str]) -> Fragment:
-    """The tree with addresses for the fields of that name: what is the same for all readers is no slot any more.
+    """Return the tree with addresses in place of the fields of their names, which then are no slots.
 
-    A `{}` in an address is the reader's token. Where one would have to be made safe, its slot stays.
+    A `{}` in an address is the reader's token. A slot stays where the address would have to be escaped.
     """
     known = {name: url for name, url in addresses.items() if CLEAN_ADDRESS.fullmatch(url.replace("{}", ""))}
     parts: list[str | ValueSlot | ConditionalSlot] = []
     for part in tree:
-        found = simple(part.expression) if isinstance(part, ValueSlot) and part.escape in _KEEP_ADDRESSES else None
+        field = simple(part.expression) if isinstance(part, ValueSlot) and part.escape in _KEEP_ADDRESSES else None
         if isinstance(part, ConditionalSlot):
             branches = ((condition, with_addresses(branch, known)) for condition, branch in part.branches)
             parts.append(ConditionalSlot(branches=tuple(branches)))
-        elif found and found[0] in known:
-            before, slot, after = known[found[0]].partition("{}")
+        elif field and field[0] in known:
+            before, slot, after = known[field[0]].partition("{}")
             parts += [before, *[OF_READER] * bool(slot), after]
         else:
             parts.append(part)
@@ -98,13 +98,13 @@ def with_addresses(tree: Fragment, addresses: Mapping[str, str]) -> Fragment:
 
 
 def _joined_texts(parts: Iterable[str | ValueSlot | ConditionalSlot]) -> Fragment:
-    """Neighbouring texts as one."""
+    """Join neighbouring texts into one."""
     runs = groupby(parts, lambda part: isinstance(part, str))
-    return tuple(one for is_text, run in runs for one in (filter(None, ["".join(map(str, run))]) if is_text else run))
+    return tuple(part for is_text, run in runs for part in (filter(None, ["".join(map(str, run))]) if is_text else run))
 
 
 def expressions_of(tree: Fragment) -> Iterator[str]:
-    """The slots of a tree as their author knows them: `first_name | default("there")`, `if plan == "pro"`."""
+    """Yield the slots of a tree as their author wrote them: `first_name | default("there")`, `if plan == "pro"`."""
     for part in tree:
         if isinstance(part, ValueSlot):
             yield part.expression
@@ -117,16 +117,16 @@ def expressions_of(tree: Fragment) -> Iterator[str]:
 
 def _pieces(text: str, message: CompiledMessage, escape: Callable[[int], Escape]) -> Iterator[str | Tag | ValueSlot]:
     last = 0
-    for found in message.token.finditer(text):
-        yield text[last : found.start()]
-        tag = Tag(source=message.tags[int(found[1])], line=0, column=0)
-        yield tag if tag.is_statement else ValueSlot(expression=tag.inner, escape=escape(found.start()))
-        last = found.end()
+    for token in message.token.finditer(text):
+        yield text[last : token.start()]
+        tag = Tag(source=message.tags[int(token[1])], line=0, column=0)
+        yield tag if tag.is_statement else ValueSlot(expression=tag.inner, escape=escape(token.start()))
+        last = token.end()
     yield text[last:]
 
 
 def _tree(pieces: list[str | Tag | ValueSlot], at: int) -> tuple[Fragment, int]:
-    """The parts from `at` up to the `elif`, `else` or `endif` that ends this branch, and where that stands."""
+    """Return the parts from `at` to the `elif`, `else` or `endif` that ends the branch, and the index of that."""
     parts: list[str | ValueSlot | ConditionalSlot] = []
     while at < len(pieces):
         piece = pieces[at]
@@ -134,15 +134,16 @@ def _tree(pieces: list[str | Tag | ValueSlot], at: int) -> tuple[Fragment, int]:
             if piece != "":
                 parts.append(piece)
         elif piece.inner.startswith("if"):
-            choice, at = _choice(pieces, at)
-            parts.append(choice)
+            slot, at = _conditional_slot(pieces, at)
+            parts.append(slot)
         else:
             break
         at += 1
     return tuple(parts), at
 
 
-def _choice(pieces: list[str | Tag | ValueSlot], at: int) -> tuple[ConditionalSlot, int]:
+def _conditional_slot(pieces: list[str | Tag | ValueSlot], at: int) -> tuple[ConditionalSlot, int]:
+    """Return the slot of the `if` at an index, and the index of its `endif`."""
     branches: list[tuple[str, Fragment]] = []
     while True:
         opening = pieces[at]
@@ -155,48 +156,48 @@ def _choice(pieces: list[str | Tag | ValueSlot], at: int) -> tuple[ConditionalSl
 
 
 def _begins(before: str, message: CompiledMessage) -> bool:
-    """Whether an address begins after `before`: nothing but conditions, of whose branches none said a word."""
+    """Tell whether an address begins after `before`: it has only conditions, none of whose branches has text."""
     stack: list[tuple[bool, bool]] = []
-    said = False
+    has_text = False
     for index, piece in enumerate(message.token.split(before)):
         tag = Tag(source=message.tags[int(piece)], line=0, column=0) if index % 2 else None
         word = tag.inner.split(" ")[0] if tag and tag.is_statement else ""
         if word == "if":
-            stack.append((said, said))
+            stack.append((has_text, has_text))
         elif word in ("elif", "else") and stack:
-            start, any_said = stack[-1]
-            stack[-1], said = (start, any_said or said), start
+            start, any_text = stack[-1]
+            stack[-1], has_text = (start, any_text or has_text), start
         elif word == "endif" and stack:
-            said = stack.pop()[1] or said
+            has_text = stack.pop()[1] or has_text
         elif piece:
-            said = True
-    return not said
+            has_text = True
+    return not has_text
 
 
 class _Places:
-    """Where in HTML a position stands: text, an attribute, an address, a style."""
+    """Finds the escape of a position in HTML: in text, an attribute, an address or a style."""
 
     def __init__(self, text: str, message: CompiledMessage) -> None:
         self._text = text
         self._message = message
-        self._tags = [(found.start(), found.end()) for found in _TAG.finditer(text)]
+        self._tags = [match.span() for match in _TAG.finditer(text)]
 
     def escape(self, position: int) -> Escape:
-        """How a value at this position is made safe."""
+        """Return the escape of a value at this position."""
         index = bisect_right(self._tags, (position, len(self._text))) - 1
         if index < 0 or position >= self._tags[index][1]:
             return in_html
         start, end = self._tags[index]
-        for found in _ATTRIBUTE.finditer(self._text, start, end):
-            if found.start(2) <= position < found.end(2):
-                return self._in_attribute(found, position)
+        for attribute in _ATTRIBUTE.finditer(self._text, start, end):
+            if attribute.start(2) <= position < attribute.end(2):
+                return self._in_attribute(attribute, position)
         return in_html
 
-    def _in_attribute(self, found: re.Match[str], position: int) -> Escape:
-        name = found[1].lower()
+    def _in_attribute(self, attribute: re.Match[str], position: int) -> Escape:
+        name = attribute[1].lower()
         if name == "style":
             return in_style
         if name not in _URL_ATTRIBUTES:
             return in_html
-        before = self._text[found.start(2) : position].lstrip("\"'")
+        before = self._text[attribute.start(2) : position].lstrip("\"'")
         return as_url if _begins(before, self._message) else in_url

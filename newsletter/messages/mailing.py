@@ -1,7 +1,7 @@
-"""Mailing: a CompiledMessage made ready for one sending, and each reader's copy of it.
+"""Mailing: a CompiledMessage prepared for one sending, and each reader's copy of it.
 
 Cut and encoded once, joined per reader: finished MIME bytes for SMTP and files, or the
-parts of a message for APIs that take those.
+parts of a message for providers' APIs.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ _CRLF = b"\r\n"
 
 
 class Mailing:
-    """One CompiledMessage under one Envelope. Cheap to ask, not cheap to make: make it once."""
+    """A CompiledMessage under an Envelope. Making one is slow and its methods are fast: make one per sending."""
 
     def __init__(
         self, message: CompiledMessage, envelope: Envelope, addresses: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """With `addresses` (`fragments.with_addresses`), every recipient has its token as the field `TOKEN`."""
+        """Cut and encode the message.
+
+        With `addresses` (`fragments.with_addresses`), every recipient needs its token in the field `TOKEN`.
+        """
         self.compiled = message
         self.envelope = envelope
         self._addresses = addresses
@@ -57,11 +60,11 @@ class Mailing:
         self._substitutions: dict[Syntax, Substitution] = {}
 
     def subject(self, recipient: Recipient) -> str:
-        """One reader's subject, decoded."""
+        """Return a reader's subject, decoded."""
         return self._subject(present(recipient.fields))
 
     def mime(self, recipient: Recipient) -> bytes:
-        """One reader's copy as a whole message (RFC 5322, 2046): CRLF, lines of at most 76 characters."""
+        """Return a reader's copy as a whole message (RFC 5322, 2046): CRLF, lines of at most 76 characters."""
         fields = present(recipient.fields)
         return b"".join(
             (
@@ -75,7 +78,7 @@ class Mailing:
         )
 
     def message(self, recipient: Recipient) -> Message:
-        """One reader's copy in parts, decoded."""
+        """Return a reader's copy in parts, decoded."""
         fields = present(recipient.fields)
         return Message(
             delivery_id=recipient.delivery_id,
@@ -89,7 +92,7 @@ class Mailing:
         )
 
     def json_message(self, recipient: Recipient) -> JsonMessage:
-        """The same with its bodies as JSON strings, of pieces that were encoded once."""
+        """Return a reader's copy in parts, its bodies as JSON strings made of pieces that were encoded once."""
         fields = present(recipient.fields)
         return JsonMessage(
             delivery_id=recipient.delivery_id,
@@ -103,27 +106,27 @@ class Mailing:
         )
 
     def template(self, syntax: Syntax) -> Template:
-        """For providers that substitute by themselves, Message-ID left to them."""
-        found = self._substitution(syntax)
+        """Return the template for a provider that fills in slots itself and adds the Message-ID."""
+        substitution = self._substitution(syntax)
         return Template(
             sender=self.envelope.sender,
             reply_to=self.envelope.reply_to,
-            subject=found.subject,
-            html=found.html,
-            text=found.text,
-            headers=self._shared_headers(found.unsubscribe_url),
+            subject=substitution.subject,
+            html=substitution.html,
+            text=substitution.text,
+            headers=self._shared_headers(substitution.unsubscribe_url),
         )
 
     def variables(self, recipients: Sequence[Recipient], syntax: Syntax) -> list[Sequence[str]]:
-        """What fills `template(syntax)`: of each slot the readers' values, in their order."""
+        """Return the values of each slot of `template(syntax)`, in the order of the recipients."""
         return self._substitution(syntax).columns([present(recipient.fields) for recipient in recipients])
 
     def message_id(self, recipient: Recipient) -> str:
-        """Ours, and the same at every attempt: `<12.345.9f2c@news.example.com>`."""
+        """Return our Message-ID, equal at every attempt: `<12.345.9f2c@news.example.com>`."""
         return f"<{recipient.delivery_id}.{self.envelope.key}@{self.envelope.sender.domain}>"
 
     def _headers(self, recipient: Recipient) -> dict[str, str]:
-        """The headers beyond From, To, Reply-To and Subject (RFC 2919; RFC 8058 section 3.1)."""
+        """Return the headers beyond From, To, Reply-To and Subject (RFC 2919; RFC 8058 section 3.1)."""
         shared = self._shared_headers(str(recipient.fields["unsubscribe_url"]))
         return {"Message-ID": self.message_id(recipient), **shared}
 
@@ -152,12 +155,12 @@ class Mailing:
 
 
 def _json(text: str) -> bytes:
-    """The inside of a JSON string."""
+    """Return the inside of a JSON string."""
     return msgspec.json.encode(text)[1:-1]
 
 
 def _frame(envelope: Envelope, boundary: bytes) -> tuple[bytes, bytes, bytes]:
-    """The headers all messages share with the text part's, what stands before the HTML part, and the end."""
+    """Return the fixed bytes of a message: the shared headers with the text part's, the seam, and the end."""
     lines = [
         b"From: " + mailbox(envelope.sender),
         b"Date: " + header_date(envelope.date),
@@ -173,7 +176,7 @@ def _frame(envelope: Envelope, boundary: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _list_id(value: str) -> bytes:
-    """A phrase, which may need encoding, and the id itself, which must stand as it is (RFC 2919 section 2)."""
+    """Return a List-Id: a phrase, which may be encoded, and the id, which may not be (RFC 2919 section 2)."""
     title, _, identifier = value.rpartition(" <")
     return header_mailbox(title, identifier.removesuffix(">"))
 
@@ -186,7 +189,7 @@ def _part_head(kind: str, language: str) -> bytes:
 
 
 def envelope(publication: Publication, list_name: str, date: datetime, key: str) -> Envelope:
-    """The headers of one sending to one list, from newsletter.toml. `date` is aware."""
+    """Return the headers of one sending to one list, from newsletter.toml. `date` is aware."""
     config = publication.config
     host = urlsplit(config.publication.url).hostname or "localhost"
     return Envelope(

@@ -1,7 +1,7 @@
-"""One compiled message for many readers: segments, joined per reader.
+"""Merge a compiled text with readers' fields: segments that are encoded once and joined per reader.
 
-A text is cut once at its open slots (`fragments`); what stands between is encoded once. Per reader only
-the slots' values are computed, made safe for the place they stand in (`escapes`), and joined.
+A text is cut once at its slots (fragments.py), and the fixed parts are encoded once. Per reader only the
+slots' values are computed, escaped for their places (escapes.py), and joined.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Render = Callable[[Fields], str]
 
 
 def renderer(part: ValueSlot | ConditionalSlot) -> Render:
-    """A slot as a function of a reader's present fields; what fails for a reader counts as missing."""
+    """Return a slot as a function of a reader's present fields; a value that fails counts as missing."""
     if isinstance(part, ConditionalSlot):
-        return _choice_renderer(part)
+        return _conditional_renderer(part)
     if part is OF_READER:
         return itemgetter(TOKEN)
-    if found := simple(part.expression):
-        return _simple_renderer(*found, part.escape)
+    if field := simple(part.expression):
+        return _simple_renderer(*field, part.escape)
     evaluate, escape = compile_expression(part.expression), part.escape
 
     def render(fields: Fields) -> str:
@@ -37,7 +37,7 @@ def renderer(part: ValueSlot | ConditionalSlot) -> Render:
 
 
 def _simple_renderer(name: str, default: object, escape: Escape) -> Render:
-    """The same in one call instead of three, for what is in every message of every reader."""
+    """Return a function that takes one call instead of three, for the slots that nearly all messages have."""
 
     def render(fields: Fields) -> str:
         value = fields.get(name, default)
@@ -46,8 +46,8 @@ def _simple_renderer(name: str, default: object, escape: Escape) -> Render:
     return render
 
 
-def _choice_renderer(choice: ConditionalSlot) -> Render:
-    branches = [(_condition(condition), joined(branch)) for condition, branch in choice.branches]
+def _conditional_renderer(slot: ConditionalSlot) -> Render:
+    branches = [(_condition(condition), joined(branch)) for condition, branch in slot.branches]
 
     def render(fields: Fields) -> str:
         return next((content(fields) for holds, content in branches if holds(fields)), "")
@@ -70,7 +70,7 @@ def _condition(source: str) -> Callable[[Fields], bool]:
 
 
 def joined(tree: Fragment) -> Render:
-    """A whole tree as one function of a reader's fields; equal slots are computed once."""
+    """Return a whole tree as a function of a reader's fields; equal slots are computed once."""
     if all(isinstance(part, str) for part in tree):
         whole = "".join(part for part in tree if isinstance(part, str))
         return lambda fields: whole
@@ -79,19 +79,19 @@ def joined(tree: Fragment) -> Render:
     places = [(part, -1) if isinstance(part, str) else ("", slots.index(part)) for part in tree]
 
     def render(fields: Fields) -> str:
-        values = [one(fields) for one in renders]
+        values = [render(fields) for render in renders]
         return "".join([part if index < 0 else values[index] for part, index in places])
 
     return render
 
 
 class Segments:
-    """A fragment cut into what is the same for all and what is not; equal slots are computed once."""
+    """A fragment cut into fixed and open parts, the fixed ones encoded; equal slots are computed once."""
 
     def __init__(
         self, tree: Fragment, encode: Callable[[str], bytes], encode_value: Callable[[str], bytes], seam: bytes = b""
     ) -> None:
-        """`encode` and `encode_value` make bytes of the fixed and the open parts; `seam` goes between them."""
+        """Encode the fixed parts with `encode`; open ones are encoded with `encode_value`, `seam` goes between them."""
         self._template: list[bytes] = [b""]
         self._order: list[int] = []
         self._renders: list[Render] = []
@@ -111,7 +111,7 @@ class Segments:
         self._template += [b"", seam]
 
     def parts(self, fields: Fields) -> list[bytes]:
-        """The bytes of one reader's copy, to be joined with whatever else the message has."""
+        """Return the bytes of a reader's copy in pieces, to be joined with the rest of the message."""
         encode = self._encode
         values = [encode(render(fields)) for render in self._renders]
         out = self._template.copy()
@@ -120,6 +120,6 @@ class Segments:
 
 
 def subject_line(tree: Fragment) -> Render:
-    """The subject as one function of a reader's fields: always one line."""
+    """Return the subject as a function of a reader's fields, always on one line."""
     render = joined(tree)
     return lambda fields: one_line(render(fields))

@@ -1,8 +1,8 @@
-"""Merge tags in an author's text: found, hidden as tokens, and put back.
+"""Find the merge tags of an author's text, hide them as tokens, and put them back.
 
 A tag travels through Markdown, MJML and CSS inlining as a token of ASCII letters and
-digits, which nothing on the way encodes, splits or drops. What a tag means is not
-decided here but in `expressions`; what it becomes for a reader, in `merge`.
+digits, which nothing on the way encodes, splits or drops. expressions.py evaluates a tag;
+merge.py puts the value into a reader's copy.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _STATEMENT = re.compile(rf"\{{%(?:{_STRING}|[^\"'\n%]|%(?!\}}))*?%\}}")
 _OPENING = re.compile(r"<!--|\\?\{\{|\\?\{%")
 LITERALS = ("{{", "{%")
 MOST_TAGS = 2_000
-"""Of one issue, about a millisecond each to compile; a token has room for five digits."""
+"""Merge tags of an issue, at most: each takes about a millisecond to compile, and a token has five digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tag:
-    """One merge tag as its author wrote it."""
+    """A merge tag as its author wrote it, with its line and column in the file."""
 
     source: str
     line: int
@@ -31,23 +31,23 @@ class Tag:
 
     @property
     def is_statement(self) -> bool:
-        """`{% ... %}` and not `{{ ... }}`."""
+        """True for `{% ... %}`, False for `{{ ... }}`."""
         return self.source.startswith("{%")
 
     @property
     def inner(self) -> str:
-        """What stands between the braces, without Jinja's white-space dashes."""
+        """The text between the braces, without Jinja's white-space dashes."""
         return self.source[2:-2].strip().strip("-").strip()
 
     @property
     def canonical(self) -> str:
-        """The tag in the one spelling that a compiled message keeps."""
+        """The tag in the spelling that a compiled message has."""
         return f"{{% {self.inner} %}}" if self.is_statement else f"{{{{ {self.inner} }}}}"
 
 
 @dataclass(kw_only=True)
 class TagStore:
-    """The tags of one issue, each behind a token. Grows while the issue is built."""
+    """The merge tags of an issue, each behind a token. A build adds the tags of templates."""
 
     base: str = "NL"
     tags: list[Tag] = field(default_factory=list)
@@ -58,7 +58,7 @@ class TagStore:
 
     @classmethod
     def for_text(cls, text: str) -> TagStore:
-        """An empty vault whose tokens cannot be mistaken for anything in `text`."""
+        """Return an empty store whose tokens do not occur in `text`."""
         base = "NL"
         while re.search(base + r"[A-Z]\d{5}xNL", text):
             base += "Q"
@@ -66,45 +66,45 @@ class TagStore:
 
     @property
     def token(self) -> re.Pattern[str]:
-        """Finds the tokens of tags; group 1 is the index."""
+        """The pattern of the tokens; group 1 is the index of the tag."""
         return re.compile(rf"{self.base}M(\d{{5}})xNL")
 
     def add(self, source: str, *, line: int = 1, column: int = 1) -> str:
-        """Hide one tag; returns its token."""
+        """Add a tag and return its token."""
         self.tags.append(Tag(source=source, line=line, column=column))
         return f"{self.base}M{len(self.tags) - 1:05d}xNL"
 
     def own(self, expression: str) -> str:
-        """The token of a template's own merge tag; the same tag again is the same token."""
+        """Return the token of a template's own merge tag; equal tags share a token."""
         source = f"{{{{ {expression} }}}}"
         known = next((index for index, tag in enumerate(self.tags) if tag.source == source), None)
         return self.add(source) if known is None else f"{self.base}M{known:05d}xNL"
 
     def hide(self, text: str) -> str:
-        """The whole file with tokens for its tags. Lines stay; `column` gives columns back."""
+        """Return a whole file with tokens in place of its tags. Lines stay; `column` restores columns."""
         out: list[str] = []
         last = 0
-        for start, end, line, column in _finds(text):
+        for start, end, line, column in _tag_places(text):
             token = self._hidden(text[start:end], line, column)
             out += [text[last:start], token]
             last = end
         return "".join(out) + text[last:]
 
-    def _hidden(self, found: str, line: int, column: int) -> str:
-        if not found.endswith(("}}", "%}")) and found[0] != "\\":
-            self.unclosed.append(Tag(source=found, line=line, column=column))
-            return found
-        is_literal = found[0] == "\\"
+    def _hidden(self, source: str, line: int, column: int) -> str:
+        is_literal = source[0] == "\\"
+        if not source.endswith(("}}", "%}")) and not is_literal:
+            self.unclosed.append(Tag(source=source, line=line, column=column))
+            return source
         token = (
-            f"{self.base}L{LITERALS.index(found[1:]):05d}xNL"
+            f"{self.base}L{LITERALS.index(source[1:]):05d}xNL"
             if is_literal
-            else self.add(found, line=line, column=column)
+            else self.add(source, line=line, column=column)
         )
-        self._widths.setdefault(line, []).append((len(token), len(found)))
+        self._widths.setdefault(line, []).append((len(token), len(source)))
         return token
 
     def column(self, hidden_line: str, line: int, column: int) -> int:
-        """The column in the author's line for a column (from 1) in the line with tokens."""
+        """Return the author's column for a column (from 1) in the line with tokens."""
         if line not in self._widths:
             return column
         if line not in self._shifts:
@@ -113,32 +113,32 @@ class TagStore:
         return column + (self._shifts[line][passed - 1][1] if passed else 0)
 
     def _shifts_of(self, hidden_line: str, line: int) -> Iterator[tuple[int, int]]:
-        """Where each token of a line begins, and by how much what follows it is further right in the author's line."""
+        """Yield the start of each token of a line, and the shift of what follows it in the author's line."""
         shift = 0
-        found = re.finditer(rf"{self.base}[ML]\d{{5}}xNL", hidden_line)
-        for token, (width, source) in zip(found, self._widths[line], strict=False):
+        tokens = re.finditer(rf"{self.base}[ML]\d{{5}}xNL", hidden_line)
+        for token, (width, source) in zip(tokens, self._widths[line], strict=False):
             shift += source - width
             yield token.start(), shift
 
     def literal(self, text: str) -> str:
-        """The text with `{{` and `{%` where the author escaped them."""
-        return re.sub(rf"{self.base}L(\d{{5}})xNL", lambda found: LITERALS[int(found[1])], text)
+        """Return a text with the `{{` and `{%` that its author escaped."""
+        return re.sub(rf"{self.base}L(\d{{5}})xNL", lambda token: LITERALS[int(token[1])], text)
 
     def restore(self, text: str, spell: Callable[[str], str] = str) -> str:
-        """The text as its author wrote it; `spell` says how a tag is written there."""
-        opened = self.token.sub(lambda found: spell(self.tags[int(found[1])].source), text)
+        """Return a text as its author wrote it; `spell` escapes the tags for their place."""
+        opened = self.token.sub(lambda token: spell(self.tags[int(token[1])].source), text)
         return self.literal(opened)
 
     def within(self, text: str) -> Iterator[tuple[int, Tag]]:
-        """The tags in a text with tokens, in order, with their indexes."""
-        for found in self.token.finditer(text):
-            yield int(found[1]), self.tags[int(found[1])]
+        """Yield index and tag of each token of a text, in order."""
+        for token in self.token.finditer(text):
+            yield int(token[1]), self.tags[int(token[1])]
 
 
-def _finds(text: str) -> Iterator[tuple[int, int, int, int]]:
-    """Start, end, line and column of every tag, escaped brace and unclosed brace; none in comments.
+def _tag_places(text: str) -> Iterator[tuple[int, int, int, int]]:
+    """Yield start, end, line and column of every tag, escaped brace and unclosed brace outside comments.
 
-    Every character is looked at a fixed number of times: of a line with an unclosed brace the rest is passed over.
+    Every character is read a fixed number of times: after an unclosed brace the rest of its line is skipped.
     """
     at, line, line_start, comments = 0, 1, 0, True
     while opening := _OPENING.search(text, at):
@@ -155,7 +155,7 @@ def _finds(text: str) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _end(text: str, opening: re.Match[str], comments: bool) -> int:
-    """Where what begins here ends; 0 for a brace that is not closed on its line."""
+    """Return the end of the tag, brace or comment that begins here; 0 for a brace not closed on its line."""
     start, end = opening.span()
     if opening[0] == "<!--":
         closing = text.find("-->", end) if comments else -1
@@ -170,5 +170,5 @@ def _end(text: str, opening: re.Match[str], comments: bool) -> int:
 
 
 def _line_end(text: str, at: int) -> int:
-    found = text.find("\n", at)
-    return found if found >= 0 else len(text)
+    end = text.find("\n", at)
+    return end if end >= 0 else len(text)

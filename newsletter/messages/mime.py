@@ -1,7 +1,7 @@
-"""Headers and bodies as bytes: encoded words, folding, quoted-printable.
+"""Encode headers and bodies: encoded words, folding, quoted-printable.
 
-RFC 5322 (headers), 2047 (encoded words), 2045 (quoted-printable). Knows text only, no
-readers. Nothing it returns can end a header or a line that its caller did not end.
+RFC 5322 (headers), 2047 (encoded words), 2045 (quoted-printable). Nothing that is returned can end a
+header or a line that the caller did not end.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _PLAIN = re.compile(rb"[A-Za-z0-9 !-<>-~]{0,72}[A-Za-z0-9!-<>-~]|")
 _LONGEST = 200
 """Characters of a word that cannot be folded; a line may have 998 (RFC 5322 section 2.1.1)."""
 _WORD_BYTES = 45
-"""How much UTF-8 fits an encoded word of 75 characters in base64."""
+"""Bytes of UTF-8 that fit into an encoded word of 75 characters in base64."""
 
 
 def one_line(text: str) -> str:
-    """The text of a header: control characters and runs of white space become single spaces."""
+    """Return a text on one line: control characters and runs of white space become single spaces."""
     if text.isprintable() and "  " not in text:
         return text.strip(" ")
     kept = "".join(c if c.isprintable() or c in _KEPT else " " for c in text)
@@ -35,12 +35,12 @@ def one_line(text: str) -> str:
 
 
 _KEPT = "\u00a0\u200c\u200d\u200e\u200f\u202f\u061c\u3000"
-"""Not printable for Python, but part of words, numbers and emoji in many scripts."""
+"""Characters that Python calls unprintable, but that are part of words, numbers and emoji."""
 
 
 @lru_cache(maxsize=4096)
 def header_text(text: str) -> bytes:
-    """An unstructured header's value (Subject), encoded where it must be, folded at 76."""
+    """Return the value of an unstructured header (Subject), encoded where it must be, folded at 76."""
     text = one_line(text)
     if all(_is_plain(word) for word in text.split(" ")):
         return _folded(text, 60)
@@ -49,7 +49,7 @@ def header_text(text: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def header_mailbox(name: str, address: str) -> bytes:
-    """An address header's value: `"A. Lovelace" <ada@example.com>`."""
+    """Return the value of an address header: `"A. Lovelace" <ada@example.com>`."""
     name = one_line(name)
     phrase, spec = _phrase(name) if name else b"", address.encode("ascii", "replace")
     if not phrase:
@@ -60,22 +60,22 @@ def header_mailbox(name: str, address: str) -> bytes:
 
 
 def mailbox(value: Mailbox) -> bytes:
-    """The same for a mailbox of the settings."""
+    """Return the value of an address header for a mailbox of the settings."""
     return header_mailbox(value.name, value.address)
 
 
 def header_date(moment: datetime) -> bytes:
-    """RFC 5322 section 3.3."""
+    """Return a date as RFC 5322 section 3.3 has it."""
     return format_datetime(moment).encode()
 
 
 def _is_plain(word: str) -> bool:
-    """It may stand as it is: ASCII, nothing like an encoded word, and short enough for a line."""
+    """Tell whether a word needs no encoding: ASCII, nothing like an encoded word, short enough for a line."""
     return word.isascii() and "=?" not in word and len(word) <= _LONGEST
 
 
 def _folded(text: str, first: int) -> bytes:
-    """ASCII text, broken before spaces so that no line passes 76; a longer word stays whole."""
+    """Break ASCII text before spaces so that no line passes 76; a longer word stays whole."""
     lines: list[str] = []
     room, line = first, ""
     for word in text.split(" "):
@@ -88,7 +88,7 @@ def _folded(text: str, first: int) -> bytes:
 
 
 def _phrase(name: str) -> bytes:
-    """A display name: atoms, a quoted string, or encoded words for what is not ASCII.
+    """Return a display name: atoms, a quoted string, or encoded words for what is not ASCII.
 
     Only the words that need it are encoded, neighbours together with the space between
     them: Python's own reader keeps the white space that RFC 2047 section 6.2 drops.
@@ -105,7 +105,7 @@ def _phrase(name: str) -> bytes:
 
 
 def _runs(words: list[str]) -> Iterator[tuple[bool, list[str]]]:
-    """Neighbouring words of a kind: plain ASCII, or not."""
+    """Yield runs of neighbouring words that are all plain ASCII, or all not."""
     run: list[str] = []
     kind = True
     for word in words:
@@ -123,7 +123,7 @@ def _quoted(text: str) -> bytes:
 
 
 def _encoded_words(text: str, used: int) -> list[bytes]:
-    """RFC 2047 words, none cutting a character, for lines of at most 76 (section 2); `used` of the first are taken."""
+    """Return RFC 2047 words that split no character, for lines of at most 76 (section 2), `used` of the first taken."""
     words: list[bytes] = []
     chunk, room = b"", (LINE - 1 - used - len("=?utf-8?b??=")) // 4 * 3
     for character in text:
@@ -136,7 +136,7 @@ def _encoded_words(text: str, used: int) -> list[bytes]:
 
 
 def quoted_printable(text: str) -> bytes:
-    """A run of text as quoted-printable, CRLF between its lines, none after the last.
+    """Return a run of text as quoted-printable, CRLF between its lines, none after the last.
 
     No line begins with a dot or `From `, so that no transport has to change it.
     """
@@ -146,19 +146,19 @@ def quoted_printable(text: str) -> bytes:
 
 
 _TO_MEND = re.compile(rb"(?m)^(?:\.|From |[^\r\n]{77})[^\r\n]*")
-"""Lines that a transport would change, and the one kind that binascii makes too long: white space at column 76."""
+"""Lines that a transport would change, and lines that binascii makes too long: white space at column 76."""
 
 
-def _mended(found: re.Match[bytes]) -> bytes:
-    """The line with its first character encoded where it must be, broken again where it is too long."""
-    line = found[0]
+def _mended(match: re.Match[bytes]) -> bytes:
+    """Return a line with its first character encoded where it must be, broken again where it is too long."""
+    line = match[0]
     if line.startswith((b".", b"From ")):
         line = b"=%02X" % line[0] + line[1:]
     return line if len(line) <= LINE else _broken(line)
 
 
 def _broken(line: bytes) -> bytes:
-    """A line that is a little too long, in two."""
+    """Break a line that is a little too long in two."""
     cut = LINE - 6
     if b"=" in line[cut - 2 : cut]:  # not inside =XX
         cut = line.rindex(b"=", cut - 2, cut)
@@ -169,14 +169,14 @@ SOFT_BREAK = b"=\r\n"
 
 
 def quoted_part(text: str) -> bytes:
-    """The same with room for a soft break at its end."""
+    """Return a run of text as quoted-printable whose last line has room for a soft break."""
     encoded = quoted_printable(text)
     start = encoded.rfind(b"\n") + 1
     return encoded if len(encoded) - start < LINE else encoded[:start] + _broken(encoded[start:])
 
 
 def quoted_value(text: str) -> bytes:
-    """A reader's value, to stand on lines of its own between soft breaks."""
+    """Return a reader's value as quoted-printable, for lines of its own between soft breaks."""
     raw = text.encode("utf-8", "replace")
     if _PLAIN.fullmatch(raw) and not raw.startswith((b".", b"From ")):
         return raw

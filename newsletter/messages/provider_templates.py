@@ -1,13 +1,10 @@
-"""One compiled message for providers that fill in slots by themselves: the template, and the readers' values.
+"""Templates for providers that fill in slots themselves: one template, and a column of readers' values per slot.
 
-Equal slots share a variable, a condition is rendered here as a whole. What the provider
-would take for a slot of its own in an author's or a reader's text is varied until it does not.
+Equal slots share a column, and a condition is rendered here into one value. Text that the provider would take
+for a slot of its own is changed until it does not, in the author's words and in readers' values.
 
-Columns: one slot's values for many readers, made safe all at once.
-
-Names and addresses are nearly all there is, and in nearly all nothing has to be changed: a look at
-all of them joined costs a tenth of a look at each. What cannot be settled by that look is rendered
-reader by reader.
+Most values are names and addresses that need no escaping: one look at a whole column, joined, costs a tenth
+of a look at each value. A column that fails this look is rendered reader by reader.
 """
 
 from __future__ import annotations
@@ -30,35 +27,35 @@ from newsletter.messages.mime import one_line
 from newsletter.messages.types import CompiledMessage, Syntax
 
 WORD_JOINER = "\u2060"
-"""Shows nothing and breaks nothing, but ends what would be the name of a slot."""
-LEAVE = ValueSlot(expression="unsubscribe_url", escape=as_text)
+"""An invisible character that ends what would be the name of a slot."""
+UNSUBSCRIBE = ValueSlot(expression="unsubscribe_url", escape=as_text)
 
 
 class Substitution:
-    """A message in one provider's syntax. `columns` are in the order of the slots' numbers."""
+    """A message as a template in a provider's syntax; the columns are in the order of the slots' numbers."""
 
     def __init__(self, message: CompiledMessage, syntax: Syntax, addresses: Mapping[str, str]) -> None:
-        """`addresses` as for a `Mailing`."""
+        """Write the template; `addresses` are those of the Mailing."""
         self._syntax = syntax
         self._columns: list[Column] = []
         self._numbers: dict[tuple[str, ValueSlot | ConditionalSlot], int] = {}
         header, subject, text, html = (
             with_addresses(tree, addresses)
             for tree in (
-                (LEAVE,),
+                (UNSUBSCRIBE,),
                 text_fragment(message.subject, message),
                 text_fragment(message.text, message),
                 html_fragment(message.html, message),
             )
         )
         self.unsubscribe_url = self._spelled("header", header, lambda text: text)
-        """Its slot, for a header."""
+        """The address of List-Unsubscribe: a slot, or an address with the slot of the token."""
         self.subject = self._spelled("subject", subject, self._in_text)
         self.text = self._spelled("text", text, self._in_text)
         self.html = self._spelled("html", html, self._in_html)
 
     def columns(self, everyone: Sequence[Fields]) -> list[Sequence[str]]:
-        """Each slot's values for readers with these present fields."""
+        """Return each slot's values for readers with these present fields."""
         raw: dict[Known, list[object]] = {}
         return [column.values(everyone, raw) for column in self._columns]
 
@@ -66,7 +63,7 @@ class Substitution:
         return "".join(vary(part) if isinstance(part, str) else self._slot(place, part, vary) for part in tree)
 
     def _slot(self, place: str, part: ValueSlot | ConditionalSlot, vary: Vary) -> str:
-        """A token stands everywhere alike: it is one slot."""
+        """Return the slot in the provider's syntax; a reader's token is the same in every place and has one slot."""
         is_token = isinstance(part, ValueSlot) and part.escape is as_token
         slot = ("" if is_token else place, part)
         if slot not in self._numbers:
@@ -85,18 +82,18 @@ class Substitution:
 
 
 BAR = "|"
-"""Between the values of a joined column; where one has it, each is looked at by itself."""
+"""Separates the values of a joined column; a column with it in a value is rendered reader by reader."""
 
 Vary = Callable[[str], str]
 Known = tuple[str, object]
-"""A field and its default."""
+"""A field and the default of its expression."""
 
 
 class Column:
-    """A slot of one template."""
+    """A slot of a template, with the values of its readers."""
 
     def __init__(self, part: ValueSlot | ConditionalSlot, *, vary: Vary, mark: str, is_line: bool) -> None:
-        """`vary` makes a text safe that has the character `mark`; `is_line`: it stands in a header."""
+        """Prepare a slot: `vary` changes texts with the character `mark`; with `is_line` the slot is in a header."""
         self._escape = part.escape if isinstance(part, ValueSlot) else None
         self._mark, self._is_line = mark, is_line
         is_simple = isinstance(part, ValueSlot) and part.escape in (in_html, as_text)
@@ -105,17 +102,17 @@ class Column:
         self._render = render if self._escape is as_token else _whole(render, vary, mark, is_line=is_line)
 
     def values(self, everyone: Sequence[Fields], raw: dict[Known, list[object]]) -> Sequence[str]:
-        """For readers with these present fields; `raw` keeps what equal expressions have in common."""
+        """Return the values for readers with these present fields; `raw` caches those of equal expressions."""
         if self._known:
             name, default = self._known
             if self._known not in raw:
                 raw[self._known] = [fields.get(name, default) for fields in everyone]
-            if (found := self._at_once(raw[self._known])) is not None:
-                return found
+            if (values := self._at_once(raw[self._known])) is not None:
+                return values
         return [*map(self._render, everyone)]
 
     def _at_once(self, values: Sequence[object]) -> Sequence[str] | None:
-        """All as they should be; None when that cannot be said of all at once."""
+        """Escape all values at once; return None when they must be looked at one by one."""
         try:
             text = BAR.join(values)  # type: ignore[arg-type]
         except TypeError:  # a number among them

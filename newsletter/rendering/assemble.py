@@ -1,7 +1,7 @@
-"""From an Issue and a Theme to a Document: one MJML text, bodies and merge tags as tokens.
+"""Assemble an Issue and a Theme into a Document: MJML with tokens in place of bodies and merge tags.
 
-Article HTML never enters MJML: each body is a token here and is put back after the
-compiler. No author's text is ever run as a template; it is only a value in one.
+Article HTML never enters MJML: each body is a token and is put back after the compiler has run.
+No author's text is ever run as a template; it is only a value in one.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ NOTHING: Mapping[str, object] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """The assembled MJML of one issue, and what its tokens stand for."""
+    """The assembled MJML of an issue, with the bodies and merge tags that its tokens stand for."""
 
     mjml: str
     css: str
-    """Rules for bodies, to be put on their elements."""
+    """The style rules that the inliner puts on the elements of bodies."""
     bodies: tuple[str, ...]
     tag_store: TagStore = field(repr=False)
 
     def with_bodies(self, text: str) -> str:
-        """The text with the HTML of bodies in place of their tokens."""
-        return re.sub(rf"{self.tag_store.base}B(\d{{5}})xNL", lambda found: self.bodies[int(found[1])], text)
+        """Return a text with the HTML of bodies in place of their tokens."""
+        return re.sub(rf"{self.tag_store.base}B(\d{{5}})xNL", lambda token: self.bodies[int(token[1])], text)
 
 
 def assemble(
@@ -51,7 +51,7 @@ def assemble(
 ) -> Document:
     """Render every block and the frame around them. Raises NewsletterError for a template's mistake.
 
-    `more` is what the template may use besides. A `traced` document carries the marks of `trace` through the compiler.
+    `more` has further values for the frame's template. A `traced` document carries the marks of source_map.py.
     """
     assembly = _Assembly(issue=issue, theme=theme, medium=medium, traced=traced)
     values = assembly.values()
@@ -67,20 +67,20 @@ def assemble(
 
 
 def language_of(issue: Issue, theme: Theme) -> Language:
-    """What the theme's own words are said in: the language of the issue's list, else the publication's."""
+    """Return the language of the theme's own words: that of the issue's list, else the publication's."""
     config = theme.publication.config
     return theme.translations.language(config.lists[issue.list].language or config.publication.language)
 
 
 def signup_url(publication: Publication, list_name: str) -> str:
-    """Where the signup button of an email leads."""
-    only = len(publication.config.lists) < 2
-    return f"{publication.config.publication.url}/subscribe" + ("" if only else f"?list={quote(list_name)}")
+    """Return the address of the signup button of an email; it names the list when there are several."""
+    query = f"?list={quote(list_name)}" if len(publication.config.lists) > 1 else ""
+    return f"{publication.config.publication.url}/subscribe{query}"
 
 
 @dataclass(kw_only=True)
 class _Assembly:
-    """One issue being assembled: its bodies so far."""
+    """The state of assembling an issue: its bodies so far."""
 
     issue: Issue
     theme: Theme
@@ -97,7 +97,7 @@ class _Assembly:
         return self.issue.body_line if self.traced else None
 
     def values(self) -> dict[str, object]:
-        """What every template may use."""
+        """Return the values that every template may use."""
         config = self.publication.config
         language = language_of(self.issue, self.theme)
         side = language.direction
@@ -126,20 +126,20 @@ class _Assembly:
         }
 
     def hide(self, html: str) -> Markup | None:
-        """A token for a body; None when there is none."""
+        """Return a token for a body's HTML; None when it is empty."""
         if not html:
             return None
         self.bodies.append(html)
         return Markup(f"{self.issue.tag_store.base}B{len(self.bodies) - 1:05d}xNL")
 
     def pieces(self, values: Mapping[str, object]) -> Iterator[str]:
-        """The MJML of each piece of the issue; in a traced document, blocks stand between marks."""
+        """Yield the MJML of each piece of the issue; in a traced document, blocks are between marks."""
         for index, piece in enumerate(self.issue.content):
             mjml = self.piece(piece, values)
             yield source_map.around(index, mjml) if self.traced and isinstance(piece, Block) else mjml
 
     def piece(self, piece: Block | Condition, values: Mapping[str, object]) -> str:
-        """The MJML of one piece of the issue."""
+        """Return the MJML of one piece of the issue."""
         if isinstance(piece, Condition):
             return f"<mj-raw>{piece.token}</mj-raw>"
         kind = self.theme.kinds.get(piece.name, TEXT)
@@ -189,7 +189,7 @@ class _Assembly:
         return self.hide(inline_html(children, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
 
     def find_image(self, path: str) -> Image:
-        """The picture readers load, as wide as it is but never wider than the column."""
+        """Return the picture that readers load, as wide as its file but never wider than the column."""
         url = picture_url(self.publication.config.publication.url, path)
         if is_remote(path):
             return Image(url=url, width=COLUMN_WIDTH)
@@ -207,7 +207,7 @@ def _empty_fields(kind: BlockKind) -> dict[str, object]:
 
 
 def _ascii(mjml: str) -> str:
-    """Character references for what a template's author wrote himself, outside of style sheets, which know none."""
+    """Replace what is not ASCII by character references, except in style sheets, which have none."""
     parts = re.split(r"(<mj-style\b.*?</mj-style>)", mjml, flags=re.DOTALL)
     return "".join(
         part if index % 2 else part.encode("ascii", "xmlcharrefreplace").decode() for index, part in enumerate(parts)

@@ -1,6 +1,6 @@
-"""The whole first half: from an issue file to a message ready to approve.
+"""Build an issue: from its file to a CompiledMessage that is ready to approve.
 
-Parse, assemble, compile; the plain text from the same tokens. No readers, no database,
+Parse, assemble, compile; the plain text comes from the same tokens. No readers, no database,
 no network, no clock: the same files give the same bytes on every machine.
 """
 
@@ -32,13 +32,13 @@ from newsletter.rendering.theme import Theme
 from newsletter.rendering.web_page import web_page
 
 SAMPLE_TOKEN = "sample"
-"""Stands in the links of whoever is no reader: previews, built files."""
+"""The token in the links of built files and previews, which no reader has."""
 _LINK = re.compile(r"<a\b[^>]*?\shref=(?:\"([^\"]*)\"|'([^']*)')")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """An issue, built: what was read, what came of it, and what its author should know."""
+    """A built issue: the issue, its document, its message, and warnings for its author."""
 
     issue: Issue
     document: Document
@@ -46,16 +46,16 @@ class Built:
     warnings: tuple[Problem, ...]
     theme: Theme = field(repr=False)
     traced: str = field(default="", repr=False)
-    """The HTML with the marks of `trace`, if it was asked for."""
+    """The HTML with the marks of source_map.py; empty unless the build was traced."""
 
     @cached_property
     def page(self) -> WebPage:
-        """The issue as a web page; made when it is asked for."""
+        """The issue as a web page, made on first use."""
         return web_page(self.issue, self.theme)
 
     @property
     def slots(self) -> list[str]:
-        """The open slots as their author wrote them, once each, in order."""
+        """The open slots as their author wrote them, each once, in order."""
         message = self.message
         trees = (
             text_fragment(message.subject, message),
@@ -66,9 +66,10 @@ class Built:
 
 
 def build_issue(publication: Publication, path: Path, theme: Theme | None = None) -> Built:
-    """Everything from an issue file to a CompiledMessage; builds that share a `theme` share its compiled templates.
+    """Build an issue file; builds that share a `theme` share its compiled templates.
 
-    Raises IssueError with every mistake in the file, NewsletterError for a template's, ConfigError for a setting's.
+    Raises IssueError with every mistake in the file, NewsletterError for a mistake in a template, ConfigError for
+    one in the settings.
     """
     check_settings(publication)
     theme = theme or Theme(publication=publication)
@@ -76,12 +77,15 @@ def build_issue(publication: Publication, path: Path, theme: Theme | None = None
 
 
 def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
-    """The same from an issue that was parsed without errors; if `traced`, with the trace beside the message."""
+    """Build an issue that was parsed without errors; if `traced`, with the marked HTML beside the message.
+
+    Raises NewsletterError for a mistake in a template.
+    """
     publication = theme.publication
-    authors = len(issue.tag_store.tags)
+    tags_of_author = len(issue.tag_store.tags)
     document = assemble(issue, theme, traced=traced)
     text = plain_text(issue, theme)
-    check_templates_tags(issue.tag_store.tags[authors:], publication.config.fields)
+    check_templates_tags(issue.tag_store.tags[tags_of_author:], publication.config.fields)
     page = compile_mjml(document)
     html = without_marks(page) if traced else page
     message = compiled(issue, html, text, language_of(issue, theme).code)
@@ -97,7 +101,7 @@ def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
 
 
 def plain_text(issue: Issue, theme: Theme) -> str:
-    """The text part: the content, inside `templates/issue.txt`."""
+    """Return the text part: the content inside `templates/issue.txt`."""
     publication = theme.publication
     language = language_of(issue, theme)
     values = {
@@ -115,7 +119,7 @@ def plain_text(issue: Issue, theme: Theme) -> str:
 
 
 def sample_recipient(publication: Publication, slug: str) -> Recipient:
-    """A reader without a name, whose links carry a fixed token: who the built files are for."""
+    """Return the reader of built files: without a name, with a fixed token in the links."""
     url = publication.config.publication.url
     fields = {
         "email": "reader@example.com",
@@ -127,18 +131,18 @@ def sample_recipient(publication: Publication, slug: str) -> Recipient:
 
 
 def sample_mailing(publication: Publication, built: Built) -> Mailing:
-    """The mailing behind `message.eml`: dated the issue's day at 00:00 in the publication's zone."""
+    """Return the mailing of `message.eml`, dated the issue's day at 00:00 in the publication's zone."""
     midnight = datetime.combine(built.issue.date, time(), tzinfo=publication.config.publication.timezone)
     return Mailing(built.message, envelope(publication, built.issue.list, midnight, built.message.digest[:8]))
 
 
 def web_url(publication: Publication, slug: str) -> str:
-    """The archive page of an issue."""
+    """Return the address of an issue's archive page."""
     return f"{publication.config.publication.url}/issues/{slug}"
 
 
 def compiled(issue: Issue, page: str, text: str, language: str) -> CompiledMessage:
-    """What travels on: the issue's HTML and text, its tags as their author wrote them."""
+    """Return the message of an issue: its HTML and text, and its tags as their author wrote them."""
     tag_store = issue.tag_store
     return CompiledMessage(
         slug=issue.slug,
@@ -154,12 +158,12 @@ def compiled(issue: Issue, page: str, text: str, language: str) -> CompiledMessa
 
 
 def _links(page: str) -> tuple[str, ...]:
-    found = (html.unescape(one or other) for one, other in _LINK.findall(page))
-    return tuple(dict.fromkeys(found))
+    addresses = (html.unescape(double_quoted or single_quoted) for double_quoted, single_quoted in _LINK.findall(page))
+    return tuple(dict.fromkeys(addresses))
 
 
 def _theme_warnings(publication: Publication) -> list[Problem]:
-    """Colours of newsletter.toml that cannot be read."""
+    """Return a warning for each colour of newsletter.toml that makes text hard to read."""
     text = publication.path.read_text(encoding="utf-8")
     return [
         Problem(

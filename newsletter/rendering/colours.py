@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from newsletter.config import ThemeSection
 
 READABLE = 4.5
-"""WCAG 2.2, success criterion 1.4.3: text on its ground."""
+"""The least contrast of text on its ground (WCAG 2.2, success criterion 1.4.3)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,12 @@ class Palette:
 
 
 def light(theme: ThemeSection) -> Palette:
-    """What readers see by day."""
+    """Return the colours of the light mode."""
     return _palette(theme.page, theme.card, theme.accent)
 
 
 def dark(theme: ThemeSection) -> Palette:
-    """What readers see at night (`prefers-color-scheme: dark`)."""
+    """Return the colours of the dark mode (`prefers-color-scheme: dark`)."""
     return _palette(theme.page_dark, theme.card_dark, theme.accent_dark)
 
 
@@ -54,7 +54,7 @@ def _palette(page: str, card: str, accent: str) -> Palette:
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance, 0 (black) to 1 (white)."""
+    """Return the relative luminance of a colour, 0 (black) to 1 (white)."""
     red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -63,20 +63,20 @@ def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
 
 
-def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colours, 1 to 21."""
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(ink: str, ground: str) -> float:
+    """Return the contrast ratio of two colours, 1 to 21."""
+    low, high = sorted((luminance(ink), luminance(ground)))
     return (high + 0.05) / (low + 0.05)
 
 
 def mix(ground: str, colour: str, share: float) -> str:
-    """`ground` with a share (0 to 1) of `colour` in it."""
+    """Return `ground` with a share (0 to 1) of `colour` mixed in."""
     pairs = ((int(ground[at : at + 2], 16), int(colour[at : at + 2], 16)) for at in (1, 3, 5))
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
 
 
 def unreadable(theme: ThemeSection) -> Iterator[tuple[str, str]]:
-    """The settings whose colours cannot be read, and why: `("accent", "2.1 against the card ...")`."""
+    """Yield each setting that makes text hard to read, and why: `("accent", "accent #AAA on card #FFF has ...")`."""
     for palette, names in (
         (light(theme), ("accent", "card", "page")),
         (dark(theme), ("accent_dark", "card_dark", "page_dark")),

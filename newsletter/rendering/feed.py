@@ -1,6 +1,6 @@
-"""What robots read of the archive: the Atom feed (RFC 4287) and the sitemap.
+"""The archive for programs: the Atom feed (RFC 4287) and the sitemap (https://www.sitemaps.org/protocol.html).
 
-Entries in, bytes out: the same entries give the same bytes. Reads no database and no clock.
+The same entries give the same bytes. Reads no database and no clock.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from newsletter.messages.types import About
 from newsletter.rendering.feed_content import reading_view
 
 MOST = 20
-"""Entries of a feed, the newest: whoever subscribes to it asks again before that many more."""
+"""Entries of a feed, the newest: feed readers ask again before so many more appear."""
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML cannot hold (XML 1.0, section 2.2)."""
+"""The characters that XML cannot hold (XML 1.0, section 2.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """An issue, as a feed tells it."""
+    """An issue in the feed."""
 
     about: About
     published_at: datetime
-    """Aware."""
+    """The time of publication, aware."""
     page: Callable[[], str]
-    """Its web page; asked only for what the feed shows."""
+    """Returns the web page; called only for the entries that the feed shows."""
 
 
 def atom(publication: Publication, items: Sequence[Item]) -> bytes:
-    """The newest issues with their whole content; `items` come newest first."""
+    """Return the feed of the newest issues with their whole content; `items` are ordered newest first."""
     settings = publication.config.publication
     feed = Element("feed", {"xmlns": ATOM, "xml:lang": settings.language})
     _text(feed, "id", f"{settings.url}/feed.xml")
@@ -68,13 +68,13 @@ def _entry(feed: Element, publication: Publication, item: Item) -> None:
 
 
 def entry_id(publication: Publication, about: About) -> str:
-    """A tag URI (RFC 4151): the same for ever, from a server or from files, so that nobody is shown an issue twice."""
+    """Return a tag URI (RFC 4151) that a server and the static archive agree on: feed readers show no issue twice."""
     host = urlsplit(publication.config.publication.url).hostname or "localhost"
     return f"tag:{host},{about.date}:issues/{quote(about.slug)}"
 
 
 def sitemap(publication: Publication, abouts: Sequence[About]) -> bytes:
-    """The start page, the archive and every issue, for search engines."""
+    """Return the sitemap: the start page, the archive and every issue."""
     url = publication.config.publication.url
     root = Element("urlset", {"xmlns": SITEMAP})
     newest = max((about.date for about in abouts), default="")
@@ -92,7 +92,7 @@ def _text(parent: Element, name: str, text: str, attributes: dict[str, str] | No
 
 
 def _time(moment: datetime | None) -> str:
-    """RFC 3339; a feed of nothing says so since the epoch."""
+    """Return a time as RFC 3339 has it; an empty feed was updated at the epoch."""
     return moment.isoformat(timespec="seconds") if moment else "1970-01-01T00:00:00+00:00"
 
 

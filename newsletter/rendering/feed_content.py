@@ -1,7 +1,7 @@
-"""An issue as feed readers show it: its headlines, paragraphs, lists and pictures, without the layout.
+"""The content of an issue for feed readers: headlines, paragraphs, lists and pictures, without the layout.
 
-Made from the web page, so that what was frozen is enough and blocks of a publication's own
-come along. Feed readers bring their own type and colours.
+Made from the web page, so that the page kept with a campaign is enough and a publication's own blocks are
+included. Feed readers have their own fonts and colours.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from html import escape
 from typing import Any
 
 _KEPT = {"a": ("href",), "img": ("src", "alt", "width"), "ol": ("start",), "th": ("scope",), "td": ("colspan",)}
-"""Attributes that mean something; all others are looks."""
+"""Attributes with a meaning, by element; all others are about looks."""
 _LAYOUT = ("div", "span", "font", "center")
-"""Elements that only lay out; tables do where they say so (`role="presentation"`)."""
+"""Elements that only lay out; a table does when it has `role="presentation"`."""
 _BLOCKS = ("div", "table", "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "hr", "figure")
 
 
 def reading_view(page: str) -> str:
-    """The content of a web page as plain HTML: of one that has no `<main>`, the whole body."""
+    """Return the content of a web page as plain HTML: its `<main>`, or the whole body of a page without one."""
     from lxml import etree, html  # only where a feed is written
 
     root = html.document_fromstring(page)
@@ -28,7 +28,7 @@ def reading_view(page: str) -> str:
     for element in [*main.iter(etree.Comment, "script", "style")]:
         _drop(element)
     for element in [*main.iter("div", "td", "p")]:
-        _say_paragraph(element)
+        _make_paragraph(element)
     for table in [*main.iter("table")]:
         if table.get("role") == "presentation":
             _unwrap_table(table)
@@ -36,16 +36,18 @@ def reading_view(page: str) -> str:
         element.drop_tag()
     for element in main.iter(etree.Element):
         _strip(element)
-    begins = escape(main.text) if _says(main.text) else ""
-    return begins + "".join(html.tostring(child, encoding="unicode", with_tail=_says(child.tail)) for child in main)
+    begins = escape(main.text) if _has_words(main.text) else ""
+    return begins + "".join(
+        html.tostring(child, encoding="unicode", with_tail=_has_words(child.tail)) for child in main
+    )
 
 
-def _says(text: str | None) -> bool:
+def _has_words(text: str | None) -> bool:
     return bool(text and text.strip())
 
 
 def _piece(element: Any, main: Any) -> Any:
-    """The block of the issue that an element belongs to."""
+    """Return the block of the issue that an element belongs to."""
     while element is not main and element.getparent() is not main:
         element = element.getparent()
     return element
@@ -56,8 +58,8 @@ def _drop(element: Any) -> None:
         element.drop_tree()
 
 
-def _say_paragraph(element: Any) -> None:
-    """What lays out words and nothing else is a paragraph of its own; an empty one is nothing."""
+def _make_paragraph(element: Any) -> None:
+    """Make an element that holds only words a paragraph, and drop it when it is empty."""
     if element.tag == "td" and _table_of(element).get("role") != "presentation":
         return
     if next(element.iter(*(name for name in _BLOCKS if name != element.tag)), None) is not None:
@@ -84,7 +86,7 @@ def _table_of(cell: Any) -> Any:
 
 
 def _unwrap_table(table: Any) -> None:
-    """Its cells' content, in their order."""
+    """Replace a table by the content of its cells, in their order."""
     for part in [*table.iter("tbody", "thead", "tr", "td", "th")]:
         if _table_of(part) is table:
             part.drop_tag()

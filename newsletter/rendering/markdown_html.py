@@ -1,6 +1,6 @@
-"""Markdown tokens to finished HTML fragments, for the bodies inside a document.
+"""Markdown tokens to HTML fragments: the bodies of a document.
 
-Plain tags without styles (the theme's inline.css styles them); merge tags stay tokens.
+Plain tags without styles, which the theme's inline.css adds; merge tags stay tokens.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from newsletter.rendering.source_map import LINE
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A picture as the HTML shows it."""
+    """The address and width of a picture in the HTML."""
 
     url: str
     width: int
-    """CSS pixels; always set, Outlook needs it."""
+    """CSS pixels; always set, because Outlook needs it."""
 
 
 FindImage = Callable[[str], Image]
-"""From the path an author wrote to the picture readers load."""
+"""Returns the picture that readers load for the path that an author wrote."""
 
 
 class _Renderer(RendererHTML):
-    """CommonMark's HTML, with conditions, real widths on pictures, and headings that a theme can reach."""
+    """CommonMark's HTML with conditions, and with real widths on pictures."""
 
     find_image: FindImage
     first_line: int | None = None
-    """The line of the file that tokens count from: in a traced build, elements say their lines."""
+    """The line of the file that tokens count from; set in a traced build, whose elements name their lines."""
 
     def renderAttrs(self, token: Token) -> str:  # type: ignore[override]  # noqa: N802
         line = token.meta.get("line", token.map[0] if token.map else None)
@@ -48,9 +48,9 @@ class _Renderer(RendererHTML):
 
     def image(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         token = tokens[index]
-        found = self.find_image(str(token.attrs["src"]))
+        picture = self.find_image(str(token.attrs["src"]))
         alt = self.renderInlineAsText(token.children, options, env)
-        kept = {"src": found.url, "alt": alt, "width": str(found.width), "title": str(token.attrs.get("title", ""))}
+        kept = {"src": picture.url, "alt": alt, "width": str(picture.width), "title": str(token.attrs.get("title", ""))}
         token = token.copy(attrs={name: value for name, value in kept.items() if value or name == "alt"})
         return f"<img{self.renderAttrs(token)}>"
 
@@ -73,14 +73,14 @@ _OPTIONS = OptionsDict(
 def body_html(
     tokens: Sequence[Token], tag_store: TagStore, find_image: FindImage, *, traced_from: int | None = None
 ) -> str:
-    """The HTML of a block's body; with `traced_from`, the line of the file that tokens count from, a traced one."""
+    """Return the HTML of a block's body; traced if `traced_from`, the line that tokens count from, is given."""
     return _finished(_renderer(find_image, traced_from).render(tokens, _OPTIONS, {}), tag_store)
 
 
 def inline_html(
     children: Sequence[Token], tag_store: TagStore, find_image: FindImage, *, traced_from: int | None = None
 ) -> str:
-    """The HTML of a run of inline tokens: a title, a sentence."""
+    """Return the HTML of a run of inline tokens: a title, a sentence."""
     return _finished(_renderer(find_image, traced_from).renderInline(children, _OPTIONS, {}), tag_store)
 
 
@@ -91,5 +91,5 @@ def _renderer(find_image: FindImage, traced_from: int | None) -> _Renderer:
 
 
 def _finished(html: str, tag_store: TagStore) -> str:
-    """Braces as their author escaped them, and a class for labels that run in at the start of a paragraph."""
+    """Return the HTML with single line breaks, and with the braces that their author escaped."""
     return tag_store.literal(re.sub(r"\n+", "\n", html).strip())

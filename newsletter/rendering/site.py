@@ -1,7 +1,7 @@
-"""Site: which issues the static archive shows, and their pages, from their files.
+"""The issues of the static archive, and their web pages, from the issue files.
 
-No database says here what was sent: an issue is shown from its day on. The day is passed in, so that
-the same files and the same day give the same pages. What is written of them is `web.public.printed`.
+There is no database of sent issues here: an issue is shown from its day on. The day is passed in, so that
+the same files and the same day give the same pages. web/public/static_site.py writes the site.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from newsletter.rendering.theme import Theme
 from newsletter.rendering.web_page import web_page
 
 _UNUSABLE = (".", "..", "index.html")
-"""Slugs that would be another file's name."""
+"""Slugs that name another file of the site."""
 _OWN = ("issues", "images", "templates")
-"""Folders of a publication that its author fills."""
+"""The folders of a publication that its author fills."""
 
 
 def refuse_folder(publication: Publication, out: Path) -> None:
-    """Raise NewsletterError for a folder that is the author's own, or no folder: a site there would mix with it."""
+    """Raise NewsletterError for a file, or for a folder of the author's own, with which a site would mix."""
     if out.exists() and not out.is_dir():
         raise NewsletterError("this is a file; a site is a folder", place=str(out), hint="Name another: --site public.")
     own = [publication.root, *(publication.root / name for name in _OWN)]
@@ -37,7 +37,7 @@ def refuse_folder(publication: Publication, out: Path) -> None:
 
 
 def issues_until(publication: Publication, until: date) -> list[Path]:
-    """Every issue file of that day or an earlier one; what cannot be read is among them: building it says why."""
+    """Return the issue files of that day and earlier, with the unreadable ones: building them says why."""
     summaries = [(path, read_summary(path)) for path in issue_files(publication)]
     return [
         path
@@ -49,10 +49,10 @@ def issues_until(publication: Publication, until: date) -> list[Path]:
 def web_pages(
     publication: Publication, paths: Iterable[Path], until: date | None, step: Callable[[], None] = lambda: None
 ) -> list[WebPage]:
-    """The pages of these issues, the newest first, without those that are kept off the web.
+    """Return the pages of these issues, the newest first, without those that are kept off the web.
 
-    With `until` also without those to be sent on a later day. `step` is called after each.
-    Raises IssueError for a mistake in an issue, NewsletterError for a template's and for a name no file can have.
+    With `until`, issues with a `send_at` on a later day are left out too. `step` is called after each issue.
+    Raises IssueError for a mistake in an issue, NewsletterError for one in a template and for an impossible name.
     """
     check_settings(publication)
     theme = Theme(publication=publication)

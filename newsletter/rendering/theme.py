@@ -1,7 +1,7 @@
-"""Theme: the templates of a publication, and what they may use.
+"""Theme: the templates of a publication, compiled and filled with values.
 
-A template absent from the publication's `templates/` comes from the package. Whatever
-a template prints is made safe for MJML, in text and in attributes alike.
+issues/templates.py finds the files. Whatever a template prints is made safe for MJML, in text and in
+attributes alike.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from newsletter.rendering.translations import Translations
 _SAFE = re.compile(r"[ -!#-%'-;=?-\[\]-~]*")
 """ASCII without `"`, `&`, `<`, `>` and the backslash."""
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML cannot hold, not even as references (XML 1.0, section 2.2); nobody sees it."""
+"""The characters that XML cannot hold, not even as references (XML 1.0, section 2.2); they are dropped."""
 
 
 def encode(value: object) -> Markup:
-    """A value for MJML text or attributes.
+    """Return a value made safe for MJML text and attributes.
 
     MRML writes attributes as Rust debug strings: anything but plain ASCII, and backslashes,
     line breaks and quotes, must arrive as character references.
@@ -65,12 +65,12 @@ class Theme:
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
-        """Where templates are looked for, in order."""
+        """The folders in which templates are looked for, the publication's own first."""
         return template_folders(self.publication)
 
     @cached_property
     def environment(self) -> Environment:
-        """Jinja2 with our encoder on everything that is printed."""
+        """Jinja2's environment for MJML, with our encoder on everything that is printed."""
         loader = ChoiceLoader([FileSystemLoader(folder) for folder in self.folders])
         environment = Environment(
             loader=loader,
@@ -79,14 +79,14 @@ class Theme:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],  # what it calls is among the values: `Language.for_templates`
+            extensions=["jinja2.ext.i18n"],  # calls gettext of `Language.for_templates`, which is among the values
         )
         environment.extend(newstyle_gettext=True)  # placeholders are filled by what is called
         return environment
 
     @cached_property
     def translations(self) -> Translations:
-        """The words of templates in other languages."""
+        """The languages that templates can be shown in."""
         return Translations(self.folders)
 
     @cached_property
@@ -96,20 +96,20 @@ class Theme:
 
     @cached_property
     def templates(self) -> frozenset[str]:
-        """The names that `template:` may say."""
+        """The names that `template:` of an issue may have."""
         return template_names(self.publication)
 
     @cached_property
     def text_environment(self) -> Environment:
-        """The same for plain text, where nothing needs to be made safe."""
+        """Jinja2's environment for plain text, where nothing needs to be made safe."""
         return self.environment.overlay(autoescape=False, finalize=str)
 
     def render_text(self, name: str, values: Mapping[str, object]) -> str:
-        """One plain-text template with values. Raises NewsletterError at the template's line."""
+        """Fill a plain-text template. Raises NewsletterError at the template's line."""
         return self._render(self.text_environment, name, values)
 
     def render(self, name: str, values: Mapping[str, object]) -> str:
-        """One MJML or CSS template with values. Raises NewsletterError at the template's line."""
+        """Fill an MJML, HTML or CSS template. Raises NewsletterError at the template's line."""
         return self._render(self.environment, name, values)
 
     def _render(self, environment: Environment, name: str, values: Mapping[str, object]) -> str:
@@ -127,7 +127,7 @@ class Theme:
 
 
 def _line_in_template(error: BaseException) -> int:
-    """The line that failed: the last frame of the traceback that is a template's."""
+    """Return the line that failed: that of the traceback's last frame in a template."""
     line, trace = 1, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename.endswith((".mjml", ".css", ".txt", ".html")):

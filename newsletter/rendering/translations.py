@@ -1,8 +1,8 @@
-"""Translations: the program's words in a reader's language, and which language that is.
+"""Translations: the program's own words in a reader's language, and the choice of that language.
 
 English is the source: it is written in the templates, needs no catalogue, and Babel is not imported for it.
 Other languages are `translations/<language>.po` beside the templates, a publication's before the package's.
-Which words there are is in the templates; `tools/translations.py` collects them.
+`tools/translations.py` collects the messages from the templates.
 """
 
 from __future__ import annotations
@@ -27,42 +27,42 @@ SOURCE = "en"
 FOLDER = "translations"
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 TRANSLATED_SETTINGS = ("heading", "text", "button", "forwarded")
-"""Of `[signup]`: what is said there by default is translated; what a publication says itself is not."""
+"""Keys of `[signup]` whose default is translated; a publication's own words are not."""
 _RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
 """Languages written from right to left (CLDR, layout.xml)."""
 _AMERICAN = ("en", "en-US")
-"""Whose dates are written without asking Babel."""
+"""Languages whose dates are written without Babel."""
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
 
 
 def direction(code: str) -> str:
-    """`rtl` for a language written from right to left, else `ltr`."""
+    """Return `rtl` for a language written from right to left, else `ltr`."""
     return "rtl" if _base(code) in _RIGHT_TO_LEFT else "ltr"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """A language to speak in: its words where there is a catalogue, English where not, its dates in any case."""
+    """A language: its words where there is a catalogue, English words where there is none, and its dates."""
 
     code: str
-    """As it was asked for: `de`, `pt-BR`."""
+    """The code as the settings or a browser have it: `de`, `pt-BR`."""
     _catalogue: gettext.NullTranslations = field(repr=False)
 
     @property
     def direction(self) -> str:
-        """`ltr` or `rtl`."""
+        """The direction of writing, `ltr` or `rtl`."""
         return direction(self.code)
 
     def gettext(self, message: str, **values: object) -> str:
-        """The message with its placeholders filled."""
+        """Return the message with its placeholders filled."""
         return self._catalogue.gettext(message) % values
 
-    def ngettext(self, one: str, many: str, n: int, **values: object) -> str:
-        """The form of the message that goes with the number, which is the placeholder `n`."""
-        return self._catalogue.ngettext(one, many, n) % {"n": n, **values}
+    def ngettext(self, singular: str, plural: str, n: int, **values: object) -> str:
+        """Return the form of the message that goes with the number, which is the placeholder `n`."""
+        return self._catalogue.ngettext(singular, plural, n) % {"n": n, **values}
 
     def for_templates(self, safe: Callable[[object], Any]) -> dict[str, Callable[..., Any]]:
-        """What `_()`, `ngettext()` and `{% trans %}` of a template call; `safe` makes words safe where they stand."""
+        """Return the functions behind `_()`, `ngettext()` and `{% trans %}`; `safe` escapes words for the template."""
 
         def filled(message: str, values: Mapping[str, object]) -> Any:
             return safe(message) % {name: safe(value) for name, value in values.items()}
@@ -71,27 +71,27 @@ class Language:
         def whole(message: str) -> Any:
             return filled(self._catalogue.gettext(message), {})
 
-        def one(message: str, **values: object) -> Any:
+        def translate(message: str, **values: object) -> Any:
             return filled(self._catalogue.gettext(message), values) if values else whole(message)
 
-        def several(singular: str, plural: str, n: int, **values: object) -> Any:
+        def translate_plural(singular: str, plural: str, n: int, **values: object) -> Any:
             return filled(self._catalogue.ngettext(singular, plural, n), {"n": n, **values})
 
-        return {"gettext": one, "ngettext": several}
+        return {"gettext": translate, "ngettext": translate_plural}
 
     def signup(self, section: SignupSection) -> SignupSection:
-        """`[signup]` with what it says by default in this language."""
+        """Return `[signup]` with its default words in this language."""
         default = SignupSection()
-        said = {name: getattr(section, name) for name in TRANSLATED_SETTINGS}
+        words = {name: getattr(section, name) for name in TRANSLATED_SETTINGS}
         changed = {
             name: self.gettext(text.replace("%", "%%"))
-            for name, text in said.items()
+            for name, text in words.items()
             if text and text == getattr(default, name)
         }
         return msgspec.structs.replace(section, **changed)
 
     def listed(self, names: Sequence[str]) -> str:
-        """`Daily and Weekly`."""
+        """Return names as a list in words: `Daily and Weekly`."""
         if _base(self.code) == SOURCE:
             return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
         from babel.lists import format_list
@@ -100,11 +100,11 @@ class Language:
         return str(format_list(names, locale=locale)) if locale else ", ".join(names)
 
     def date_line(self, day: date) -> str:
-        """`Friday, January 17`."""
+        """Return a day with its day of the week: `Friday, January 17`."""
         return self._written(f"{day:%A, %B} {day.day}", day, _day_of_the_week)
 
     def full_date(self, day: date) -> str:
-        """`January 17, 2025`."""
+        """Return a day with its year: `January 17, 2025`."""
         return self._written(f"{day:%B} {day.day}, {day.year}", day, lambda _locale: "long")
 
     def _written(self, american: str, day: date, pattern: Callable[[Any], str]) -> str:
@@ -116,11 +116,11 @@ class Language:
         if locale is None:
             return american
         text: str = format_date(day, pattern(locale), locale)
-        return text[:1].upper() + text[1:]  # it stands on a line of its own
+        return text[:1].upper() + text[1:]  # it begins a line
 
 
 def locale_of(code: str) -> Any | None:
-    """What Babel knows of a language and its country; None when it knows nothing."""
+    """Return Babel's data of a language and its country; None for a language that it does not know."""
     from babel import Locale, UnknownLocaleError
 
     try:
@@ -130,57 +130,60 @@ def locale_of(code: str) -> Any | None:
 
 
 def _day_of_the_week(locale: Any) -> str:
-    """The pattern of a language's day and month with the day of the week, in full."""
+    """Return a language's pattern of day, month and day of the week, in full."""
     from babel.dates import match_skeleton
 
     patterns = locale.datetime_skeletons
     pattern = patterns[match_skeleton("MMMMEEEEd", patterns)].pattern
-    return re.sub(r"('[^']*')|E+|c+|M{3,}", lambda found: found[1] or found[0][0] * 4, pattern)
+    return re.sub(r"('[^']*')|E+|c+|M{3,}", lambda part: part[1] or part[0][0] * 4, pattern)
 
 
 class Translations:
-    """The languages of a publication: those shipped, and those it added itself."""
+    """The languages of a publication: the shipped ones and its own."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        """`folders` are those of the templates, the publication's first."""
+        """Look for catalogues beside the templates of `folders`, the publication's first."""
         self._folders = [folder / FOLDER for folder in folders]
-        self._spoken: dict[str, Language] = {}
+        self._languages: dict[str, Language] = {}
 
     @cached_property
     def codes(self) -> list[str]:
-        """Every language that has words: English, and each that has a catalogue."""
+        """The languages with words: English, and each that has a catalogue."""
         return sorted({SOURCE, *(file.stem for folder in self._folders for file in folder.glob("*.po"))})
 
     def language(self, code: str) -> Language:
-        """This language. Raises NewsletterError, with the line, for a catalogue that is wrong."""
-        if code not in self._spoken:
-            self._spoken[code] = Language(code=code, _catalogue=self._catalogue(code))
-        return self._spoken[code]
+        """Return the language with this code. Raises NewsletterError with the line of a broken catalogue."""
+        if code not in self._languages:
+            self._languages[code] = Language(code=code, _catalogue=self._catalogue(code))
+        return self._languages[code]
 
-    def choose(self, asked: Iterable[str], accepted: str, otherwise: str) -> Language:
-        """Of those `asked` for, dearest first, the first that there is; else by `Accept-Language`; else that one."""
+    def choose(self, preferred: Iterable[str], accept_language: str, default: str) -> Language:
+        """Return the first language that has words: of `preferred` in order, then of an `Accept-Language` header.
+
+        Without one, `default` is returned.
+        """
         known = {code.lower(): code for code in self.codes}
-        for wish in (*asked, *_ranges(accepted)):
-            found = known.get(wish.lower()) or known.get(_base(wish))
-            if found:
-                return self.language(_country(wish) if found == SOURCE else found)
-        return self.language(otherwise)
+        for wanted in (*preferred, *_ranges(accept_language)):
+            code = known.get(wanted.lower()) or known.get(_base(wanted))
+            if code:
+                return self.language(_country(wanted) if code == SOURCE else code)
+        return self.language(default)
 
     def _catalogue(self, code: str) -> gettext.NullTranslations:
         names = dict.fromkeys([code, _base(code)])
         files = [folder / f"{name}.po" for name in names for folder in self._folders]
-        found = [_read(file, file.stat().st_mtime_ns) for file in files if file.is_file()]
-        whole = gettext.NullTranslations()
-        for content in reversed(found):
-            one = gettext.GNUTranslations(io.BytesIO(content))
-            one.add_fallback(whole)
-            whole = one
-        return whole
+        compiled = [_read(file, file.stat().st_mtime_ns) for file in files if file.is_file()]
+        catalogue = gettext.NullTranslations()
+        for content in reversed(compiled):
+            preferred = gettext.GNUTranslations(io.BytesIO(content))
+            preferred.add_fallback(catalogue)
+            catalogue = preferred
+        return catalogue
 
 
 @lru_cache(maxsize=64)
 def _read(file: Path, _changed: int) -> bytes:
-    """A catalogue as the standard library reads it."""
+    """Return a catalogue compiled to the form that the standard library reads (MO)."""
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import PoFileError, read_po
 
@@ -202,7 +205,7 @@ def _read(file: Path, _changed: int) -> bytes:
 
 
 def wrong_placeholder(source: str | Sequence[str], translated: str | Sequence[str] | None) -> str:
-    """The first place of a translation that its message cannot fill; empty when all is well."""
+    """Return the first placeholder of a translation that its message cannot fill; empty when there is none."""
     known = {name for text in _forms(source) for name in PLACEHOLDER.findall(text)}
     for text in _forms(translated):
         unknown = [f"%({name})s" for name in PLACEHOLDER.findall(text) if name not in known]
@@ -215,11 +218,11 @@ def _forms(text: str | Sequence[str] | None) -> Sequence[str]:
     return (text or "",) if isinstance(text, str | None) else text
 
 
-def _country(wish: str) -> str:
-    """English has no catalogue for its countries, but it has their dates: `en-GB`, if there is such an English."""
-    if wish.lower() in ("en", "en-us"):
+def _country(code: str) -> str:
+    """Return the English of a country, such as `en-GB`: it has no catalogue, but dates of its own."""
+    if code.lower() in ("en", "en-us"):
         return SOURCE
-    locale = locale_of(wish)
+    locale = locale_of(code)
     return str(locale).replace("_", "-") if locale else SOURCE
 
 
@@ -228,9 +231,9 @@ def _base(code: str) -> str:
 
 
 def _ranges(header: str) -> list[str]:
-    """The languages of an `Accept-Language` header (RFC 9110), dearest first; what is no language is left out."""
+    """Return the languages of an `Accept-Language` header (RFC 9110, 12.5.4), the most wanted first."""
     wanted = []
     for part in header[:1000].split(","):
         if (match := _RANGE.fullmatch(part)) and (weight := float(match[2] or 1)) > 0:
             wanted.append((weight, match[1]))
-    return [code for _weight, code in sorted(wanted, key=lambda one: -one[0])]
+    return [code for _weight, code in sorted(wanted, key=lambda pair: -pair[0])]

@@ -1,7 +1,7 @@
-"""The issue as a web page: what `web_url` shows, and what search engines and feeds are told of it.
+"""The issue as a web page, the page of `web_url`, and its description for search engines and feeds.
 
-The same templates as the email, in their `web` medium; slots are filled for nobody. Knows no
-server: what stands around the page there, and who may see it, is `web` and `archive`.
+Made with the templates of the email in their `web` medium; slots are filled for no reader. Knows no server:
+the frame around the page and the right to see it belong to `web.public`.
 """
 
 from __future__ import annotations
@@ -24,27 +24,28 @@ from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.theme import Theme
 
 LEAD = 200
-"""Characters of a description that the issue's own beginning makes."""
+"""Characters of a description that is made of the issue's own beginning."""
 _SHORTEST_LEAD = 40
 _MARKS = {"<!-- main -->": "<main>", "<!-- /main -->": "</main>"}
-"""What the frame's template writes around the content; MJML would close the element itself."""
+"""Comments that the frame's template writes around the content; MJML would close the element itself."""
 _FOR_WORD = re.compile(
     r"<!--\[if [^\]]*\]>(?!<!-->).*?<!\[endif\]-->|<!--\[if !mso\]><!-->|<!--<!\[endif\]-->", re.DOTALL
 )
-"""What only Outlook for Windows reads, and the marks around what it does not."""
+"""HTML for Outlook for Windows alone, and the marks around HTML for every other client."""
 
 
 def web_page(issue: Issue, theme: Theme) -> WebPage:
-    """The page of an issue that was parsed without errors. Raises NewsletterError for a template's mistake."""
+    """Return the page of an issue that was parsed without errors. Raises NewsletterError for a template's mistake."""
     html = compile_mjml(assemble(issue, theme, "web"))
     open_page = _open(issue, html)
-    nobody = {"web_url": f"{theme.publication.config.publication.url}/issues/{issue.slug}"}
-    about = _about(issue, theme, open_page, nobody)
-    filled = joined(html_fragment(open_page.html, open_page))(nobody)
-    return WebPage(about=about, html=_for_browsers(filled, _head(about, theme, nobody["web_url"])))
+    fields = {"web_url": f"{theme.publication.config.publication.url}/issues/{issue.slug}"}
+    about = _about(issue, theme, open_page, fields)
+    filled = joined(html_fragment(open_page.html, open_page))(fields)
+    return WebPage(about=about, html=_for_browsers(filled, _head(about, theme, fields["web_url"])))
 
 
 def _open(issue: Issue, html: str) -> CompiledMessage:
+    """Return the page as a message whose slots are open."""
     tag_store = issue.tag_store
     return CompiledMessage(
         slug=issue.slug,
@@ -57,9 +58,9 @@ def _open(issue: Issue, html: str) -> CompiledMessage:
     )
 
 
-def _about(issue: Issue, theme: Theme, page: CompiledMessage, nobody: Mapping[str, str]) -> About:
+def _about(issue: Issue, theme: Theme, page: CompiledMessage, fields: Mapping[str, str]) -> About:
     def filled(text: str) -> str:
-        return one_line(joined(text_fragment(text, page))(nobody))
+        return one_line(joined(text_fragment(text, page))(fields))
 
     picture, alt = next(_pictures(issue, theme), ("", ""))
     return About(
@@ -88,7 +89,7 @@ def _pictures(issue: Issue, theme: Theme) -> Iterator[tuple[str, str]]:
 
 
 def _lead(issue: Issue) -> str:
-    """The first paragraph that says something and knows no reader, cut at a word."""
+    """Return the first paragraph of some length without a merge tag, cut at a word; empty when there is none."""
     for piece in issue.content:
         for token in piece.body if isinstance(piece, Block) else ():
             words = one_line("".join(child.content if child.content else " " for child in token.children or ()))
@@ -118,18 +119,18 @@ def _head(about: About, theme: Theme, url: str) -> str:
         "publisher": {"@type": "Organization", "name": config.publication.name, "url": config.publication.url},
         "mainEntityOfPage": url,
     }
-    told = json.dumps({key: value for key, value in facts.items() if value}, ensure_ascii=False)
-    values = {"about": about, "url": url, "publication": config.publication, "facts": _in_script(told)}
+    described = json.dumps({key: value for key, value in facts.items() if value}, ensure_ascii=False)
+    values = {"about": about, "url": url, "publication": config.publication, "facts": _in_script(described)}
     return theme.render("pages/issue_head.html", values)
 
 
 def _in_script(text: str) -> Markup:
-    """JSON that cannot end the element it stands in."""
+    """Return JSON that cannot end the script element that it is put in."""
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
 def _for_browsers(html: str, head: str) -> str:
-    """Without what only mail clients need, and with what only browsers and robots do."""
+    """Remove what only mail clients need, and add what only browsers and search engines need."""
     lean = _FOR_WORD.sub("", html).replace(' aria-roledescription="email"', "", 1)
     for mark, element in _MARKS.items():
         lean = lean.replace(mark, element, 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from newsletter.config import Publication, load_publication
 from newsletter.errors import NewsletterError
-from newsletter.issues.save import IssueFile, find_manuscript, read_manuscript, save
+from newsletter.issues.save import IssueFile, find_issue_file, read_issue_file, save
 from tests.conftest import without_rights
 from tests.support.writing import write
 
@@ -23,7 +23,7 @@ def publication(publication_folder: Path) -> Publication:
 
 
 def opened(publication: Publication) -> IssueFile:
-    return read_manuscript(publication, find_manuscript(publication, "hello"))
+    return read_issue_file(publication, find_issue_file(publication, "hello"))
 
 
 def test_a_text_is_saved_over_the_one_it_was_made_from(publication: Publication) -> None:
@@ -71,7 +71,7 @@ def test_a_file_that_was_removed_meanwhile_is_made_again_only_by_who_knows(publi
 def test_line_ends_and_byte_order_mark_stay_the_files(publication: Publication, raw: bytes, saved_as: bytes) -> None:
     path = opened(publication).path
     path.write_bytes(raw)
-    found = read_manuscript(publication, path)
+    found = read_issue_file(publication, path)
 
     save(publication, path, found.text + "c\n", found.digest)
 
@@ -82,7 +82,7 @@ def test_line_ends_and_byte_order_mark_stay_the_files(publication: Publication, 
 def test_lines_that_were_not_changed_end_as_they_did(publication: Publication) -> None:
     path = opened(publication).path
     path.write_bytes(b"a\nb\r\nc\r\nd\n")
-    found = read_manuscript(publication, path)
+    found = read_issue_file(publication, path)
 
     save(publication, path, found.text.replace("c", "new\nc"), found.digest)
 
@@ -99,7 +99,7 @@ def test_saving_what_was_read_changes_no_byte_and_what_is_saved_is_read_again(
     raw = "".join(words + end for words, end in lines).encode()
     path = publication.issues / "2025-01-17-hello.md"
     path.write_bytes(raw)
-    found = read_manuscript(publication, path)
+    found = read_issue_file(publication, path)
 
     if found.text:
         assert found.encoded(found.text) == raw
@@ -139,11 +139,11 @@ def test_nothing_but_issue_files_inside_issues_is_read_or_written(publication: P
     outside.write_text("secret")
     (publication.issues / "link.md").symlink_to(outside)
 
-    for act in (read_manuscript, lambda where, path: save(where, path, "x", "")):
+    for act in (read_issue_file, lambda where, path: save(where, path, "x", "")):
         with pytest.raises(NewsletterError, match="no issue file inside issues/"):
             act(publication, publication.issues / name)
     with pytest.raises(NewsletterError):
-        find_manuscript(publication, "link")
+        find_issue_file(publication, "link")
     assert outside.read_text() == "secret"
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.issues.issue import LONGEST, free_slug, slugify
+from newsletter.issues.slugs import LONGEST, free_slug, slugify
 
 
 @pytest.mark.parametrize(

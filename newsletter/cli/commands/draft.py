@@ -17,7 +17,8 @@ from newsletter.errors import ConfigError
 from newsletter.issues import scaffold
 from newsletter.issues.drafts.draft import Gathered, gather, issue_text, left_out
 from newsletter.issues.drafts.story import Story
-from newsletter.issues.issue import free_slug, issue_files, slug_of, slugify
+from newsletter.issues.issue import issue_files, slug_of
+from newsletter.issues.slugs import free_slug, slugify
 from newsletter.network import network_of
 from newsletter.times import OFF, Duration, parse_moment
 

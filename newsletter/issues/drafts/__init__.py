@@ -1,7 +1,8 @@
 """Begin an issue from feeds and pages: `newsletter draft`.
 
-sources.py decides what a source is; feeds.py and articles.py read it, pasted_pages.py reads saved text; story.py
-is what is kept of one, made safe; draft.py writes the file.
+draft.py gathers the stories and writes the file. sources.py recognises a source and reads it with feeds.py,
+articles.py (web pages) or pasted_pages.py (saved text). story.py is a story whose text is safe to put into an
+issue; foreign_html.py turns strangers' HTML into plain text.
 
 Belongs here: foreign text until it is an issue file. Does not: fetching (fetch.py).
 """

@@ -1,8 +1,7 @@
-"""A draft: what sources tell becomes the text of an issue, for its author to rewrite.
+"""A draft: the stories of sources become the text of an issue, for its author to rewrite.
 
-Every sentence is the source's own and marked for review. Words of strangers are escaped:
-in the issue they are text, never a block, a merge tag, a link or HTML. Reading sources is
-`sources`' work; nothing is written here.
+Every sentence is the source's own and marked for review. Words of strangers are escaped: in the issue they
+are text, never a block, a merge tag, a link or HTML. sources.py reads the sources; no file is written here.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.issues.drafts.sources import Read, read_source
+from newsletter.issues.drafts.sources import ReadSource, read_source
 from newsletter.issues.drafts.story import Section, Story, link_key, one_line
 from newsletter.issues.issue import MOST_BYTES, issue_files
 from newsletter.issues.scaffold import starter
@@ -32,15 +31,15 @@ _OLDEST = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:
-    """The stories for a draft, the first of which leads, and what was left out."""
+    """The stories for a draft, the first of which leads, and the numbers of those left out."""
 
     stories: Sequence[Story]
     known: int
-    """In earlier issues, or told twice."""
+    """Stories left out because an earlier issue or another source has them."""
     old: int
-    """From before `since`."""
+    """Stories left out because they are from before `since`."""
     beyond: int
-    """More than `limit`."""
+    """Stories left out because of `limit`."""
     failures: Sequence[NewsletterError]
     """Sources that could not be read, while others could."""
 
@@ -60,7 +59,7 @@ def gather(
     Articles come first in the order of `names`, then the entries of feeds, the newest first. Entries
     without a date are never too old. Files are relative to `folder`. `done` is called after each source.
     """
-    reads: list[Read] = []
+    reads: list[ReadSource] = []
     failures: list[NewsletterError] = []
     for name in names:
         try:
@@ -70,13 +69,13 @@ def gather(
         done()
     if failures and not reads:
         raise _all_failed(failures)
-    told = _in_order(reads)
-    young = [story for story in told if not (since and story.published and story.published < since)]
-    new = _new(young, _links_of_issues(publication))
+    stories = _in_order(reads)
+    recent = [story for story in stories if not (since and story.published and story.published < since)]
+    new = _new(recent, _links_of_issues(publication))
     gathered = Gathered(
         stories=new[:limit],
-        known=len(young) - len(new),
-        old=len(told) - len(young),
+        known=len(recent) - len(new),
+        old=len(stories) - len(recent),
         beyond=max(0, len(new) - limit),
         failures=failures,
     )
@@ -86,7 +85,7 @@ def gather(
 
 
 def left_out(gathered: Gathered) -> str:
-    """`3 known from earlier issues, 1 too old`."""
+    """Return the numbers of stories left out, such as `3 known already, 1 too old`."""
     counts = (
         (gathered.known, "known already"),
         (gathered.old, "too old"),
@@ -102,14 +101,14 @@ def _all_failed(failures: Sequence[NewsletterError]) -> NewsletterError:
     return NewsletterError(f"none of {len(failures)} sources can be read", hint=reasons)
 
 
-def _in_order(reads: Iterable[Read]) -> list[Story]:
+def _in_order(reads: Iterable[ReadSource]) -> list[Story]:
     pages = [story for read in reads if not read.is_feed for story in read.stories]
     entries = [story for read in reads if read.is_feed for story in read.stories]
     return pages + sorted(entries, key=lambda story: story.published or _OLDEST, reverse=True)
 
 
 def _new(stories: Iterable[Story], known: set[str]) -> list[Story]:
-    """Each story once, and none that readers had."""
+    """Return each story once, without those whose link is in an earlier issue."""
     kept: dict[str, Story] = {}
     for story in stories:
         key = link_key(story.url) if story.url else story.title.casefold()
@@ -119,19 +118,19 @@ def _new(stories: Iterable[Story], known: set[str]) -> list[Story]:
 
 
 def _links_of_issues(publication: Publication) -> set[str]:
-    """The keys of every address in the publication's issues."""
+    """Return the keys of every address in the publication's issues."""
     keys: set[str] = set()
     for path in issue_files(publication):
         try:
             with path.open(encoding="utf-8", errors="replace") as stream:
-                keys.update(link_key(found) for found in _LINK.findall(stream.read(MOST_BYTES)))
+                keys.update(link_key(link) for link in _LINK.findall(stream.read(MOST_BYTES)))
         except OSError:  # `check` says so, of this file; a draft only loses a comparison
             continue
     return keys
 
 
 def issue_text(stories: Sequence[Story], day: date, zone: tzinfo) -> bytes:
-    """An issue file with these stories: the first an article, the others news. Builds as it is."""
+    """Return an issue file with these stories, the first an article, the others news. It builds as it is."""
     lead, others = stories[0], stories[1:]
     preheader = _preheader(lead, others)
     values = {
@@ -147,7 +146,7 @@ def issue_text(stories: Sequence[Story], day: date, zone: tzinfo) -> bytes:
 
 
 def _preheader(lead: Story, others: Sequence[Story]) -> str:
-    """The next headlines, else the lead's sentence; nothing when that is too short to help."""
+    """Return the next headlines, else the lead's sentence; empty when that is too short to help."""
     also = "Also: " + "; ".join(story.title for story in others[:2])
     text = one_line(also if others else lead.summary, LONGEST_PREHEADER)
     return text if len(text) >= SHORTEST_PREHEADER and text != lead.title else ""
@@ -170,45 +169,45 @@ def _news_item(story: Story, day: date, zone: tzinfo) -> str:
 
 
 def _sentence(story: Story) -> str:
-    """The source's sentence in quotation marks; they also keep it from being anything but text."""
+    """Return the source's sentence in quotation marks, which also keep it from being anything but text."""
     return f"“{_text(story.summary)}”" if story.summary and story.summary != story.title else ""
 
 
 def _origin(source: str, story: Story, day: date, zone: tzinfo) -> str:
-    """`(Example Wire, January 17)`."""
-    told = story.published.astimezone(zone).date() if story.published else None
-    year = f", {told.year}" if told and told.year != day.year else ""
-    when = f"{told:%B} {told.day}{year}" if told else ""
-    words = ", ".join(part for part in (_text(source), when) if part)
+    """Return publisher and day, such as `(Example Wire, January 17)`; the year only where it is another one."""
+    published = story.published.astimezone(zone).date() if story.published else None
+    year = f", {published.year}" if published and published.year != day.year else ""
+    date_line = f"{published:%B} {published.day}{year}" if published else ""
+    words = ", ".join(part for part in (_text(source), date_line) if part)
     return f"({words})" if words else ""
 
 
 def _section(section: Section) -> str:
     label = f"**{_text(section.label)}:** " if section.label else ""
-    paragraph = f"{label}{_text(section.text) if label else _first(section.text)} {REVIEW}"
-    points = "\n".join(f"- {_first(point)}" for point in section.points)
+    paragraph = f"{label}{_text(section.text) if label else _line_start(section.text)} {REVIEW}"
+    points = "\n".join(f"- {_line_start(point)}" for point in section.points)
     return f"{paragraph}\n\n{points}" if points else paragraph
 
 
 def _quoted(text: str) -> str:
-    """The inside of a double-quoted string of YAML, which reads JSON's."""
+    """Return the inside of a double-quoted string of YAML, which reads JSON's strings."""
     return _braces(json.dumps(text, ensure_ascii=False)[1:-1])
 
 
 def _field(name: str, value: str) -> str:
-    """A block's field; an address needs no quotes, `stories.link_of` made sure."""
+    """Return the value of a block's field; an address from `story.link_of` needs no quotes."""
     if name == "url":
         return value
     return '"' + _braces(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def _text(text: str) -> str:
-    """Words as Markdown that shows them as they are, inside a line."""
+    """Return Markdown that shows words as they are, inside a line."""
     return _braces(re.sub(r"[\\`*\[\]<>~|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w)", r"\\\g<0>", text))
 
 
-def _first(text: str) -> str:
-    """The same at the beginning of a line, where a number or a sign would open something."""
+def _line_start(text: str) -> str:
+    """Return Markdown that shows words as they are at the start of a line, where numbers and signs open lists."""
     escaped = _text(text)
     if re.match(r"[#+=:-]", escaped):
         return "\\" + escaped

@@ -1,7 +1,7 @@
-"""Feeds: RSS and Atom by feedparser, JSON Feed by its specification, to stories.
+"""Feeds become stories: RSS and Atom through feedparser, JSON Feed by its specification.
 
-A feed is mended and cut to its first entries before it is read, and declares no entities:
-a broken, huge or hostile one costs no more than a good one. Nothing is fetched here.
+A feed is mended, cut to its first entries and freed of entity declarations before it is parsed, so that a
+broken, huge or hostile one costs no more than a good one. Nothing is fetched here.
 """
 
 from __future__ import annotations
@@ -18,38 +18,30 @@ from typing import Any
 import msgspec
 
 from newsletter.errors import NewsletterError
-from newsletter.issues.drafts.story import (
-    LONGEST_NAME,
-    LONGEST_TITLE,
-    Story,
-    bound,
-    first_sentence,
-    link_of,
-    one_line,
-    text_of,
-)
+from newsletter.issues.drafts.foreign_html import cut_tree, text_of
+from newsletter.issues.drafts.story import LONGEST_NAME, LONGEST_TITLE, Story, first_sentence, link_of, one_line
 
 MOST_ENTRIES = 300
-"""Of one feed; the newest stand first by custom."""
+"""Entries of a feed that are read; the newest come first by custom."""
 MOST_ELEMENTS = 50_000
-"""Of the XML of these entries."""
+"""XML elements of a feed that are read."""
 _XML_FEED = re.compile(r"<(?:\w+:)?(?:rss|feed|RDF)\b", re.IGNORECASE)
 _JSON_FEED = re.compile(r"\s*\{")
 _PROLOG = (("<?", "?>"), ("<!--", "-->"), ("<!DOCTYPE", ">"), ("<!doctype", ">"))
-"""What may stand before the first element, and how it ends (XML 1.0, production 22)."""
+"""The beginnings of what may stand before the first element, and their ends (XML 1.0, production 22)."""
 _NAMED_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31};)")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0, production 2."""
+"""The characters that XML 1.0 excludes (production 2)."""
 
 
 def is_feed(text: str) -> bool:
-    """Whether a text looks like a feed of any kind, from its beginning."""
+    """Tell whether a text looks like a feed of any kind, by its beginning."""
     head = _after_prolog(text)[:4096]
     return bool(_XML_FEED.search(head)) or (bool(_JSON_FEED.match(head)) and '"items"' in text)
 
 
 def feed_stories(text: str, url: str = "") -> list[Story]:
-    """The entries of a feed in its own order; `url` is where it came from. Raises NewsletterError."""
+    """Return the entries of a feed that came from `url`, in its own order. Raises NewsletterError."""
     stories = _json_stories(text, url) if _JSON_FEED.match(text) else _xml_stories(text, url)
     return [story for story in stories if story.title]
 
@@ -68,10 +60,10 @@ def _xml_stories(text: str, url: str) -> Iterator[Story]:
 
 
 def _mended(text: str) -> bytes:
-    """Well-formed XML with the feed's first entries. Raises NewsletterError."""
+    """Return well-formed XML with the feed's first entries. Raises NewsletterError when there is no XML at all."""
     from lxml import etree
 
-    text = _NAMED_ENTITY.sub(lambda found: html.unescape(found[0]), _NOT_XML.sub("", _after_prolog(text)))
+    text = _NAMED_ENTITY.sub(lambda entity: html.unescape(entity[0]), _NOT_XML.sub("", _after_prolog(text)))
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, encoding="utf-8")
     root = etree.fromstring(text.encode(), parser)
     if root is None:
@@ -81,13 +73,13 @@ def _mended(text: str) -> bytes:
     for node in entries[MOST_ENTRIES:]:
         if node.getparent() is not None:
             node.getparent().remove(node)
-    bound(root, MOST_ELEMENTS)
+    cut_tree(root, MOST_ELEMENTS)
     mended: bytes = etree.tostring(root, encoding="utf-8", with_tail=False)
     return mended
 
 
 def _after_prolog(text: str) -> str:
-    """Without declarations, comments and a document type, entities and all, before the first element."""
+    """Return a text without what stands before its first element: declarations, comments, the document type."""
     at = 0
     while True:
         at += len(text[at : at + 10_000]) - len(text[at : at + 10_000].lstrip())
@@ -107,7 +99,7 @@ def _local_name(node: Any) -> str:
 
 
 def _xml_story(entry: Any, feed: Any, base: str) -> Story:
-    """`dict.get`, because feedparser's own falls back to other keys, and warns."""
+    """Return the story of an entry. Reads with `dict.get`: feedparser's own get falls back to other keys and warns."""
     link = dict.get(entry, "feedburner_origlink") or dict.get(entry, "link") or ""
     source = dict.get(entry, "source") or {}
     content = dict.get(entry, "content") or [{}]
@@ -127,7 +119,7 @@ def _words(detail: Any) -> str:
 
 
 def _from_struct(moment: time.struct_time | None) -> datetime | None:
-    """feedparser's times are UTC."""
+    """Return an aware time; feedparser's times are UTC."""
     try:
         return datetime.fromtimestamp(calendar.timegm(moment), UTC) if moment else None
     except (ValueError, OverflowError, OSError):
@@ -135,9 +127,9 @@ def _from_struct(moment: time.struct_time | None) -> datetime | None:
 
 
 def _json_stories(text: str, url: str) -> Iterator[Story]:
-    """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), and 1.0 with its `author`."""
+    """Yield the stories of JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), and of 1.0 with its `author`."""
     try:
-        feed = msgspec.json.decode(_lone_surrogates_gone(text))
+        feed = msgspec.json.decode(_without_lone_surrogates(text))
     except (msgspec.DecodeError, RecursionError) as error:
         raise NewsletterError("this feed is no JSON", hint="Open it in a browser: is it the right address?") from error
     items = feed.get("items") if isinstance(feed, dict) else None
@@ -163,7 +155,7 @@ def _json_story(item: dict[str, Any], feed: dict[str, Any], base: str) -> Story:
     )
 
 
-def _lone_surrogates_gone(text: str) -> bytes:
+def _without_lone_surrogates(text: str) -> bytes:
     return re.sub(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}(?!\\u[dD])", "", text).encode("utf-8", "replace")
 
 
@@ -173,7 +165,7 @@ def _text(table: dict[str, Any], key: str) -> str:
 
 
 def _from_text(text: str) -> datetime | None:
-    """RFC 3339; UTC where it names no offset."""
+    """Return the aware time of an RFC 3339 text, UTC where it names no offset."""
     try:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,6 +1,6 @@
-"""The text of a page, as copied from a browser: its headline, labelled sections, credit and recent news.
+"""The text of a page as copied from a browser: its headline, labelled sections, credit and recent news.
 
-Reads shapes, not words of one site: short lines around the article are its furniture,
+Reads the shape of lines, not the words of one site: short lines around the article are navigation,
 `Label: sentence` opens a section, bullets belong to it, a heading opens more news.
 """
 
@@ -16,7 +16,7 @@ from newsletter.issues.drafts.story import LONGEST_NAME, LONGEST_TITLE, Section,
 
 _BULLET = re.compile(r"\s*(?:[•●◦‣▪■–—*·-]|\d{1,2}[.)])\s+(\S.*)")
 _LABEL = re.compile(r"([^\W\d_][^:.!?\n]{1,59}):\s+(\S.*)")
-_FURNITURE = re.compile(
+_NAVIGATION = re.compile(
     r"(?:join|subscribe|sign up|sign in|log in|share|menu|search|advertisement|skip to)\b.{0,200}", re.IGNORECASE
 )
 _AUTHOR = re.compile(r"(?:written )?by\b:?\s*(.*)", re.IGNORECASE)
@@ -30,7 +30,7 @@ _FINISHED = re.compile(r"[.!?…:;,。！？][\"'”’»)\]]*$")
 
 @dataclass(kw_only=True)
 class _PastedPage:
-    """A page while it is read."""
+    """The parts of a page, filled while it is read."""
 
     title: str = ""
     author: str = ""
@@ -41,7 +41,7 @@ class _PastedPage:
 
 
 def plain_stories(text: str) -> list[Story]:
-    """The article of a page's text, and the news beside it. Raises NewsletterError when there is no article."""
+    """Return the article of a page's text and the news beside it. Raises NewsletterError when there is no article."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     page = _PastedPage()
     at = _read_head(lines, page)
@@ -62,16 +62,16 @@ def plain_stories(text: str) -> list[Story]:
 
 
 def _read_head(lines: list[str], page: _PastedPage) -> int:
-    """The headline and what stands around it, up to the first empty line after it; returns where the article begins."""
+    """Read headline, author and date up to the first empty line after the headline; return that line's index."""
     for number, line in enumerate(lines):
         words = one_line(line)
         if not words and page.title:
             return number
-        if found := _AUTHOR.fullmatch(words):
-            page.author = one_line(found[1], LONGEST_NAME)
-        elif found := _DATE.fullmatch(words):
-            page.published = _day(found[1])
-        elif not page.title and len(re.findall(r"\w+", words)) > 1 and not _FURNITURE.fullmatch(words):
+        if author := _AUTHOR.fullmatch(words):
+            page.author = one_line(author[1], LONGEST_NAME)
+        elif day := _DATE.fullmatch(words):
+            page.published = _day(day[1])
+        elif not page.title and len(re.findall(r"\w+", words)) > 1 and not _NAVIGATION.fullmatch(words):
             page.title = one_line(words, LONGEST_TITLE)
     return len(lines)
 
@@ -81,16 +81,16 @@ def _read_article(lines: list[str], page: _PastedPage) -> None:
         last = page.sections[-1] if page.sections else None
         if kind == "point" and last:
             page.sections[-1] = Section(label=last.label, text=last.text, points=(*last.points, words))
-        elif found := _LABEL.fullmatch(words):
-            page.sections.append(Section(label=one_line(found[1]), text=one_line(found[2])))
+        elif label := _LABEL.fullmatch(words):
+            page.sections.append(Section(label=one_line(label[1]), text=one_line(label[2])))
         elif last and last.points and not _FINISHED.search(words) and len(words) <= 120:
             page.credit = one_line(words, LONGEST_NAME)
-        elif not _FURNITURE.fullmatch(words) or _FINISHED.search(words):
+        elif not _NAVIGATION.fullmatch(words) or _FINISHED.search(words):
             page.sections.append(Section(label="", text=words))
 
 
 def _pieces(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """Points and paragraphs; lines of one paragraph are joined, a line right after a point is a paragraph."""
+    """Yield points and paragraphs: a paragraph's lines are joined, a line right after a point is a paragraph."""
     paragraph: list[str] = []
     for line in [*lines, ""]:
         point = _BULLET.fullmatch(line)
@@ -104,13 +104,13 @@ def _pieces(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _read_news(lines: list[str], page: _PastedPage) -> None:
-    """A title and a sentence, in turn; a paragraph that ends like a sentence belongs to the title before it."""
+    """Read titles and sentences in turn: a paragraph that ends like a sentence belongs to the title before it."""
     title = ""
     for _, words in _pieces(lines):
         if title and _FINISHED.search(words):
             page.news.append(Story(title=one_line(title, LONGEST_TITLE), summary=first_sentence(words)))
             title = ""
-        elif not _FURNITURE.fullmatch(words):
+        elif not _NAVIGATION.fullmatch(words):
             if title:
                 page.news.append(Story(title=one_line(title, LONGEST_TITLE)))
             title = words

@@ -1,7 +1,7 @@
-"""Sources of a draft: a web address or a file becomes text, and the text stories.
+"""Sources of a draft: a web address or a file becomes text, and the text becomes stories.
 
-Decides what a source is (a feed, a page, the text of a page) from its content, never from
-its name, and what its bytes mean. The network is only used for web addresses.
+The content, never the name, decides whether a source is a feed, a page or the text of a page, and how its
+bytes are decoded. The network is used for web addresses only.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _DECLARED = re.compile(rb"(?:<\?xml[^>]*?encoding|<meta[^>]*?charset)\s*=\s*[\"'
 _NAMES = re.compile(
     r"(?:utf|ucs|iso|latin|windows|cp|koi8|gb|hz|big5|euc|shift|sjis|ms|mac|tis|us-ascii|ascii)[\w.:-]*", re.IGNORECASE
 )
-"""Encodings of text; Python knows others, which are none."""
+"""Names of text encodings; Python also has codecs that are none, such as `zip`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Read:
-    """What a source gave."""
+class ReadSource:
+    """The stories of one source."""
 
     name: str
-    """As the user wrote it."""
+    """The address or path as the user wrote it."""
     stories: list[Story]
     is_feed: bool
 
 
-def read_source(name: str, network: NetworkAccess, folder: Path) -> Read:
-    """The stories of a web address, or of a file relative to `folder`. Raises NewsletterError that names it."""
+def read_source(name: str, network: NetworkAccess, folder: Path) -> ReadSource:
+    """Read a web address, or a file relative to `folder`. Raises NewsletterError with the name of the source."""
     try:
         if re.match(r"https?://", name, re.IGNORECASE):
             return _from_web(name, network)
@@ -55,8 +55,8 @@ def read_source(name: str, network: NetworkAccess, folder: Path) -> Read:
         raise NewsletterError(error.message, place=name, hint=error.hint) from error
 
 
-def _from_web(name: str, network: NetworkAccess) -> Read:
-    from newsletter.fetch import fetch  # requests: only where an address is asked
+def _from_web(name: str, network: NetworkAccess) -> ReadSource:
+    from newsletter.fetch import fetch  # brings requests: only where an address is fetched
 
     answer = fetch(network, name)
     return _read(name, answer.body, answer.charset, answer.url)
@@ -73,25 +73,25 @@ def _content(path: Path) -> bytes:
         raise NewsletterError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _read(name: str, content: bytes, charset: str, url: str) -> Read:
+def _read(name: str, content: bytes, charset: str, url: str) -> ReadSource:
     text = decoded(content, charset)
     if not text.strip():
         raise NewsletterError("there is nothing in it")
     if is_feed(text):
-        return Read(name=name, stories=feed_stories(text, url), is_feed=True)
+        return ReadSource(name=name, stories=feed_stories(text, url), is_feed=True)
     if is_page(text):
-        return Read(name=name, stories=[article_story(text, url)], is_feed=False)
+        return ReadSource(name=name, stories=[article_story(text, url)], is_feed=False)
     if "\0" in text or text.lstrip()[:1] in "<{[%":
         raise NewsletterError(
             "this is neither a feed, nor a page, nor text", hint="RSS, Atom, JSON Feed, HTML and text can be read."
         )
-    return Read(name=name, stories=plain_stories(text), is_feed=False)
+    return ReadSource(name=name, stories=plain_stories(text), is_feed=False)
 
 
 def decoded(content: bytes, charset: str = "") -> str:
-    """The text of bytes: by their mark, else as UTF-8 when they are, else as `charset` or they themselves say.
+    """Decode bytes: by their byte order mark, else as UTF-8, else by `charset` or their own declaration.
 
-    UTF-8 comes first because whatever decodes as it, is it, and servers often say otherwise.
+    UTF-8 is tried before what a server declares: bytes that decode as UTF-8 are UTF-8, and servers are often wrong.
     """
     mark = next((name for sign, name in _MARKS if content.startswith(sign)), "")
     declared = _DECLARED.search(content[:2048].replace(b"\0", b""))

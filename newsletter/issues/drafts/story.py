@@ -1,11 +1,7 @@
-"""Story: what a source tells of one article, as text that is safe to put into an issue.
+"""Story: an article as its source tells it, in text that is safe to put into an issue.
 
 Cleans words and addresses that strangers wrote: one line, no control characters, no
-comments, only public http(s) links. Where stories come from is not known here.
-
-Markup of strangers: cut to a size that can be read, and turned into plain text.
-
-Text is what a reader would see; nothing that runs, loads or tracks.
+comments, only public http(s) links. The kinds of source are not known here.
 """
 
 from __future__ import annotations
@@ -14,7 +10,6 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from newsletter.network import is_public
@@ -23,14 +18,14 @@ LONGEST_TITLE = 200
 LONGEST_NAME = 80
 LONGEST_SENTENCE = 300
 LONGEST_TEXT = 20_000
-"""Characters of a description that are looked at; one sentence of them is kept."""
+"""Characters of a description that are read; one sentence of them is kept."""
 LONGEST_LINK = 2_000
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufffd-\uffff]"
     "|[\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""Controls, direction overrides, invisible characters, and what is no character at all."""
+"""Control characters, direction overrides, invisible characters and code points that are no characters."""
 _WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
 """Quotes and dashes of Windows-1252 in text that was declared as Latin-1."""
 _COMMENT_SIGNS = re.compile(r"<!--|-->|<!\[CDATA\[|\]\]>")
@@ -40,14 +35,14 @@ _ABBREVIATION = re.compile(
     r"(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|no|inc|ltd|co|corp|gen|sen|rep|gov|u\.s|u\.k|e\.g|i\.e|approx|est|vol|fig|[^\W\d_])",
     re.IGNORECASE,
 )
-"""What a full stop after it does not end; a single letter is an initial."""
+"""Words whose full stop does not end a sentence; a single letter is an initial."""
 _SHORTEST_SENTENCE = 40
 _CUT_OFF = re.compile(r"\s*\[(?:…|\.\.\.)\]$")
 _INVITATION = re.compile(
     r"(?<=[.…!?])\s(?:continue reading|read more)\b.{0,80}$|\sThe post .{1,300} appeared first on .{1,100}$",
     re.IGNORECASE,
 )
-"""What blog software puts after a summary."""
+"""The words that blog software puts after a summary."""
 _LOCAL_NAMES = ("local", "localhost", "internal", "intranet", "lan", "home", "corp", "arpa", "test", "invalid", "onion")
 
 
@@ -62,23 +57,23 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """One article, as its source tells it. All texts are single lines; empty where it does not say."""
+    """An article as its source tells it. All texts are single lines, empty where the source says nothing."""
 
     title: str
     url: str = ""
     source: str = ""
-    """Who published it."""
+    """The name of the publisher."""
     author: str = ""
     published: datetime | None = None
-    """Aware."""
+    """The time of publication, aware."""
     summary: str = ""
-    """A sentence of the source's own."""
+    """A sentence in the source's own words."""
     sections: tuple[Section, ...] = ()
-    """Only of a page that was given as text."""
+    """The labelled paragraphs of a page that was given as text; no other source has them."""
 
 
 def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
-    """The words of a text in one line, cut at a word when there are more than `longest` characters."""
+    """Return the words of a text on one line, cut at a word when it has more than `longest` characters."""
     text = _COMMENT_SIGNS.sub(" ", text[: 4 * LONGEST_TEXT]).translate(_WINDOWS)
     words = " ".join(_UNPRINTABLE.sub("", text).split())
     if len(words) <= longest:
@@ -87,31 +82,31 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of a description, or the first two when the first is very short."""
+    """Return the first sentence of a description, or the first two when the first is very short."""
     text = _CUT_OFF.sub("…", _INVITATION.sub("", one_line(text)))
-    for found in _SENTENCE_END.finditer(text):
-        word = text[text.rfind(" ", 0, found.start()) + 1 : found.start()].lstrip("\"'“‘«(¿¡[")
-        if found[0].startswith(".") and _ABBREVIATION.fullmatch(word):
+    for end in _SENTENCE_END.finditer(text):
+        word = text[text.rfind(" ", 0, end.start()) + 1 : end.start()].lstrip("\"'“‘«(¿¡[")
+        if end[0].startswith(".") and _ABBREVIATION.fullmatch(word):
             continue
-        if found.end() >= min(_SHORTEST_SENTENCE, len(text)):
-            return one_line(text[: found.end()], LONGEST_SENTENCE)
+        if end.end() >= min(_SHORTEST_SENTENCE, len(text)):
+            return one_line(text[: end.end()], LONGEST_SENTENCE)
     return one_line(text, LONGEST_SENTENCE)
 
 
 def link_of(raw: str, base: str = "") -> str:
-    """The public http(s) address that `raw` names on a page at `base`, without tracking; empty for anything else.
+    """Return the public http(s) address that `raw` names on a page at `base`, without tracking; else empty.
 
-    A host that is not public is kept where the page itself was found: whoever asked for it knows.
-    Written so that it can stand in Markdown and in a block's field as it is.
+    A private host is kept only if it is the page's own, because the user named that page.
+    The address can stand in Markdown and in a block's field as it is.
     """
     written = re.sub(r"[\t\r\n]", "", raw[: 2 * LONGEST_LINK]).strip()
     try:
         parts = urlsplit(urljoin(base, written) if written else "")
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
-        is_at_home = bool(host) and host == urlsplit(base).hostname
+        is_own_host = bool(host) and host == urlsplit(base).hostname
     except ValueError:  # UnicodeError is one
         return ""
-    if parts.scheme not in ("http", "https") or not (is_at_home or _is_public_name(host)):
+    if parts.scheme not in ("http", "https") or not (is_own_host or _is_public_name(host)):
         return ""
     place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     query = _quoted(_without_tracking(parts.query), "/%:@!$&*+,=~?")
@@ -122,7 +117,7 @@ def link_of(raw: str, base: str = "") -> str:
 
 
 def link_key(url: str) -> str:
-    """The same for all spellings of an address: scheme, `www.`, tracking, order and a final slash do not count."""
+    """Return a key that all spellings of an address share: without scheme, `www.`, tracking, order and final slash."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").removeprefix("www."), parts.port
@@ -134,7 +129,7 @@ def link_key(url: str) -> str:
 
 
 def _is_public_name(host: str) -> bool:
-    """Whether strangers could reach a host of this name; no name is looked up."""
+    """Tell whether strangers could reach a host of this name, without looking it up."""
     try:
         return is_public(str(ipaddress.ip_address(host)))
     except ValueError:
@@ -149,40 +144,5 @@ def _without_tracking(query: str) -> str:
 
 
 def _quoted(text: str, safe: str) -> str:
-    """Percent-encoded (RFC 3986 section 2.1), what already is staying so."""
+    """Return a text percent-encoded (RFC 3986 section 2.1); what is encoded already stays as it is."""
     return re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", quote(_UNPRINTABLE.sub("", text), safe=safe))
-
-
-_HIDDEN = ("script", "style", "template", "noscript", "iframe", "object", "svg", "math", "head", "title", "form")
-_LINES = {
-    "address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure", "footer",
-    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "img", "li", "main", "nav", "ol", "p", "pre", "section",
-    "table", "td", "th", "tr", "ul",
-}  # fmt: skip
-"""Elements that stand on lines of their own (HTML, section 15.3): their text does not run into their neighbour's."""
-
-
-def text_of(markup: str) -> str:
-    """The text of a fragment of HTML, of which at most LONGEST_TEXT characters are looked at."""
-    markup = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "", markup[:LONGEST_TEXT])
-    if not re.search(r"<[A-Za-z/!?]|&", markup):
-        return markup
-    from lxml import etree, html
-
-    tree = html.fragment_fromstring(f"<div>{markup}</div>", create_parent="div")
-    etree.strip_elements(tree, etree.Comment, etree.ProcessingInstruction, *_HIDDEN, with_tail=False)
-    for element in tree.iter():
-        if element.tag in _LINES:
-            element.text = f" {element.text or ''}"
-            element.tail = f" {element.tail or ''}"
-    return str(tree.text_content())
-
-
-def bound(tree: Any, most_elements: int) -> None:
-    """Cut an lxml tree to its first elements, and each text in it to LONGEST_TEXT: libraries are slow on huge ones."""
-    for number, node in enumerate(list(tree.iter())):
-        if number >= most_elements and node.getparent() is not None:
-            node.getparent().remove(node)
-        elif isinstance(node.tag, str):
-            node.text = node.text and node.text[:LONGEST_TEXT]
-            node.tail = node.tail and node.tail[:LONGEST_TEXT]

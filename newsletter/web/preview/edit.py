@@ -14,7 +14,7 @@ from newsletter.config import Publication
 from newsletter.errors import NewsletterError, Problem
 from newsletter.issues.images import image_names
 from newsletter.issues.issue import slug_of
-from newsletter.issues.save import IssueFile, read_manuscript
+from newsletter.issues.save import IssueFile, read_issue_file
 from newsletter.issues.save import save as save_over
 from newsletter.preview.diff import differences, folded
 from newsletter.preview.sample_readers import NAMES
@@ -57,7 +57,7 @@ def issue_file(request: Request) -> Response:
 
 def _read(request: Request) -> IssueFile:
     workspace = workspace_of(request)
-    return read_manuscript(workspace.publication, workspace.path_of(request.path_params["slug"]))
+    return read_issue_file(workspace.publication, workspace.path_of(request.path_params["slug"]))
 
 
 def _as_json(found: IssueFile) -> dict[str, object]:

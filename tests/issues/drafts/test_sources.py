@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import NewsletterError
-from newsletter.issues.drafts.sources import MOST_BYTES, Read, decoded, read_source
+from newsletter.issues.drafts.sources import MOST_BYTES, ReadSource, decoded, read_source
 from newsletter.issues.drafts.story import Story, first_sentence, link_key, link_of
 from newsletter.network import NetworkAccess
 from tests.conftest import Run
@@ -49,7 +49,7 @@ def rss(*items: str, head: str = "") -> str:
     return f"{head}<rss version='2.0'><channel><title>Wire</title>{''.join(items)}</channel></rss>"
 
 
-def read(folder: Path, content: str | bytes, name: str = "source") -> Read:
+def read(folder: Path, content: str | bytes, name: str = "source") -> ReadSource:
     (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
     return read_source(name, HERE, folder)
 
