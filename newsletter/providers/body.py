@@ -1,7 +1,7 @@
-"""A request's body in pieces, nearly all of them shared by the messages of a batch.
+"""The body of a request in pieces, most of which the messages of a batch share.
 
-Five hundred finished messages are some 30 MB. To make them whole costs more than all the rest of a
-batch's preparation, most of it for fresh pages of memory; here they are joined a few at a time, as they leave.
+Five hundred finished messages are some 30 MB. Joining them all costs more than the rest of a batch's
+preparation, most of it for fresh pages of memory; here a few are joined at a time, as they are sent.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 BLOCK = 256 * 1024
-"""Bytes that leave at once, about: they stay in the processor's cache."""
+"""Bytes that are sent at once, about: so many stay in the processor's cache."""
 GAP = msgspec.Raw(b"\0")
-"""Stands in JSON for a value that `filled` puts there; no JSON has this byte (RFC 8259 section 7)."""
+"""The place in JSON of a value that `filled` inserts; no JSON has this byte (RFC 8259 section 7)."""
 
 
 class RequestBody:
-    """Bytes, given as runs of pieces; each run, a message for instance, is joined as a whole."""
+    """The bytes of a request as runs of pieces; each run, such as a message, is joined as a whole."""
 
     def __init__(self, runs: Iterable[Sequence[bytes]]) -> None:
         self._runs = [*runs]
@@ -31,7 +31,7 @@ class RequestBody:
         return b"".join(self)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Blocks of about BLOCK bytes; none is empty."""
+        """Yield blocks of about BLOCK bytes, none of them empty."""
         block: list[bytes] = []
         size = 0
         for run, length in zip(self._runs, self._sizes, strict=True):
@@ -44,27 +44,27 @@ class RequestBody:
             yield b"".join(block)
 
     def digest(self) -> bytes:
-        """SHA-256 of all."""
-        found = hashlib.sha256()
+        """Return the SHA-256 of all bytes."""
+        sha256 = hashlib.sha256()
         for block in self:
-            found.update(block)
-        return found.digest()
+            sha256.update(block)
+        return sha256.digest()
 
 
 NOTHING = RequestBody(())
 
 
 def filled(encoded: bytes, *values: Sequence[bytes]) -> list[bytes]:
-    """JSON with these values, in pieces, in the place of its GAPs."""
-    first, *others = encoded.split(b"\0")
-    pieces = [first]
-    for value, text in zip(values, others, strict=True):
+    """Return JSON in pieces, with these values in the places of its GAPs."""
+    beginning, *texts = encoded.split(b"\0")
+    pieces = [beginning]
+    for value, text in zip(values, texts, strict=True):
         pieces += value
         pieces.append(text)
     return pieces
 
 
 def json_list(messages: Iterable[list[bytes]]) -> RequestBody:
-    """A JSON list of these values, each in pieces."""
+    """Return the body of a JSON list of values, each of them in pieces."""
     runs = [run for message in messages for run in ([b","], message)]
     return RequestBody([[b"["], *runs[1:], [b"]"]])

@@ -1,7 +1,7 @@
 """Mailgun: https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending.
 
-It takes one message and each reader's variables, up to 1,000 readers at once, all or none.
-It recognises no repeats; our delivery id travels as a variable, the batch as a tag.
+A call takes one template and each reader's variables, for up to 1,000 readers, and accepts all or none.
+Mailgun recognises no repeated call. Our delivery id travels as a variable, the batch as a tag.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SYNTAX = Syntax(
 DELIVERY = "%recipient.d%"
 
 ONE_IS_WRONG = ("parameter is not a valid address", "not allowed to send large batches")
-"""Of 400 and 403, the words that halves of the batch help against; everything else is about the account."""
+"""Words of a 400 or 403 that is about one reader: halves of the batch find them. Others are about the account."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,7 +54,7 @@ class _Reply(msgspec.Struct, frozen=True):
 
 
 def request(batch: Batch, settings: Settings) -> Request:
-    """POST /v3/<domain>/messages, multipart: the template once, then a line of variables per reader."""
+    """Return the call `POST /v3/<domain>/messages`: multipart, the template once, and variables per reader."""
     template = batch.mailing.template(SYNTAX)
     fields = {
         "from": template.sender.quoted,
@@ -76,12 +76,12 @@ def request(batch: Batch, settings: Settings) -> Request:
 
 
 def _to(recipient: Recipient) -> str:
-    """Never with a slot's syntax in the name."""
+    """Return a recipient for To, whose name cannot hold the syntax of a slot."""
     return quoted(recipient.name.replace("%", ""), recipient.email)
 
 
 def _variables(batch: Batch) -> bytes:
-    """Keyed by address; without a reader's entry everybody would see everybody in To."""
+    """Return the variables by address; without a reader's entry all would see each other in To."""
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
     rows = zip((recipient.delivery_id for recipient in batch.recipients), *columns, strict=True)
     values = starmap(_values(len(columns)), rows)
@@ -90,7 +90,7 @@ def _variables(batch: Batch) -> bytes:
 
 @cache
 def _values(slots: int) -> type[msgspec.Struct]:
-    """A reader's values, with so many slots, as an object of JSON: `d` is the delivery id."""
+    """Return a type for a reader's values, with so many slots, as an object of JSON: `d` is the delivery id."""
     return msgspec.defstruct("Values", ["d", *(f"s{number}" for number in range(slots))], gc=False)
 
 
@@ -109,7 +109,7 @@ def _domain(settings: Settings) -> str:
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
-    """What a whole response says: of everyone the same."""
+    """Read a whole response: every recipient of the batch has one outcome."""
     words = _words(response)
     if response.status == 200:
         return _accepted(response, batch)
@@ -118,7 +118,7 @@ def outcomes(response: Response, batch: Batch) -> Answer:
         return batch.everyone(Outcome.BUSY, f"Mailgun is busy: {words}", retry_after=wait)
     if response.status >= 500 or response.status in (201, 202, 408):
         return batch.everyone(Outcome.UNKNOWN, f"Mailgun answered {words}")
-    if response.status == 413 or any(one in words for one in ONE_IS_WRONG):
+    if response.status == 413 or any(phrase in words for phrase in ONE_IS_WRONG):
         if len(batch.recipients) == 1:
             return batch.everyone(Outcome.REJECTED, words, retryable=True)
         return Answer(results=batch.everyone(Outcome.BUSY, words).results, split=True)
@@ -130,7 +130,7 @@ def _accepted(response: Response, batch: Batch) -> Answer:
     if reply and reply.id:
         result = Result(outcome=Outcome.ACCEPTED, provider_id=reply.id.strip("<>"))
         return Answer(results=(result,) * len(batch.recipients))
-    # The API greets with 200 whoever asks at an address that it does not have.
+    # The API answers 200 with a greeting at any address that it does not know.
     if b"Mailgun Magnificent API" in response.body[:200]:
         return batch.everyone(Outcome.BUSY, "Mailgun has nothing at base_url: is it right?", stop=True)
     return batch.everyone(Outcome.UNKNOWN, "Mailgun answered 200, but no id")
@@ -144,10 +144,10 @@ def _reply(response: Response) -> _Reply | None:
 
 
 def _words(response: Response) -> str:
-    """`400: to parameter is not a valid address`; some refusals are plain text."""
+    """Return status and message: `400: to parameter is not a valid address`; some refusals are plain text."""
     reply = _reply(response)
-    said = reply.message if reply else response.body[:200].decode("utf-8", "replace").partition("<")[0]
-    return f"{response.status}: {' '.join(said.split()) or 'without words of its own'}"
+    message = reply.message if reply else response.body[:200].decode("utf-8", "replace").partition("<")[0]
+    return f"{response.status}: {' '.join(message.split()) or 'without words of its own'}"
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -159,25 +159,25 @@ class _Paging(msgspec.Struct, frozen=True):
 
 
 class _Events(msgspec.Struct, frozen=True):
-    """https://documentation.mailgun.com/docs/mailgun/api-reference/openapi-final/tag/Events."""
+    """A page of events: https://documentation.mailgun.com/docs/mailgun/api-reference/openapi-final/tag/Events."""
 
     items: list[_Event]
     paging: _Paging = _Paging()
 
 
 def look(search: Search, settings: Settings) -> Request:
-    """GET /v3/<domain>/events by the batch's tag; a page has at most 300, and names the next."""
+    """Return the call `GET /v3/<domain>/events` for the batch's tag; a page has at most 300 and names the next."""
     begin = int((search.handed_at - timedelta(minutes=5)).timestamp())
     query = {"begin": begin, "ascending": "yes", "limit": 300, "tags": search.tag, "event": "accepted"}
     url = f"{_domain(settings)}/events?{urlencode(query)}"
-    if search.page:  # an address of theirs; our key goes nowhere but to base_url
+    if search.page:  # Mailgun names a whole address, but our key is sent to base_url alone
         next_page = urlsplit(search.page)
         url = f"{settings['base_url']}{next_page.path}?{next_page.query}"
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
 def sight(response: Response) -> Sight | None:
-    """The delivery ids on a page of the events; an empty page is the last."""
+    """Read the delivery ids of a page of events; an empty page is the last."""
     try:
         events = msgspec.json.decode(response.body, type=_Events) if response.status == 200 else None
     except msgspec.DecodeError:

@@ -1,7 +1,7 @@
-"""The outbox: every message a file, for trying things out; no account, no network.
+"""The outbox: a provider that writes every message to a file, without account or network.
 
 A message's file is named after its delivery, so that writing it again replaces it:
-nobody is ever in the outbox twice.
+no reader is in the outbox twice.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def send(batch: Batch, settings: Settings) -> Answer:
 
 
 def _stopped(batch: Batch, results: list[Result], reason: str) -> Answer:
-    """Those before the failure are there, the others are not."""
+    """Return an answer in which the messages before the failure are accepted and the others are not."""
     left = len(batch.recipients) - len(results)
     return Answer(results=(*results, *[Result(outcome=Outcome.BUSY, reason=reason)] * left), stop=reason)
 
 
 def _written(batch: Batch, recipient: Recipient, folder: Path) -> Result:
-    """Under a name of its own first: who looks into the folder sees whole messages only."""
+    """Write a message under another name first, so that the folder never shows half a message."""
     path = folder / file_name(recipient)
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.write_bytes(batch.mailing.mime(recipient))
@@ -44,7 +44,7 @@ def _written(batch: Batch, recipient: Recipient, folder: Path) -> Result:
 
 
 def file_name(recipient: Recipient) -> str:
-    """`12.345-ada-example.com.eml`: the delivery, and enough of the address to find it by eye."""
+    """Return `12.345-ada-example.com.eml`: the delivery, and enough of the address for people to find it."""
     address = re.sub(r"[^a-z0-9.]+", "-", recipient.email.lower()).strip("-.")[:_NAME_CAP]
     return f"{recipient.delivery_id}-{address}.eml"
 

@@ -1,7 +1,7 @@
 """Postmark: https://postmarkapp.com/developer/api/email-api (batches of finished messages).
 
-It recognises no repeats, so a call without a whole answer stays unknown until its
-search is asked. Every message carries our delivery id and its batch as `Metadata`.
+Postmark recognises no repeated call, so a call without a whole answer stays unknown until its
+search is asked. Every message has our delivery id and its batch in its `Metadata`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from newsletter.providers.transport import wait_asked_for
 
 # https://postmarkapp.com/developer/api/overview#error-codes
 STOPPING = frozenset({10, 400, 401, 405, 412, 413, *range(1220, 1240)})
-"""Token, sender signature, credits, account pending or closed, message stream: all further calls fail alike."""
+"""Errors of token, sender signature, credits, account or message stream: every further call would fail."""
 WAITING = frozenset({100, 429})
-"""Maintenance, rate."""
+"""Errors that pass: maintenance, and too many calls."""
 INVALID, INACTIVE = 300, 406
-"""This message or this address, not the account."""
+"""Errors of one message or address."""
 
 KEEP_ID = {"Name": "X-PM-KeepID", "Value": "true"}
-"""Postmark gives every message a Message-ID of its own unless told to keep ours."""
+"""The header that makes Postmark keep our Message-ID."""
 
 PAGE = 500
 """Messages on a page of the search: as many as a batch has."""
@@ -49,7 +49,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Verdict(msgspec.Struct, frozen=True):
-    """One entry of the answer: https://postmarkapp.com/developer/api/email-api#send-batch-emails."""
+    """An entry of the answer: https://postmarkapp.com/developer/api/email-api#send-batch-emails."""
 
     code: int = msgspec.field(name="ErrorCode")
     words: str = msgspec.field(name="Message", default="")
@@ -61,7 +61,7 @@ _decode_one = msgspec.json.Decoder(_Verdict).decode
 
 
 def request(batch: Batch, settings: Settings) -> Request:
-    """POST /email/batch."""
+    """Return the call `POST /email/batch`."""
     messages = (
         _message(batch.mailing.json_message(recipient), batch.tag, settings["message_stream"])
         for recipient in batch.recipients
@@ -97,14 +97,14 @@ def _message(message: JsonMessage, tag: str, stream: str) -> list[bytes]:
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
-    """What a whole response says; a list has one entry per message, in their order, even when some failed."""
+    """Read a whole response: its list has an entry per message, in their order, even when some failed."""
     if response.status == 200:
         return _listed(response, batch)
     words = _words(response)
     if response.status in (429, 503) or _code(response) in WAITING:
         wait = wait_asked_for(response.headers, words)
         return batch.everyone(Outcome.BUSY, f"Postmark is busy: {words}", retry_after=wait)
-    # Of a 500 Postmark says that the message is lost "in most cases": not in all.
+    # The documentation says that after a 500 the message is lost "in most cases", which is not all.
     if response.status >= 500 or response.status in (201, 202, 408):
         return batch.everyone(Outcome.UNKNOWN, f"Postmark answered {words}")
     if len(batch.recipients) == 1 and _code(response) in (INVALID, INACTIVE):
@@ -133,8 +133,8 @@ def _result(verdict: _Verdict) -> Result:
 
 
 def _stop(verdicts: Sequence[_Verdict]) -> str:
-    found = next((verdict for verdict in verdicts if verdict.code in STOPPING), None)
-    return f"Postmark refused to send: {found.words} (code {found.code})" if found else ""
+    stopping = next((verdict for verdict in verdicts if verdict.code in STOPPING), None)
+    return f"Postmark refused to send: {stopping.words} (code {stopping.code})" if stopping else ""
 
 
 def _code(response: Response) -> int | None:
@@ -145,7 +145,7 @@ def _code(response: Response) -> int | None:
 
 
 def _words(response: Response) -> str:
-    """`422 (code 405): You are not allowed to send.`, or the status alone when the body is not Postmark's."""
+    """Return status, code and message: `422 (code 405): You are not allowed to send.`; else the status alone."""
     try:
         verdict = _decode_one(response.body)
     except msgspec.DecodeError:
@@ -153,32 +153,32 @@ def _words(response: Response) -> str:
     return f"{response.status} (code {verdict.code}): {verdict.words}"
 
 
-class _Found(msgspec.Struct, frozen=True):
+class _FoundMessage(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = msgspec.field(name="Metadata", default_factory=dict)
 
 
 class _SearchPage(msgspec.Struct, frozen=True):
-    """https://postmarkapp.com/developer/api/messages-api#outbound-message-search."""
+    """A page of the search: https://postmarkapp.com/developer/api/messages-api#outbound-message-search."""
 
-    messages: list[_Found] = msgspec.field(name="Messages")
+    messages: list[_FoundMessage] = msgspec.field(name="Messages")
 
 
 def look(search: Search, settings: Settings) -> Request:
-    """GET /messages/outbound: one field of metadata per question, so the batch's."""
+    """Return the call `GET /messages/outbound`; a search takes one field of metadata, so the batch's."""
     query = {"count": PAGE, "offset": 0, "metadata_batch": search.tag, "messagestream": settings["message_stream"]}
     url = f"{settings['base_url']}/messages/outbound?{urlencode(query)}"
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
 def sight(response: Response) -> Sight | None:
-    """The delivery ids on a page of the search. A batch is one page."""
+    """Read the delivery ids of a page of the search; a batch fits on one page."""
     try:
         page = msgspec.json.decode(response.body, type=_SearchPage) if response.status == 200 else None
     except msgspec.DecodeError:
         page = None
     if page is None:
         return None
-    return Sight(delivery_ids=frozenset(found.metadata.get("delivery_id", "") for found in page.messages))
+    return Sight(delivery_ids=frozenset(message.metadata.get("delivery_id", "") for message in page.messages))
 
 
 POSTMARK = Provider(

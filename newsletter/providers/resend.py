@@ -1,7 +1,8 @@
 """Resend: https://resend.com/docs/api-reference/emails/send-batch-emails (batches of finished messages).
 
-It remembers an idempotency key for 24 hours and answers a repeat as it answered the
-first call, so a call without a whole answer is made again, to the byte, under its key.
+Resend keeps an idempotency key for 24 hours and answers a repeated call as it answered the first
+(https://resend.com/docs/dashboard/emails/idempotency-keys), so a call without a whole answer is made
+again under its key, with equal bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from newsletter.providers.transport import wait_asked_for
 
 # https://resend.com/docs/api-reference/errors
 QUOTAS = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded"})
-"""429 as well, but no waiting helps today."""
+"""Names of refusals that are 429, too, but do not pass today."""
 IN_FLIGHT, OTHER_PAYLOAD = "concurrent_idempotent_requests", "invalid_idempotent_request"
 
 _encode = msgspec.json.Encoder().encode
@@ -48,7 +49,7 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 def request(batch: Batch, settings: Settings) -> Request:
-    """POST /emails/batch; it is accepted or refused as a whole."""
+    """Return the call `POST /emails/batch`, which is accepted or refused as a whole."""
     body = json_list(_message(batch.mailing.json_message(recipient)) for recipient in batch.recipients)
     headers = {
         "Authorization": f"Bearer {settings['api_key']}",
@@ -75,7 +76,7 @@ def _message(message: JsonMessage) -> list[bytes]:
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
-    """What a whole response says: of everyone the same, but for their ids."""
+    """Read a whole response: every recipient of the batch has one outcome, and an id of its own."""
     if response.status in (200, 201):
         return _accepted(response, batch)
     refusal = _refusal(response)
@@ -94,7 +95,7 @@ def outcomes(response: Response, batch: Batch) -> Answer:
 
 
 def _invalid(batch: Batch, words: str) -> Answer:
-    """One bad address refuses a whole batch: its halves are tried, down to the one."""
+    """Answer a refusal of the content: one bad address refuses a batch, so its halves are tried next."""
     if len(batch.recipients) == 1:
         return batch.everyone(Outcome.REJECTED, words, retryable=True)
     return Answer(results=batch.everyone(Outcome.BUSY, words).results, split=True)
@@ -107,7 +108,7 @@ def _accepted(response: Response, batch: Batch) -> Answer:
         return batch.everyone(Outcome.UNKNOWN, f"Resend answered 200, but no list of ids: {error}")
     if len(ids) != len(batch.recipients):
         return batch.everyone(Outcome.UNKNOWN, f"Resend answered {len(ids)} ids for {len(batch.recipients)} messages")
-    return Answer(results=tuple(Result(outcome=Outcome.ACCEPTED, provider_id=one.id) for one in ids))
+    return Answer(results=tuple(Result(outcome=Outcome.ACCEPTED, provider_id=accepted.id) for accepted in ids))
 
 
 def _refusal(response: Response) -> _Refusal | None:
@@ -122,7 +123,7 @@ RESEND = Provider(
     title="Resend",
     settings=PROVIDER_SETTINGS["resend"],
     batch_size=100,
-    calls_per_second=2.0,  # https://resend.com/docs/api-reference/rate-limit: of a whole team
+    calls_per_second=2.0,  # for a whole team: https://resend.com/docs/api-reference/rate-limit
     byte_cap=40_000_000,
     dedupe="replay",
     dedupe_ttl=timedelta(hours=24),
