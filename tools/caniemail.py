@@ -1,10 +1,10 @@
-"""Compiles newsletter/checks/data/caniemail.json from the npm package `caniemail`; needs npm, and the network once.
+"""Compile newsletter/checks/data/caniemail.json from the npm package `caniemail`; needs npm and the network.
 
-    python tools/caniemail.py               the table, its date, its notices
-    python tools/caniemail.py --baseline    only what the program's own theme uses, after a change of a template
+    python tools/caniemail.py               write the table, its date and its notices
+    python tools/caniemail.py --baseline    write only the features of our own theme, after a change of a template
 
-Maintainers run it; nothing here runs when an issue is checked. Facts are kept (feature, client, latest status),
-in a layout of our own; the package's licence stands beside them.
+Maintainers run it; a check never does. Facts are kept (feature, client, latest status) in a layout of our own,
+with the package's licence beside them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "2.0.2"
-"""Of the package; npm checks the archive against the registry's checksum."""
+"""The version of the package; npm checks the archive against the registry's checksum."""
 DATA = Path(__file__).parent.parent / "newsletter" / "checks" / "data"
 UNKNOWN = "u"
 _NOTICE = """The facts in caniemail.json (which mail client supports which feature of HTML and CSS) were compiled from
@@ -107,7 +107,7 @@ Words.
 
 
 def table(package: dict[str, Any], version: str) -> dict[str, object]:
-    """The latest status of every feature in every client, a letter each: y, n, a (partly), u (unknown)."""
+    """Return the latest status of every feature in every client, a letter each: y, n, a (partly), u (unknown)."""
     clients = sorted({f"{family}.{platform}" for *_, family, platform, _ in _stats(package)})
     features: dict[str, list[str]] = {}
     latest: dict[str, dict[str, str]] = {}
@@ -134,7 +134,7 @@ def _stats(package: dict[str, Any]) -> Iterator[tuple[str, str, str, str, dict[s
 
 
 def _newest(versions: list[str]) -> str:
-    """Versions are numbers (16.80), or months (2024-04) that are not always in order; of both, the last is newest."""
+    """Return the newest version: of numbers (16.80) or months (2024-04) the largest, of a mix the last."""
     months = [version for version in versions if re.fullmatch(r"\d{4}-\d{2}", version)]
     if months and len(months) < len(versions):
         return versions[-1]
@@ -147,7 +147,7 @@ def _name(client: str, names: dict[str, dict[str, str]]) -> str:
 
 
 def lines(compiled: dict[str, Any]) -> str:
-    """JSON with a line for each client and feature, so that a change can be read."""
+    """Return JSON with a line for each client and feature, so that a diff can be read."""
     parts = []
     for key, value in compiled.items():
         if isinstance(value, dict):
@@ -159,19 +159,19 @@ def lines(compiled: dict[str, Any]) -> str:
 
 
 def download() -> tuple[dict[str, Any], str]:
-    """The package's data and its licence, through npm."""
+    """Return the package's data and its licence, fetched by npm."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", f"caniemail@{VERSION}", "--silent", "--pack-destination", folder]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         archive = next(Path(folder).glob("*.tgz")).read_bytes()
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        found = (files.extractfile(f"package/{name}") for name in ("data/caniemail.json", "LICENSE"))
-        data, license = (file.read().decode() for file in found if file)
+        members = (files.extractfile(f"package/{name}") for name in ("data/caniemail.json", "LICENSE"))
+        data, license = (file.read().decode() for file in members if file)
     return json.loads(data), license
 
 
 def write_table() -> None:
-    """The table and its notices."""
+    """Write the table and its notices."""
     package, license = download()
     compiled = table(package, VERSION)
     (DATA / "caniemail.json").write_text(lines(compiled), encoding="utf-8")
@@ -179,8 +179,8 @@ def write_table() -> None:
     (DATA / "caniemail.LICENSE").write_text(notice, encoding="utf-8")
 
 
-def of_theme() -> set[str]:
-    """What the program's own templates use in an issue with one of every block, and of every kind of Markdown."""
+def theme_features() -> set[str]:
+    """Return the features that our templates use in an issue with every block and every kind of Markdown."""
     from newsletter.checks.context.context import EarlierIssues
     from newsletter.checks.html.features import uses
     from newsletter.checks.run import open_context
@@ -200,13 +200,13 @@ def of_theme() -> set[str]:
 
 
 def _known() -> dict[str, object]:
-    found: dict[str, object] = json.loads((DATA / "caniemail.json").read_text(encoding="utf-8"))["features"]
-    return found
+    features: dict[str, object] = json.loads((DATA / "caniemail.json").read_text(encoding="utf-8"))["features"]
+    return features
 
 
 def write_baseline() -> None:
-    """What the program's own theme uses, a feature on each line."""
-    (DATA / "baseline.txt").write_text("".join(f"{slug}\n" for slug in sorted(of_theme())), encoding="utf-8")
+    """Write the features that our own theme uses, one on each line."""
+    (DATA / "baseline.txt").write_text("".join(f"{slug}\n" for slug in sorted(theme_features())), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Brings the shipped catalogues in line with what templates and pages say.
+"""Update the shipped catalogues with the messages of templates, pages and code.
 
-    python tools/translations.py            every catalogue: new messages added empty, old ones dropped
-    python tools/translations.py it         and a new one, for Italian
+    python tools/translations.py            update every catalogue: add new messages, empty, and drop old ones
+    python tools/translations.py it         begin a catalogue for Italian, too
 
-Maintainers run it after a change of words (`make translations`), then fill in what is empty. The test of the
-catalogues fails until every message is there.
+Maintainers run it after a change of words (`make translations`) and fill in the empty translations. The test
+of the catalogues fails until every message is there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ msgstr ""
 
 
 def main(new: list[str]) -> None:
-    """Write every catalogue anew, and those of the languages named."""
+    """Write every catalogue anew, and one for each language in `new`."""
     words = collected()
     for file in sorted({*CATALOGUES.glob("*.po"), *(CATALOGUES / f"{code}.po" for code in new)}):
         known = _known(file)
@@ -48,7 +48,7 @@ def main(new: list[str]) -> None:
 
 
 def write(file: Path, catalogue: Catalog) -> None:
-    """Without what changes at every writing: times and line numbers."""
+    """Write a catalogue without what changes at every writing: times and line numbers."""
     with file.open("wb") as stream:
         stream.write(_HEADER.format(code=file.stem, plural=catalogue.plural_forms.rstrip(";")).encode())
         options = {"ignore_obsolete": True, "include_lineno": False, "sort_by_file": True}
@@ -56,22 +56,22 @@ def write(file: Path, catalogue: Catalog) -> None:
 
 
 def collected() -> Catalog:
-    """Every message that readers may see, with the files it is in."""
+    """Return every message that readers may see, with the files that hold it."""
     catalogue = Catalog()
     for path, function, message, comments in _messages():
-        # Of ngettext("one", "many", n) the third is no text.
+        # The third argument of ngettext("one", "many", n) is no text.
         ids = tuple(message[:2]) if function == "ngettext" and isinstance(message, tuple) else message
         if isinstance(ids, tuple) and function != "ngettext":
             ids = ids[0]
         catalogue.add(ids, locations=[(str(path.relative_to(ROOT)), 0)], auto_comments=comments)
     for name in TRANSLATED_SETTINGS:
         text = getattr(SignupSection(), name).replace("%", "%%")
-        catalogue.add(text, locations=[("newsletter/config.py", 0)], auto_comments=[f"[signup] {name}"])
+        catalogue.add(text, locations=[("newsletter/config/settings.py", 0)], auto_comments=[f"[signup] {name}"])
     return catalogue
 
 
 def forms(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
-    """A message's forms: one, or as many as the language has for numbers."""
+    """Return a message's forms: one, or as many as the language has for numbers."""
     return (text or "",) if isinstance(text, str | None) else tuple(text)
 
 

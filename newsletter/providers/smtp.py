@@ -1,7 +1,7 @@
-"""SMTP: one finished message a call, to any mail server (RFC 5321), over connections that are kept.
+"""SMTP: hand finished messages to any mail server (RFC 5321), over connections that are kept.
 
-Says of every message what the server said of it, or that nobody knows: only a connection
-that broke after the final dot, before the answer, leaves a message unknown.
+Every message has the server's own answer as its outcome. Only a connection that broke after
+the final dot and before the answer leaves a message unknown.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from newsletter.providers.dkim import SigningError, signature
 from newsletter.providers.smtp_session import BrokenError, RefusedError, SmtpSession, Stage
 
 WINDOW = 20
-"""Messages between two marks in the ledger: as many are unknown after a crash, at most."""
+"""Messages between two entries in the ledger, and so the most that are unknown after a crash."""
 _DELIVERABLE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 _local = threading.local()
 
 
 class _StopError(Exception):
-    """Every other message would fare alike; `stop`: until somebody changes something."""
+    """Every further message would fail, too; with `stop`, until somebody changes a setting or the server."""
 
     def __init__(self, reason: str, *, stop: bool) -> None:
         super().__init__(reason)
@@ -31,7 +31,7 @@ class _StopError(Exception):
 
 
 def send(batch: Batch, settings: Settings) -> Answer:
-    """Hand the messages over one after the other; when the server takes no more, the rest is BUSY."""
+    """Hand the messages over in order; when the server takes no more, the others are BUSY."""
     results: list[Result] = []
     try:
         results.extend(_handed(batch, recipient, settings) for recipient in batch.recipients)
@@ -43,7 +43,7 @@ def send(batch: Batch, settings: Settings) -> Answer:
 
 
 def _handed(batch: Batch, recipient: Recipient, settings: Settings) -> Result:
-    """One message, once; a second time only over a new connection, when it certainly did not leave over the old."""
+    """Hand over one message; again over a new connection only if it certainly did not leave over a kept one."""
     if not _DELIVERABLE.fullmatch(recipient.email):
         return Result(outcome=Outcome.REJECTED, reason="SMTP cannot carry an address with such characters")
     data = _signed(batch.mailing.mime(recipient), batch, settings)
@@ -61,7 +61,7 @@ def _handed(batch: Batch, recipient: Recipient, settings: Settings) -> Result:
 
 
 def _offered(session: SmtpSession, batch: Batch, recipient: Recipient, data: bytes) -> Result:
-    """What the server says. Raises BrokenError when the message did not leave and the connection is of no more use."""
+    """Return the server's answer to a message. Raises BrokenError when the connection broke before the message left."""
     try:
         session.envelope(batch.mailing.envelope.sender.address, recipient.email, len(data))
         unknown = session.body(data)
@@ -77,11 +77,14 @@ def _offered(session: SmtpSession, batch: Batch, recipient: Recipient, data: byt
 
 
 def _refusal(refused: RefusedError) -> Result:
-    """By the stage and the code (RFC 5321 section 4.2, RFC 3463): this address, this message, or everything."""
+    """Return the result of a refusal by stage and code (RFC 5321 section 4.2, RFC 3463).
+
+    Raises _StopError for a refusal of the account or the sender, which every message would meet.
+    """
     if refused.code < 500:
         return Result(outcome=Outcome.BUSY, reason=str(refused), alone=refused.stage is Stage.RCPT)
     everything = refused.stage is Stage.MAIL and refused.code != 552
-    # A server that does not know us refuses to relay to anybody, one address after the other.
+    # A server that does not know the sender refuses every address with words like "relaying denied".
     if (
         everything
         or refused.code in (530, 535)
@@ -92,11 +95,11 @@ def _refusal(refused: RefusedError) -> Result:
 
 
 def _is_no_mailbox(refused: RefusedError) -> bool:
-    """Whether the address itself takes no mail: RFC 3463's 5.1.x and 5.2.1, or without one of these RFC 5321's 550."""
-    said = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", refused.said)
+    """Tell whether the address takes no mail: 5.1.x or 5.2.1 of RFC 3463, or without a code of it 550 of RFC 5321."""
+    status = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", refused.said)
     if refused.stage is not Stage.RCPT:
         return False
-    return said[0].startswith("5.1.") or said[0] == "5.2.1" if said else refused.code == 550
+    return status[0].startswith("5.1.") or status[0] == "5.2.1" if status else refused.code == 550
 
 
 def _signed(message: bytes, batch: Batch, settings: Settings) -> bytes:
@@ -110,7 +113,7 @@ def _signed(message: bytes, batch: Batch, settings: Settings) -> bytes:
 
 
 def _session(batch: Batch, settings: Settings) -> tuple[SmtpSession, bool]:
-    """This thread's connection, and whether it was used before."""
+    """Return this thread's connection, and whether it was used before."""
     kept: tuple[Settings, SmtpSession] | None = getattr(_local, "kept", None)
     if kept and kept[0] == settings:
         return kept[1], True
@@ -132,6 +135,7 @@ def _connected(batch: Batch, settings: Settings) -> SmtpSession:
 
 
 def _forget() -> None:
+    """Close this thread's connection."""
     kept: tuple[Settings, SmtpSession] | None = getattr(_local, "kept", None)
     if kept:
         _local.kept = None

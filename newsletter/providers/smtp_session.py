@@ -1,7 +1,7 @@
-"""One SMTP connection: greeted, encrypted, logged in, and used for message after message.
+"""An SMTP connection: greeted, encrypted, logged in, and used for message after message.
 
-Python's smtplib speaks; here is what it lacks: the envelope in one packet where the server
-allows it (RFC 2920), and a body that is sent as it is. It never repeats anything by itself.
+Extends Python's smtplib by an envelope in one packet where the server allows it (RFC 2920), and by a body
+that is sent as it is. Nothing is ever repeated here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from newsletter.providers.base import Settings
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 LONGEST = 8192
-"""Bytes of an answer; RFC 5321 section 4.5.3.1.5 has 512 for a line, servers have more to say."""
+"""Bytes of an answer, at most; RFC 5321 section 4.5.3.1.5 allows 512 for a line, but servers send more."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Stage(StrEnum):
-    """What the server was asked when it refused."""
+    """The step of a conversation that the server refused."""
 
     CONNECT = "the connection"
     LOGIN = "the login"
@@ -32,11 +32,11 @@ class Stage(StrEnum):
 
 
 Refusal = tuple[Stage, int, str]
-"""Asked what, answered with which code, in which words."""
+"""The refused step, the code, and the server's words."""
 
 
 class RefusedError(Exception):
-    """The server said no, in its own words; the connection can be used on."""
+    """The server refused with an answer; the connection can still be used."""
 
     def __init__(self, stage: Stage, code: int, said: str) -> None:
         super().__init__(f"{stage} was refused: {code} {said}")
@@ -44,21 +44,21 @@ class RefusedError(Exception):
 
 
 class BrokenError(Exception):
-    """The connection is of no more use, and the message did not leave over it."""
+    """The connection cannot be used any more, and the message did not leave over it."""
 
     def __init__(self, reason: str, *, stop: bool = False) -> None:
         super().__init__(reason)
         self.stop = stop
-        """Trying again cannot help."""
+        """True when trying again cannot help."""
 
 
 class SmtpSession(smtplib.SMTP):
-    """An open connection, ready for a message. Raises BrokenError, RefusedError or SMTPException when made."""
+    """An open connection, ready for a message. Opening one raises BrokenError, RefusedError or SMTPException."""
 
     def __init__(self, settings: Settings, hello: str) -> None:
         self._security = settings["security"]
         self.said = ""
-        """The server's last word on a message that it took."""
+        """The server's answer to the last message that it took."""
         try:
             super().__init__(settings["host"], int(settings["port"]), hello, CONNECT_SECONDS)
             self._open(settings)
@@ -67,7 +67,7 @@ class SmtpSession(smtplib.SMTP):
             raise _explained(error) from error
 
     def __del__(self) -> None:
-        """A thread that ends leaves as politely as can be done without waiting."""
+        """Send QUIT without waiting for an answer, when the thread of the connection ends."""
         with contextlib.suppress(OSError, AttributeError):
             if self.sock:
                 self.sock.sendall(b"QUIT\r\n")
@@ -75,15 +75,15 @@ class SmtpSession(smtplib.SMTP):
             self.close()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        made = socket.create_connection((host, port), timeout)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an answer is awaited after every packet
-        made.settimeout(READ_SECONDS)
+        connection = socket.create_connection((host, port), timeout)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # every packet waits for an answer
+        connection.settimeout(READ_SECONDS)
         if self._security != "tls":
-            return made
+            return connection
         try:
-            return ssl.create_default_context().wrap_socket(made, server_hostname=host)
+            return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
         except BaseException:
-            made.close()
+            connection.close()
             raise
 
     def _open(self, settings: Settings) -> None:
@@ -101,7 +101,7 @@ class SmtpSession(smtplib.SMTP):
         self._size = self.has_extn("size")
 
     def envelope(self, sender: str, recipient: str, size: int) -> None:
-        """Announce a message, until the server waits for it. Raises RefusedError or BrokenError."""
+        """Announce a message, so that the server waits for its body. Raises RefusedError or BrokenError."""
         announced = f" SIZE={size}" if self._size else ""
         commands = {
             Stage.MAIL: f"MAIL FROM:<{sender}>{announced}\r\n",
@@ -111,14 +111,14 @@ class SmtpSession(smtplib.SMTP):
         try:
             refused = self._at_once(commands) if self._pipelining else self._one_by_one(commands)
             if refused:
-                self._begin_anew(refused)
+                self._reset_envelope(refused)
         except (smtplib.SMTPException, OSError) as error:
             raise BrokenError(_words(error)) from error
         if refused:
             raise RefusedError(*refused)
 
     def _at_once(self, commands: dict[Stage, str]) -> Refusal | None:
-        """All three in one packet: a third of the round trips."""
+        """Send the three commands in one packet, which takes a third of the round trips; return a refusal."""
         self._write("".join(commands.values()).encode("ascii"))
         refused = None
         for stage in commands:
@@ -127,7 +127,7 @@ class SmtpSession(smtplib.SMTP):
                 refused = stage, code, said
                 if code == 421:
                     return refused
-        if refused and code == 354:  # it waits for a message to nobody
+        if refused and code == 354:  # the server waits for a message although it refused the recipient
             self._write(b".\r\n")
             self._reply()
         return refused
@@ -140,8 +140,8 @@ class SmtpSession(smtplib.SMTP):
                 return stage, code, said
         return None
 
-    def _begin_anew(self, refused: Refusal) -> None:
-        """Forget the envelope; a server that said 421 has hung up (RFC 5321 section 3.8)."""
+    def _reset_envelope(self, refused: Refusal) -> None:
+        """Reset the envelope; a server that answered 421 has closed the connection (RFC 5321 section 3.8)."""
         _, code, said = refused
         if code == 421:
             raise smtplib.SMTPServerDisconnected(f"421 {said}")
@@ -149,9 +149,9 @@ class SmtpSession(smtplib.SMTP):
         self._reply()
 
     def body(self, data: bytes) -> str:
-        """Send the message; empty when it was taken, else why nobody knows. Raises RefusedError or BrokenError.
+        """Send a message. Return an empty text when it was taken, else the reason why that is not known.
 
-        `data` is ours: CRLF at its end, and no line that begins with a dot.
+        `data` ends in CRLF and has no line that begins with a dot. Raises RefusedError or BrokenError.
         """
         try:
             self._write(data + b".\r\n")
@@ -177,7 +177,7 @@ class SmtpSession(smtplib.SMTP):
         self.sock.sendall(data)
 
     def _reply(self) -> tuple[int, str]:
-        """One answer (RFC 5321 section 4.2.1); smtplib's own reader takes three times as long."""
+        """Read an answer (RFC 5321 section 4.2.1); smtplib's own reader takes three times as long."""
         line = self._line()
         said = line[4:]
         while line[3:4] == b"-":
@@ -203,7 +203,7 @@ def _goes_on(stage: Stage, code: int) -> bool:
 
 
 def _explained(error: BaseException) -> BaseException:
-    """Why there is no connection, as one of ours."""
+    """Return our exception for the error that prevented a connection."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return RefusedError(Stage.LOGIN, error.smtp_code, _text(error.smtp_error))
     if isinstance(error, smtplib.SMTPConnectError):

@@ -1,7 +1,7 @@
-"""The one way to a provider's API: a `requests` call that is never repeated by itself.
+"""HTTP transport to providers' APIs: a `requests` call that is never repeated by itself.
 
-Says whether a request that failed may have been accepted. Knows no provider, no
-ledger, and never tries again: a repeat is a decision of the sender.
+Tells whether a request that failed may have been accepted. Knows no provider and no
+ledger, and never tries again: the sender decides about a repeat.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from newsletter.providers.body import RequestBody
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 RESPONSE_CAP = 8 * 1024 * 1024
-"""Bytes: 500 results are some 100 KB; nothing larger is an answer to us."""
+"""Bytes of a response, at most; 500 results are some 100 KB."""
 
 _local = threading.local()
 
 
 class TransportError(Exception):
-    """No whole response came back."""
+    """A request without a whole response."""
 
     def __init__(self, outcome: Outcome, reason: str, *, stop: bool = False) -> None:
         super().__init__(reason)
         self.outcome = outcome
-        """BUSY: nothing left this machine, or nobody took it. UNKNOWN: it may have been accepted."""
+        """BUSY when the request certainly was not accepted, UNKNOWN when it may have been."""
         self.reason = reason
         self.stop = stop
-        """Trying again cannot help."""
+        """True when trying again cannot help."""
 
 
 def send(provider: Provider, batch: Batch, request: Request) -> Answer:
-    """Hand `request`, which carries `batch`, to an HTTP provider, once."""
+    """Send `request`, which carries `batch`, to an HTTP provider once, and return its answer."""
     assert provider.outcomes is not None
     try:
         response = exchange(request)
@@ -51,7 +51,7 @@ def send(provider: Provider, batch: Batch, request: Request) -> Answer:
 
 
 def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float = READ_SECONDS) -> Response:
-    """One request, one response; times in seconds. Raises TransportError."""
+    """Send a request once and return its response; times in seconds. Raises TransportError."""
     body = _BlockReader(request.body)
     try:
         return _exchange(request, body, (connect, read))
@@ -63,7 +63,7 @@ def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float 
         raise _connection(error, request) from error
     except requests.exceptions.Timeout as error:
         raise TransportError(Outcome.UNKNOWN, f"no answer from {_host(request)} within {read:g} s") from error
-    except ValueError as error:  # an address or a header that cannot be written: nothing left
+    except ValueError as error:  # an address or a header that cannot be written, so that nothing was sent
         raise TransportError(Outcome.BUSY, f"no request can be made to {request.url}: {error}", stop=True) from error
     except (requests.exceptions.RequestException, inner.HTTPError, OSError) as error:
         raise TransportError(Outcome.UNKNOWN, f"the answer of {_host(request)} was cut: {_words(error)}") from error
@@ -89,9 +89,9 @@ def _pieces(response: requests.Response) -> list[bytes]:
 
 
 class _BlockReader:
-    """The request's bytes, handed out block by block; knows whether the first was asked for.
+    """The request's bytes in blocks, and whether the first block has been read.
 
-    A TLS error says by itself neither whether it came before or after the request.
+    A TLS error does not tell by itself whether it came before or after the request.
     """
 
     def __init__(self, body: RequestBody) -> None:
@@ -105,13 +105,13 @@ class _BlockReader:
         return iter(self.read, b"")
 
     def read(self, _size: int = 0) -> bytes:
-        """The next block, whatever size is asked for; empty after the last."""
+        """Return the next block, whatever the size asked for; empty after the last one."""
         self.started = True
         return next(self._blocks, b"")
 
 
 def _session() -> requests.Session:
-    """This thread's own: sessions are not safe to share."""
+    """Return this thread's session; threads cannot share one safely."""
     if not hasattr(_local, "session"):
         _local.session = requests.Session()
         _local.session.trust_env = False
@@ -128,7 +128,7 @@ def _tls(error: Exception, *, started: bool) -> TransportError:
 
 
 def _connection(error: Exception, request: Request) -> TransportError:
-    """`ConnectionError` alone says nothing: its inner reason tells before from after."""
+    """Return the outcome of a `ConnectionError`: its inner reason tells whether the request was on its way."""
     if isinstance(_reason(error), inner.NewConnectionError):
         return TransportError(Outcome.BUSY, f"no connection to {_host(request)}: {_words(error)}")
     if isinstance(_reason(error), inner.ReadTimeoutError):
@@ -142,7 +142,7 @@ def _reason(error: Exception) -> object:
 
 
 def _words(error: Exception) -> str:
-    """The innermost reason, without object addresses and host lists."""
+    """Return the innermost reason of an error, without object addresses and host lists."""
     reason = _reason(error)
     if isinstance(reason, inner.NameResolutionError):
         return "its name cannot be found"
@@ -161,7 +161,7 @@ def _host(request: Request) -> str:
 
 
 def wait_asked_for(headers: Mapping[str, str], text: str = "", now: float | None = None) -> float | None:
-    """The seconds a 429 or 503 asks us to wait, or None when it does not say.
+    """Return the seconds that a 429 or 503 asks us to wait, or None when it names none.
 
     Five forms are in use: `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3),
     `RateLimit-Reset` in seconds, `X-RateLimit-Reset` as Unix time, and words in the
@@ -172,15 +172,15 @@ def wait_asked_for(headers: Mapping[str, str], text: str = "", now: float | None
     for name in ("retry-after", "ratelimit-reset", "x-sib-ratelimit-reset", "x-ratelimit-reset"):
         if name in headers and (wait := _seconds(headers[name], now)) is not None:
             return wait
-    if found := re.search(r"\bafter (\d+(?:\.\d+)?) ?s(?:ec(?:onds?)?)?\b", text):
-        return float(found[1])
-    if found := re.search(r"\bafter (\w{3}, \d{1,2} \w{3} \d{4} [\d:]{8} \w+)", text):
-        return _seconds(found[1], now)
+    if seconds := re.search(r"\bafter (\d+(?:\.\d+)?) ?s(?:ec(?:onds?)?)?\b", text):
+        return float(seconds[1])
+    if moment := re.search(r"\bafter (\w{3}, \d{1,2} \w{3} \d{4} [\d:]{8} \w+)", text):
+        return _seconds(moment[1], now)
     return None
 
 
 def _seconds(value: str, now: float) -> float | None:
-    """From a number of seconds, a Unix time or a date; never negative."""
+    """Return the seconds until a moment: given as seconds, Unix time or a date; never negative."""
     if re.fullmatch(r"\d{1,15}(\.\d+)?", value.strip()):
         number = float(value)
         return max(0.0, number - now) if number > 1e9 else number

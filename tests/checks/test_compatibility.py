@@ -30,7 +30,7 @@ def tool() -> dict[str, Any]:
 
 
 def test_the_baseline_is_what_the_theme_uses() -> None:
-    assert tool()["of_theme"]() == table().baseline, "run `python tools/caniemail.py --baseline`"
+    assert tool()["theme_features"]() == table().baseline, "run `python tools/caniemail.py --baseline`"
 
 
 def test_the_facts_are_small_dated_and_have_their_notices_beside_them() -> None:
