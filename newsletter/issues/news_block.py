@@ -12,7 +12,7 @@ from itertools import pairwise
 from markdown_it.token import Token
 
 _GAP = " \t\n—–:-"
-"""What authors put between a title and its sentence."""
+"""Characters that authors put between a title and its sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)

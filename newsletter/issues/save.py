@@ -38,7 +38,7 @@ class IssueFile:
     lines: tuple[str, ...] = ()
     """The lines as they are on disk, with their ends."""
     has_mark: bool = False
-    """Whether the file begins with a byte order mark."""
+    """True when the file begins with a byte order mark."""
 
     def encoded(self, text: str) -> bytes:
         """Return the bytes of a new text with this file's line ends and byte order mark.

@@ -1,4 +1,4 @@
-"""What travels between building and sending: the compiled message, and each reader's own copy of it.
+"""Messages: the compiled message that travels from building to sending, and each reader's own copy of it.
 
 types.py has the values (CompiledMessage, Recipient, Message); merge_tags.py finds merge tags and expressions.py
 evaluates them; merge.py fills slots, fragments.py and escapes.py make values safe where they stand; mailing.py

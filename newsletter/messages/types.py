@@ -151,7 +151,7 @@ class Syntax:
     literal: re.Pattern[str]
     """Finds the first character of any text that the provider would take for a slot of its own."""
     mark: str
-    """That character: a text without it needs no change."""
+    """The character that `literal` finds: a text without it needs no change."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ class _TextWriter:
         self.marker = ""
         """The bullet or number of an item that has no text yet."""
         self.opening = False
-        """Whether a list or table has begun and nothing of it is written."""
+        """True when a list or table has begun and nothing of it is written."""
         self.is_tight = False
         self.heading = ""
         self.cells: list[str] | None = None

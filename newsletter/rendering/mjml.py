@@ -1,4 +1,4 @@
-"""From a Document to HTML: MRML lays out, premailer puts the theme's rules on the bodies.
+"""Compile a Document to HTML: MRML lays out, premailer puts the theme's rules on the bodies.
 
 Everything here that looks odd works around a behaviour of these two that was measured; each has a test.
 """

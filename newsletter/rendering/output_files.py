@@ -18,7 +18,7 @@ from newsletter.rendering.build import Built, sample_mailing, sample_recipient
 from newsletter.rendering.preview_file import with_pictures
 
 FILE_NAMES = ("message.html", "message.txt", "message.eml", "document.mjml", "message.json", "preview.html")
-"""In the order in which `build` prints their paths."""
+"""The names of the files, in the order in which `build` prints their paths."""
 
 
 def write_files(publication: Publication, built: Built, out: Path) -> Path:

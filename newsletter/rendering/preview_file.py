@@ -15,7 +15,7 @@ from newsletter.config import Publication
 from newsletter.issues.images import MEDIA_TYPES, PictureError, find_picture
 
 _LOADS = r"(\s(?:src|background)=[\"']?|\burl\([\"']?)"
-"""What stands before an address that a mail client loads by itself; a link's `href` is none."""
+"""Matches the text before an address that a mail client loads by itself, such as `src`; a link's `href` is none."""
 
 
 def with_pictures(page: str, publication: Publication) -> str:

@@ -1,4 +1,4 @@
-"""JSON Schema for editors, held by a validator against files that are right and files that are wrong."""
+"""The JSON Schemas for editors: a validator accepts right files and refuses wrong ones."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_what_the_program_refuses_in_the_settings_editors_see(tmp_path: Path, wr
 
 
 def toml_of(tables: dict[str, Any], above: str = "") -> str:
-    """TOML of nested tables; JSON's values are TOML's here."""
+    """Return TOML of nested tables; the values are written as JSON, which TOML reads."""
     text = ""
     for name, value in tables.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Where mistakes are said to be, and what an issue file may say."""
+"""Parsing an issue file: the lines and columns of mistakes, and the values of front matter."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from tests.support.writing import built, problems, write
 
 def test_the_column_is_the_authors_own_even_after_merge_tags(publication_folder: Path) -> None:
     line = 'Hi {{ first_name | default("there") }} and {{ email }} and {{ frist_name }}.'
-    (found,) = problems(publication_folder, f"---\nsubject: x\n---\n{line}\n")
-    assert (found.line, found.column) == (4, line.index("{{ frist") + 1)
+    (problem,) = problems(publication_folder, f"---\nsubject: x\n---\n{line}\n")
+    assert (problem.line, problem.column) == (4, line.index("{{ frist") + 1)
 
 
 def test_a_field_is_wrong_at_the_column_of_its_value(publication_folder: Path) -> None:
     line = ':::article title="{{ first_name }} and more" url=nowhere'
-    (found,) = problems(publication_folder, f"---\nsubject: x\n---\n{line}\nx\n:::\n")
-    assert (found.rule, found.line, found.column) == ("NL006", 4, line.index("nowhere") + 1)
+    (problem,) = problems(publication_folder, f"---\nsubject: x\n---\n{line}\nx\n:::\n")
+    assert (problem.rule, problem.line, problem.column) == ("NL006", 4, line.index("nowhere") + 1)
 
 
 def test_every_mistake_of_a_file_is_found_in_one_pass_in_its_order(publication_folder: Path) -> None:
     text = "---\nsubjekt: x\nlist: weekly\n---\n:::qoute\nx\n:::\n\n{{ emial }}\n\n:::news\nno list\n:::\n"
-    found = [(problem.line, problem.rule) for problem in problems(publication_folder, text)]
-    assert found == [(1, "NL001"), (2, "NL002"), (3, "NL011"), (5, "NL003"), (9, "NL007"), (12, "NL006")]
+    places = [(problem.line, problem.rule) for problem in problems(publication_folder, text)]
+    assert places == [(1, "NL001"), (2, "NL002"), (3, "NL011"), (5, "NL003"), (9, "NL007"), (12, "NL006")]
 
 
 def test_at_most_ten_mistakes_are_printed_then_a_count(publication_folder: Path) -> None:
@@ -48,19 +48,19 @@ def test_at_most_ten_mistakes_are_printed_then_a_count(publication_folder: Path)
 
 def test_an_unclosed_block_is_told_where_to_close(publication_folder: Path) -> None:
     text = '---\nsubject: x\n---\n\n:::article title="A"\nBody.\n\n:::note\nx\n:::\n'
-    (found,) = problems(publication_folder, text)
-    assert (found.line, found.message) == (5, 'block "article" is not closed')
-    assert "before line 8" in found.hint
+    (problem,) = problems(publication_folder, text)
+    assert (problem.line, problem.message) == (5, 'block "article" is not closed')
+    assert "before line 8" in problem.hint
 
 
 def test_colons_in_a_code_block_close_nothing(publication_folder: Path) -> None:
-    one = built(publication_folder, ":::note\n```\n:::\n```\nafter\n:::\n\ntail")
-    assert [piece.name for piece in one.issue.content if isinstance(piece, Block)] == ["note", "text"]
+    issue = built(publication_folder, ":::note\n```\n:::\n```\nafter\n:::\n\ntail")
+    assert [piece.name for piece in issue.issue.content if isinstance(piece, Block)] == ["note", "text"]
 
 
 def test_a_block_inside_a_list_is_refused_and_not_printed_as_text(publication_folder: Path) -> None:
-    (found,) = problems(publication_folder, "---\nsubject: x\n---\n- a\n\n  :::note\n")
-    assert (found.line, found.rule) == (6, "NL004")
+    (problem,) = problems(publication_folder, "---\nsubject: x\n---\n- a\n\n  :::note\n")
+    assert (problem.line, problem.rule) == (6, "NL004")
 
 
 @pytest.mark.parametrize("void", [":::divider /", ":::divider/", ":::divider\n:::", "::: divider /"])
@@ -118,14 +118,14 @@ signup: true"""
 
 def test_the_date_is_the_front_matters_else_the_file_names(publication_folder: Path) -> None:
     assert built(publication_folder, "x").issue.date == date(2025, 1, 17)
-    (found,) = problems(publication_folder, "---\nsubject: x\n---\n", "undated.md")
-    assert found.message == "the issue has no date"
+    (problem,) = problems(publication_folder, "---\nsubject: x\n---\n", "undated.md")
+    assert problem.message == "the issue has no date"
 
 
 def test_two_files_with_one_slug_are_refused(publication_folder: Path) -> None:
     write(publication_folder, "---\nsubject: x\n---\n", "2025-01-16-hello.md")
-    (found,) = problems(publication_folder, "---\nsubject: x\n---\n")
-    assert found.hint.startswith("2025-01-16-hello.md")
+    (problem,) = problems(publication_folder, "---\nsubject: x\n---\n")
+    assert problem.hint.startswith("2025-01-16-hello.md")
 
 
 def test_an_issue_is_named_by_path_by_slug_or_by_a_part_that_is_unique(publication_folder: Path) -> None:
@@ -177,11 +177,11 @@ def test_a_text_can_be_read_as_if_its_file_said_it(publication_folder: Path) -> 
     path = write(publication_folder, "---\nsubject: On disk\n---\nx\n")
     theme = Theme(publication=load_publication(publication_folder / "newsletter.toml"))
 
-    issue, found = inspect_issue(
+    issue, mistakes = inspect_issue(
         path, theme.publication, theme.kinds, theme.templates, "---\nsubject: Typed\n---\n{{ emial }}\n"
     )
 
     assert issue.subject == "Typed"
-    assert [(problem.rule, problem.line) for problem in found] == [("NL007", 4)]
+    assert [(problem.rule, problem.line) for problem in mistakes] == [("NL007", 4)]
     with pytest.raises(IssueError, match="the file is empty"):
         inspect_issue(path, theme.publication, theme.kinds, theme.templates, " \n")

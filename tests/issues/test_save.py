@@ -27,36 +27,38 @@ def opened(publication: Publication) -> IssueFile:
 
 
 def test_a_text_is_saved_over_the_one_it_was_made_from(publication: Publication) -> None:
-    found = opened(publication)
+    issue_file = opened(publication)
 
-    saved = save(publication, found.path, TEXT + "More.\n", found.digest)
+    saved = save(publication, issue_file.path, TEXT + "More.\n", issue_file.digest)
 
     assert saved.is_written
-    assert found.path.read_text() == saved.issue_file.text == TEXT + "More.\n"
-    assert opened(publication).digest == saved.issue_file.digest != found.digest
-    assert [path.name for path in found.path.parent.iterdir()] == [found.path.name], "nothing else is left there"
+    assert issue_file.path.read_text() == saved.issue_file.text == TEXT + "More.\n"
+    assert opened(publication).digest == saved.issue_file.digest != issue_file.digest
+    assert [path.name for path in issue_file.path.parent.iterdir()] == [issue_file.path.name], (
+        "nothing else is left there"
+    )
 
 
 def test_a_file_that_was_changed_meanwhile_is_not_overwritten_but_shown(publication: Publication) -> None:
-    found = opened(publication)
-    found.path.write_text("another hand wrote this\n")
+    issue_file = opened(publication)
+    issue_file.path.write_text("another hand wrote this\n")
 
-    saved = save(publication, found.path, TEXT + "Mine.\n", found.digest)
+    saved = save(publication, issue_file.path, TEXT + "Mine.\n", issue_file.digest)
 
     assert not saved.is_written
-    assert saved.issue_file.text == found.path.read_text() == "another hand wrote this\n"
-    assert save(publication, found.path, "Mine.\n", saved.issue_file.digest).is_written, "whoever saw it may go on"
+    assert saved.issue_file.text == issue_file.path.read_text() == "another hand wrote this\n"
+    assert save(publication, issue_file.path, "Mine.\n", saved.issue_file.digest).is_written, "whoever saw it may go on"
 
 
 def test_a_file_that_was_removed_meanwhile_is_made_again_only_by_who_knows(publication: Publication) -> None:
-    found = opened(publication)
-    found.path.unlink()
+    issue_file = opened(publication)
+    issue_file.path.unlink()
 
-    refused = save(publication, found.path, TEXT, found.digest)
-    assert (refused.is_written, refused.issue_file.digest, found.path.exists()) == (False, "", False)
+    refused = save(publication, issue_file.path, TEXT, issue_file.digest)
+    assert (refused.is_written, refused.issue_file.digest, issue_file.path.exists()) == (False, "", False)
 
-    assert save(publication, found.path, TEXT, "").is_written
-    assert found.path.read_text() == TEXT
+    assert save(publication, issue_file.path, TEXT, "").is_written
+    assert issue_file.path.read_text() == TEXT
 
 
 @pytest.mark.parametrize(
@@ -71,20 +73,20 @@ def test_a_file_that_was_removed_meanwhile_is_made_again_only_by_who_knows(publi
 def test_line_ends_and_byte_order_mark_stay_the_files(publication: Publication, raw: bytes, saved_as: bytes) -> None:
     path = opened(publication).path
     path.write_bytes(raw)
-    found = read_issue_file(publication, path)
+    issue_file = read_issue_file(publication, path)
 
-    save(publication, path, found.text + "c\n", found.digest)
+    save(publication, path, issue_file.text + "c\n", issue_file.digest)
 
-    assert found.text == "a\nb\n"
+    assert issue_file.text == "a\nb\n"
     assert path.read_bytes() == saved_as
 
 
 def test_lines_that_were_not_changed_end_as_they_did(publication: Publication) -> None:
     path = opened(publication).path
     path.write_bytes(b"a\nb\r\nc\r\nd\n")
-    found = read_issue_file(publication, path)
+    issue_file = read_issue_file(publication, path)
 
-    save(publication, path, found.text.replace("c", "new\nc"), found.digest)
+    save(publication, path, issue_file.text.replace("c", "new\nc"), issue_file.digest)
 
     assert path.read_bytes() == b"a\nb\r\nnew\nc\r\nd\n"
 
@@ -99,21 +101,21 @@ def test_saving_what_was_read_changes_no_byte_and_what_is_saved_is_read_again(
     raw = "".join(words + end for words, end in lines).encode()
     path = publication.issues / "2025-01-17-hello.md"
     path.write_bytes(raw)
-    found = read_issue_file(publication, path)
+    issue_file = read_issue_file(publication, path)
 
-    if found.text:
-        assert found.encoded(found.text) == raw
-    saved = save(publication, path, found.text + more, found.digest)
-    assert saved.issue_file.text == (found.text + more if (found.text + more).strip() else "")
+    if issue_file.text:
+        assert issue_file.encoded(issue_file.text) == raw
+    saved = save(publication, path, issue_file.text + more, issue_file.digest)
+    assert saved.issue_file.text == (issue_file.text + more if (issue_file.text + more).strip() else "")
 
 
 def test_permissions_stay_the_files(publication: Publication) -> None:
-    found = opened(publication)
-    found.path.chmod(0o664)
+    issue_file = opened(publication)
+    issue_file.path.chmod(0o664)
 
-    save(publication, found.path, "x", found.digest)
+    save(publication, issue_file.path, "x", issue_file.digest)
 
-    assert found.path.stat().st_mode & 0o777 == 0o664
+    assert issue_file.path.stat().st_mode & 0o777 == 0o664
 
 
 @pytest.mark.parametrize(
@@ -123,12 +125,12 @@ def test_permissions_stay_the_files(publication: Publication) -> None:
 def test_what_no_issue_may_be_is_refused_and_nothing_is_written(
     publication: Publication, text: str, words: str
 ) -> None:
-    found = opened(publication)
+    issue_file = opened(publication)
 
     with pytest.raises(NewsletterError, match=words):
-        save(publication, found.path, text, found.digest)
+        save(publication, issue_file.path, text, issue_file.digest)
 
-    assert found.path.read_text() == TEXT
+    assert issue_file.path.read_text() == TEXT
 
 
 @pytest.mark.parametrize(
@@ -148,11 +150,11 @@ def test_nothing_but_issue_files_inside_issues_is_read_or_written(publication: P
 
 
 def test_of_many_who_save_at_once_one_does_and_the_others_see_it(publication: Publication) -> None:
-    found = opened(publication)
+    issue_file = opened(publication)
     written: list[bool] = []
 
     def one(number: int) -> None:
-        written.append(save(publication, found.path, f"{number}\n" * 1000, found.digest).is_written)
+        written.append(save(publication, issue_file.path, f"{number}\n" * 1000, issue_file.digest).is_written)
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -161,12 +163,12 @@ def test_of_many_who_save_at_once_one_does_and_the_others_see_it(publication: Pu
         thread.join()
 
     assert sorted(written) == [False] * 7 + [True]
-    assert len(set(found.path.read_text().split())) == 1
+    assert len(set(issue_file.path.read_text().split())) == 1
 
 
 def test_a_file_that_may_not_be_written_says_so(publication: Publication) -> None:
-    found = opened(publication)
-    found.path.chmod(0o444)
+    issue_file = opened(publication)
+    issue_file.path.chmod(0o444)
 
-    with without_rights(found.path.parent), pytest.raises(NewsletterError, match="cannot be saved"):
-        save(publication, found.path, "x", found.digest)
+    with without_rights(issue_file.path.parent), pytest.raises(NewsletterError, match="cannot be saved"):
+        save(publication, issue_file.path, "x", issue_file.digest)

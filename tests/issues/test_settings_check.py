@@ -1,4 +1,4 @@
-"""What newsletter.toml names must be there when an issue is built."""
+"""A build refuses settings that name missing pictures or unknown fields."""
 
 from __future__ import annotations
 

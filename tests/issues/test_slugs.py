@@ -1,4 +1,4 @@
-"""Slugs."""
+"""Slugs: titles become file names and web addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands inside a merge tag."""
+"""Expressions of merge tags: their values, their defaults, and the bounds of the sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One message per reader: whatever a reader's fields hold, only text comes out."""
+"""Mailing: each reader gets a message in which the values of fields are only text, whatever they hold."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_any_field_reads_back_as_the_same_text_and_adds_no_header(first_name: st
 
 
 def legacy(raw: bytes) -> Message:
-    """The older reader, which follows RFC 2047 section 6.2 to the letter."""
+    """Decode a header with Python's older decoder, which follows RFC 2047 section 6.2 to the letter."""
     return email.message_from_bytes(raw)
 
 

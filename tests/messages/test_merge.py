@@ -1,4 +1,4 @@
-"""Where a merge tag stands decides what its value may be."""
+"""Merging: the place of a merge tag decides how its value is escaped."""
 
 from __future__ import annotations
 

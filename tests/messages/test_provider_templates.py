@@ -1,4 +1,4 @@
-"""Providers that substitute: what they make of template and variables is what a finished message says."""
+"""Templates for providers: filled in by the provider, they equal the finished message."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ texts = st.text() | st.sampled_from(["%recipient.s0%", "%recipient%", "%unsubscr
 
 
 def filled(text: str, values: list[str]) -> str:
-    """As Mailgun documents it: `%recipient.name%` becomes the reader's value."""
-    return re.sub(r"%recipient\.s(\d+)%", lambda found: values[int(found[1])], text)
+    """Fill in the slots as Mailgun documents it: `%recipient.name%` becomes the reader's value."""
+    return re.sub(r"%recipient\.s(\d+)%", lambda slot: values[int(slot[1])], text)
 
 
 @given(name=texts, plan=st.sampled_from(["pro", "", "basic"]), city=texts)

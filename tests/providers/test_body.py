@@ -1,4 +1,4 @@
-"""A request's body in pieces: the bytes are those of the whole, however it is cut."""
+"""Request bodies in pieces: the bytes are those of the whole, however it is cut."""
 
 from __future__ import annotations
 
@@ -36,11 +36,15 @@ def test_blocks_are_of_a_size_that_stays_in_the_cache() -> None:
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=4))
 def test_a_list_of_messages_is_json_with_every_value_in_its_gap(texts: list[tuple[str, str]]) -> None:
     pieces = (
-        filled(msgspec.json.encode({"a\0b": one, "html": GAP, "text": GAP}), [b'"', b'h"'], [msgspec.json.encode(two)])
-        for one, two in texts
+        filled(
+            msgspec.json.encode({"a\0b": message, "html": GAP, "text": GAP}), [b'"', b'h"'], [msgspec.json.encode(two)]
+        )
+        for message, two in texts
     )
 
-    assert json.loads(bytes(json_list(pieces))) == [{"a\0b": one, "html": "h", "text": two} for one, two in texts]
+    assert json.loads(bytes(json_list(pieces))) == [
+        {"a\0b": message, "html": "h", "text": two} for message, two in texts
+    ]
 
 
 def test_no_body_is_empty() -> None:

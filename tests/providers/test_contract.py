@@ -1,4 +1,4 @@
-"""What every provider must do, asked of all in PROVIDERS."""
+"""The contract of providers: every provider in PROVIDERS passes these tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def publication(folder: Path, name: str, url: str = "http://127.0.0.1:1", more: 
 
 @contextmanager
 def served(name: str) -> Iterator[str]:
-    """The address of a server that speaks like the provider called `name`."""
+    """Start a server that answers like the provider called `name`; its address is the value."""
     if name == "smtp":
         with Script({}) as script:
             yield f"smtp://127.0.0.1:{script.port}"
@@ -53,8 +53,8 @@ def batch(size: int) -> Batch:
 
 
 def hand_over(folder: Path, provider: Provider, size: int, url: str) -> Answer:
-    found = read_settings(publication(folder, provider.name, url), provider)
-    return dispatch.hand_over(dispatch.prepare(provider, batch(size), found))
+    loaded = read_settings(publication(folder, provider.name, url), provider)
+    return dispatch.hand_over(dispatch.prepare(provider, batch(size), loaded))
 
 
 def test_a_record_names_itself_and_its_limits(provider: Provider) -> None:
@@ -77,10 +77,10 @@ def test_a_whole_batch_is_accepted_with_one_result_each(provider: Provider, tmp_
 
 def test_an_unknown_key_is_refused_with_its_line_and_the_nearest(provider: Provider, tmp_path: Path) -> None:
     known = provider.settings[0].name
-    with pytest.raises(ConfigError, match=rf'newsletter.toml:\d+: \[providers.{provider.name}\].*"{known}x"') as found:
+    with pytest.raises(ConfigError, match=rf'newsletter.toml:\d+: \[providers.{provider.name}\].*"{known}x"') as caught:
         find_provider(publication(tmp_path, provider.name, more=f'{known}x = "y"\n'))
 
-    assert f'Did you mean "{known}"' in str(found.value)
+    assert f'Did you mean "{known}"' in str(caught.value)
 
 
 def test_a_key_that_is_no_text_is_refused(provider: Provider, tmp_path: Path) -> None:
@@ -110,13 +110,13 @@ def test_http_answers_of_every_status_give_one_result_each(provider: Provider) -
 
 def test_a_secret_is_read_only_when_sending_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROVIDER_KEY", raising=False)
-    found = publication(tmp_path, "postmark", more='webhook_secret = "env:NOT_SET"\n')
-    provider = find_provider(found)
+    news = publication(tmp_path, "postmark", more='webhook_secret = "env:NOT_SET"\n')
+    provider = find_provider(news)
 
     with pytest.raises(ConfigError, match="PROVIDER_KEY is not set"):
-        read_settings(found, provider)
+        read_settings(news, provider)
     monkeypatch.setenv("PROVIDER_KEY", KEY)
-    assert read_settings(found, provider)["token"] == KEY
+    assert read_settings(news, provider)["token"] == KEY
 
 
 @pytest.mark.parametrize("secret", ["two\nlines", "ключ"])
@@ -124,10 +124,10 @@ def test_a_secret_that_no_header_can_carry_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
     monkeypatch.setenv("PROVIDER_KEY", secret)
-    found = publication(tmp_path, "postmark")
+    news = publication(tmp_path, "postmark")
 
     with pytest.raises(ConfigError, match=r"\[providers.postmark\] token"):
-        read_settings(found, find_provider(found))
+        read_settings(news, find_provider(news))
 
 
 def test_a_key_never_travels_unencrypted_to_another_machine(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_a_key_never_travels_unencrypted_to_another_machine(tmp_path: Path) -> N
 
 
 def test_an_unknown_provider_gets_the_nearest_with_the_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as found:
+    with pytest.raises(ConfigError) as caught:
         find_provider(settings(tmp_path, '[send]\nprovider = "postmrk"\n'))
 
-    assert "newsletter.toml:11: " in str(found.value)
-    assert 'Did you mean "postmark"? Providers: mailgun, outbox, postmark, resend, smtp.' in str(found.value)
+    assert "newsletter.toml:11: " in str(caught.value)
+    assert 'Did you mean "postmark"? Providers: mailgun, outbox, postmark, resend, smtp.' in str(caught.value)

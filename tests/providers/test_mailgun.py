@@ -1,4 +1,4 @@
-"""Mailgun: one template, a thousand readers' variables, and a batch that is all or none."""
+"""Mailgun: one template, the variables of a thousand readers, and a batch that is taken whole or not at all."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def send(server: Mailgun, batch: Batch) -> Answer:
 
 
 def written(message: CompiledMessage, **fields: Any) -> dict[str, str]:
-    """What Mailgun makes of a message for one reader."""
-    one = recipient(1)
-    reader = Recipient(delivery_id="1.1", email=one.email, fields={**one.fields, **fields})
+    """Return the message that Mailgun makes for one reader."""
+    addressee = recipient(1)
+    reader = Recipient(delivery_id="1.1", email=addressee.email, fields={**addressee.fields, **fields})
     with Mailgun() as server:
         send(server, replace(batch_of(reader), mailing=Mailing(message, ENVELOPE)))
         return server.rendered[reader.email]
@@ -57,9 +57,9 @@ def test_a_batch_is_one_request_with_one_to_and_variables_by_address() -> None:
 
 def test_every_reader_gets_their_own_name_link_and_delivery_id() -> None:
     with Mailgun() as server:
-        found = send(server, replace(batch_of(recipient(1, "Ada"), recipient(2)), tag="batch-7"))
+        sent = send(server, replace(batch_of(recipient(1, "Ada"), recipient(2)), tag="batch-7"))
 
-    assert {result.outcome for result in found.results} == {Outcome.ACCEPTED}
+    assert {result.outcome for result in sent.results} == {Outcome.ACCEPTED}
     assert server.accepted == [("r1@example.com", "1.1", "batch-7"), ("r2@example.com", "1.2", "batch-7")]
     ada, other = server.rendered["r1@example.com"], server.rendered["r2@example.com"]
     assert (ada["subject"], other["subject"]) == ("Hello Ada", "Hello there")
@@ -105,20 +105,20 @@ def test_a_percent_sign_is_a_percent_sign() -> None:
 def test_a_batch_refused_for_one_address_is_halved_and_nobody_gets_it_twice() -> None:
     with Mailgun() as server:
         server.bad = {"r13@example.com", "r400@example.com"}
-        found = send(server, people(1000))
+        sent = send(server, people(1000))
 
-    rejected = [number for number, one in enumerate(found.results, 1) if one.outcome is Outcome.REJECTED]
+    rejected = [number for number, each in enumerate(sent.results, 1) if each.outcome is Outcome.REJECTED]
     assert rejected == [13, 400]
     assert (len(server.accepted), server.most_often) == (998, 1)
-    assert "not a valid address" in found.results[12].reason
+    assert "not a valid address" in sent.results[12].reason
 
 
 def test_an_account_that_may_not_send_large_batches_sends_smaller_ones() -> None:
     with Mailgun() as server:
         server.largest = 300
-        found = send(server, people(1000))
+        sent = send(server, people(1000))
 
-    assert {result.outcome for result in found.results} == {Outcome.ACCEPTED}
+    assert {result.outcome for result in sent.results} == {Outcome.ACCEPTED}
     assert server.calls == [1000, 500, 250, 250, 500, 250, 250]
     assert server.most_often == 1
 
@@ -138,10 +138,10 @@ def test_an_account_that_may_not_send_large_batches_sends_smaller_ones() -> None
     ],
 )
 def test_what_an_answer_says_of_everyone(status: int, body: object, outcome: str, stops: bool) -> None:
-    found = outcomes(answer(status, body), TWO)
+    parsed = outcomes(answer(status, body), TWO)
 
-    assert {result.outcome for result in found.results} == {outcome}
-    assert (bool(found.stop), found.split) == (stops, False)
+    assert {result.outcome for result in parsed.results} == {outcome}
+    assert (bool(parsed.stop), parsed.split) == (stops, False)
 
 
 def test_a_wait_in_words_is_kept() -> None:
@@ -160,11 +160,11 @@ def test_the_search_asks_for_the_batch_s_tag_and_follows_pages_at_base_url_only(
 
 def test_a_page_of_events_shows_delivery_ids_and_the_next_page() -> None:
     items = [{"user-variables": {"delivery_id": "1.1"}}, {"user-variables": {"delivery_id": "1.2"}}]
-    found = sight(answer(200, {"items": items, "paging": {"next": "https://next"}}))
+    seen = sight(answer(200, {"items": items, "paging": {"next": "https://next"}}))
     last = sight(answer(200, {"items": [], "paging": {"next": "https://next"}}))
 
-    assert found is not None
-    assert (found.delivery_ids, found.more) == (frozenset({"1.1", "1.2"}), "https://next")
+    assert seen is not None
+    assert (seen.delivery_ids, seen.more) == (frozenset({"1.1", "1.2"}), "https://next")
     assert last is not None
     assert (last.delivery_ids, last.more) == (frozenset(), "")
     assert sight(answer(503, {})) is sight(answer(200, b"<html>")) is None

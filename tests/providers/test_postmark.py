@@ -1,4 +1,4 @@
-"""Postmark: the request it gets, and what its answers mean."""
+"""Postmark: the request that it gets, and the meaning of its answers."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ def test_without_a_reply_address_none_is_sent() -> None:
 
 def test_each_message_gets_its_own_outcome_in_order() -> None:
     inactive = "You tried to send to a recipient that has been marked as inactive."
-    found = outcomes(answer(200, [{"ErrorCode": 406, "Message": inactive}, {"ErrorCode": 0, "MessageID": "id"}]), TWO)
+    parsed = outcomes(answer(200, [{"ErrorCode": 406, "Message": inactive}, {"ErrorCode": 0, "MessageID": "id"}]), TWO)
 
-    rejected, accepted = found.results
+    rejected, accepted = parsed.results
     assert (rejected.outcome, rejected.reason) == (Outcome.REJECTED, f"{inactive} (code 406)")
     assert (accepted.outcome, accepted.provider_id) == (Outcome.ACCEPTED, "id")
-    assert not found.stop
+    assert not parsed.stop
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_each_message_gets_its_own_outcome_in_order() -> None:
     [(0, "accepted"), (300, "rejected"), (402, "rejected"), (406, "rejected"), (999, "rejected"), (100, "busy")],
 )
 def test_what_a_code_says_of_one_message(code: int, outcome: str) -> None:
-    found = outcomes(answer(200, [{"ErrorCode": code, "Message": "words"}]), batch(recipient(1)))
+    parsed = outcomes(answer(200, [{"ErrorCode": code, "Message": "words"}]), batch(recipient(1)))
 
-    assert found.results[0].outcome == outcome
-    assert not found.stop
+    assert parsed.results[0].outcome == outcome
+    assert not parsed.stop
 
 
 @pytest.mark.parametrize("code", [10, 400, 401, 405, 412, 413, 1235])
 def test_a_code_about_the_account_stops_everything_and_keeps_what_was_accepted(code: int) -> None:
-    found = outcomes(answer(200, [{"ErrorCode": 0, "MessageID": "id"}, {"ErrorCode": code, "Message": "no"}]), TWO)
+    parsed = outcomes(answer(200, [{"ErrorCode": 0, "MessageID": "id"}, {"ErrorCode": code, "Message": "no"}]), TWO)
 
-    assert [result.outcome for result in found.results] == [Outcome.ACCEPTED, Outcome.BUSY]
-    assert found.stop == f"Postmark refused to send: no (code {code})"
+    assert [result.outcome for result in parsed.results] == [Outcome.ACCEPTED, Outcome.BUSY]
+    assert parsed.stop == f"Postmark refused to send: no (code {code})"
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_a_code_about_the_account_stops_everything_and_keeps_what_was_accepted(c
     ],
 )
 def test_a_request_that_is_refused_as_a_whole_stops_and_nothing_was_sent(status: int, body: object) -> None:
-    found = outcomes(answer(status, body), TWO)
+    parsed = outcomes(answer(status, body), TWO)
 
-    assert found.stop.startswith(f"Postmark refused the request: {status}")
-    assert {result.outcome for result in found.results} == {Outcome.BUSY}
+    assert parsed.stop.startswith(f"Postmark refused the request: {status}")
+    assert {result.outcome for result in parsed.results} == {Outcome.BUSY}
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ def test_a_request_that_is_refused_as_a_whole_stops_and_nothing_was_sent(status:
     ],
 )
 def test_a_busy_postmark_took_nothing(status: int, body: object, headers: dict[str, str], wait: float | None) -> None:
-    found = outcomes(answer(status, body, headers), TWO)
+    parsed = outcomes(answer(status, body, headers), TWO)
 
-    assert {result.outcome for result in found.results} == {Outcome.BUSY}
-    assert (found.stop, found.retry_after) == ("", wait)
+    assert {result.outcome for result in parsed.results} == {Outcome.BUSY}
+    assert (parsed.stop, parsed.retry_after) == ("", wait)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_a_busy_postmark_took_nothing(status: int, body: object, headers: dict[s
     ],
 )
 def test_an_answer_that_may_hide_an_acceptance_is_unknown(status: int, body: object) -> None:
-    found = outcomes(answer(status, body), TWO)
+    parsed = outcomes(answer(status, body), TWO)
 
-    assert {result.outcome for result in found.results} == {Outcome.UNKNOWN}
-    assert len(found.results) == 2
-    assert not found.stop
+    assert {result.outcome for result in parsed.results} == {Outcome.UNKNOWN}
+    assert len(parsed.results) == 2
+    assert not parsed.stop
 
 
 def test_postmark_s_limits_are_in_its_record() -> None:

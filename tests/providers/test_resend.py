@@ -1,4 +1,4 @@
-"""Resend: the request it gets, what its answers mean, and its keys."""
+"""Resend: the request that it gets, the meaning of its answers, and its idempotency keys."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def test_the_same_batch_is_the_same_bytes_at_every_attempt() -> None:
 
 
 def test_ids_come_back_in_order() -> None:
-    found = outcomes(answer(200, {"data": [{"id": "a"}, {"id": "b"}]}), TWO)
+    sent = outcomes(answer(200, {"data": [{"id": "a"}, {"id": "b"}]}), TWO)
 
-    assert [(result.outcome, result.provider_id) for result in found.results] == [("accepted", "a"), ("accepted", "b")]
+    assert [(result.outcome, result.provider_id) for result in sent.results] == [("accepted", "a"), ("accepted", "b")]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_ids_come_back_in_order() -> None:
     ],
 )
 def test_what_an_answer_says_of_everyone(status: int, body: object, outcome: str, stops: bool) -> None:
-    found = outcomes(answer(status, body), TWO)
+    sent = outcomes(answer(status, body), TWO)
 
-    assert {result.outcome for result in found.results} == {outcome}
-    assert (bool(found.stop), found.split) == (stops, False)
+    assert {result.outcome for result in sent.results} == {outcome}
+    assert (bool(sent.stop), sent.split) == (stops, False)
 
 
 def test_a_wait_that_is_asked_for_is_kept() -> None:
@@ -88,12 +88,12 @@ def test_a_wait_that_is_asked_for_is_kept() -> None:
 def test_one_bad_address_costs_nobody_else_the_message() -> None:
     with Resend() as server:
         server.bad = {"r37@example.com"}
-        found = send(server, people(100))
+        sent = send(server, people(100))
 
-    assert [number for number, one in enumerate(found.results, 1) if one.outcome is Outcome.REJECTED] == [37]
+    assert [number for number, each in enumerate(sent.results, 1) if each.outcome is Outcome.REJECTED] == [37]
     assert len(server.accepted) == 99
     assert server.most_often == 1
-    assert len({result.provider_id for result in found.results}) == 100
+    assert len({result.provider_id for result in sent.results}) == 100
 
 
 def test_a_repeat_under_the_key_is_answered_as_the_first_was_even_after_halving() -> None:
@@ -107,17 +107,17 @@ def test_a_repeat_under_the_key_is_answered_as_the_first_was_even_after_halving(
 
 def test_more_than_a_call_may_have_travel_in_several_each_under_a_key(tmp_path: Path) -> None:
     with Resend() as server:
-        found = send(server, people(250))
+        sent = send(server, people(250))
 
     assert server.calls == [100, 100, 50]
     assert sorted(server.keys) == ["k-1", "k-2", "k-3"]
-    assert {result.outcome for result in found.results} == {Outcome.ACCEPTED}
+    assert {result.outcome for result in sent.results} == {Outcome.ACCEPTED}
 
 
 def test_after_a_call_that_was_not_taken_the_next_ones_are_not_made() -> None:
     with Resend() as server:
         server.faults = ["", "not accepted: busy"]
-        found = send(server, people(300))
+        sent = send(server, people(300))
 
-    assert [result.outcome for result in found.results] == ["accepted"] * 100 + ["busy"] * 200
+    assert [result.outcome for result in sent.results] == ["accepted"] * 100 + ["busy"] * 200
     assert server.calls == [100]

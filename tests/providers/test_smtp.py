@@ -1,4 +1,4 @@
-"""SMTP: the words on the wire, what each answer means, and which broken connection leaves what."""
+"""SMTP: the commands on the wire, the meaning of each answer, and the outcome of each broken connection."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ UNSIGNED = {"dkim_key": "", "dkim_domain": "", "dkim_selector": "newsletter"}
 
 
 def hand_over(port: int, *numbers: int, **more: str) -> Answer:
-    """In a thread of its own: connections belong to threads and end with them."""
-    found: list[Answer] = []
+    """Send in a new thread, because a connection belongs to its thread and ends with it."""
+    answers: list[Answer] = []
     wanted = {**PLAIN, **UNSIGNED, "port": str(port), **more}
-    thread = threading.Thread(target=lambda: found.append(send(batch(*map(recipient, numbers or (1, 2, 3))), wanted)))
+    thread = threading.Thread(target=lambda: answers.append(send(batch(*map(recipient, numbers or (1, 2, 3))), wanted)))
     thread.start()
     thread.join()
-    return found[0]
+    return answers[0]
 
 
 def outcomes(answer: Answer) -> list[str]:
@@ -51,30 +51,30 @@ def outcomes(answer: Answer) -> list[str]:
 
 def test_every_reader_s_message_arrives_over_one_connection(tmp_path: Path) -> None:
     with smtp_sink(tmp_path / "sink") as port:
-        found = hand_over(port, *range(1, 51))
+        answer = hand_over(port, *range(1, 51))
 
-    assert outcomes(found) == ["accepted"] * 50
+    assert outcomes(answer) == ["accepted"] * 50
     assert dumped(tmp_path / "sink") == sorted(f"r{number}@example.com" for number in range(1, 51))
 
 
 def test_the_envelope_is_one_packet_where_the_server_allows_it() -> None:
     with Script({}) as server:
-        found = hand_over(server.port, 1, 2)
+        answer = hand_over(server.port, 1, 2)
 
     envelope = b"MAIL FROM:<news@example.com> SIZE=%d\r\nRCPT TO:<r1@example.com>\r\nDATA\r\n" % (
         len(server.messages[0]) + 2
     )
-    assert outcomes(found) == ["accepted"] * 2
+    assert outcomes(answer) == ["accepted"] * 2
     assert envelope in server.packets
     assert server.connections == 1
-    assert found.results[0].provider_id == "2.0.0 Ok: queued as 4F2A"
+    assert answer.results[0].provider_id == "2.0.0 Ok: queued as 4F2A"
 
 
 def test_without_pipelining_every_command_waits_for_its_answer() -> None:
     with Script({}, features=()) as server:
-        found = hand_over(server.port, 1)
+        answer = hand_over(server.port, 1)
 
-    assert outcomes(found) == ["accepted"]
+    assert outcomes(answer) == ["accepted"]
     assert server.packets[1:4] == [b"MAIL FROM:<news@example.com>\r\n", b"RCPT TO:<r1@example.com>\r\n", b"DATA\r\n"]
 
 
@@ -127,35 +127,35 @@ def test_what_an_answer_means(
     replies: dict[str, str], outcome: list[str], stops: bool, features: tuple[str, ...]
 ) -> None:
     with Script(replies, features) as server:
-        found = hand_over(server.port)
+        answer = hand_over(server.port)
 
-    assert outcomes(found) == outcome
-    assert bool(found.stop) == stops
-    assert all(result.reason for result in found.results if result.outcome != "accepted")
+    assert outcomes(answer) == outcome
+    assert bool(answer.stop) == stops
+    assert all(result.reason for result in answer.results if result.outcome != "accepted")
 
 
 @pytest.mark.parametrize(("command", "outcome"), [("MAIL", "busy"), (".", "unknown")])
 def test_an_answer_that_does_not_end_is_no_answer(command: str, outcome: str) -> None:
     with Script({command: "250-on and on\r\n" * 1_000 + "550 no"}) as server:
-        found = hand_over(server.port, 1)
+        answer = hand_over(server.port, 1)
 
-    assert outcomes(found) == [outcome]
+    assert outcomes(answer) == [outcome]
 
 
 def test_the_last_line_of_an_answer_counts() -> None:
     with Script({".": "250-taken\r\n550 5.7.1 after all not"}) as server:
-        found = hand_over(server.port, 1)
+        answer = hand_over(server.port, 1)
 
-    assert outcomes(found) == ["rejected"]
+    assert outcomes(answer) == ["rejected"]
 
 
 def test_nobody_answering_is_busy() -> None:
     with deaf_port() as port:
-        found = hand_over(port)
+        answer = hand_over(port)
 
-    assert outcomes(found) == ["busy"] * 3
-    assert "no connection: Connection refused" in found.results[0].reason
-    assert not found.stop
+    assert outcomes(answer) == ["busy"] * 3
+    assert "no connection: Connection refused" in answer.results[0].reason
+    assert not answer.stop
 
 
 def test_a_connection_that_was_closed_between_messages_is_opened_again() -> None:
@@ -180,16 +180,16 @@ def test_a_connection_that_was_closed_between_messages_is_opened_again() -> None
 
 def test_an_address_with_characters_that_smtp_cannot_carry_is_rejected() -> None:
     reader = Recipient(delivery_id="1.1", email="jörg@example.com", fields=recipient(1).fields)
-    found = send(batch(reader), {**PLAIN, **UNSIGNED, "port": "1"})
+    answer = send(batch(reader), {**PLAIN, **UNSIGNED, "port": "1"})
 
-    assert outcomes(found) == ["rejected"]
+    assert outcomes(answer) == ["rejected"]
 
 
 def test_starttls_that_is_not_offered_stops_before_anything_is_said() -> None:
     with Script({}) as server:
-        found = hand_over(server.port, security="starttls")
+        answer = hand_over(server.port, security="starttls")
 
-    assert "does not offer STARTTLS" in found.stop
+    assert "does not offer STARTTLS" in answer.stop
     assert server.messages == []
 
 
@@ -214,11 +214,11 @@ def test_a_message_travels_encrypted_and_with_a_login(
 def test_what_goes_out_is_signed_with_the_unsubscribe_headers(tmp_path: Path) -> None:
     key, record = _key_pair()
     with Script({}) as server:
-        found = hand_over(server.port, 1, dkim_key=key, dkim_selector="mail")
+        answer = hand_over(server.port, 1, dkim_key=key, dkim_selector="mail")
 
     data = server.messages[0] + b"\r\n"
     signed = str(message_from_bytes(data)["DKIM-Signature"]).replace("\r\n", "").replace(" ", "")
-    assert outcomes(found) == ["accepted"]
+    assert outcomes(answer) == ["accepted"]
     assert "d=example.com" in signed
     assert ":list-unsubscribe:list-unsubscribe-post:" in signed
     assert dkim.verify(data, dnsfunc=lambda name, timeout=5: record if name == b"mail._domainkey.example.com." else b"")
@@ -227,9 +227,9 @@ def test_what_goes_out_is_signed_with_the_unsubscribe_headers(tmp_path: Path) ->
 
 def test_a_key_that_is_none_stops_and_says_which_setting() -> None:
     with Script({}) as server:
-        found = hand_over(server.port, dkim_key="nonsense")
+        answer = hand_over(server.port, dkim_key="nonsense")
 
-    assert "[providers.smtp] dkim_key" in found.stop
+    assert "[providers.smtp] dkim_key" in answer.stop
     assert server.messages == []
 
 
@@ -242,22 +242,22 @@ def test_a_key_that_is_none_stops_and_says_which_setting() -> None:
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_with_its_line(tmp_path: Path, line: str, words: str) -> None:
-    with pytest.raises(ConfigError) as found:
+    with pytest.raises(ConfigError) as caught:
         find_provider(publication(tmp_path, f'[providers.smtp]\nhost = "mail.example.com"\n{line}\n'), "smtp")
 
-    assert words in str(found.value)
-    assert "newsletter.toml:12: " in str(found.value)
+    assert words in str(caught.value)
+    assert "newsletter.toml:12: " in str(caught.value)
 
 
 def test_a_port_may_be_a_number_and_secrets_are_read_only_when_set(tmp_path: Path) -> None:
-    found = publication(tmp_path, '[providers.smtp]\nhost = "mail.example.com"\nport = 25\n')
+    news = publication(tmp_path, '[providers.smtp]\nhost = "mail.example.com"\nport = 25\n')
 
-    assert read_settings(found, find_provider(found, "smtp"))["port"] == "25"
+    assert read_settings(news, find_provider(news, "smtp"))["port"] == "25"
     assert SMTP.window == 20
 
 
 class _Server(Controller):
-    """aiosmtpd with TLS and a login; keeps the recipients."""
+    """A mail server (aiosmtpd) with TLS and a login, which keeps the recipients."""
 
     def __init__(self, context: ssl.SSLContext, *, implicit: bool) -> None:
         self.received: list[str] = []
@@ -308,7 +308,7 @@ class tls_server:  # noqa: N801 - a context manager
 
 
 def _key_pair() -> tuple[str, bytes]:
-    """A private key in PEM, and its DNS record."""
+    """Make a private key in PEM and its DNS record."""
     key = subprocess.run(["openssl", "genrsa", "2048"], check=True, capture_output=True).stdout
     public = subprocess.run(["openssl", "rsa", "-pubout"], input=key, check=True, capture_output=True).stdout
     return key.decode(), b"v=DKIM1; k=rsa; p=" + b"".join(public.splitlines()[1:-1])

@@ -1,4 +1,4 @@
-"""What a failed request says about the message: not sent, or perhaps sent. Over real sockets."""
+"""The transport over real sockets: a request that failed was not sent, or may have been."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def request(url: str) -> Request:
 
 @contextmanager
 def server(*answers: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A socket that treats one connection after the other as told; its address."""
+    """Open a socket that treats each connection as the script says; its address is the value."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -72,9 +72,9 @@ def reset_in_the_middle(connection: socket.socket) -> None:
 
 
 def failure(url: str, *, read: float = 5) -> TransportError:
-    with pytest.raises(TransportError) as found:
+    with pytest.raises(TransportError) as error:
         exchange(request(url), connect=30, read=read)
-    return found.value
+    return error.value
 
 
 def test_a_whole_answer_is_handed_on_with_lower_case_headers() -> None:
@@ -86,18 +86,18 @@ def test_a_whole_answer_is_handed_on_with_lower_case_headers() -> None:
 
 def test_a_refused_connection_sent_nothing() -> None:
     with deaf_port() as port:
-        found = failure(f"http://127.0.0.1:{port}/")
+        error = failure(f"http://127.0.0.1:{port}/")
 
-    assert (found.outcome, found.stop) == (Outcome.BUSY, False)
-    assert str(port) in found.reason
-    assert "refused" in found.reason
+    assert (error.outcome, error.stop) == (Outcome.BUSY, False)
+    assert str(port) in error.reason
+    assert "refused" in error.reason
 
 
 def test_a_name_that_cannot_be_found_sent_nothing() -> None:
-    found = failure("http://no-such-host.invalid/")
+    error = failure("http://no-such-host.invalid/")
 
-    assert (found.outcome, found.stop) == (Outcome.BUSY, False)
-    assert found.reason == "no connection to no-such-host.invalid: its name cannot be found"
+    assert (error.outcome, error.stop) == (Outcome.BUSY, False)
+    assert error.reason == "no connection to no-such-host.invalid: its name cannot be found"
 
 
 def test_a_connection_that_is_not_encrypted_where_it_must_be_stops() -> None:
@@ -106,17 +106,17 @@ def test_a_connection_that_is_not_encrypted_where_it_must_be_stops() -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with server(plain) as url:
-        found = failure(url.replace("http:", "https:"))
+        error = failure(url.replace("http:", "https:"))
 
-    assert (found.outcome, found.stop) == (Outcome.BUSY, True)
+    assert (error.outcome, error.stop) == (Outcome.BUSY, True)
 
 
 def test_a_certificate_that_nobody_vouches_for_stops(tmp_path: Path) -> None:
     with _tls(tmp_path, lambda connection: None) as url:
-        found = failure(url)
+        error = failure(url)
 
-    assert (found.outcome, found.stop) == (Outcome.BUSY, True)
-    assert "certificate" in found.reason or "hostname" in found.reason or "signed" in found.reason
+    assert (error.outcome, error.stop) == (Outcome.BUSY, True)
+    assert "certificate" in error.reason or "hostname" in error.reason or "signed" in error.reason
 
 
 @pytest.mark.parametrize(
@@ -140,11 +140,11 @@ def test_a_request_that_left_without_a_whole_answer_is_unknown(answer: Callable[
             answer(connection)
 
     with server(patiently) as url:
-        found = failure(url)
+        error = failure(url)
 
-    assert (found.outcome, found.stop) == (Outcome.UNKNOWN, False)
-    assert found.reason
-    assert "object at 0x" not in found.reason
+    assert (error.outcome, error.stop) == (Outcome.UNKNOWN, False)
+    assert error.reason
+    assert "object at 0x" not in error.reason
 
 
 def test_no_answer_in_time_is_unknown() -> None:
@@ -155,11 +155,11 @@ def test_no_answer_in_time_is_unknown() -> None:
         done.wait(5)
 
     with server(silent) as url:
-        found = failure(url, read=0.2)
+        error = failure(url, read=0.2)
         done.set()
 
-    assert found.outcome is Outcome.UNKNOWN
-    assert "within 0.2 s" in found.reason
+    assert error.outcome is Outcome.UNKNOWN
+    assert "within 0.2 s" in error.reason
 
 
 def test_an_idle_connection_closed_by_the_server_is_opened_again() -> None:
@@ -188,9 +188,9 @@ def test_a_proxy_named_by_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 
 def test_an_address_that_is_none_stops() -> None:
-    found = failure("http://[::bad/")
+    error = failure("http://[::bad/")
 
-    assert (found.outcome, found.stop) == (Outcome.BUSY, True)
+    assert (error.outcome, error.stop) == (Outcome.BUSY, True)
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,11 @@ AWKWARD = ["❤️", "👩‍💻", "हिन्दी", "é", "مرحبا", 's
 def test_any_words_survive_in_an_attribute(publication_folder: Path, words: str) -> None:
     (publication_folder / "chip.png").write_bytes(PNG)
     value = words.replace("\\", "\\\\").replace('"', '\\"')
-    one = built(publication_folder, f':::image src=chip.png alt="{value}" /')
-    alts = [html.unescape(a or b) for a, b in re.findall(r"<img [^>]*alt=(?:\"([^\"]*)\"|'([^']*)')", one.message.html)]
+    built_issue = built(publication_folder, f':::image src=chip.png alt="{value}" /')
+    alts = [
+        html.unescape(a or b)
+        for a, b in re.findall(r"<img [^>]*alt=(?:\"([^\"]*)\"|'([^']*)')", built_issue.message.html)
+    ]
     assert words in alts
 
 
@@ -33,10 +36,12 @@ def test_any_words_survive_in_an_attribute(publication_folder: Path, words: str)
 def test_any_words_survive_in_text_in_a_title_and_in_the_subject(publication_folder: Path, words: str) -> None:
     value = words.replace("\\", "\\\\").replace('"', '\\"')
     front = "subject: '" + words.replace("'", "''") + "'"
-    one = built(publication_folder, f':::article title="{value}"\n{words.replace(chr(92), chr(92) * 2)}\n:::', front)
-    text = html.unescape(re.sub(r"<[^>]*>", "", one.message.html))
+    built_issue = built(
+        publication_folder, f':::article title="{value}"\n{words.replace(chr(92), chr(92) * 2)}\n:::', front
+    )
+    text = html.unescape(re.sub(r"<[^>]*>", "", built_issue.message.html))
     assert text.count(words) >= 3  # <title>, the headline, the body
-    assert one.message.subject == words
+    assert built_issue.message.subject == words
 
 
 def test_a_merge_tag_works_in_text_in_a_link_in_an_attribute_and_in_the_subject(publication_folder: Path) -> None:
@@ -48,8 +53,8 @@ Hello {{ first_name | default("there") }}.
 
 :::image src=chip.png alt="For {{ first_name | default("you") }}" /
 """
-    one = built(publication_folder, body, 'subject: "Hi {{ first_name | default("friend") }}"')
-    ada, nobody = message_for(one, first_name='A "&" B'), message_for(one)
+    built_issue = built(publication_folder, body, 'subject: "Hi {{ first_name | default("friend") }}"')
+    ada, nobody = message_for(built_issue, first_name='A "&" B'), message_for(built_issue)
     assert (ada.subject, nobody.subject) == ('Hi A "&" B', "Hi friend")
     assert "Hello A &quot;&amp;&quot; B." in ada.html
     assert "Hello there." in nobody.html
@@ -67,8 +72,8 @@ def test_quotes_that_yaml_makes_an_author_double_or_escape_are_the_tags_own(publ
 
 def test_a_condition_around_a_paragraph_leaves_no_empty_paragraph(publication_folder: Path) -> None:
     body = 'Before.\n\n{% if first_name == "Ada" %}\nOnly for *Ada*.\n{% else %}\nFor the rest.\n{% endif %}\n\nAfter.'
-    one = built(publication_folder, body)
-    ada, bob = message_for(one, first_name="Ada"), message_for(one, first_name="Bob")
+    built_issue = built(publication_folder, body)
+    ada, bob = message_for(built_issue, first_name="Ada"), message_for(built_issue, first_name="Bob")
     assert "Only for <em" in ada.html
     assert "For the rest." not in ada.html
     assert "For the rest." in bob.html
@@ -82,9 +87,9 @@ def test_a_condition_around_a_whole_block_takes_the_blocks_tables_with_it(public
         '{% if first_name == "Ada" %}\n:::note title="Psst"\nA secret.\n:::\n'
         '{% elif first_name %}\n:::note title="Hm"\nNothing.\n:::\n{% endif %}\n\nBye.'
     )
-    one = built(publication_folder, body)
+    built_issue = built(publication_folder, body)
     for fields, shown in (({"first_name": "Ada"}, "A secret."), ({"first_name": "Bob"}, "Nothing."), ({}, "")):
-        page = message_for(one, **fields).html
+        page = message_for(built_issue, **fields).html
         assert {words for words in ("A secret.", "Nothing.") if words in page} == ({shown} if shown else set())
         assert page.count("<table") == page.count("</table>")
         assert page.count("<div") == page.count("</div>")
@@ -94,33 +99,35 @@ def test_a_condition_around_a_whole_block_takes_the_blocks_tables_with_it(public
 
 
 def test_a_condition_works_inside_a_line(publication_folder: Path) -> None:
-    one = built(publication_folder, "You read {% if first_name %}as {{ first_name }}{% else %}unnamed{% endif %}.")
-    assert "You read as Ada." in message_for(one, first_name="Ada").text
-    assert "You read unnamed." in message_for(one).html
+    built_issue = built(
+        publication_folder, "You read {% if first_name %}as {{ first_name }}{% else %}unnamed{% endif %}."
+    )
+    assert "You read as Ada." in message_for(built_issue, first_name="Ada").text
+    assert "You read unnamed." in message_for(built_issue).html
 
 
 def test_escaped_braces_are_braces(publication_folder: Path) -> None:
     front = r"subject: 'Write \{{ first_name }}'"
-    one = built(publication_folder, r"Write \{{ first_name }} or \{% if %}, and `\{{ code }}`.", front)
-    page = message_for(one, first_name="Ada")
+    built_issue = built(publication_folder, r"Write \{{ first_name }} or \{% if %}, and `\{{ code }}`.", front)
+    page = message_for(built_issue, first_name="Ada")
     assert "Write {{ first_name }} or {% if %}, and {{ code }}." in page.text
     assert "{{ code }}</code>" in page.html
     assert page.subject == "Write {{ first_name }}"
 
 
 def test_text_that_looks_like_our_own_tokens_stays_as_it_is(publication_folder: Path) -> None:
-    one = built(publication_folder, "NLM00000xNL and NLB00000xNL and {{ first_name }}")
-    assert "NLM00000xNL and NLB00000xNL and Ada" in message_for(one, first_name="Ada").text
-    assert "NLM00000xNL and NLB00000xNL and Ada" in message_for(one, first_name="Ada").html
+    built_issue = built(publication_folder, "NLM00000xNL and NLB00000xNL and {{ first_name }}")
+    assert "NLM00000xNL and NLB00000xNL and Ada" in message_for(built_issue, first_name="Ada").text
+    assert "NLM00000xNL and NLB00000xNL and Ada" in message_for(built_issue, first_name="Ada").html
 
 
 def test_raw_html_is_shown_as_text_and_comments_are_dropped(publication_folder: Path) -> None:
     body = "<script>alert(1)</script> <!-- {{ nonsense --> end\n\n<!-- nl-ignore NL210: why\n two lines -->\n\n<b>x</b>"
-    one = built(publication_folder, body)
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in one.message.html
-    assert "nonsense" not in one.message.html
-    assert "nl-ignore" not in one.message.html + one.message.text
-    assert "&lt;b&gt;x&lt;/b&gt;" in one.message.html
+    built_issue = built(publication_folder, body)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in built_issue.message.html
+    assert "nonsense" not in built_issue.message.html
+    assert "nl-ignore" not in built_issue.message.html + built_issue.message.text
+    assert "&lt;b&gt;x&lt;/b&gt;" in built_issue.message.html
 
 
 def test_the_finished_html_keeps_its_doctype_media_queries_importance_and_picture_widths(
@@ -140,8 +147,8 @@ def test_the_finished_html_keeps_its_doctype_media_queries_importance_and_pictur
 
 
 def test_nothing_of_ours_is_left_in_a_message(publication_folder: Path) -> None:
-    one = built(publication_folder, "Hello {{ first_name }}.\n\n- {{ email }}")
-    for content in files(one.theme.publication, one).values():
+    built_issue = built(publication_folder, "Hello {{ first_name }}.\n\n- {{ email }}")
+    for content in files(built_issue.theme.publication, built_issue).values():
         assert not re.search(rb"NL[MBL]\d{5}xNL", content)
 
 
@@ -153,16 +160,16 @@ def test_two_builds_are_byte_for_byte_equal(publication_folder: Path) -> None:
 
 
 def test_the_digest_changes_with_an_expression_and_not_with_the_way_it_is_spaced(publication_folder: Path) -> None:
-    one, spaced, other = (
+    plain, spaced, other = (
         built(publication_folder, body).message.digest for body in ("{{email}}", "{{ email }}", "{{ first_name }}")
     )
-    assert one == spaced != other
+    assert plain == spaced != other
 
 
 def test_the_date_of_the_built_email_is_the_issues_day_at_midnight(publication_folder: Path) -> None:
-    one = built(publication_folder, "x")
-    publication = one.theme.publication
-    raw = sample_mailing(publication, one).mime(sample_recipient(publication, one.issue.slug))
+    built_issue = built(publication_folder, "x")
+    publication = built_issue.theme.publication
+    raw = sample_mailing(publication, built_issue).mime(sample_recipient(publication, built_issue.issue.slug))
     assert b"\r\nDate: Fri, 17 Jan 2025 00:00:00 -0500\r\n" in raw
 
 
@@ -305,6 +312,6 @@ def test_the_sample_issues_build_without_a_warning() -> None:
 
 
 def test_control_characters_in_a_title_are_left_out(publication_folder: Path) -> None:
-    one = built(publication_folder, ':::article title="Chip\x1b \x0brules\ufffe"\nWords.\n:::')
+    built_issue = built(publication_folder, ':::article title="Chip\x1b \x0brules\ufffe"\nWords.\n:::')
 
-    assert ">Chip rules<" in one.message.html
+    assert ">Chip rules<" in built_issue.message.html

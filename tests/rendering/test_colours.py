@@ -1,4 +1,4 @@
-"""Colours of a theme can be read, whatever a publication sets."""
+"""Colours of a theme: text is readable, whatever colours a publication sets."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def test_contrast_is_that_of_the_standard() -> None:
 
 
 @given(colours, colours)
-def test_contrast_is_the_same_both_ways_and_between_1_and_21(one: str, other: str) -> None:
-    assert contrast(one, other) == contrast(other, one)
-    assert 1 <= contrast(one, other) <= 21
+def test_contrast_is_the_same_both_ways_and_between_1_and_21(first: str, second: str) -> None:
+    assert contrast(first, second) == contrast(second, first)
+    assert 1 <= contrast(first, second) <= 21
 
 
 @given(colours)

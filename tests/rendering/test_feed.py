@@ -1,4 +1,4 @@
-"""The feed and the sitemap: valid, the same from the same entries, and whole."""
+"""The feed and the sitemap: they are valid and complete, and equal entries give equal bytes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def publication() -> Publication:
 
 
 def sample() -> list[Item]:
-    """The sample issues, newest first."""
+    """Return the sample issues, newest first."""
     built = [build_issue(publication(), path) for path in sorted((ROOT / "issues").glob("*.md"), reverse=True)]
     return [
-        Item(about=one.page.about, published_at=NOW - timedelta(days=day), page=partial(getattr, one.page, "html"))
-        for day, one in enumerate(built)
+        Item(about=item.page.about, published_at=NOW - timedelta(days=day), page=partial(getattr, item.page, "html"))
+        for day, item in enumerate(built)
     ]
 
 
@@ -61,7 +61,7 @@ def test_every_element_that_atom_requires_is_there_once() -> None:
     for parent in [root, *root.findall("a:entry", NS)]:
         for name in ("id", "title", "updated"):
             assert len(parent.findall(f"a:{name}", NS)) == 1, name
-    ids = [found.text for found in root.findall("a:entry/a:id", NS)]
+    ids = [days.text for days in root.findall("a:entry/a:id", NS)]
     assert ids[0] == "tag:news.example.com,2025-01-17:issues/chip-rules"
     assert len(set(ids)) == 3
     assert root.findtext("a:updated", namespaces=NS) == "2025-01-17T12:00:00+00:00"
@@ -75,7 +75,7 @@ def test_the_feed_holds_the_newest_and_asks_for_no_other_page() -> None:
         asked.append("a page")
         return "<html><body><p>Hi</p></body></html>"
 
-    items = [Item(about=one.about, published_at=NOW, page=page) for one in numbered(range(50))]
+    items = [Item(about=item.about, published_at=NOW, page=page) for item in numbered(range(50))]
     feed = feedparser.parse(atom(publication(), items))
 
     assert len(feed.entries) == len(asked) == MOST
@@ -94,8 +94,8 @@ def test_an_empty_archive_has_a_valid_feed_and_sitemap() -> None:
 
 
 def test_the_sitemap_names_every_issue_with_its_day() -> None:
-    root = ElementTree.fromstring(sitemap(publication(), [one.about for one in sample()]))
+    root = ElementTree.fromstring(sitemap(publication(), [item.about for item in sample()]))
 
-    found = {entry.findtext("s:loc", namespaces=NS): entry.findtext("s:lastmod", namespaces=NS) for entry in root}
-    assert found["https://news.example.com/issues/zero-sum"] == "2025-01-15"
-    assert found["https://news.example.com/"] == "2025-01-17"
+    days = {entry.findtext("s:loc", namespaces=NS): entry.findtext("s:lastmod", namespaces=NS) for entry in root}
+    assert days["https://news.example.com/issues/zero-sum"] == "2025-01-15"
+    assert days["https://news.example.com/"] == "2025-01-17"

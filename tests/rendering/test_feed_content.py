@@ -1,4 +1,4 @@
-"""What feed readers show of an issue: all it says, in plain elements, and nothing of its layout."""
+"""The content of the feed: all the words of an issue, in plain elements, without its layout."""
 
 from __future__ import annotations
 

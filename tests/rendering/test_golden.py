@@ -1,6 +1,6 @@
-"""The sample issues, as they were when somebody last looked at them.
+"""The sample issues build to the bytes in tests/golden.
 
-When a change to them is meant: `make golden`, and read the diff.
+After an intended change run `make golden` and read the diff.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ISSUES = sorted((ROOT / "issues").glob("*.md"))
 @pytest.mark.parametrize("path", ISSUES, ids=lambda path: path.stem)
 def test_a_sample_issue_builds_to_the_bytes_it_did(path: Path) -> None:
     publication = load_publication(ROOT / "newsletter.toml")
-    one = build_issue(publication, path)
-    made = files(publication, one) | {"page.html": one.page.html.encode()}
-    folder = GOLDEN / one.issue.slug
+    built_issue = build_issue(publication, path)
+    made = files(publication, built_issue) | {"page.html": built_issue.page.html.encode()}
+    folder = GOLDEN / built_issue.issue.slug
     if os.environ.get("NEWSLETTER_WRITE_GOLDEN"):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():

@@ -1,4 +1,4 @@
-"""The text part says what the HTML says."""
+"""The text part: it has the words of the HTML part, laid out for a terminal."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ EMBEDDED = f"data:image/png;base64,{b64encode(PNG).decode()}"
 
 
 def preview(folder: Path, body: str) -> str:
-    one = built(folder, body)
-    return files(one.theme.publication, one)["preview.html"].decode()
+    built_issue = built(folder, body)
+    return files(built_issue.theme.publication, built_issue)["preview.html"].decode()
 
 
 def test_it_is_the_email_with_the_publications_pictures_inside(publication_folder: Path) -> None:
@@ -53,7 +53,9 @@ def test_a_link_to_a_picture_stays_a_link(publication_folder: Path) -> None:
 
 def test_no_other_file_holds_a_picture(publication_folder: Path) -> None:
     (publication_folder / "chip.png").write_bytes(PNG)
-    one = built(publication_folder, "![](chip.png)")
+    built_issue = built(publication_folder, "![](chip.png)")
 
-    assert not [name for name, content in files(one.theme.publication, one).items() if b"data:" in content][:-1]
-    assert "data:" not in message_for(one).html
+    assert not [
+        name for name, content in files(built_issue.theme.publication, built_issue).items() if b"data:" in content
+    ][:-1]
+    assert "data:" not in message_for(built_issue).html

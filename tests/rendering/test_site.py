@@ -1,4 +1,4 @@
-"""The static archive: whole, relative, the same every time, and nobody's else."""
+"""The static archive: it is whole, its links are relative, its bytes repeat, and foreign files stay."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNTIL = ("--until", "2025-01-17")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The sample publication, with a day that is still to come."""
+    """Return the sample publication with an issue for a later day."""
     made = tmp_path / "news"
     made.mkdir()
     for name in ("issues", "images"):
@@ -42,7 +42,7 @@ def build(folder: Path, *arguments: str) -> Result:
 
 
 def site(folder: Path, *arguments: str) -> dict[str, bytes]:
-    """The files of a site that was just written."""
+    """Write a site and return its files."""
     done = build(folder, *arguments)
     assert done.exit_code == 0, (done.output, done.exception)
     public = folder / "public"
@@ -76,7 +76,7 @@ def test_every_link_of_ours_leads_to_a_file_or_to_the_server_that_takes_forms(fo
 
 
 def _links(files: dict[str, bytes]) -> Iterator[tuple[str, str]]:
-    """Each file with the paths that its relative links and pictures lead to."""
+    """Yield each file with the paths that its relative links and pictures lead to."""
     for name, content in files.items():
         if name.endswith(".html"):
             base = f"https://site.example/{name}"

@@ -1,6 +1,6 @@
-"""What readers see, measured in Chromium: built emails on phones and desktops, by day, by night, without pictures.
+"""The theme in Chromium: built emails measured on phones and desktops, light and dark, without pictures.
 
-Only what meets the eye; what the compiler makes of MJML is tested beside it.
+Measures what is visible; test_build.py tests what the compilers do to text.
 """
 
 from __future__ import annotations

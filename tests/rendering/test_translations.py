@@ -1,4 +1,4 @@
-"""The program's words in other languages: all there, well formed, chosen as readers wish."""
+"""Translations: the catalogues are complete and well formed, and readers get the language they ask for."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def theme(folder: Path) -> Theme:
 
 
 def in_language(folder: Path, code: str) -> Path:
-    """The publication's folder, its language set."""
+    """Set the publication's language, and return its folder."""
     config = folder / "newsletter.toml"
     config.write_text(config.read_text().replace("[publication]", f'[publication]\nlanguage = "{code}"'))
     return folder
 
 
 def own_catalogue(folder: Path, name: str, *pairs: tuple[str, str]) -> None:
-    """A publication's own words."""
+    """Write a catalogue of the publication's own."""
     path = folder / "templates" / "translations" / name
     path.parent.mkdir(parents=True)
     path.write_text("\n".join(f'msgid "{source}"\nmsgstr "{said}"\n' for source, said in pairs), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The web page of an issue: what search engines and link previews are told, and what only email needs is gone."""
+"""The web page of an issue: its description for search engines, and no trace of what only email needs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def page(folder: Path, front: str, body: str = "Hello.") -> WebPage:
 
 
 def meta(page: WebPage) -> dict[str, str]:
-    found = html.document_fromstring(page.html).xpath("//meta[@content]")
-    return {one.get("property") or one.get("name") or "": one.get("content") for one in found}
+    elements = html.document_fromstring(page.html).xpath("//meta[@content]")
+    return {element.get("property") or element.get("name") or "": element.get("content") for element in elements}
 
 
 def test_previews_of_links_show_title_description_and_picture(publication_folder: Path) -> None:

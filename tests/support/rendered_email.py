@@ -1,6 +1,6 @@
-"""A studio for emails: built by the command, opened in Chromium, measured.
+"""Build emails with the command, open them in Chromium, and measure them.
 
-Knows nothing of what an email should look like; that is `test_look`.
+tests/rendering/test_theme.py says what an email should look like.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ CONTRASTS = """() => {
   }
   return found;
 }"""
-"""Every visible text with its contrast against the ground behind it (WCAG 2.2)."""
+"""JavaScript that returns every visible text with its contrast against the ground behind it (WCAG 2.2)."""
 
 
 @dataclass(frozen=True)
 class Studio:
-    """Opens built emails in one Chromium."""
+    """A Chromium that opens built emails."""
 
     browser: Browser
     folder: Path
@@ -63,7 +63,7 @@ class Studio:
         pictures: bool = True,
         change: Callable[[str], str] = str,
     ) -> Iterator[Page]:
-        """The email `slug` as a reader has it; `change` rewrites its HTML first."""
+        """Open the email of an issue as a reader sees it; `change` rewrites its HTML first."""
         context = self.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         try:
             page = context.new_page()
@@ -79,7 +79,7 @@ class Studio:
 
 
 def _answer(route: Route, pictures: bool) -> None:
-    """Pictures come from the repository; nothing else is fetched."""
+    """Serve the repository's pictures, and refuse every other request."""
     path = ROOT / "images" / route.request.url.rpartition("/images/")[2]
     if pictures and path.is_file():
         route.fulfill(path=path)
@@ -93,7 +93,7 @@ def build(out: Path, cwd: Path, *issues: str) -> None:
 
 
 def publish(folder: Path, *, theme: str = "", language: str = "en", **issues: str) -> Path:
-    """A publication with the sample's pictures and the given issues."""
+    """Write a publication with the sample's pictures and these issues, and return its folder."""
     (folder / "issues").mkdir(parents=True)
     shutil.copytree(ROOT / "images", folder / "images")
     (folder / "newsletter.toml").write_text(
@@ -112,9 +112,9 @@ def style(page: Page, selector: str, name: str) -> str:
 
 
 def box(page: Page, selector: str, nth: int = 0) -> Any:
-    found = page.locator(selector).nth(nth).bounding_box()
-    assert found, f"{selector} is not shown"
-    return found
+    rectangle = page.locator(selector).nth(nth).bounding_box()
+    assert rectangle, f"{selector} is not shown"
+    return rectangle
 
 
 def rgb(colour: str) -> str:
@@ -122,7 +122,7 @@ def rgb(colour: str) -> str:
 
 
 def as_word_sees_it(html: str) -> str:
-    """Outlook for Windows: its own branches of the HTML, and no maximum width."""
+    """Return HTML as Outlook for Windows reads it: its own branches, and no maximum width."""
     html = re.sub(r"<!--\[if !mso\]><!-->.*?<!--<!\[endif\]-->", "", html, flags=re.DOTALL)
     html = re.sub(r"<!--\[if (?:mso \| IE|mso)\]>(.*?)<!\[endif\]-->", r"\1", html, flags=re.DOTALL)
     return re.sub(r"max-width:[^;\"]*;?", "", html)

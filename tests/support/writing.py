@@ -1,4 +1,4 @@
-"""Issues written and built inside a test."""
+"""Write and build issues inside a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000004500000024408060000009
 
 
 def write(folder: Path, text: str, name: str = "2025-01-17-hello.md") -> Path:
-    """An issue file with exactly this text."""
+    """Write an issue file with exactly this text."""
     path = folder / "issues" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -22,13 +22,13 @@ def write(folder: Path, text: str, name: str = "2025-01-17-hello.md") -> Path:
 
 
 def built(folder: Path, body: str, front: str = "subject: Hello") -> Built:
-    """A body under some front matter, built."""
+    """Build an issue of this body under some front matter."""
     path = write(folder, f"---\n{front}\n---\n{body}\n")
     return build_issue(load_publication(folder / "newsletter.toml"), path)
 
 
 def problems(folder: Path, text: str, name: str = "2025-01-17-hello.md") -> list[Problem]:
-    """What is wrong with a file, the whole of which is `text`; fails when nothing is."""
+    """Return the mistakes in a file with exactly this text; fail when there are none."""
     path = write(folder, text, name)
     try:
         build_issue(load_publication(folder / "newsletter.toml"), path)
@@ -37,16 +37,16 @@ def problems(folder: Path, text: str, name: str = "2025-01-17-hello.md") -> list
     raise AssertionError("the issue built")
 
 
-def message_for(one: Built, **fields: object) -> Message:
-    """One reader's copy; the reader has these fields besides the sample's."""
-    publication = one.theme.publication
-    sample = sample_recipient(publication, one.issue.slug)
+def message_for(built_issue: Built, **fields: object) -> Message:
+    """Return a reader's copy; the reader has these fields besides the sample's."""
+    publication = built_issue.theme.publication
+    sample = sample_recipient(publication, built_issue.issue.slug)
     reader = Recipient(delivery_id="1.1", email="ada@example.com", fields={**sample.fields, **fields})
-    return sample_mailing(publication, one).message(reader)
+    return sample_mailing(publication, built_issue).message(reader)
 
 
 def reader(fields: dict[str, object]) -> Recipient:
-    """A recipient with the links that every reader has."""
+    """Return a recipient with these fields and the links that every reader has."""
     links = {
         "unsubscribe_url": "https://news.example.com/unsubscribe/t",
         "preferences_url": "https://news.example.com/preferences/t",

@@ -1,4 +1,4 @@
-"""`newsletter draft`: from sources to an issue file that builds, with every sentence marked for review."""
+"""`newsletter draft`: sources become an issue file that builds, with every sentence marked for review."""
 
 from __future__ import annotations
 
@@ -181,12 +181,12 @@ def test_no_file_is_ever_overwritten(newsletter: Run, publication_folder: Path) 
 
 
 def test_sources_limit_and_since_come_from_the_settings(newsletter: Run, publication_folder: Path) -> None:
-    one = feed(
+    first = feed(
         publication_folder, ITEM.format("First", "/1", "", JANUARY.format(8)), ITEM.format("Undated", "/0", "", "")
     )
     feed(publication_folder, ITEM.format("Second", "/2", "", JANUARY.format(9)), name="other.xml")
     with (publication_folder / "newsletter.toml").open("a") as file:
-        file.write(f'[draft]\nfrom = ["{one}", "other.xml"]\nlimit = 2\n')
+        file.write(f'[draft]\nfrom = ["{first}", "other.xml"]\nlimit = 2\n')
 
     done = newsletter("draft", "--since", "2025-01-17", "--json", cwd=publication_folder)
 
@@ -276,7 +276,7 @@ HOSTILE = st.text(SIGNS | st.characters(codec="utf-8"), max_size=60) | OPENERS
 
 
 def drafted(folder: Path, texts: list[str]) -> tuple[list[Story], Built]:
-    """Three stories of these texts, cleaned as sources clean them, and the issue built from them."""
+    """Make three stories of these texts, cleaned as sources clean them, and build the issue from them."""
     title, source, author, sentence, label, point = (one_line(text, LONGEST_NAME) for text in texts)
     section = Section(label=label or "Label", text=sentence or "Text", points=(point or "Point",))
     url = link_of(f"https://example.com/{point}")

@@ -1,4 +1,4 @@
-"""What a draft reads: feeds, pages and texts, whole or broken, polite or hostile."""
+"""The sources of drafts: feeds, pages and texts, whole or broken, friendly or hostile."""
 
 from __future__ import annotations
 
