@@ -31,6 +31,7 @@ class FieldProblem:
 
 
 _NAME = re.compile(r"([A-Za-z][\w-]*)")
+# A value is quoted, bare or missing; curly quotes match nothing, so that _unreadable can explain them.
 _FIELD = re.compile(
     r"""\s*(?:(?P<key>[A-Za-z_][\w-]*)=)?(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"'“”][^\s]*|(?=\s|$))"""
 )
@@ -55,6 +56,7 @@ def read_fields(rest: str, kind: BlockKind) -> tuple[dict[str, FieldValue], list
             problems.append(problem)
         else:
             values[name] = FieldValue(text=value, column=column)
+    # On a line that could not be read, a missing field would be a mistake that follows from another.
     if not problems:
         problems.extend(_value_problems(kind, values))
     return values, problems
@@ -67,6 +69,7 @@ def _pairs(rest: str, problems: list[FieldProblem]) -> Iterator[tuple[str, str, 
         match = _FIELD.match(rest, position)
         column = position + len(rest[position:]) - len(rest[position:].lstrip()) + 1
         if not match or match.end() == position or _HALF_QUOTED.match(match["value"]):
+            # After an unreadable value the rest of the line cannot be split.
             problems.append(_unreadable(rest[column - 1 :], column))
             return
         value = match["value"]
@@ -110,6 +113,7 @@ def _refused(
 
 def _value_problems(kind: BlockKind, values: Mapping[str, FieldValue]) -> Iterator[FieldProblem]:
     for name in kind.required:
+        # An empty alt is a statement: the picture only decorates (WCAG 2.2, technique H67).
         empty_allowed = name == "alt"
         if name not in values or not (values[name].text.strip() or empty_allowed):
             yield _missing(kind, name)
@@ -144,6 +148,7 @@ def _type_hint(type_: FieldType, text: str) -> tuple[str, str] | None:
 
 def is_web_address(text: str) -> bool:
     """Tell whether a text is `https://...`, `mailto:...`, `tel:...`, or a merge tag that becomes one."""
+    # A token is a merge tag: its value is escaped for its place when it is filled in.
     return bool(_URL.match(text) or re.match(r"NL\w*M\d{5}xNL", text)) and not re.search(r"\s", text)
 
 

@@ -206,6 +206,7 @@ TEXT = BlockKind(name="text", fields={})
 """Markdown between blocks."""
 KINDS: Mapping[str, BlockKind] = {
     kind.name: kind
+    # In the order of the table in docs/writing.md.
     for kind in (
         _kind("article", "title* url image alt author source label", link_field="title", text=_article),
         _kind("news", "title", body=BodyKind.LIST, body_required=True, image_width=THUMBNAIL_WIDTH, text=_news),
@@ -233,6 +234,7 @@ KINDS: Mapping[str, BlockKind] = {
         _kind("note", "title", body_required=True),
     )
 }
+# Jinja drops the line as a comment.
 _DECLARED = re.compile(
     r"\{#-?\s*fields:(?P<fields>[^#;]*)(?:;\s*positional:\s*(?P<positional>\w+)\s*)?(?:;\s*body:\s*(?P<body>\w+)\s*)?-?#\}"
 )
@@ -244,6 +246,7 @@ def kind_from_template(name: str, template: str) -> BlockKind:
     Without that line it has no fields and a Markdown body. Raises ValueError for a body of another kind.
     """
     declared = _DECLARED.search(template)
+    # A template may be older than its declaration, or need no fields.
     if not declared:
         return BlockKind(name=name, fields={})
     body = declared["body"] or "markdown"

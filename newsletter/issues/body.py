@@ -43,6 +43,7 @@ def _pieces(state: ParseState, tokens: list[Token], offset: int) -> Iterator[Blo
 
     A condition without a block inside stays in its text; around a block it becomes a piece of its own.
     """
+    # By identity, because equal tokens stand in several places.
     outer = _outer_conditions(tokens, state.tag_store)
     text: list[Token] = []
     for token, run in _runs(tokens):
@@ -84,6 +85,7 @@ def _outer_conditions(tokens: list[Token], tag_store: TagStore) -> set[int]:
     has_block: list[bool] = []
     for token, _ in _runs(tokens):
         if token.type == "block_open":
+            # A block inside makes every condition around it an outer one.
             has_block = [True] * len(has_block)
         elif token.type == "condition":
             word = next(tag for _, tag in tag_store.within(token.content)).inner.split(" ")[0]
@@ -123,6 +125,7 @@ def _block(state: ParseState, opened: Token, run: list[Token], offset: int) -> B
     else:
         fields, problems = read_fields(rest, kind)
         for problem in problems:
+            # A mistake of the whole block points at its name, one of a field at the field.
             about_block = problem.message.startswith("block") and "field" not in problem.message
             start = column if about_block else column + len(name) + problem.column - 1
             state.add_problem("NL006", problem.message, line, start, problem.hint)
@@ -196,6 +199,7 @@ def _picture_column(state: ParseState, line: int) -> int:
 
 
 def _check_picture(state: ParseState, path: str, line: int, column: int) -> None:
+    # A path with a merge tag cannot be looked up: the file depends on the reader.
     if is_remote(path) or state.tag_store.token.search(path):
         return
     try:

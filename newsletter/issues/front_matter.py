@@ -34,6 +34,7 @@ def check_keys(state: ParseState, front: FrontMatter) -> None:
         if name not in KEYS:
             state.add_problem("NL002", f'no key is named "{name}"', line, column, suggestion(name, KEYS, "Keys"))
     subject = front.values.get("subject")
+    # After broken YAML a missing subject would be a mistake that follows from another.
     if "subject" not in front.places and not any(p.rule == "NL001" for p in state.problems):
         state.add_problem("NL001", "the subject is missing", 1, 1, "Add `subject: ...` to the front matter.")
     elif subject and not subject.text.strip():
@@ -59,6 +60,7 @@ def read_date(state: ParseState, path: Path, front: FrontMatter) -> date:
             state.add_problem(
                 "NL011", f'date: "{value.text}" is not a date', value.line, value.column, "Write it as 2025-01-17."
             )
+    # A file name that begins with a date needs none in its front matter.
     elif (file_date := date_of(path)) is not None:
         return file_date
     elif not any(p.rule == "NL001" for p in state.problems):

@@ -86,6 +86,7 @@ def _values(node: yaml.MappingNode | None, source: str, path: str, body_line: in
         if name in places:
             problems.append(_problem(f'"{name}" is set twice', path, *place, "Keep one."))
         places[name] = place
+        # An unquoted `{{ name }}` would be a map of YAML; tags are hidden before, so that it is text.
         if isinstance(value, yaml.ScalarNode):
             values[name] = _value(value, source)
         else:
@@ -111,6 +112,7 @@ def _value(node: yaml.ScalarNode, source: str) -> FrontMatterValue:
     null = node.tag == "tag:yaml.org,2002:null"
     quoted = 1 if node.style in ("'", '"') else 0
     line, column = _place(node.start_mark, source)
+    # `key:` and `key: null` both mean that the key is not set.
     return FrontMatterValue(text="" if null else node.value, line=line, column=column + quoted, is_null=null)
 
 

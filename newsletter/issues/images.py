@@ -51,6 +51,7 @@ def find_picture(root: Path, path: str) -> ImageFile:
 def _existing_file(root: Path, path: str) -> Path:
     """Return the file at a path inside the publication's folder. Raises PictureError."""
     file = (root / path).resolve()
+    # resolve() follows symbolic links, so that none leads out of the folder.
     if not file.is_relative_to(root.resolve()):
         raise PictureError(f'picture "{path}" is outside the publication')
     if not file.is_file():

@@ -105,10 +105,12 @@ def issue_files(publication: Publication) -> list[Path]:
 def find_issue(publication: Publication, name: str) -> Path:
     """Return the file that a user names: a path, a slug, or a unique part of a file name. Raises NewsletterError."""
     path = Path(name)
+    # A path is exact, whatever slugs there are.
     if path.suffix == ".md" and path.is_file():
         return path.absolute()
     files = issue_files(publication)
     exact = [file for file in files if name in (slug_of(file), file.stem)]
+    # An exact slug beats a part of another one.
     matches = exact or [file for file in files if name.lower() in file.stem.lower()]
     if len(matches) == 1:
         return matches[0]
@@ -142,6 +144,7 @@ def read_issue(path: Path, shown: str) -> str:
     """Return the text of an issue file. Raises IssueError: too large, no text, not UTF-8, empty."""
     try:
         size = path.stat().st_size
+        # The size is asked first, so that a huge file is never read.
         raw = path.read_bytes() if size <= MOST_BYTES else b""
     except OSError as error:
         raise NewsletterError(error.strerror or "cannot be read", place=shown) from error
@@ -165,6 +168,7 @@ def issue_text(raw: bytes, shown: str, size: int = 0) -> str:
         line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
         raise _unreadable(shown, line, "not a text file (it holds a NUL byte)", "An issue is Markdown in UTF-8.")
     try:
+        # Editors on Windows write a byte order mark and CRLF.
         text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1

@@ -150,6 +150,7 @@ def _push_block(state: StateBlock, start: int, stop: int, info: str, void: bool)
     opened.map = [start, stop]
     opened.meta = {"column": state.tShift[start] + 1 + _line(state, start).index(info)}
     if not void:
+        # The inner lines are tokenised like a document that ends at the closing line.
         ending = state.lineMax
         state.lineMax = stop
         state.md.block.tokenize(state, start + 1, stop)
@@ -170,6 +171,7 @@ def _close(state: StateBlock, start: int, end: int, name: str) -> int:
         elif marker:
             fence = marker[1]
         elif (colons := _OPEN.match(text)) and state.sCount[line] <= 3:
+            # Blocks do not nest: another opening line means that this one was not closed.
             if colons[2]:
                 _unclosed(state, start, name, 'Close it with a line ":::" before line {}; blocks do not nest.', line)
             return line
@@ -195,6 +197,7 @@ def _condition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     text = _line(state, start).strip()
     if state.sCount[start] - state.blkIndent > 3 or not re.fullmatch(rf"({tag_store.token.pattern}\s*)+", text):
         return False
+    # A value on a line of its own is a paragraph, not a condition.
     if not all(tag.is_statement for _, tag in tag_store.within(text)):
         return False
     if not silent:
@@ -244,6 +247,7 @@ def _placed(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline,
 
 
 def _make_parser() -> MarkdownIt:
+    # Raw HTML becomes text, so that nothing an author pastes can break an email.
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     everywhere: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("code", "newsletter_block", _block, everywhere)

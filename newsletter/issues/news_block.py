@@ -73,6 +73,7 @@ def _item(inlines: list[Token]) -> NewsItem:
     children = list(inlines[0].children or [])
     image, children = _take_image(children)
     title, url, rest = _take_title(children)
+    # Further paragraphs of an item belong to its sentence.
     for more in inlines[1:]:
         rest = [*rest, _space(), *(more.children or [])] if rest else list(more.children or [])
     return NewsItem(

@@ -39,6 +39,7 @@ def parse_issue(
     `kinds` are the known kinds of block, `templates` the names that `template:` may say.
     """
     issue, problems = inspect_issue(path, publication, kinds, templates)
+    # Warnings travel with the issue; only errors stop a build.
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:
         raise IssueError(errors)
@@ -59,6 +60,7 @@ def inspect_issue(
     """
     shown = shown_path(publication, path)
     text = read_issue(path, shown) if text is None else issue_text(text.encode("utf-8", "replace"), shown)
+    # Tags are hidden first: YAML and Markdown would read their quotes, braces and pipes as their own.
     tag_store = TagStore.for_text(text)
     hidden = tag_store.hide(text)
     state = ParseState(

@@ -151,13 +151,16 @@ def _replace(path: Path, raw: bytes, shown: str) -> None:
     """Write a file beside the old one and give it its name once it is whole and on disk. Raises NewsletterError."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+        # Renaming over a read-only file would succeed where the folder is writable.
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        # A leading dot keeps issue_files() from listing the unfinished file.
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(raw)
                 file.flush()
+                # On disk before the name changes: a crash leaves the old file or the new one, never a part.
                 os.fsync(file.fileno())
             Path(part).chmod(mode)
             Path(part).replace(path)

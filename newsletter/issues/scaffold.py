@@ -100,6 +100,7 @@ def issue_file(title: str, publication: Publication, *, template: str | None = N
         text = skeleton.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise NewsletterError(f"cannot be read: {error}", place=str(skeleton)) from error
+    # safe_substitute: a skeleton of the publication may hold a $ of its own, such as a price.
     return Template(text).safe_substitute(subject=_escaped(title), template=lines).encode()
 
 
@@ -155,6 +156,7 @@ def _write(path: Path, content: bytes, undo: ExitStack, *, is_folder: bool) -> N
         folder.mkdir()
         undo.callback(folder.rmdir)
     if not is_folder:
+        # x: a file that appeared meanwhile is not overwritten.
         with path.open("xb") as file:
             undo.callback(path.unlink)
             file.write(content)

@@ -25,6 +25,7 @@ def slugify(title: str) -> str:
 
     The slug of a title without letters and digits is empty.
     """
+    # NFC first, so that é in two characters is spelled as é in one.
     text = _DROPPED.sub("", unicodedata.normalize("NFC", title.lower())).translate(_SPELLED)
     words = "".join(_spelled(character) for character in text).split()
     return _shortened(words)

@@ -62,9 +62,11 @@ def is_welcome(path: Path) -> bool:
     return summary is not None and summary.is_welcome
 
 
+# Time and size are arguments only to be part of the key of the cache.
 @lru_cache(maxsize=5_000)
 def _summary(path: Path, _changed_at: int, _size: int) -> IssueSummary | None:
     try:
+        # A summary never fails for its content: a file that is not UTF-8 has one, too.
         with path.open(encoding="utf-8-sig", errors="replace") as stream:
             values = _values(stream.read(ENOUGH), path.name)
     except OSError:

@@ -68,6 +68,7 @@ def _nested(tokens: Iterable[Token]) -> Iterator[str]:
     for token in tokens:
         if token.nesting > 0:
             levels.append([])
+        # Links and pictures hold tags in their attributes.
         yield from (str(value) for value in token.attrs.values())
         if token.type in ("inline", "image") and token.children:
             yield from _nested(token.children)
@@ -108,6 +109,7 @@ def _check_tag(tag: Tag, known: tuple[str, ...]) -> Iterator[TagProblem]:
         source = condition[2]
     try:
         yield from _check_names(tag, names(source), known)
+        # Evaluated for a reader without fields, the case that authors forget.
         compile_expression(source)({})
     except ExpressionError as error:
         yield _at(tag, error.message, error.hint)

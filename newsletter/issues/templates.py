@@ -39,6 +39,7 @@ def block_kinds(publication: Publication) -> Mapping[str, BlockKind]:
     """
     own = publication.templates / "blocks"
     names = sorted(file.stem for file in own.glob("*.mjml")) if own.is_dir() else []
+    # A file named like a built-in kind changes its look and keeps its fields.
     added = {name: _read_kind(own / f"{name}.mjml") for name in names if name not in KINDS and name != "text"}
     return {**KINDS, **added}
 

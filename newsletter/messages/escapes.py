@@ -40,6 +40,7 @@ def as_url(value: str) -> str:
     """Escape a whole address for an attribute; one that is not http(s), mailto or tel becomes `#`."""
     if CLEAN_ADDRESS.fullmatch(value):
         return value
+    # `javascript:` and `data:` would run in a browser.
     return html_escapes.escape(as_plain_url(value) or "#", quote=True)
 
 

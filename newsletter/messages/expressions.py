@@ -49,6 +49,7 @@ class _Missing(ChainableUndefined):
 class _Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox without its globals and without `random`, and with a bound on `*` and `**`."""
 
+    # `"a" * 10**9` would take all memory of the sender.
     intercepted_binops = frozenset(["*", "**"])
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -64,7 +65,9 @@ def _size(value: Any) -> int:
 
 
 _environment = _Sandbox(undefined=_Missing, autoescape=False)
+# range() and lipsum() could make a long text of a short tag.
 _environment.globals.clear()
+# Two attempts at a message must have equal bytes.
 del _environment.filters["random"]
 
 

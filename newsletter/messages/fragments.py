@@ -72,7 +72,7 @@ def text_fragment(text: str, message: CompiledMessage) -> Fragment:
 
 TOKEN = "_token"
 """The merge field with a reader's token; no publication can declare a field of this name."""
-OF_READER = ValueSlot(expression=TOKEN, escape=as_token)
+TOKEN_SLOT = ValueSlot(expression=TOKEN, escape=as_token)
 _KEEP_ADDRESSES = (as_url, as_plain_url, in_html, as_text)
 """The escapes that leave an address without special characters as it is."""
 
@@ -91,7 +91,7 @@ def with_addresses(tree: Fragment, addresses: Mapping[str, str]) -> Fragment:
             parts.append(ConditionalSlot(branches=tuple(branches)))
         elif field and field[0] in known:
             before, slot, after = known[field[0]].partition("{}")
-            parts += [before, *[OF_READER] * bool(slot), after]
+            parts += [before, *[TOKEN_SLOT] * bool(slot), after]
         else:
             parts.append(part)
     return _joined_texts(parts)
@@ -134,6 +134,7 @@ def _tree(pieces: list[str | Tag | ValueSlot], at: int) -> tuple[Fragment, int]:
             if piece != "":
                 parts.append(piece)
         elif piece.inner.startswith("if"):
+            # The recursion is shallow: parsing refuses conditions that nest more than 20 deep.
             slot, at = _conditional_slot(pieces, at)
             parts.append(slot)
         else:
@@ -199,5 +200,6 @@ class _Places:
             return in_style
         if name not in _URL_ATTRIBUTES:
             return in_html
+        # At its beginning a value is the whole address, later on a part of one.
         before = self._text[attribute.start(2) : position].lstrip("\"'")
         return as_url if _begins(before, self._message) else in_url

@@ -123,6 +123,7 @@ class Mailing:
 
     def message_id(self, recipient: Recipient) -> str:
         """Return our Message-ID, equal at every attempt: `<12.345.9f2c@news.example.com>`."""
+        # Equal at every attempt, so that a mailbox can recognise a repeated message.
         return f"<{recipient.delivery_id}.{self.envelope.key}@{self.envelope.sender.domain}>"
 
     def _headers(self, recipient: Recipient) -> dict[str, str]:

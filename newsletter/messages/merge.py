@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from newsletter.messages.escapes import Escape, clean
 from newsletter.messages.expressions import EvaluationError, Fields, compile_expression, simple, truth
-from newsletter.messages.fragments import OF_READER, TOKEN, ConditionalSlot, Fragment, ValueSlot
+from newsletter.messages.fragments import TOKEN, TOKEN_SLOT, ConditionalSlot, Fragment, ValueSlot
 from newsletter.messages.mime import one_line
 
 Render = Callable[[Fields], str]
@@ -21,7 +21,8 @@ def renderer(part: ValueSlot | ConditionalSlot) -> Render:
     """Return a slot as a function of a reader's present fields; a value that fails counts as missing."""
     if isinstance(part, ConditionalSlot):
         return _conditional_renderer(part)
-    if part is OF_READER:
+    # A token of ours needs no escape.
+    if part is TOKEN_SLOT:
         return itemgetter(TOKEN)
     if field := simple(part.expression):
         return _simple_renderer(*field, part.escape)
@@ -74,6 +75,7 @@ def joined(tree: Fragment) -> Render:
     if all(isinstance(part, str) for part in tree):
         whole = "".join(part for part in tree if isinstance(part, str))
         return lambda fields: whole
+    # Templates repeat slots such as the unsubscribe address.
     slots = [*dict.fromkeys(part for part in tree if not isinstance(part, str))]
     renders = [renderer(part) for part in slots]
     places = [(part, -1) if isinstance(part, str) else ("", slots.index(part)) for part in tree]

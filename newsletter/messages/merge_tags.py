@@ -60,6 +60,7 @@ class TagStore:
     def for_text(cls, text: str) -> TagStore:
         """Return an empty store whose tokens do not occur in `text`."""
         base = "NL"
+        # An author may write `NLM00000xNL`; then every token gets a longer prefix.
         while re.search(base + r"[A-Z]\d{5}xNL", text):
             base += "Q"
         return cls(base=base)

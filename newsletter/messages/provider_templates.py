@@ -117,6 +117,7 @@ class Column:
             text = BAR.join(values)  # type: ignore[arg-type]
         except TypeError:  # a number among them
             return None
+        # A bar inside a value would shift every value after it.
         if not text.isprintable() or self._mark in text or text.count(BAR) != len(values) - 1:
             return None
         if self._is_line and ("  " in text or f"{BAR} " in text or f" {BAR}" in text or text != text.strip(" ")):

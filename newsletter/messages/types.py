@@ -42,6 +42,7 @@ class CompiledMessage:
     def digest(self) -> str:
         """The SHA-256 over subject, HTML and text, with the merge tags in their places."""
         parts = (self.open(part).encode() for part in (self.subject, self.html, self.text))
+        # NUL separates the parts, which cannot hold one.
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
     def open(self, text: str) -> str:

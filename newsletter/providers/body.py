@@ -66,5 +66,6 @@ def filled(encoded: bytes, *values: Sequence[bytes]) -> list[bytes]:
 
 def json_list(messages: Iterable[list[bytes]]) -> RequestBody:
     """Return the body of a JSON list of values, each of them in pieces."""
+    # A comma before each value; the first comma is dropped below.
     runs = [run for message in messages for run in ([b","], message)]
     return RequestBody([[b"["], *runs[1:], [b"]"]])

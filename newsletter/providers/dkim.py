@@ -34,6 +34,7 @@ def signature(message: bytes, domain: str, selector: str, key: str) -> bytes:
     head = message[: message.index(b"\r\n\r\n")].lower()
     present = [name.encode() for name in SIGNED if b"\r\n" + name.encode() + b":" in b"\r\n" + head]
     try:
+        # Relaxed headers survive refolding on the way (RFC 6376 section 3.4).
         header: bytes = dkim.sign(
             message,
             selector.encode(),

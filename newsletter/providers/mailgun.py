@@ -67,6 +67,7 @@ def request(batch: Batch, settings: Settings) -> Request:
         "v:delivery_id": DELIVERY,
         **({"o:tag": batch.tag} if batch.tag else {}),
     }
+    # Made from the batch's key, so that a repeated call has equal bytes.
     boundary = f"newsletter-{hashlib.sha256(batch.key.encode()).hexdigest()[:32]}"
     parts = [_field(boundary, name, value.encode("utf-8", "replace")) for name, value in fields.items()]
     parts.append(_field(boundary, "recipient-variables", _variables(batch)))

@@ -37,6 +37,7 @@ def _stopped(batch: Batch, results: list[Result], reason: str) -> Answer:
 def _written(batch: Batch, recipient: Recipient, folder: Path) -> Result:
     """Write a message under another name first, so that the folder never shows half a message."""
     path = folder / file_name(recipient)
+    # A leading dot hides the file from programs that read the folder.
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.write_bytes(batch.mailing.mime(recipient))
     unfinished.replace(path)

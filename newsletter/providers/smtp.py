@@ -19,6 +19,7 @@ from newsletter.providers.smtp_session import BrokenError, RefusedError, SmtpSes
 WINDOW = 20
 """Messages between two entries in the ledger, and so the most that are unknown after a crash."""
 _DELIVERABLE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
+# A connection for each thread needs no lock.
 _local = threading.local()
 
 
@@ -83,6 +84,7 @@ def _refusal(refused: RefusedError) -> Result:
     """
     if refused.code < 500:
         return Result(outcome=Outcome.BUSY, reason=str(refused), alone=refused.stage is Stage.RCPT)
+    # 552 is about the size of this message (RFC 1870), although it answers MAIL FROM.
     everything = refused.stage is Stage.MAIL and refused.code != 552
     # A server that does not know the sender refuses every address with words like "relaying denied".
     if (

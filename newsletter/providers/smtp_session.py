@@ -125,6 +125,7 @@ class SmtpSession(smtplib.SMTP):
             code, said = self._reply()
             if refused is None and not _goes_on(stage, code):
                 refused = stage, code, said
+                # 421 closes the connection: no further answer follows (RFC 5321 section 3.8).
                 if code == 421:
                     return refused
         if refused and code == 354:  # the server waits for a message although it refused the recipient
@@ -156,6 +157,7 @@ class SmtpSession(smtplib.SMTP):
         try:
             self._write(data + b".\r\n")
         except OSError as error:
+            # Without TLS a failed write means that the final dot did not leave; under TLS it may have left.
             if isinstance(self.sock, ssl.SSLSocket):
                 return f"the connection broke in the message: {_words(error)}"
             raise BrokenError(f"the connection broke in the message: {_words(error)}") from error

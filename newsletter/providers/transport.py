@@ -72,6 +72,7 @@ def exchange(request: Request, *, connect: float = CONNECT_SECONDS, read: float 
 def _exchange(request: Request, body: _BlockReader, timeout: tuple[float, float]) -> Response:
     data = body if len(body) else None
     call = requests.Request(request.method, request.url, headers=dict(request.headers), data=data).prepare()
+    # A redirect would send the key and the readers' addresses somewhere else.
     with _session().send(call, timeout=timeout, allow_redirects=False, stream=True) as response:
         content = b"".join(_pieces(response))
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -114,7 +115,9 @@ def _session() -> requests.Session:
     """Return this thread's session; threads cannot share one safely."""
     if not hasattr(_local, "session"):
         _local.session = requests.Session()
+        # No proxy and no netrc of the environment: keys go to the provider alone.
         _local.session.trust_env = False
+        # urllib3 would repeat a request by itself.
         _local.session.mount("http://", HTTPAdapter(max_retries=0))
         _local.session.mount("https://", HTTPAdapter(max_retries=0))
     session: requests.Session = _local.session

@@ -59,6 +59,7 @@ def assemble(
     frame = {**values, **_empty_fields(KINDS[SIGNUP]), "content": Markup(content), **more}
     frame["signup"] = values["signup"] if issue.wants_signup else None
     return Document(
+        # Escaped braces are put back only after Jinja has run.
         mjml=issue.tag_store.literal(_ascii(theme.render(f"{issue.template}.mjml", frame))),
         css=theme.render("inline.css", values),
         bodies=tuple(assembly.bodies),

@@ -85,6 +85,7 @@ def build(issue: Issue, theme: Theme, *, traced: bool = False) -> Built:
     tags_of_author = len(issue.tag_store.tags)
     document = assemble(issue, theme, traced=traced)
     text = plain_text(issue, theme)
+    # Tags beyond the author's were made by templates with tag(...): their mistakes are the template's.
     check_templates_tags(issue.tag_store.tags[tags_of_author:], publication.config.fields)
     page = compile_mjml(document)
     html = without_marks(page) if traced else page
@@ -132,6 +133,7 @@ def sample_recipient(publication: Publication, slug: str) -> Recipient:
 
 def sample_mailing(publication: Publication, built: Built) -> Mailing:
     """Return the mailing of `message.eml`, dated the issue's day at 00:00 in the publication's zone."""
+    # A fixed time, so that the file has equal bytes whenever it is built.
     midnight = datetime.combine(built.issue.date, time(), tzinfo=publication.config.publication.timezone)
     return Mailing(built.message, envelope(publication, built.issue.list, midnight, built.message.digest[:8]))
 

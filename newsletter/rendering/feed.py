@@ -59,6 +59,7 @@ def _entry(feed: Element, publication: Publication, item: Item) -> None:
     _text(entry, "title", about.title or about.slug)
     SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": url})
     _text(entry, "published", _time(item.published_at))
+    # What was sent does not change, so an entry is never newer than its publication.
     _text(entry, "updated", _time(item.published_at))
     if about.author:
         _text(SubElement(entry, "author"), "name", about.author)

@@ -51,6 +51,7 @@ class _Renderer(RendererHTML):
         picture = self.find_image(str(token.attrs["src"]))
         alt = self.renderInlineAsText(token.children, options, env)
         kept = {"src": picture.url, "alt": alt, "width": str(picture.width), "title": str(token.attrs.get("title", ""))}
+        # A copy, because the plain text is made of the same tokens.
         token = token.copy(attrs={name: value for name, value in kept.items() if value or name == "alt"})
         return f"<img{self.renderAttrs(token)}>"
 

@@ -125,6 +125,7 @@ def inline_text(children: Iterable[Token]) -> str:
     for token in children:
         if token.type == "link_open":
             links.append((str(token.attrs.get("href", "")), len(out)))
+        # Link texts hold other tokens, so a link's words are known at its end only.
         elif token.type == "link_close":
             url, start = links.pop()
             out[start:] = [with_address("".join(out[start:]), url)]

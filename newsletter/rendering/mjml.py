@@ -54,6 +54,7 @@ def _laid_out(mjml: str) -> str:
     from mjml import mjml2html
 
     try:
+        # No fonts: MRML would link to a server that readers' mail clients then load from.
         html: str = mjml2html(mjml, fonts={})
     except ValueError as error:
         raise _explained(mjml, str(error)) from error

@@ -71,6 +71,7 @@ def write_file(path: Path, content: bytes) -> None:
     """Write all of a file or nothing: a reader of the folder never sees half of one. Raises NewsletterError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder: a rename replaces a file at once only within a file system.
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:

@@ -25,6 +25,7 @@ def with_pictures(page: str, publication: Publication) -> str:
     """
     base = f"{publication.config.publication.url}/images/"
 
+    # A picture may be shown several times.
     @cache
     def embedded(url: str) -> str:
         return _data_url(publication, unquote(html.unescape(url[len(base) :]))) or url

@@ -57,6 +57,7 @@ def spans(html: str) -> list[Span]:
     pieces: list[Span] = []
     offset, piece, start = 0, -1, 0
     last = 0
+    # Offsets are counted without the marks, which the real HTML lacks.
     for mark in _BLOCK.finditer(html):
         offset += len(_LINE.sub("", html[last : mark.start()]).encode())
         last = mark.end()

@@ -76,6 +76,7 @@ class Theme:
             loader=loader,
             autoescape=True,
             finalize=encode,
+            # A misspelt name in a template is an error with its line, not an empty place.
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

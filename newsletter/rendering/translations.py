@@ -174,6 +174,7 @@ class Translations:
         files = [folder / f"{name}.po" for name in names for folder in self._folders]
         compiled = [_read(file, file.stat().st_mtime_ns) for file in files if file.is_file()]
         catalogue = gettext.NullTranslations()
+        # Each asks the next: the publication's words, the package's, a base language's, English.
         for content in reversed(compiled):
             preferred = gettext.GNUTranslations(io.BytesIO(content))
             preferred.add_fallback(catalogue)
@@ -181,6 +182,7 @@ class Translations:
         return catalogue
 
 
+# The time of change is an argument only to be part of the key of the cache.
 @lru_cache(maxsize=64)
 def _read(file: Path, _changed: int) -> bytes:
     """Return a catalogue compiled to the form that the standard library reads (MO)."""
@@ -195,6 +197,7 @@ def _read(file: Path, _changed: int) -> bytes:
         raise NewsletterError(str(error), place=f"{place}:{error.lineno + 1}") from error
     except (ValueError, OSError) as error:
         raise NewsletterError(f"not a catalogue: {error}", place=place) from error
+    # A wrong placeholder would fail for the reader, in the middle of a page.
     for message in catalogue:
         if message.id and (wrong := wrong_placeholder(message.id, message.string)):
             hint = "A translation fills the places its message has, and writes a percent sign as %%."

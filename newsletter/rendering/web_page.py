@@ -62,6 +62,7 @@ def _about(issue: Issue, theme: Theme, page: CompiledMessage, fields: Mapping[st
     def filled(text: str) -> str:
         return one_line(joined(text_fragment(text, page))(fields))
 
+    # Link previews show the first picture.
     picture, alt = next(_pictures(issue, theme), ("", ""))
     return About(
         slug=issue.slug,

@@ -50,6 +50,7 @@ def article_story(text: str, url: str = "") -> Story:
 def _extracted(tree: Any, url: str) -> Any:
     import trafilatura  # 400 ms: only where a page is read
 
+    # Their warnings about a page would mix with our narration on standard error.
     for name in ("trafilatura", "htmldate", "courlan", "justext"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return trafilatura.bare_extraction(tree, url=url or None, with_metadata=True, include_comments=False, fast=True)

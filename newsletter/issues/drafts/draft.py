@@ -203,6 +203,7 @@ def _field(name: str, value: str) -> str:
 
 def _text(text: str) -> str:
     """Return Markdown that shows words as they are, inside a line."""
+    # A `_` inside a word is no emphasis in CommonMark and needs no backslash.
     return _braces(re.sub(r"[\\`*\[\]<>~|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w)", r"\\\g<0>", text))
 
 

@@ -64,6 +64,7 @@ def _mended(text: str) -> bytes:
     from lxml import etree
 
     text = _NAMED_ENTITY.sub(lambda entity: html.unescape(entity[0]), _NOT_XML.sub("", _after_prolog(text)))
+    # recover: real feeds have stray ampersands and unclosed elements.
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, encoding="utf-8")
     root = etree.fromstring(text.encode(), parser)
     if root is None:

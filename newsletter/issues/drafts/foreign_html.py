@@ -22,6 +22,7 @@ _LINES = {
 def text_of(markup: str) -> str:
     """Return the text of a fragment of HTML, of which at most LONGEST_TEXT characters are read."""
     markup = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "", markup[:LONGEST_TEXT])
+    # Text without markup needs no parser, which is slow to import.
     if not re.search(r"<[A-Za-z/!?]|&", markup):
         return markup
     from lxml import etree, html

@@ -94,8 +94,10 @@ def decoded(content: bytes, charset: str = "") -> str:
     UTF-8 is tried before what a server declares: bytes that decode as UTF-8 are UTF-8, and servers are often wrong.
     """
     mark = next((name for sign, name in _MARKS if content.startswith(sign)), "")
+    # UTF-16 without a byte order mark has a NUL beside every letter of its declaration.
     declared = _DECLARED.search(content[:2048].replace(b"\0", b""))
     said = [charset, declared[1].decode() if declared else ""]
+    # These also decode as UTF-8, into nonsense, so they are tried before it.
     stateful = [name for name in said if re.match(r"iso-2022|hz|utf-?7|utf-?16|utf-?32", name, re.IGNORECASE)]
     for name in (mark, *stateful, "utf-8", *said):
         if name and _NAMES.fullmatch(name):
@@ -103,4 +105,5 @@ def decoded(content: bytes, charset: str = "") -> str:
                 return content.decode(name).lstrip("\ufeff")
             except (LookupError, UnicodeError):
                 continue
+    # The most common encoding of pages that declare none; replacing never fails.
     return content.decode("cp1252", "replace")

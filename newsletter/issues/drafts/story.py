@@ -74,6 +74,7 @@ class Story:
 
 def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return the words of a text on one line, cut at a word when it has more than `longest` characters."""
+    # Cut before it is cleaned: a stranger's text may have any size.
     text = _COMMENT_SIGNS.sub(" ", text[: 4 * LONGEST_TEXT]).translate(_WINDOWS)
     words = " ".join(_UNPRINTABLE.sub("", text).split())
     if len(words) <= longest:
@@ -99,6 +100,7 @@ def link_of(raw: str, base: str = "") -> str:
     A private host is kept only if it is the page's own, because the user named that page.
     The address can stand in Markdown and in a block's field as it is.
     """
+    # Browsers ignore tabs and line ends inside an address (URL Standard, section 4.4).
     written = re.sub(r"[\t\r\n]", "", raw[: 2 * LONGEST_LINK]).strip()
     try:
         parts = urlsplit(urljoin(base, written) if written else "")
