@@ -5,15 +5,8 @@ Everything here that looks odd works around a behaviour of these two that was me
 
 from __future__ import annotations
 
-import builtins
 import logging
 import re
-import sys
-from functools import cache
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from newsletter.errors import NewsletterError
 from newsletter.rendering.assemble import Document
@@ -64,45 +57,13 @@ def _laid_out(mjml: str) -> str:
 
 def _inlined(html: str, css: str) -> str:
     """Put the theme's rules for bodies on their elements; MRML's and the theme's style sheets stay to the letter."""
+    from premailer import (
+        Premailer,  # it imports requests, which it would ask for linked style sheets; ours link to none
+    )
+
     marked = re.sub(r"<style(?=[\s>])", '<style data-premailer="ignore"', html)
-    out: str = _premailer_class()(marked, css_text=css, **PREMAILER).transform(pretty_print=False)
+    out: str = Premailer(marked, css_text=css, **PREMAILER).transform(pretty_print=False)
     return out.replace(' data-premailer="ignore"', "")  # premailer leaves it in comments
-
-
-@cache
-def _premailer_class() -> Any:
-    """Return the class Premailer, without the import of requests at the top of its file.
-
-    premailer needs requests for style sheets that a page links to; ours link to none, and importing it takes
-    an eighth of a build's time. Where requests is loaded already, this is a plain import.
-    """
-    if "requests" in sys.modules:
-        from premailer import Premailer
-
-        return Premailer
-    return _premailer_module("premailer").Premailer
-
-
-@cache
-def _premailer_module(name: str) -> ModuleType:
-    """Run one file of premailer with an `import` of its own; `sys.modules`, which all threads share, stays as it is."""
-    package = find_spec("premailer")
-    folder = Path(package.origin or "").parent if package else Path()
-    spec = spec_from_file_location(f"premailer.{name}", folder / f"{name}.py")
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no premailer.{name} in {folder}")
-    module = module_from_spec(spec)
-    vars(module)["__builtins__"] = {**vars(builtins), "__import__": _import_for_premailer}
-    spec.loader.exec_module(module)
-    return module
-
-
-def _import_for_premailer(name: str, *context: Any) -> ModuleType:
-    if name == "requests":
-        return ModuleType(name)
-    if name in ("premailer.cache", "premailer.merge_style"):
-        return _premailer_module(name.removeprefix("premailer."))
-    return builtins.__import__(name, *context)
 
 
 def _check_tokens(document: Document, html: str) -> None:

@@ -279,31 +279,6 @@ for thread in [build, *threads]: thread.join()
     assert (done.stdout.split(), done.stderr) == (["Session"] * 20, "")
 
 
-def test_an_email_is_the_same_whether_requests_is_loaded_or_not(publication_folder: Path) -> None:
-    path = write(publication_folder, "---\nsubject: x\n---\n**Hello.**\n")
-    code = """
-import sys
-from pathlib import Path
-from newsletter.rendering.build import build_issue
-from newsletter.config import load_publication
-message = build_issue(load_publication(Path("newsletter.toml").absolute()), Path(sys.argv[1])).message
-print(message.digest, "requests" in sys.modules)
-"""
-    digests = [
-        subprocess.run(
-            [sys.executable, "-c", first + code, str(path)],
-            cwd=publication_folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        for first in ("", "import requests")
-    ]
-
-    assert digests[0][0] == digests[1][0]
-    assert [loaded for _digest, loaded in digests] == ["False", "True"]
-
-
 def test_the_sample_issues_build_without_a_warning() -> None:
     root = ROOT
     publication = load_publication(root / "newsletter.toml")
