@@ -182,11 +182,11 @@ def _usable(path: Path) -> Path:
 def _engine(url: URL, patience: float) -> Engine:
     if not _is_sqlite(url):
         try:
-            return create_engine(url, pool_pre_ping=True)
+            return create_engine(url, pool_pre_ping=True, hide_parameters=True)
         except ModuleNotFoundError as error:
             hint = "Install it beside newsletter: pip install 'psycopg[binary]'"
             raise ConfigError(f"PostgreSQL needs {error.name}, which is not installed", hint=hint) from error
-    engine = create_engine(url, connect_args={"timeout": patience})
+    engine = create_engine(url, connect_args={"timeout": patience}, hide_parameters=True)  # errors reach logs
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -174,7 +174,7 @@ class LeavingAnswer:
 
 
 def count(connection: Connection, words: Sequence[LeavingAnswer]) -> list[None]:
-    """Add these answers to the numbers; a transaction's `Work` of the pages' writer."""
+    """Add these answers to the numbers; a `Write` for the pages' write queue."""
     rows = [{"list": word.list, "day": word.day.isoformat(), "reason": str(word.reason)} for word in words]
     counted = text(
         "INSERT INTO leaving_reason (list, day, reason, number) VALUES (:list, :day, :reason, 1)"

@@ -1,15 +1,10 @@
-"""Server: an ASGI application on a socket, until it is told to stop.
+"""Run an ASGI application on a socket, and end it cleanly.
 
-Shared by the readers' pages and the preview. What the application is, is not known here.
-
-Protocol: uvicorn's HTTP, with an end to the headers of a request.
-
-Uvicorn waits for them as long as they trickle, and keeps as many as come. Bodies are the guard's.
+Shared by the readers' pages and the preview; it does not know what the application does.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 import ssl
@@ -20,24 +15,24 @@ from typing import NamedTuple
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.web.http_protocol import LimitedHeadersProtocol
 
 GRACE = 8
-"""Seconds for requests that are being answered, after the wish to stop."""
+"""Seconds that requests in progress have to finish after a stop was asked for."""
 NEIGHBOURS = 20
-"""Ports that `listen_near` tries after the one that was asked for."""
+"""Ports that `listen_near` tries after the requested one."""
 _HINTS = {
     errno.EACCES: "Ports below 1024 are the administrator's: choose another with --port.",
     errno.EADDRNOTAVAIL: "This machine has no such address: choose another with --host.",
 }
 IDLE = 30
-"""Seconds that a connection without a request is kept."""
+"""Seconds that a connection without a request is kept open."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one. Raises NewsletterError."""
+    """Return a listening socket; port 0 takes a free port. Raises NewsletterError when the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without the protocol's number asyncio leaves Nagle's algorithm on: 40 ms for each answer.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -47,15 +42,18 @@ def listen(host: str, port: int) -> socket.socket:
         sock.listen(1024)
     except (OSError, OverflowError) as error:
         sock.close()
-        said = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or error
         taken = "Another program may have it: choose another with --port."
         hint = _HINTS.get(getattr(error, "errno", None) or 0, taken)
-        raise NewsletterError(f"cannot listen on {host} port {port}: {said}", hint=hint) from error
+        raise NewsletterError(f"cannot listen on {host} port {port}: {reason}", hint=hint) from error
     return sock
 
 
 def listen_near(host: str, port: int) -> socket.socket:
-    """The same, or on the next port that is free: for whoever prints the address. Raises NewsletterError."""
+    """Return a socket that listens on `port`, or on the next free one above it.
+
+    For commands that print the address they got. Raises NewsletterError when none of NEIGHBOURS ports is free.
+    """
     for candidate in range(port, min(port + NEIGHBOURS, 65_535)):
         try:
             return listen(host, candidate)
@@ -66,26 +64,26 @@ def listen_near(host: str, port: int) -> socket.socket:
 
 
 def address(sock: socket.socket, scheme: str = "http") -> str:
-    """`http://127.0.0.1:8000`, where a browser finds it."""
+    """Return the URL under which a browser reaches the socket, such as `http://127.0.0.1:8000`."""
     host, port = sock.getsockname()[:2]
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class Certificate(NamedTuple):
-    """What TLS wants: files in PEM."""
+    """The two PEM files that TLS needs."""
 
     chain: str
     key: str
 
     def check(self) -> None:
-        """Raises ConfigError when the files cannot be used."""
+        """Raise ConfigError unless the files hold a certificate and its key."""
         try:
             ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.chain, self.key)
         except OSError as error:  # ssl.SSLError is one
-            said = error.strerror or error
+            reason = error.strerror or error
             hint = "Name the certificate with its chain, and its key, both in PEM."
             raise ConfigError(
-                f"[serve] certificate and key cannot be used: {said}", place=self.chain, hint=hint
+                f"[serve] certificate and key cannot be used: {reason}", place=self.chain, hint=hint
             ) from error
 
 
@@ -96,17 +94,18 @@ def serve(
     closing: Callable[[], None] = lambda: None,
     certificate: Certificate | None = None,
 ) -> None:
-    """Answer until `stop` is set; then what is being answered is finished, within GRACE seconds.
+    """Answer requests until `stop` is set, then finish those in progress within GRACE seconds.
 
-    `closing` is called before that, in the event loop: it ends the streams that have no end by themselves.
-    With a certificate it speaks TLS.
+    `closing` is called in the event loop before that wait: it ends the streams that have no end of their own.
+    With a certificate the server speaks TLS.
     """
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=LimitedHeadersProtocol,
         ws="none",
         access_log=False,
-        log_level="warning",
+        # Uvicorn would set up handlers of its own; without, its records go where the program's others go.
+        log_config=None,
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
@@ -115,79 +114,28 @@ def serve(
         ssl_keyfile=certificate.key if certificate else None,
     )
     server = _UvicornServer(config, closing)
-    threading.Thread(target=_end, args=(server, stop), daemon=True).start()
+    threading.Thread(target=_exit_when_asked, args=(server, stop), daemon=True).start()
     server.run(sockets=[sock])
 
 
-def _end(server: uvicorn.Server, stop: threading.Event) -> None:
+def _exit_when_asked(server: uvicorn.Server, stop: threading.Event) -> None:
     stop.wait()
     server.should_exit = True
 
 
 class _UvicornServer(uvicorn.Server):
-    """Leaves signals to `interrupts`, which says what happens and obeys the second one at once."""
+    """A uvicorn server that leaves signals to `newsletter.signals`, where the second one exits at once."""
 
     def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
         super().__init__(config)
         self._closing = closing
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Streams first, then what uvicorn does."""
+        """End the application's streams, then the server."""
         self._closing()
         await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture no signal."""
         yield
-
-
-HEAD_SECONDS = 10.0
-"""Within which the headers of a request have to be here, from the connection or its first byte on."""
-MOST_HEAD = 64 * 1024
-"""Bytes of a request before its body."""
-
-
-class Protocol(HttpToolsProtocol):
-    """One connection."""
-
-    _timer: asyncio.TimerHandle | None = None
-    """Runs while headers are awaited."""
-    _head = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Somebody connects: the clock runs."""
-        super().connection_made(transport)
-        self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more to wait for."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Some bytes; the first ones of a next request start the clock anew."""
-        if self._timer is None and self.cycle is not None and self.cycle.response_complete:
-            self._await_head()
-        super().data_received(data)
-        self._head += len(data)
-        if self._timer is not None and self._head > MOST_HEAD:
-            self._give_up()
-
-    def on_headers_complete(self) -> None:
-        """They are here."""
-        self._stop_waiting()
-        super().on_headers_complete()
-
-    def _await_head(self) -> None:
-        self._head = 0
-        self._timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
-
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _give_up(self) -> None:
-        self._stop_waiting()
-        self.transport.close()

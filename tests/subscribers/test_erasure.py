@@ -120,7 +120,7 @@ def test_nothing_is_held_of_nobody(readers: Readers) -> None:
     forget(readers)
 
     with readers.database.read() as connection:
-        assert data_export.holdings(connection, 1, NOW) is None
+        assert data_export.reader_data(connection, 1, NOW) is None
 
 
 def test_a_database_without_hashes_asks_for_no_secret(readers: Readers, publication_folder: Path) -> None:

@@ -35,18 +35,18 @@ def command(session: Session, issue: str | None, port: int, no_open: bool) -> No
     from newsletter.preview.workspace import Workspace
     from newsletter.web import server
     from newsletter.web.preview.app import preview_app
-    from newsletter.web.preview.live_reload import Events
+    from newsletter.web.preview.open_pages import OpenPages
 
     path = f"/issues/{slug_of(find_issue(session.publication, issue))}" if issue else "/"
-    told = Events()
-    app = preview_app(Workspace(session.config), told)
+    open_pages = OpenPages()
+    app = preview_app(Workspace(session.config), open_pages)
     with server.listen_near("127.0.0.1", port) as sock, Interrupts("Stopping.") as interrupts:
         click.echo(server.address(sock) + path)
         sys.stdout.flush()
         click.echo("Rebuilding on save; stop with Ctrl-C.", err=True)
         if not no_open and _has_screen():
             _open(server.address(sock) + path)
-        server.serve(app, sock, interrupts.asked, told.close)
+        server.serve(app, sock, interrupts.asked, open_pages.close)
 
 
 def _open(url: str) -> None:

@@ -67,12 +67,12 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
     with (
         server.listen(host, port) as sock,
         Interrupts(STOPPING) as interrupts,
-        WriteQueue(session.database) as writes,
+        WriteQueue(session.database) as write_queue,
         TransactionalSender(session.publication, session.database, greetings.messages, _say, interrupts.asked),
-        EngagementRecorder(session.database, session.publication.config.tracking.keep) as sightings,
+        EngagementRecorder(session.database, session.publication.config.tracking.keep) as engagement,
         _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
     ):
-        app = public_app(_site(session, writes, sightings, greetings.welcomes), _log, _say)
+        app = public_app(_site(session, write_queue, engagement, greetings.welcomes), _log, _say)
         _say(f"Readers' pages on {server.address(sock, 'https' if certificate else 'http')}  (stop with Ctrl-C)")
         server.serve(app, sock, interrupts.asked, certificate=certificate)
 
@@ -89,7 +89,9 @@ def _certificate(publication: Publication) -> Certificate | None:
     return found
 
 
-def _site(session: Session, writes: WriteQueue, sightings: EngagementRecorder, welcomes: tuple[Welcome, ...]) -> Site:
+def _site(
+    session: Session, write_queue: WriteQueue, engagement: EngagementRecorder, welcomes: tuple[Welcome, ...]
+) -> Site:
     from newsletter.signed_links import Links, derived_key
     from newsletter.subscribers.captcha import find_challenge
     from newsletter.subscribers.double_opt_in import Confirmations
@@ -106,12 +108,12 @@ def _site(session: Session, writes: WriteQueue, sightings: EngagementRecorder, w
         database=session.database,
         links=Links(publication),
         pages=Pages(publication),
-        writes=writes,
+        write_queue=write_queue,
         signups=Signups(publication, limits),
         confirmations=Confirmations(publication, limits, welcomes),
-        tokens=FormTokens(derived_key(publication, b"sign forms")),
+        form_tokens=FormTokens(derived_key(publication, b"sign forms")),
         challenge=find_challenge(publication),
-        sightings=sightings,
+        engagement=engagement,
     )
 
 

@@ -1,4 +1,4 @@
-"""The panel that acts: what it has to know. What it does is in `trial`, `planning`, `progress` and `copies`."""
+"""Show the panel "Send": what test_send.py, schedule.py and progress.py need to know before they act."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from newsletter.preview.workspace import BuiltIssue
 from newsletter.providers import find_provider
 from newsletter.subscribers.segments import count
 from newsletter.times import utc_now
-from newsletter.web.preview.database import database_of, trouble_with
+from newsletter.web.preview.database import database_of, database_problem
 from newsletter.web.preview.pages import page, workspace_of
 from newsletter.web.preview.progress import digest_of, progress_of
 
 MORNING = time(7)
-"""When an issue goes out that says nothing else."""
+"""The time of day proposed for an issue whose file and settings name none."""
 
 
-def panel(request: Request) -> Response:
-    """The panel, to be put into the page."""
+def show_panel(request: Request) -> Response:
+    """Show the panel, to be put into the page."""
     publication, now = workspace_of(request).publication, utc_now()
     work = workspace_of(request).issue(request.path_params["slug"])
     database = database_of(request, publication)
-    found = progress_of(publication, database, work.slug, now, digest_of(work))
-    planned = next((one.campaign for one in found if _is_planned(one.campaign, work)), None)
+    shown = progress_of(publication, database, work.slug, now, digest_of(work))
+    planned = next((each.campaign for each in shown if _is_planned(each.campaign, work)), None)
     values = {
         "work": work,
         "slug": work.slug,
         "publication": publication,
-        "addresses": [one.address for one in publication.config.preview.test_addresses],
-        "trouble": trouble_with(request, publication),
+        "addresses": [test.address for test in publication.config.preview.test_addresses],
+        "trouble": database_problem(request, publication),
         "waiting": _waiting(publication, database, work, now),
         "provider": _provider(publication),
-        "at": _planned(work, publication, now, planned),
+        "at": _proposed_time(work, publication, now, planned),
         "by_own_clock": bool(planned and planned.wall),
-        "begun": next((one.campaign for one in found if _is_begun(one.campaign, work)), None),
-        "progress": found,
+        "begun": next((each.campaign for each in shown if _is_begun(each.campaign, work)), None),
+        "progress": shown,
     }
     return page(request, "act.html", values)
 
 
 def _is_begun(campaign: Campaign, work: BuiltIssue) -> bool:
-    """Whether the issue goes, went or will never go to its own list and segment: then it cannot be scheduled."""
+    """Tell whether the issue's campaign to its own list and segment has started or ended: it cannot be scheduled."""
     return _is_own(campaign, work) and bool(campaign.started_at or campaign.state in ENDED)
 
 
 def _is_planned(campaign: Campaign, work: BuiltIssue) -> bool:
-    """Whether the issue waits for its time: scheduled again it keeps that, unless another is chosen."""
+    """Tell whether the issue is scheduled: scheduling it again keeps that time, unless another is chosen."""
     return _is_own(campaign, work) and campaign.state is CampaignState.SCHEDULED
 
 
@@ -64,7 +64,7 @@ def _is_own(campaign: Campaign, work: BuiltIssue) -> bool:
 
 
 def _waiting(publication: Publication, database: Database | None, work: BuiltIssue, now: datetime) -> str:
-    """`8,120 readers of daily`: whom a schedule would reach now; empty when nobody can say."""
+    """Return how many readers a schedule would reach now, as `8,120 readers of daily`; empty when unknown."""
     if work.built is None or database is None:
         return ""
     issue = work.built.issue
@@ -75,15 +75,18 @@ def _waiting(publication: Publication, database: Database | None, work: BuiltIss
 
 
 def _provider(publication: Publication) -> str:
-    """Through whom mail would go; empty when the settings for it are wrong, which whoever sends is told."""
+    """Return the provider's name; empty when its settings are wrong, which sending says."""
     try:
         return find_provider(publication).title
     except ConfigError:
         return ""
 
 
-def _planned(work: BuiltIssue, publication: Publication, now: datetime, planned: Campaign | None) -> str:
-    """When it is scheduled, else what the issue itself says, else its day or the next morning; as a form takes it."""
+def _proposed_time(work: BuiltIssue, publication: Publication, now: datetime, planned: Campaign | None) -> str:
+    """Return the time that the form proposes, such as `2026-11-24T07:00`.
+
+    It is the scheduled time, else `send_at` of the issue, else the issue's day or tomorrow, whichever is later.
+    """
     issue = work.built.issue if work.built else None
     if planned and planned.start:
         start = planned.wall or planned.start.astimezone(publication.config.publication.timezone)
@@ -95,4 +98,4 @@ def _planned(work: BuiltIssue, publication: Publication, now: datetime, planned:
     return f"{day}T{publication.config.schedule.daily.of_day or MORNING:%H:%M}"
 
 
-ROUTES = [Route("/issues/{slug}/act", panel)]
+ROUTES = [Route("/issues/{slug}/act", show_panel)]

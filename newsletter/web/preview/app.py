@@ -1,11 +1,13 @@
-"""The preview as one application: its routes, its guard, and the watch that runs as long as it does.
+"""The preview's application: its routes behind their middleware, and the tasks that run as long as it does.
 
-Warming up: what takes long only the first time is done before anybody asks for it.
+In the background the publication's files are watched, and what takes long the first time is done before anybody
+needs it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,28 +16,36 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import slug_of
 from newsletter.preview.inbox import entries
 from newsletter.preview.workspace import Workspace
+from newsletter.web.body_limits import BodyLimits
+from newsletter.web.error_log import LoggedErrors
 from newsletter.web.preview import (
     actions,
     compare,
     edit,
+    event_stream,
     inbox,
     issue,
-    live_reload,
     pages,
     problems,
     progress,
     readers,
     schedule,
+    static,
     test_send,
 )
-from newsletter.web.preview.database import Ledger
+from newsletter.web.preview.database import PreviewDatabase
 from newsletter.web.preview.live_reload import watch
-from newsletter.web.preview.security import Guard, new_token
+from newsletter.web.preview.open_pages import OpenPages
+from newsletter.web.preview.security import BODY_LIMIT, DEFAULT_HEADERS, OwnPagesOnly, new_token
+from newsletter.web.security import DefaultHeaders
+
+logger = logging.getLogger(__name__)
 
 ROUTES: Sequence[BaseRoute] = (
     *inbox.ROUTES,
@@ -48,41 +58,63 @@ ROUTES: Sequence[BaseRoute] = (
     *schedule.ROUTES,
     *progress.ROUTES,
     *edit.ROUTES,
-    *live_reload.ROUTES,
-    *pages.ROUTES,
+    *event_stream.ROUTES,
+    *static.ROUTES,
 )
+"""Every route of the preview; a new module of routes adds its line here."""
 
 
-def preview_app(workspace: Workspace, told: live_reload.Events) -> Starlette:
-    """The application; `told` reaches whoever looks, and ends their streams when the server stops."""
+def preview_app(workspace: Workspace, open_pages: OpenPages) -> ASGIApp:
+    """Return the application. Closing `open_pages` ends the event streams, so that the server can stop."""
+    return LoggedErrors(starlette_app(workspace, open_pages), ROUTES)
+
+
+def starlette_app(workspace: Workspace, open_pages: OpenPages) -> Starlette:
+    """Return the application inside the log of errors; its `state` holds what requests share."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        told.open()
-        watching = asyncio.create_task(watch(workspace, told))
-        warming = asyncio.create_task(run_in_threadpool(warm_up, workspace))
+        open_pages.open()
+        tasks = [
+            asyncio.create_task(watch(workspace, open_pages)),
+            asyncio.create_task(run_in_threadpool(warm_up, workspace)),
+        ]
+        for task in tasks:
+            task.add_done_callback(_log_failure)
         yield
-        told.close()
-        app.state.ledger.close()
-        watching.cancel()
-        await asyncio.gather(watching, warming, return_exceptions=True)
+        open_pages.close()
+        app.state.database.close()
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     app = Starlette(
         routes=[*ROUTES],
-        middleware=[Middleware(Guard)],
+        middleware=[
+            Middleware(DefaultHeaders, headers=DEFAULT_HEADERS),
+            Middleware(OwnPagesOnly),
+            Middleware(BodyLimits, limit_of=lambda path: BODY_LIMIT),
+        ],
         lifespan=lifespan,
-        exception_handlers={NewsletterError: pages.refused, HTTPException: pages.not_here},
+        exception_handlers={NewsletterError: pages.refusal_page, HTTPException: pages.http_error_page},
     )
-    app.state.workspace, app.state.told, app.state.token = workspace, told, new_token()
-    app.state.ledger, app.state.start = Ledger(), new_token()
+    app.state.workspace, app.state.open_pages = workspace, open_pages
+    app.state.database = PreviewDatabase()
+    app.state.token, app.state.start = new_token(), new_token()
     return app
 
 
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """Log the error that ended a background task; the pages are served on without it."""
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("a background task of the preview ended", exc_info=error)
+
+
 def warm_up(workspace: Workspace) -> None:
-    """Read every issue's head and build the newest issue, which loads the compiler."""
+    """Read every issue's summary and build the newest issue, which loads the compiler."""
     try:
         newest = entries(workspace.publication)[:1]
         for path in newest:
             workspace.issue(slug_of(path))
-    except NewsletterError:  # whoever opens the page is told
-        return
+    except NewsletterError:
+        # The page shows the author what is wrong.
+        logger.debug("the preview could not be warmed up", exc_info=True)

@@ -1,7 +1,8 @@
-"""The publication's database, if it has one: opened when first asked for, and never made by looking."""
+"""Open the publication's database when it is first needed. Looking at a preview never creates one."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,19 @@ from newsletter.errors import NewsletterError
 if TYPE_CHECKING:
     from newsletter.database.connection import Database
 
+logger = logging.getLogger(__name__)
 
-class Ledger:
-    """At most one open database, the one that newsletter.toml names just now."""
+
+class PreviewDatabase:
+    """At most one open database: the one that newsletter.toml names at this moment."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._url = ""
         self._database: Database | None = None
 
-    def database(self, publication: Publication) -> Database | None:
-        """The database; None when there is none yet. Raises ConfigError when it cannot be used."""
+    def open(self, publication: Publication) -> Database | None:
+        """Return the database; None when there is none yet. Raises ConfigError when it cannot be used."""
         from newsletter.database.connection import existing_database
 
         with self._lock:
@@ -34,7 +37,7 @@ class Ledger:
             return self._database
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the database, if one is open."""
         with self._lock:
             self._close()
 
@@ -44,22 +47,27 @@ class Ledger:
         self._database = None
 
 
+def open_database(request: Request, publication: Publication) -> Database | None:
+    """Return the publication's database; None when there is none yet. Raises ConfigError when it cannot be used."""
+    database = request.app.state.database
+    assert isinstance(database, PreviewDatabase)
+    return database.open(publication)
+
+
 def database_of(request: Request, publication: Publication) -> Database | None:
-    """The preview's; None when the publication has none, or none that can be used."""
-    ledger = request.app.state.ledger
-    assert isinstance(ledger, Ledger)
+    """Return the publication's database; None when there is none, or none that can be used."""
     try:
-        return ledger.database(publication)
+        return open_database(request, publication)
     except NewsletterError:
+        # Every part of a page asks; the panels show `database_problem`, so the terminal need not repeat it.
+        logger.debug("the database cannot be used", exc_info=True)
         return None
 
 
-def trouble_with(request: Request, publication: Publication) -> str:
-    """Why the database cannot be used; empty when it can, and when there is none."""
-    ledger = request.app.state.ledger
-    assert isinstance(ledger, Ledger)
+def database_problem(request: Request, publication: Publication) -> str:
+    """Return why the database cannot be used; empty when it can, and when there is none."""
     try:
-        ledger.database(publication)
+        open_database(request, publication)
     except NewsletterError as error:
         return str(error)
     return ""

@@ -1,6 +1,7 @@
-"""Writing an issue in the browser: its text beside the email it makes, saved over nothing that somebody else saved.
+"""Edit an issue in the browser: its text beside the email that it makes.
 
-What is typed is built in memory, for the tab it is typed in; only `save` writes.
+The typed text is built in memory, for the tab that it is typed in. Only `save_issue` writes, and never over a text
+that was saved by something else meanwhile.
 """
 
 from __future__ import annotations
@@ -14,21 +15,20 @@ from newsletter.config import Publication
 from newsletter.errors import NewsletterError, Problem
 from newsletter.issues.images import image_names
 from newsletter.issues.issue import slug_of
-from newsletter.issues.save import IssueFile, read_issue_file
-from newsletter.issues.save import save as save_over
+from newsletter.issues.save import IssueFile, read_issue_file, save
 from newsletter.preview.diff import differences, folded
 from newsletter.preview.sample_readers import NAMES
 from newsletter.preview.views import RENDERED, rendered
 from newsletter.preview.workspace import BuiltIssue
-from newsletter.web.preview.issue import document
-from newsletter.web.preview.pages import page, text, workspace_of
-from newsletter.web.preview.problems import found_in
+from newsletter.web.preview.issue import email_document
+from newsletter.web.preview.pages import page, render, workspace_of
+from newsletter.web.preview.problems import problems_of
 from newsletter.web.preview.readers import recipient_of
-from newsletter.web.preview.requests import act_on_text, in_json
+from newsletter.web.preview.requests import errors_as_json, with_token_and_text
 
 
-def show(request: Request) -> Response:
-    """The page; the text comes into it by `issue_file`."""
+def show_editor(request: Request) -> Response:
+    """Show the page; its script fetches the text from `read_file`."""
     workspace = workspace_of(request)
     publication = workspace.publication
     return page(
@@ -49,9 +49,9 @@ def _fields(publication: Publication) -> list[str]:
     return [*NAMES, "email", *publication.config.fields]
 
 
-@in_json
-def issue_file(request: Request) -> Response:
-    """The file as it is on disk."""
+@errors_as_json
+def read_file(request: Request) -> Response:
+    """Return the issue file as it is on disk."""
     return JSONResponse(_as_json(_read(request)))
 
 
@@ -60,13 +60,13 @@ def _read(request: Request) -> IssueFile:
     return read_issue_file(workspace.publication, workspace.path_of(request.path_params["slug"]))
 
 
-def _as_json(found: IssueFile) -> dict[str, object]:
-    return {"text": found.text, "digest": found.digest, "name": found.path.name}
+def _as_json(file: IssueFile) -> dict[str, object]:
+    return {"text": file.text, "digest": file.digest, "name": file.path.name}
 
 
-def typed(request: Request, said: str) -> Response:
-    """Build what is typed; says whether that went well. The email is then `typed_view`'s to show."""
-    work = workspace_of(request).typed(request.path_params["slug"], request.path_params["tab"], said)
+def build_typed(request: Request, text: str) -> Response:
+    """Build the typed text and say whether that failed; `show_typed` then shows the email."""
+    work = workspace_of(request).typed(request.path_params["slug"], request.path_params["tab"], text)
     built = work.built
     return JSONResponse(
         {
@@ -77,57 +77,57 @@ def typed(request: Request, said: str) -> Response:
     )
 
 
-def typed_view(request: Request) -> Response:
-    """The email of what was typed last, as one kind of mail client shows it."""
-    work = _typed(request)
+def show_typed(request: Request) -> Response:
+    """Show the email of the last typed text, as one kind of mail client shows it."""
+    work = _last_typed(request)
     name = request.path_params["view"]
     if name not in RENDERED:
         raise HTTPException(404, "There is no such view.")
     if work.built is None:
-        return document(request, text(request, "no-email.html", {}))
+        return email_document(request, render(request, "no-email.html", {}))
     try:
         recipient = recipient_of(request, work.built)
     except NewsletterError as error:
-        return document(request, text(request, "said.html", {"error": error}))
-    return document(request, rendered(work.built, recipient, name, work.pictures))
+        return email_document(request, render(request, "said.html", {"error": error}))
+    return email_document(request, rendered(work.built, recipient, name, work.pictures))
 
 
-@in_json
-def typed_problems(request: Request) -> Response:
-    """Everything `check` says of what was typed last."""
-    work = _typed(request)
-    return JSONResponse([_problem(problem) for problem in found_in(workspace_of(request), work)])
+@errors_as_json
+def list_typed_problems(request: Request) -> Response:
+    """Return everything that `newsletter check` says of the last typed text."""
+    work = _last_typed(request)
+    return JSONResponse([_problem_as_json(problem) for problem in problems_of(workspace_of(request), work)])
 
 
-def _typed(request: Request) -> BuiltIssue:
+def _last_typed(request: Request) -> BuiltIssue:
     return workspace_of(request).last_typed(request.path_params["slug"], request.path_params["tab"])
 
 
-def _problem(found: Problem) -> dict[str, object]:
+def _problem_as_json(problem: Problem) -> dict[str, object]:
     keys = ("rule", "severity", "message", "hint", "path", "line", "column", "width")
-    return {key: getattr(found, key) for key in keys}
+    return {key: getattr(problem, key) for key in keys}
 
 
-def save(request: Request, said: str) -> Response:
-    """Write it over the text it was made from; if the file is another by now, show both and write nothing."""
+def save_issue(request: Request, text: str) -> Response:
+    """Write the text over the one it was made from; if the file has changed since, show both and write nothing."""
     workspace = workspace_of(request)
     path = workspace.publication.issues / request.query_params.get("name", "")
     if path.parent != workspace.publication.issues or slug_of(path) != request.path_params["slug"]:
         raise HTTPException(400, "This is not the file of that issue.")
-    saved = save_over(workspace.publication, path, said, request.query_params.get("over", ""))
-    told = {**_as_json(saved.issue_file), "written": saved.is_written}
+    saved = save(workspace.publication, path, text, request.query_params.get("over", ""))
+    answer = {**_as_json(saved.issue_file), "written": saved.is_written}
     if saved.is_written:
-        return JSONResponse(told)
-    rows = folded(differences(saved.issue_file.text, said))
-    shown = text(request, "differences.html", {"rows": rows, "left": "On disk now", "right": "Yours, not saved"})
-    return JSONResponse({**told, "shown": shown}, status_code=409)
+        return JSONResponse(answer)
+    rows = folded(differences(saved.issue_file.text, text))
+    shown = render(request, "differences.html", {"rows": rows, "left": "On disk now", "right": "Yours, not saved"})
+    return JSONResponse({**answer, "shown": shown}, status_code=409)
 
 
 ROUTES = [
-    Route("/issues/{slug}/edit", show),
-    Route("/issues/{slug}/manuscript", issue_file),
-    Route("/issues/{slug}/save", act_on_text(save), methods=["POST"]),
-    Route("/issues/{slug}/typed/{tab}", act_on_text(typed), methods=["POST"]),
-    Route("/issues/{slug}/typed/{tab}/problems", typed_problems),
-    Route("/issues/{slug}/typed/{tab}/view/{view}", typed_view),
+    Route("/issues/{slug}/edit", show_editor),
+    Route("/issues/{slug}/manuscript", read_file),
+    Route("/issues/{slug}/save", with_token_and_text(save_issue), methods=["POST"]),
+    Route("/issues/{slug}/typed/{tab}", with_token_and_text(build_typed), methods=["POST"]),
+    Route("/issues/{slug}/typed/{tab}/problems", list_typed_problems),
+    Route("/issues/{slug}/typed/{tab}/view/{view}", show_typed),
 ]

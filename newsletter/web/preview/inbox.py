@@ -1,10 +1,11 @@
-"""The start page: the issues as an inbox. The newest are in the page, the others come when somebody looks for them.
+"""Show the start page: the issues as an inbox, and a form that creates one as `newsletter new` does.
 
-Beginning an issue in the browser, as `newsletter new` does.
+The newest issues are in the page; the others are fetched when the author scrolls to them or searches.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -18,39 +19,42 @@ from newsletter.errors import NewsletterError
 from newsletter.issues.issue import slug_of
 from newsletter.issues.scaffold import new_issue
 from newsletter.preview.inbox import entries, shown
+from newsletter.web.error_log import masked
 from newsletter.web.preview.database import database_of
 from newsletter.web.preview.pages import page, workspace_of
-from newsletter.web.preview.requests import act
+from newsletter.web.preview.requests import with_token
 
 if TYPE_CHECKING:
     from newsletter.preview.inbox import IssueStatus
 
-AT_ONCE, MOST = 40, 2_000
-"""Issues in one answer: by themselves, and where a page that shows more of them asks for all it shows."""
+logger = logging.getLogger(__name__)
+
+AT_ONCE, MAX_ROWS = 40, 2_000
+"""Issues in one answer, and the most that a page which shows more of them may ask for."""
 
 
-def start(request: Request) -> Response:
-    """The page."""
+def show_inbox(request: Request) -> Response:
+    """Show the start page."""
     return page(request, "inbox.html", {"trouble": workspace_of(request).settings_error, **_rows(request)})
 
 
-def rows(request: Request) -> Response:
-    """The rows alone, from one on: for what is scrolled to, and what is searched for."""
+def show_rows(request: Request) -> Response:
+    """Show the rows alone, beginning with number `?from=`, of the issues that match `?q=`."""
     return page(request, "rows.html", _rows(request))
 
 
 def _rows(request: Request) -> dict[str, object]:
     publication = workspace_of(request).publication
     words, first = request.query_params.get("q", "")[:200], _number(request.query_params.get("from", "0"))
-    end = first + min(MOST, max(AT_ONCE, _number(request.query_params.get("many", "0"))))
-    found = entries(publication, words)
+    end = first + min(MAX_ROWS, max(AT_ONCE, _number(request.query_params.get("many", "0"))))
+    matches = entries(publication, words)
     return {
         "publication": publication,
         "words": words,
-        "total": len(found),
-        "next": end if end < len(found) else None,
-        "entries": shown(publication, found[first:end]),
-        "standings": _standings(request, publication),
+        "total": len(matches),
+        "next": end if end < len(matches) else None,
+        "entries": shown(publication, matches[first:end]),
+        "standings": _statuses(request, publication),
     }
 
 
@@ -58,7 +62,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
-def _standings(request: Request, publication: Publication) -> Mapping[str, IssueStatus]:
+def _statuses(request: Request, publication: Publication) -> Mapping[str, IssueStatus]:
     database = database_of(request, publication)
     if database is None:
         return {}
@@ -67,29 +71,30 @@ def _standings(request: Request, publication: Publication) -> Mapping[str, Issue
     try:
         with database.read() as connection:
             return issue_statuses(connection, publication.config.publication.timezone)
-    except NewsletterError:  # the issues are there, whatever became of the database
+    except NewsletterError as error:  # the issues can be shown without it
+        logger.error("the issues' status cannot be read", exc_info=masked(error))
         return {}
 
 
-def tally(request: Request) -> Response:
-    """How much is wrong with one issue."""
+def count_problems(request: Request) -> Response:
+    """Return how many errors and warnings an issue has."""
     problems = workspace_of(request).problems(request.path_params["slug"])
     errors = sum(problem.severity is ERROR for problem in problems)
     warnings = sum(problem.severity is WARNING for problem in problems)
     return JSONResponse({"errors": errors, "warnings": warnings})
 
 
-@act
-def begin(request: Request) -> Response:
-    """Write the file; says under which slug it is found."""
-    asked = request.query_params
-    path = new_issue(asked.get("title", ""), workspace_of(request).publication, day=asked.get("day") or None)
+@with_token
+def create_issue(request: Request) -> Response:
+    """Write a new issue file and return its slug."""
+    query = request.query_params
+    path = new_issue(query.get("title", ""), workspace_of(request).publication, day=query.get("day") or None)
     return JSONResponse({"slug": slug_of(path)})
 
 
 ROUTES = [
-    Route("/", start),
-    Route("/rows", rows),
-    Route("/issues/{slug}/tally", tally),
-    Route("/new", begin, methods=["POST"]),
+    Route("/", show_inbox),
+    Route("/rows", show_rows),
+    Route("/issues/{slug}/tally", count_problems),
+    Route("/new", create_issue, methods=["POST"]),
 ]

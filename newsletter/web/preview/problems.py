@@ -1,4 +1,4 @@
-"""The panel of problems: what the rules say of an issue, what it weighs, and what keeps it from being built."""
+"""Show an issue's problems: what the rules find, its size, and what keeps it from being built."""
 
 from __future__ import annotations
 
@@ -30,61 +30,61 @@ class ShownProblem:
 
     coded: CodeFrame
     piece: int | None
-    """The block it is in; None outside blocks and in other files."""
+    """The number of the block that holds it; None outside blocks and in other files."""
     editor: str
-    """The address that opens its line in the author's editor; empty when there is none."""
+    """The address that opens its line in the author's editor; empty without `[preview] editor`."""
 
     @property
     def problem(self) -> Problem:
-        """What is wrong."""
+        """The problem itself."""
         return self.coded.problem
 
     @property
     def why(self) -> str:
-        """Why there is such a rule."""
+        """The reason for the rule that found it; empty for errors of the build."""
         return RULES[self.problem.rule].why if self.problem.rule in RULES else ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alike:
-    """Problems of one rule: those that are shown, and those that are only listed."""
+class ProblemGroup:
+    """The problems that one rule found: some are shown in full, the others only listed."""
 
     shown: Sequence[ShownProblem]
     listed: Sequence[ShownProblem]
 
 
-ENOUGH = 4
+SHOWN_IN_FULL = 4
 """Problems of one rule that are shown in full."""
 
 
-def panel(request: Request) -> Response:
-    """The panel, to be put into the page."""
+def show_panel(request: Request) -> Response:
+    """Show the panel, to be put into the page."""
     workspace = workspace_of(request)
     work = workspace.issue(request.path_params["slug"])
-    found = found_in(workspace, work)
+    problems = problems_of(workspace, work)
     head = entry(workspace.publication, work.path)
     values = {
         "subject": head.subject if head else "",
-        "alike": alike(shown(workspace, work, found)),
-        "errors": sum(problem.severity is Severity.ERROR for problem in found),
-        "count": len(found),
-        "summary": counted(found),
-        "weights": weighed(work),
+        "alike": group_by_rule(shown_problems(workspace, work, problems)),
+        "errors": sum(problem.severity is Severity.ERROR for problem in problems),
+        "count": len(problems),
+        "summary": counted(problems),
+        "weights": size_of(work),
     }
     return page(request, "problems.html", {"work": work, **values})
 
 
-def failure(request: Request) -> Response:
-    """What stands over the last good email while the file does not build; nothing when it does."""
+def show_failure(request: Request) -> Response:
+    """Show the errors that lie over the last good email while the file does not build; 204 when it builds."""
     workspace = workspace_of(request)
     work = workspace.issue(request.path_params["slug"])
     if not work.failure:
         return Response(status_code=204)
-    return page(request, "failure.html", {"work": work, "shown": shown(workspace, work, work.failure)})
+    return page(request, "failure.html", {"work": work, "shown": shown_problems(workspace, work, work.failure)})
 
 
-def found_in(workspace: Workspace, work: BuiltIssue) -> list[Problem]:
-    """Everything that `check` would say of the file as it is now."""
+def problems_of(workspace: Workspace, work: BuiltIssue) -> list[Problem]:
+    """Return everything that `newsletter check` says of the file as it is now."""
     if work.context is None:
         return list(work.failure)
     try:
@@ -93,39 +93,39 @@ def found_in(workspace: Workspace, work: BuiltIssue) -> list[Problem]:
         return [problem_of(error)]
 
 
-def weighed(work: BuiltIssue) -> Weights | None:
-    """What it weighs, if it builds."""
+def size_of(work: BuiltIssue) -> Weights | None:
+    """Return the email's size and that of its blocks; None while it does not build."""
     if work.context is None or work.failure:
         return None
     return weights(work.context)
 
 
-def shown(workspace: Workspace, work: BuiltIssue, found: Sequence[Problem]) -> list[ShownProblem]:
-    """Problems with their lines, the worst first."""
+def shown_problems(workspace: Workspace, work: BuiltIssue, problems: Sequence[Problem]) -> list[ShownProblem]:
+    """Return the problems with their lines, the worst first."""
     publication = workspace.publication
     order = [Severity.ERROR, Severity.WARNING, Severity.INFO]
-    worst_first = sorted(found, key=lambda problem: order.index(problem.severity))
+    worst_first = sorted(problems, key=lambda problem: order.index(problem.severity))
     return [
         ShownProblem(coded=each, piece=_piece(work, each), editor=editor_address(publication, each.file, each.problem))
         for each in code_frames(publication.root, worst_first)
     ]
 
 
-def alike(shown: Sequence[ShownProblem]) -> list[Alike]:
-    """Problems by their rule, in the order of the first of each; nobody reads the same sentence 900 times."""
+def group_by_rule(shown: Sequence[ShownProblem]) -> list[ProblemGroup]:
+    """Group problems by rule, in the order of each rule's first: a sentence that repeats 900 times helps nobody."""
     by_rule: dict[tuple[Severity, str], list[ShownProblem]] = {}
     for each in shown:
         by_rule.setdefault((each.problem.severity, each.problem.rule), []).append(each)
-    return [Alike(shown=group[:ENOUGH], listed=group[ENOUGH:]) for group in by_rule.values()]
+    return [ProblemGroup(shown=group[:SHOWN_IN_FULL], listed=group[SHOWN_IN_FULL:]) for group in by_rule.values()]
 
 
-def _piece(work: BuiltIssue, found: CodeFrame) -> int | None:
-    is_own = work.context is not None and found.file == work.path.absolute()
-    return piece_at(work.context, found.problem.line) if is_own and work.context else None
+def _piece(work: BuiltIssue, coded_problem: CodeFrame) -> int | None:
+    is_own = work.context is not None and coded_problem.file == work.path.absolute()
+    return piece_at(work.context, coded_problem.problem.line) if is_own and work.context else None
 
 
 def editor_address(publication: Publication, file: Path | None, problem: Problem) -> str:
-    """What opens a line in the author's editor: `[preview] editor` with its places filled."""
+    """Return the address that opens a line in the author's editor: `[preview] editor`, filled; empty without it."""
     if file is None or not publication.config.preview.editor:
         return ""
     places = {"path": quote(str(file.absolute())), "line": str(problem.line), "column": str(problem.column)}
@@ -135,4 +135,4 @@ def editor_address(publication: Publication, file: Path | None, problem: Problem
     return address
 
 
-ROUTES = [Route("/issues/{slug}/problems", panel), Route("/issues/{slug}/failure", failure)]
+ROUTES = [Route("/issues/{slug}/problems", show_panel), Route("/issues/{slug}/failure", show_failure)]

@@ -1,4 +1,4 @@
-"""The issue's campaigns as they go, and holding one: what `newsletter status` and `newsletter pause` say and do."""
+"""Show an issue's campaigns while they run, and pause one, as `newsletter status` and `newsletter pause` do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from newsletter.times import utc_now
 from newsletter.web.preview import schedule
 from newsletter.web.preview.database import database_of
 from newsletter.web.preview.pages import page, workspace_of
-from newsletter.web.preview.requests import act, in_json, readers_of
+from newsletter.web.preview.requests import errors_as_json, required_database, with_token
 
 _PARTS = {
     "accepted": "accepted",
@@ -41,7 +41,7 @@ _PARTS = {
     "skipped": "skipped",
     "handed": "in the air",
 }
-"""What a campaign's deliveries are called in its bar, in this order; the rest waits."""
+"""The words for the states of deliveries in a campaign's bar, in the bar's order; the rest of it is queued."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,41 +51,42 @@ class Progress:
     campaign: Campaign
     deliveries: dict[str, int]
     words: str
-    """How fast it goes, when it starts, why it waits."""
+    """How fast it sends, when it starts, or why it is paused."""
     is_outdated: bool
-    """Whether the issue reads otherwise by now, while readers still get what was approved."""
+    """Whether the issue was edited since its approval, while readers still get the approved version."""
 
     @property
     def audience(self) -> int:
-        """Everybody it is for, as far as is known."""
+        """The number of deliveries."""
         return sum(self.deliveries.values())
 
     @property
     def bars(self) -> list[tuple[str, str, float, float, int]]:
-        """State, word, where its part of the bar begins and how wide it is (of 100), and how many they are."""
-        found, at = [], 0.0
+        """The parts of the bar: state, word, where it begins, its width (of 100), and the number of deliveries."""
+        parts, start = [], 0.0
         for state, word in _PARTS.items():
             if number := self.deliveries[state]:
                 width = 100 * number / self.audience
-                found.append((state, word, at, width, number))
-                at += width
-        return found
+                parts.append((state, word, start, width, number))
+                start += width
+        return parts
 
     @property
     def can_pause(self) -> bool:
-        """Whether there is something to hold."""
+        """Tell whether the campaign can be paused."""
         return self.campaign.state in CAMPAIGN_ARROWS["pause"]
 
 
-def show(request: Request) -> Response:
-    """The issue's campaigns, as far as they are; asked for again and again while one is sending."""
+def show_progress(request: Request) -> Response:
+    """Show the issue's campaigns; the page fetches this again every second while one is sending."""
     publication, slug = workspace_of(request).publication, request.path_params["slug"]
-    found = progress_of(publication, database_of(request, publication), slug, utc_now(), _digest(request, slug))
-    return page(request, "progress.html", {"progress": found, "slug": slug})
+    database = database_of(request, publication)
+    shown = progress_of(publication, database, slug, utc_now(), _current_digest(request, slug))
+    return page(request, "progress.html", {"progress": shown, "slug": slug})
 
 
-def _digest(request: Request, slug: str) -> str:
-    """Of the issue as it is now; empty when it is gone, and while it does not build."""
+def _current_digest(request: Request, slug: str) -> str:
+    """Return the issue's digest as its file is now; empty when the file is gone, and while it does not build."""
     try:
         return digest_of(workspace_of(request).issue(slug))
     except IssueNotFound:
@@ -93,63 +94,66 @@ def _digest(request: Request, slug: str) -> str:
 
 
 def digest_of(work: BuiltIssue) -> str:
-    """What a campaign of it would be approved under now; empty while it does not build."""
+    """Return the digest that a campaign would be approved with now; empty while the issue does not build."""
     return work.built.message.digest if work.built and not work.failure else ""
 
 
 def progress_of(
     publication: Publication, database: Database | None, slug: str, now: datetime, digest: str
 ) -> list[Progress]:
-    """Every campaign of an issue, the latest first, beside the issue of now; nothing without a database."""
+    """Return every campaign of an issue, the latest first; empty without a database.
+
+    `digest` is the issue's as its file is now.
+    """
     if database is None:
         return []
     with database.read() as connection:
-        found = campaigns_of_slug(connection, slug)
-        watched = heartbeat.is_anybody_there(connection, now)
-    return [_told(publication, database, campaign.id, now, digest, watched=watched) for campaign in found]
+        campaigns = campaigns_of_slug(connection, slug)
+        has_runner = heartbeat.is_anybody_there(connection, now)
+    return [_progress(publication, database, campaign.id, now, digest, has_runner=has_runner) for campaign in campaigns]
 
 
-def _told(
-    publication: Publication, database: Database, id: int, now: datetime, digest: str, *, watched: bool
+def _progress(
+    publication: Publication, database: Database, campaign_id: int, now: datetime, digest: str, *, has_runner: bool
 ) -> Progress:
-    seen = campaign_status(database, id)
-    campaign = seen.campaign
+    status = campaign_status(database, campaign_id)
+    campaign = status.campaign
     words = ""
     if campaign.state is CampaignState.SENDING:
-        words = reports.remaining(seen.deliveries, seen.pace, seen.rest)
+        words = reports.remaining(status.deliveries, status.pace, status.rest)
     elif campaign.state is CampaignState.PAUSED:
         words = f"Paused: {campaign.reason}. Let it go on with: `newsletter resume {campaign.id}`"
     elif campaign.state is CampaignState.SCHEDULED and campaign.start:
         words = f"Starts at {wall_clock(publication, campaign.start)}, {until(campaign.start, now)}."
-        words += "" if watched else f" {schedule.NOBODY_THERE}"
+        words += "" if has_runner else f" {schedule.NO_RUNNER}"
     outdated = campaign.state not in ENDED and digest not in ("", campaign.digest)
-    return Progress(campaign=campaign, deliveries=seen.deliveries, words=words, is_outdated=outdated)
+    return Progress(campaign=campaign, deliveries=status.deliveries, words=words, is_outdated=outdated)
 
 
-@in_json
+@errors_as_json
 def pause_question(request: Request) -> Response:
-    """What pausing would hold."""
-    with readers_of(request).read() as connection:
-        found = find_campaign(connection, str(request.path_params["campaign"]))
-        state_after(found.state, "pause")
-        left = delivery_counts(connection, found.id)["queued"]
-    waits = found.state is CampaignState.SCHEDULED
+    """Return the question before a pause: how many readers would wait."""
+    with required_database(request).read() as connection:
+        campaign = find_campaign(connection, str(request.path_params["campaign"]))
+        state_after(campaign.state, "pause")
+        left = delivery_counts(connection, campaign.id)["queued"]
+    waits = campaign.state is CampaignState.SCHEDULED
     kept = "It does not start." if waits else f"{reports.readers(left)} who wait for it get nothing until it goes on."
-    details = [f"“{found.subject}”", kept, f"It goes on with: `newsletter resume {found.id}`"]
-    return JSONResponse({"question": f"Pause campaign {found.id}?", "details": details, "button": "Pause it"})
+    details = [f"“{campaign.subject}”", kept, f"It goes on with: `newsletter resume {campaign.id}`"]
+    return JSONResponse({"question": f"Pause campaign {campaign.id}?", "details": details, "button": "Pause it"})
 
 
-@act
+@with_token
 def pause(request: Request) -> Response:
-    """Hand over nothing more of it."""
-    with readers_of(request).begin() as connection:
-        found = find_campaign(connection, str(request.path_params["campaign"]))
-        change_state(connection, found.id, "pause", now=utc_now(), reason=ASKED)
-    return JSONResponse({"message": f"Campaign {found.id} is paused."})
+    """Pause a campaign: nothing more of it is handed over."""
+    with required_database(request).begin() as connection:
+        campaign = find_campaign(connection, str(request.path_params["campaign"]))
+        change_state(connection, campaign.id, "pause", now=utc_now(), reason=ASKED)
+    return JSONResponse({"message": f"Campaign {campaign.id} is paused."})
 
 
 ROUTES = [
-    Route("/issues/{slug}/progress", show),
+    Route("/issues/{slug}/progress", show_progress),
     Route("/campaigns/{campaign:int}/pause", pause_question),
     Route("/campaigns/{campaign:int}/pause", pause, methods=["POST"]),
 ]

@@ -1,4 +1,4 @@
-"""Whom an email is shown to: the reader that the address names, the panel to choose another, and who sees the same."""
+"""Choose the reader that an email is shown for, and show which readers get different versions of it."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from newsletter.rendering.build import Built
 from newsletter.subscribers import segments
 from newsletter.subscribers.subscriber import subscribers_by_id
 from newsletter.times import utc_now
-from newsletter.web.preview.database import database_of, trouble_with
+from newsletter.web.preview.database import database_of, database_problem
 from newsletter.web.preview.pages import page, workspace_of
 
 SAMPLED = 1_000
-"""Readers of a list that variants are looked for among."""
-MOST_VARIANTS = 30
+"""Readers of a list among whom variants are searched."""
+MAX_VARIANTS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shared:
-    """A variant, with the reader who stands for it."""
+class ShownVariant:
+    """A variant of the email, with a reader who gets it."""
 
     facts: Sequence[Fact]
     readers: int
@@ -49,8 +49,8 @@ class Shared:
 
 
 @contextmanager
-def reading(request: Request, publication: Publication) -> Iterator[Connection | None]:
-    """The database to read from; None when there is none."""
+def database_connection(request: Request, publication: Publication) -> Iterator[Connection | None]:
+    """Give a connection that reads the database; None when there is no database."""
     database = database_of(request, publication)
     if database is None:
         yield None
@@ -60,19 +60,22 @@ def reading(request: Request, publication: Publication) -> Iterator[Connection |
 
 
 def reader_of(request: Request) -> SampleReader:
-    """Whom the address names, else a sample without a name. Raises NewsletterError when there is nobody such."""
+    """Return the reader that `?reader=` names, else a sample reader without a name.
+
+    Raises NewsletterError when there is no such reader.
+    """
     publication = workspace_of(request).publication
-    with reading(request, publication) as connection:
+    with database_connection(request, publication) as connection:
         return find_reader(publication, connection, request.query_params.get("reader") or SAMPLE)
 
 
 def recipient_of(request: Request, built: Built) -> Recipient:
-    """Who the email is filled for."""
+    """Return the recipient that the email is filled for."""
     return reader_of(request).recipient(built.theme.publication, built.issue.slug)
 
 
-def panel(request: Request) -> Response:
-    """The panel, to be put into the page. It is there to mend a reader that there is not, too."""
+def show_panel(request: Request) -> Response:
+    """Show the panel, to be put into the page; also when `?reader=` names nobody, so that another can be chosen."""
     publication = workspace_of(request).publication
     samples = sample_readers(publication)
     try:
@@ -80,16 +83,16 @@ def panel(request: Request) -> Response:
     except NewsletterError as error:
         chosen, refusal = samples[0], str(error)
     kind, _, query = request.query_params.get("reader", "").partition(":")
-    with reading(request, publication) as connection:
-        found = _listed(connection, "") if connection else []
+    with database_connection(request, publication) as connection:
+        listed = _search(connection, "") if connection else []
     return page(
         request,
         "readers.html",
         {
             "chosen": chosen,
-            "refusal": trouble_with(request, publication) or refusal,
+            "refusal": database_problem(request, publication) or refusal,
             "samples": samples,
-            "found": found,
+            "found": listed,
             "fields": _fields(publication),
             "typed": dict(parse_qsl(query)) if kind == "fields" else {},
         },
@@ -100,36 +103,36 @@ def _fields(publication: Publication) -> list[tuple[str, str]]:
     return [*((name, "text") for name in NAMES), *publication.config.fields.items()]
 
 
-def _listed(connection: Connection, words: str) -> list[tuple[SampleReader, str]]:
-    """Readers found, each with what they are called."""
-    return [(of_subscriber(one), name_of(one)) for one in search_readers(connection, words)]
+def _search(connection: Connection, words: str) -> list[tuple[SampleReader, str]]:
+    """Return the readers that match the words, each with a name to show."""
+    return [(of_subscriber(reader), name_of(reader)) for reader in search_readers(connection, words)]
 
 
-def found(request: Request) -> Response:
-    """The readers that have these words in their address or name."""
+def show_matches(request: Request) -> Response:
+    """Show the readers that have the words of `?q=` in their address or name."""
     words = request.query_params.get("q", "")[:200]
-    with reading(request, workspace_of(request).publication) as connection:
-        listed = _listed(connection, words) if connection else []
+    with database_connection(request, workspace_of(request).publication) as connection:
+        listed = _search(connection, words) if connection else []
     return page(request, "readers-found.html", {"found": listed, "words": words})
 
 
-def shared(request: Request) -> Response:
-    """The distinct results over a sample of the issue's list, the commonest first."""
+def show_variants(request: Request) -> Response:
+    """Show the variants of the email over a sample of the issue's list, the commonest first."""
     workspace = workspace_of(request)
     built = workspace.issue(request.path_params["slug"]).built
     if built is None:
         raise NewsletterError("the issue does not build yet", hint="Variants are known when it does.")
-    with reading(request, workspace.publication) as connection:
-        sampled, everyone = _sampled(connection, workspace.publication, built)
+    with database_connection(request, workspace.publication) as connection:
+        sampled, everyone = _sample(connection, workspace.publication, built)
     people = sampled or sample_readers(workspace.publication)
-    recipients = (one.recipient(workspace.publication, built.issue.slug) for one in people)
+    recipients = (person.recipient(workspace.publication, built.issue.slug) for person in people)
     different = variants(built.message, recipients)
     return page(
         request,
         "variants.html",
         {
-            "variants": [_shared(one, people) for one in different[:MOST_VARIANTS]],
-            "left_out": len(different[MOST_VARIANTS:]),
+            "variants": [_shown(variant, people) for variant in different[:MAX_VARIANTS]],
+            "left_out": len(different[MAX_VARIANTS:]),
             "sampled": len(sampled),
             "everyone": everyone,
             "list": built.issue.list,
@@ -138,23 +141,25 @@ def shared(request: Request) -> Response:
     )
 
 
-def _sampled(connection: Connection | None, publication: Publication, built: Built) -> tuple[list[SampleReader], int]:
-    """Readers from all over the issue's list and segment, and how many there are."""
+def _sample(connection: Connection | None, publication: Publication, built: Built) -> tuple[list[SampleReader], int]:
+    """Return readers from all over the issue's list and segment, and how many readers that has in all."""
     if connection is None:
         return [], 0
-    to, part, now = built.issue.list, built.issue.segment, utc_now()
-    ids = segments.sample(connection, publication, to, part, number=SAMPLED, now=now)
-    readers = [of_subscriber(one) for one in subscribers_by_id(connection, ids)]
-    return readers, segments.count(connection, publication, to, part, now=now)
+    list_name, segment, now = built.issue.list, built.issue.segment, utc_now()
+    ids = segments.sample(connection, publication, list_name, segment, number=SAMPLED, now=now)
+    readers = [of_subscriber(reader) for reader in subscribers_by_id(connection, ids)]
+    return readers, segments.count(connection, publication, list_name, segment, now=now)
 
 
-def _shared(variant: Variant, people: Sequence[SampleReader]) -> Shared:
+def _shown(variant: Variant, people: Sequence[SampleReader]) -> ShownVariant:
     example = people[variant.example]
-    return Shared(facts=variant.facts, readers=variant.readers, share=variant.readers / len(people), example=example)
+    return ShownVariant(
+        facts=variant.facts, readers=variant.readers, share=variant.readers / len(people), example=example
+    )
 
 
 ROUTES = [
-    Route("/issues/{slug}/readers", panel),
-    Route("/issues/{slug}/readers/found", found),
-    Route("/issues/{slug}/variants", shared),
+    Route("/issues/{slug}/readers", show_panel),
+    Route("/issues/{slug}/readers/found", show_matches),
+    Route("/issues/{slug}/variants", show_variants),
 ]

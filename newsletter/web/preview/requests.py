@@ -1,7 +1,7 @@
-"""What acts, and what is asked before: the token, a body of bounded size, answers in JSON.
+"""What requests that change something have in common: the token, a text of bounded size, answers in JSON.
 
-An act is a POST with the token. Before it a question says what it will do, and to how many; what it was asked
-about goes with the act, which is refused when that is no longer so.
+A change is a POST with the token. Before it, the page asks for a question that says what the change will do, and to
+how many. The page sends what was asked about along with the change, which is refused when that is not so any more.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from starlette.responses import JSONResponse, Response
 
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
-from newsletter.issues.issue import MOST_BYTES
 from newsletter.preview.workspace import IssueNotFound
-from newsletter.web.preview.database import Ledger
+from newsletter.web.preview.database import open_database
 from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.security import require_token
 
@@ -27,61 +26,56 @@ TextEndpoint = Callable[[Request, str], Response]
 
 
 class Changed(NewsletterError):  # noqa: N818 - what happened meanwhile
-    """What somebody was asked about is not what there is any more; nothing was done."""
+    """The issue or its readers changed since the question; nothing was done."""
 
 
-def in_json(endpoint: Endpoint) -> Endpoint:
-    """Errors raised on purpose as `{"message", "hint"}`: for scripts, which put them into the page."""
+def errors_as_json(endpoint: Endpoint) -> Endpoint:
+    """Decorate an endpoint: errors raised on purpose become `{"message", "hint"}`, which scripts put into the page."""
 
     @wraps(endpoint)
     def answer(request: Request) -> Response:
         try:
             return endpoint(request)
         except (NewsletterError, HTTPException) as error:
-            return _told(error)
+            return _error_response(error)
 
     return answer
 
 
-def act(endpoint: Endpoint) -> Endpoint:
-    """The same for what changes something: nothing is done without the token."""
+def with_token(endpoint: Endpoint) -> Endpoint:
+    """Decorate an endpoint that changes something: it needs the token, and its errors are JSON."""
 
     @wraps(endpoint)
     def answer(request: Request) -> Response:
         require_token(request)
         return endpoint(request)
 
-    return in_json(answer)
+    return errors_as_json(answer)
 
 
-def act_on_text(endpoint: TextEndpoint) -> Callable[[Request], Awaitable[Response]]:
-    """The same for what takes a text, which is the request's body and no longer than an issue may be."""
+def with_token_and_text(endpoint: TextEndpoint) -> Callable[[Request], Awaitable[Response]]:
+    """Decorate an endpoint that takes the request's body as a text: it needs the token, and its errors are JSON."""
 
     @wraps(endpoint)
     async def answer(request: Request) -> Response:
         try:
             require_token(request)
-            text = await _text(request)
+            text = _decoded(await request.body())
             return await run_in_threadpool(endpoint, request, text)
         except (NewsletterError, HTTPException) as error:
-            return _told(error)
+            return _error_response(error)
 
     return answer
 
 
-async def _text(request: Request) -> str:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, "The text is over 1 MiB; an issue has at most that.")
+def _decoded(body: bytes) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise HTTPException(400, "The text is not UTF-8.") from error
 
 
-def _told(error: NewsletterError | HTTPException) -> Response:
+def _error_response(error: NewsletterError | HTTPException) -> Response:
     if isinstance(error, HTTPException):
         return JSONResponse({"message": error.detail, "hint": ""}, status_code=error.status_code)
     status = 404 if isinstance(error, IssueNotFound) else 409 if isinstance(error, Changed) else 400
@@ -89,16 +83,17 @@ def _told(error: NewsletterError | HTTPException) -> Response:
     return JSONResponse({"message": place + error.message, "hint": error.hint}, status_code=status)
 
 
-def known_readers(request: Request) -> Database | None:
-    """The database if there is one. Raises ConfigError for a broken one: it knows who must never be mailed."""
-    ledger = request.app.state.ledger
-    assert isinstance(ledger, Ledger)
-    return ledger.database(workspace_of(request).publication)
+def optional_database(request: Request) -> Database | None:
+    """Return the database; None when there is none yet.
+
+    Raises ConfigError for a broken one, because it knows who must never be mailed.
+    """
+    return open_database(request, workspace_of(request).publication)
 
 
-def readers_of(request: Request) -> Database:
-    """The database, which has to be there. Raises NewsletterError when there is none, ConfigError for a broken one."""
-    database = known_readers(request)
+def required_database(request: Request) -> Database:
+    """Return the database. Raises NewsletterError when there is none yet, ConfigError for a broken one."""
+    database = optional_database(request)
     if database is None:
         hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
         raise NewsletterError("there are no readers yet", hint=hint)

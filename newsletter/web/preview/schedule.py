@@ -1,4 +1,4 @@
-"""Scheduling the issue from the page: by the same plan, the same gate and the same words as the command."""
+"""Schedule an issue from its page, with the plan, the checks and the words of `newsletter schedule`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from newsletter.publishing import heartbeat
 from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.times import Moment, parse_moment, utc_now
 from newsletter.web.preview.pages import workspace_of
-from newsletter.web.preview.requests import Changed, act, in_json, readers_of
+from newsletter.web.preview.requests import Changed, errors_as_json, required_database, with_token
 
-NOBODY_THERE = "Nobody is there to send it then: keep `newsletter run` running."
+NO_RUNNER = "Nobody is there to send it then: keep `newsletter run` running."
 
 
-@in_json
-def question(request: Request) -> Response:
-    """What would be sent, when and to how many."""
+@errors_as_json
+def schedule_question(request: Request) -> Response:
+    """Return the question before a schedule: what would be sent, when, and to how many readers."""
     now = utc_now()
     plan, moment = _plan(request)
     publication = workspace_of(request).publication
-    when = check_time(publication, readers_of(request), plan, moment, now)
+    when = check_time(publication, required_database(request), plan, moment, now)
     return JSONResponse(
         {
             "question": f"Send this issue to {plan.audience} {until(when.start, now)}?",
@@ -42,44 +42,47 @@ def question(request: Request) -> Response:
 def _details(request: Request, plan: Plan, when: Timing, now: datetime) -> list[str]:
     publication = workspace_of(request).publication
     start = wall_clock(publication, when.start)
-    said = [f"Through {plan.provider.title}, at {start}."]
+    details = [f"Through {plan.provider.title}, at {start}."]
     if when.wall:
-        said = [
+        details = [
             f"Through {plan.provider.title}, at {when.wall:%Y-%m-%d %H:%M} by each reader’s own clock, from {start}."
         ]
     if late := when.late(now):
-        said.append(f"For {reports.readers(late)} that time has gone by; they get it when it starts.")
+        details.append(f"For {reports.readers(late)} that time has gone by; they get it when it starts.")
     if plan.campaign and plan.campaign.start:
-        said.append(
+        details.append(
             f"Campaign {plan.campaign.id}, planned for {wall_clock(publication, plan.campaign.start)}, is changed."
         )
-    with readers_of(request).read() as connection:
+    with required_database(request).read() as connection:
         if not heartbeat.is_anybody_there(connection, now):
-            said.append(NOBODY_THERE)
-    return said
+            details.append(NO_RUNNER)
+    return details
 
 
-@act
+@with_token
 def schedule(request: Request) -> Response:
-    """Approve it as it is now, and let it start then."""
+    """Approve the issue as it is now, and schedule its campaign."""
     plan, moment = _plan(request)
-    asked = (request.query_params.get("digest"), request.query_params.get("waiting"))
-    if asked != (plan.built.message.digest, str(plan.waiting)):
+    asked_about = (request.query_params.get("digest"), request.query_params.get("waiting"))
+    if asked_about != (plan.built.message.digest, str(plan.waiting)):
         raise Changed(
             "the issue or its readers changed since you were asked", hint="Nothing was scheduled. Look again."
         )
     publication = workspace_of(request).publication
-    campaign = schedule_plan(publication, readers_of(request), plan, moment, utc_now())
+    campaign = schedule_plan(publication, required_database(request), plan, moment, utc_now())
     assert campaign.start is not None
     start = wall_clock(publication, campaign.start)
     return JSONResponse({"campaign": campaign.id, "message": f"Campaign {campaign.id} starts at {start}."})
 
 
 def _plan(request: Request) -> tuple[Plan, Moment]:
-    """What would be scheduled: allowed by the gate, with somebody to get it. Raises NewsletterError."""
+    """Return the plan that would be scheduled, and its time.
+
+    Raises NewsletterError when the checks stop it, when nobody would get it, and when there is no time.
+    """
     publication = workspace_of(request).publication
     path = workspace_of(request).path_of(request.path_params["slug"])
-    plan = make_plan(publication, readers_of(request), str(path), list_name=None, segment=None)
+    plan = make_plan(publication, required_database(request), str(path), list_name=None, segment=None)
     refuse_schedule(plan)
     try:
         return gated(publication, plan, None), _moment(request, plan)
@@ -89,7 +92,10 @@ def _plan(request: Request) -> tuple[Plan, Moment]:
 
 
 def _moment(request: Request, plan: Plan) -> Moment:
-    """As a form has it, `2026-11-24T07:00` with `local` or not. Raises NewsletterError."""
+    """Return the form's time, such as `2026-11-24T07:00`, of each reader's own clock if `?clock=local`.
+
+    Raises NewsletterError when it is missing or is no time.
+    """
     at = request.query_params.get("at", "").strip()
     if not at:
         raise NewsletterError("there is no time to send it at", hint="Choose a day and a time.")
@@ -101,6 +107,6 @@ def _moment(request: Request, plan: Plan) -> Moment:
 
 
 ROUTES = [
-    Route("/issues/{slug}/schedule", question),
+    Route("/issues/{slug}/schedule", schedule_question),
     Route("/issues/{slug}/schedule", schedule, methods=["POST"]),
 ]

@@ -1,4 +1,4 @@
-"""A test of the issue, sent from the page: to the addresses of newsletter.toml, and to those typed."""
+"""Send a test of an issue from its page: to the addresses of newsletter.toml, and to typed ones."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from newsletter.rendering.build import Built
 from newsletter.times import utc_now
 from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.readers import reader_of
-from newsletter.web.preview.requests import Changed, act, in_json, known_readers
+from newsletter.web.preview.requests import Changed, errors_as_json, optional_database, with_token
 
 
-@in_json
-def question(request: Request) -> Response:
-    """What would be sent, to whom and through whom."""
+@errors_as_json
+def test_question(request: Request) -> Response:
+    """Return the question before a test: what would be sent, to which addresses, and through which provider."""
     built, addresses = _built(request), _addresses(request)
     count = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
     provider = find_provider(workspace_of(request).publication)
@@ -35,16 +35,16 @@ def question(request: Request) -> Response:
     )
 
 
-@act
+@with_token
 def send(request: Request) -> Response:
-    """Send it; what became of it, address by address."""
+    """Send the test, and return the result for each address."""
     built, addresses = _built(request), _addresses(request)
     if built.message.digest != request.query_params.get("digest"):
         raise Changed("the issue was edited since you were asked", hint="Nothing was sent. Look again, then send.")
     publication = workspace_of(request).publication
     fields = reader_of(request).fields if _as_shown(request) else None
-    tested = send_test(publication, known_readers(request), built, addresses, utc_now(), fields=fields)
-    return JSONResponse([one.as_json() for one in tested])
+    results = send_test(publication, optional_database(request), built, addresses, utc_now(), fields=fields)
+    return JSONResponse([result.as_json() for result in results])
 
 
 def _as_shown(request: Request) -> bool:
@@ -52,7 +52,7 @@ def _as_shown(request: Request) -> bool:
 
 
 def _built(request: Request) -> Built:
-    """The issue as its file is now. Raises NewsletterError when that does not build."""
+    """Return the issue as its file is now. Raises NewsletterError when that does not build."""
     work = workspace_of(request).issue(request.path_params["slug"])
     if work.built is None or work.failure:
         raise NewsletterError("the issue does not build", hint="Put right what the problems say, then send a test.")
@@ -61,14 +61,14 @@ def _built(request: Request) -> Built:
 
 def _addresses(request: Request) -> Sequence[str]:
     try:
-        found = read_addresses(request.query_params.getlist("to"))
+        addresses = read_addresses(request.query_params.getlist("to"))
     except ValueError as error:
         raise NewsletterError(str(error)) from error
-    if not found:
+    if not addresses:
         raise NewsletterError("there is no address to send it to", hint="Choose one, or type one.")
-    if len(found) > MOST:
-        raise NewsletterError(f"a test goes to at most {MOST} addresses; these are {len(found)}")
-    return found
+    if len(addresses) > MOST:
+        raise NewsletterError(f"a test goes to at most {MOST} addresses; these are {len(addresses)}")
+    return addresses
 
 
-ROUTES = [Route("/issues/{slug}/test", question), Route("/issues/{slug}/test", send, methods=["POST"])]
+ROUTES = [Route("/issues/{slug}/test", test_question), Route("/issues/{slug}/test", send, methods=["POST"])]

@@ -1,10 +1,11 @@
-"""The application of the readers' pages: every module's routes, behind the guard.
+"""The application of the readers' pages: every module's routes, behind their middleware.
 
 Knows no route's subject. An error becomes a page in the reader's language, or JSON for a program.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
@@ -13,11 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from newsletter.errors import NewsletterError
-from newsletter.web.public.client import behind
+from newsletter.web.body_limits import BodyLimits
+from newsletter.web.error_log import NO_ROUTE, LoggedErrors, masked, route_templates
+from newsletter.web.public.client import with_client_address
+from newsletter.web.public.metrics import RequestLog, RequestMetrics
 from newsletter.web.public.routes import (
     archive,
     confirm,
@@ -30,9 +34,12 @@ from newsletter.web.public.routes import (
     tracking,
     unsubscribe,
 )
-from newsletter.web.public.routes.health import Log, Watched
-from newsletter.web.public.security import Bodies, Headers
+from newsletter.web.public.security import body_limit, default_headers
 from newsletter.web.public.site import Site, page, wants_json
+from newsletter.web.public.write_queue import WriteError
+from newsletter.web.security import DefaultHeaders
+
+logger = logging.getLogger(__name__)
 
 ROUTES: Sequence[BaseRoute] = [
     *subscribe.ROUTES,
@@ -46,25 +53,30 @@ ROUTES: Sequence[BaseRoute] = [
     *tracking.ROUTES,
     *health.ROUTES,
 ]
-"""Every route; a module's line is all that it takes."""
+"""Every route of the readers' pages; a new module of routes adds its line here."""
+_TEMPLATES = route_templates(ROUTES)
 
 
-def public_app(site: Site, log: Log | None = None, say: Callable[[str], None] = print) -> ASGIApp:
-    """The pages of one publication. `log` is told each answered request, `say` what an operator should know."""
-    named: dict[object, str] = {route.endpoint: route.path for route in ROUTES if isinstance(route, Route)}
+def public_app(site: Site, log: RequestLog | None = None, warn: Callable[[str], None] = print) -> ASGIApp:
+    """Return the application of one publication's pages.
+
+    `log` gets a record of each answered request, `warn` a sentence for the operator.
+    """
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Bodies)],
+        middleware=[Middleware(BodyLimits, limit_of=body_limit)],
         exception_handlers={HTTPException: _refused, NewsletterError: _unavailable, 500: _failed},
     )
     app.state.site = site
-    dressed = Headers(app, publication=site.publication)  # around what Starlette answers when a route fails, too
-    watched = Watched(dressed, figures=site.figures, routes=named, log=log)
-    return behind(_Folder(watched, site.pages.base), site.publication.config.serve.proxies, say)
+    # Around Starlette, whose own answer to a route that fails needs the headers, too.
+    with_headers = DefaultHeaders(app, default_headers(site.publication))
+    logged = LoggedErrors(with_headers, ROUTES)
+    counted = RequestMetrics(logged, metrics=site.metrics, templates=_TEMPLATES, log=log)
+    return with_client_address(_Folder(counted, site.pages.base), site.publication.config.serve.proxies, warn)
 
 
 class _Folder:
-    """Takes off the folder of `publication.url`, for servers in front that leave it on."""
+    """ASGI middleware: takes the folder of `publication.url` off a path, for proxies that leave it on."""
 
     def __init__(self, app: ASGIApp, base: str) -> None:
         self._app = app
@@ -78,26 +90,30 @@ class _Folder:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """A 4xx: what is wrong, in a sentence."""
+    """Answer a 4xx with a sentence about what is wrong."""
     assert isinstance(error, HTTPException)
-    return _told(request, error.status_code, str(error.detail), error.headers)
+    return _error_response(request, error.status_code, str(error.detail), error.headers)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """The database refuses, or too much waits: nothing was done, and it may work in a moment."""
-    return _told(request, 503, "try again in a moment", {"Retry-After": "30"})
+    """Answer 503: the database refused or too much waits, nothing was changed, and it may work in a moment."""
+    # The write queue has logged its own errors, once for all the requests that one transaction was for.
+    if not isinstance(error, WriteError):
+        template = _TEMPLATES.get(request.scope.get("endpoint"), NO_ROUTE)
+        logger.error("%s %s could not be answered", request.method, template, exc_info=masked(error))
+    return _error_response(request, 503, "try again in a moment", {"Retry-After": "30"})
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """A mistake in the program; the server's log has it."""
-    return _told(request, 500, "something went wrong", None)
+    """Answer 500 to a mistake in the program, which LoggedErrors logs."""
+    return _error_response(request, 500, "something went wrong", None)
 
 
-def _told(request: Request, status: int, detail: str, headers: object) -> Response:
+def _error_response(request: Request, status: int, detail: str, headers: object) -> Response:
     extra = dict(headers) if isinstance(headers, dict) else {}
     if wants_json(request):
         return JSONResponse({"error": detail}, status_code=status, headers=extra)
     phrase = HTTPStatus(status).phrase
-    answer = page(request, "error.html", {"phrase": phrase, "error_status": status}, status=status)
-    answer.headers.update(extra)
-    return answer
+    response = page(request, "error.html", {"phrase": phrase, "error_status": status}, status=status)
+    response.headers.update(extra)
+    return response

@@ -1,12 +1,13 @@
-"""The shelf: what a server knows of the archive, and the answers it has made of it.
+"""What a server knows of the archive, and the responses it has made of it.
 
-The database is asked once a second at most, and only while readers ask; what was made is thrown
-away when the archive changes. If the database does not answer, what is known is shown.
+The database is asked once a second at most, and only while readers ask. The responses are thrown away when the
+archive changes. If the database does not answer, the last known archive is shown.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,24 +21,27 @@ from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import About
 from newsletter.rendering.translations import Language
-from newsletter.web.public.archive_pages import Neighbours, listed
-from newsletter.web.public.cached_response import Ready
+from newsletter.web.error_log import masked
+from newsletter.web.public.archive_pages import Neighbours, list_items
+from newsletter.web.public.cached_response import CachedResponse
 from newsletter.web.public.pages import Pages
 
-LOOK = 1.0
-"""Seconds between two looks: as long as an issue may be missing from the archive."""
+logger = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 1.0
+"""Seconds between two queries: as long as a sent issue may be missing from the archive."""
 LATEST = 5
 """Issues on the front page."""
-MOST_READY = 500
-"""Answers kept; the oldest makes room."""
+MAX_RESPONSES = 500
+"""Responses kept; the oldest makes room."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The archive at one moment."""
+    """The archive at one moment, and the responses made of it."""
 
     entries: tuple[ArchiveEntry, ...]
-    made: dict[object, Ready] = field(default_factory=dict, repr=False, compare=False)
+    responses: dict[object, CachedResponse] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def abouts(self) -> tuple[About, ...]:
@@ -45,66 +49,67 @@ class Snapshot:
         return tuple(entry.about for entry in self.entries)
 
     @cached_property
-    def by_slug(self) -> dict[str, int]:
-        """Where each issue is among the entries."""
+    def index_by_slug(self) -> dict[str, int]:
+        """The index of each issue's entry, by slug."""
         return {entry.slug: index for index, entry in enumerate(self.entries)}
 
-    def near(self, index: int) -> Neighbours:
-        """What stands beside an entry."""
+    def neighbours(self, index: int) -> Neighbours:
+        """Return the issues before and after an entry."""
         newer = self.abouts[index - 1] if index else None
         return Neighbours(newer=newer, older=self.abouts[index + 1] if index + 1 < len(self.abouts) else None)
 
 
 class ArchiveCache:
-    """The archive of one server."""
+    """The archive of one server: the newest snapshot of it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._catalogue: Snapshot | None = None
-        self._looked = -LOOK
-        self._looking = asyncio.Lock()
-        self._making = asyncio.Lock()
+        self._snapshot: Snapshot | None = None
+        self._refreshed_at = -REFRESH_SECONDS
+        self._refreshing = asyncio.Lock()
+        self._rendering = asyncio.Lock()
 
-    async def catalogue(self) -> Snapshot:
-        """What is in the archive. Raises NewsletterError when the database never answered."""
-        if self._catalogue and time.monotonic() - self._looked < LOOK:
-            return self._catalogue
-        async with self._looking:
-            if time.monotonic() - self._looked >= LOOK or self._catalogue is None:
-                await self._look()
-        assert self._catalogue
-        return self._catalogue
+    async def snapshot(self) -> Snapshot:
+        """Return the archive, at most REFRESH_SECONDS old. Raises NewsletterError when the database never answered."""
+        if self._snapshot and time.monotonic() - self._refreshed_at < REFRESH_SECONDS:
+            return self._snapshot
+        async with self._refreshing:
+            if time.monotonic() - self._refreshed_at >= REFRESH_SECONDS or self._snapshot is None:
+                await self._refresh()
+        assert self._snapshot
+        return self._snapshot
 
-    async def ready(self, catalogue: Snapshot, key: object, make: Callable[[], Ready]) -> Ready:
-        """The answer of this name, made when it is first asked for; of many who ask at once, one waits for it."""
-        if (found := catalogue.made.get(key)) is not None:
-            return found
-        async with self._making:
-            if key not in catalogue.made:
-                if len(catalogue.made) >= MOST_READY:
-                    del catalogue.made[next(iter(catalogue.made))]
-                catalogue.made[key] = await run_in_threadpool(make)
-        return catalogue.made[key]
+    async def response(self, snapshot: Snapshot, key: object, make: Callable[[], CachedResponse]) -> CachedResponse:
+        """Return the snapshot's response of this key; `make` is called for the first request that needs it."""
+        if (response := snapshot.responses.get(key)) is not None:
+            return response
+        async with self._rendering:  # of many requests at once, one renders and the others wait
+            if key not in snapshot.responses:
+                if len(snapshot.responses) >= MAX_RESPONSES:
+                    del snapshot.responses[next(iter(snapshot.responses))]
+                snapshot.responses[key] = await run_in_threadpool(make)
+        return snapshot.responses[key]
 
     async def latest(self, pages: Pages, language: Language) -> list[dict[str, object]]:
-        """The newest issues, for the front page."""
-        return listed(pages, language, (await self.catalogue()).abouts[:LATEST], pages.path)
+        """Return the newest issues as the front page lists them."""
+        return list_items(pages, language, (await self.snapshot()).abouts[:LATEST], pages.path)
 
     def page(self, entry: ArchiveEntry) -> str:
-        """The frozen page of an issue; asks the database."""
+        """Return the HTML of an issue's page as it was approved; reads the database."""
         with self._database.read() as connection:
             return archive.page(connection, entry)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         try:
             entries = await run_in_threadpool(self._entries)
-        except NewsletterError:
-            if self._catalogue is None:
+        except NewsletterError as error:
+            if self._snapshot is None:
                 raise
+            logger.error("the archive cannot be read; the last known one is shown", exc_info=masked(error))
         else:
-            if self._catalogue is None or entries != self._catalogue.entries:
-                self._catalogue = Snapshot(entries=entries)
-        self._looked = time.monotonic()
+            if self._snapshot is None or entries != self._snapshot.entries:
+                self._snapshot = Snapshot(entries=entries)
+        self._refreshed_at = time.monotonic()
 
     def _entries(self) -> tuple[ArchiveEntry, ...]:
         with self._database.read() as connection:

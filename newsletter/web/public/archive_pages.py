@@ -1,7 +1,7 @@
-"""The pages that are read: the archive's list, and each issue with what stands around it.
+"""Make the pages of the archive: its list, and each issue with links to its neighbours around it.
 
-Text in, text out, for a server and for files alike: `path` says where a browser finds one of our
-paths. The issue itself is what was frozen; only the ways to its neighbours and to the form are added.
+Text in, text out, for a server and for static files alike: a `PathOf` says where a browser finds one of our paths.
+The issue itself stays as it was frozen; only links to its neighbours and its form's hidden fields are added.
 """
 
 from __future__ import annotations
@@ -20,62 +20,68 @@ from newsletter.rendering.translations import Language
 from newsletter.web.public.pages import Pages
 
 PER_PAGE = 20
-Path = Callable[[str], str]
+PathOf = Callable[[str], str]
+"""Turns a path of the site, such as `/issues/`, into the address that a page links to."""
 _ADDRESS = re.compile(r"(\s(?:href|src|action)=\")([^\"]*)")
 _FORM = re.compile(r"<form\b[^>]*\baction=\"([^\"]*/subscribe\b[^\"]*)\"[^>]*>")
 _PARTS = re.compile(r"(.*?)(</head>\s*<body\b[^>]*>)(.*?)((?:(?<=</main>)|(?=</body>)).*)", re.DOTALL)
-"""An issue's page: what is in its head, the beginning of the body, up to the end of the main part, the rest."""
+"""The parts of an issue's page: its head, the opening of the body, up to the end of the main part, the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The issues before and after one."""
+    """The issues before and after an issue."""
 
     older: About | None = None
     newer: About | None = None
 
 
 def page_count(issues: Sequence[object]) -> int:
-    """How many pages the archive has; an empty one has one."""
+    """Return how many pages the archive has; an empty archive has one page."""
     return max(1, -(-len(issues) // PER_PAGE))
 
 
 def page_path(number: int) -> str:
-    """Where a page of the archive is, from 1."""
+    """Return the path of a page of the archive, numbered from 1."""
     return "/issues/" if number == 1 else f"/issues/page/{number}"
 
 
 def issue_path(about: About) -> str:
-    """Where an issue is."""
+    """Return the path of an issue's page."""
     return f"/issues/{quote(about.slug)}"
 
 
 def archive_page(
-    pages: Pages, language: Language, abouts: Sequence[About], number: int, path: Path, values: Mapping[str, object]
+    pages: Pages,
+    language: Language,
+    abouts: Sequence[About],
+    number: int,
+    path_of: PathOf,
+    form_values: Mapping[str, object],
 ) -> str:
-    """One page of the archive; `values` are its form's."""
+    """Render one page of the archive; `form_values` fill the sign-up form on it."""
     last = page_count(abouts)
-    own = {
-        "issues": listed(pages, language, abouts[(number - 1) * PER_PAGE : number * PER_PAGE], path),
+    values = {
+        "issues": list_items(pages, language, abouts[(number - 1) * PER_PAGE : number * PER_PAGE], path_of),
         "number": number,
         "count": last,
-        "newer": path(page_path(number - 1)) if number > 1 else "",
-        "older": path(page_path(number + 1)) if number < last else "",
-        "path": path,
+        "newer": path_of(page_path(number - 1)) if number > 1 else "",
+        "older": path_of(page_path(number + 1)) if number < last else "",
+        "path": path_of,
     }
-    return pages.render("issues.html", language, {**own, **values})
+    return pages.render("issues.html", language, {**values, **form_values})
 
 
-def listed(pages: Pages, language: Language, abouts: Sequence[About], path: Path) -> list[dict[str, object]]:
-    """Issues as lists show them."""
+def list_items(pages: Pages, language: Language, abouts: Sequence[About], path_of: PathOf) -> list[dict[str, object]]:
+    """Return the issues as the templates of lists use them."""
     return [
         {
-            "url": path(issue_path(about)),
+            "url": path_of(issue_path(about)),
             "title": about.title or about.slug,
             "description": about.description,
             "date": about.date,
             "day": language.full_date(date.fromisoformat(about.date)),
-            "picture": _here(pages, about.picture, path),
+            "picture": _localised(pages, about.picture, path_of),
             "alt": about.alt,
             "language": about.language,
         }
@@ -83,42 +89,42 @@ def listed(pages: Pages, language: Language, abouts: Sequence[About], path: Path
     ]
 
 
-def issue_page(pages: Pages, page: str, about: About, near: Neighbours, path: Path, token: str) -> str:
-    """An issue's page between the ways to the others; its form gets the `token` that a shown form has."""
+def issue_page(pages: Pages, page: str, about: About, near: Neighbours, path_of: PathOf, token: str) -> str:
+    """Return an issue's frozen page with links to its neighbours; its sign-up form gets the form token."""
     language = pages.translations.language(about.language)
 
     def with_fields(form: re.Match[str]) -> str:
-        values = {"token": token, "page": f"{pages.url}{issue_path(about)}", "asked": _asked(form[1])}
+        values = {"token": token, "page": f"{pages.url}{issue_path(about)}", "asked": _lists_in(form[1])}
         return form[0] + pages.render("_issue_form.html", language, values)
 
-    found = _PARTS.fullmatch(page)
-    if found is None:  # a template of the publication's own that makes no page
+    parts = _PARTS.fullmatch(page)
+    if parts is None:  # the publication's own template makes something else than a page
         return page
-    head, opening, content, closing = found.groups()
-    around = {
+    head, opening, content, closing = parts.groups()
+    values = {
         "head": Markup(head),
         "opening": Markup(opening),
-        "content": Markup(_led(pages, _FORM.sub(with_fields, content), path)),
-        "closing": Markup(_led(pages, closing, path)),
-        "older": next(iter(listed(pages, language, [near.older] if near.older else [], path)), None),
-        "newer": next(iter(listed(pages, language, [near.newer] if near.newer else [], path)), None),
-        "path": path,
+        "content": Markup(_with_local_addresses(pages, _FORM.sub(with_fields, content), path_of)),
+        "closing": Markup(_with_local_addresses(pages, closing, path_of)),
+        "older": next(iter(list_items(pages, language, [near.older] if near.older else [], path_of)), None),
+        "newer": next(iter(list_items(pages, language, [near.newer] if near.newer else [], path_of)), None),
+        "path": path_of,
     }
-    return pages.render("issue.html", language, around)
+    return pages.render("issue.html", language, values)
 
 
-def _asked(action: str) -> list[str]:
-    """The lists that a form's address names: what is sent does not have it."""
+def _lists_in(action: str) -> list[str]:
+    """Return the lists that a form's address names: a browser does not send an action's query along."""
     return parse_qs(urlsplit(html.unescape(action)).query).get("list", [])
 
 
-def _led(pages: Pages, part: str, path: Path) -> str:
-    """Addresses of ours as paths: the page works wherever it is reached."""
-    return _ADDRESS.sub(lambda found: found[1] + html.escape(_here(pages, html.unescape(found[2]), path)), part)
+def _with_local_addresses(pages: Pages, part: str, path_of: PathOf) -> str:
+    """Replace the publication's absolute addresses, so that the page works under whatever name it is reached."""
+    return _ADDRESS.sub(lambda match: match[1] + html.escape(_localised(pages, html.unescape(match[2]), path_of)), part)
 
 
-def _here(pages: Pages, address: str, path: Path) -> str:
-    """An address of ours as a path; any other as it is."""
+def _localised(pages: Pages, address: str, path_of: PathOf) -> str:
+    """Return an address of the publication's site by `path_of`; any other address unchanged."""
     if address == pages.url:
-        return path("/")
-    return path(address.removeprefix(pages.url)) if address.startswith(f"{pages.url}/") else address
+        return path_of("/")
+    return path_of(address.removeprefix(pages.url)) if address.startswith(f"{pages.url}/") else address

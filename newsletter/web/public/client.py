@@ -1,6 +1,7 @@
-"""Client: the network address of whoever asks. Kept with their consent alone, never in a log.
+"""Find the network address of a client, also where a proxy stands between.
 
-Proxies: who asks, where another server stands between: whom `[serve] proxies` names is believed, nobody else.
+The proxies that `[serve] proxies` names are believed, no others. An address is kept only as evidence of consent and
+counted for limits; it is never in a log.
 """
 
 from __future__ import annotations
@@ -13,48 +14,55 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 UNKNOWN = "unknown"
-"""Of who comes by a local socket, or by a proxy that says nonsense."""
-
-
-def client_address(request: Request) -> str:
-    """`203.0.113.9`, in its one spelling; an IPv4 address that came by IPv6 is the IPv4 address."""
-    try:
-        found = ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return UNKNOWN
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
-
-
-UNNAMED = (
+"""Stands for the address of a client on a local socket, or behind a proxy that sends something else."""
+UNNAMED_PROXY = (
     "newsletter: warning: requests come through a proxy at {}, which [serve] proxies does not name: "
     "all its readers share one limit, and one address in the evidence"
 )
 
 
-def behind(app: ASGIApp, proxies: Sequence[str], say: Callable[[str], None]) -> ASGIApp:
-    """The application, told who asks. Where no proxy is named and one is there, that is said, once."""
+def client_address(request: Request) -> str:
+    """Return the client's address in its one spelling, such as `203.0.113.9`.
+
+    An IPv4 address that came by IPv6 is returned as IPv4.
+    """
+    try:
+        address = ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return UNKNOWN
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
+
+
+def with_client_address(app: ASGIApp, proxies: Sequence[str], warn: Callable[[str], None]) -> ASGIApp:
+    """Return the application with the client's address taken from these proxies' headers.
+
+    Without proxies, the first request that came through a local proxy makes a warning.
+    """
     if proxies:
         return ProxyHeadersMiddleware(app, trusted_hosts=list(proxies))  # type: ignore[arg-type,return-value]
-    return _Direct(app, say)
+    return _ProxyWarning(app, warn)
 
 
-class _Direct:
-    """Whom we hear is who connects."""
+class _ProxyWarning:
+    """ASGI middleware: warns once when requests come through a proxy that the settings do not name."""
 
-    def __init__(self, app: ASGIApp, say: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, warn: Callable[[str], None]) -> None:
         self._app = app
-        self._say: Callable[[str], None] | None = say
+        self._warn: Callable[[str], None] | None = warn
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._say and (neighbour := _forwarding_neighbour(scope)):
-            self._say(UNNAMED.format(neighbour))
-            self._say = None
+        if self._warn and (proxy := _local_proxy(scope)):
+            self._warn(UNNAMED_PROXY.format(proxy))
+            self._warn = None
         await self._app(scope, receive, send)
 
 
-def _forwarding_neighbour(scope: Scope) -> str:
-    """The address of a proxy on this machine or its network; anybody else can write such a header."""
+def _local_proxy(scope: Scope) -> str:
+    """Return the address of the proxy that a request came through, if it is on this machine or its network.
+
+    Empty otherwise: anybody can send an X-Forwarded-For header.
+    """
     if not any(name == b"x-forwarded-for" for name, _value in scope.get("headers", ())):
         return ""
     try:

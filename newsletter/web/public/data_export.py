@@ -1,6 +1,6 @@
-"""Holdings: everything that is kept of one reader, for the reader who asks (GDPR, articles 15 and 20).
+"""Collect everything that is kept of one reader, for the reader who asks for it (GDPR, articles 15 and 20).
 
-Reads, and writes nothing. A table that holds something of readers has its part here.
+Only reads. A new table that holds something of readers gets its part here.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import get_subscriber
 
 
-def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[str, Any] | None:
-    """All of it, as JSON; None for nobody."""
+def reader_data(connection: Connection, subscriber_id: int, now: datetime) -> dict[str, Any] | None:
+    """Return all that is kept of a reader, ready for JSON; None when there is no such reader."""
     reader = get_subscriber(connection, subscriber_id)
     if reader is None:
         return None
-    asked = select(subscriber.c.created_at, subscriber.c.updated_at).where(subscriber.c.id == subscriber_id)
-    since, changed = connection.execute(asked).one()
+    times = select(subscriber.c.created_at, subscriber.c.updated_at).where(subscriber.c.id == subscriber_id)
+    since, changed = connection.execute(times).one()
     key = address_key(reader.email)
     return {
         **reader.as_json(now),
@@ -40,20 +40,20 @@ def holdings(connection: Connection, subscriber_id: int, now: datetime) -> dict[
 
 
 def _rows(connection: Connection, table: Table, subscriber_id: int) -> list[dict[str, Any]]:
-    """What a table has of the reader, as it stands there."""
-    asked = select(table).where(table.c.subscriber_id == subscriber_id).order_by(table.c.id)
-    return [{**row} for row in connection.execute(asked).mappings()]
+    """Return a table's rows of the reader, column by column."""
+    query = select(table).where(table.c.subscriber_id == subscriber_id).order_by(table.c.id)
+    return [{**row} for row in connection.execute(query).mappings()]
 
 
 def _deliveries(connection: Connection, subscriber_id: int, email: str) -> list[dict[str, Any]]:
-    """What was sent, the oldest first; as `newsletter why --json` prints it."""
+    """Return what was sent to the reader, the oldest first, as `newsletter why --json` prints it."""
     # Naming the campaigns makes it a look-up for each; the ledger has no index by reader.
-    asked = select(delivery.c.campaign_id).where(delivery.c.campaign_id.in_(select(campaign.c.id)))
-    asked = asked.where(delivery.c.subscriber_id == subscriber_id)
-    found = []
-    for id in connection.scalars(asked.order_by(delivery.c.campaign_id)).all():
-        one = get_campaign(connection, id)
-        told = delivery_history.story(connection, one, subscriber_id)
-        if told:
-            found.append({"subject": one.subject, **told.as_json(email, one)})
-    return found
+    query = select(delivery.c.campaign_id).where(delivery.c.campaign_id.in_(select(campaign.c.id)))
+    query = query.where(delivery.c.subscriber_id == subscriber_id)
+    deliveries = []
+    for campaign_id in connection.scalars(query.order_by(delivery.c.campaign_id)).all():
+        sent = get_campaign(connection, campaign_id)
+        history = delivery_history.story(connection, sent, subscriber_id)
+        if history:
+            deliveries.append({"subject": sent.subject, **history.as_json(email, sent)})
+    return deliveries

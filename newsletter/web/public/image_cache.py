@@ -1,8 +1,7 @@
-"""The gallery: the publication's pictures as a server shows them, the small ones kept in memory.
+"""The publication's images as a server shows them; the small ones are kept in memory.
 
-A file is shown if its first bytes are a picture's, its path leads to no place outside and no part
-of it is hidden; whatever else is asked for, there is not. When a mail has gone out, everybody asks
-for the same few pictures within minutes.
+A file is shown only if its first bytes are an image's, its path leads nowhere outside the publication, and no part
+of the path is hidden. When a campaign has gone out, all readers ask for the same few images within minutes.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from pathlib import Path
 from newsletter.issues.images import MEDIA_TYPES, PictureError, find_picture
 
 FOLDER = "images"
-"""What pictures' addresses leave out."""
-MOST_BYTES = 1024 * 1024
-"""Of a picture that is kept; a larger one is read each time."""
-ROOM = 64 * 1024 * 1024
-"""Bytes kept at most; the oldest makes room."""
+"""The folder that image addresses leave out."""
+MAX_IMAGE_BYTES = 1024 * 1024
+"""Bytes of the largest image that is kept; a larger one is read each time."""
+MAX_CACHE_BYTES = 64 * 1024 * 1024
+"""Bytes kept in all; the oldest image makes room."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CachedImage:
-    """A picture as it is on disk."""
+    """An image as it is on disk."""
 
     file: Path
     media_type: str
@@ -31,43 +30,43 @@ class CachedImage:
     modified: float
     """Seconds since the epoch."""
     body: bytes | None
-    """None: too large to be kept."""
+    """The file's bytes; None for an image that is too large to keep."""
 
 
 class ImageCache:
-    """The pictures of one publication."""
+    """The images of one publication."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._kept: dict[str, CachedImage] = {}
+        self._images: dict[str, CachedImage] = {}
         self._bytes = 0
 
     def find(self, path: str) -> CachedImage | None:
-        """The picture behind an address below `/images/`, as it is now; None for whatever is none of ours."""
-        kept = self._kept.get(path)
-        if kept and kept.etag == _etag(kept.file):
-            return kept
+        """Return the image behind a path below `/images/`, as it is now; None when it is no image of ours."""
+        image = self._images.get(path)
+        if image and image.etag == _etag(image.file):
+            return image
         self._drop(path)
-        found = locate(self._root, path)
-        return self._keep(path, *found) if found else None
+        located = locate_image(self._root, path)
+        return self._read(path, *located) if located else None
 
-    def _keep(self, path: str, file: Path, kind: str) -> CachedImage | None:
+    def _read(self, path: str, file: Path, kind: str) -> CachedImage | None:
         try:
             status = file.stat()
-            body = file.read_bytes() if status.st_size <= MOST_BYTES else None
-        except OSError:
+            body = file.read_bytes() if status.st_size <= MAX_IMAGE_BYTES else None
+        except OSError:  # removed or made unreadable meanwhile: to a reader it is not there
             return None
         etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
-        shown = CachedImage(file=file, media_type=MEDIA_TYPES[kind], etag=etag, modified=status.st_mtime, body=body)
+        image = CachedImage(file=file, media_type=MEDIA_TYPES[kind], etag=etag, modified=status.st_mtime, body=body)
         if body is not None:
-            while self._kept and self._bytes + len(body) > ROOM:
-                self._drop(next(iter(self._kept)))
-            self._kept[path] = shown
+            while self._images and self._bytes + len(body) > MAX_CACHE_BYTES:
+                self._drop(next(iter(self._images)))
+            self._images[path] = image
             self._bytes += len(body)
-        return shown
+        return image
 
     def _drop(self, path: str) -> None:
-        dropped = self._kept.pop(path, None)
+        dropped = self._images.pop(path, None)
         self._bytes -= len(dropped.body or b"") if dropped else 0
 
 
@@ -79,8 +78,8 @@ def _etag(file: Path) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
-def locate(root: Path, path: str) -> tuple[Path, str] | None:
-    """The file behind an address and the kind of picture it is."""
+def locate_image(root: Path, path: str) -> tuple[Path, str] | None:
+    """Return the file behind an image's address and the kind of image it is; None when there is no such image."""
     parts = path.split("/")
     if any(part.startswith(".") or part == "" or "\\" in part or not part.isprintable() for part in parts):
         return None

@@ -1,4 +1,4 @@
-"""Where a campaign's counted links lead, by their number; read from the frozen message, and kept."""
+"""Look up the addresses that a campaign's counted links lead to; read from the frozen message, and kept."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from newsletter.campaigns.tracking import targets
 from newsletter.database.connection import Database
 from newsletter.signed_links import Links
 
-MOST = 200
-"""Campaigns kept; the one that was asked for first makes room."""
+MAX_CAMPAIGNS = 200
+"""Campaigns kept; the one that was read first makes room."""
 
 
-class Targets:
-    """Of one server."""
+class LinkTargets:
+    """The counted links of one server's campaigns."""
 
     def __init__(self, database: Database, links: Links) -> None:
         self._database = database
         self._links = links
-        self._known: dict[int, Mapping[int, str]] = {}
+        self._by_campaign: dict[int, Mapping[int, str]] = {}
 
-    async def of(self, campaign_id: int) -> Mapping[int, str]:
-        """Addresses by number; none for a campaign that is not here (a database that is not the mail's)."""
-        if campaign_id in self._known:
-            return self._known[campaign_id]
-        found = await run_in_threadpool(self._read, campaign_id)
-        if found:
-            if len(self._known) >= MOST:
-                del self._known[next(iter(self._known))]
-            self._known[campaign_id] = found
-        return found
+    async def of_campaign(self, campaign_id: int) -> Mapping[int, str]:
+        """Return a campaign's addresses by the number of their link.
+
+        Empty for a campaign that is not in this database, which may be another than the mail was sent from.
+        """
+        if campaign_id in self._by_campaign:
+            return self._by_campaign[campaign_id]
+        by_number = await run_in_threadpool(self._read, campaign_id)
+        if by_number:
+            if len(self._by_campaign) >= MAX_CAMPAIGNS:
+                del self._by_campaign[next(iter(self._by_campaign))]
+            self._by_campaign[campaign_id] = by_number
+        return by_number
 
     def _read(self, campaign_id: int) -> Mapping[int, str]:
         with self._database.read() as connection:

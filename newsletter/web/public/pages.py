@@ -1,7 +1,7 @@
-"""Pages: the templates in `templates/pages/`, filled and made safe, and their one style sheet.
+"""Render the readers' pages from the templates in `templates/pages/`, and their one style sheet.
 
-A template absent from the publication comes from the package, as with issues. Values are
-escaped for HTML; what a template calls `_("...")` is said in the reader's language.
+A template that the publication does not have comes from the package, as with issues. Values are escaped for HTML;
+a template's `_("...")` is translated into the reader's language.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ from newsletter.rendering.translations import Language, Translations
 
 
 class Pages:
-    """The pages of one publication; templates are compiled when first shown."""
+    """The pages of one publication; each template is compiled when it is first rendered."""
 
     def __init__(self, publication: Publication) -> None:
         self._publication = publication
         folders = [folder for folder in (publication.templates, package_templates()) if folder.is_dir()]
         self.translations = Translations(folders)
         self._environment = _environment(folders)
-        self._words: dict[str, Mapping[str, object]] = {}
+        self._by_language: dict[str, Mapping[str, object]] = {}
         self.url = publication.config.publication.url
         self.base = urlsplit(self.url).path
-        """What stands before every path of ours: empty, unless the publication lives in a folder of its host."""
+        """The prefix of all our paths: empty, unless the publication lives in a folder of its host."""
 
     def render(self, name: str, language: Language, values: Mapping[str, object]) -> str:
-        """One page in one language."""
+        """Return a template, filled, in a language."""
         template = self._environment.get_template(f"pages/{name}")
-        return template.render({**self._shared, **self._spoken(language), **values})
+        return template.render({**self._shared_values, **self._language_values(language), **values})
 
     def version(self, name: str) -> str:
-        """Which version of a template it is: changes with its source."""
+        """Return a template's version: it changes with the template's source."""
         loader = self._environment.loader
         assert loader is not None
         source, _, _ = loader.get_source(self._environment, f"pages/{name}")
         return hashlib.sha256(source.encode()).hexdigest()[:12]
 
     def path(self, path: str) -> str:
-        """Where a browser finds one of our paths."""
+        """Return the address under which a browser finds one of our paths."""
         return self.base + path
 
     @cached_property
     def style(self) -> bytes:
-        """The style sheet, made of the theme's settings."""
+        """The style sheet, made from the theme's settings."""
         theme = self._publication.config.theme
         schemes = {"light": asdict(colours.light(theme)), "dark": asdict(colours.dark(theme))}
         template = self._environment.overlay(autoescape=False).get_template("pages/style.css")
@@ -62,12 +62,12 @@ class Pages:
 
     @cached_property
     def style_path(self) -> str:
-        """Where it is: its address changes with what is in it, so that browsers may keep it for ever."""
+        """The style sheet's address, which changes with its content, so that browsers may keep it for ever."""
         return self.path(f"/style.css?{hashlib.sha256(self.style).hexdigest()[:16]}")
 
     @cached_property
-    def _shared(self) -> dict[str, object]:
-        """What every page may use, in whatever language."""
+    def _shared_values(self) -> dict[str, object]:
+        """The values that every page may use, in any language."""
         config = self._publication.config
         logo = config.theme.logo
         return {
@@ -82,26 +82,23 @@ class Pages:
             "logo": (logo if is_remote(logo) else picture_url(self.base, logo)) if logo else "",
         }
 
-    def _spoken(self, language: Language) -> Mapping[str, object]:
-        """What every page may use, in this language."""
-        if language.code not in self._words:
-            self._words[language.code] = self._words_of(language)
-        return self._words[language.code]
-
-    def _words_of(self, language: Language) -> Mapping[str, object]:
-        signup = language.signup(self._publication.config.signup)
-        words = language.for_templates(escape)
-        own = {"language": language.code, "dir": language.direction, "signup": signup}
-        return {**words, **own, "listed": lambda names: Markup(language.listed([isolated(name) for name in names]))}
+    def _language_values(self, language: Language) -> Mapping[str, object]:
+        """Return the values that every page may use in a language."""
+        if language.code not in self._by_language:
+            signup = language.signup(self._publication.config.signup)
+            own = {"language": language.code, "dir": language.direction, "signup": signup}
+            joined = {"listed": lambda names: Markup(language.listed([isolated(name) for name in names]))}
+            self._by_language[language.code] = {**language.for_templates(escape), **own, **joined}
+        return self._by_language[language.code]
 
 
 def isolated(name: str) -> Markup:
-    """A name in a sentence, which may run the other way."""
+    """Return a name for use in a sentence whose script may run the other way."""
     return Markup("<bdi>{}</bdi>").format(name)
 
 
 def _address(email: str) -> Markup:
-    """An email address in a sentence, which may run the other way."""
+    """Return an email address for use in a sentence whose script may run the other way."""
     return Markup('<strong dir="ltr">{}</strong>').format(email)
 
 

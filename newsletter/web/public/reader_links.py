@@ -1,4 +1,4 @@
-"""Whose link it is: the token in a reader's own address, read, and what the pages behind it need of that reader."""
+"""Read the signed link in a reader's own address, and give the pages behind it what they need of that reader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter.web.public.site import Site, language_of, page, site_of
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """One request by a reader's own link."""
+    """A request through a reader's signed link."""
 
     request: Request
     site: Site
@@ -30,76 +30,78 @@ class Visit:
 
     @property
     def list_name(self) -> str | None:
-        """The list the email was sent to; None when there is none of that name any more."""
+        """The list that the email was sent to; None when the publication has no such list any more."""
         return self.claims.list if self.claims.list in self.site.publication.config.lists else None
 
     @property
     def list_title(self) -> str:
-        """What readers call it; the publication's name for a list that has gone."""
+        """The list's title; the publication's name when the list is gone."""
         config = self.site.publication.config
         return config.lists[self.list_name].title if self.list_name else config.publication.name
 
     async def reader(self) -> Subscriber | None:
-        """Whose link it is; None when erased, or never there."""
+        """Return the link's reader; None when the reader was erased, or never existed."""
         return await run_in_threadpool(self._reader)
 
     def _reader(self) -> Subscriber | None:
         with self.site.database.read() as connection:
             return get_subscriber(connection, self.claims.subscriber_id)
 
-    def answer(
+    def page(
         self, name: str, values: Mapping[str, object], reader: Subscriber | None, *, status: int = 200
     ) -> Response:
-        """A page in the reader's language, which search engines leave alone."""
-        said = {
-            "leave_path": self.site.pages.path(f"/unsubscribe/{self.token}") + self._query,
-            "preferences_path": self.site.pages.path(f"/preferences/{self.token}") + self._query,
+        """Return a page in the reader's language, which search engines may not index."""
+        shared = {
+            "leave_path": self.site.pages.path(f"/unsubscribe/{self.token}") + self._language_query,
+            "preferences_path": self.site.pages.path(f"/preferences/{self.token}") + self._language_query,
             "list_title": isolated(self.list_title),
             "email": reader.email if reader else "",
         }
-        answer = page(self.request, name, {**said, **values}, status=status, wishes=self._wishes(reader))
-        answer.headers["X-Robots-Tag"] = "noindex"
-        return answer
+        response = page(
+            self.request, name, {**shared, **values}, status=status, preferred=self._preferred_languages(reader)
+        )
+        response.headers["X-Robots-Tag"] = "noindex"
+        return response
 
     def language(self, reader: Subscriber | None) -> Language:
-        """What the page is in: the reader's own language, else the list's, else as for anybody."""
-        return language_of(self.request, self._wishes(reader))
+        """Return the page's language: the reader's own, else the list's, else as for any visitor."""
+        return language_of(self.request, self._preferred_languages(reader))
 
     @property
-    def _query(self) -> str:
-        """What keeps the next page in the language that this one's address asked for."""
-        asked = self.request.query_params.get("lang", "")
-        return f"?lang={asked}" if asked in self.site.pages.translations.codes else ""
+    def _language_query(self) -> str:
+        """The query that keeps further pages in the language that this page's address names."""
+        code = self.request.query_params.get("lang", "")
+        return f"?lang={code}" if code in self.site.pages.translations.codes else ""
 
     def date(self, day: date, reader: Subscriber | None) -> str:
-        """A day as the page writes it."""
+        """Return a day as the page's language writes it."""
         return self.language(reader).full_date(day)
 
-    def _wishes(self, reader: Subscriber | None) -> Sequence[str]:
+    def _preferred_languages(self, reader: Subscriber | None) -> Sequence[str]:
         lists = self.site.publication.config.lists
         own = str(reader.fields.get("language", "")) if reader else ""
         return own, lists[self.list_name].language if self.list_name else ""
 
     def titles(self, names: Sequence[str]) -> list[str]:
-        """What readers call these lists, without those that have gone."""
+        """Return these lists' titles, without those of lists that are gone."""
         lists = self.site.publication.config.lists
         return [lists[name].title for name in names if name in lists]
 
 
-def visit(request: Request) -> Visit | None:
-    """The visit that a request is; None when the token is none of ours."""
+def visit_of(request: Request) -> Visit | None:
+    """Return the visit that a request's token makes; None when the token is not ours."""
     site, token = site_of(request), request.path_params["token"]
     claims = site.links.read(token, Purpose.READER)
     return Visit(request=request, site=site, token=token, claims=claims, now=site.clock()) if claims else None
 
 
-def broken_link(request: Request) -> Response:
-    """What whoever has no link of ours is told: cut off, mistyped, or made up."""
-    answer = page(request, "broken_link.html", {}, status=404)
-    answer.headers["X-Robots-Tag"] = "noindex"
-    return answer
+def broken_link_page(request: Request) -> Response:
+    """Return the 404 page for a link that is not ours: cut off, mistyped, or made up."""
+    response = page(request, "broken_link.html", {}, status=404)
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
 
 
 def active_lists(reader: Subscriber) -> list[str]:
-    """The lists the reader gets, paused or not."""
+    """Return the lists that the reader receives, paused or not."""
     return [name for name, status in reader.lists.items() if status is Status.ACTIVE]

@@ -1,35 +1,33 @@
-"""Guard: what holds for every request, whatever it is about.
+"""What the readers' pages allow: content policies, default headers, body sizes, and which sites may send forms.
 
-Security headers and a strict policy for content, bodies of a limited size that arrive in time,
-and whether a browser sent a form from a page that is not ours. Who may do what is the routes'.
+The routes decide who may do what.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
 
 from newsletter.config import Publication
+from newsletter.web.body_limits import BodyLimit
+from newsletter.web.public.site import site_of
+from newsletter.web.security import is_cross_site
 
-MOST_BYTES = 64 * 1024
-"""Of a form."""
-MOST_REPORTED = 10 * 1024 * 1024
-"""Of a provider's report: it may hold hundreds of events."""
-BODY_SECONDS = 10.0
-"""Within which a whole body has to be here."""
+FORM_BYTES = 64 * 1024
+"""Bytes of the largest form."""
+REPORT_BYTES = 10 * 1024 * 1024
+"""Bytes of a provider's largest report: it may hold hundreds of events."""
 
 
 def content_policy(
     *, style: str = "'self'", extra: str = "", frames: str = "'none'", images: str = "'self' data:"
 ) -> str:
-    """A Content-Security-Policy: no script, nothing from elsewhere, forms go to us.
+    """Return a Content-Security-Policy: no script, nothing from other sites, forms go to us.
 
-    Routes that need more set the header themselves, made with this.
+    Routes that need more set the header themselves, with a policy made here.
     """
     rules = (
         "default-src 'none'",
@@ -43,97 +41,54 @@ def content_policy(
     return "; ".join(rule for rule in rules if rule)
 
 
-class Headers:
-    """Puts on each answer what it does not say itself."""
-
-    def __init__(self, app: ASGIApp, publication: Publication) -> None:
-        self._app = app
-        config = publication.config
-        logo = urlsplit(config.theme.logo)
-        images = f"'self' data: {logo.scheme}://{logo.netloc}" if logo.netloc else "'self' data:"
-        headers = {
-            "content-security-policy": content_policy(images=images),
-            "x-content-type-options": "nosniff",
-            "x-frame-options": "DENY",
-            # Addresses of readers' pages hold their tokens. Not `no-referrer`: forms would come from `null`.
-            "referrer-policy": "same-origin",
-            "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-            "cross-origin-opener-policy": "same-origin",
-            "cache-control": "no-store",
-        }
-        if config.publication.url.startswith("https:"):
-            headers["strict-transport-security"] = "max-age=31536000"
-        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-
-        async def dressed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = self._completed(message.get("headers", ()))
-            await send(message)
-
-        await self._app(scope, receive, dressed if scope["type"] == "http" else send)
-
-    def _completed(self, said: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """Names are in lower case (ASGI); every answer passes here, so nothing is looked up twice."""
-        own = dict(said)
-        policy = own.get(b"content-security-policy")
-        if policy is not None and b"frame-ancestors 'none'" not in policy:
-            own[b"x-frame-options"] = b""  # older, and knows no list
-        return [*said, *(pair for pair in self._headers if pair[0] not in own)]
+def default_headers(publication: Publication) -> Mapping[str, str]:
+    """Return the headers of every response that does not set them itself, with names in lower case."""
+    config = publication.config
+    logo = urlsplit(config.theme.logo)
+    images = f"'self' data: {logo.scheme}://{logo.netloc}" if logo.netloc else "'self' data:"
+    headers = {
+        "content-security-policy": content_policy(images=images),
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        # Addresses of readers' pages hold their tokens. Not `no-referrer`: forms would come from `null`.
+        "referrer-policy": "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "cross-origin-opener-policy": "same-origin",
+        "cache-control": "no-store",
+    }
+    if config.publication.url.startswith("https:"):
+        headers["strict-transport-security"] = "max-age=31536000"
+    return headers
 
 
-class Bodies:
-    """Refuses a body that is too large (413) or too slow (408), before a route holds any of it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
-            await self._app(scope, receive, send)
-            return
-        most = MOST_REPORTED if "/webhooks/" in scope["path"] else MOST_BYTES
-        said = dict(scope["headers"]).get(b"content-length", b"0")
-        await self._app(scope, _limited(receive, most, int(said) if said.isdigit() else 0), send)
-
-
-def _limited(receive: Receive, most: int, announced: int) -> Receive:
-    """`receive`, counting bytes and seconds until the body is here; it refuses where the route's errors are caught."""
-    deadline = asyncio.get_running_loop().time() + BODY_SECONDS
-    taken, complete = 0, False
-
-    async def limited() -> Message:
-        nonlocal taken, complete
-        if complete:  # what still comes is only that the reader has gone
-            return await receive()
-        if announced > most:
-            raise HTTPException(413, f"at most {most:,} bytes")
-        try:
-            async with asyncio.timeout_at(deadline):
-                message = await receive()
-        except TimeoutError:
-            raise HTTPException(408, "the request took too long to arrive") from None
-        taken += len(message.get("body", b""))
-        if taken > most:
-            raise HTTPException(413, f"at most {most:,} bytes")
-        complete = not message.get("more_body", False)
-        return message
-
-    return limited
+def body_limit(path: str) -> BodyLimit:
+    """Return the limit for a request's body: forms are small, providers' reports are not."""
+    max_bytes = REPORT_BYTES if "/webhooks/" in path else FORM_BYTES
+    return BodyLimit(max_bytes, f"at most {max_bytes:,} bytes")
 
 
 def is_foreign(request: Request, publication: Publication) -> bool:
-    """Whether a browser says that the request comes from a page that is not ours.
+    """Tell whether a browser says that a page of another site sent the request.
 
-    Browsers say so on every form that is sent; a program that says nothing carries no reader's cookies either.
+    A proxy may rewrite Host, so the host of `publication.url` counts as ours, too.
     """
-    if (site := request.headers.get("sec-fetch-site")) is not None:
-        return site not in ("same-origin", "none")
-    origin = request.headers.get("origin")
-    if origin is None:
-        return False
-    own = urlsplit(publication.config.publication.url)
-    return urlsplit(origin).netloc not in (request.headers.get("host"), own.netloc)
+    return is_cross_site(
+        request, {request.headers.get("host", ""), urlsplit(publication.config.publication.url).netloc}
+    )
+
+
+def is_allowed_site(request: Request) -> bool:
+    """Tell whether the page that sent the request belongs to one of `[signup] sites`."""
+    sites = (site.lower() for site in site_of(request).publication.config.signup.sites)
+    return request.headers.get("origin", "").lower() in sites
+
+
+def allow_sites(request: Request, response: Response) -> Response:
+    """Let pages of `[signup] sites` read the response (CORS). It needs no credentials: we set no cookie."""
+    if is_allowed_site(request):
+        response.headers["Access-Control-Allow-Origin"] = request.headers["origin"]
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers.add_vary_header("Origin")
+    return response

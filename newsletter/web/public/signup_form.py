@@ -1,4 +1,4 @@
-"""The signup form: what it shows, what it holds when it was sent, and what is wrong with that."""
+"""The sign-up form: the values it shows, the values it was sent with, and their problems."""
 
 from __future__ import annotations
 
@@ -19,137 +19,146 @@ from newsletter.rendering.translations import Language
 from newsletter.subscribers import address_typos
 from newsletter.subscribers.captcha import Challenge
 from newsletter.subscribers.signups import MOST_NAME, ShownForm
-from newsletter.web.public.forms import Sent
+from newsletter.web.public.forms import SubmittedForm
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.site import site_of
 
 FORM = "subscribe"
-"""What its tokens are made out to."""
-MOST_PAGE = 500
-"""Characters kept of the address of the page it stood on."""
+"""The name in this form's tokens."""
+MAX_PAGE = 500
+"""Characters kept of the address of the page that the form stood on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilledForm:
-    """The form with what somebody typed."""
+    """The form with what a visitor typed, and what the page has to say about it."""
 
     email: str = ""
     name: str = ""
     lists: tuple[str, ...] = ()
     page: str = ""
-    """Where it stood first."""
+    """The address of the page that the form first stood on."""
     token: str = ""
     token_sent: bool = False
     problems: Mapping[str, str] = field(default_factory=dict)
-    """By field, in the reader's language."""
+    """A sentence by field, in the reader's language."""
     notice: str = ""
-    """`fresh`: it had no token that counts; `fast`: it came too soon; `challenge`: its question was not answered."""
+    """`fresh`: its token was missing or invalid; `fast`: it was sent too soon; `challenge`: that was not passed."""
     meant: str = ""
-    """The address that was probably meant."""
+    """The address that was probably meant, when the typed one looks like a slip."""
     challenge: Challenge | None = None
-    """Shown in the form, on pages that may show it."""
+    """The challenge to show in the form, on pages that may show it."""
 
     def with_notice(self, notice: str, *, token: str | None = None) -> FilledForm:
-        """The same, to be shown again."""
+        """Return the form with a notice, to be shown again; with another token where one is given."""
         return replace(self, notice=notice, token=self.token if token is None else token)
 
     def values(self) -> dict[str, object]:
-        """What its template uses."""
+        """Return the values that the form's template uses."""
         names = ("email", "name", "page", "token", "problems", "notice", "meant", "challenge")
         return {**{name: getattr(self, name) for name in names}, "chosen": self.lists}
 
 
-def empty(request: Request) -> dict[str, object]:
-    """A form to be filled in; `?list=` chooses what is ticked, `?email=` is never read: it would be in logs."""
+def empty_form(request: Request) -> dict[str, object]:
+    """Return the template's values for a new form.
+
+    `?list=` chooses the ticked lists. There is no `?email=`: addresses in queries end up in logs.
+    """
     site = site_of(request)
-    lists = _known(site.publication, tuple(request.query_params.getlist("list")))
-    filled = FilledForm(lists=lists, token=site.tokens.token(FORM), page=_page(request), challenge=site.challenge)
-    return filled.values()
+    lists = _known_lists(site.publication, tuple(request.query_params.getlist("list")))
+    token, page = site.form_tokens.token(FORM), _page_of(request)
+    return FilledForm(lists=lists, token=token, page=page, challenge=site.challenge).values()
 
 
-def described(request: Request) -> dict[str, object]:
-    """The form for a program."""
+def form_as_json(request: Request) -> dict[str, object]:
+    """Return what a program needs to send the form: a token, the seconds to wait, and the lists."""
     site = site_of(request)
-    lists = {name: one.title for name, one in site.publication.config.lists.items()}
+    lists = {name: settings.title for name, settings in site.publication.config.lists.items()}
     min_seconds = site.publication.config.signup.min_time.delta.total_seconds()
-    return {"token": site.tokens.token(FORM), "wait": min_seconds, "lists": lists}
+    return {"token": site.form_tokens.token(FORM), "wait": min_seconds, "lists": lists}
 
 
-def read(request: Request, sent: Sent) -> FilledForm:
-    """What was sent, not yet judged."""
+def filled_form(request: Request, submitted: SubmittedForm) -> FilledForm:
+    """Return the submitted form, not yet checked."""
     site = site_of(request)
     return FilledForm(
-        email=(sent.one("use") or sent.one("email")).strip(),
-        name=sent.one("name").strip(),
-        lists=_asked(site.publication, sent.all("list")),
-        page=(sent.one("page") or _page(request))[:MOST_PAGE],
-        token=sent.one("token"),
-        token_sent=bool(sent.one("token")),
+        email=(submitted.first("use") or submitted.first("email")).strip(),
+        name=submitted.first("name").strip(),
+        lists=_chosen_lists(site.publication, submitted.all("list")),
+        page=(submitted.first("page") or _page_of(request))[:MAX_PAGE],
+        token=submitted.first("token"),
+        token_sent=bool(submitted.first("token")),
         challenge=site.challenge,
     )
 
 
-def checked(filled: FilledForm, language: Language, *, is_sure: bool) -> FilledForm:
-    """With the problems of its fields; an address that looks like a slip is asked about once."""
+def check_form(form: FilledForm, language: Language, *, is_sure: bool) -> FilledForm:
+    """Return the form with its fields normalised and their problems.
+
+    An address that looks like a slip is a problem, unless the visitor has confirmed it (`is_sure`).
+    """
     problems = {}
-    email = filled.email
+    email = form.email
     try:
-        email = parse_address(filled.email)
+        email = parse_address(form.email)
     except ValueError:
         problems["email"] = (
             language.gettext("This is not an email address. One looks like you@example.com.")
-            if filled.email
+            if form.email
             else language.gettext("Please enter your email address.")
         )
-    name = _name(filled.name)
+    name = _parse_name(form.name)
     if name is None:
         problems["name"] = language.gettext("Please enter a shorter name, or none.")
-    if not filled.lists:
+    if not form.lists:
         problems["list"] = language.gettext("Please choose what you would like to get.")
     meant = "" if problems or is_sure else address_typos.suggestion(email)
     if meant:
         problems["email"] = language.gettext(
             "Did you mean %(address)s? If not, press the button once more.", address=meant
         )
-    return replace(filled, email=email, name=filled.name if name is None else name, problems=problems, meant=meant)
+    return replace(form, email=email, name=form.name if name is None else name, problems=problems, meant=meant)
 
 
-def shown(pages: Pages, language: Language) -> ShownForm:
-    """What somebody who fills it in is shown: the evidence of consent."""
-    return _shown(pages, language.code)
+def shown_form(pages: Pages, language: Language) -> ShownForm:
+    """Return the form's wording as a visitor sees it: the evidence of consent."""
+    return _shown_form(pages, language.code)
 
 
 @lru_cache(maxsize=64)
-def _shown(pages: Pages, code: str) -> ShownForm:
+def _shown_form(pages: Pages, code: str) -> ShownForm:
     text = html.unescape(pages.render("wording.txt", pages.translations.language(code), {})).strip()
     digest = hashlib.sha256(text.encode()).hexdigest()
     return ShownForm(form=pages.version("_form.html"), text=text, text_sha256=digest, language=code)
 
 
-def _known(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The lists of these that there are; the default one when there is none."""
-    found = tuple(name for name in dict.fromkeys(names) if name in publication.config.lists)
-    return found or (publication.default_list,)
+def _known_lists(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the names that are lists; the default list when none is."""
+    known = tuple(name for name in dict.fromkeys(names) if name in publication.config.lists)
+    return known or (publication.default_list,)
 
 
-def _asked(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The same of a form that was sent; none when it names only lists that are gone, and there are several."""
+def _chosen_lists(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lists that a submitted form names.
+
+    Empty when it names only lists that are gone and several others exist: then the visitor has to choose.
+    """
     known = publication.config.lists
-    return () if names and len(known) > 1 and known.keys().isdisjoint(names) else _known(publication, names)
+    return () if names and len(known) > 1 and known.keys().isdisjoint(names) else _known_lists(publication, names)
 
 
-def _name(text: str) -> str | None:
-    """A name on one line; None when it cannot be one."""
+def _parse_name(text: str) -> str | None:
+    """Return a name on one line; None when the text cannot be a name."""
     try:
         return parse_built_in("first_name", text) if len(text) <= MOST_NAME else None
     except ValueError:
         return None
 
 
-def _page(request: Request) -> str:
-    """The page that the form stood on, as far as the browser says; without its query, which may say more."""
-    found: Any = urlsplit(request.headers.get("referer", ""))
-    if found.scheme in ("http", "https"):
-        return f"{found.scheme}://{found.netloc}{found.path}"[:MOST_PAGE]
+def _page_of(request: Request) -> str:
+    """Return the address of the page that the form stood on, as the browser tells it, without its query."""
+    referer: Any = urlsplit(request.headers.get("referer", ""))
+    if referer.scheme in ("http", "https"):
+        return f"{referer.scheme}://{referer.netloc}{referer.path}"[:MAX_PAGE]
     base: str = site_of(request).publication.config.publication.url
     return f"{base}{request.url.path}"

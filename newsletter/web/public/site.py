@@ -1,4 +1,4 @@
-"""Site: what the routes of the readers' pages share, given to them when the server starts."""
+"""What the routes of the readers' pages share: it is made when the server starts, and each request reaches it."""
 
 from __future__ import annotations
 
@@ -21,84 +21,86 @@ from newsletter.times import Clock, utc_now
 from newsletter.web.public.archive_cache import ArchiveCache
 from newsletter.web.public.forms import FormTokens
 from newsletter.web.public.image_cache import ImageCache
-from newsletter.web.public.link_targets import Targets
-from newsletter.web.public.metrics import Figures
+from newsletter.web.public.link_targets import LinkTargets
+from newsletter.web.public.metrics import Metrics
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.write_queue import WriteQueue
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One server's publication, database, and the rest."""
+    """The publication and database of a server, and everything made from them."""
 
     publication: Publication
     database: Database
     links: Links
     pages: Pages
-    writes: WriteQueue
+    write_queue: WriteQueue
     signups: Signups
     confirmations: Confirmations
-    tokens: FormTokens
+    form_tokens: FormTokens
     challenge: Challenge | None = None
-    sightings: EngagementRecorder
-    figures: Figures = field(default_factory=Figures)
+    engagement: EngagementRecorder
+    metrics: Metrics = field(default_factory=Metrics)
     clock: Clock = utc_now
 
     @cached_property
     def archive_cache(self) -> ArchiveCache:
-        """The archive, as this server has it."""
+        """The archive, as this server knows it."""
         return ArchiveCache(self.database)
 
     @cached_property
-    def targets(self) -> Targets:
-        """Where counted links lead."""
-        return Targets(self.database, self.links)
+    def link_targets(self) -> LinkTargets:
+        """The addresses that counted links lead to."""
+        return LinkTargets(self.database, self.links)
 
     @cached_property
     def image_cache(self) -> ImageCache:
-        """The publication's pictures."""
+        """The publication's images."""
         return ImageCache(self.publication.root)
 
 
 def site_of(request: Request) -> Site:
-    """The site a request is for."""
+    """Return the site that a request is for."""
     site: Site = request.app.state.site
     return site
 
 
-def language_of(request: Request, wishes: Sequence[str] = ()) -> Language:
-    """The language to answer in.
+def language_of(request: Request, preferred: Sequence[str] = ()) -> Language:
+    """Return the language to answer in.
 
-    What `?lang=` asks for; what the route wishes, dearest first: the reader's, the list's; the list's that
-    `?list=` names; what the browser prefers.
+    In this order: `?lang=`; the route's `preferred` ones, such as the reader's and the list's; the language of the
+    list that `?list=` names; the browser's; the publication's.
     """
-    known: dict[tuple[str, ...], Language] = request.scope.setdefault("newsletter.languages", {})
-    if tuple(wishes) not in known:
-        known[tuple(wishes)] = _chosen_language(request, wishes)
-    return known[tuple(wishes)]
+    by_preference: dict[tuple[str, ...], Language] = request.scope.setdefault("newsletter.languages", {})
+    if tuple(preferred) not in by_preference:
+        by_preference[tuple(preferred)] = _chosen_language(request, preferred)
+    return by_preference[tuple(preferred)]
 
 
-def _chosen_language(request: Request, wishes: Sequence[str]) -> Language:
+def _chosen_language(request: Request, preferred: Sequence[str]) -> Language:
     site = site_of(request)
     config = site.publication.config
-    named = [config.lists[name].language for name in request.query_params.getlist("list") if name in config.lists]
-    asked = [*request.query_params.getlist("lang"), *filter(None, [*wishes, *named])]
+    of_lists = [config.lists[name].language for name in request.query_params.getlist("list") if name in config.lists]
+    codes = [*request.query_params.getlist("lang"), *filter(None, [*preferred, *of_lists])]
     accepted = request.headers.get("accept-language", "")
-    return site.pages.translations.choose(asked, accepted, config.publication.language)
+    return site.pages.translations.choose(codes, accepted, config.publication.language)
 
 
 def page(
-    request: Request, name: str, values: Mapping[str, object], *, status: int = 200, wishes: Sequence[str] = ()
+    request: Request, name: str, values: Mapping[str, object], *, status: int = 200, preferred: Sequence[str] = ()
 ) -> HTMLResponse:
-    """The answer that shows `templates/pages/<name>`; the values are escaped where they stand."""
-    language = language_of(request, wishes)
+    """Return the page of `templates/pages/<name>`; values are escaped where they stand."""
+    language = language_of(request, preferred)
     html = site_of(request).pages.render(name, language, values)
     headers = {"Content-Language": language.code, "Vary": "Accept-Language"}
     return HTMLResponse(html, status_code=status, headers=headers)
 
 
 def wants_json(request: Request) -> bool:
-    """Whether a program asks: it says so, or sends JSON itself; a browser's form never does."""
+    """Tell whether a program asks: it accepts JSON and no HTML, or sends JSON itself; a browser's form never does."""
     accepted = request.headers.get("accept", "")
-    sent = request.headers.get("content-type", "")
-    return ("application/json" in accepted and "text/html" not in accepted) or sent.startswith("application/json")
+    content_type = request.headers.get("content-type", "")
+    return ("application/json" in accepted and "text/html" not in accepted) or content_type.startswith(
+        "application/json"
+    )

@@ -1,7 +1,7 @@
-"""The archive as files, for any web host: the pages that a server shows, with relative links.
+"""Make the archive's pages as files for any web host: the pages that a server shows, with relative links.
 
-Everything follows from the issues' pages, the templates and newsletter.toml. What there is no file
-for, the signup before all, is the server's: such links and forms lead to the publication's address.
+Everything follows from the issues' pages, the templates and newsletter.toml. Where a page needs the server, above all
+for signing up, its links and forms lead to the publication's address.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from newsletter.rendering.translations import Language
 from newsletter.web.public.archive_cache import LATEST
 from newsletter.web.public.archive_pages import (
     Neighbours,
-    Path,
+    PathOf,
     archive_page,
     issue_page,
     issue_path,
-    listed,
+    list_items,
     page_count,
     page_path,
 )
-from newsletter.web.public.image_cache import locate
+from newsletter.web.public.image_cache import locate_image
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.signup_form import FilledForm
 
-_PICTURE = re.compile(r"\s(?:src|background|content)=\"([^\"]*)\"")
+_IMAGE_ADDRESS = re.compile(r"\s(?:src|background|content)=\"([^\"]*)\"")
 _FILES = re.compile(r"/(feed\.xml|style\.css|images/)")
-"""Paths of ours that are files of the same name."""
+"""Paths of the site that are files of the same name."""
 
 
 def site_files(publication: Publication, issues: Sequence[WebPage]) -> dict[str, bytes]:
-    """Every file of the site by its path; `issues` come newest first."""
-    return _Printing(publication=publication, pages=Pages(publication), issues=issues).files()
+    """Return every file of the site by its path; `issues` come newest first."""
+    return _StaticSite(publication=publication, pages=Pages(publication), issues=issues).files()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Printing:
-    """One publication's site."""
+class _StaticSite:
+    """The site of one publication, as files."""
 
     publication: Publication
     pages: Pages
@@ -54,54 +54,55 @@ class _Printing:
 
     @property
     def abouts(self) -> list[About]:
-        return [one.about for one in self.issues]
+        return [issue.about for issue in self.issues]
 
     @property
     def language(self) -> Language:
         return self.pages.translations.language(self.publication.config.publication.language)
 
     def files(self) -> dict[str, bytes]:
-        shown = {**dict(self._issues()), **dict(self._lists()), "index.html": self._front_page()}
+        html_files = {**dict(self._issue_pages()), **dict(self._archive_pages()), "index.html": self._front_page()}
         return {
-            **{name: page.encode() for name, page in shown.items()},
-            **dict(self._pictures()),
+            **{name: page.encode() for name, page in html_files.items()},
+            **dict(self._images()),
             "style.css": self.pages.style,
             "robots.txt": self.pages.render("robots.txt", self.language, {}).encode(),
-            "feed.xml": atom(self.publication, [self._item(one) for one in self.issues]),
+            "feed.xml": atom(self.publication, [self._feed_item(issue) for issue in self.issues]),
             "sitemap.xml": sitemap(self.publication, self.abouts),
         }
 
-    def _issues(self) -> Iterator[tuple[str, str]]:
+    def _issue_pages(self) -> Iterator[tuple[str, str]]:
         around = [None, *self.abouts, None]
-        for one, newer, older in zip(self.issues, around, around[2:], strict=False):
-            name = f"issues/{one.about.slug}/index.html"
+        for issue, newer, older in zip(self.issues, around, around[2:], strict=False):
+            name = f"issues/{issue.about.slug}/index.html"
             near = Neighbours(older=older, newer=newer)
-            yield name, issue_page(self.pages, one.html, one.about, near, self._path(name), "")
+            yield name, issue_page(self.pages, issue.html, issue.about, near, self._path_of(name), "")
 
-    def _lists(self) -> Iterator[tuple[str, str]]:
+    def _archive_pages(self) -> Iterator[tuple[str, str]]:
         for number in range(1, page_count(self.issues) + 1):
             name = f"{page_path(number).strip('/')}/index.html"
-            page = archive_page(self.pages, self.language, self.abouts, number, self._path(name), self._frame(name))
-            yield name, page
+            path_of, values = self._path_of(name), self._shared_values(name)
+            yield name, archive_page(self.pages, self.language, self.abouts, number, path_of, values)
 
     def _front_page(self) -> str:
         name = "index.html"
-        latest = listed(self.pages, self.language, self.abouts[:LATEST], self._path(name))
-        return self.pages.render("home.html", self.language, {**self._frame(name), "latest": latest})
+        latest = list_items(self.pages, self.language, self.abouts[:LATEST], self._path_of(name))
+        return self.pages.render("home.html", self.language, {**self._shared_values(name), "latest": latest})
 
-    def _frame(self, name: str) -> dict[str, object]:
-        """What a page's frame and form have in this file."""
-        path, logo = self._path(name), self.publication.config.theme.logo
+    def _shared_values(self, name: str) -> dict[str, object]:
+        """Return the values that every page's layout and form use, with addresses relative to this file."""
+        path_of, logo = self._path_of(name), self.publication.config.theme.logo
         form = FilledForm(lists=(self.publication.default_list,), page=f"{self.pages.url}/").values()
-        style_path = path(self.pages.style_path.removeprefix(self.pages.base))
-        own_logo = path(picture_url("", logo)) if logo and not is_remote(logo) else logo
-        return {**form, "path": path, "style_path": style_path, "logo": own_logo}
+        style_path = path_of(self.pages.style_path.removeprefix(self.pages.base))
+        logo_path = path_of(picture_url("", logo)) if logo and not is_remote(logo) else logo
+        return {**form, "path": path_of, "style_path": style_path, "logo": logo_path}
 
-    def _path(self, name: str) -> Path:
-        """Where a browser that shows this file finds one of our paths."""
-        return partial(self._from, "../" * name.count("/"), {issue_path(about) for about in self.abouts})
+    def _path_of(self, name: str) -> PathOf:
+        """Return the function that makes addresses for the page in this file."""
+        return partial(self._relative, "../" * name.count("/"), {issue_path(about) for about in self.abouts})
 
-    def _from(self, up: str, issues: set[str], path: str) -> str:
+    def _relative(self, up: str, issues: set[str], path: str) -> str:
+        """Return a path's address from a file that `up` leads out of; absolute where only the server has the page."""
         if path == "/":
             return up or "./"
         if path == "/issues/" or _FILES.match(path):
@@ -110,19 +111,19 @@ class _Printing:
             return f"{up}{path[1:]}/"
         return self.pages.url + path
 
-    def _item(self, one: WebPage) -> Item:
+    def _feed_item(self, issue: WebPage) -> Item:
         zone = self.publication.config.publication.timezone
-        midnight = datetime.combine(date.fromisoformat(one.about.date), time(), tzinfo=zone)
-        return Item(about=one.about, published_at=midnight, page=partial(getattr, one, "html"))
+        midnight = datetime.combine(date.fromisoformat(issue.about.date), time(), tzinfo=zone)
+        return Item(about=issue.about, published_at=midnight, page=partial(getattr, issue, "html"))
 
-    def _pictures(self) -> Iterator[tuple[str, bytes]]:
-        """The pictures of ours that are shown, and no others."""
+    def _images(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the publication's images that a page shows, and no others."""
         ours = f"{self.pages.url}/images/"
-        addresses = {html.unescape(found) for one in self.issues for found in _PICTURE.findall(one.html)}
+        addresses = {html.unescape(address) for issue in self.issues for address in _IMAGE_ADDRESS.findall(issue.html)}
         if logo := self.publication.config.theme.logo:
             addresses.add(picture_url(self.pages.url, logo))
         for address in sorted(addresses):
             path = unquote(address.removeprefix(ours))
-            found = locate(self.publication.root, path) if address.startswith(ours) else None
-            if found:
-                yield f"images/{path}", found[0].read_bytes()
+            located = locate_image(self.publication.root, path) if address.startswith(ours) else None
+            if located:
+                yield f"images/{path}", located[0].read_bytes()

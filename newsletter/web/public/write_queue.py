@@ -1,12 +1,13 @@
-"""Writes: the changes of many requests in one transaction, and each answered only after it is on disk.
+"""Make the changes of many requests in one transaction, and answer each only after it is on disk.
 
-A transaction costs a wait for the disk, whatever is in it. One thread takes what waits, does it
-in one transaction and commits; so a thousand readers at once wait as long as one.
+A transaction costs a wait for the disk, however many changes it has. One thread takes what waits, makes all the
+changes in one transaction and commits; so a thousand readers at once wait as long as one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -19,51 +20,62 @@ from sqlalchemy import Connection
 
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
+from newsletter.web.error_log import masked
 
-MOST = 500
-"""Changes in one transaction: others wait for the file as long as it takes."""
-MOST_WAITING = 5_000
-"""With more than that, the next is told to come back."""
-STUCK = 5.0
-"""Seconds that no transaction takes unless somebody else holds the database."""
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 500
+"""Changes in one transaction; other processes wait for the file as long as it takes."""
+MAX_WAITING = 5_000
+"""Changes that may wait; further ones are refused with BusyError."""
+STUCK_SECONDS = 5.0
+"""Seconds that no transaction takes unless another process holds the database."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Work = Callable[[Connection, Sequence[Item]], Sequence[Result]]
-"""Changes the database for many items at once: a result each, in their order. After a rollback it may be done again."""
+Write = Callable[[Connection, Sequence[Item]], Sequence[Result]]
+"""Changes the database for many items, and returns a result for each, in their order.
+
+It is called again after a rollback, so it changes nothing but the database.
+"""
 
 
-class BusyError(NewsletterError):
+class WriteError(NewsletterError):
+    """A change was not made; the write queue has logged the reason where there is one to log."""
+
+
+class BusyError(WriteError):
     """More changes wait than can be made soon."""
 
 
-class ClosingError(NewsletterError):
-    """The program is about to end."""
+class ClosingError(WriteError):
+    """The server is about to end."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _QueuedWrite:
-    """One item, and who waits for its result."""
+    """An item to write, and the future that waits for its result."""
 
-    work: Work[Any, Any]
+    write: Write[Any, Any]
     item: Any
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
 
 
 _Outcome = tuple[_QueuedWrite, Any, BaseException | None]
+"""A write, its result, and the error it ended with."""
 
 
 class WriteQueue:
-    """The one writer of a server; a context manager, which ends when all that waits is done."""
+    """The one writer of a server; a context manager, which ends when everything that waits is written."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: SimpleQueue[_QueuedWrite | None] = SimpleQueue()
+        self._queue: SimpleQueue[_QueuedWrite | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writes", daemon=True)
         self._closing = False
-        self._since: float | None = None
-        """When the transaction in hand began, by the monotonic clock."""
+        self._began_at: float | None = None
+        """When the current transaction began, by the monotonic clock; None between transactions."""
 
     def __enter__(self) -> WriteQueue:
         self._thread.start()
@@ -71,99 +83,105 @@ class WriteQueue:
 
     def __exit__(self, *_exception: object) -> None:
         self._closing = True
-        self._waiting.put(None)
+        self._queue.put(None)
         self._thread.join()
 
     @property
     def is_open(self) -> bool:
-        """Whether changes can be made."""
+        """Tell whether changes can be made."""
         return self._thread.is_alive() and not self._closing
 
     @property
     def is_stuck(self) -> bool:
-        """Whether they wait for a database that somebody else holds."""
-        since = self._since
-        return since is not None and time.monotonic() - since > STUCK
+        """Tell whether changes wait for a database that another process holds."""
+        began_at = self._began_at
+        return began_at is not None and time.monotonic() - began_at > STUCK_SECONDS
 
     @property
     def waiting(self) -> int:
-        """How many changes wait."""
-        return self._waiting.qsize()
+        """The number of changes that wait."""
+        return self._queue.qsize()
 
-    async def do(self, work: Work[Item, Result], item: Item) -> Result:
-        """Let `work` be done for the item, among others; returns when that is on disk.
+    async def run(self, write: Write[Item, Result], item: Item) -> Result:
+        """Call `write` for the item, together with others; return its result when that is on disk.
 
-        Raises what `work` raises for this item alone, and NewsletterError when the database refuses.
+        Raises what `write` raises for this item alone, and WriteError when the database refuses.
         """
         if self._closing:
             raise ClosingError("the server is stopping")
-        if self.waiting >= MOST_WAITING:
+        if self.waiting >= MAX_WAITING:
+            logger.warning("%d changes wait; a further one is refused", self.waiting)
             raise BusyError("too many requests at once")
         loop = asyncio.get_running_loop()
-        wish = _QueuedWrite(work=work, item=item, loop=loop, future=loop.create_future())
-        self._waiting.put(wish)
-        result: Result = await wish.future
+        queued = _QueuedWrite(write=write, item=item, loop=loop, future=loop.create_future())
+        self._queue.put(queued)
+        result: Result = await queued.future
         return result
 
     def _run(self) -> None:
-        while wishes := self._take():
-            self._since = time.monotonic()
-            outcomes = self._settle(wishes)
-            self._since = None
-            _answer(outcomes)
+        while batch := self._take():
+            self._began_at = time.monotonic()
+            outcomes = self._settle(batch)
+            self._began_at = None
+            _resolve(outcomes)
 
     def _take(self) -> list[_QueuedWrite]:
-        """All that waits, up to MOST; waits for the first; nothing when it is time to end."""
-        wishes: list[_QueuedWrite] = []
-        while len(wishes) < MOST:
+        """Wait for the first write and return all that wait, up to MAX_BATCH; empty when the queue is to end."""
+        batch: list[_QueuedWrite] = []
+        while len(batch) < MAX_BATCH:
             try:
-                wish = self._waiting.get(block=not wishes)
+                queued = self._queue.get(block=not batch)
             except Empty:
                 break
-            if wish is None:
-                self._waiting.put(None)  # the end comes after what is in hand
+            if queued is None:
+                self._queue.put(None)  # the end comes after this batch
                 break
-            wishes.append(wish)
-        return wishes
+            batch.append(queued)
+        return batch
 
-    def _settle(self, wishes: Sequence[_QueuedWrite]) -> list[_Outcome]:
-        """Do them together; when one of them fails, each by itself, so that it alone fails."""
+    def _settle(self, batch: Sequence[_QueuedWrite]) -> list[_Outcome]:
+        """Make all changes in one transaction; when one of them fails, each in its own, so that it alone fails."""
         try:
-            return self._commit(wishes)
+            return self._commit(batch)
         except NewsletterError as error:  # the database's: it would refuse the others too
-            return [(wish, None, error) for wish in wishes]
+            logger.error("the database refused %d changes", len(batch), exc_info=masked(error))
+            refusal = WriteError(error.message, place=error.place, hint=error.hint)
+            refusal.__cause__ = error
+            return [(queued, None, refusal) for queued in batch]
         except Exception as error:
-            if len(wishes) == 1:
-                return [(wishes[0], None, error)]
-            return [outcome for wish in wishes for outcome in self._settle([wish])]
+            if len(batch) == 1:
+                name = getattr(batch[0].write, "__qualname__", "a change")
+                logger.error("%s failed", name, exc_info=masked(error))
+                return [(batch[0], None, error)]
+            return [outcome for queued in batch for outcome in self._settle([queued])]
 
-    def _commit(self, wishes: Sequence[_QueuedWrite]) -> list[_Outcome]:
-        alike: dict[Work[Any, Any], list[_QueuedWrite]] = defaultdict(list)
-        for wish in wishes:
-            alike[wish.work].append(wish)
+    def _commit(self, batch: Sequence[_QueuedWrite]) -> list[_Outcome]:
+        by_write: dict[Write[Any, Any], list[_QueuedWrite]] = defaultdict(list)
+        for queued in batch:
+            by_write[queued.write].append(queued)
         outcomes: list[_Outcome] = []
         with self._database.begin() as connection:
-            for work, these in alike.items():
-                results = work(connection, [wish.item for wish in these])
-                outcomes += [(wish, result, None) for wish, result in zip(these, results, strict=True)]
+            for write, group in by_write.items():
+                results = write(connection, [queued.item for queued in group])
+                outcomes += [(queued, result, None) for queued, result in zip(group, results, strict=True)]
         return outcomes
 
 
-def _answer(outcomes: Iterable[_Outcome]) -> None:
-    """Wake those who wait, each loop once."""
+def _resolve(outcomes: Iterable[_Outcome]) -> None:
+    """Hand each outcome to the request that waits for it, with one call for each event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_loop[outcome[0].loop].append(outcome)
-    for loop, these in by_loop.items():
+    for loop, group in by_loop.items():
         if not loop.is_closed():
-            loop.call_soon_threadsafe(_tell, these)
+            loop.call_soon_threadsafe(_set_results, group)
 
 
-def _tell(outcomes: Sequence[_Outcome]) -> None:
-    for wish, result, error in outcomes:
-        if wish.future.done():  # the reader has gone
+def _set_results(outcomes: Sequence[_Outcome]) -> None:
+    for queued, result, error in outcomes:
+        if queued.future.done():  # the client has gone
             continue
         if error is not None:
-            wish.future.set_exception(error)
+            queued.future.set_exception(error)
         else:
-            wish.future.set_result(result)
+            queued.future.set_result(result)

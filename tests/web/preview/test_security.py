@@ -1,4 +1,4 @@
-"""Who may reach the preview, what it gives away, and that an issue can run nothing."""
+"""The preview's security: its hosts and origins, the files it serves, and that an issue runs nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from newsletter.preview.workspace import Workspace
-from newsletter.web.preview.app import preview_app
-from newsletter.web.preview.live_reload import Events
+from newsletter.web.preview.app import starlette_app
+from newsletter.web.preview.open_pages import OpenPages
 from newsletter.web.preview.security import require_token
 from tests.support.web_server import WebServer
 from tests.web.preview.preview_server import ISSUE, NAME, Preview, opened, publish, running
@@ -90,16 +90,16 @@ def test_another_sites_page_cannot_read_or_frame_anything(preview: Preview) -> N
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_what_acts_needs_the_token_of_this_start(tmp_path: Path) -> None:
-    app = preview_app(Workspace(publish(tmp_path / "news") / "newsletter.toml"), Events())
+def test_a_change_needs_the_token_of_this_start(tmp_path: Path) -> None:
+    app = starlette_app(Workspace(publish(tmp_path / "news") / "newsletter.toml"), OpenPages())
 
-    def asked_with(token: str) -> Request:
+    def request_with(token: str) -> Request:
         headers = [(b"x-newsletter-token", token.encode())]
         return Request({"type": "http", "method": "POST", "headers": headers, "app": app})
 
-    require_token(asked_with(app.state.token))
+    require_token(request_with(app.state.token))
     with pytest.raises(HTTPException, match="earlier start") as refused:
-        require_token(asked_with("guessed"))
+        require_token(request_with("guessed"))
     assert refused.value.status_code == 403
 
 
@@ -120,7 +120,7 @@ def test_what_acts_needs_the_token_of_this_start(tmp_path: Path) -> None:
         "/images/%00.png",
     ],
 )
-def test_no_file_is_served_but_pictures_of_the_publication(preview: Preview, path: str) -> None:
+def test_only_the_publications_pictures_are_served(preview: Preview, path: str) -> None:
     with closing(http.client.HTTPConnection(preview.host, timeout=60)) as connection:
         connection.request("GET", path)  # as it stands: requests would tidy the dots
 
@@ -151,7 +151,7 @@ def test_no_script_of_an_issue_runs(preview: Preview, browser: Browser) -> None:
         assert page.url.startswith(preview.url)
 
 
-def test_an_email_opened_by_itself_runs_nothing_either(preview: Preview, browser: Browser) -> None:
+def test_an_email_opened_in_its_own_tab_runs_nothing_either(preview: Preview, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(f"{preview.url}/issues/chips/view/html")
 
@@ -175,7 +175,7 @@ def test_markup_in_a_subject_or_a_message_is_shown_as_text(preview: Preview) -> 
     assert all("&lt;b" in page and "<b>&" not in page for page in pages[2:])
 
 
-def test_nothing_is_fetched_from_elsewhere_unless_it_is_asked_for(preview: Preview, browser: Browser) -> None:
+def test_remote_pictures_are_fetched_only_when_asked_for(preview: Preview, browser: Browser) -> None:
     with WebServer() as elsewhere:
         preview.save(ISSUE.replace("images/chips.png", f"{elsewhere.url}/a.png"))
         try:
@@ -187,7 +187,7 @@ def test_nothing_is_fetched_from_elsewhere_unless_it_is_asked_for(preview: Previ
             preview.save(ISSUE)
 
 
-def test_a_page_that_is_not_there_is_told_in_words(preview: Preview) -> None:
+def test_a_missing_page_is_answered_in_words(preview: Preview) -> None:
     answer = preview.get("/issues/none-such")
 
     assert answer.status_code == 404
@@ -195,7 +195,7 @@ def test_a_page_that_is_not_there_is_told_in_words(preview: Preview) -> None:
     assert "Traceback" not in answer.text
 
 
-def test_rubbish_on_the_wire_is_survived(preview: Preview) -> None:
+def test_the_server_survives_bytes_that_are_no_http(preview: Preview) -> None:
     host, _, port = preview.host.partition(":")
     for sent in (
         b"\r\n\r\n",

@@ -1,4 +1,4 @@
 """The readers' routes, one file per subject, each with its `ROUTES`; `web/public/app.py` lists them.
 
-Add a page: a file here, its line in app.py, its template in `templates/pages/`.
+To add a page: a file here, its import and its line in app.py, its template in `templates/pages/`.
 """

@@ -1,4 +1,4 @@
-"""The archive: its list, page by page, and every issue that was sent."""
+"""Show the archive: its list, page by page, and every issue that was sent."""
 
 from __future__ import annotations
 
@@ -14,77 +14,78 @@ from newsletter.rendering.translations import Language
 from newsletter.web.public import signup_form
 from newsletter.web.public.archive_cache import Snapshot
 from newsletter.web.public.archive_pages import archive_page, issue_page, issue_path, page_count, page_path
-from newsletter.web.public.cached_response import TOKEN, Ready, answer, ready
+from newsletter.web.public.cached_response import TOKEN_PLACEHOLDER, CachedResponse, cached_response, respond
 from newsletter.web.public.security import content_policy
 from newsletter.web.public.signup_form import FilledForm
 from newsletter.web.public.site import Site, language_of, site_of
 
 HTML = "text/html; charset=utf-8"
-POLICY = content_policy(style="'self' 'unsafe-inline'", images="'self' https: data:")
+ISSUE_POLICY = content_policy(style="'self' 'unsafe-inline'", images="'self' https: data:")
 """Emails carry their styles on their elements, and pictures from wherever their author took them."""
 
 
-async def show_list(request: Request) -> Response:
-    """A page of the list."""
+async def show_archive(request: Request) -> Response:
+    """Show a page of the archive's list."""
     site, language = site_of(request), language_of(request)
-    catalogue = await site.archive_cache.catalogue()
+    snapshot = await site.archive_cache.snapshot()
     number = int(request.path_params.get("number", 1))
-    if not 1 <= number <= page_count(catalogue.entries):
+    if not 1 <= number <= page_count(snapshot.entries):
         raise HTTPException(404)
     if number == 1 and "number" in request.path_params:
         return RedirectResponse(site.pages.path(page_path(1)), 308)
-    make = partial(_list, site, catalogue, language, number)
-    made = await site.archive_cache.ready(catalogue, ("list", language.code, number), make)
-    return answer(request, made, site.tokens, signup_form.FORM)
+    make = partial(_archive_response, site, snapshot, language, number)
+    cached = await site.archive_cache.response(snapshot, ("list", language.code, number), make)
+    return respond(request, cached, site.form_tokens, signup_form.FORM)
 
 
 async def show_issue(request: Request) -> Response:
-    """One issue."""
+    """Show an issue's page."""
     site = site_of(request)
-    catalogue = await site.archive_cache.catalogue()
+    snapshot = await site.archive_cache.snapshot()
     slug = request.path_params["slug"]
-    index = catalogue.by_slug.get(slug)
+    index = snapshot.index_by_slug.get(slug)
     if index is None:
         raise HTTPException(404)
-    made = await site.archive_cache.ready(catalogue, ("issue", slug), partial(_issue, site, catalogue, index))
-    return answer(request, made, site.tokens, signup_form.FORM)
+    make = partial(_issue_response, site, snapshot, index)
+    cached = await site.archive_cache.response(snapshot, ("issue", slug), make)
+    return respond(request, cached, site.form_tokens, signup_form.FORM)
 
 
-async def lead_to_list(request: Request) -> Response:
-    """The list is a folder."""
+async def redirect_to_archive(request: Request) -> Response:
+    """Redirect to the list's path, which ends in a slash."""
     return RedirectResponse(site_of(request).pages.path(page_path(1)), 308)
 
 
-async def lead_to_issue(request: Request) -> Response:
-    """An issue is not."""
+async def redirect_to_issue(request: Request) -> Response:
+    """Redirect to the issue's path, which ends without a slash."""
     site, slug = site_of(request), request.path_params["slug"]
-    catalogue = await site.archive_cache.catalogue()
-    if slug not in catalogue.by_slug:
+    snapshot = await site.archive_cache.snapshot()
+    if slug not in snapshot.index_by_slug:
         raise HTTPException(404)
-    return RedirectResponse(site.pages.path(issue_path(catalogue.abouts[catalogue.by_slug[slug]])), 308)
+    return RedirectResponse(site.pages.path(issue_path(snapshot.abouts[snapshot.index_by_slug[slug]])), 308)
 
 
-def _list(site: Site, catalogue: Snapshot, language: Language, number: int) -> Ready:
-    filled = FilledForm(
-        lists=(site.publication.default_list,), token=TOKEN, page=f"{site.pages.url}{page_path(number)}"
-    )
-    page = archive_page(site.pages, language, catalogue.abouts, number, site.pages.path, filled.values())
+def _archive_response(site: Site, snapshot: Snapshot, language: Language, number: int) -> CachedResponse:
+    page_address = f"{site.pages.url}{page_path(number)}"
+    form = FilledForm(lists=(site.publication.default_list,), token=TOKEN_PLACEHOLDER, page=page_address)
+    page = archive_page(site.pages, language, snapshot.abouts, number, site.pages.path, form.values())
     policy = content_policy(images="'self' https: data:")
     headers = {"Content-Language": language.code, "Vary": "Accept-Language", "Content-Security-Policy": policy}
-    return ready(page, HTML, headers)
+    return cached_response(page, HTML, headers)
 
 
-def _issue(site: Site, catalogue: Snapshot, index: int) -> Ready:
-    entry: ArchiveEntry = catalogue.entries[index]
-    frozen = site.archive_cache.page(entry)
-    page = issue_page(site.pages, frozen, entry.about, catalogue.near(index), site.pages.path, TOKEN)
-    return ready(page, HTML, {"Content-Language": entry.about.language, "Content-Security-Policy": POLICY})
+def _issue_response(site: Site, snapshot: Snapshot, index: int) -> CachedResponse:
+    entry: ArchiveEntry = snapshot.entries[index]
+    frozen, near = site.archive_cache.page(entry), snapshot.neighbours(index)
+    page = issue_page(site.pages, frozen, entry.about, near, site.pages.path, TOKEN_PLACEHOLDER)
+    headers = {"Content-Language": entry.about.language, "Content-Security-Policy": ISSUE_POLICY}
+    return cached_response(page, HTML, headers)
 
 
 ROUTES = [
-    Route("/issues", lead_to_list),
-    Route("/issues/", show_list),
-    Route("/issues/page/{number:int}", show_list),
+    Route("/issues", redirect_to_archive),
+    Route("/issues/", show_archive),
+    Route("/issues/page/{number:int}", show_archive),
     Route("/issues/{slug}", show_issue),
-    Route("/issues/{slug}/", lead_to_issue),
+    Route("/issues/{slug}/", redirect_to_issue),
 ]

@@ -1,7 +1,7 @@
-"""Confirm: the page that the email's button opens, and the press that counts.
+"""Confirm a sign-up: the page that the email's button opens, and the button on it that counts.
 
-GET changes nothing: scanners follow links before their reader does. What a link is good for is in
-the database: one that was used, or is too old, says so.
+GET changes nothing: scanners follow links before their reader does. The database knows whether a link was used or is
+too old, and the page says so.
 """
 
 from __future__ import annotations
@@ -14,72 +14,72 @@ from starlette.routing import Route
 from newsletter.signed_links import Claims, Purpose
 from newsletter.subscribers.double_opt_in import Confirming, Signup, Step
 from newsletter.web.public.client import client_address
-from newsletter.web.public.reader_links import broken_link
+from newsletter.web.public.reader_links import broken_link_page
 from newsletter.web.public.site import page, site_of, wants_json
 
 _STATUS = {Step.GONE: 410}
 
 
-async def show(request: Request) -> Response:
-    """The button."""
+async def show_confirmation(request: Request) -> Response:
+    """Show the sign-up with the button that confirms it."""
     claims = _claims(request)
     if claims is None:
-        return _unknown(request)
-    return _answer(request, claims, await run_in_threadpool(_look, request, claims))
+        return _unknown_link(request)
+    return _sign_up_response(request, claims, await run_in_threadpool(_read_sign_up, request, claims))
 
 
 async def confirm(request: Request) -> Response:
-    """Its press."""
+    """Confirm the sign-up, because the button was pressed."""
     site, claims = site_of(request), _claims(request)
     if claims is None:
-        return _unknown(request)
-    one = Confirming(
+        return _unknown_link(request)
+    confirming = Confirming(
         signup_id=claims.campaign_id,
         subscriber_id=claims.subscriber_id,
         network=client_address(request),
         at=site.clock(),
     )
-    found = await site.writes.do(site.confirmations.confirm, one)
-    site.figures.count(f"confirmation: {found.step}")
-    return _answer(request, claims, found)
+    sign_up = await site.write_queue.run(site.confirmations.confirm, confirming)
+    site.metrics.count(f"confirmation: {sign_up.step}")
+    return _sign_up_response(request, claims, sign_up)
 
 
 def _claims(request: Request) -> Claims | None:
     return site_of(request).links.read(request.path_params["token"], Purpose.CONFIRM)
 
 
-def _look(request: Request, claims: Claims) -> Signup:
+def _read_sign_up(request: Request, claims: Claims) -> Signup:
     site = site_of(request)
     with site.database.read() as connection:
         return site.confirmations.look(connection, claims.campaign_id, claims.subscriber_id, site.clock())
 
 
-def _answer(request: Request, claims: Claims, found: Signup) -> Response:
-    status = _STATUS.get(found.step, 200)
+def _sign_up_response(request: Request, claims: Claims, sign_up: Signup) -> Response:
+    status = _STATUS.get(sign_up.step, 200)
     if wants_json(request):
-        return JSONResponse({"status": str(found.step)}, status_code=status)
+        return JSONResponse({"status": str(sign_up.step)}, status_code=status)
     site = site_of(request)
     lists = site.publication.config.lists
-    first = found.lists[0] if found.lists else site.publication.default_list
-    token = site.links.token(Purpose.READER, claims.subscriber_id, 0, first)
+    first_list = sign_up.lists[0] if sign_up.lists else site.publication.default_list
+    reader_token = site.links.token(Purpose.READER, claims.subscriber_id, 0, first_list)
     values = {
-        "step": str(found.step),
+        "step": str(sign_up.step),
         "token": request.path_params["token"],
-        "email": found.email,
-        "titles": [lists[name].title for name in found.lists],
+        "email": sign_up.email,
+        "titles": [lists[name].title for name in sign_up.lists],
         "sender": site.publication.config.publication.sender.address,
-        "preferences": site.pages.path(f"/preferences/{token}"),
+        "preferences": site.pages.path(f"/preferences/{reader_token}"),
     }
-    answer = page(request, "confirm.html", values, status=status, wishes=[found.language])
-    answer.headers["X-Robots-Tag"] = "noindex"
-    return answer
+    response = page(request, "confirm.html", values, status=status, preferred=[sign_up.language])
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
 
 
-def _unknown(request: Request) -> Response:
-    """A link that we did not make."""
+def _unknown_link(request: Request) -> Response:
+    """Answer 404 to a link that is not ours."""
     if wants_json(request):
         return JSONResponse({"error": "no such link"}, status_code=404)
-    return broken_link(request)
+    return broken_link_page(request)
 
 
-ROUTES = [Route("/confirm/{token}", show), Route("/confirm/{token}", confirm, methods=["POST"])]
+ROUTES = [Route("/confirm/{token}", show_confirmation), Route("/confirm/{token}", confirm, methods=["POST"])]

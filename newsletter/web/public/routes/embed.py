@@ -1,4 +1,4 @@
-"""Embed: the form for pages elsewhere, as HTML to copy or as a frame; no script in either."""
+"""Offer the sign-up form for other sites' pages, as HTML to copy or as a frame; neither holds a script."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from newsletter.web.public.security import content_policy
 from newsletter.web.public.site import language_of, page, site_of
 
 
-async def show(request: Request) -> Response:
-    """How to put the form on another page, and what it looks like there."""
+async def show_instructions(request: Request) -> Response:
+    """Show how to put the form on another page, and how it looks there."""
     site = site_of(request)
     snippet = site.pages.render("_snippet.html", language_of(request), {"url": _url(request)})
     frame = site.pages.render("_frame.html", language_of(request), {"url": _url(request)})
     has_sites = bool(site.publication.config.signup.sites)
     values = {"snippet": snippet.strip(), "frame": frame.strip() if has_sites else ""}
-    answer = page(request, "embed.html", values)
-    answer.headers["Content-Security-Policy"] = content_policy(style="'self' 'unsafe-inline'")  # the snippet's own
-    return answer
+    response = page(request, "embed.html", values)
+    # The snippet has a style element of its own.
+    response.headers["Content-Security-Policy"] = content_policy(style="'self' 'unsafe-inline'")
+    return response
 
 
-async def frame(request: Request) -> Response:
-    """The form alone, for the frames of `[signup] sites`."""
+async def show_framed_form(request: Request) -> Response:
+    """Show the form alone, for frames on the pages of `[signup] sites`."""
     site = site_of(request)
-    answer = page(request, "embed_form.html", signup_form.empty(request))
+    response = page(request, "embed_form.html", signup_form.empty_form(request))
     sites = " ".join(site.publication.config.signup.sites) or "'none'"
     extra = site.challenge.policy if site.challenge else ""
-    answer.headers["Content-Security-Policy"] = content_policy(frames=sites, extra=extra)
-    return answer
+    response.headers["Content-Security-Policy"] = content_policy(frames=sites, extra=extra)
+    return response
 
 
 def _url(request: Request) -> str:
     return str(site_of(request).publication.config.publication.url)
 
 
-ROUTES = [Route("/embed", show), Route("/embed/form", frame)]
+ROUTES = [Route("/embed", show_instructions), Route("/embed/form", show_framed_form)]

@@ -1,4 +1,4 @@
-"""What robots ask for: the feed, the sitemap, and what they may look at."""
+"""Serve programs that read the archive: the Atom feed, the sitemap, and robots.txt."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from starlette.routing import Route
 from newsletter.rendering.feed import Item, atom, sitemap
 from newsletter.web.public import signup_form
 from newsletter.web.public.archive_cache import Snapshot
-from newsletter.web.public.cached_response import Ready, answer, http_date, ready
+from newsletter.web.public.cached_response import CachedResponse, cached_response, http_date, respond
 from newsletter.web.public.site import Site, site_of
 
 
 async def show_feed(request: Request) -> Response:
-    """The newest issues, whole (Atom)."""
-    return await _shown(request, "feed", _feed)
+    """Show the newest issues in full, as an Atom feed."""
+    return await _from_archive(request, "feed", _feed)
 
 
 async def show_sitemap(request: Request) -> Response:
-    """Every page there is, for search engines."""
-    return await _shown(request, "sitemap", _sitemap)
+    """List every page of the archive for search engines."""
+    return await _from_archive(request, "sitemap", _sitemap)
 
 
-async def show_rules(request: Request) -> Response:
-    """Who may look at what."""
-    return await _shown(request, "rules", _rules)
+async def show_robots_txt(request: Request) -> Response:
+    """Say which pages robots may read."""
+    return await _from_archive(request, "robots", _robots_txt)
 
 
-async def _shown(request: Request, key: str, make: Callable[[Site, Snapshot], Ready]) -> Response:
+async def _from_archive(request: Request, key: str, make: Callable[[Site, Snapshot], CachedResponse]) -> Response:
     site = site_of(request)
-    catalogue = await site.archive_cache.catalogue()
-    made = await site.archive_cache.ready(catalogue, key, partial(make, site, catalogue))
-    return answer(request, made, site.tokens, signup_form.FORM)
+    snapshot = await site.archive_cache.snapshot()
+    cached = await site.archive_cache.response(snapshot, key, partial(make, site, snapshot))
+    return respond(request, cached, site.form_tokens, signup_form.FORM)
 
 
-def _feed(site: Site, catalogue: Snapshot) -> Ready:
+def _feed(site: Site, snapshot: Snapshot) -> CachedResponse:
     items = [
         Item(about=entry.about, published_at=entry.published_at, page=partial(site.archive_cache.page, entry))
-        for entry in catalogue.entries
+        for entry in snapshot.entries
     ]
     newest = max((item.published_at for item in items), default=None)
     headers = {"Last-Modified": http_date(newest.timestamp())} if newest else {}
-    return ready(atom(site.publication, items), "application/atom+xml; charset=utf-8", headers)
+    return cached_response(atom(site.publication, items), "application/atom+xml; charset=utf-8", headers)
 
 
-def _sitemap(site: Site, catalogue: Snapshot) -> Ready:
-    return ready(sitemap(site.publication, catalogue.abouts), "application/xml; charset=utf-8")
+def _sitemap(site: Site, snapshot: Snapshot) -> CachedResponse:
+    return cached_response(sitemap(site.publication, snapshot.abouts), "application/xml; charset=utf-8")
 
 
-def _rules(site: Site, catalogue: Snapshot) -> Ready:
+def _robots_txt(site: Site, snapshot: Snapshot) -> CachedResponse:
     language = site.pages.translations.language(site.publication.config.publication.language)
-    return ready(site.pages.render("robots.txt", language, {}), "text/plain; charset=utf-8")
+    return cached_response(site.pages.render("robots.txt", language, {}), "text/plain; charset=utf-8")
 
 
-ROUTES = [Route("/feed.xml", show_feed), Route("/sitemap.xml", show_sitemap), Route("/robots.txt", show_rules)]
+ROUTES = [Route("/feed.xml", show_feed), Route("/sitemap.xml", show_sitemap), Route("/robots.txt", show_robots_txt)]

@@ -1,7 +1,7 @@
-"""Links and pictures that are counted: where they lead, and that somebody was there.
+"""Count links and pictures: redirect to where a link leads, and record that it was followed or an email opened.
 
-Where a link leads is what the campaign's frozen message says under its number; nothing of a request
-becomes an address. Old links lead on for ever, whatever the settings say today.
+A campaign's frozen message says where its links lead, by their number; nothing in a request becomes an address. Links
+of old emails work for ever, whatever the settings say today.
 """
 
 from __future__ import annotations
@@ -27,54 +27,58 @@ PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c0
 _URL = ":/%#?=@[]!$&'()*+,;~"
 
 
-async def click(request: Request) -> Response:
-    """On to where the link leads."""
+async def follow_link(request: Request) -> Response:
+    """Redirect to a counted link's address, and record the click."""
     site = site_of(request)
     token, _, number = request.path_params["token"].rpartition(".")
     claims = site.links.read(token, Purpose.TRACK)
     if claims is None or not (number.isascii() and number.isdigit() and len(number) < 6):
         raise HTTPException(404)
-    targets = await site.targets.of(claims.campaign_id)
+    targets = await site.link_targets.of_campaign(claims.campaign_id)
     url = targets.get(int(number))
     if url is None:
         raise HTTPException(404)
-    _note(request, site, claims, EventKind.CLICKED, int(number), len(targets))
+    _record(request, site, claims, EventKind.CLICKED, int(number), len(targets))
     return Response(status_code=302, headers={"Location": quote(url, safe=_URL), "Cache-Control": "no-store"})
 
 
-async def opened(request: Request) -> Response:
-    """The picture that nobody sees."""
+async def show_pixel(request: Request) -> Response:
+    """Return the invisible picture of an email, and record that the email was opened."""
     site = site_of(request)
     claims = site.links.read(request.path_params["token"], Purpose.TRACK)
     if claims is None:
         raise HTTPException(404)
-    _note(request, site, claims, EventKind.OPENED, None, 0)
+    _record(request, site, claims, EventKind.OPENED, None, 0)
     headers = {"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "cross-origin"}
     return Response(PIXEL, media_type="image/gif", headers=headers)
 
 
-def _note(request: Request, site: Site, claims: Claims, kind: EventKind, link: int | None, of_links: int) -> None:
-    """Say what was seen, if anything is to be: the stricter of what the link knows and what the settings say."""
+def _record(request: Request, site: Site, claims: Claims, kind: EventKind, link: int | None, link_count: int) -> None:
+    """Record an open or a click, as far as both the link and the settings allow."""
     level = Level(site.publication.config.tracking.level)
     if level is Level.NONE or request.method != "GET":
         return
-    known = claims.subscriber_id if level is Level.INDIVIDUAL else 0
-    site.sightings.note(
+    subscriber_id = claims.subscriber_id if level is Level.INDIVIDUAL else 0
+    site.engagement.note(
         EngagementEvent(
             kind=kind,
             campaign_id=claims.campaign_id,
-            subscriber_id=known or None,
+            subscriber_id=subscriber_id or None,
             at=site.clock(),
             link=link,
-            of_links=of_links,
-            who=claims.subscriber_id or _asker(request),
+            of_links=link_count,
+            who=claims.subscriber_id or _client_key(request),
             machine=engagement.betrayed(request.headers),
         )
     )
 
 
-def _asker(request: Request) -> Hashable:
-    """The address that asks; behind a proxy whose word is not taken, everybody would be one: then each is another."""
+def _client_key(request: Request) -> Hashable:
+    """Return what tells one client from another while events are held: its public address.
+
+    Behind a proxy that is not trusted all clients have one address, which is a private one; then each request counts
+    as another client.
+    """
     host = request.client.host if request.client else ""
     try:
         return host if ip_address(host).is_global else object()
@@ -82,4 +86,4 @@ def _asker(request: Request) -> Hashable:
         return object()
 
 
-ROUTES = [Route("/c/{token}", click), Route("/o/{token}", opened)]
+ROUTES = [Route("/c/{token}", follow_link), Route("/o/{token}", show_pixel)]

@@ -1,7 +1,7 @@
-"""Leave: one click of a mail program (RFC 8058), or one on the page that a reader's link shows.
+"""Let a reader leave: one click of a mail program (RFC 8058), or one on the page that the reader's link shows.
 
-A POST needs no cookie, no login and no token but the address's own: whoever has the email may leave. It
-answers at once, without a redirect; done twice, it is done once. GET changes nothing: scanners follow links.
+A POST needs no cookie, no login and no token but the address's own: anyone who has the email may leave. It answers
+at once, without a redirect, and sending it twice changes nothing more. GET changes nothing: scanners follow links.
 """
 
 from __future__ import annotations
@@ -17,105 +17,113 @@ from starlette.routing import Route
 from newsletter.campaigns.unsubscribes import choose
 from newsletter.subscribers import preferences
 from newsletter.subscribers.preferences import LeavingAnswer, LeavingReason, PreferenceAction, PreferenceChange
-from newsletter.web.public.forms import Sent, read_sent
-from newsletter.web.public.reader_links import Visit, active_lists, broken_link, visit
+from newsletter.web.public.forms import SubmittedForm, read_form
+from newsletter.web.public.reader_links import Visit, active_lists, broken_link_page, visit_of
 from newsletter.web.public.site import wants_json
 
 PAUSE = timedelta(days=30)
 FORM = "parting word"
-"""What tokens of the form that asks why are made out to."""
-_WISHES = {
+"""The name in the tokens of the form that asks for a reason."""
+_ACTIONS = {
     "list": PreferenceAction.LEAVE,
     "all": PreferenceAction.LEAVE,
     "pause": PreferenceAction.PAUSE,
     "return": PreferenceAction.JOIN,
 }
-"""By what the page's buttons send as `choice`."""
-_COUNTED = {"pause": "paused", "return": "returned"}
-_NOTHING = Sent(values={})
+"""The actions by what the page's buttons send as `choice`."""
+_EVENTS = {"pause": "paused", "return": "returned"}
+"""The names of counted events by `choice`; any other choice counts as `unsubscribed`."""
+_EMPTY = SubmittedForm(values={})
 
 
-async def show(request: Request) -> Response:
-    """What leaving means, and its buttons."""
-    this = visit(request)
-    if this is None:
-        return broken_link(request)
-    reader = await this.reader()
+async def show_unsubscribe(request: Request) -> Response:
+    """Show what unsubscribing means, with a button for each choice."""
+    visit = visit_of(request)
+    if visit is None:
+        return broken_link_page(request)
+    reader = await visit.reader()
     active = active_lists(reader) if reader else []
-    until = reader.paused(this.now).get(this.claims.list, "") if reader else ""
+    until = reader.paused(visit.now).get(visit.claims.list, "") if reader else ""
     values = {
-        "list_name": this.list_name,
-        "is_on": bool(active) if this.list_name is None else this.list_name in active,
-        "others": this.titles([name for name in active if name != this.list_name]) if this.list_name else [],
-        "paused_until": this.date(datetime.fromisoformat(until).date(), reader) if until else "",
-        "pause_until": this.date((this.now + PAUSE).date(), reader),
+        "list_name": visit.list_name,
+        "is_on": bool(active) if visit.list_name is None else visit.list_name in active,
+        "others": visit.titles([name for name in active if name != visit.list_name]) if visit.list_name else [],
+        "paused_until": visit.date(datetime.fromisoformat(until).date(), reader) if until else "",
+        "pause_until": visit.date((visit.now + PAUSE).date(), reader),
     }
-    return this.answer("unsubscribe.html", values, reader)
+    return visit.page("unsubscribe.html", values, reader)
 
 
-async def leave(request: Request) -> Response:
-    """Do what was asked: without a word about it, as mail programs do, leave the list."""
-    this = visit(request)
-    if this is None:
-        return broken_link(request)
-    sent = await _sent(request)
-    if sent.one("reason") in list(LeavingReason):
-        return await _thank(this, sent)
-    asked = sent.one("choice") if sent.one("choice") in _WISHES else ""
-    changed = await this.site.writes.do(choose, _choice(this, asked, sent))
-    this.site.figures.count(_COUNTED.get(asked, "unsubscribed"), len(changed))
-    if asked or "text/html" in request.headers.get("accept", ""):
-        return await _told(this, asked or "list", changed)
-    # The answer to a mail program, no person reads.
+async def unsubscribe(request: Request) -> Response:
+    """Do what the form's `choice` says; without one, as mail programs send it, leave the list."""
+    visit = visit_of(request)
+    if visit is None:
+        return broken_link_page(request)
+    submitted = await _read_form(request)
+    if submitted.first("reason") in list(LeavingReason):
+        return await _record_reason(visit, submitted)
+    choice = submitted.first("choice") if submitted.first("choice") in _ACTIONS else ""
+    changed = await visit.site.write_queue.run(choose, _preference_change(visit, choice, submitted))
+    visit.site.metrics.count(_EVENTS.get(choice, "unsubscribed"), len(changed))
+    if choice or "text/html" in request.headers.get("accept", ""):
+        return await _left_page(visit, choice or "list", changed)
+    # A mail program shows its answer to nobody.
     return JSONResponse({"unsubscribed": changed}) if wants_json(request) else PlainTextResponse("unsubscribed\n")
 
 
-async def _sent(request: Request) -> Sent:
-    """The form; what cannot be read as one says nothing, and leaves."""
+async def _read_form(request: Request) -> SubmittedForm:
+    """Return the submitted form; one that cannot be read counts as empty, so that it still unsubscribes."""
     try:
-        return await read_sent(request)
+        return await read_form(request)
     except HTTPException as error:
         if error.status_code not in (400, 415):
             raise
-        return _NOTHING
+        return _EMPTY
 
 
-def _choice(this: Visit, asked: str, sent: Sent) -> PreferenceChange:
-    """A list that has gone means all: nobody can say any more which one its readers get instead."""
-    known = this.site.publication.config.lists
-    lists: tuple[str, ...] | None = (this.list_name,) if this.list_name and asked != "all" else None
-    if asked == "return":
-        lists = tuple(name for name in sent.all("list") if name in known)
+def _preference_change(visit: Visit, choice: str, submitted: SubmittedForm) -> PreferenceChange:
+    """Return the change that a choice makes.
+
+    A link for a list that is gone leaves all lists: nobody can tell any more which one replaced it.
+    """
+    known = visit.site.publication.config.lists
+    lists: tuple[str, ...] | None = (visit.list_name,) if visit.list_name and choice != "all" else None
+    if choice == "return":
+        lists = tuple(name for name in submitted.all("list") if name in known)
     return PreferenceChange(
-        subscriber_id=this.claims.subscriber_id,
-        wish=_WISHES.get(asked, PreferenceAction.LEAVE),
+        subscriber_id=visit.claims.subscriber_id,
+        wish=_ACTIONS.get(choice, PreferenceAction.LEAVE),
         lists=lists,
-        source="unsubscribe page" if asked else "one click",
-        campaign_id=this.claims.campaign_id,
-        at=this.now,
-        until=this.now + PAUSE if asked == "pause" else None,
+        source="unsubscribe page" if choice else "one click",
+        campaign_id=visit.claims.campaign_id,
+        at=visit.now,
+        until=visit.now + PAUSE if choice == "pause" else None,
     )
 
 
-async def _told(this: Visit, asked: str, changed: Sequence[str]) -> Response:
-    reader = await this.reader()
+async def _left_page(visit: Visit, choice: str, changed: Sequence[str]) -> Response:
+    reader = await visit.reader()
     values = {
-        "choice": asked,
+        "choice": choice,
         "changed": changed,
-        "still": this.titles(active_lists(reader)) if reader else [],
-        "until": this.date((this.now + PAUSE).date(), reader),
+        "still": visit.titles(active_lists(reader)) if reader else [],
+        "until": visit.date((visit.now + PAUSE).date(), reader),
         "reasons": list(LeavingReason),
-        "token": this.site.tokens.token(FORM),
+        "token": visit.site.form_tokens.token(FORM),
     }
-    return this.answer("left.html", values, reader)
+    return visit.page("left.html", values, reader)
 
 
-async def _thank(this: Visit, sent: Sent) -> Response:
-    """Count why, if we asked: a form of ours, from the last hour."""
-    if this.site.tokens.age(sent.one("token"), FORM, this.now) is not None:
-        word = LeavingAnswer(list=this.claims.list, day=this.now.date(), reason=LeavingReason(sent.one("reason")))
-        await this.site.writes.do(preferences.count, word)
-    return this.answer("thanks.html", {}, await this.reader())
+async def _record_reason(visit: Visit, submitted: SubmittedForm) -> Response:
+    """Count the reason for leaving, if it comes from a form that we showed within the last hour; then say thanks."""
+    if visit.site.form_tokens.age(submitted.first("token"), FORM, visit.now) is not None:
+        reason = LeavingReason(submitted.first("reason"))
+        answer = LeavingAnswer(list=visit.claims.list, day=visit.now.date(), reason=reason)
+        await visit.site.write_queue.run(preferences.count, answer)
+    return visit.page("thanks.html", {}, await visit.reader())
 
 
-ROUTES = [Route("/unsubscribe/{token}", show), Route("/unsubscribe/{token}", leave, methods=["POST"])]
+ROUTES = [
+    Route("/unsubscribe/{token}", show_unsubscribe),
+    Route("/unsubscribe/{token}", unsubscribe, methods=["POST"]),
+]
