@@ -1,4 +1,4 @@
-"""What the tests of pages share: one browser and one look at the readers for each file."""
+"""Fixtures of the tests of pages: a browser and the readers' database, opened once for each file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def people(served: Served) -> Iterator[People]:
-    """The readers of the file's own `served`."""
-    found = People(served.folder)
-    yield found
-    found.database.close()
+    """Give the readers of the publication that the test file's own `served` serves."""
+    people = People(served.folder)
+    yield people
+    people.database.close()

@@ -1,4 +1,4 @@
-"""A preview running as its author runs it: the command, in a process of its own, on a port that is free."""
+"""Run `newsletter preview` as an author does: in a process of its own, on a free port."""
 
 from __future__ import annotations
 
@@ -64,17 +64,20 @@ class Preview:
         return requests.post(self.url + path, timeout=60, **more)
 
     def save(self, text: str, name: str = f"issues/{NAME}") -> None:
-        """As editors do: the whole file at once."""
+        """Write a whole file at once, as editors do."""
         (self.root / name).write_text(text, encoding="utf-8")
 
     def stop(self) -> int:
-        """Ctrl-C; its exit code."""
+        """Press Ctrl-C, and return the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(60)
 
 
 def publish(root: Path, *, issue: str = ISSUE, settings: str = SETTINGS, **templates: str) -> Path:
-    """A publication with one issue and the sample's pictures; templates by their path, `blocks__news` for a block's."""
+    """Make a publication with one issue and the sample's pictures.
+
+    `templates` are by their path: `blocks__news` is the template of the block `news`.
+    """
     (root / "issues").mkdir(parents=True)
     shutil.copytree(ROOT / "images", root / "images")
     (root / "newsletter.toml").write_text(settings, encoding="utf-8")
@@ -88,7 +91,7 @@ def publish(root: Path, *, issue: str = ISSUE, settings: str = SETTINGS, **templ
 
 @contextmanager
 def running(root: Path, *arguments: str, port: int = 0) -> Iterator[Preview]:
-    """The command, until the end of the block."""
+    """Run the command until the end of the `with` block."""
     command = [sys.executable, "-m", "newsletter", "preview", "--no-open", "--port", str(port or free_port())]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
     environment["MALLOC_ARENA_MAX"] = "2"  # glibc has an arena per thread: more cores would hold more memory
@@ -129,17 +132,17 @@ def chromium() -> Iterator[Browser]:
 def opened(
     browser: Browser, preview: Preview, path: str, *, width: int = 1280, height: int = 800, scheme: Scheme = "light"
 ) -> Iterator[Page]:
-    """A page of the preview, once its email is shown; fails when the page's own script does."""
+    """Open a page of the preview and wait until its email is shown; fails when the page's own script fails."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     try:
         page = context.new_page()
         page.set_default_timeout(60_000)
-        wrong: list[str] = []
-        page.on("pageerror", lambda error: wrong.append(str(error)))
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(preview.url + path)
         if path.startswith("/issues/"):
             page.wait_for_selector("#stage[data-shown]")
         yield page
-        assert wrong == []
+        assert errors == []
     finally:
         context.close()

@@ -1,4 +1,4 @@
-"""A publication with readers, a condition and an issue, for what the preview's pages do with readers."""
+"""A publication with readers and an issue that differs by reader, for the preview's pages about readers."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ PLANS = ("pro", "free", "free", "")
 
 
 def publish_with_readers(root: Path, readers: int = 40, *, issue: str = ISSUE, more: str = "") -> Path:
-    """`r0@example.com` and so on: a quarter of them pro, every other one without a name."""
+    """Add `r0@example.com` and so on: a quarter of them with the plan `pro`, every other one without a name."""
     publish(root, issue=issue, settings=SETTINGS + MORE + more)
     rows = [f"r{n}@example.com,{'' if n % 2 else f'Reader{n}'},{PLANS[n % 4]}" for n in range(readers)]
-    with ledger(root) as database:
+    with open_publication_database(root) as database:
         csv = io.BytesIO("\n".join(["email,first_name,plan", *rows]).encode())
         import_csv(database, load_publication(root / "newsletter.toml"), csv, "some.csv", now=NOW)
     return root
 
 
 @contextmanager
-def ledger(root: Path) -> Iterator[Database]:
-    """The publication's database."""
+def open_publication_database(root: Path) -> Iterator[Database]:
+    """Open the publication's database."""
     database = open_database(load_publication(root / "newsletter.toml"))
     try:
         yield database
@@ -70,16 +70,16 @@ def ledger(root: Path) -> Iterator[Database]:
 
 
 def campaigns_of(root: Path) -> list[Campaign]:
-    with ledger(root) as database, database.read() as connection:
+    with open_publication_database(root) as database, database.read() as connection:
         return all_campaigns(connection)
 
 
 def addresses(root: Path) -> list[str]:
-    with ledger(root) as database, database.read() as connection:
+    with open_publication_database(root) as database, database.read() as connection:
         return list(connection.scalars(select(subscriber.c.email)))
 
 
 def mailed(root: Path) -> list[EmailMessage]:
-    """What the outbox holds besides campaigns: the tests, the earliest first."""
+    """Return the messages in the outbox that belong to no campaign: the tests, the earliest first."""
     files = sorted((root / "outbox" / "other").glob("*.eml"), key=lambda file: file.stat().st_mtime_ns)
     return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]

@@ -1,4 +1,4 @@
-"""The preview for everybody: no serious barrier, by the keyboard alone, on a phone."""
+"""Accessibility of the preview: no serious barriers, use by keyboard alone, use on a phone."""
 
 from __future__ import annotations
 
@@ -98,9 +98,7 @@ def test_keys_go_from_problem_to_problem(preview: Preview, browser: Browser) -> 
         expect(page.locator(".block")).to_be_visible()
 
 
-def test_who_goes_by_the_keyboard_stays_in_the_panel_when_a_save_fills_it_anew(
-    preview: Preview, browser: Browser
-) -> None:
+def test_keyboard_focus_stays_in_the_panel_when_a_save_fills_it_anew(preview: Preview, browser: Browser) -> None:
     preview.save(TWICE, "issues/2025-01-20-mended.md")
     with opened(browser, preview, "/issues/mended") as page:
         problems = page.locator(".problem")
@@ -121,7 +119,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(preview: Preview, browser: 
         assert page.evaluate("() => document.getElementById('stage')?.scrollWidth ?? 375") <= 375
 
 
-def test_settings_that_are_wrong_do_not_keep_the_inbox_from_its_issues(preview: Preview, browser: Browser) -> None:
+def test_the_inbox_shows_its_issues_although_the_settings_are_wrong(preview: Preview, browser: Browser) -> None:
     preview.save(SETTINGS.replace("reply_to", "reply_too"), "newsletter.toml")
     try:
         with opened(browser, preview, "/") as page:

@@ -1,4 +1,4 @@
-"""What acts: tests, schedules, pauses; each asked about by a page, and done only for that page."""
+"""Tests, schedules and pauses from the preview: each after a question, and only for the preview's own pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from newsletter.campaigns import audience
 from newsletter.campaigns.campaign import CampaignState, start_now
 from newsletter.subscribers.suppressions import Reason, suppress
 from tests.web.preview.preview_server import NAME, Preview, opened, running
-from tests.web.preview.readers_preview import ISSUE, NOW, campaigns_of, ledger, mailed, publish_with_readers
+from tests.web.preview.readers_preview import (
+    ISSUE,
+    NOW,
+    campaigns_of,
+    mailed,
+    open_publication_database,
+    publish_with_readers,
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +81,7 @@ def test_a_refused_address_and_a_refused_question_say_so_in_the_page(browser: Br
     assert len(mailed(preview.root)) == before
 
 
-def test_what_changed_since_the_question_is_not_sent(browser: Browser, preview: Preview) -> None:
+def test_an_issue_that_changed_since_the_question_is_not_sent(browser: Browser, preview: Preview) -> None:
     before = len(mailed(preview.root))
     with opened(browser, preview, "/issues/chips?panel=act") as page:
         page.get_by_role("button", name="Send a test…").click()
@@ -122,13 +129,13 @@ def test_an_issue_is_scheduled_watched_and_paused_each_after_a_question_with_the
 
 
 def _send_some(root: Path) -> None:
-    """As a sender begins: the campaign starts, and everybody is enqueued."""
+    """Start the campaign and enqueue everybody, as a sender does first."""
     from datetime import UTC, datetime
 
     from newsletter.config import load_publication
 
     now = datetime.now(UTC)
-    with ledger(root) as database, database.begin() as connection:
+    with open_publication_database(root) as database, database.begin() as connection:
         started = start_now(connection, 1, now=now)
         audience.enqueue(connection, load_publication(root / "newsletter.toml"), started.id, 500, now=now)
 
@@ -144,7 +151,7 @@ def test_an_issue_with_errors_is_not_scheduled_and_the_question_says_why(preview
 
 
 @pytest.mark.parametrize("at", ["", "tomorrow", "2001-01-01T07:00"])
-def test_a_time_that_is_none_or_gone_by_is_refused_in_words(preview: Preview, at: str) -> None:
+def test_a_time_that_is_missing_or_past_is_refused_in_words(preview: Preview, at: str) -> None:
     preview.save(ISSUE, "issues/2025-01-19-timely.md")
 
     answer = preview.get("/issues/timely/schedule", params={"at": at})
@@ -152,7 +159,7 @@ def test_a_time_that_is_none_or_gone_by_is_refused_in_words(preview: Preview, at
     assert (answer.status_code, "Error" in answer.text) == (400, False)
 
 
-def test_the_email_can_be_taken_along_as_the_reader_shown_gets_it(browser: Browser, preview: Preview) -> None:
+def test_the_email_can_be_copied_and_downloaded_as_the_shown_reader_gets_it(browser: Browser, preview: Preview) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(f"{preview.url}/issues/chips?panel=act&reader=known")
@@ -170,9 +177,9 @@ def test_the_email_can_be_taken_along_as_the_reader_shown_gets_it(browser: Brows
     assert b"Subject: Chip rules and a camera" in taken
 
 
-def test_no_test_goes_to_who_must_never_be_mailed_nor_where_that_cannot_be_known(preview: Preview) -> None:
+def test_no_test_goes_to_a_suppressed_address_nor_when_the_database_cannot_tell(preview: Preview) -> None:
     own = {"X-Newsletter-Token": token(preview)}
-    with ledger(preview.root) as database, database.begin() as connection:
+    with open_publication_database(preview.root) as database, database.begin() as connection:
         suppress(connection, "gone@example.com", Reason.COMPLAINED, "", NOW)
     digest = preview.get("/issues/chips/test?to=gone@example.com").json()["digest"]
     answer = preview.post(f"/issues/chips/test?to=GONE@example.com&digest={digest}", headers=own)
@@ -187,7 +194,7 @@ def test_no_test_goes_to_who_must_never_be_mailed_nor_where_that_cannot_be_known
 
 @contextmanager
 def broken_database(root: Path) -> Iterator[None]:
-    """newsletter.toml names a file that is none."""
+    """Let newsletter.toml name a database file that is none."""
     settings = root / "newsletter.toml"
     text = settings.read_text()
     (root / "broken.db").write_text("no database " * 100)
@@ -232,7 +239,7 @@ ACTS = (
         ({"Host": "evil.example", "X-Newsletter-Token": "{token}"}, 403),
     ],
 )
-def test_nothing_acts_without_the_token_or_for_another_site(
+def test_nothing_changes_without_the_token_or_for_another_site(
     preview: Preview, path: str, headers: dict[str, str], status: int
 ) -> None:
     digest = preview.get("/issues/chips/test?to=me@example.com").json()["digest"]
@@ -249,7 +256,7 @@ def test_nothing_acts_without_the_token_or_for_another_site(
     )
 
 
-def test_what_acts_is_no_get(preview: Preview) -> None:
+def test_changes_need_a_post(preview: Preview) -> None:
     for path in ("/issues/chips/save", "/issues/chips/typed/tab"):
         assert preview.get(path).status_code in (404, 405)
     assert preview.post("/campaigns/99/pause", headers={"X-Newsletter-Token": token(preview)}).json() == {

@@ -1,4 +1,4 @@
-"""An issue beside its other versions, and beside another issue."""
+"""Comparing an issue with its other versions, and with another issue."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_both_emails_stand_side_by_side_and_scroll_together(browser: Browser, pr
     context.close()
 
 
-def test_what_a_campaign_approved_is_compared_with_what_the_file_says_now(browser: Browser, preview: Preview) -> None:
+def test_a_campaigns_approved_version_is_compared_with_the_file(browser: Browser, preview: Preview) -> None:
     context = browser.new_context(viewport={"width": 375, "height": 720}, color_scheme="dark")
     page = context.new_page()
     page.goto(f"{preview.url}/issues/chips/compare")
@@ -68,7 +68,7 @@ def test_what_a_campaign_approved_is_compared_with_what_the_file_says_now(browse
 
 
 @pytest.mark.parametrize("key", ["campaign:9", "issue:nothing", "nonsense", "head:../../etc"])
-def test_what_cannot_be_compared_is_said_and_something_else_can_be_chosen(preview: Preview, key: str) -> None:
+def test_a_version_that_cannot_be_compared_says_why_and_another_can_be_chosen(preview: Preview, key: str) -> None:
     answer = preview.get("/issues/chips/compare", params={"with": key})
 
     assert answer.status_code == 200
@@ -76,7 +76,7 @@ def test_what_cannot_be_compared_is_said_and_something_else_can_be_chosen(previe
     assert preview.get("/issues/chips/compare/frame", params={"version": key}).status_code == 200
 
 
-def test_a_file_that_is_broken_just_now_is_said_to_be(preview: Preview) -> None:
+def test_a_file_that_does_not_build_is_named_on_the_page(preview: Preview) -> None:
     text = (preview.root / "issues" / NAME).read_text()
     preview.save(":::qoute\n")
     broken = preview.get("/issues/chips/compare").text

@@ -1,4 +1,4 @@
-"""Writing in the browser: the text beside the email, saved over nothing that somebody else saved."""
+"""Editing in the browser: the text beside its email, and saving that never overwrites another's changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
 
 @contextmanager
 def send_state(browser: Browser, preview: Preview, *, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
-    """The page to write on, with the issue as it was at first; fails when the page's own script does."""
+    """Open the editor on the original issue; fails when the page's own script fails."""
     preview.save(ISSUE)
     context = browser.new_context(viewport={"width": width, "height": 720}, color_scheme=scheme)
     page = context.new_page()
@@ -48,7 +48,7 @@ def on_disk(preview: Preview) -> str:
 
 
 def go_to(page: Page, words: str) -> None:
-    """Put the caret behind these words."""
+    """Put the caret after these words."""
     page.evaluate(
         """words => { const area = document.getElementById("text"); const at = area.value.indexOf(words) + words.length;
         area.focus(); area.setSelectionRange(at, at); area.dispatchEvent(new Event("click")); }""",
@@ -56,7 +56,7 @@ def go_to(page: Page, words: str) -> None:
     )
 
 
-def test_what_is_typed_is_seen_at_once_and_saved_only_when_asked(browser: Browser, preview: Preview) -> None:
+def test_typed_text_is_shown_at_once_and_saved_only_on_request(browser: Browser, preview: Preview) -> None:
     with send_state(browser, preview) as page:
         expect(page.locator("#save")).to_be_disabled()
         go_to(page, "about wafers")
@@ -159,7 +159,7 @@ def test_tab_enter_and_marks_do_what_writers_expect(browser: Browser, preview: P
         assert page.evaluate("document.activeElement.id") == "problems-switch"
 
 
-def test_a_file_that_changed_meanwhile_is_shown_beside_ones_own_and_not_overwritten(
+def test_a_file_that_changed_meanwhile_is_shown_beside_the_text_and_not_overwritten(
     browser: Browser, preview: Preview
 ) -> None:
     theirs = ISSUE.replace("about wafers", "about ovens")
@@ -184,7 +184,7 @@ def test_a_file_that_changed_meanwhile_is_shown_beside_ones_own_and_not_overwrit
         assert on_disk(preview) == ISSUE.replace("about wafers", "about wafers of mine")
 
 
-def test_ones_own_words_go_over_the_files_only_by_a_decision(browser: Browser, preview: Preview) -> None:
+def test_the_typed_text_overwrites_a_changed_file_only_by_a_decision(browser: Browser, preview: Preview) -> None:
     with send_state(browser, preview) as page:
         go_to(page, "about wafers")
         page.keyboard.type(" of mine")
@@ -196,7 +196,7 @@ def test_ones_own_words_go_over_the_files_only_by_a_decision(browser: Browser, p
         assert on_disk(preview) == ISSUE.replace("about wafers", "about wafers of mine")
 
 
-def test_without_words_of_ones_own_the_file_is_simply_read_anew(browser: Browser, preview: Preview) -> None:
+def test_without_unsaved_text_a_changed_file_is_simply_read_again(browser: Browser, preview: Preview) -> None:
     with send_state(browser, preview) as page:
         preview.save(ISSUE.replace("about wafers", "about ovens"))
         expect(page.locator("#saved")).to_have_text("Read anew: it was changed on disk")
@@ -221,7 +221,7 @@ def test_a_file_that_was_removed_meanwhile_comes_back_only_by_a_decision(browser
         assert on_disk(preview) == ISSUE.replace("about wafers", "about wafers of mine")
 
 
-def test_an_issue_is_begun_in_the_browser_and_written_at_once(browser: Browser, preview: Preview) -> None:
+def test_an_issue_is_created_in_the_browser_and_can_be_edited_at_once(browser: Browser, preview: Preview) -> None:
     context = browser.new_context(viewport={"width": 375, "height": 720})
     page = context.new_page()
     page.goto(preview.url)
@@ -261,7 +261,7 @@ def test_an_issue_that_never_was_built_says_so_and_shows_no_empty_email(browser:
     page.close()
 
 
-def test_two_windows_on_one_issue_see_what_the_other_saved(browser: Browser, preview: Preview) -> None:
+def test_two_windows_on_one_issue_see_each_others_saves(browser: Browser, preview: Preview) -> None:
     with send_state(browser, preview) as one, send_state(browser, preview) as other:
         go_to(one, "about wafers")
         one.keyboard.type(" of one")
@@ -295,7 +295,7 @@ TYPED = "/issues/chips/typed/somebody"
 
 
 @pytest.mark.parametrize("name", ["../newsletter.toml", "../chips.md", "..%2Fchips.md", "", "other.md", "sub/chips.md"])
-def test_no_file_but_the_issues_own_can_be_written(preview: Preview, name: str) -> None:
+def test_only_the_issues_own_file_can_be_written(preview: Preview, name: str) -> None:
     files = {path: path.read_bytes() for path in preview.root.rglob("*") if path.suffix in (".md", ".toml")}
 
     answer = preview.post(f"{SAVE}?name={name}&over=", data=b"stolen", headers={"X-Newsletter-Token": token(preview)})
@@ -305,7 +305,7 @@ def test_no_file_but_the_issues_own_can_be_written(preview: Preview, name: str) 
 
 
 @pytest.mark.parametrize("slug", ["..%2Fnewsletter", "%2e%2e%2fnewsletter.toml", "nothing", ".hidden"])
-def test_no_file_but_an_issue_can_be_read(preview: Preview, slug: str) -> None:
+def test_only_issue_files_can_be_read(preview: Preview, slug: str) -> None:
     answer = preview.get(f"/issues/{slug}/manuscript")
 
     assert answer.status_code == 404
@@ -327,7 +327,7 @@ def test_a_text_that_is_too_long_or_no_text_is_refused_and_nothing_is_written(pr
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_have_no_barrier(browser: Browser, preview: Preview, scheme: Scheme) -> None:
+def test_the_editor_has_no_accessibility_barrier(browser: Browser, preview: Preview, scheme: Scheme) -> None:
     with send_state(browser, preview, scheme=scheme) as page:
         go_to(page, "\n:::button")
         page.keyboard.type("s")
@@ -346,7 +346,7 @@ def test_the_pages_have_no_barrier(browser: Browser, preview: Preview, scheme: S
 
 
 def barriers(page: Page) -> list[str]:
-    """What axe-core finds that is serious or worse; emails are checked elsewhere."""
+    """Return the serious findings of axe-core, without those in emails, which other tests check."""
     found = Axe().run(page, options={"iframes": False}).response["violations"]
     return [
         f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in ("serious", "critical")

@@ -1,4 +1,4 @@
-"""What comes late: a page that begins to listen after the news was told, and an answer that another overtook."""
+"""Pages that listen too late for an update, and answers that arrive after newer ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def preview(tmp_path: Path) -> Iterator[Preview]:
 
 @contextmanager
 def held(page: Page, address: str) -> Iterator[list[Route]]:
-    """What the page asks for there, from now on and once by the end of the block; the test answers it."""
+    """Hold back the page's requests to an address; the test answers them. At least one has to come within the block."""
     asked: list[Route] = []
     page.route(address, lambda route: asked.append(route))
     yield asked
@@ -31,15 +31,15 @@ def held(page: Page, address: str) -> Iterator[list[Route]]:
         page.wait_for_timeout(20)
 
 
-def reloaded_deaf(page: Page) -> Route:
-    """The page anew; it listens when the route goes on."""
+def reloaded_without_events(page: Page) -> Route:
+    """Load the page again; it gets no events until the test lets the route go on."""
     with held(page, "**/events?*") as asked:
         page.reload()
     return asked[0]
 
 
 def read_all_answers(page: Page) -> None:
-    """Wait until the page has read what it was answered before."""
+    """Wait until the page has read all earlier answers."""
     page.evaluate("fetch('/static/look.css').then((answer) => answer.text())")
 
 
@@ -51,7 +51,7 @@ def test_a_refused_page_comes_back_though_it_was_mended_before_the_page_listened
     (root / "newsletter.toml").unlink()
     with running(root) as preview, opened(browser, preview, "/") as early, opened(browser, preview, "/") as late:
         late.goto(preview.url + path)
-        listens = reloaded_deaf(late)
+        listens = reloaded_without_events(late)
         expect(late.locator("main")).to_contain_text("newsletter.toml")
 
         preview.save(SETTINGS, "newsletter.toml")
@@ -74,7 +74,7 @@ def test_a_refused_page_that_nothing_mended_stays_as_it_is(preview: Preview, bro
 
 def test_an_inbox_has_the_issue_that_came_before_it_listened(preview: Preview, browser: Browser) -> None:
     with opened(browser, preview, "/") as early, opened(browser, preview, "/") as late:
-        listens = reloaded_deaf(late)
+        listens = reloaded_without_events(late)
 
         preview.save(ISSUE, OTHER)
         expect(early.locator(".row")).to_have_count(2)
@@ -85,7 +85,7 @@ def test_an_inbox_has_the_issue_that_came_before_it_listened(preview: Preview, b
 
 def test_an_inbox_in_which_nothing_changed_keeps_its_rows(preview: Preview, browser: Browser) -> None:
     with opened(browser, preview, "/") as page:
-        listens = reloaded_deaf(page)
+        listens = reloaded_without_events(page)
         page.evaluate("document.querySelector('.row').isTheSame = true")
 
         with page.expect_response("**/rows?*"):
@@ -95,11 +95,11 @@ def test_an_inbox_in_which_nothing_changed_keeps_its_rows(preview: Preview, brow
         assert page.evaluate("document.querySelector('.row').isTheSame")
 
 
-def test_an_issue_that_was_deleted_before_its_page_listened_is_told_to_be_gone(
+def test_an_issue_that_was_deleted_before_its_page_listened_is_shown_as_gone(
     preview: Preview, browser: Browser
 ) -> None:
     with opened(browser, preview, "/issues/chips") as early, opened(browser, preview, "/issues/chips") as late:
-        listens = reloaded_deaf(late)
+        listens = reloaded_without_events(late)
         late.wait_for_selector("#stage[data-shown]")
 
         (preview.root / "issues" / NAME).unlink()
@@ -126,7 +126,7 @@ def test_a_text_read_before_a_save_does_not_come_back_after_it(preview: Preview,
         assert "about wafers and lenses" in on_disk(preview)
 
 
-def test_a_mistake_that_was_mended_is_not_shown_by_a_late_answer(preview: Preview, browser: Browser) -> None:
+def test_a_late_answer_does_not_show_a_mistake_that_was_mended(preview: Preview, browser: Browser) -> None:
     with opened(browser, preview, "/issues/chips") as page:
         with held(page, "**/failure") as asked:
             preview.save(ISSUE.replace(":::button", ":::buton"))

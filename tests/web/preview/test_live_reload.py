@@ -1,4 +1,4 @@
-"""What a save does: the email changes in its place, and a mistake never takes it away."""
+"""Saving a file: the email changes in its place, and a mistake never takes it away."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_scroll_stays_at_the_same_block(preview: Preview, browser: Browser) 
         assert abs(page.evaluate(IN_WINDOW) - before) < 2
 
 
-def test_a_mistake_stands_over_the_last_good_email_with_its_lines_and_goes_when_it_is_mended(
+def test_a_mistake_is_shown_over_the_last_good_email_with_its_lines_until_it_is_mended(
     preview: Preview, browser: Browser
 ) -> None:
     with opened(browser, preview, "/issues/chips") as page:
@@ -143,7 +143,7 @@ def test_a_file_that_is_empty_for_a_moment_is_no_mistake(preview: Preview, brows
         assert page.evaluate("window.failed") is None or page.locator("#failure").is_hidden()
 
 
-def test_a_renamed_issue_is_followed_and_a_deleted_one_is_told(preview: Preview, browser: Browser) -> None:
+def test_the_page_follows_a_renamed_issue_and_says_when_it_is_deleted(preview: Preview, browser: Browser) -> None:
     path = preview.root / "issues" / NAME
     with opened(browser, preview, "/issues/chips?width=375") as page:
         with page.expect_response("**/events?*"):
@@ -158,7 +158,7 @@ def test_a_renamed_issue_is_followed_and_a_deleted_one_is_told(preview: Preview,
         expect(email(page).get_by_text("It has a paragraph.")).to_be_visible()
 
 
-def test_broken_settings_are_told_with_their_line_and_recover(preview: Preview, browser: Browser) -> None:
+def test_broken_settings_are_shown_with_their_line_and_recover(preview: Preview, browser: Browser) -> None:
     with opened(browser, preview, "/issues/chips") as page:
         preview.save(SETTINGS.replace("reply_to", "reply_too"), "newsletter.toml")
 
@@ -183,7 +183,7 @@ def test_a_problem_opens_the_editor_at_its_line_and_marks_its_block(preview: Pre
         expect(page.locator(".block .label")).to_contain_text("line 7")
 
 
-def test_pointing_at_a_block_shows_what_it_weighs_and_a_line_shows_where_gmail_cuts(
+def test_pointing_at_a_block_shows_its_size_and_a_line_shows_where_gmail_cuts(
     preview: Preview, browser: Browser
 ) -> None:
     preview.save(ISSUE + "\n" + "".join(STORY.format(n, n) + "Words. " * 300 + "\n\n" for n in range(40)))

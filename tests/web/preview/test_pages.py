@@ -1,4 +1,4 @@
-"""The preview's pages as its author opens them."""
+"""The preview's start page and an issue's page, as an author opens them."""
 
 from __future__ import annotations
 

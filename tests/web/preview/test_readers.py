@@ -1,4 +1,4 @@
-"""Whom the email is shown to: chosen on the page, kept in the address bar."""
+"""Choosing the reader that an email is shown for, which the address bar keeps."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_real_reader_is_found_by_part_of_the_address_and_stays_in_the_address_
         expect(page.locator("#tab-readers")).to_have_class("is-set")
 
 
-def test_samples_the_worst_reader_and_somebody_made_up_are_shown_too(browser: Browser, preview: Preview) -> None:
+def test_sample_readers_the_worst_case_and_made_up_fields_are_shown_too(browser: Browser, preview: Preview) -> None:
     with opened(browser, preview, "/issues/chips?panel=readers", width=375) as page:
         page.get_by_role("button", name="Ada, of whom everything is known").click()
         expect(email(page).get_by_text("Good morning Ada.")).to_be_visible()
@@ -65,7 +65,7 @@ def test_samples_the_worst_reader_and_somebody_made_up_are_shown_too(browser: Br
         assert page.evaluate("document.documentElement.scrollWidth") == 375
 
 
-def test_a_field_that_cannot_hold_what_was_typed_says_so(browser: Browser, preview: Preview) -> None:
+def test_a_field_with_a_value_it_cannot_hold_says_so(browser: Browser, preview: Preview) -> None:
     with opened(browser, preview, "/issues/chips?panel=readers") as page:
         page.locator("#reader-fields [name=score]").fill("many")
         page.locator("#reader-fields button").click()

@@ -1,4 +1,4 @@
-"""What a preview survives: storms of saves, huge files, hundreds of issues, a taken port, settings that are broken."""
+"""A preview under stress: a hundred saves at once, huge files, hundreds of issues, a taken port, broken settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRIES = 5
 
 
 def memory(preview: Preview) -> int:
-    """What the process holds, in KiB."""
+    """Return the process's resident memory, in KiB."""
     status = Path(f"/proc/{preview.process.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0])
 
@@ -36,7 +36,7 @@ def email(page: Page) -> FrameLocator:
 
 
 def ends_with(page: Page, words: str) -> None:
-    """The last save is shown, and the frame it was loaded in is the only one."""
+    """Tell whether the last save is shown, in the only frame."""
     expect(email(page).get_by_text(words)).to_be_visible()
     expect(page.locator("iframe")).to_have_count(1)
 
@@ -71,7 +71,7 @@ def many(root: Path, issues: int) -> Path:
 
 
 def appears_after(browser: Browser, preview: Preview) -> float:
-    """Seconds until the first row is there: the median of several times."""
+    """Return the seconds until the first row is shown: the median of several runs."""
     taken = []
     for _ in range(5):
         page = browser.new_page()
@@ -107,7 +107,7 @@ def test_a_taken_port_gives_way_to_the_next_which_is_printed(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_at_once_though_pages_listen(tmp_path: Path, browser: Browser, number: signal.Signals) -> None:
+def test_the_preview_stops_although_pages_listen(tmp_path: Path, browser: Browser, number: signal.Signals) -> None:
     with running(publish(tmp_path / "news")) as preview, opened(browser, preview, "/issues/chips"):
         began = time.monotonic()
         preview.process.send_signal(number)
@@ -118,9 +118,7 @@ def test_it_stops_at_once_though_pages_listen(tmp_path: Path, browser: Browser, 
         assert "Traceback" not in preview.process.stderr.read()
 
 
-def test_missing_settings_are_told_and_the_page_comes_back_when_they_are_there(
-    tmp_path: Path, browser: Browser
-) -> None:
+def test_missing_settings_are_named_and_the_page_comes_back_with_them(tmp_path: Path, browser: Browser) -> None:
     root = publish(tmp_path / "news")
     (root / "newsletter.toml").unlink()
     with running(root) as preview, opened(browser, preview, "/") as page:
@@ -132,7 +130,7 @@ def test_missing_settings_are_told_and_the_page_comes_back_when_they_are_there(
         expect(page.locator(".row .subject")).to_have_text("Chip rules and a camera")
 
 
-def test_a_broken_database_keeps_nobody_from_the_issues(tmp_path: Path) -> None:
+def test_issues_are_shown_although_the_database_is_broken(tmp_path: Path) -> None:
     root = publish(tmp_path / "news")
     (root / "newsletter.db").write_bytes(b"not a database" * 1_000)
     with running(root) as preview:

@@ -1,4 +1,4 @@
-"""Every view of an email in the browser: what is seen, at which width, and that the address says so."""
+"""Every view of an email in the browser: its looks and width, and that the address bar keeps them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
 
 
 def email(page: Page) -> Frame:
-    """The frame that is shown."""
+    """Return the shown frame."""
     handle = page.wait_for_selector("#single iframe:not(.incoming)")
     frame = handle.content_frame() if handle else None
     assert frame
@@ -31,7 +31,7 @@ def email(page: Page) -> Frame:
 
 
 def look_at(page: Page, view: str) -> Frame:
-    """The frame of another view, once it is shown."""
+    """Open another view and return its frame once it is shown."""
     page.locator(f"#views [data-view={view}]").click()
     page.wait_for_function(
         "view => document.querySelector('#single iframe:last-of-type:not(.incoming)')?.src.includes(`/view/${view}?`)",
@@ -80,7 +80,7 @@ def test_in_outlook_its_own_branch_is_shown(preview: Preview, browser: Browser) 
         assert shown.locator(".btn a").first.evaluate("link => getComputedStyle(link).borderRadius") == "0px"
 
 
-def test_what_is_read_is_shown_line_by_line(preview: Preview, browser: Browser) -> None:
+def test_text_source_and_headers_are_shown_line_by_line(preview: Preview, browser: Browser) -> None:
     words = {
         "text": "Good morning there.",
         "source": "<!DOCTYPE html>",
@@ -102,7 +102,7 @@ def test_the_email_is_as_wide_as_the_screen_it_is_shown_on(preview: Preview, bro
             assert f"width={width}" in page.url
 
 
-def test_any_width_can_be_had_by_its_handle_and_by_keys(preview: Preview, browser: Browser) -> None:
+def test_the_width_can_be_set_by_its_handle_and_by_keys(preview: Preview, browser: Browser) -> None:
     with opened(browser, preview, "/issues/chips?width=600", width=1600) as page:
         box = page.locator("#single .handle").bounding_box()
         assert box
@@ -141,7 +141,7 @@ def test_the_grid_shows_every_view_and_scrolls_them_together(preview: Preview, b
         assert page.url.endswith("?view=dark")
 
 
-def test_a_link_shows_a_colleague_the_same(preview: Preview, browser: Browser) -> None:
+def test_a_link_opens_the_view_width_and_reader_it_was_copied_from(preview: Preview, browser: Browser) -> None:
     with opened(browser, preview, "/issues/chips", width=1600) as page:
         page.locator("[data-view=dark]").first.click()
         page.get_by_role("radio", name="Phone").check()
@@ -154,9 +154,7 @@ def test_a_link_shows_a_colleague_the_same(preview: Preview, browser: Browser) -
         expect(page.locator(".cutting.apple .subject")).to_have_text("Chip rules and a camera")
 
 
-def test_an_address_with_a_view_or_a_width_that_there_is_not_shows_the_email(
-    preview: Preview, browser: Browser
-) -> None:
+def test_an_address_with_an_unknown_view_or_width_shows_the_email(preview: Preview, browser: Browser) -> None:
     with opened(browser, preview, "/issues/chips?view=nonsense&width=wide") as page:
         shown = email(page)
 

@@ -1,4 +1,4 @@
-"""Readers of a served publication, and the links in their mail, for tests of leaving and preferences."""
+"""Make readers of a served publication and their links, for the tests of unsubscribing and preferences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOTH: Mapping[str, str] = {"daily": "active", "weekly": "active"}
 
 @dataclass
 class People:
-    """The publication in a folder, opened beside its server."""
+    """The readers of a publication whose server is running."""
 
     folder: Path
 
@@ -34,7 +34,7 @@ class People:
         return open_database(self.publication)
 
     def add(self, address: str, lists: Mapping[str, str] = BOTH, *known: str) -> int:
-        """A reader on these lists; `known` are first name, last name, time zone, language. Returns the id."""
+        """Add a reader to these lists and return the id; `known` are first and last name, time zone, language."""
         now = datetime.now(UTC)
         columns = dict(zip(BUILT_IN, known, strict=False))
         with self.database.begin() as connection:

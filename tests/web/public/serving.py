@@ -1,4 +1,4 @@
-"""A real `newsletter serve` on a free port, for tests that talk to it."""
+"""Run `newsletter serve` on a free port, for tests that send it requests."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ description = "The week's five stories that mattered."
 
 @dataclass
 class Served:
-    """A server that runs: where it is, and what it says."""
+    """A running server: its address, and the lines it writes to standard error."""
 
     url: str
     folder: Path
     process: subprocess.Popen[str]
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     listener: threading.Thread | None = None
 
     def stop(self) -> int:
-        """As a service manager does; returns the exit code."""
+        """Stop the server as a service manager does, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
@@ -59,7 +59,7 @@ class Served:
 
 
 def make_publication(folder: Path, more: str = "", settings: str = SETTINGS) -> Path:
-    """A publication in `folder`; `more` is added to its newsletter.toml."""
+    """Make a publication in `folder`; `more` is added to its newsletter.toml."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "newsletter.toml").write_text(f"{settings.lstrip()}\n{more}\n", encoding="utf-8")
     return folder
@@ -67,7 +67,7 @@ def make_publication(folder: Path, more: str = "", settings: str = SETTINGS) -> 
 
 @contextmanager
 def serve(folder: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[Served]:
-    """Start it, wait until it listens, and end it, if it still runs."""
+    """Start the server and wait until it listens; kill it at the end, if it still runs."""
     command = [sys.executable, "-m", "newsletter", "serve", "--port", "0", *options]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
     process = subprocess.Popen(command, cwd=folder, env={**inherited, **environment}, stderr=subprocess.PIPE, text=True)
@@ -86,67 +86,67 @@ def serve(folder: Path, *options: str, environment: Mapping[str, str] = MappingP
 
 
 def _address(served: Served) -> str:
-    """The first line with an address; what comes after it is kept in `said`."""
+    """Read up to the first line with an address and return that; later lines are added to `lines` as they come."""
     assert served.process.stderr
     for line in served.process.stderr:
-        served.said.append(line)
-        if found := re.search(r"https?://[\d.:\[\]a-f]+", line):
+        served.lines.append(line)
+        if match := re.search(r"https?://[\d.:\[\]a-f]+", line):
             served.listener = threading.Thread(target=_listen, args=(served,), daemon=True)
             served.listener.start()
-            return found[0]
-    raise AssertionError("".join(served.said))
+            return match[0]
+    raise AssertionError("".join(served.lines))
 
 
 def _listen(served: Served) -> None:
     assert served.process.stderr
-    served.said.extend(served.process.stderr)
+    served.lines.extend(served.process.stderr)
 
 
 @dataclass
 class Mail:
-    """What the outbox holds for a server's readers."""
+    """The transactional messages in a publication's outbox."""
 
     folder: Path
 
     def to(self, address: str, count: int = 1) -> list[EmailMessage]:
-        """The letters to an address, oldest first; waits until there are `count`."""
+        """Return the messages to an address, oldest first; waits until there are `count`."""
         until = time.monotonic() + 60
         while time.monotonic() < until:
-            found = self.now(address)
-            if len(found) >= count:
-                return found
+            messages = self.now(address)
+            if len(messages) >= count:
+                return messages
             time.sleep(0.1)
-        raise AssertionError(f"{len(self.now(address))} letters to {address}, not {count}")
+        raise AssertionError(f"{len(self.now(address))} messages to {address}, not {count}")
 
     def now(self, address: str) -> list[EmailMessage]:
-        """Those that are there now."""
+        """Return the messages to an address that are there now."""
         files = sorted(self.folder.glob("outbox/other/letter-*.eml"), key=lambda file: int(file.name.split("-")[1]))
-        letters = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
-        return [one for one in letters if str(one["to"]).endswith((address, f"{address}>"))]
+        messages = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+        return [message for message in messages if str(message["to"]).endswith((address, f"{address}>"))]
 
 
-def text_of(letter: EmailMessage) -> str:
-    body = letter.get_body(("plain",))
+def text_of(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
     assert body
     return str(body.get_content())
 
 
-def path_in(letter: EmailMessage, kind: str) -> str:
-    """The path of the link to `/confirm/...`, `/preferences/...` in a letter."""
-    found = re.search(rf"https://news\.example\.com(/{kind}/\S+?)>?\s", text_of(letter))
-    assert found, text_of(letter)
-    return found[1]
+def path_in(message: EmailMessage, kind: str) -> str:
+    """Return the path of the message's link of a kind, such as `/confirm/...` or `/preferences/...`."""
+    match = re.search(rf"https://news\.example\.com(/{kind}/\S+?)>?\s", text_of(message))
+    assert match, text_of(message)
+    return match[1]
 
 
 def token_of(page: str) -> str:
-    """The token of the form on a page."""
-    found = re.search(r'name="token" value="([^"]+)"', page)
-    assert found
-    return found[1]
+    """Return the token of the form on a page."""
+    match = re.search(r'name="token" value="([^"]+)"', page)
+    assert match
+    return match[1]
 
 
 def join(served: Served, address: str, **fields: object) -> requests.Response:
-    """As a browser does: open the form, send it back."""
+    """Sign up as a browser does: open the form, and send it with its token."""
     token = token_of(requests.get(f"{served.url}/subscribe", timeout=60).text)
     data = {"email": address, "token": token, **fields}
     return requests.post(f"{served.url}/subscribe", data=data, timeout=60)

@@ -1,4 +1,4 @@
-"""The archive, seen: on phones and desks, by day and night, in two directions, from a server and from files."""
+"""The archive in a browser: phone and desktop, light and dark, both directions, from a server and from files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample publication, one issue of it in Arabic, everything sent."""
+    """Make the sample publication with an issue in Arabic, and send everything."""
     made = tmp_path_factory.mktemp("seen") / "news"
     made.mkdir()
     for name in ("issues", "images"):
@@ -68,7 +68,7 @@ def served(folder: Path) -> Iterator[Served]:
 def opened(
     browser: Browser, address: str, width: int = 1280, scheme: Any = "light"
 ) -> Iterator[tuple[Page, list[str]]]:
-    """A page, and what it asked for in vain or complained of."""
+    """Open a page; gives the page, and the list of its failed requests and console errors."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     try:
         page, wrong = context.new_page(), list[str]()
@@ -108,7 +108,7 @@ def test_a_reader_goes_through_the_archive_and_joins_from_an_issue(served: Serve
         assert not wrong
 
 
-def test_an_arabic_issue_is_mirrored_with_what_stands_around_it(served: Served, browser: Browser) -> None:
+def test_an_arabic_issue_and_the_links_around_it_are_mirrored(served: Served, browser: Browser) -> None:
     with opened(browser, f"{served.url}/issues/arabic", 375, "dark") as (page, _wrong):
         bar = page.locator(".nl-bar a")
         first, second = bar.nth(0).bounding_box(), bar.nth(1).bounding_box()
@@ -120,7 +120,7 @@ def test_an_arabic_issue_is_mirrored_with_what_stands_around_it(served: Served, 
 
 
 @pytest.mark.parametrize("path", ["/issues/", "/issues/chip-rules"])
-def test_a_page_is_small_and_asks_nobody_else(served: Served, browser: Browser, path: str) -> None:
+def test_a_page_is_small_and_loads_nothing_from_other_hosts(served: Served, browser: Browser, path: str) -> None:
     context = browser.new_context()
     page, asked = context.new_page(), dict[str, int]()
     page.on("response", lambda answer: asked.update({answer.url: len(answer.body())}))
@@ -133,7 +133,7 @@ def test_a_page_is_small_and_asks_nobody_else(served: Served, browser: Browser, 
 
 @pytest.fixture(scope="module")
 def hosted(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The static archive in a folder of a plain web host."""
+    """Serve the static archive from a folder of a plain web server."""
     root = tmp_path_factory.mktemp("host")
     run(folder, "build", "--site", str(root / "some" / "folder"), "--until", "2025-01-17")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(root)))
@@ -145,7 +145,7 @@ def hosted(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 class _Silent(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.mark.parametrize("path", ["", "issues/", "issues/chip-rules/"])

@@ -1,4 +1,4 @@
-"""The archive as readers and robots get it: from a real server, of issues that were really sent."""
+"""The archive as readers and robots get it: from a real server, with issues that were sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SVG = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """A command, in this process: starting another takes longer than what it does."""
+    """Run a command in this process: starting another takes longer than the command."""
     done = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), *arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
@@ -71,7 +71,7 @@ def test_the_list_shows_what_was_sent_newest_first_and_nothing_else(served: Serv
 
 
 @pytest.mark.parametrize("slug", ["draft", "waiting", "private", "nothing", "%2e%2e%2fnewsletter.toml", "a" * 5000])
-def test_what_is_not_for_everybody_is_not_there(served: Served, slug: str) -> None:
+def test_drafts_and_unarchived_issues_are_not_in_the_archive(served: Served, slug: str) -> None:
     assert get(served, f"/issues/{slug}").status_code == 404
     assert slug not in get(served, "/feed.xml").text + get(served, "/sitemap.xml").text
 
@@ -116,7 +116,7 @@ def test_editing_the_file_changes_nothing_that_was_sent(served: Served) -> None:
 @pytest.mark.parametrize(
     "path", ["/issues/", "/issues/first", "/feed.xml", "/sitemap.xml", "/robots.txt", "/images/chips.png"]
 )
-def test_a_browser_that_has_it_is_told_so_and_a_head_has_no_body(served: Served, path: str) -> None:
+def test_a_browser_that_has_the_page_gets_304_and_a_head_has_no_body(served: Served, path: str) -> None:
     first = get(served, path)
 
     again = get(served, path, If_None_Match=f'"other", {first.headers["etag"]}')
@@ -139,7 +139,7 @@ def test_the_feed_is_valid_and_whole(served: Served) -> None:
 
 
 @pytest.mark.parametrize("path", ["/feed.xml", "/images/chips.png"])
-def test_who_knows_only_the_date_is_told_as_well(served: Served, path: str) -> None:
+def test_a_client_that_knows_only_the_date_gets_304_as_well(served: Served, path: str) -> None:
     modified = get(served, path).headers["last-modified"]
 
     assert get(served, path, If_Modified_Since=modified).status_code == 304
@@ -147,7 +147,7 @@ def test_who_knows_only_the_date_is_told_as_well(served: Served, path: str) -> N
     assert get(served, path, If_Modified_Since="Thu, 01 Jan 1970 00:00:00 GMT").status_code == 200
 
 
-def test_the_feed_travels_packed_for_whoever_can_unpack_it(served: Served) -> None:
+def test_the_feed_is_compressed_for_clients_that_accept_it(served: Served) -> None:
     packed, plain = get(served, "/feed.xml", Accept_Encoding="gzip, br"), get(served, "/feed.xml", Accept_Encoding="br")
 
     assert packed.headers["content-encoding"] == "gzip"
@@ -156,7 +156,7 @@ def test_the_feed_travels_packed_for_whoever_can_unpack_it(served: Served) -> No
     assert packed.headers["vary"] == "Accept-Encoding"
 
 
-def test_robots_are_told_where_the_pages_are_and_where_readers_links_lead(served: Served) -> None:
+def test_robots_txt_names_the_sitemap_and_excludes_readers_links(served: Served) -> None:
     rules = get(served, "/robots.txt").text
     places = [found.text for found in ElementTree.fromstring(get(served, "/sitemap.xml").content).iter() if found.text]
 
@@ -190,7 +190,7 @@ def test_robots_are_told_where_the_pages_are_and_where_readers_links_lead(served
         "images",
     ],
 )
-def test_no_other_file_is_a_picture(served: Served, path: str) -> None:
+def test_no_other_file_is_served_as_a_picture(served: Served, path: str) -> None:
     session = requests.Session()
     request = requests.Request("GET", served.url).prepare()
     request.url = f"{served.url}/images/{path}"  # as it stands: nobody tidies the path up
@@ -212,7 +212,7 @@ def test_a_picture_is_kept_for_long_and_a_drawing_runs_nothing(served: Served) -
     assert "sandbox" in drawing.headers["content-security-policy"]
 
 
-def test_a_picture_that_is_replaced_is_shown_as_it_is_now(served: Served) -> None:
+def test_a_replaced_picture_is_served_as_it_is_now(served: Served) -> None:
     file = served.folder / "images" / "circles.png"
     before = get(served, "/images/circles.png")
     file.write_bytes((ROOT / "images" / "network.png").read_bytes())
@@ -222,7 +222,7 @@ def test_a_picture_that_is_replaced_is_shown_as_it_is_now(served: Served) -> Non
     assert (after.status_code, after.content) == (200, file.read_bytes())
 
 
-def test_addresses_that_people_type_lead_to_the_right_ones(served: Served) -> None:
+def test_addresses_with_and_without_a_slash_lead_to_the_right_ones(served: Served) -> None:
     assert get(served, "/issues").headers["location"] == "/issues/"
     assert get(served, "/issues/first/").headers["location"] == "/issues/first"
     assert get(served, "/issues/page/1").headers["location"] == "/issues/"
@@ -234,7 +234,7 @@ def test_the_front_page_shows_the_latest(served: Served) -> None:
     assert '<a href="/issues/third" dir="auto">Third</a>' in get(served, "/").text
 
 
-def test_the_form_of_an_issue_joins_the_list_of_the_issue_in_one_press(served: Served) -> None:
+def test_the_form_of_an_issue_signs_up_for_its_list_in_one_press(served: Served) -> None:
     form = get(served, "/issues/second").text.partition("<form")[2].partition("</form>")[0]
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
     time.sleep(2.1)  # a person takes longer than [signup] min_time

@@ -1,4 +1,4 @@
-"""What stands around an issue's page, and which of its addresses become ours."""
+"""The links around an issue's page, and which of its addresses become paths of ours."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_form_gets_its_token_its_page_and_the_lists_of_its_address(pages: Page
     assert 'name="list" value="c"' in page
 
 
-def test_a_form_that_is_none_of_ours_gets_nothing(pages: Pages) -> None:
+def test_a_form_for_another_site_gets_nothing(pages: Pages) -> None:
     page = shown(pages, PAGE.format('<form action="https://evil.example/"></form>'))
 
     assert 'name="token"' not in page

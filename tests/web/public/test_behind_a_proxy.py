@@ -1,4 +1,4 @@
-"""Behind nginx, by the configuration in the documentation, and behind nothing, with a certificate of its own."""
+"""`newsletter serve` behind nginx as the documentation configures it, and alone with a certificate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = '[signup]\nmin_time = "0s"\n[serve]\nproxies = ["127.0.0.1"]'
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """For news.example.com, by itself."""
+    """Make a self-signed certificate for news.example.com."""
     folder = tmp_path_factory.mktemp("certificate")
     chain, key = folder / "chain.pem", folder / "key.pem"
     names = ["-subj", "/CN=news.example.com", "-addext", "subjectAltName=DNS:news.example.com,IP:127.0.0.1"]
@@ -36,7 +36,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @contextmanager
 def nginx(folder: Path, served: Served, certificate: tuple[Path, Path]) -> Iterator[str]:
-    """The documentation's server block, its port and paths made this test's."""
+    """Run nginx with the documentation's server block, with this test's port and paths."""
     text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
     block = re.search(r"```nginx\n(.*?)```", text, re.DOTALL)
     assert block
@@ -89,7 +89,7 @@ def test_behind_nginx_readers_join_and_the_evidence_has_their_own_address(
     assert '"network": "127.0.0.1"' in proof
 
 
-def test_only_a_proxy_of_ours_says_who_somebody_is(tmp_path: Path) -> None:
+def test_only_a_named_proxy_may_set_the_clients_address(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "news", SETTINGS)
     with serve(folder) as running:
         token = token_of(requests.get(f"{running.url}/subscribe", timeout=60).text)
@@ -102,18 +102,18 @@ def test_only_a_proxy_of_ours_says_who_somebody_is(tmp_path: Path) -> None:
     assert '"network": "198.51.100.7"' in proof
 
 
-def test_a_proxy_that_is_not_named_is_told_once(tmp_path: Path) -> None:
+def test_a_proxy_that_is_not_named_makes_one_warning(tmp_path: Path) -> None:
     with serve(make_publication(tmp_path / "news")) as running:
         for _ in range(3):
             requests.get(f"{running.url}/healthz", headers={"X-Forwarded-For": "203.0.113.66"}, timeout=60)
         running.stop()
 
-    warnings = [line for line in running.said if "[serve] proxies does not name" in line]
+    warnings = [line for line in running.lines if "[serve] proxies does not name" in line]
     assert len(warnings) == 1
-    assert "203.0.113.66" not in "".join(running.said)
+    assert "203.0.113.66" not in "".join(running.lines)
 
 
-def test_behind_nothing_it_speaks_tls_itself(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+def test_without_a_proxy_the_server_speaks_tls_itself(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     settings = f'[serve]\ncertificate = "{certificate[0]}"\nkey = "{certificate[1]}"'
     with serve(make_publication(tmp_path / "news", settings)) as running:
         answer = requests.get(f"{running.url}/subscribe", verify=str(certificate[0]), timeout=60)
@@ -122,7 +122,7 @@ def test_behind_nothing_it_speaks_tls_itself(tmp_path: Path, certificate: tuple[
     assert answer.status_code == 200
 
 
-def test_a_certificate_that_is_none_stops_serve(tmp_path: Path) -> None:
+def test_an_invalid_certificate_stops_serve(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "news", '[serve]\ncertificate = "chain.pem"\nkey = "key.pem"')
     (folder / "chain.pem").write_text("nothing")
 

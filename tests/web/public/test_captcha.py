@@ -1,4 +1,4 @@
-"""A service that tells people from robots: asked when it is set, and heard."""
+"""The challenge service that tells people from robots: it is asked when configured, and its verdict counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.web.public.serving import Served, make_publication, serve, token_of
 
 
 class Verifier(BaseHTTPRequestHandler):
-    """Says yes to the answer `good`, and remembers what it was asked."""
+    """A stand-in for the service: it passes the answer `good`, and keeps the requests it got."""
 
     asked: list[dict[str, list[str]]] = []  # noqa: RUF012 - of this server, for the test
 
@@ -31,7 +31,7 @@ class Verifier(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_arguments: object) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, verifier: str) -> Iterator[
         yield running
 
 
-def test_its_question_is_in_the_form_and_only_there_a_script_may_run(served: Served) -> None:
+def test_the_challenge_is_in_the_form_and_only_there_a_script_may_run(served: Served) -> None:
     form = requests.get(f"{served.url}/subscribe", timeout=60)
     other = requests.get(f"{served.url}/nowhere", timeout=60)
 
@@ -62,7 +62,7 @@ def test_its_question_is_in_the_form_and_only_there_a_script_may_run(served: Ser
     assert "script-src" not in other.headers["content-security-policy"]
 
 
-def test_who_answers_it_joins_and_who_does_not_sees_the_form_again(served: Served) -> None:
+def test_a_passed_challenge_signs_up_and_a_failed_one_shows_the_form_again(served: Served) -> None:
     def ask(answer: str) -> requests.Response:
         token = token_of(requests.get(f"{served.url}/subscribe", timeout=60).text)
         data = {"email": "ada@example.com", "token": token, "cf-turnstile-response": answer}
@@ -76,7 +76,7 @@ def test_who_answers_it_joins_and_who_does_not_sees_the_form_again(served: Serve
     assert Verifier.asked[0]["secret"] == ["hush"]
 
 
-def test_a_service_that_does_not_answer_lets_nobody_in() -> None:
+def test_a_service_that_does_not_answer_signs_nobody_up() -> None:
     challenge = Challenge(service=SERVICES["hcaptcha"], site_key="k", secret="s", verify="http://127.0.0.1:9/")
 
     assert challenge.judge("good", "192.0.2.1") == "unasked"

@@ -1,4 +1,4 @@
-"""The token of a form: ours, of this form, and not too old."""
+"""Form tokens: they prove that a form is ours and this one, and that it is not too old."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_token_says_how_long_ago_it_was_made_to_the_millisecond(milliseconds: 
     assert TOKENS.age(TOKENS.token("parting word"), "parting word", NOW + age) == age
 
 
-def test_it_may_be_used_more_than_once_for_an_hour() -> None:
+def test_a_token_may_be_used_more_than_once_for_an_hour() -> None:
     token = TOKENS.token("subscribe")
 
     assert TOKENS.age(token, "subscribe", NOW + LIFE) == LIFE
@@ -29,11 +29,11 @@ def test_it_may_be_used_more_than_once_for_an_hour() -> None:
 
 
 @given(st.text(max_size=80))
-def test_what_we_did_not_sign_is_no_token(text: str) -> None:
+def test_a_text_we_did_not_sign_is_no_token(text: str) -> None:
     assert TOKENS.age(text, "subscribe", NOW) is None
 
 
-def test_another_forms_and_another_publications_tokens_are_none() -> None:
+def test_tokens_of_another_form_or_publication_are_invalid() -> None:
     assert TOKENS.age(TOKENS.token("preferences"), "subscribe", NOW) is None
     assert TOKENS.age(FormTokens(b"other").token("subscribe"), "subscribe", NOW) is None
     assert TOKENS.age(TOKENS.token("subscribe"), "subscribe", NOW - timedelta(minutes=1)) is None

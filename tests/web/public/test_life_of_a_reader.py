@@ -1,4 +1,4 @@
-"""The whole life of a reader in Chromium: joins on a phone, confirms, reads, chooses, leaves by the header, returns."""
+"""A reader's whole way in Chromium: sign up on a phone, confirm, read, choose, leave by the header, return."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ar", "dark")])
-def test_the_life_of_a_reader(
+def test_a_reader_signs_up_confirms_reads_chooses_leaves_and_returns(
     served: Served, browser: Browser, language: str, scheme: Literal["light", "dark"]
 ) -> None:
     words, people = WORDS[language], People(served.folder)
@@ -84,7 +84,7 @@ def test_the_life_of_a_reader(
 
 
 def sent(served: Served) -> EmailMessage:
-    """The issue, sent by the command; the only message of its campaign."""
+    """Send the issue with the command, and return the only message of its campaign."""
     command = [sys.executable, "-m", "newsletter", "send", "hello", "--yes"]
     subprocess.run(command, cwd=served.folder, check=True, capture_output=True)
     [file] = served.folder.glob("outbox/1-hello/*.eml")

@@ -1,4 +1,4 @@
-"""Preferences: chosen by whoever has the link and our form, and by nobody else."""
+"""The preferences page: changes need the reader's link and our form."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def ada(people: People, request: pytest.FixtureRequest) -> tuple[str, str]:
-    """A new reader's address, and the path of her preferences."""
+    """Add a reader; gives her address and the path of her preferences."""
     address = f"ada.{re.sub('[^a-z0-9]', '', request.node.name)[-40:]}@example.com"
     people.add(address, {"daily": "active"}, "Ada", "Lovelace", "Europe/Berlin", "")
     return address, f"/preferences/{people.token(people.find(address).id)}"
@@ -42,7 +42,7 @@ def send(served: Served, path: str, headers: dict[str, str] | None = None, **fie
     return requests.post(served.url + path, data=said, headers=headers, timeout=60, allow_redirects=False)
 
 
-def test_the_page_shows_what_is_known(served: Served, ada: tuple[str, str]) -> None:
+def test_the_page_shows_the_readers_preferences(served: Served, ada: tuple[str, str]) -> None:
     page = requests.get(served.url + ada[1], timeout=60).text
 
     assert re.search(r'value="daily" checked', page)
@@ -74,7 +74,7 @@ def test_everything_is_changed_at_once_with_evidence(served: Served, people: Peo
     ]
 
 
-def test_saving_what_is_there_changes_nothing(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_saving_without_a_change_changes_nothing(served: Served, people: People, ada: tuple[str, str]) -> None:
     before = people.find(ada[0])
 
     send(served, ada[1], list="daily", name="Ada Lovelace", timezone="Europe/Berlin", language="")
@@ -127,7 +127,7 @@ def test_a_form_that_we_did_not_show_changes_nothing(
         {"language": "<b>"},
     ],
 )
-def test_what_no_form_of_ours_sends_is_refused_whole(
+def test_values_that_our_form_does_not_offer_are_refused_whole(
     served: Served, people: People, ada: tuple[str, str], wrong: dict[str, Any]
 ) -> None:
     before = people.find(ada[0])
@@ -150,13 +150,13 @@ def test_html_in_a_name_is_shown_as_text(served: Served, ada: tuple[str, str]) -
     assert "&lt;script&gt;" in page
 
 
-def test_lists_that_there_are_not_are_left_alone(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_unknown_lists_are_ignored(served: Served, people: People, ada: tuple[str, str]) -> None:
     send(served, ada[1], list=["daily", "secret", "*"], name="Ada Lovelace", timezone="Europe/Berlin")
 
     assert people.find(ada[0]).lists == {"daily": "active"}
 
 
-def test_a_break_is_shown_and_ends_when_the_reader_says_so(
+def test_a_pause_is_shown_and_ends_when_the_reader_says_so(
     served: Served, people: People, ada: tuple[str, str]
 ) -> None:
     requests.post(served.url + ada[1].replace("preferences", "unsubscribe"), {"choice": "pause"}, timeout=60)
@@ -172,7 +172,7 @@ def test_a_break_is_shown_and_ends_when_the_reader_says_so(
     assert [one.status for one in people.find(ada[0]).consent] == ["active", "paused", "active"]
 
 
-def test_a_reader_takes_everything_that_is_held(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_a_reader_downloads_everything_that_is_kept(served: Served, people: People, ada: tuple[str, str]) -> None:
     answer = send(served, ada[1], action="download")
 
     held = json.loads(answer.content)
@@ -183,14 +183,14 @@ def test_a_reader_takes_everything_that_is_held(served: Served, people: People, 
     assert {"since", "letters", "signups", "deliveries", "suppressed"} <= held.keys()
 
 
-def test_forgetting_asks_once_more(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_erasure_asks_for_confirmation(served: Served, people: People, ada: tuple[str, str]) -> None:
     answer = send(served, ada[1], action="forget")
 
     assert "Shall we forget you?" in answer.text
     assert people.find_or_none(ada[0])
 
 
-def test_the_forgotten_are_nowhere_and_no_import_brings_them_back(
+def test_an_erased_reader_is_nowhere_and_no_import_brings_them_back(
     served: Served, people: People, ada: tuple[str, str]
 ) -> None:
     join(served, ada[0], name="Ada of the form")
@@ -205,7 +205,7 @@ def test_the_forgotten_are_nowhere_and_no_import_brings_them_back(
     assert "We have no address of yours" in requests.get(served.url + ada[1], timeout=60).text
 
 
-def test_whoever_was_forgotten_and_joins_again_is_a_new_reader(
+def test_an_erased_reader_who_signs_up_again_is_a_new_reader(
     served: Served, people: People, ada: tuple[str, str]
 ) -> None:
     before = people.find(ada[0]).id
@@ -223,7 +223,7 @@ def test_whoever_was_forgotten_and_joins_again_is_a_new_reader(
 
 
 def everything_with(people: People, address: str) -> list[str]:
-    """Every column of every table in which the address, or what is before its @, can be read."""
+    """Return every column of every table that holds the address, or its part before the @."""
     found = []
     with people.database.read() as connection:
         for table in metadata.sorted_tables:
@@ -233,7 +233,7 @@ def everything_with(people: People, address: str) -> list[str]:
     return found
 
 
-def test_a_link_with_nothing_behind_it_is_answered_kindly(served: Served, people: People) -> None:
+def test_the_link_of_an_unknown_reader_is_answered_kindly(served: Served, people: People) -> None:
     nobody = requests.get(f"{served.url}/preferences/{people.token(4711)}", timeout=60)
     broken = requests.get(f"{served.url}/preferences/sample", timeout=60)
 

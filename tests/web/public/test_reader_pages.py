@@ -1,4 +1,4 @@
-"""What readers see of joining, in Chromium: on a phone, in both schemes and directions; no barrier, little weight."""
+"""The sign-up pages in Chromium: on a phone, in both schemes and directions, without barriers, small."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def opened(browser: Browser, **options: object) -> Page:
-    """A page without scripts of ours to run, as a reader has it who switched them off."""
+    """Open a page with scripts switched off."""
     context = browser.new_context(**{"java_script_enabled": True, **options})  # type: ignore[arg-type]
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -48,7 +48,7 @@ def test_a_reader_joins_on_a_phone_and_confirms_from_the_mail(served: Served, br
     page.context.close()
 
 
-def test_a_slip_is_mended_with_one_press(served: Served, browser: Browser) -> None:
+def test_a_slip_in_the_address_is_corrected_with_one_press(served: Served, browser: Browser) -> None:
     page = opened(browser)
     page.goto(f"{served.url}/subscribe")
     page.get_by_label("Email address").fill("slip@gmial.com")

@@ -1,4 +1,4 @@
-"""Joining by the real server: asked for, confirmed from the mail, welcomed; and what robots and strangers get."""
+"""Signing up at a real server: the form, the confirmation, the welcome; and how robots and other sites fare."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def mail(served: Served) -> Mail:
 
 
 def known(served: Served, address: str) -> dict[str, Any]:
-    """What `subscribers show --json` would print; nothing when there is no such reader."""
+    """Return what `subscribers show --json` prints; None when there is no such reader."""
     with (
         closing(open_database(load_publication(served.folder / "newsletter.toml"))) as database,
         database.read() as one,
@@ -88,7 +88,7 @@ def test_the_confirmation_says_nothing_that_was_typed(served: Served, mail: Mail
     assert letter["to"] == "quiet@example.com"
 
 
-def test_the_answer_is_the_same_for_who_is_known_and_who_is_not(served: Served, mail: Mail) -> None:
+def test_known_and_unknown_addresses_get_one_answer(served: Served, mail: Mail) -> None:
     join(served, "known@example.com")
     requests.post(served.url + path_in(mail.to("known@example.com")[0], "confirm"), timeout=60)
 
@@ -103,7 +103,7 @@ def test_the_answer_is_the_same_for_who_is_known_and_who_is_not(served: Served, 
     assert "You are on the list already" in text_of(mail.to("known@example.com", 3)[2])
 
 
-def test_the_answer_takes_as_long_for_who_is_known_as_for_who_is_not(served: Served, mail: Mail) -> None:
+def test_the_answer_takes_equally_long_for_known_and_unknown_addresses(served: Served, mail: Mail) -> None:
     join(served, "timed@example.com")
     requests.post(served.url + path_in(mail.to("timed@example.com")[0], "confirm"), timeout=60)
     session, token = requests.Session(), token_of(requests.get(f"{served.url}/subscribe", timeout=60).text)
@@ -114,7 +114,7 @@ def test_the_answer_takes_as_long_for_who_is_known_as_for_who_is_not(served: Ser
         return time.perf_counter() - began
 
     def faster(numbers: range) -> int:
-        """How often the one who is known was answered sooner."""
+        """Return how often the known address was answered sooner."""
         found = 0
         for number in numbers:
             both = ["timed@example.com", f"new{number}@example.com"]
@@ -126,14 +126,14 @@ def test_the_answer_takes_as_long_for_who_is_known_as_for_who_is_not(served: Ser
     assert any(15 <= faster(numbers) <= 45 for numbers in (range(60), range(60, 120)))
 
 
-def test_a_robot_that_fills_the_trap_is_answered_and_not_taken(served: Served) -> None:
+def test_a_robot_that_fills_the_trap_is_answered_and_not_signed_up(served: Served) -> None:
     answer = join(served, "robot@example.com", topic="http://spam.example")
 
     assert "Look into your mailbox" in answer.text
     assert known(served, "robot@example.com") == {}
 
 
-def test_a_form_from_elsewhere_gets_ours_filled_in_and_one_press_more_joins(served: Served, mail: Mail) -> None:
+def test_a_form_of_another_site_gets_ours_filled_in_and_one_more_press_signs_up(served: Served, mail: Mail) -> None:
     page = requests.post(f"{served.url}/subscribe", data={"email": "far@example.com", "list": "weekly"}, timeout=60)
 
     assert page.status_code == 200
@@ -145,7 +145,7 @@ def test_a_form_from_elsewhere_gets_ours_filled_in_and_one_press_more_joins(serv
 
 
 @pytest.mark.parametrize("token", ["x", "subscribe.aaaa.bbbb", "subscribe", "é", "." * 50])
-def test_a_token_that_is_not_ours_joins_nobody(served: Served, token: str) -> None:
+def test_a_token_that_is_not_ours_signs_nobody_up(served: Served, token: str) -> None:
     data = {"email": "forged@example.com", "token": token}
 
     answer = requests.post(f"{served.url}/subscribe", data=data, timeout=60)
@@ -169,7 +169,7 @@ def test_a_slip_in_the_address_is_asked_about_once(served: Served, mail: Mail) -
     assert mail.to("slip@gmail.com")
 
 
-def test_a_form_for_a_list_that_is_gone_joins_no_other(served: Served) -> None:
+def test_a_form_for_a_removed_list_signs_up_for_no_other(served: Served) -> None:
     token = token_of(requests.get(f"{served.url}/subscribe", timeout=60).text)
     data = {"email": "gone@example.com", "list": "monthly", "token": token}
 
@@ -182,7 +182,7 @@ def test_a_form_for_a_list_that_is_gone_joins_no_other(served: Served) -> None:
     assert known(served, "gone@example.com") == {}
 
 
-def test_a_program_joins_by_json(served: Served, mail: Mail) -> None:
+def test_a_program_signs_up_by_json(served: Served, mail: Mail) -> None:
     form = requests.get(f"{served.url}/subscribe", headers={"Accept": "application/json"}, timeout=60).json()
 
     body = {"email": "json@example.com", "list": ["weekly"], "token": form["token"]}
@@ -204,7 +204,7 @@ def test_a_program_is_told_what_is_wrong_with_its_token(served: Served) -> None:
     assert told["token"].startswith("subscribe")
 
 
-def test_only_sites_that_are_named_may_send_json_from_a_browser(served: Served) -> None:
+def test_only_configured_sites_may_send_json_from_a_browser(served: Served) -> None:
     def ask(origin: str) -> tuple[str | None, int]:
         headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Accept": "application/json"}
         form = requests.get(f"{served.url}/subscribe", headers=headers, timeout=60)
@@ -216,7 +216,7 @@ def test_only_sites_that_are_named_may_send_json_from_a_browser(served: Served) 
     assert ask("https://others.example") == (None, 400)
 
 
-def test_a_form_sent_from_a_page_that_is_not_ours_joins_nobody(served: Served) -> None:
+def test_a_form_sent_from_another_sites_page_signs_nobody_up(served: Served) -> None:
     token = token_of(requests.get(f"{served.url}/subscribe", timeout=60).text)
     data = {"email": "csrf@example.com", "token": token}
 
@@ -226,7 +226,7 @@ def test_a_form_sent_from_a_page_that_is_not_ours_joins_nobody(served: Served) -
     assert known(served, "csrf@example.com") == {}
 
 
-def test_a_form_that_comes_back_too_soon_is_shown_again_and_taken_later(tmp_path: Path) -> None:
+def test_a_form_sent_too_soon_is_shown_again_and_accepted_later(tmp_path: Path) -> None:
     with serve(make_publication(tmp_path / "news", '[signup]\nmin_time = "1s"')) as running:
         for number in range(5):  # a busy machine may be too late to be too soon
             token = token_of(requests.get(f"{running.url}/subscribe", timeout=60).text)

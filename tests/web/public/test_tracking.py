@@ -1,4 +1,4 @@
-"""Counted links and pictures, from the email in the outbox to the figures: with a real server."""
+"""Counted links and pictures with a real server: from the email in the outbox to the report."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Thunderbird/1
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """A command, in this process: starting another takes longer than what it does."""
+    """Run a command in this process: starting another takes longer than the command."""
     done = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), *arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
 def published(folder: Path, level: str) -> Path:
-    """A publication that has sent one issue to Ada and Bob, an hour ago."""
+    """Make a publication that sent one issue to Ada and Bob an hour ago."""
     make_publication(folder, f'[tracking]\nlevel = "{level}"')
     (folder / "issues").mkdir()
     (folder / "issues" / "2025-01-17-hello.md").write_text(ISSUE, encoding="utf-8")
@@ -60,7 +60,7 @@ def html_of(folder: Path, address: str) -> str:
 
 
 def paths(html: str) -> tuple[list[str], str]:
-    """The paths of the counted links and of the picture."""
+    """Return the paths of the counted links and of the picture."""
     clicks = re.findall(r'href="https://news.example.com(/c/[^"]+)"', html)
     (pixel,) = re.findall(r'src="https://news.example.com(/o/[^"]+)"', html)
     return clicks, pixel
@@ -79,7 +79,7 @@ def rows(folder: Path) -> list[tuple[object, ...]]:
     return found
 
 
-def test_a_readers_clicks_and_opens_are_counted_and_told(tmp_path: Path) -> None:
+def test_a_readers_clicks_and_opens_are_counted_and_reported(tmp_path: Path) -> None:
     folder = published(tmp_path / "news", "individual")
     clicks, pixel = paths(html_of(folder, "ada@example.com"))
     with serve(folder) as served:
@@ -115,7 +115,7 @@ def test_in_aggregate_no_reader_is_in_the_mail_or_in_the_database(tmp_path: Path
     database.close()
 
 
-def test_what_programs_do_is_not_in_the_figures(tmp_path: Path) -> None:
+def test_requests_of_programs_are_not_counted(tmp_path: Path) -> None:
     folder = published(tmp_path / "news", "individual")
     clicks, pixel = paths(html_of(folder, "ada@example.com"))
     with serve(folder) as served:
@@ -130,7 +130,7 @@ def test_what_programs_do_is_not_in_the_figures(tmp_path: Path) -> None:
     assert "opened 0 times; 3 times by programs, not counted" in run(folder, "status", "hello")
 
 
-def test_without_tracking_links_are_as_they_were_written_and_old_ones_still_lead_on(tmp_path: Path) -> None:
+def test_without_tracking_links_are_unchanged_and_old_counted_ones_still_redirect(tmp_path: Path) -> None:
     folder = published(tmp_path / "news", "none")
     html = html_of(folder, "ada@example.com")
     links = Links(load_publication(folder / "newsletter.toml"))
@@ -150,7 +150,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return published(tmp_path_factory.mktemp("attacked") / "news", "individual")
 
 
-def test_forged_swapped_and_stretched_tokens_lead_nowhere(attacked: Path) -> None:
+def test_forged_swapped_and_lengthened_tokens_are_refused(attacked: Path) -> None:
     links = Links(load_publication(attacked / "newsletter.toml"))
     good = track_token(links, 1, 1)
     other = links.token(Purpose.READER, 1, 1, "daily")
@@ -182,7 +182,7 @@ def test_forged_swapped_and_stretched_tokens_lead_nowhere(attacked: Path) -> Non
     assert [one.status_code for one in answers if one.status_code != 404] == [302]  # the one with a needless ?url=
 
 
-def test_a_forgotten_reader_takes_what_was_seen_along(attacked: Path) -> None:
+def test_erasing_a_reader_erases_their_clicks_and_opens(attacked: Path) -> None:
     clicks, _pixel = paths(html_of(attacked, "bob@example.com"))
     others = rows(attacked)
     with serve(attacked) as served:

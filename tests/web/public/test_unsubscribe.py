@@ -1,4 +1,4 @@
-"""Leaving: as mail programs do it, as people do it, and as nobody may do it to them."""
+"""Unsubscribing: by a mail program, by a reader on the page, and never by a scanner or a foreign link."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def ada(people: People, request: pytest.FixtureRequest) -> tuple[str, str]:
-    """A new reader's address, and the path of the link in her mail."""
+    """Add a reader; gives her address and the path of the link in her mail."""
     address = f"ada.{re.sub('[^a-z0-9]', '', request.node.name)[-40:]}@example.com"
     return address, f"/unsubscribe/{people.token(people.add(address))}"
 
@@ -35,9 +35,7 @@ def press(served: Served, path: str, **fields: str | list[str]) -> requests.Resp
     return requests.post(served.url + path, data=fields, timeout=60, allow_redirects=False)
 
 
-def test_the_post_of_a_mail_program_leaves_the_list_at_once(
-    served: Served, people: People, ada: tuple[str, str]
-) -> None:
+def test_a_mail_programs_post_unsubscribes_at_once(served: Served, people: People, ada: tuple[str, str]) -> None:
     # As Gmail sends it: no cookie, no referrer, no origin, nothing but the two headers and the body.
     headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "Mozilla/5.0 (via GoogleImageProxy)"}
 
@@ -48,14 +46,14 @@ def test_the_post_of_a_mail_program_leaves_the_list_at_once(
     assert people.find(ada[0]).lists == {"daily": "unsubscribed", "weekly": "active"}
 
 
-def test_done_twice_it_is_done_once(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_unsubscribing_twice_changes_nothing_more(served: Served, people: People, ada: tuple[str, str]) -> None:
     answers = [press(served, ada[1], **ONE_CLICK).status_code for _ in range(3)]
 
     assert answers == [200, 200, 200]
     assert [one.status for one in people.find(ada[0]).consent if one.list == "daily"] == ["active", "unsubscribed"]
 
 
-def test_how_a_reader_left_is_on_record(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_the_way_a_reader_left_is_recorded(served: Served, people: People, ada: tuple[str, str]) -> None:
     press(served, ada[1], **ONE_CLICK)
 
     last = people.find(ada[0]).consent[-1]
@@ -74,7 +72,7 @@ def test_how_a_reader_left_is_on_record(served: Served, people: People, ada: tup
         (b"List-Unsubscribe=One-Click", "text/plain"),
     ],
 )  # fmt: skip
-def test_a_post_that_is_clumsy_still_leaves(
+def test_a_malformed_post_still_unsubscribes(
     served: Served, people: People, ada: tuple[str, str], body: bytes, kind: str
 ) -> None:
     answer = requests.post(served.url + ada[1], body, headers={"Content-Type": kind} if kind else {}, timeout=60)
@@ -84,7 +82,7 @@ def test_a_post_that_is_clumsy_still_leaves(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
-def test_what_scanners_do_changes_nothing(served: Served, people: People, ada: tuple[str, str], method: str) -> None:
+def test_requests_of_scanners_change_nothing(served: Served, people: People, ada: tuple[str, str], method: str) -> None:
     for query in ("", "?List-Unsubscribe=One-Click", "?choice=all"):
         requests.request(method, f"{served.url}{ada[1]}{query}", timeout=60)
 
@@ -103,7 +101,7 @@ def test_the_pages_first_form_and_button_leave_the_list(served: Served, people: 
     assert "Would you tell us why?" not in page, "asked only afterwards"
 
 
-def test_a_browser_is_answered_with_a_page_and_a_program_in_its_words(served: Served, ada: tuple[str, str]) -> None:
+def test_a_browser_gets_a_page_and_a_program_text_or_json(served: Served, ada: tuple[str, str]) -> None:
     answers = [
         requests.post(served.url + ada[1], ONE_CLICK, headers={"Accept": accepted}, timeout=60)
         for accepted in ("text/html,*/*;q=0.8", "application/json", "*/*")
@@ -114,7 +112,7 @@ def test_a_browser_is_answered_with_a_page_and_a_program_in_its_words(served: Se
     assert answers[2].text == "unsubscribed\n"
 
 
-def test_everything_is_every_list(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_leaving_everything_leaves_every_list(served: Served, people: People, ada: tuple[str, str]) -> None:
     press(served, ada[1], choice="all")
 
     assert people.find(ada[0]).status == "unsubscribed"
@@ -132,7 +130,7 @@ def test_a_pause_is_shown_until_it_ends(served: Served, people: People, ada: tup
     assert "You are taking a break" in requests.get(served.url + ada[1], timeout=60).text
 
 
-def test_whoever_left_by_mistake_comes_back(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_a_reader_who_left_by_mistake_can_return(served: Served, people: People, ada: tuple[str, str]) -> None:
     page = press(served, ada[1], choice="all").text
     lists = re.findall(r'name="list" value="(\w+)"', page)
 
@@ -142,7 +140,7 @@ def test_whoever_left_by_mistake_comes_back(served: Served, people: People, ada:
     assert people.find(ada[0]).lists == {"daily": "active", "weekly": "active"}
 
 
-def test_whoever_never_confirmed_cannot_come_back_by_a_link(served: Served, people: People) -> None:
+def test_an_unconfirmed_reader_cannot_join_by_the_link(served: Served, people: People) -> None:
     id = people.add("pending@example.com", {"daily": "pending"})
 
     press(served, f"/unsubscribe/{people.token(id)}", choice="return", list="daily")
@@ -150,7 +148,7 @@ def test_whoever_never_confirmed_cannot_come_back_by_a_link(served: Served, peop
     assert people.find("pending@example.com").lists == {"daily": "pending"}
 
 
-def test_why_is_counted_without_a_name(served: Served, people: People, ada: tuple[str, str]) -> None:
+def test_reasons_are_counted_without_a_name(served: Served, people: People, ada: tuple[str, str]) -> None:
     today = datetime.now(UTC).date()
     page = press(served, ada[1], choice="list").text
     token = token_of(page)
@@ -198,7 +196,7 @@ def test_the_link_of_an_erased_reader_is_answered_kindly(served: Served, people:
     assert "We have no address of yours" in shown.text
 
 
-def test_the_link_of_a_list_that_has_gone_leaves_everything(served: Served, people: People) -> None:
+def test_the_link_of_a_removed_list_leaves_every_list(served: Served, people: People) -> None:
     id = people.add("old@example.com")
     path = f"/unsubscribe/{people.token(id, 'evening')}"
 
@@ -219,7 +217,7 @@ def test_the_page_speaks_the_readers_language(served: Served, people: People) ->
     assert '<html lang="fr" dir="ltr">' in asked.text
 
 
-def test_the_language_that_was_asked_for_stays(served: Served, ada: tuple[str, str]) -> None:
+def test_the_requested_language_stays_on_the_next_page(served: Served, ada: tuple[str, str]) -> None:
     page = requests.get(f"{served.url}{ada[1]}?lang=de", timeout=60).text
     action = re.search(r'action="([^"]+)"', page)
     assert action
@@ -229,7 +227,7 @@ def test_the_language_that_was_asked_for_stays(served: Served, ada: tuple[str, s
     assert "lang=%22" not in requests.get(f'{served.url}{ada[1]}?lang="><b>', timeout=60).text
 
 
-def test_the_pages_tell_search_engines_and_other_sites_nothing(served: Served, ada: tuple[str, str]) -> None:
+def test_the_pages_are_not_indexed_and_send_no_referrer(served: Served, ada: tuple[str, str]) -> None:
     answer = requests.get(served.url + ada[1], timeout=60)
 
     assert answer.headers["x-robots-tag"] == "noindex"

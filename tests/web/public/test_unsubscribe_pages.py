@@ -1,4 +1,4 @@
-"""The pages of leaving and preferences, seen: on phones and desks, by day and night, in two directions."""
+"""The unsubscribe and preferences pages in a browser: phone and desktop, light and dark, both directions."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ numbers = count()
 
 
 @dataclass(frozen=True)
-class Room:
-    """A server, its readers and one Chromium."""
+class Setting:
+    """A server, its readers, and a browser."""
 
     served: Served
     people: People
@@ -61,66 +61,66 @@ class Room:
         assert [url for url in asked if not url.startswith((self.served.url, "data:"))] == [], "a third party was asked"
 
     def reader(self) -> tuple[str, str]:
-        """A new one, on both lists: address and token."""
+        """Add a reader on both lists; returns address and token."""
         address = f"reader{next(numbers)}@example.com"
         return address, self.people.token(self.people.add(address))
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
     folder = make_publication(tmp_path_factory.mktemp("pages") / "news")
     with serve(folder) as served, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         people = People(folder)
-        yield Room(served, people, browser)
+        yield Setting(served, people, browser)
         people.database.close()
         browser.close()
 
 
 @pytest.mark.parametrize(("language", "width", "scheme"), [("en", 375, "light"), ("ar", 1280, "dark")])
 def test_a_reader_changes_lists_leaves_and_comes_back(
-    room: Room, language: str, width: int, scheme: Literal["light", "dark"]
+    setting: Setting, language: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     words = WORDS[language]
-    address, token = room.reader()
+    address, token = setting.reader()
 
-    with room.page(language, width, scheme) as page:
-        page.goto(f"{room.served.url}/preferences/{token}")
+    with setting.page(language, width, scheme) as page:
+        page.goto(f"{setting.served.url}/preferences/{token}")
         page.get_by_label("Weekly Inference").uncheck()
         page.locator("#timezone").select_option("Asia/Tokyo")
         page.get_by_role("button", name=words["save"], exact=True).click()
         assert page.get_by_role("status").inner_text().strip() == words["saved"]
-        assert room.people.find(address).lists == {"daily": "active", "weekly": "unsubscribed"}
-        assert room.people.find(address).fields["timezone"] == "Asia/Tokyo"
+        assert setting.people.find(address).lists == {"daily": "active", "weekly": "unsubscribed"}
+        assert setting.people.find(address).fields["timezone"] == "Asia/Tokyo"
 
-        page.goto(f"{room.served.url}/unsubscribe/{token}")
+        page.goto(f"{setting.served.url}/unsubscribe/{token}")
         page.get_by_role("button", name=words["leave"], exact=True).click()
-        assert room.people.find(address).status == "unsubscribed"
+        assert setting.people.find(address).status == "unsubscribed"
 
         page.get_by_role("button", name=words["back"]).click()
-        assert room.people.find(address).lists == {"daily": "active", "weekly": "unsubscribed"}
+        assert setting.people.find(address).lists == {"daily": "active", "weekly": "unsubscribed"}
 
 
-def test_forgetting_takes_two_clicks(room: Room) -> None:
-    address, token = room.reader()
+def test_forgetting_takes_two_clicks(setting: Setting) -> None:
+    address, token = setting.reader()
 
-    with room.page("ar", 375, "light") as page:
-        page.goto(f"{room.served.url}/preferences/{token}")
+    with setting.page("ar", 375, "light") as page:
+        page.goto(f"{setting.served.url}/preferences/{token}")
         page.get_by_role("button", name=WORDS["ar"]["forget"]).click()
-        assert room.people.find_or_none(address)
+        assert setting.people.find_or_none(address)
         page.locator("main form button").click()
 
-    assert room.people.find_or_none(address) is None
+    assert setting.people.find_or_none(address) is None
 
 
 @pytest.mark.parametrize(("language", "width", "scheme"), LOOKS)
 def test_every_page_is_free_of_barriers_and_fits(
-    room: Room, language: str, width: int, scheme: Literal["light", "dark"]
+    setting: Setting, language: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     wrong: dict[str, object] = {}
 
-    with room.page(language, width, scheme) as page:
-        for name in visits(room, page):
+    with setting.page(language, width, scheme) as page:
+        for name in visits(setting, page):
             page.evaluate(AXE_SCRIPT)
             found = [one["id"] for one in page.evaluate(VIOLATIONS) if one["impact"] in SERIOUS]
             pale = [text for text, contrast in page.evaluate(CONTRASTS) if contrast < 4.5]
@@ -139,15 +139,15 @@ TARGETS = """() => [...document.querySelectorAll("main button, main select, main
 
 
 def press(page: Page, button: str) -> None:
-    """Press it, and wait until the page it leads to is all there."""
+    """Press a button and wait until the next page is loaded."""
     page.locator(button).click()
     page.wait_for_load_state()
 
 
-def visits(room: Room, page: Page) -> Iterator[str]:
-    """Each of the pages in turn, by name."""
-    token = room.reader()[1]
-    leave, preferences = f"{room.served.url}/unsubscribe/{token}", f"{room.served.url}/preferences/{token}"
+def visits(setting: Setting, page: Page) -> Iterator[str]:
+    """Open each of the pages in turn; yields its name."""
+    token = setting.reader()[1]
+    leave, preferences = f"{setting.served.url}/unsubscribe/{token}", f"{setting.served.url}/preferences/{token}"
     for name, url in (("leave", leave), ("preferences", preferences), ("broken", leave + "x")):
         page.goto(url)
         yield name

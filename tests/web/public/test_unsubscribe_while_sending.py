@@ -1,4 +1,4 @@
-"""Leaving while something else goes on: a campaign that is being sent, a server that is killed."""
+"""Unsubscribing while a campaign is being sent, and before the server is killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ READERS = 300
 
 
 def filled(folder: Path, readers: int) -> People:
-    """A publication with an issue and readers `r1@example.com` and so on, whose ids are their numbers."""
+    """Make a publication with an issue and readers `r1@example.com` and so on, whose ids are their numbers."""
     made = make_publication(folder, '[send]\nrate = "50/s"')
     (made / "issues").mkdir()
     (made / "issues" / "2025-01-17-hello.md").write_text(ISSUE)
@@ -35,7 +35,7 @@ def filled(folder: Path, readers: int) -> People:
     return People(made)
 
 
-def test_whoever_leaves_while_a_campaign_runs_is_skipped_and_whoever_has_it_leaves_by_its_header(
+def test_a_reader_who_leaves_during_a_campaign_is_skipped_and_one_who_has_it_leaves_by_its_header(
     tmp_path: Path,
 ) -> None:
     people = filled(tmp_path / "news", READERS)
@@ -66,7 +66,7 @@ def one_click(served: Served, path: str) -> None:
 
 
 def header_path(message: Message) -> str:
-    """Where the header of a message leads, on this server (RFC 8058)."""
+    """Return the path of a message's one-click header (RFC 8058)."""
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     found = re.fullmatch(
         r"<https://news\.example\.com(/unsubscribe/\S+)>", "".join(message["List-Unsubscribe"].split())
@@ -75,7 +75,7 @@ def header_path(message: Message) -> str:
     return found[1]
 
 
-def test_nobody_whose_leaving_was_answered_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
+def test_no_answered_unsubscribe_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     people = filled(tmp_path / "news", 2_000)
     paths = {id: f"/unsubscribe/{people.token(id)}" for id in range(1, 2_001)}
     answered: list[int] = []

@@ -1,4 +1,4 @@
-"""The one-process installation: pages, letters and campaigns, and an end that loses nothing."""
+"""`newsletter serve --with-sender`: pages, transactional mail and campaigns in one process, which loses nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUICK = '[signup]\nmin_time = "0s"\nper_network = "off"'
 ISSUE = '---\nsubject: "Hello"\ndate: 2025-01-17\n---\nGood morning. [A link](https://example.com/a).\n'
 
 
-def test_one_process_takes_readers_in_and_sends_them_issues(tmp_path: Path, newsletter: Run) -> None:
+def test_one_process_signs_readers_up_and_sends_them_issues(tmp_path: Path, newsletter: Run) -> None:
     folder = make_publication(tmp_path / "news", QUICK)
     (folder / "issues").mkdir()
     (folder / "issues" / "2025-01-17-hello.md").write_text(ISSUE, encoding="utf-8")
@@ -34,16 +34,16 @@ def test_one_process_takes_readers_in_and_sends_them_issues(tmp_path: Path, news
     assert code == 0
 
 
-def test_a_second_sender_ends_with_the_name_of_the_first(tmp_path: Path) -> None:
+def test_a_second_sender_ends_and_names_the_first(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "news")
     with serve(folder, "--with-sender"), serve(folder, "--with-sender") as second:
         code = second.process.wait(timeout=60)
 
     assert code == 1
-    assert "is sending from this database" in "".join(second.said)
+    assert "is sending from this database" in "".join(second.lines)
 
 
-def test_who_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
+def test_answered_sign_ups_survive_a_kill(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "news", QUICK)
     answered: list[str] = []
     with serve(folder) as running, ThreadPoolExecutor(16) as pool:
@@ -72,7 +72,7 @@ def test_who_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
     assert len(mailed) == len(kept)
 
 
-def test_asked_to_stop_in_the_middle_it_finishes_what_it_began(tmp_path: Path) -> None:
+def test_a_stop_finishes_the_batch_and_the_requests_in_progress(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "news", QUICK)
     statuses: list[int] = []
     with serve(folder) as running, ThreadPoolExecutor(8) as pool:
