@@ -1,9 +1,9 @@
-"""How many sign-ups `newsletter serve` takes in a second, beside a bare Starlette route: `python -m bench joining`.
+"""Measure sign-ups a second of `newsletter serve` beside a bare Starlette route: `python -m bench joining`.
 
-Needs `wrk`. Each request is a new reader's form; its answer comes after reader, evidence and confirmation are on
-disk, and the confirmations are written meanwhile, by the same process. The server is then killed, and those who were
-answered are counted in its database. Processor time is the server's, all its threads: on a machine that is busy with
-other things it says more than the clock.
+Needs `wrk`. Each request is a new reader's form, and is answered after reader, evidence and confirmation are on disk;
+meanwhile the server writes the confirmation emails. Then it is killed, and the sign-ups in its database are counted
+against the answers. The processor time is that of all the server's threads; on a busy machine it says more than the
+clock.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ end
 
 
 def main() -> None:
-    """Print sign-ups a second beside the bare route, what they cost, and whether one was lost."""
+    """Print the sign-ups a second of both servers, their processor time, and how many answered sign-ups were lost."""
     require_wrk()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -54,7 +54,7 @@ def main() -> None:
             ours = measured(url, child.pid, "post.lua", _token(url), folder=folder)
             child.kill()
             child.wait()
-        lost = max(0, ours.answered - _kept(folder))
+        lost = max(0, ours.answered - _recorded(folder))
     rows = [
         ("a bare route", f"{plain.rate:,.0f}/s"),
         ("sign-ups, on disk before the answer", f"{ours.rate:,.0f}/s"),
@@ -71,7 +71,7 @@ def _token(url: str) -> str:
     return str(form.json()["token"])
 
 
-def _kept(folder: Path) -> int:
+def _recorded(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "newsletter.db")) as database:
         (number,) = database.execute(
             "SELECT count(*) FROM signup JOIN transactional_message ON signup_id = signup.id"

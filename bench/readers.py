@@ -1,6 +1,6 @@
-"""Made-up readers as CSV: `python -m bench.readers 1000 > readers.csv`. The same every time.
+"""Make up readers as CSV, equal in every run: `python -m bench.readers 1000 > readers.csv`.
 
-Names of many scripts, quotes, emoji, and none; addresses only of example domains.
+Some have names in many scripts, with quotes or emoji, some have none; addresses are only of example domains.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DOMAINS = ("example.com", "example.org", "mail.example", "team.example")
 
 
 def readers(count: int) -> Iterator[tuple[str, ...]]:
-    """As many rows as asked for, without the header."""
+    """Yield `count` rows, without the header."""
     chance = random.Random(1)
     lists = (FIRST, LAST, PLANS, TAGS, LANGUAGES)
     for number in range(1, count + 1):
@@ -56,7 +56,7 @@ def readers(count: int) -> Iterator[tuple[str, ...]]:
 
 
 def main() -> None:
-    """Write them to stdout."""
+    """Write the readers to stdout."""
     sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     out = csv.writer(sys.stdout)
     out.writerow(COLUMNS)

@@ -1,7 +1,7 @@
-"""What the archive answers in a second, beside a bare Starlette route of the same size: `python -m bench reading`.
+"""Measure the archive's answers a second beside a bare Starlette route of equal size: `python -m bench reading`.
 
-Needs `wrk`. Each is one process; they take turns. Under load the
-processor time is the steadier figure.
+Needs `wrk`. Each server is one process, and they take turns. On a busy machine the processor time is the steadier
+figure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONNECTIONS = 32
 
 
 def main() -> None:
-    """Print requests a second of each kind of page, and its ratio to the bare route."""
+    """Print the requests a second of each kind of page, and their ratio to the bare route."""
     require_wrk()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -39,9 +39,7 @@ def main() -> None:
             for _ in range(ROUNDS):
                 for what, (url, child), path in pages:
                     taken[what].append(measured(f"{url}{path}", child.pid, connections=CONNECTIONS, seconds=SECONDS))
-    _print(
-        {what: (median(one.rate for one in found), median(one.cpu for one in found)) for what, found in taken.items()}
-    )
+    _print({what: (median(run.rate for run in runs), median(run.cpu for run in runs)) for what, runs in taken.items()})
 
 
 def _print(taken: Mapping[str, tuple[float, float]]) -> None:
@@ -65,7 +63,7 @@ def _pages(folder: Path) -> Sequence[tuple[str, str]]:
 
 
 def _prepare(folder: Path) -> None:
-    """The sample publication, every issue sent, every link counted."""
+    """Copy the sample publication, send every issue, and let every link be counted."""
     for name in ("issues", "images"):
         shutil.copytree(ROOT / name, folder / name)
     text = (ROOT / "newsletter.toml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Servers beside each other under `wrk`: started, loaded, and what they took of the processor."""
+"""Start servers, load them with `wrk`, and measure their answers and processor time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ server.serve(Starlette(routes=[Route("%(path)s", answer, methods=["GET", "POST"]
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What wrk and the system say of a server."""
+    """The figures of one run of wrk against a server."""
 
     rate: float
     """Answers a second."""
@@ -45,34 +45,34 @@ class Measured:
 
 
 def bare(path: str, size: int = 10) -> str:
-    """A program that answers with so many bytes: without a reader, a token, a header of ours or a database."""
+    """Return a program that answers a path with `size` bytes, without a token, a header of ours or a database."""
     return _BARE % {"path": path, "size": size}
 
 
 def require_wrk() -> None:
-    """Raises SystemExit when it is not installed."""
+    """Raise SystemExit when wrk is not installed."""
     if not shutil.which("wrk"):
         raise SystemExit("this benchmark needs wrk: apt-get install wrk")
 
 
 @contextmanager
 def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The server's address, and its process."""
-    said_in = folder / f"said-{len(command)}"
-    with said_in.open("w+") as said:
-        child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=said, stderr=said)
+    """Run a server; gives its address and its process."""
+    output_path = folder / f"output-{len(command)}"
+    with output_path.open("w+") as output:
+        child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=output, stderr=output)
         try:
-            yield _address(child, said_in), child
+            yield _address(child, output_path), child
         finally:
             child.kill()
             child.wait()
 
 
-def _address(child: subprocess.Popen[bytes], said: Path) -> str:
+def _address(child: subprocess.Popen[bytes], output: Path) -> str:
     while child.poll() is None:
-        if found := re.search(r"http://[\d.:]+", said.read_text()):
-            return found[0]
-    raise SystemExit(said.read_text())
+        if match := re.search(r"http://[\d.:]+", output.read_text()):
+            return match[0]
+    raise SystemExit(output.read_text())
 
 
 def measured(
@@ -83,22 +83,22 @@ def measured(
     connections: int = CONNECTIONS,
     seconds: int = SECONDS,
 ) -> Measured:
-    """What a server does under wrk; `script` is a file in `folder`, and what it is given."""
+    """Load a server with wrk and return the figures; `script` is a Lua file in `folder`, and its arguments."""
     before = cpu_of(pid)
     # One thread of wrk: each has its own script, and would begin with the same readers.
     options = ["-s", script[0], url, "--", *script[1:]] if script else [url]
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *options]
-    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    summary = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
     cpu = cpu_of(pid) - before
-    if wrong := re.search(r"Non-2xx or 3xx responses: \d+|Socket errors: .*", told):
-        raise SystemExit(f"{url}: {wrong[0]}")
-    rate, answered = re.search(r"Requests/sec:\s+([\d.]+)", told), re.search(r"(\d+) requests in", told)
+    if failure := re.search(r"Non-2xx or 3xx responses: \d+|Socket errors: .*", summary):
+        raise SystemExit(f"{url}: {failure[0]}")
+    rate, answered = re.search(r"Requests/sec:\s+([\d.]+)", summary), re.search(r"(\d+) requests in", summary)
     assert rate
     assert answered
     return Measured(rate=float(rate[1]), answered=int(answered[1]), cpu=cpu / int(answered[1]))
 
 
 def cpu_of(pid: int) -> float:
-    """Processor seconds of a process so far (proc(5): utime and stime)."""
+    """Return the processor seconds that a process has used so far (proc(5): utime and stime)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

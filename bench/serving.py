@@ -1,7 +1,7 @@
-"""What `newsletter serve` answers in a second, beside a bare Starlette route: `python -m bench serving`.
+"""Measure unsubscribes a second of `newsletter serve` beside a bare Starlette route: `python -m bench serving`.
 
-Needs `wrk`. Every request leaves a list for the first time: its answer comes after the change is on disk. The
-server is then killed, and those who were answered are counted in its database.
+Needs `wrk`. Every request unsubscribes a reader for the first time, and is answered after the change is on disk. Then
+the server is killed, and the unsubscribed readers in its database are counted against the answers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ for id in range(1, {readers} + 1):
 
 
 def main() -> None:
-    """Print requests a second of both, and whether anybody was lost."""
+    """Print the requests a second of both servers, and how many answered changes were lost."""
     require_wrk()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,7 +48,7 @@ def main() -> None:
         with served([COMMAND, "serve", "--port", "0"], folder) as (url, child):
             ours = measured(url, child.pid, "post.lua", folder=folder)
             child.kill()
-        lost = max(0, min(ours.answered, READERS) - _gone(folder))
+        lost = max(0, min(ours.answered, READERS) - _unsubscribed(folder))
     rows = [
         ("a bare route", f"{plain.rate:,.0f}/s"),
         ("unsubscribe, on disk before the answer", f"{ours.rate:,.0f}/s"),
@@ -64,12 +64,12 @@ def _prepare(folder: Path) -> None:
     (folder / "readers.csv").write_text(f"email\n{people}")
     process(COMMAND, "subscribers", "import", "readers.csv", cwd=folder)()
     with (folder / "paths").open("w") as out:
-        made = [sys.executable, "-c", TOKENS.format(readers=READERS)]
-        subprocess.run(made, cwd=folder, env=ENVIRONMENT, stdout=out, check=True)
+        command = [sys.executable, "-c", TOKENS.format(readers=READERS)]
+        subprocess.run(command, cwd=folder, env=ENVIRONMENT, stdout=out, check=True)
     (folder / "post.lua").write_text(SCRIPT)
 
 
-def _gone(folder: Path) -> int:
+def _unsubscribed(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "newsletter.db")) as database:
         (number,) = database.execute("SELECT count(*) FROM subscription WHERE status = 'unsubscribed'").fetchone()
     return int(number)
