@@ -43,6 +43,7 @@ class BodyLimits:
 
 def _limited(receive: Receive, limit: BodyLimit, announced: int) -> Receive:
     """Return a `receive` that raises HTTPException, 413 or 408, inside the route, where its errors are handled."""
+    # One deadline for the whole body: a limit for each chunk would allow a byte every nine seconds.
     deadline = asyncio.get_running_loop().time() + BODY_SECONDS
     received, complete = 0, False
 

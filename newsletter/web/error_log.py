@@ -37,6 +37,7 @@ class LoggedErrors:
         try:
             await self._app(scope, receive, send)
         except Exception as error:
+            # Starlette has answered 500 and raised the error again, for the server to log.
             if scope["type"] != "http":
                 raise
             template = self._templates.get(scope.get("endpoint"), NO_ROUTE)
@@ -51,6 +52,7 @@ def route_templates(routes: Iterable[BaseRoute]) -> Mapping[object, str]:
 def masked(error: BaseException) -> BaseException:
     """Return a stand-in for an error: its name, traceback and causes, and its text with readers' data masked."""
     kind = type(error)
+    # A new class: the original may need other arguments than a text.
     stand_in = type(kind.__qualname__, (Exception,), {"__module__": kind.__module__})
     copy: BaseException = stand_in(masked_text(str(error))).with_traceback(error.__traceback__)
     copy.__cause__ = masked(error.__cause__) if error.__cause__ else None
@@ -61,6 +63,7 @@ def masked(error: BaseException) -> BaseException:
 
 def masked_text(text: str) -> str:
     """Return a text without email addresses, query strings and anything as long as a token."""
+    # Queries first: they may hold addresses and tokens.
     for pattern, substitute in ((_QUERY, "?..."), (_ADDRESS, "<address>"), (_TOKEN, "<token>")):
         text = pattern.sub(substitute, text)
     return text

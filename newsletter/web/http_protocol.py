@@ -38,6 +38,7 @@ class LimitedHeadersProtocol(HttpToolsProtocol):
         if self._timer is None and self.cycle is not None and self.cycle.response_complete:
             self._start_timer()
         super().data_received(data)
+        # Counted after parsing: a chunk that completes the headers has stopped the timer.
         self._header_bytes += len(data)
         if self._timer is not None and self._header_bytes > MAX_HEADER_BYTES:
             self._close()

@@ -36,9 +36,11 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without the protocol's number asyncio leaves Nagle's algorithm on: 40 ms for each answer.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # A server that is started again gets its port although old connections are still closing.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
+        # After a campaign readers arrive within minutes: a short queue would refuse some of them.
         sock.listen(1024)
     except (OSError, OverflowError) as error:
         sock.close()
@@ -58,6 +60,7 @@ def listen_near(host: str, port: int) -> socket.socket:
         try:
             return listen(host, candidate)
         except NewsletterError as error:
+            # Any other reason holds for the next port, too.
             if getattr(error.__cause__, "errno", None) != errno.EADDRINUSE:
                 raise
     return listen(host, min(port + NEIGHBOURS, 65_535))
@@ -102,10 +105,12 @@ def serve(
     config = uvicorn.Config(
         app,
         http=LimitedHeadersProtocol,
+        # No route speaks WebSocket.
         ws="none",
         access_log=False,
         # Uvicorn would set up handlers of its own; without, its records go where the program's others go.
         log_config=None,
+        # public/client.py reads the headers of trusted proxies.
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
@@ -120,6 +125,7 @@ def serve(
 
 def _exit_when_asked(server: uvicorn.Server, stop: threading.Event) -> None:
     stop.wait()
+    # Uvicorn looks at this ten times a second.
     server.should_exit = True
 
 

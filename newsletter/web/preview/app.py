@@ -84,6 +84,7 @@ def starlette_app(workspace: Workspace, open_pages: OpenPages) -> Starlette:
         yield
         open_pages.close()
         app.state.database.close()
+        # Only the watch: a thread cannot be cancelled, so the warm-up is waited for.
         tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 

@@ -72,6 +72,7 @@ def show_version(request: Request) -> Response:
     try:
         html = _version(request, path, request.query_params.get("version", FILE))[1].html
     except NewsletterError as error:
+        # The other side can still be read.
         html = render(request, "said.html", {"error": error})
     shown = shown_locally(html, workspace.publication, local_pictures(workspace.publication, html))
     return email_document(request, by_day(shown))

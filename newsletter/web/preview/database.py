@@ -27,8 +27,10 @@ class PreviewDatabase:
 
     def open(self, publication: Publication) -> Database | None:
         """Return the database; None when there is none yet. Raises ConfigError when it cannot be used."""
+        # SQLAlchemy takes long to import, and a preview may never need it.
         from newsletter.database.connection import existing_database
 
+        # Endpoints run in several threads.
         with self._lock:
             url = publication.config.database.url
             if self._database is None or self._url != url:

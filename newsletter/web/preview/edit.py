@@ -112,6 +112,7 @@ def save_issue(request: Request, text: str) -> Response:
     """Write the text over the one it was made from; if the file has changed since, show both and write nothing."""
     workspace = workspace_of(request)
     path = workspace.publication.issues / request.query_params.get("name", "")
+    # `name` comes from the page: `../` would lead out of the folder.
     if path.parent != workspace.publication.issues or slug_of(path) != request.path_params["slug"]:
         raise HTTPException(400, "This is not the file of that issue.")
     saved = save(workspace.publication, path, text, request.query_params.get("over", ""))

@@ -29,11 +29,13 @@ async def stream_events(request: Request) -> Response:
 
 async def _events(open_pages: OpenPages, topic: str, workspace: Workspace, start: str) -> AsyncIterator[str]:
     """Yield which start of the preview this is, the state of now, then updates until the preview ends."""
+    # A browser connects again after half a second, as when the preview is restarted.
     yield "retry: 500\n\n" + _event("hello", {"start": start})
     with open_pages.listener(topic) as listener:
         yield _event(*await _current_state(workspace, topic))
         while open_pages.is_open:
             updates = await listener.next_updates()
+            # A line that begins with a colon is a comment, which keeps the connection open.
             yield "".join(_event(kind, update) for kind, update in updates) or ": still here\n\n"
 
 

@@ -94,8 +94,10 @@ async def _feed(
             watch_filter=_is_wanted,
             debounce=MAX_WAIT,
             step=STEP,
+            # The publication's own folder may hold anything, such as an outbox of many thousand files.
             recursive=config is None,
             stop_event=stop,
+            # Milliseconds between two looks at `stop_event`.
             rust_timeout=200,
             force_polling=polls,
         )

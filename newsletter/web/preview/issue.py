@@ -55,6 +55,7 @@ def show_view(request: Request) -> Response:
 def email_document(request: Request, html: str) -> Response:
     """Return an email for a frame, with a policy of its own and links that open in another tab."""
     policy = WITH_REMOTE_PICTURES if request.query_params.get("remote") == "1" else EMAIL_POLICY
+    # A click must not replace the preview by a page of another site.
     with_target = html.replace("<head>", '<head><base target="_blank">', 1)
     return HTMLResponse(with_target, headers={"Content-Security-Policy": policy})
 

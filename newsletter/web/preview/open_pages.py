@@ -27,6 +27,7 @@ class PageListener:
 
     def add(self, kind: str, update: Update) -> None:
         """Keep an update as the newest of its kind, and wake the page's stream."""
+        # A dict keeps a key's first place; removed, it comes last.
         self._updates.pop(kind, None)
         self._updates[kind] = update
         self._woken.set()

@@ -126,6 +126,7 @@ def _progress(
     elif campaign.state is CampaignState.SCHEDULED and campaign.start:
         words = f"Starts at {wall_clock(publication, campaign.start)}, {until(campaign.start, now)}."
         words += "" if has_runner else f" {schedule.NO_RUNNER}"
+    # An empty digest is of an issue that does not build, of which nobody can tell.
     outdated = campaign.state not in ENDED and digest not in ("", campaign.digest)
     return Progress(campaign=campaign, deliveries=status.deliveries, words=words, is_outdated=outdated)
 

@@ -81,6 +81,7 @@ def show_panel(request: Request) -> Response:
     try:
         chosen, refusal = reader_of(request), ""
     except NewsletterError as error:
+        # The panel is where the author chooses another reader.
         chosen, refusal = samples[0], str(error)
     kind, _, query = request.query_params.get("reader", "").partition(":")
     with database_connection(request, publication) as connection:

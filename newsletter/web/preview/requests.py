@@ -61,6 +61,7 @@ def with_token_and_text(endpoint: TextEndpoint) -> Callable[[Request], Awaitable
         try:
             require_token(request)
             text = _decoded(await request.body())
+            # In a thread: a build must not hold up the event streams.
             return await run_in_threadpool(endpoint, request, text)
         except (NewsletterError, HTTPException) as error:
             return _error_response(error)

@@ -64,6 +64,7 @@ def schedule(request: Request) -> Response:
     """Approve the issue as it is now, and schedule its campaign."""
     plan, moment = _plan(request)
     asked_about = (request.query_params.get("digest"), request.query_params.get("waiting"))
+    # Only what the author has seen and confirmed is approved.
     if asked_about != (plan.built.message.digest, str(plan.waiting)):
         raise Changed(
             "the issue or its readers changed since you were asked", hint="Nothing was scheduled. Look again."

@@ -54,6 +54,7 @@ def new_token() -> str:
 def require_token(request: Request, form_value: str = "") -> None:
     """Raise HTTPException 403 unless a page of this start sent the request; `form_value` is a form's field `token`."""
     token = request.headers.get(TOKEN_HEADER) or form_value
+    # As bytes: of texts, only ASCII can be compared in constant time.
     if not secrets.compare_digest(token.encode(), str(request.app.state.token).encode()):
         raise HTTPException(403, "This page is of an earlier start of the preview. Load it anew, then try again.")
 

@@ -39,6 +39,7 @@ def test_question(request: Request) -> Response:
 def send(request: Request) -> Response:
     """Send the test, and return the result for each address."""
     built, addresses = _built(request), _addresses(request)
+    # Only what the author has seen and confirmed is sent.
     if built.message.digest != request.query_params.get("digest"):
         raise Changed("the issue was edited since you were asked", hint="Nothing was sent. Look again, then send.")
     publication = workspace_of(request).publication

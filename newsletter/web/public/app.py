@@ -101,6 +101,7 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     if not isinstance(error, WriteError):
         template = _TEMPLATES.get(request.scope.get("endpoint"), NO_ROUTE)
         logger.error("%s %s could not be answered", request.method, template, exc_info=masked(error))
+    # 30 seconds is how long a lock on the database is waited for.
     return _error_response(request, 503, "try again in a moment", {"Retry-After": "30"})
 
 

@@ -74,6 +74,7 @@ class ArchiveCache:
         if self._snapshot and time.monotonic() - self._refreshed_at < REFRESH_SECONDS:
             return self._snapshot
         async with self._refreshing:
+            # Another request may have refreshed it while this one waited.
             if time.monotonic() - self._refreshed_at >= REFRESH_SECONDS or self._snapshot is None:
                 await self._refresh()
         assert self._snapshot
@@ -84,9 +85,11 @@ class ArchiveCache:
         if (response := snapshot.responses.get(key)) is not None:
             return response
         async with self._rendering:  # of many requests at once, one renders and the others wait
+            # Another request may have made it while this one waited.
             if key not in snapshot.responses:
                 if len(snapshot.responses) >= MAX_RESPONSES:
                     del snapshot.responses[next(iter(snapshot.responses))]
+                # In a thread: making a response reads the database.
                 snapshot.responses[key] = await run_in_threadpool(make)
         return snapshot.responses[key]
 
@@ -107,8 +110,10 @@ class ArchiveCache:
                 raise
             logger.error("the archive cannot be read; the last known one is shown", exc_info=masked(error))
         else:
+            # An unchanged archive keeps its responses.
             if self._snapshot is None or entries != self._snapshot.entries:
                 self._snapshot = Snapshot(entries=entries)
+        # After a failure, too: a broken database is not asked more often.
         self._refreshed_at = time.monotonic()
 
     def _entries(self) -> tuple[ArchiveEntry, ...]:

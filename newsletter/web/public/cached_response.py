@@ -47,6 +47,7 @@ def cached_response(
     vary = {} if has_token else {"Vary": "Accept-Encoding"}
     return CachedResponse(
         parts=parts,
+        # Without a time stamp, so that equal content gives equal bytes.
         compressed=b"" if has_token else gzip.compress(raw, mtime=0),
         etag=hashlib.sha256(raw).hexdigest()[:24],
         headers={"Content-Type": media_type, "Cache-Control": MINUTE, **vary, **headers},
@@ -58,6 +59,7 @@ def respond(request: Request, cached: CachedResponse, tokens: FormTokens, form: 
     if len(cached.parts) > 1:
         return _with_token(request, cached, tokens.token(form))
     compressed = "gzip" in request.headers.get("accept-encoding", "")
+    # Compressed bytes are another representation, with another ETag (RFC 9110, section 8.8.3.3).
     headers = {**cached.headers, "ETag": f'"{cached.etag}{"z" if compressed else ""}"'}
     if is_known(request, headers):
         return Response(status_code=304, headers=headers)
@@ -85,6 +87,7 @@ def is_known(request: Request, headers: Mapping[str, str]) -> bool:
     condition = request.headers.get("if-none-match")
     if condition is None:
         return request.headers.get("if-modified-since", "") == headers.get("Last-Modified", "never")
+    # If-None-Match compares weakly (RFC 9110, section 13.1.2).
     etags = [etag.strip().removeprefix("W/") for etag in condition.split(",")]
     return condition.strip() == "*" or headers["ETag"].removeprefix("W/") in etags
 

@@ -30,6 +30,7 @@ def client_address(request: Request) -> str:
         address = ip_address(request.client.host if request.client else "")
     except ValueError:
         return UNKNOWN
+    # A socket for both versions reports IPv4 clients as ::ffff:203.0.113.9.
     mapped = getattr(address, "ipv4_mapped", None)
     return str(mapped or address)
 

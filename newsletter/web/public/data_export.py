@@ -25,6 +25,7 @@ def reader_data(connection: Connection, subscriber_id: int, now: datetime) -> di
         return None
     times = select(subscriber.c.created_at, subscriber.c.updated_at).where(subscriber.c.id == subscriber_id)
     since, changed = connection.execute(times).one()
+    # Suppressions are kept by address, not by reader.
     key = address_key(reader.email)
     return {
         **reader.as_json(now),

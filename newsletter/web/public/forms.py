@@ -52,6 +52,7 @@ class FormTokens:
             name, _, shown_at = self._signer.unsign(token.encode()).decode().rpartition("-")
         except (BadSignature, UnicodeEncodeError):
             return None
+        # The signature is ours, so a number stands after the last dash.
         age = timedelta(milliseconds=now.timestamp() * 1000 - int(shown_at))
         return age if name == _without_spaces(form) and -SKEW <= age <= LIFE else None
 
@@ -84,8 +85,10 @@ async def read_form(request: Request) -> SubmittedForm:
     if kind == "application/x-www-form-urlencoded":
         return SubmittedForm(values=_urlencoded_fields(await request.body()))
     if kind == "multipart/form-data":
+        # None of our forms sends a file.
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
         return SubmittedForm(values={name: _texts(form, name) for name in form})
+    # Some mail programs post nothing at all to unsubscribe.
     if kind or await request.body():
         raise HTTPException(415, "send a form or JSON")
     return SubmittedForm(values={})
@@ -110,6 +113,7 @@ def _texts(form: FormData, name: str) -> tuple[str, ...]:
 def _json_fields(body: bytes) -> dict[str, tuple[str, ...]]:
     try:
         content = json.loads(body)
+    # Deeply nested JSON exhausts the stack.
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, _UNREADABLE) from error
     if not isinstance(content, dict):

@@ -44,6 +44,7 @@ class ImageCache:
     def find(self, path: str) -> CachedImage | None:
         """Return the image behind a path below `/images/`, as it is now; None when it is no image of ours."""
         image = self._images.get(path)
+        # A look at the file for each request is cheap, and shows a replaced image at once.
         if image and image.etag == _etag(image.file):
             return image
         self._drop(path)
@@ -81,8 +82,10 @@ def _etag(file: Path) -> str:
 def locate_image(root: Path, path: str) -> tuple[Path, str] | None:
     """Return the file behind an image's address and the kind of image it is; None when there is no such image."""
     parts = path.split("/")
+    # `..` and hidden files are refused before the file system is asked.
     if any(part.startswith(".") or part == "" or "\\" in part or not part.isprintable() for part in parts):
         return None
+    # Addresses leave `images/` out; images in other folders keep their folder.
     for place in (f"{FOLDER}/{path}", path):
         try:
             return (root / place).resolve(), find_picture(root, place).kind

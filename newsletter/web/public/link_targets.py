@@ -32,6 +32,7 @@ class LinkTargets:
         if campaign_id in self._by_campaign:
             return self._by_campaign[campaign_id]
         by_number = await run_in_threadpool(self._read, campaign_id)
+        # A campaign that is missing now may be copied here later.
         if by_number:
             if len(self._by_campaign) >= MAX_CAMPAIGNS:
                 del self._by_campaign[next(iter(self._by_campaign))]

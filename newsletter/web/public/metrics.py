@@ -108,6 +108,7 @@ class RequestMetrics:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = self._templates.get(scope.get("endpoint"), NO_ROUTE)
+        # Clients can invent methods: each would be another line for Prometheus.
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.count_request(route, method, status, seconds)
         if self._log:

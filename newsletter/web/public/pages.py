@@ -57,6 +57,7 @@ class Pages:
         """The style sheet, made from the theme's settings."""
         theme = self._publication.config.theme
         schemes = {"light": asdict(colours.light(theme)), "dark": asdict(colours.dark(theme))}
+        # A style sheet is no HTML: its quotes have to stay.
         template = self._environment.overlay(autoescape=False).get_template("pages/style.css")
         return template.render(theme=theme, **schemes).encode()
 
@@ -107,6 +108,7 @@ def _environment(folders: Sequence[Path]) -> Environment:
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
         extensions=["jinja2.ext.i18n"],
         autoescape=True,
+        # A misspelt value fails, instead of showing nothing.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

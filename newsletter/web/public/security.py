@@ -54,8 +54,10 @@ def default_headers(publication: Publication) -> Mapping[str, str]:
         "referrer-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "cross-origin-opener-policy": "same-origin",
+        # Pages hold readers' data, and forms with tokens.
         "cache-control": "no-store",
     }
+    # Browsers ignore this header over plain HTTP (RFC 6797, section 8.1).
     if config.publication.url.startswith("https:"):
         headers["strict-transport-security"] = "max-age=31536000"
     return headers
@@ -90,5 +92,6 @@ def allow_sites(request: Request, response: Response) -> Response:
         response.headers["Access-Control-Allow-Methods"] = "GET, POST"
         response.headers["Access-Control-Allow-Headers"] = "Content-Type"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    # Also without the others: a cache must not give one site's answer to another.
     response.headers.add_vary_header("Origin")
     return response

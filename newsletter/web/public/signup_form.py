@@ -82,6 +82,7 @@ def filled_form(request: Request, submitted: SubmittedForm) -> FilledForm:
     """Return the submitted form, not yet checked."""
     site = site_of(request)
     return FilledForm(
+        # The button `use` sends the address that was suggested.
         email=(submitted.first("use") or submitted.first("email")).strip(),
         name=submitted.first("name").strip(),
         lists=_chosen_lists(site.publication, submitted.all("list")),

@@ -72,6 +72,7 @@ def language_of(request: Request, preferred: Sequence[str] = ()) -> Language:
     In this order: `?lang=`; the route's `preferred` ones, such as the reader's and the list's; the language of the
     list that `?list=` names; the browser's; the publication's.
     """
+    # One request chooses several times: for the page, its dates, its form.
     by_preference: dict[tuple[str, ...], Language] = request.scope.setdefault("newsletter.languages", {})
     if tuple(preferred) not in by_preference:
         by_preference[tuple(preferred)] = _chosen_language(request, preferred)

@@ -73,6 +73,7 @@ class _StaticSite:
 
     def _issue_pages(self) -> Iterator[tuple[str, str]]:
         around = [None, *self.abouts, None]
+        # Shifted by one and by two: `around` is longer on purpose.
         for issue, newer, older in zip(self.issues, around, around[2:], strict=False):
             name = f"issues/{issue.about.slug}/index.html"
             near = Neighbours(older=older, newer=newer)

@@ -72,6 +72,7 @@ class WriteQueue:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._queue: SimpleQueue[_QueuedWrite | None] = SimpleQueue()
+        # A daemon: a second signal ends the program although a transaction hangs.
         self._thread = threading.Thread(target=self._run, name="writes", daemon=True)
         self._closing = False
         self._began_at: float | None = None
@@ -149,6 +150,7 @@ class WriteQueue:
             refusal.__cause__ = error
             return [(queued, None, refusal) for queued in batch]
         except Exception as error:
+            # A mistake or conflict of one change: the others are good, each by itself.
             if len(batch) == 1:
                 name = getattr(batch[0].write, "__qualname__", "a change")
                 logger.error("%s failed", name, exc_info=masked(error))
@@ -156,6 +158,7 @@ class WriteQueue:
             return [outcome for queued in batch for outcome in self._settle([queued])]
 
     def _commit(self, batch: Sequence[_QueuedWrite]) -> list[_Outcome]:
+        # A write function makes the changes of many items with few statements.
         by_write: dict[Write[Any, Any], list[_QueuedWrite]] = defaultdict(list)
         for queued in batch:
             by_write[queued.write].append(queued)
@@ -174,6 +177,7 @@ def _resolve(outcomes: Iterable[_Outcome]) -> None:
         by_loop[outcome[0].loop].append(outcome)
     for loop, group in by_loop.items():
         if not loop.is_closed():
+            # A future may be resolved only by the thread of its loop.
             loop.call_soon_threadsafe(_set_results, group)
 
 

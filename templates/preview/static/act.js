@@ -1,10 +1,11 @@
-// The panel that acts: a test, a schedule, campaigns as they go, the email to take along.
+// The panel "Send": a test, a schedule, the campaigns' progress, and the message to copy or download.
 
 import { confirmed } from "./confirm.js";
 import { part } from "./part.js";
 import { ask, post } from "./post.js";
 import { spoken } from "./words.js";
 
+// Milliseconds between two looks at the progress.
 const WHILE_SENDING = 1000;
 const OTHERWISE = 10_000;
 
@@ -16,7 +17,7 @@ export function mount(page) {
   const load = async () => {
     const html = await part(page.address("act", { reader: state.get("reader") }));
     if (html !== null) pane.innerHTML = html;
-    keep();
+    keepReader();
     follow();
   };
   const look = () => {
@@ -25,8 +26,8 @@ export function mount(page) {
     else load();
   };
 
-  /** Links that lead to the same reader's email. */
-  const keep = () => {
+  /** Let links lead to the email of the chosen reader. */
+  const keepReader = () => {
     const reader = state.get("reader");
     for (const link of document.querySelectorAll("a[data-keep]")) {
       link.search = reader ? `?${new URLSearchParams({ reader })}` : "";
@@ -52,12 +53,13 @@ export function mount(page) {
     place.classList.toggle("refused", refused);
   };
 
-  /** Ask what it would do, let a person decide, do it with what was asked about. */
+  /** Ask the server what would happen, let the author decide, then send what was asked about along. */
   const decide = async (part, query, place) => {
     try {
-      const asked = await ask(page.address(part, query));
-      const about = { ...query, digest: asked.digest, waiting: asked.waiting === undefined ? "" : String(asked.waiting) };
-      return await confirmed(asked, () => post(addressed(page, part, about)));
+      const question = await ask(page.address(part, query));
+      const waiting = question.waiting === undefined ? "" : String(question.waiting);
+      const confirmation = { ...query, digest: question.digest, waiting };
+      return await confirmed(question, () => post(fullAddress(page, part, confirmation)));
     } catch (error) {
       say(place, error.words ?? String(error), true);
       return null;
@@ -83,8 +85,8 @@ export function mount(page) {
   };
   const pause = async (id) => {
     try {
-      const asked = await ask(`/campaigns/${id}/pause`);
-      await confirmed(asked, () => post(`/campaigns/${id}/pause`));
+      const question = await ask(`/campaigns/${id}/pause`);
+      await confirmed(question, () => post(`/campaigns/${id}/pause`));
     } finally {
       follow();
     }
@@ -115,22 +117,22 @@ export function mount(page) {
   }
   document.addEventListener("visibilitychange", () => document.hidden || follow());
   state.listen((changed) => {
-    if (changed.has("reader")) keep();
+    if (changed.has("reader")) keepReader();
     if (changed.has("panel")) look();
   });
-  keep();
+  keepReader();
   look();
 }
 
-/** Empty values go along here: the server holds them against what it asked about. */
-const addressed = (page, part, query) => `${page.address(part)}?${new URLSearchParams(query)}`;
+/** The address with empty values, too: the server compares them with its question. */
+const fullAddress = (page, part, query) => `${page.address(part)}?${new URLSearchParams(query)}`;
 
-/** Only what changed is replaced, so that a button being pressed stays. */
+/** Replace the part only if it changed, so that a button being pressed stays. */
 function renew(place, html) {
-  if (place.dataset.said === html) return;
+  if (place.dataset.html === html) return;
   const focused = place.contains(document.activeElement) ? document.activeElement.dataset.pause : null;
   place.innerHTML = html;
-  place.dataset.said = html;
+  place.dataset.html = html;
   if (focused) place.querySelector(`[data-pause="${focused}"]`)?.focus();
 }
 

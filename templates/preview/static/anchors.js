@@ -1,33 +1,33 @@
-// Where one is in an email, so that a newer one can be shown at the same place: by what it says, not by pixels.
+// Find the place in a newer email that shows what was being read in the old one: by its words, not by pixels.
 
 const LINE = "data-nl-line";
 
-/** The elements that came from lines of the issue file, and the blocks, in order: what each says, and where it is. */
+/** The elements that came from lines of the issue file, and the blocks, in order: the words and the top of each. */
 export function anchors(page) {
-  const found = [];
-  if (!page?.body) return found;
+  const list = [];
+  if (!page?.body) return list;
   for (const element of page.body.querySelectorAll(`[${LINE}]`)) {
-    found.push({ words: `${element.tagName} ${element.textContent}`, top: element.getBoundingClientRect().top });
+    list.push({ words: `${element.tagName} ${element.textContent}`, top: element.getBoundingClientRect().top });
   }
-  for (const block of blocks(page)) found.push({ words: `block ${block.words}`, top: block.top });
-  return found.sort((one, other) => one.top - other.top);
+  for (const block of blocks(page)) list.push({ words: `block ${block.words}`, top: block.top });
+  return list.sort((first, second) => first.top - second.top);
 }
 
-/** The blocks of the issue, in order: the piece of the file, the box it takes, the words in it. */
+/** The blocks of the issue, in order: the piece of the file, its box, its words. */
 export function blocks(page) {
-  const found = [];
-  if (!page?.body) return found;
+  const list = [];
+  if (!page?.body) return list;
   const walker = page.createTreeWalker(page.body, NodeFilter.SHOW_COMMENT);
   for (let open = null; walker.nextNode(); ) {
     const mark = /^nl-block (\d+|end)$/.exec(walker.currentNode.data);
     if (!mark) continue;
     if (mark[1] !== "end") open = { piece: Number(mark[1]), node: walker.currentNode };
     else if (open) {
-      found.push(measured(page, open, walker.currentNode));
+      list.push(measured(page, open, walker.currentNode));
       open = null;
     }
   }
-  return found.filter((block) => block.height > 0);
+  return list.filter((block) => block.height > 0);
 }
 
 function measured(page, open, end) {
@@ -38,7 +38,7 @@ function measured(page, open, end) {
   return { piece: open.piece, top, bottom, left, width, height, words: range.toString() };
 }
 
-/** How far what is at `offset` has moved from the old email to the new one, in pixels. */
+/** The pixels by which the content at `offset` has moved from the old email to the new one. */
 export function follow(before, after, offset) {
   let at = -1;
   while (at + 1 < before.length && before[at + 1].top <= offset) at += 1;
@@ -47,7 +47,7 @@ export function follow(before, after, offset) {
   return now === null ? 0 : after[now].top - before[at].top;
 }
 
-/** The index of the same thing in the new email: what is before it is the same, or what is behind it. */
+/** The index of an anchor in the new email: everything before it is unchanged, or everything after it. */
 function counterpart(before, after, at) {
   let same = 0;
   while (same < before.length && same < after.length && before[same].words === after[same].words) same += 1;

@@ -1,4 +1,4 @@
-// The bar: views, widths, the handle at the email's edge, pictures from elsewhere.
+// The bar: views, widths, the handle at the email's edge, remote pictures.
 
 export function mount(page) {
   const { state, stage } = page;
@@ -42,7 +42,7 @@ export function mount(page) {
   show();
 }
 
-/** The email is in the middle: its edge goes half as far as its width. */
+/** Let the handle change the width. The email is centred, so its edge moves half as far as its width grows. */
 function drag(handle, stage, state) {
   const set = (width) => state.set({ width: Math.round(Math.min(1600, Math.max(240, width))) });
   handle.addEventListener("pointerdown", (event) => {

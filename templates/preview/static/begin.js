@@ -1,4 +1,4 @@
-// Beginning an issue: a title and a day, then the page to write it on.
+// Create an issue: ask for its title and day, then open the editor.
 
 import { post } from "./post.js";
 import { spoken } from "./words.js";

@@ -1,4 +1,4 @@
-// What lies over the email: the block one points at and its weight, the block of a problem, the line where Gmail cuts.
+// Draw over the email: the block under the pointer with its size, the block of a problem, the line where Gmail clips.
 
 import { blocks } from "./anchors.js";
 
@@ -11,7 +11,7 @@ export function mount(page) {
   const label = marked.appendChild(made("span", "label"));
   const cut = overlay.appendChild(made("div", "cut"));
   cut.append(document.getElementById("clipped").content.cloneNode(true));
-  let found = [];
+  let shown = [];
 
   const box = (block) => {
     marked.hidden = !block;
@@ -25,7 +25,7 @@ export function mount(page) {
     label.textContent = weight ? `${weight.name} · ${kb(weight.bytes)} · line ${weight.line}` : "";
     label.hidden = !weight;
   };
-  const of = (piece) => found.find((block) => block.piece === piece);
+  const of = (piece) => shown.find((block) => block.piece === piece);
 
   page.blocks = {
     mark: (piece) => box(piece === null ? null : of(piece)),
@@ -38,9 +38,9 @@ export function mount(page) {
     },
     draw() {
       const document = stage.frame.document;
-      found = document && !stage.isGrid ? blocks(document) : [];
+      shown = document && !stage.isGrid ? blocks(document) : [];
       box(null);
-      const at = page.clip && (of(page.clip.piece) ?? (page.clip.piece < 0 && found.at(-1)));
+      const at = page.clip && (of(page.clip.piece) ?? (page.clip.piece < 0 && shown.at(-1)));
       cut.hidden = !at;
       if (at) cut.style.top = `${(page.clip.piece < 0 ? at.bottom : at.top + page.clip.share * at.height) * (stage.frame.scale)}px`;
     },
@@ -48,7 +48,7 @@ export function mount(page) {
   stage.drawn.add((document) => {
     page.blocks.draw();
     document.addEventListener("mousemove", (event) => {
-      const here = found.find((block) => event.clientY >= block.top && event.clientY < block.bottom);
+      const here = shown.find((block) => event.clientY >= block.top && event.clientY < block.bottom);
       box(here);
     });
     document.documentElement.addEventListener("mouseleave", () => box(null));

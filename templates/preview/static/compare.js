@@ -1,4 +1,4 @@
-// The page that compares: words, or both emails scrolling together.
+// The page that compares two versions: their words, or both emails scrolling together.
 
 import { Frame } from "./frame.js";
 import { isTyping } from "./help.js";
@@ -46,10 +46,10 @@ function show() {
   for (const input of shapes.querySelectorAll("input")) input.checked = input.value === shape();
   if (!isEmails) return;
   place();
-  for (const one of frames.filter(({ shown }) => !shown)) {
-    one.shown = true;
-    const query = new URLSearchParams({ version: one.device.dataset.version, reader: state.get("reader") });
-    one.frame.show(`/issues/${encodeURIComponent(main.dataset.slug)}/compare/frame?${query}`);
+  for (const cell of frames.filter(({ shown }) => !shown)) {
+    cell.shown = true;
+    const query = new URLSearchParams({ version: cell.device.dataset.version, reader: state.get("reader") });
+    cell.frame.show(`/issues/${encodeURIComponent(main.dataset.slug)}/compare/frame?${query}`);
   }
 }
 

@@ -1,8 +1,8 @@
-// The dialog before whatever acts: it names what will happen, and to how many.
+// The dialog before a change: it says what will happen, and to how many.
 
 import { spoken } from "./words.js";
 
-/** Ask; on yes `act()` is done while the dialog waits. What came of it, or null when it was not wanted. */
+/** Ask; on yes call `act()` while the dialog waits. Resolves to its result, or to null when the author says no. */
 export function confirmed({ question, details, button }, act) {
   const dialog = document.getElementById("confirm");
   const yes = document.getElementById("confirm-yes");
@@ -17,12 +17,12 @@ export function confirmed({ question, details, button }, act) {
   yes.disabled = false;
   refusal.hidden = true;
   return new Promise((resolve) => {
-    let done = null;
+    let result = null;
     const press = async () => {
       yes.disabled = true;
       refusal.hidden = true;
       try {
-        done = await act();
+        result = await act();
         dialog.close();
       } catch (error) {
         refusal.replaceChildren(...spoken(error.words ?? String(error)));
@@ -32,7 +32,7 @@ export function confirmed({ question, details, button }, act) {
     yes.addEventListener("click", press);
     dialog.addEventListener("close", () => {
       yes.removeEventListener("click", press);
-      resolve(done);
+      resolve(result);
     }, { once: true });
     dialog.showModal();
   });

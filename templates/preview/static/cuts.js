@@ -1,4 +1,4 @@
-// The panel "Inbox": how mail clients cut this subject and preheader.
+// The panel "Inbox": where mail clients cut the subject and preheader.
 
 import { part } from "./part.js";
 

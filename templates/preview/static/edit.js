@@ -1,4 +1,4 @@
-// The page to write on: puts the editor, the email beside it, what is wrong, and saving together.
+// The editor's page: puts the editor, the email beside it, the problems, and saving together.
 
 import { Editor } from "./editor.js";
 import * as insert from "./insert.js";
@@ -23,11 +23,11 @@ const side = (which) => {
 document.getElementById("sides").addEventListener("change", (event) => side(event.target.value));
 side("text");
 
-live.told = (subject) => (document.getElementById("subject").textContent = subject);
-live.shown = () => live.reveal(editor.place.line);
-const gone = () => saving.tell("The file is gone; saving shows what to do", "error");
-live.refused = (error) => (error.status === 404 ? gone() : saving.tell(error.words, "error"));
-live.clicked = (line) => {
+live.onSubject = (subject) => (document.getElementById("subject").textContent = subject);
+live.onShown = () => live.reveal(editor.place.line);
+const gone = () => saving.setState("The file is gone; saving shows what to do", "error");
+live.onError = (error) => (error.status === 404 ? gone() : saving.setState(error.words, "error"));
+live.onClick = (line) => {
   side("text");
   editor.go(line);
 };
@@ -56,7 +56,7 @@ const leave = document.getElementById("leave");
 if (reader) leave.search = `?${new URLSearchParams({ reader })}`;
 document.getElementById("shown-as").textContent = reader ? `Shown as ${reader.replace(/^\w+:/, "")}` : "";
 
-live.hear({
+live.subscribe({
   issue: async () => {
     await saving.changed();
     live.soon();
@@ -70,8 +70,8 @@ try {
   await live.build();
   editor.area.focus({ preventScroll: true });
   editor.area.setSelectionRange(0, 0);
-  editor.tell();
+  editor.caretMoved();
   writing.dataset.ready = "yes";
 } catch (error) {
-  saving.tell(error.words ?? String(error), "error");
+  saving.setState(error.words ?? String(error), "error");
 }

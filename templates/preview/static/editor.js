@@ -1,5 +1,5 @@
-// The editor: a textarea, and behind it the same text drawn with line numbers, colours and what is wrong.
-// The browser does the editing: undo, input methods, spelling and screen readers stay its own.
+// The editor: a textarea, and behind it its text drawn with line numbers, colours and problems.
+// The browser does the editing, so undo, input methods, spelling and screen readers work as everywhere.
 
 const TOKENS = /\{\{.*?\}\}|\{%.*?%\}|https?:\/\/[^\s)"']+|<!--.*?-->/g;
 const INDENT = "  ";
@@ -18,10 +18,10 @@ export class Editor {
       for (const listener of this.changed) listener();
     });
     area.addEventListener("keydown", (event) => this.press(event));
-    for (const kind of ["click", "focus"]) area.addEventListener(kind, () => this.tell());
+    for (const kind of ["click", "focus"]) area.addEventListener(kind, () => this.caretMoved());
     document.addEventListener("selectionchange", () => {
       if (document.activeElement !== area) return;
-      this.tell();
+      this.caretMoved();
       if (this.byKey) this.follow();
     });
     area.addEventListener("pointerdown", () => (this.byKey = false));
@@ -31,7 +31,7 @@ export class Editor {
     return this.area.value;
   }
 
-  /** Another text, which no undo takes back: a file that was read. */
+  /** Show a file that was read; undo does not take it back. */
   load(text) {
     const at = this.area.selectionStart;
     this.area.value = text;
@@ -39,14 +39,14 @@ export class Editor {
     this.draw();
   }
 
-  /** Another text, which undo takes back. */
+  /** Replace the whole text, so that undo takes it back. */
   replace(text) {
     this.area.focus();
     this.area.select();
     this.put(text);
   }
 
-  /** Put text in place of what is selected, as if it had been typed; then select a part of it. */
+  /** Replace the selection as if the text had been typed; then select a part of it. */
   put(text, from = text.length, to = from) {
     const start = this.area.selectionStart;
     this.area.focus();
@@ -55,11 +55,11 @@ export class Editor {
       this.area.dispatchEvent(new Event("input"));
     }
     this.area.setSelectionRange(start + from, start + to);
-    this.tell();
+    this.caretMoved();
     this.follow();
   }
 
-  /** The caret: line and column from 1. */
+  /** The caret's line and column, from 1. */
   get place() {
     const before = this.area.value.slice(0, this.area.selectionStart);
     let line = 1;
@@ -67,19 +67,20 @@ export class Editor {
     return { line, column: before.length - before.lastIndexOf("\n") };
   }
 
-  /** Put the caret at a line, and show it. */
+  /** Move the caret to a line, and scroll to it. */
   go(line, column = 1, width = 0) {
     const all = this.text.split("\n");
-    const row = Math.min(Math.max(1, line), all.length);
-    const start = all.slice(0, row - 1).reduce((sum, one) => sum + one.length + 1, 0);
-    const from = start + utf16(all[row - 1], column - 1);
+    const number = Math.min(Math.max(1, line), all.length);
+    const start = all.slice(0, number - 1).reduce((sum, row) => sum + row.length + 1, 0);
+    const from = start + utf16(all[number - 1], column - 1);
     this.area.focus({ preventScroll: true });
     this.area.setSelectionRange(from, from + width);
-    this.lines.children[row - 1]?.scrollIntoView({ block: "center" });
-    this.tell();
+    this.lines.children[number - 1]?.scrollIntoView({ block: "center" });
+    this.caretMoved();
   }
 
-  tell() {
+  /** Mark the caret's line, and call the listeners. */
+  caretMoved() {
     const { line } = this.place;
     if (this.current !== line) {
       this.lines.children[(this.current ?? 0) - 1]?.classList.remove("is-current");
@@ -89,7 +90,7 @@ export class Editor {
     for (const listener of this.moved) listener(this.place);
   }
 
-  /** Keep the caret in the window: the textarea is as long as its text and does not scroll by itself. */
+  /** Keep the caret in view: the textarea is as long as its text and does not scroll by itself. */
   follow() {
     const paper = this.area.parentElement;
     const caret = this.caret();
@@ -98,7 +99,7 @@ export class Editor {
     else if (caret.top < top + ROOM) paper.scrollTop += caret.top - top - ROOM;
   }
 
-  /** Where the caret is on the screen, by the drawn line. */
+  /** The caret's box on the screen, measured in the drawn line. */
   caret() {
     const { line, column } = this.place;
     const drawn = this.lines.children[line - 1] ?? this.lines;
@@ -116,15 +117,15 @@ export class Editor {
     return drawn.getBoundingClientRect();
   }
 
-  /** What is wrong, by line. */
+  /** Take the problems, and draw them at their lines. */
   mark(problems) {
     this.problems = Map.groupBy ? Map.groupBy(problems, ({ line }) => line) : grouped(problems);
     this.draw();
   }
 
-  /** Only the lines that differ from what is drawn are drawn anew. */
+  /** Draw the lines that differ from the drawn ones. */
   draw() {
-    const fresh = dressed(this.text.split("\n"), this.problems);
+    const fresh = describe(this.text.split("\n"), this.problems);
     const drawn = this.drawn;
     let start = 0;
     while (start < drawn.length && start < fresh.length && alike(drawn[start], fresh[start])) start += 1;
@@ -134,7 +135,7 @@ export class Editor {
     const behind = this.lines.children[drawn.length - end] ?? null;
     for (let at = drawn.length - end - 1; at >= start; at -= 1) this.lines.children[at].remove();
     const nodes = fresh.slice(start, fresh.length - end).map(node);
-    for (const one of nodes) this.lines.insertBefore(one, behind);
+    for (const line of nodes) this.lines.insertBefore(line, behind);
     this.drawn = fresh;
     this.lines.children[this.current - 1]?.classList.add("is-current");
   }
@@ -151,10 +152,10 @@ export class Editor {
       this.indent(event.shiftKey);
     }
     if (event.key !== "Shift") this.leaving = false;
-    if (event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.metaKey && this.goOn()) event.preventDefault();
+    if (event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.metaKey && this.continueList()) event.preventDefault();
   }
 
-  /** Tab puts two spaces in; with lines selected, or at the beginning of a list's item, it moves whole lines. */
+  /** Insert two spaces; with lines selected, or at the beginning of a list's item, move whole lines. */
   indent(back) {
     const { selectionStart: from, selectionEnd: to } = this.area;
     const start = this.text.lastIndexOf("\n", from - 1) + 1;
@@ -172,14 +173,14 @@ export class Editor {
     return this.put(next, Math.max(0, from - start + first));
   }
 
-  /** Enter goes on with a list; on an empty item it ends it. */
-  goOn() {
+  /** Continue a list on Enter; end it on an empty item. */
+  continueList() {
     const { selectionStart: from, selectionEnd: to } = this.area;
     if (from !== to) return false;
     const start = this.text.lastIndexOf("\n", from - 1) + 1;
-    const found = /^(\s*)([-*+]|(\d+)\.)(\s+)(.*)$/.exec(this.text.slice(start, from));
-    if (!found) return false;
-    const [, space, sign, number, gap, words] = found;
+    const item = /^(\s*)([-*+]|(\d+)\.)(\s+)(.*)$/.exec(this.text.slice(start, from));
+    if (!item) return false;
+    const [, space, sign, number, gap, words] = item;
     if (!words) {
       this.area.setSelectionRange(start, from);
       this.put("");
@@ -190,21 +191,21 @@ export class Editor {
   }
 }
 
-/** The lines with what they are: class, text, and marks, which are written as a text too, to be compared. */
-function dressed(lines, problems) {
+/** Each line's text, kind and marks; `key` is the marks as a text, for comparing. */
+function describe(lines, problems) {
   const front = lines[0]?.trim() === "---" ? lines.indexOf("---", 1) : -1;
   return lines.map((text, index) => {
     const kind = index <= front ? "front" : text.includes(":::") && /^\s*:::/.test(text) ? "fence" : /^#{1,6}\s/.test(text) ? "title" : "";
     const wrong = problems.get(index + 1);
-    if (!wrong) return { text, kind, marks: NONE, said: "" };
+    if (!wrong) return { text, kind, marks: NONE, key: "" };
     const marks = wrong.map((problem) => span(text, problem));
-    return { text, kind, marks, said: JSON.stringify(marks) };
+    return { text, kind, marks, key: JSON.stringify(marks) };
   });
 }
 
-const alike = (one, other) => one.text === other.text && one.kind === other.kind && one.said === other.said;
+const alike = (old, fresh) => old.text === fresh.text && old.kind === fresh.kind && old.key === fresh.key;
 
-/** Where a problem is underlined: its width, else its tag or word, else the whole line. */
+/** The part of a line to underline: the problem's width, else its tag or word, else the whole line. */
 function span(text, { column, width, severity }) {
   const from = utf16(text, column - 1);
   const word = /^(?:\{\{.*?\}\}|\{%.*?%\}|[\p{L}\p{N}_]+|\S+)/u.exec(text.slice(from))?.[0].length ?? 0;
@@ -216,11 +217,11 @@ function node({ text, kind, marks }) {
   const line = document.createElement("div");
   const worst = marks.some(({ severity }) => severity === "error") ? "error" : marks.length ? "warning" : "";
   line.className = ["line", kind, worst && `has-${worst}`].filter(Boolean).join(" ");
-  const tokens = [...text.matchAll(TOKENS)].map((found) => ({ from: found.index, to: found.index + found[0].length, name: named(found[0]) }));
+  const tokens = [...text.matchAll(TOKENS)].map((match) => ({ from: match.index, to: match.index + match[0].length, name: named(match[0]) }));
   const cuts = [...new Set([0, text.length, ...[...tokens, ...marks].flatMap(({ from, to }) => [from, to])])].sort((a, b) => a - b);
   for (let at = 0; at + 1 < cuts.length; at += 1) {
     const [from, to] = [cuts[at], cuts[at + 1]];
-    const covers = (one) => one.from <= from && one.to >= to;
+    const covers = (range) => range.from <= from && range.to >= to;
     const names = [...tokens.filter(covers).map(({ name }) => name), ...marks.filter(covers).map(({ severity }) => `wrong ${severity}`)];
     if (!names.length) line.append(text.slice(from, to));
     else {
@@ -236,11 +237,11 @@ function node({ text, kind, marks }) {
 
 const named = (token) => (token.startsWith("{") ? "tag" : token.startsWith("<!") ? "comment" : "url");
 
-/** The server counts characters, a browser counts UTF-16. */
+/** The UTF-16 units of so many characters: the server counts characters, a browser UTF-16 units. */
 const utf16 = (text, characters) => [...text].slice(0, characters).join("").length;
 
 function grouped(problems) {
-  const found = new Map();
-  for (const problem of problems) found.set(problem.line, [...(found.get(problem.line) ?? []), problem]);
-  return found;
+  const byLine = new Map();
+  for (const problem of problems) byLine.set(problem.line, [...(byLine.get(problem.line) ?? []), problem]);
+  return byLine;
 }

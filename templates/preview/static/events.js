@@ -1,13 +1,13 @@
-// What the server tells: that an issue, or the list of them, is no longer what is shown.
+// Listen to the server's events: an issue, or the list of issues, has changed.
 
-/** A browser has six connections to a server: pages that nobody sees give theirs back after so many milliseconds. */
+/** Milliseconds after which a hidden page closes its connection: a browser has only six to one server. */
 const UNSEEN = 5_000;
 
 /**
- * Hear of a topic, as long as the page is seen. Each connection begins with what is now. `handlers.lost` is called
- * when there is none, `handlers.back` when another start of the preview answers.
+ * Subscribe to a topic while the page is visible. Each connection begins with the current state. `handlers.lost` is
+ * called when the connection fails, `handlers.back` when another start of the preview answers.
  */
-export function hear(topic, handlers) {
+export function subscribe(topic, handlers) {
   let source = null;
   let timer = 0;
   const open = () => {

@@ -1,12 +1,12 @@
-// A frame with the email in it. A new one is loaded behind the old, takes its place between two pictures of the
-// screen, and stays at what was being read.
+// A frame that shows the email. A newer email is loaded behind the old one, replaces it without a blank, and stays at
+// the place that was being read.
 
 import { anchors, follow } from "./anchors.js";
 
 const SANDBOX = "allow-same-origin allow-popups allow-popups-to-escape-sandbox";
 
 export class Frame {
-  /** `sheet` holds the frame, `scroller` scrolls it; `ready(document)` is called for each that is shown. */
+  /** `sheet` holds the frame, `scroller` scrolls it; `ready(document)` is called for each shown document. */
   constructor(sheet, scroller, { ready = () => {}, title = "The email", resized = () => {} } = {}) {
     Object.assign(this, { sheet, scroller, ready, title, resized });
     this.current = null;
@@ -20,7 +20,7 @@ export class Frame {
     return this.current?.contentDocument ?? null;
   }
 
-  /** Show an address; resolves when it is on the screen. Of several meanwhile, the last counts. */
+  /** Show an address; resolves when it is on the screen. Of several calls meanwhile, the last counts. */
   show(url) {
     this.wanted = url;
     this.loading ??= this.load().finally(() => (this.loading = null));
@@ -65,7 +65,7 @@ export class Frame {
     this.ready(next.contentDocument);
   }
 
-  /** How far the top of the window is into the email, in its own pixels. */
+  /** The part of the email above the visible part, in the email's own pixels. */
   get offset() {
     return (this.scroller.getBoundingClientRect().top - this.sheet.getBoundingClientRect().top) / this.scale;
   }
@@ -76,7 +76,7 @@ export class Frame {
     this.fit();
   }
 
-  /** As high as the email is: the page scrolls, and no scroll bar takes from the width. */
+  /** Make the frame as high as the email: the page scrolls, and no scroll bar takes from the width. */
   fit() {
     const page = this.document?.documentElement;
     if (!page) return;

@@ -1,10 +1,10 @@
-// The list of keys.
+// The dialog with the list of keys.
 
 export const isTyping = (element) =>
   element.isContentEditable || ["TEXTAREA", "SELECT"].includes(element.tagName)
   || (element.tagName === "INPUT" && !["radio", "checkbox"].includes(element.type));
 
-/** The dialog, which its button opens. */
+/** Prepare the dialog and its button; returns the dialog. */
 export function help() {
   const dialog = document.getElementById("shortcuts");
   document.querySelector("[data-help]").addEventListener("click", () => dialog.showModal());

@@ -1,7 +1,7 @@
-// The start page: keys, search, older issues, and how much is wrong with those that are seen.
+// The start page: keys, search, older issues, and the number of problems of the visible ones.
 
 import * as state from "./state.js";
-import { hear } from "./events.js";
+import { subscribe } from "./events.js";
 import { part } from "./part.js";
 import { begin } from "./begin.js";
 import { help, isTyping } from "./help.js";
@@ -42,7 +42,7 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-// Counting is slow, so only what is seen is counted, one after the other.
+// Counting problems is slow, so only visible issues are counted, one after the other.
 const waiting = [];
 let counting = false;
 const seen = new IntersectionObserver((entries) => {
@@ -61,14 +61,14 @@ async function count() {
   while (waiting.length) {
     const row = waiting.shift();
     if (!row.isConnected) continue;
-    if (!isNear(row)) {  // scrolled past meanwhile: counted when it is seen again
+    if (!isNear(row)) {  // scrolled past meanwhile: it is counted when it is visible again
       seen.observe(row);
       continue;
     }
     const answer = await fetch(`/issues/${encodeURIComponent(row.dataset.slug)}/tally`).catch(() => null);
     if (!answer?.ok) continue;
     counted.set(row.dataset.slug, await answer.json());
-    tell(row.querySelector("[data-tally]"), counted.get(row.dataset.slug));
+    showCount(row.querySelector("[data-tally]"), counted.get(row.dataset.slug));
   }
   counting = false;
 }
@@ -78,30 +78,30 @@ function isNear(row) {
   return bottom > -200 && top < innerHeight + 200;
 }
 
-/** What was counted last: shown again at once when the rows are drawn anew, until they are counted anew. */
+/** The last counts by slug: shown at once when the rows are drawn again, until they are counted again. */
 const counted = new Map();
 
-function tell(place, { errors, warnings }) {
+function showCount(place, { errors, warnings }) {
   const number = errors + warnings;
   place.textContent = number || "";
   place.dataset.level = errors ? "error" : "warning";
   place.title = [[errors, "error"], [warnings, "warning"]]
-    .filter(([many]) => many).map(([many, word]) => `${many} ${word}${many === 1 ? "" : "s"}`).join(", ");
+    .filter(([count]) => count).map(([count, word]) => `${count} ${word}${count === 1 ? "" : "s"}`).join(", ");
   place.setAttribute("aria-label", place.title);
 }
 
 function observe() {
   for (const row of rows.querySelectorAll(".row:not([data-seen]), .more")) {
     row.dataset.seen = "";
-    if (counted.has(row.dataset.slug)) tell(row.querySelector("[data-tally]"), counted.get(row.dataset.slug));
+    if (counted.has(row.dataset.slug)) showCount(row.querySelector("[data-tally]"), counted.get(row.dataset.slug));
     seen.observe(row);
   }
 }
 
-const ask = (query) => part(`/rows?${new URLSearchParams(query)}`);
+const fetchRows = (query) => part(`/rows?${new URLSearchParams(query)}`);
 
 async function older(more) {
-  const html = await ask({ q: search.value, from: more.dataset.next });
+  const html = await fetchRows({ q: search.value, from: more.dataset.next });
   if (html === null || !more.isConnected) return;
   more.insertAdjacentHTML("afterend", html);
   more.remove();
@@ -109,7 +109,7 @@ async function older(more) {
   observe();
 }
 
-/** Rows that are the same stay, under somebody's pointer too; only how much is wrong with them is counted anew. */
+/** Draw the rows only if they changed, so that they stay under the pointer; their problems are counted again. */
 function draw(html) {
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
@@ -124,11 +124,11 @@ function draw(html) {
 }
 
 let drawn = rows.innerHTML.trim();
-let asked = 0;
+let requests = 0;
 async function find(many = 0) {
-  const mine = (asked += 1);
-  const html = await ask({ q: search.value, many });
-  if (html === null || mine !== asked) return;
+  const request = (requests += 1);
+  const html = await fetchRows({ q: search.value, many });
+  if (html === null || request !== requests) return;
   draw(html);
   nothing.hidden = rows.childElementCount > 0;
   state.set({ q: search.value });
@@ -148,5 +148,5 @@ clients.addEventListener("change", (event) => {
 });
 if (clients.querySelector(`[value="${CSS.escape(state.get("client", "gmail"))}"]`)) client(state.get("client", "gmail"));
 
-hear("", { inbox: () => find(links().length), back: () => location.reload() });
+subscribe("", { inbox: () => find(links().length), back: () => location.reload() });
 observe();

@@ -1,4 +1,4 @@
-// What the tools put into the text: marks around words, links, lists, merge tags, and blocks with their fields.
+// The tools: they put marks around words, links, lists, merge tags, and blocks with their fields into the text.
 
 const BODY = {
   markdown: "Text.",
@@ -53,9 +53,9 @@ export function mount(editor) {
   tags.addEventListener("change", () => {
     const name = tags.value;
     tags.value = "";
-    const isSure = name === "email";
-    editor.put(isSure ? `{{ ${name} }}` : `{{ ${name} | default("") }}`);
-    if (!isSure) editor.area.setSelectionRange(editor.area.selectionStart - 5, editor.area.selectionStart - 5);
+    const isAlwaysSet = name === "email";
+    editor.put(isAlwaysSet ? `{{ ${name} }}` : `{{ ${name} | default("") }}`);
+    if (!isAlwaysSet) editor.area.setSelectionRange(editor.area.selectionStart - 5, editor.area.selectionStart - 5);
   });
   blocks.addEventListener("change", () => {
     const kind = document.querySelector(`template[data-kind="${blocks.value}"]`);
@@ -84,14 +84,14 @@ export function mount(editor) {
   });
 }
 
-/** The block's lines, and which part of its body to select. */
+/** The block's text, and the part of its body to select. */
 function written(kind, inputs) {
   const { kind: name, positional, body } = kind.dataset;
   const values = inputs.map((input) => [input.name, input.value.trim(), input])
     .filter(([field, value, input]) => value || (field === "alt" && (input.dataset.required !== undefined || has(inputs, "image"))));
   const first = values.find(([field, value]) => field === positional && /^[^\s"'“”=]+$/.test(value));
-  const said = values.filter((one) => one !== first).map(([field, value]) => `${field}=${quoted(value)}`);
-  const opening = [`:::${name}`, ...(first ? [first[1]] : []), ...said].join(" ");
+  const fields = values.filter((entry) => entry !== first).map(([field, value]) => `${field}=${quoted(value)}`);
+  const opening = [`:::${name}`, ...(first ? [first[1]] : []), ...fields].join(" ");
   if (body === "none") return { text: `${opening} /`, from: opening.length + 2, to: opening.length + 2 };
   if (name === "sponsor" && first) return { text: `${opening}\n:::`, from: opening.length + 4, to: opening.length + 4 };
   const words = BODY[body];
@@ -100,14 +100,14 @@ function written(kind, inputs) {
 
 const has = (inputs, name) => inputs.some((input) => input.name === name && input.value.trim());
 
-/** As the parser reads it back: bare if it can be, else in quotes; merge tags keep their own quotes. */
+/** A field's value as the parser reads it: bare if possible, else in quotes; merge tags keep their own quotes. */
 function quoted(value) {
   if (/^[^\s"'“”\\=/][^\s"'\\]*$/.test(value)) return value;
   const parts = value.split(/(\{\{.*?\}\}|\{%.*?%\})/);
   return `"${parts.map((part, index) => (index % 2 ? part : part.replace(/(["\\])/g, "\\$1"))).join("")}"`;
 }
 
-/** Put a block in, on lines of its own: at the caret, behind the block or the front matter that it stands in. */
+/** Insert a block on lines of its own: at the caret, or after the block or front matter that the caret is in. */
 export function place(editor, { text, from, to }) {
   const lines = editor.text.split("\n");
   const after = outside(lines, editor.place.line);
@@ -120,7 +120,7 @@ export function place(editor, { text, from, to }) {
   editor.put(above + text + below, above.length + from, above.length + to);
 }
 
-/** The line behind which a block may stand: the caret's own, unless that is inside something. */
+/** The line after which a block may stand: the caret's own, or the end of what it is in. */
 function outside(lines, caret) {
   const front = lines[0]?.trim() === "---" ? lines.indexOf("---", 1) + 1 : 0;
   if (caret <= front) return front;

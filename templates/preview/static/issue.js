@@ -1,7 +1,7 @@
-// The page of an issue: puts its parts together. A part is a module with `mount(page)`.
+// The page of an issue: puts its parts together. Each part is a module with `mount(page)`.
 
 import * as state from "./state.js";
-import { hear } from "./events.js";
+import { subscribe } from "./events.js";
 import { Stage } from "./stage.js";
 import * as act from "./act.js";
 import * as bar from "./bar.js";
@@ -15,7 +15,7 @@ import * as readers from "./readers.js";
 
 const element = document.getElementById("stage");
 
-/** What every part gets: the issue, what shows it, and who wants to know when there is a newer one. */
+/** The object that every part gets: the issue, the stage that shows it, and listeners for a newer build. */
 export const page = {
   slug: element.dataset.slug,
   digest: element.dataset.digest,
@@ -36,15 +36,15 @@ for (const part of [bar, panels, problems, cuts, failure, blocksOverlay, readers
 page.stage.show();
 failure.show(page, element.dataset.failed === "yes");
 
-let greeted = false;
+let hasFirstState = false;
 
-/** What the server says is now: first of all on every connection. */
-async function newer({ digest, trace, failed }) {
+/** Show the issue's current state, which the server sends first on every connection and after each change. */
+async function update({ digest, trace, failed }) {
   page.pulse(failed ? "failed" : "fine");
   failure.show(page, failed);
   const isKnown = digest === page.digest && trace === page.trace;
-  const isGreeting = !greeted;
-  greeted = true;
+  const isFirst = !hasFirstState;
+  hasFirstState = true;
   if (digest !== page.digest) {
     Object.assign(page, { digest, trace });
     await page.stage.refresh();
@@ -52,12 +52,12 @@ async function newer({ digest, trace, failed }) {
     page.trace = trace;
     page.stage.relabel();
   }
-  if (isKnown && isGreeting) return;
+  if (isKnown && isFirst) return;
   for (const listener of page.built) listener();
 }
 
-hear(page.slug, {
-  issue: newer,
+subscribe(page.slug, {
+  issue: update,
   trouble: () => location.reload(),
   gone: ({ successor }) => {
     if (successor) location.replace(`/issues/${encodeURIComponent(successor)}${location.search}`);

@@ -1,4 +1,4 @@
-// The keyboard, in the page and in the frames alike.
+// Keyboard shortcuts, in the page and in its frames.
 
 import { help, isTyping } from "./help.js";
 

@@ -1,10 +1,11 @@
-// The email beside the text: built of what is typed, saved or not.
+// The email beside the text: built from the typed text, saved or not.
 
 import { Frame } from "./frame.js";
-import { hear } from "./events.js";
+import { subscribe } from "./events.js";
 import { ask, post } from "./post.js";
 import * as state from "./state.js";
 
+// Milliseconds after the last key until the text is built, then until it is checked, and until a failure is shown.
 const PAUSE = 90;
 const LATER = 250;
 const PATIENCE = 400;
@@ -40,7 +41,7 @@ export class Live {
     this.timer = setTimeout(() => this.build(), PAUSE);
   }
 
-  /** Send what is typed; of several at once, the last counts. */
+  /** Send the typed text and show its email; of several calls meanwhile, the last counts. */
   async build() {
     if (this.busy) {
       this.again = true;
@@ -50,16 +51,16 @@ export class Live {
     const text = this.editor.text;
     try {
       const made = await post(this.address(`typed/${this.tab}`), text);
-      if (made.subject) this.told?.(made.subject);
+      if (made.subject) this.onSubject?.(made.subject);
       if (made.digest !== this.digest || !this.frame.document) {
         this.digest = made.digest;
         await this.show();
-        this.shown?.();
+        this.onShown?.();
       }
       this.stage.dataset.shown = made.digest;
       this.judge(text, made.failed);
     } catch (error) {
-      this.refused?.(error);
+      this.onError?.(error);
     } finally {
       this.busy = false;
     }
@@ -75,7 +76,7 @@ export class Live {
     this.place();
   }
 
-  /** What is wrong is said when it has stayed for a moment: half a word is no mistake. */
+  /** Show problems only when they have stayed for a moment: half a typed word is no mistake. */
   judge(text, failed) {
     clearTimeout(this.later);
     if (!failed) this.stage.classList.remove("is-stale");
@@ -85,18 +86,18 @@ export class Live {
     }, failed ? PATIENCE : LATER);
   }
 
-  /** Whether the email that is shown is not of what stands in the text. */
+  /** Whether the shown email is older than the text, because that does not build. */
   get isStale() {
     return this.stage.classList.contains("is-stale");
   }
 
   async check(text) {
-    const found = await ask(this.address(`typed/${this.tab}/problems`)).catch(() => null);
-    if (!found || text !== this.editor.text) return;
-    for (const listener of this.problems) listener(found);
+    const problems = await ask(this.address(`typed/${this.tab}/problems`)).catch(() => null);
+    if (!problems || text !== this.editor.text) return;
+    for (const listener of this.problems) listener(problems);
   }
 
-  /** An email wider than its room is shown smaller, not narrower. */
+  /** Scale an email that is wider than its room; it is not laid out narrower. */
   place() {
     const gap = this.stage.clientWidth < 600 ? 0 : 24;
     const room = this.stage.clientWidth - 2 * gap;
@@ -109,22 +110,22 @@ export class Live {
     Object.assign(this.device.style, { width: `${Math.round(width * scale)}px`, height: `${Math.round(this.frame.height * scale)}px` });
   }
 
-  /** A click in the email leads to its line. */
+  /** Let a click in the email move the caret to its line. */
   ready(inside) {
     inside.addEventListener("click", (event) => {
       event.preventDefault();
       const line = event.target.closest?.("[data-nl-line]")?.dataset.nlLine;
-      if (line) this.clicked?.(Number(line));
+      if (line) this.onClick?.(Number(line));
     });
     inside.addEventListener("keydown", (event) => this.keys.forEach((press) => press(event)));
   }
 
-  /** Show the part of the email that a line makes. */
+  /** Scroll to the part of the email that a line makes. */
   reveal(line) {
     const inside = this.frame.document;
     if (!inside) return;
     let best = null;
-    for (const one of inside.querySelectorAll("[data-nl-line]")) if (Number(one.dataset.nlLine) <= line) best = one;
+    for (const element of inside.querySelectorAll("[data-nl-line]")) if (Number(element.dataset.nlLine) <= line) best = element;
     if (!best) return;
     const scale = this.frame.scale ?? 1;
     const { top, bottom } = best.getBoundingClientRect();
@@ -147,8 +148,8 @@ export class Live {
     }
   }
 
-  /** Hear of what happens to the file and to templates. */
-  hear(handlers) {
-    hear(this.slug, handlers);
+  /** Subscribe to changes of the file and of templates. */
+  subscribe(handlers) {
+    subscribe(this.slug, handlers);
   }
 }

@@ -1,4 +1,4 @@
-// The panels beside the email: one is shown at a time, or none.
+// The panels beside the email: at most one is shown at a time.
 
 export function mount(page) {
   const { state } = page;

@@ -1,6 +1,6 @@
-// Parts of a page, as the server makes them.
+// Fetch a part of a page, as the server renders it.
 
-/** The part as it is now, or null when there is none or nobody answers: then what is shown stays. */
+/** The part's HTML; null when there is none or the server does not answer, so that the shown part stays. */
 export async function part(url) {
   try {
     const answer = await fetch(url);

@@ -1,4 +1,4 @@
-// The panel of problems: filled anew after every build, once the email is on the screen.
+// The panel of problems: filled again after every build, once the email is on the screen.
 
 import { part } from "./part.js";
 
@@ -7,19 +7,19 @@ const KINDS = ["[data-problem]", "summary", "button"];
 
 export function mount(page) {
   const pane = page.panel.pane("problems");
-  let asked = 0;
+  let requests = 0;
   let timer = 0;
 
   const load = async () => {
-    const mine = (asked += 1);
+    const request = (requests += 1);
     const html = await part(page.address("problems", { reader: page.state.get("reader") }));
-    if (html === null || mine !== asked) return;
+    if (html === null || request !== requests) return;
     const open = new Set([...pane.querySelectorAll("details[open]")].map((details) => details.dataset.key));
     const focus = focused(pane);
     pane.innerHTML = html;
     for (const details of pane.querySelectorAll("details")) details.open = open.has(details.dataset.key);
     focus();
-    tell(page, pane.firstElementChild);
+    updatePage(page, pane.firstElementChild);
   };
   const soon = () => {
     clearTimeout(timer);
@@ -41,7 +41,7 @@ export function mount(page) {
   pane.addEventListener("mouseleave", () => page.blocks?.mark(null));
 }
 
-/** Gives the focus back to what is at its place, when the panel is filled anew: the next problem, if one was mended. */
+/** Returns a function that restores the focus by position after the panel is filled: the next problem, if one is gone. */
 function focused(pane) {
   const kind = KINDS.find((each) => pane.querySelector(`${each}:focus`));
   if (!kind) return () => {};
@@ -50,14 +50,14 @@ function focused(pane) {
   return () => (all()[at] ?? all().at(-1))?.focus({ preventScroll: true });
 }
 
-/** The count in the header, and what the overlay needs to know. */
-function tell(page, found) {
-  const { subject, count, errors, summary, clipPiece, clipShare } = found.dataset;
+/** Show the count in the header, and give the overlay the blocks' sizes and the clipping line. */
+function updatePage(page, panel) {
+  const { subject, count, errors, summary, clipPiece, clipShare } = panel.dataset;
   if (subject) document.getElementById("subject").textContent = document.title = subject;
   const tally = document.getElementById("tally");
   tally.textContent = summary || "No problems";
   tally.parentElement.dataset.level = Number(errors) ? "error" : Number(count) ? "warning" : "fine";
-  page.weights = new Map([...found.querySelectorAll(".blocks [data-piece]")].map((one) => [Number(one.dataset.piece), one.dataset]));
+  page.weights = new Map([...panel.querySelectorAll(".blocks [data-piece]")].map((block) => [Number(block.dataset.piece), block.dataset]));
   page.clip = clipPiece === undefined ? null : { piece: Number(clipPiece), share: Number(clipShare) };
   page.blocks?.draw();
 }

@@ -1,4 +1,4 @@
-// The panel of readers: whom the email is shown to, and who sees the same.
+// The panel of readers: choose the reader the email is shown for, and see which readers get which variant.
 
 import { part } from "./part.js";
 
@@ -10,7 +10,7 @@ export function mount(page) {
   const tab = document.getElementById("tab-readers");
   const isShown = () => page.panel.shown === "readers";
   let stale = true;
-  let asked = 0;
+  let requests = 0;
 
   const fill = async (target, name, query) => {
     const html = await part(page.address(name, query));
@@ -18,9 +18,9 @@ export function mount(page) {
   };
   const load = async () => {
     stale = false;
-    const mine = (asked += 1);
+    const request = (requests += 1);
     const html = await part(page.address("readers", { reader: state.get("reader") }));
-    if (html === null || mine !== asked) return;
+    if (html === null || request !== requests) return;
     pane.innerHTML = html;
     await fill(pane.querySelector("#variants"), "variants");
     mark();
@@ -55,13 +55,13 @@ export function mount(page) {
   state.listen((changed) => {
     if (changed.has("reader")) {
       dot();
-      named();
+      updateChosen();
       mark();
     }
     if (changed.has("panel")) look();
   });
-  /** The sentence at the top says who it is, or why there is nobody such. */
-  const named = async () => {
+  /** Update the sentence at the top: the chosen reader, or why there is no such reader. */
+  const updateChosen = async () => {
     if (!pane.firstElementChild) return;
     const html = await part(page.address("readers", { reader: state.get("reader") }));
     if (html === null) return;

@@ -1,15 +1,15 @@
-// A page that could not be shown comes back when it is mended, also when that was before it listened.
+// Reload a refused page when its mistake is mended, also when that was before the page listened.
 
-import { hear } from "./events.js";
+import { subscribe } from "./events.js";
 
-const again = () => location.reload();
+const reload = () => location.reload();
 
-/** Only if it would be another page: each connection begins with news, and loading anew makes a connection. */
-async function look() {
+/** Reload only if the page would differ: each connection begins with an event, and a reload makes a connection. */
+async function reloadIfChanged() {
   const html = await fetch(location).then((answer) => answer.text()).catch(() => null);
   if (html === null) return;
   const fresh = new DOMParser().parseFromString(html, "text/html");
-  if (fresh.querySelector("main")?.innerHTML !== document.querySelector("main").innerHTML) again();
+  if (fresh.querySelector("main")?.innerHTML !== document.querySelector("main").innerHTML) reload();
 }
 
-hear("", { inbox: look, back: again });
+subscribe("", { inbox: reloadIfChanged, back: reload });

@@ -1,4 +1,4 @@
-// Saving: over the text that was read, and over nothing that somebody else has written meanwhile.
+// Save the text over the one that was read, and never over a change made by another program meanwhile.
 
 import { ask, post } from "./post.js";
 
@@ -10,7 +10,7 @@ export class Saving {
     this.word = document.getElementById("saved");
     this.dialog = document.getElementById("conflict");
     this.button.addEventListener("click", () => this.save());
-    editor.changed.add(() => this.tell());
+    editor.changed.add(() => this.setState());
     addEventListener("beforeunload", (event) => {
       if (this.isDirty) event.preventDefault();
     });
@@ -21,13 +21,13 @@ export class Saving {
   }
 
   async open() {
-    const found = await ask(this.live.address("manuscript"));
-    this.base = found;
-    this.editor.load(found.text);
-    this.tell();
+    const file = await ask(this.live.address("manuscript"));
+    this.base = file;
+    this.editor.load(file.text);
+    this.setState();
   }
 
-  tell(word = "", level = "") {
+  setState(word = "", level = "") {
     this.button.disabled = !this.isDirty;
     this.word.textContent = word || (this.isDirty ? "Not saved" : "");
     this.word.dataset.level = level || (this.isDirty ? "open" : "");
@@ -38,47 +38,47 @@ export class Saving {
     const text = this.editor.text;
     this.button.disabled = this.isSaving = true;
     try {
-      const found = await post(this.live.address("save", { name: this.name, over }), text);
-      this.base = { text, digest: found.digest };
-      this.tell(this.isDirty ? "" : "Saved", this.isDirty ? "" : "fine");
+      const file = await post(this.live.address("save", { name: this.name, over }), text);
+      this.base = { text, digest: file.digest };
+      this.setState(this.isDirty ? "" : "Saved", this.isDirty ? "" : "fine");
     } catch (error) {
-      if (error.status === 409 && error.told.shown) this.conflict(error.told);
-      else this.tell(error.words, "error");
+      if (error.status === 409 && error.details.shown) this.conflict(error.details);
+      else this.setState(error.words, "error");
     } finally {
       this.isSaving = false;
     }
   }
 
-  /** Both versions; a person decides, and until then nothing is written. */
+  /** Show both versions; the author decides, and until then nothing is written. */
   conflict({ text, digest, shown }) {
     const { dialog } = this;
     document.getElementById("conflict-title").textContent = digest ? "The file was changed meanwhile" : "The file was removed meanwhile";
     document.getElementById("conflict-shown").innerHTML = shown;
-    this.tell("Not saved: the file is another by now", "error");
+    this.setState("Not saved: the file is another by now", "error");
     dialog.returnValue = "";
     dialog.addEventListener("close", () => {
       if (dialog.returnValue === "mine") this.save(digest);
       if (dialog.returnValue === "theirs") {
         this.base = { text, digest };
         this.editor.replace(text);
-        this.tell("As on disk; undo brings yours back", "fine");
+        this.setState("As on disk; undo brings yours back", "fine");
       }
     }, { once: true });
     dialog.showModal();
   }
 
-  /** The file changed: without words of one's own the new text is shown, otherwise it is said. */
+  /** Take over a changed file if nothing is unsaved; otherwise say that it changed. */
   async changed() {
     if (this.isSaving) return;
     const { base } = this;
-    const found = await ask(this.live.address("manuscript")).catch(() => null);
-    if (!found || found.digest === this.base.digest || this.isSaving) return;
-    if (this.base !== base) await this.changed(); // saved meanwhile: what was found may be older
-    else if (this.isDirty) this.tell("Changed on disk; saving shows both", "error");
+    const file = await ask(this.live.address("manuscript")).catch(() => null);
+    if (!file || file.digest === this.base.digest || this.isSaving) return;
+    if (this.base !== base) await this.changed(); // saved meanwhile: the answer may be older
+    else if (this.isDirty) this.setState("Changed on disk; saving shows both", "error");
     else {
-      this.base = found;
-      this.editor.load(found.text);
-      this.tell("Read anew: it was changed on disk", "fine");
+      this.base = file;
+      this.editor.load(file.text);
+      this.setState("Read anew: it was changed on disk", "fine");
     }
   }
 }

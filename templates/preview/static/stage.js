@@ -1,4 +1,4 @@
-// The stage: the email in one frame, or in all views side by side.
+// The stage: shows the email in one frame, or in all views side by side.
 
 import { Frame } from "./frame.js";
 import { part } from "./part.js";
@@ -6,7 +6,7 @@ import { together } from "./together.js";
 
 const WRITTEN = new Set(["text", "source", "headers", "raw"]);
 const GAP = 24;
-/** Outlook for Windows is on no phone, and lays out as wide as the email says. */
+/** The smallest width of a view: Outlook for Windows is on no phone, and lays out as wide as the email says. */
 const LEAST = { outlook: 640 };
 
 export class Stage {
@@ -32,10 +32,10 @@ export class Stage {
     });
   }
 
-  /** The address's, if there is such a view: a link may be old, or mistyped. */
+  /** The view that the address names, if it exists: a link may be old, or mistyped. */
   get view() {
-    const said = this.page.state.get("view", "html");
-    return this.views.has(said) ? said : "html";
+    const name = this.page.state.get("view", "html");
+    return this.views.has(name) ? name : "html";
   }
 
   get isWritten() {
@@ -46,10 +46,10 @@ export class Stage {
     return this.view === "grid";
   }
 
-  /** The width of the email in CSS pixels: the address's, else what fits. */
+  /** The width of the email in CSS pixels: the one the address names, else one that fits. */
   get width() {
-    const said = Number(this.page.state.get("width"));
-    if (said >= 240 && said <= 1600) return said;
+    const width = Number(this.page.state.get("width"));
+    if (width >= 240 && width <= 1600) return width;
     return this.element.clientWidth >= 768 + 2 * GAP && !this.isGrid ? 768 : 375;
   }
 
@@ -68,7 +68,7 @@ export class Stage {
     });
   }
 
-  /** Show what the address bar says. */
+  /** Show the view that the address bar names. */
   async show() {
     this.single.hidden = this.isGrid;
     this.grid.hidden = !this.isGrid;
@@ -79,7 +79,7 @@ export class Stage {
     await this.refresh();
   }
 
-  /** The same views of a newer email. */
+  /** Show a newer email in the current views. */
   async refresh() {
     this.element.classList.toggle("is-empty", !this.page.digest);
     if (this.isGrid) await Promise.all(this.cells.map((cell) => cell.frame.show(this.address(cell.view))));
@@ -87,7 +87,7 @@ export class Stage {
     this.element.dataset.shown = this.page.digest;
   }
 
-  /** The lines of an email that looks the same have moved. */
+  /** Update the line numbers in an email whose looks did not change. */
   async relabel() {
     const html = await part(this.address("html"));
     if (html === null) return;
@@ -112,7 +112,7 @@ export class Stage {
     together(this.cells.filter((cell) => !WRITTEN.has(cell.view)).map((cell) => cell.scroll));
   }
 
-  /** Widths and scales, after any of them changed. */
+  /** Set widths and scales, after any of them changed. */
   place() {
     if (this.isGrid) for (const cell of this.cells) this.scaled(cell.frame, cell.device, cell.scroll.clientWidth + 1, this.widthOf(cell.view));
     else if (this.isWritten) {
@@ -125,7 +125,7 @@ export class Stage {
     return this.element.clientWidth < 600 ? 0 : GAP;
   }
 
-  /** An email wider than its room is shown smaller, not narrower. */
+  /** Scale an email that is wider than its room; it is not laid out narrower. */
   scaled(frame, device, room, width) {
     const scale = Math.min(1, room / width);
     frame.scale = scale;
@@ -139,12 +139,12 @@ export class Stage {
     if (sheet === device) device.style.marginBottom = `${frame.height * (scale - 1)}px`;
   }
 
-  /** Every document that comes into a frame. */
+  /** Call the listeners for every document that is loaded into a frame. */
   open(document) {
     for (const listener of this.opened) listener(document);
   }
 
-  /** The one document of the single view. */
+  /** Call the listeners for the document of the single view. */
   draw(document) {
     this.open(document);
     for (const listener of this.drawn) listener(document);

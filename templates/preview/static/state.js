@@ -1,11 +1,11 @@
-// The address bar holds what is shown: a link shows a colleague the same.
+// Keep the page's state in the address bar, so that a link opens it as it is.
 
 const listeners = new Set();
 
-/** A value of the address, or what counts without one. */
+/** A value of the address; `otherwise` without one. */
 export const get = (name, otherwise = "") => new URLSearchParams(location.search).get(name) ?? otherwise;
 
-/** Change values; an empty one is taken out. Who listens hears which changed. */
+/** Change values; an empty one is removed. Listeners get the names of the changed values. */
 export function set(values) {
   const query = new URLSearchParams(location.search);
   const changed = new Set();

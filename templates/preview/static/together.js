@@ -1,17 +1,17 @@
-// Several windows on emails that scroll together, each to the same part of its own height.
+// Let several emails scroll together, each to the same share of its own height.
 
-export function together(windows) {
+export function together(scrollers) {
   let leader = null;
   let rest = 0;
-  for (const one of windows) {
-    one.addEventListener("scroll", () => {
-      if (leader && leader !== one) return;
-      leader = one;
+  for (const scroller of scrollers) {
+    scroller.addEventListener("scroll", () => {
+      if (leader && leader !== scroller) return;
+      leader = scroller;
       clearTimeout(rest);
       rest = setTimeout(() => (leader = null), 120);
-      const share = one.scrollTop / Math.max(1, one.scrollHeight - one.clientHeight);
-      for (const other of windows) {
-        if (other !== one) other.scrollTop = share * (other.scrollHeight - other.clientHeight);
+      const share = scroller.scrollTop / Math.max(1, scroller.scrollHeight - scroller.clientHeight);
+      for (const follower of scrollers) {
+        if (follower !== scroller) follower.scrollTop = share * (follower.scrollHeight - follower.clientHeight);
       }
     }, { passive: true });
   }

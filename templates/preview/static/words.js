@@ -1,6 +1,6 @@
-// Sentences of the server, in the page: what stands between backticks is a command.
+// Show the server's sentences in the page: text between backticks is a command.
 
-/** The sentence as nodes. */
+/** The sentence as nodes, with commands as code. */
 export const spoken = (sentence) => sentence.split("`").map((part, index) => {
   if (index % 2 === 0) return part;
   const command = document.createElement("code");
@@ -8,5 +8,5 @@ export const spoken = (sentence) => sentence.split("`").map((part, index) => {
   return command;
 });
 
-/** With a capital, unless it begins with the name of a file. */
+/** The text with a capital at its beginning, unless it begins with the name of a file. */
 export const sentence = (text) => (/^\S*[./]\S/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));

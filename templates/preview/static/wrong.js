@@ -1,4 +1,4 @@
-// What is wrong with the text: underlined at its line, said where the caret or the pointer is, and listed.
+// The problems of the text: underlined at their lines, explained at the caret and the pointer, and listed.
 
 import { sentence, spoken } from "./words.js";
 
@@ -15,15 +15,15 @@ export function mount(editor, live) {
     here.replaceChildren(...spoken(at(caret).map(words).join(" ")));
   };
   const show = (line) => {
-    const found = at(line);
-    note.hidden = !found.length;
-    if (!found.length) return;
+    const problems = at(line);
+    note.hidden = !problems.length;
+    if (!problems.length) return;
     const drawn = editor.lines.children[line - 1];
-    note.replaceChildren(...found.map((problem) => {
-      const one = document.createElement("p");
-      one.className = problem.severity;
-      one.append(...spoken(words(problem)));
-      return one;
+    note.replaceChildren(...problems.map((problem) => {
+      const paragraph = document.createElement("p");
+      paragraph.className = problem.severity;
+      paragraph.append(...spoken(words(problem)));
+      return paragraph;
     }));
     note.style.top = `${drawn.offsetTop + drawn.offsetHeight}px`;
   };
@@ -41,7 +41,7 @@ export function mount(editor, live) {
   const stale = document.getElementById("stale");
   let culprit = null;
   stale.addEventListener("click", () => editor.go(culprit.line, culprit.column));
-  /** Over an email that is not of this text: why it is not, and where. */
+  /** Say over an outdated email why the text does not build, and in which line. */
   const explain = (problems, own) => {
     culprit = live.isStale ? (problems.find(({ severity }) => severity === "error") ?? null) : null;
     stale.hidden = !culprit;

@@ -34,6 +34,7 @@ async def confirm(request: Request) -> Response:
     if claims is None:
         return _unknown_link(request)
     confirming = Confirming(
+        # A confirmation's token holds the sign-up's id where others hold the campaign's.
         signup_id=claims.campaign_id,
         subscriber_id=claims.subscriber_id,
         network=client_address(request),
@@ -61,6 +62,7 @@ def _sign_up_response(request: Request, claims: Claims, sign_up: Signup) -> Resp
     site = site_of(request)
     lists = site.publication.config.lists
     first_list = sign_up.lists[0] if sign_up.lists else site.publication.default_list
+    # 0: this link comes from no campaign.
     reader_token = site.links.token(Purpose.READER, claims.subscriber_id, 0, first_list)
     values = {
         "step": str(sign_up.step),

@@ -16,6 +16,7 @@ async def show_instructions(request: Request) -> Response:
     site = site_of(request)
     snippet = site.pages.render("_snippet.html", language_of(request), {"url": _url(request)})
     frame = site.pages.render("_frame.html", language_of(request), {"url": _url(request)})
+    # Without sites no page may frame the form.
     has_sites = bool(site.publication.config.signup.sites)
     values = {"snippet": snippet.strip(), "frame": frame.strip() if has_sites else ""}
     response = page(request, "embed.html", values)

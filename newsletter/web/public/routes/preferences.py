@@ -66,6 +66,7 @@ async def change_preferences(request: Request) -> Response:
     visit = visit_of(request)
     if visit is None:
         return broken_link_page(request)
+    # Before the body is read: a form of another site gets no further.
     if is_foreign(request, visit.site.publication):
         raise HTTPException(403, "this form was sent from another site")
     submitted = await read_form(request)
@@ -97,8 +98,8 @@ def _parse_preferences(visit: Visit, reader: Subscriber, submitted: SubmittedFor
     ticked, known = set(submitted.all("list")), visit.site.publication.config.lists
     active = set(active_lists(reader))
     changes = {
-        PreferenceAction.LEAVE: tuple(name for name in known if name in active - ticked),
-        PreferenceAction.JOIN: tuple(name for name in known if name in ticked - active),
+        PreferenceAction.LEAVE: tuple(list_name for list_name in known if list_name in active - ticked),
+        PreferenceAction.JOIN: tuple(list_name for list_name in known if list_name in ticked - active),
     }
     return SavedPreferences(
         choices=tuple(_choice(visit, action, lists) for action, lists in changes.items() if lists),
@@ -118,6 +119,7 @@ def _choice(visit: Visit, action: PreferenceAction, lists: tuple[str, ...]) -> P
 
 async def _resume(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> Response:
     """End every pause."""
+    # Joining a list again ends its pause.
     paused = tuple(reader.paused(visit.now))
     await visit.site.write_queue.run(unsubscribes.choose, _choice(visit, PreferenceAction.JOIN, paused))
     return await _preferences_page(visit, saved=True)

@@ -60,9 +60,11 @@ async def answer_preflight(request: Request) -> Response:
 
 async def _subscribe(request: Request, submitted: SubmittedForm, form: FilledForm, *, as_json: bool) -> Response:
     site = site_of(request)
+    # A robot gets the usual answer, so that it learns nothing.
     if submitted.first(TRAP):
         site.metrics.count("signup by a robot")
         return _asked_response(request, form, as_json=as_json)
+    # The challenge comes last: it costs a request to another server.
     form = await _check_challenge(request, submitted, _check(request, submitted, form))
     if form.notice or form.problems:
         return _form_again(request, form, as_json=as_json)
@@ -119,6 +121,7 @@ def _signup_request(request: Request, form: FilledForm) -> SignupRequest:
 
 def _form_again(request: Request, form: FilledForm, *, as_json: bool) -> Response:
     """Show the form once more, with what the visitor has to do."""
+    # An embedded form has no token: its visitor made no mistake.
     status = 200 if form.notice == "fresh" and not form.token_sent else 400
     if as_json:
         problems = form.problems or {"token": _TOKEN_PROBLEMS[form.notice]}

@@ -32,6 +32,7 @@ async def follow_link(request: Request) -> Response:
     site = site_of(request)
     token, _, number = request.path_params["token"].rpartition(".")
     claims = site.links.read(token, Purpose.TRACK)
+    # `int` takes seconds for a million digits.
     if claims is None or not (number.isascii() and number.isdigit() and len(number) < 6):
         raise HTTPException(404)
     targets = await site.link_targets.of_campaign(claims.campaign_id)
@@ -39,6 +40,7 @@ async def follow_link(request: Request) -> Response:
     if url is None:
         raise HTTPException(404)
     _record(request, site, claims, EventKind.CLICKED, int(number), len(targets))
+    # Headers are ASCII. `%` is safe: the address may be quoted already.
     return Response(status_code=302, headers={"Location": quote(url, safe=_URL), "Cache-Control": "no-store"})
 
 
@@ -56,6 +58,7 @@ async def show_pixel(request: Request) -> Response:
 def _record(request: Request, site: Site, claims: Claims, kind: EventKind, link: int | None, link_count: int) -> None:
     """Record an open or a click, as far as both the link and the settings allow."""
     level = Level(site.publication.config.tracking.level)
+    # HEAD comes from programs that check links.
     if level is Level.NONE or request.method != "GET":
         return
     subscriber_id = claims.subscriber_id if level is Level.INDIVIDUAL else 0

@@ -76,6 +76,7 @@ async def _read_form(request: Request) -> SubmittedForm:
     try:
         return await read_form(request)
     except HTTPException as error:
+        # Too large or too slow a body is refused as everywhere.
         if error.status_code not in (400, 415):
             raise
         return _EMPTY
