@@ -6,6 +6,7 @@ Shared by the readers' pages and the preview; it does not know what the applicat
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 import ssl
 import threading
@@ -108,7 +109,7 @@ def serve(
         # No route speaks WebSocket.
         ws="none",
         access_log=False,
-        # Uvicorn would set up handlers of its own; without, its records go where the program's others go.
+        # Uvicorn would set up handlers of its own.
         log_config=None,
         # public/client.py reads the headers of trusted proxies.
         proxy_headers=False,
@@ -118,6 +119,9 @@ def serve(
         ssl_certfile=certificate.chain if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
     )
+    for name in ("uvicorn", "asyncio"):
+        # Their records take the level, the format and the masking that `newsletter` has been given.
+        logging.getLogger(name).parent = logging.getLogger("newsletter")
     server = _UvicornServer(config, closing)
     threading.Thread(target=_exit_when_asked, args=(server, stop), daemon=True).start()
     server.run(sockets=[sock])
