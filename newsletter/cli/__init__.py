@@ -1,8 +1,9 @@
-"""The command line: one file per command, and what commands share.
+"""The command line: one file per command in commands/, and the parts that commands share.
 
-main.py is the table of commands and the end of every error; session.py opens the publication and the database
-when a command needs them; terminal.py asks and draws bars; progress.py, follow.py, send_result.py and run_log.py
-say how sending goes.
+main.py holds the table of commands and turns errors into messages; session.py opens the publication and the database;
+options.py holds the options of several commands; terminal.py asks for confirmation and draws the progress bar;
+progress.py, follow.py, send_result.py and run_log.py report how sending goes, import_progress.py how an import goes;
+logs.py writes the log.
 
-Belongs here: options, words, exit codes. Does not: anything a server or a script would need too.
+Belongs here: options, sentences on the terminal, exit codes. Does not: anything that a server or a script needs too.
 """

@@ -1,6 +1,6 @@
-"""Following a campaign until it ends: live on a terminal, a line per change elsewhere.
+"""Follow a campaign until it ends: live on a terminal, and as a line per change elsewhere.
 
-Asks the database again and again and changes nothing; whoever sends is another process.
+Following reads the database again and again and changes nothing; another process does the sending.
 """
 
 from __future__ import annotations
@@ -18,45 +18,44 @@ from newsletter.campaigns.status import CampaignStatus, campaign_status
 from newsletter.database.connection import Database
 
 LIVE, LINES = 0.2, 1.0
-"""Seconds between two looks: for eyes, and for a log."""
+"""Seconds between two readings of the database: for the live table, and for lines."""
 
 
 def follow(database: Database, campaign_id: int, *, as_json: bool) -> CampaignStatus:
-    """Show every change until it is sent, paused or cancelled; the last look."""
+    """Print every change until the campaign is sent, paused or cancelled, and return its last status."""
     if as_json or not sys.stdout.isatty():
-        return _lines(database, campaign_id, as_json=as_json)
-    return _live(database, campaign_id)
+        return _print_lines(database, campaign_id, as_json=as_json)
+    return _show_live(database, campaign_id)
 
 
-def _looks(database: Database, campaign_id: int, seconds: float) -> Iterator[CampaignStatus]:
+def _statuses(database: Database, campaign_id: int, seconds: float) -> Iterator[CampaignStatus]:
     while True:
-        found = campaign_status(database, campaign_id)
-        yield found
-        if found.is_last:
+        status = campaign_status(database, campaign_id)
+        yield status
+        if status.is_last:
             return
         time.sleep(seconds)
 
 
-def _lines(database: Database, campaign_id: int, *, as_json: bool) -> CampaignStatus:
-    """A line when anything has changed."""
-    said = ""
-    for found in _looks(database, campaign_id, LINES):
-        told = counts.status(found.campaign, found.deliveries)
-        line = json.dumps(told) if as_json else f"{found.campaign.state}   {reports.tally(found.deliveries)}"
-        if line != said:
-            is_going = found.campaign.state is CampaignState.SENDING
-            pace = reports.remaining(found.deliveries, found.pace, found.rest) if is_going else ""
+def _print_lines(database: Database, campaign_id: int, *, as_json: bool) -> CampaignStatus:
+    printed = ""
+    for status in _statuses(database, campaign_id, LINES):
+        figures = counts.status(status.campaign, status.deliveries)
+        line = json.dumps(figures) if as_json else f"{status.campaign.state}   {reports.tally(status.deliveries)}"
+        if line != printed:
+            is_sending = status.campaign.state is CampaignState.SENDING
+            pace = reports.remaining(status.deliveries, status.pace, status.rest) if is_sending else ""
             click.echo(line if as_json or not pace else f"{line}   {pace}")
-        said = line
-    return found
+        printed = line
+    return status
 
 
-def _live(database: Database, campaign_id: int) -> CampaignStatus:
-    from rich.live import Live  # rich: only where there is a terminal to draw on
+def _show_live(database: Database, campaign_id: int) -> CampaignStatus:
+    from rich.live import Live  # rich is imported only where there is a terminal to draw on
     from rich.text import Text
 
     with Live(auto_refresh=False) as live:
-        for found in _looks(database, campaign_id, LIVE):
-            table = reports.table(found.campaign, found.deliveries, found.pace, found.rest)
+        for status in _statuses(database, campaign_id, LIVE):
+            table = reports.table(status.campaign, status.deliveries, status.pace, status.rest)
             live.update(Text(table), refresh=True)
-    return found
+    return status

@@ -33,12 +33,17 @@ def start_logging(*, verbose: bool) -> None:
         logger.propagate = False
 
 
+def mask_addresses(text: str) -> str:
+    """Return the text with `<address>` in place of each email address."""
+    return _ADDRESS.sub("<address>", text)
+
+
 class _WithoutAddresses(logging.Formatter):
     """Leaves addresses out of a line and its traceback: a database's or a mail server's error may quote one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line with `<address>` in the place of each address."""
-        return _ADDRESS.sub("<address>", super().format(record))
+        return mask_addresses(super().format(record))
 
 
 class _StandardError(logging.Handler):

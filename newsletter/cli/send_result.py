@@ -1,6 +1,6 @@
-"""How a run of a campaign ends: told to people, and as the exit code that says the same.
+"""Report how a run of a campaign ended: the counts, what to do next, and the exit code.
 
-Prints, for every command that sends. Decides nothing about deliveries.
+Every command that sends prints its result here. Nothing here changes a delivery.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from newsletter.sending.recovery import recover_if_free
 from newsletter.sending.sender import Job, Sender, SendResult
 
 DONE, FAILED, UNKNOWN_LEFT, STOPPED = 0, 1, 3, 4
-"""Exit codes: everyone has it; not everyone yet; deliveries are unknown; the provider stopped it, it is paused."""
+"""Exit codes: everybody has it; not everybody has it yet; deliveries are unknown; the campaign is paused."""
 
 
-def send_and_tell(job: Job, *, as_json: bool) -> None:
-    """Send with a progress bar, and tell how it ended. Raises NewsletterError when it is not finished."""
+def send_and_report(job: Job, *, as_json: bool) -> None:
+    """Send with a progress bar, and report the result. Raises NewsletterError when sending did not finish."""
     began = time.monotonic()
     with CampaignProgress() as progress:
-        ending = Sender(job, progress).run()
-    tell(job.database, ending, timedelta(seconds=time.monotonic() - began), as_json=as_json)
+        result = Sender(job, progress).run()
+    report_result(job.database, result, timedelta(seconds=time.monotonic() - began), as_json=as_json)
 
 
-def tell(database: Database, ending: SendResult, took: timedelta, *, as_json: bool) -> None:
-    """What happened, and leave with its exit code. Raises NewsletterError when it is not finished."""
-    campaign, counted = ending.campaign, ending.deliveries
+def report_result(database: Database, result: SendResult, took: timedelta, *, as_json: bool) -> None:
+    """Print the counts and the next command, and exit. Raises NewsletterError when sending did not finish."""
+    campaign, counted = result.campaign, result.deliveries
     status = json.dumps(counts.status(campaign, counted))
     click.echo(status if as_json else f"{reports.tally(counted)}   {reports.duration(took)}")
-    name_them(database, campaign, counted)
-    _tell_decisions(database, campaign)
+    print_undelivered(database, campaign, counted)
+    _print_resolved(database, campaign)
     if campaign.state is CampaignState.PAUSED:
         raise ProviderStopped(
-            f"campaign {campaign.id} is paused: {campaign.reason}", hint=_what_happened(campaign, counted)
+            f"campaign {campaign.id} is paused: {campaign.reason}", hint=_after_pause(campaign, counted)
         )
     if campaign.state is CampaignState.SENDING:
         left = reports.readers(counted["queued"]) if campaign.enqueued else "the others"
@@ -54,8 +54,8 @@ def tell(database: Database, ending: SendResult, took: timedelta, *, as_json: bo
     sys.exit(exit_code(campaign, counted))
 
 
-def name_them(database: Database, campaign: Campaign, counted: dict[str, int]) -> None:
-    """The first of those who did not get it, or may not have, with the reason; on stderr."""
+def print_undelivered(database: Database, campaign: Campaign, counted: dict[str, int]) -> None:
+    """Print on stderr the first readers whose delivery was rejected or is unknown, with the reasons."""
     with database.read() as connection:
         for state in ("rejected", "unknown"):
             if counted[state]:
@@ -63,8 +63,8 @@ def name_them(database: Database, campaign: Campaign, counted: dict[str, int]) -
                 click.echo(reports.named(named, counted[state], state), err=True)
 
 
-def _tell_decisions(database: Database, campaign: Campaign) -> None:
-    """On stderr, how many of its deliveries count as they do because somebody said so, not because it is known."""
+def _print_resolved(database: Database, campaign: Campaign) -> None:
+    """Print on stderr how many unknown deliveries a person or `on_unknown` decided about, and how."""
     with database.read() as connection:
         taken, again = unknown.decisions(connection, campaign.id)
     if taken:
@@ -73,39 +73,49 @@ def _tell_decisions(database: Database, campaign: Campaign) -> None:
         click.echo(f"Unknown, and sent again: {reports.readers(again)}, who may have it twice.", err=True)
 
 
+def require_sendable(campaign: Campaign) -> None:
+    """Raise NewsletterError unless deliveries of the campaign can be queued again: it is sent or sending."""
+    if campaign.state in (CampaignState.SENT, CampaignState.SENDING):
+        return
+    hint = (
+        f"Let it go on with `newsletter resume {campaign.id}` first." if campaign.state is CampaignState.PAUSED else ""
+    )
+    raise NewsletterError(f"campaign {campaign.id} is {campaign.state}: nothing of it can be sent again", hint=hint)
+
+
 def recover_first(publication: Publication, database: Database, campaign_id: int) -> None:
-    """Before a campaign is asked about: what a killed sender left of it is taken over, and said on stderr."""
+    """Recover what a killed sender left of a campaign, unless a sender is at work; what was found goes to stderr."""
     with CampaignProgress() as progress:
         recover_if_free(database, publication, campaign_id, progress)
 
 
-def tell_doubt(database: Database, campaign: Campaign, counted: dict[str, int]) -> None:
-    """On stderr, what to do about those that are handed over and not answered."""
+def print_unsettled(database: Database, campaign: Campaign, counted: dict[str, int]) -> None:
+    """Print on stderr what to do about deliveries that were handed over and have no outcome yet."""
     with database.read() as connection:
         in_a_call = counts.in_a_call(connection, campaign.id)
     for sentence in reports.in_doubt(campaign, counted, in_a_call):
         click.echo(sentence, err=True)
 
 
-def doubt_code(counted: dict[str, int]) -> int:
-    """Whether it is known of everybody what became of their message."""
+def unsettled_code(counted: dict[str, int]) -> int:
+    """Return 3 when deliveries are unknown or still handed over, else 0."""
     return UNKNOWN_LEFT if counted["unknown"] or counted["handed"] else DONE
 
 
 def exit_code(campaign: Campaign, counted: dict[str, int]) -> int:
-    """What the state of a campaign ends a command with."""
+    """Return the exit code for a campaign's state and counts."""
     if campaign.state is CampaignState.PAUSED:
         return STOPPED
     if campaign.state is CampaignState.SENDING:
         return FAILED
-    return doubt_code(counted)
+    return unsettled_code(counted)
 
 
-def _what_happened(campaign: Campaign, counted: dict[str, int]) -> str:
+def _after_pause(campaign: Campaign, counted: dict[str, int]) -> str:
     changed = sum(counted.values()) - counted["queued"]
     nothing = "" if counted["accepted"] or counted["unknown"] or counted["handed"] else "Nothing was sent. "
-    ask = "Let it go on with" if campaign.reason == ASKED else "Put it right, then"
+    advice = "Let it go on with" if campaign.reason == ASKED else "Put it right, then"
     return (
         f"{nothing}{changed:,} of {sum(counted.values()):,} deliveries changed.\n"
-        f"  {ask}: newsletter resume {campaign.id} && {reports.send_command(campaign)}"
+        f"  {advice}: newsletter resume {campaign.id} && {reports.send_command(campaign)}"
     )

@@ -1,4 +1,4 @@
-"""One run of the command line: what its commands share, opened when first needed."""
+"""Open the publication and its database for a command, when the command first needs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """The publication and its database; commands get it by `@click.pass_obj`."""
+    """The publication and the database of one run of the command line; commands take it by `@click.pass_obj`."""
 
     def __init__(self, config: str | None = None) -> None:
         self._config = config
@@ -30,17 +30,17 @@ class Session:
 
     @property
     def config(self) -> Path:
-        """Where newsletter.toml is, or would be."""
+        """The path of newsletter.toml, whether the file exists or not."""
         return find_config(self._config)
 
     @cached_property
     def publication(self) -> Publication:
-        """newsletter.toml, read and checked. Raises ConfigError."""
+        """The settings of newsletter.toml, read and checked. Raises ConfigError."""
         return load_publication(self.config)
 
     @cached_property
     def database(self) -> Database:
-        """The publication's database, its schema up to date. Raises ConfigError."""
+        """The publication's database with its schema up to date. Raises ConfigError."""
         from newsletter.database.connection import open_database
 
         return open_database(self.publication)

@@ -1,7 +1,7 @@
-"""Notices: what the editors are told by email, once each.
+"""Email the editors about a problem, once for each problem.
 
-Through the publication's own provider, to `reply_to` or else the sender. Alone writes the `notice`
-table. Whoever has something to say decides what it is; nothing here goes to readers.
+An alert goes through the publication's own provider to `reply_to`, or else to the sender. Only this module writes the
+`notice` table. Callers write the text; nothing here goes to readers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from newsletter.signed_links import Links
 from newsletter.times import stamp
 
 KEPT = timedelta(days=30)
-"""How long it is remembered that something was told."""
+"""Time for which an alert that was sent is remembered, and not sent again."""
 
 
-def tell_editors(publication: Publication, database: Database, key: str, subject: str, text: str, now: datetime) -> str:
-    """Mail the editors, unless they were told `key` before; why it did not go, or nothing.
+def alert_editors(
+    publication: Publication, database: Database, key: str, subject: str, text: str, now: datetime
+) -> str:
+    """Email the editors unless an alert with this key was sent before; return why it failed, or an empty string.
 
-    Remembered before it leaves, because who is told twice stops reading; forgotten when it certainly
-    did not. Raises ConfigError when the provider is set wrong.
+    The key is recorded before the email leaves, because repeated alerts go unread, and removed again when the email
+    certainly did not leave. Raises ConfigError when the provider is set wrong.
     """
     provider = find_provider(publication)
     settings = read_settings(publication, provider)

@@ -1,6 +1,7 @@
-"""The daily issue: found by its date, scheduled without being told, missed before it is late.
+"""Schedule the issue of the day at the time of `[schedule] daily`, and report what keeps it from being sent.
 
-`[schedule] daily` is the time. Looks at files and campaigns, and schedules; sending is `runner`'s.
+The issue is found by its date. A missing or broken one is reported an hour before its time. Only scheduling happens
+here: `scheduler` sends.
 """
 
 from __future__ import annotations
@@ -26,55 +27,55 @@ from newsletter.times import OFF, Moment, first_moment, parse_moment
 logger = logging.getLogger(__name__)
 
 AHEAD = timedelta(hours=1)
-"""How long before its time a missing issue is missed."""
+"""Time before an issue is due when a missing or broken one is reported."""
 _EAST = timezone(timedelta(hours=14))
-"""Where clocks show a time first."""
+"""The zone in which clocks show a time first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleProblem:
-    """Why there will be no issue today."""
+    """A reason why there will be no issue today."""
 
     key: str
-    """The same for the same trouble on the same day."""
+    """An identifier of this problem on this day, so that the editors are alerted once."""
     sentence: str
     subject: str = "no issue today"
-    """Of the email that says so."""
+    """The subject of the alert, after the publication's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Time:
-    """When the issue of a day is sent."""
+    """The times at which the issue of a day is scheduled and sent."""
 
     picked: datetime
-    """When it is taken as it is then, UTC: `local` in time for its first reader."""
+    """The time when the file is frozen and scheduled, UTC; for `local`, in time for its first reader."""
     start: datetime
-    """Of its campaign, which is held when that is too long ago."""
+    """The start of its campaign, UTC; one that is too long ago is left to a person."""
 
 
 def due_at(publication: Publication, day: date) -> datetime | None:
-    """When an issue of that day without a time of its own is sent, UTC; None when `[schedule] daily` is off."""
+    """Return the time, UTC, of a day's issue without a `send_at`; None when `[schedule] daily` is off."""
     of_day = publication.config.schedule.daily.of_day
     zone = publication.config.publication.timezone
     return first_moment(datetime.combine(day, of_day), zone) if of_day is not None else None
 
 
-def look(publication: Publication, database: Database, now: datetime) -> list[ScheduleProblem]:
-    """Schedule the day's issue when its time has come; what is wrong with it, from an hour before.
+def schedule_today(publication: Publication, database: Database, now: datetime) -> list[ScheduleProblem]:
+    """Schedule the day's issue when its time has come, and return the problems with it from an hour before.
 
-    Nothing is done for an issue that has a campaign already, in whatever state. One that would be
-    too late by now is a person's to send: it may be a draft of something else.
+    An issue that has a campaign, in whatever state, is left alone. An issue that would be too late by now is left to
+    a person, since the file may be a draft of something else.
     """
     if publication.config.schedule.daily.of_day is None:
         return []
     days = {day: due for day in _days(publication, now) if (due := due_at(publication, day))}
     dated = _dated(publication, days)
-    found = [_look(publication, database, day, due, dated[day], now) for day, due in days.items()]
-    return [trouble for trouble in found if trouble]
+    problems = [_schedule_day(publication, database, day, due, dated[day], now) for day, due in days.items()]
+    return [problem for problem in problems if problem]
 
 
 def _days(publication: Publication, now: datetime) -> list[date]:
-    """Whose issue may be due: yesterday's, until it is time for today's; today's; near midnight, tomorrow's."""
+    """Return the days whose issue may be due: yesterday until today's is near, today, and tomorrow for midnight."""
     today = now.astimezone(publication.config.publication.timezone).date()
     due, near = due_at(publication, today), [today, today + timedelta(days=1)]
     is_time = due is None or now >= due - AHEAD or publication.config.send.max_lateness == OFF
@@ -82,23 +83,23 @@ def _days(publication: Publication, now: datetime) -> list[date]:
 
 
 def _dated(publication: Publication, days: Iterable[date]) -> dict[date, list[Path]]:
-    """The issue files of each of the days."""
-    found: dict[date, list[Path]] = {day: [] for day in days}
+    """Return the issue files of each of the days."""
+    files: dict[date, list[Path]] = {day: [] for day in days}
     for path in issue_files(publication):
         summary = read_summary(path)
         day = (summary and summary.date) or date_of(path)
-        if day in found and not (summary and summary.is_welcome):
-            found[day].append(path)
-    return found
+        if day in files and not (summary and summary.is_welcome):
+            files[day].append(path)
+    return files
 
 
-def _look(
+def _schedule_day(
     publication: Publication, database: Database, day: date, due: datetime, paths: list[Path], now: datetime
 ) -> ScheduleProblem | None:
     if _has_campaign(database, paths):
         return None
     if len(paths) == 1:
-        return _look_at(publication, database, paths[0], due, now)
+        return _schedule_file(publication, database, paths[0], due, now)
     is_late = schedule.is_too_late(due, now, publication.config.send.max_lateness)
     if now < due - AHEAD or (is_late and _is_over(publication, day, now)):
         return None
@@ -111,7 +112,7 @@ def _look(
 
 
 def _is_over(publication: Publication, day: date, now: datetime) -> bool:
-    """Whether it is another day by now, or time for its issue."""
+    """Tell whether the day has passed, or the next day's issue is near."""
     coming = due_at(publication, day + timedelta(days=1))
     is_past = day < now.astimezone(publication.config.publication.timezone).date()
     return is_past or (coming is not None and now >= coming - AHEAD)
@@ -123,10 +124,10 @@ def _several(day: date, paths: list[Path]) -> ScheduleProblem:
     return ScheduleProblem(key=f"several {day}", sentence=sentence, subject=f"{len(paths)} issues are dated {day}")
 
 
-def _look_at(
+def _schedule_file(
     publication: Publication, database: Database, path: Path, due: datetime, now: datetime
 ) -> ScheduleProblem | None:
-    """The only issue of its day. Whatever is wrong with it is no reason to leave the other campaigns."""
+    """Schedule the only issue of its day when it is time. Its errors must not stop other campaigns."""
     try:
         time = _time(publication, database, path, due, now)
         if now < time.picked - AHEAD:
@@ -144,25 +145,25 @@ def _look_at(
 
 
 def _time(publication: Publication, database: Database, path: Path, due: datetime, now: datetime) -> _Time:
-    """By the issue's own `send_at`, if it has one that can be read; one after `due` is picked at `due`."""
+    """Return the times of an issue: by its `send_at` if that can be read, and scheduled at `due` at the latest."""
     try:
         front = _front_matter(publication, path)
-        if not (own := front.get("send_at")):
+        if not (send_at := front.get("send_at")):
             return _Time(picked=due, start=due)
-        moment = parse_moment(own, publication.config.publication.timezone)
+        moment = parse_moment(send_at, publication.config.publication.timezone)
         earliest = moment.at(_EAST)
         if now < earliest - AHEAD:  # counting readers is not free
             return _Time(picked=min(due, earliest), start=max(now, earliest))
         to, segment = front.get("list") or publication.default_list, front.get("segment", "")
         with database.read() as connection:
             when = schedule.timing(connection, publication, moment, to, segment, now)
-    except (NewsletterError, ValueError):  # it is told with all its other mistakes, when it is time for that
+    except (NewsletterError, ValueError):  # reported with the issue's other mistakes when it is due
         return _Time(picked=due, start=due)
     return _Time(picked=min(due, *when.waves, when.start), start=when.start)
 
 
 def _front_matter(publication: Publication, path: Path) -> dict[str, str]:
-    """What the issue says of itself, whatever is wrong with its text. Raises NewsletterError for an unreadable file."""
+    """Return the issue's front matter without parsing its text. Raises NewsletterError for an unreadable file."""
     text = read_issue(path, shown_path(publication, path))
     front, _ = parse_front_matter(TagStore.for_text(text).hide(text), path.name)
     return {key: value.text.strip() for key, value in front.values.items()}
@@ -182,7 +183,7 @@ def _too_late(publication: Publication, path: Path, start: datetime, now: dateti
 def _schedule(
     publication: Publication, database: Database, path: Path, due: datetime, now: datetime, *, is_time: bool
 ) -> None:
-    """See that it can be sent, and when it is time, let it. Raises NewsletterError."""
+    """Check that an issue can be sent, and schedule it when it is time. Raises NewsletterError."""
     plan = make_plan(publication, database, str(path), list_name=None, segment=None)
     refuse_schedule(plan)
     plan = gated(publication, plan, None)

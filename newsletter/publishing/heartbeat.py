@@ -1,6 +1,6 @@
-"""The heartbeat of `newsletter run`: whether anybody is there to send what is scheduled.
+"""Record the heartbeat of `newsletter run`, so that `schedule` can warn when no runner is alive.
 
-Alone writes the `runner` table. It says who was there lately, and locks nothing: that is `sender_lock`.
+Only this module writes the `runner` table. A heartbeat locks nothing: `sending.lock` does.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from newsletter.database.tables import runner as table
 from newsletter.times import stamp
 
 BEAT = timedelta(seconds=20)
-"""Between two signs of life."""
+"""Time between two heartbeats of a runner."""
 SILENCE = timedelta(minutes=1)
-"""Who was not heard of for so long is not there."""
+"""Time after its last heartbeat when a runner counts as gone."""
 
 
 def beat(connection: Connection, name: str, now: datetime) -> None:
-    """Say that `name` is there."""
+    """Record that the runner called `name` is alive, and delete those that are gone."""
     connection.execute(delete(table).where(table.c.seen_at < stamp(now - SILENCE)))
     seen = update(table).where(table.c.name == name).values(seen_at=stamp(now))
     if connection.execute(seen).rowcount == 0:
@@ -27,10 +27,10 @@ def beat(connection: Connection, name: str, now: datetime) -> None:
 
 
 def leave(connection: Connection, name: str) -> None:
-    """Say that `name` is there no more."""
+    """Delete the runner called `name`, which is about to end."""
     connection.execute(delete(table).where(table.c.name == name))
 
 
-def is_anybody_there(connection: Connection, now: datetime) -> bool:
-    """Whether a runner was seen within SILENCE."""
+def is_runner_alive(connection: Connection, now: datetime) -> bool:
+    """Tell whether a runner had a heartbeat within SILENCE."""
     return bool(connection.execute(select(exists().where(table.c.seen_at >= stamp(now - SILENCE)))).scalar())

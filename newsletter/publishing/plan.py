@@ -1,7 +1,7 @@
-"""Plan: what would be sent, to whom and through whom, before any of it happens.
+"""Plan a campaign: its issue, its readers and its provider, before anything is changed.
 
-Made from the issue file, the readers and what there is already of the same campaign.
-Making one changes nothing; `start` and `schedule` are the steps that do.
+A plan is made from the issue file, the readers and the campaign that exists already, if one does. Making a plan
+changes nothing; `start_plan` and `schedule_plan` approve it and write to the database.
 """
 
 from __future__ import annotations
@@ -41,56 +41,56 @@ from newsletter.subscribers import segments
 from newsletter.times import Clock, Moment, first_moment, utc_now
 
 _WEST = timezone(timedelta(hours=-12))
-"""Where clocks show a time last."""
+"""The zone in which clocks show a time last."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One issue to one list and segment."""
+    """A sending of one issue to one list and segment, as it would be now."""
 
     file: Built | None
-    """The issue as its file has it now; None when it cannot be built, which what is frozen does not need."""
+    """The issue built from its file as it is now; None in a plan of an approved campaign whose file cannot be built."""
     list: str
     segment: str
-    """Empty: the whole list."""
+    """The segment's name; empty for the whole list."""
     provider: Provider
     campaign: Campaign | None
-    """What there is already of this issue, list and segment."""
+    """The campaign of this issue, list and segment that exists already."""
     waiting: int
     """Readers who would be mailed now."""
     checks: str = "[]"
-    """What `checks.gate` said of the issue; kept with the campaign."""
+    """The findings of `checks.gate` as JSON, kept with the campaign."""
 
     @property
     def built(self) -> Built:
-        """The issue as its file has it now, of a plan that was made from one."""
+        """The issue built from its file as it is now; only for plans that were made from a file."""
         assert self.file is not None
         return self.file
 
     @property
     def slug(self) -> str:
-        """The issue's."""
+        """The issue's slug."""
         return self.campaign.issue if self.campaign else self.built.issue.slug
 
     @property
     def subject(self) -> str:
-        """As its author wrote it; the frozen one when there is one."""
+        """The subject that is sent: the approved one if the campaign exists, else the file's."""
         return self.campaign.subject if self.campaign else self.own_subject
 
     @property
     def own_subject(self) -> str:
-        """As the file has it now."""
+        """The subject that the file has now, with merge tags as the author wrote them."""
         return self.built.message.open(self.built.message.subject)
 
     @property
     def audience(self) -> str:
-        """`8,120 readers of daily`, with the segment if there is one."""
+        """The readers in words: `8,120 readers of daily`, with the segment if there is one."""
         part = f", segment {self.segment}" if self.segment else ""
         return f"{reports.readers(self.waiting)} of {self.list}{part}"
 
     @property
     def is_over(self) -> bool:
-        """Whether its campaign has ended: nobody will be mailed any more."""
+        """True when the campaign has ended, so that nobody will be mailed any more."""
         return self.campaign is not None and self.campaign.state in (CampaignState.SENT, CampaignState.CANCELLED)
 
 
@@ -103,9 +103,9 @@ def make_plan(
     segment: str | None,
     clock: Clock = utc_now,
 ) -> Plan:
-    """The plan for an issue as a user names it; list and segment are the issue's own unless given.
+    """Plan an issue as a user names it; list and segment are the issue's own unless given.
 
-    Raises IssueError, and ConfigError for a list, segment or provider that there is not.
+    Raises IssueError, and ConfigError for an unknown list, segment or provider.
     """
     built = build_issue(publication, find_issue(publication, issue))
     _refuse_welcome(built)
@@ -126,7 +126,7 @@ def frozen_plan(
     segment: str | None,
     clock: Clock = utc_now,
 ) -> Plan | None:
-    """The plan for a campaign that was approved already, its file not asked; None when there is none such."""
+    """Plan the campaign that was approved already, without reading its file; None when there is none."""
     path = Path(issue)
     slug = slug_of(path) if path.suffix == ".md" else issue
     with database.read() as connection:
@@ -175,37 +175,41 @@ def refuse(plan: Plan) -> None:
 
 
 def refuse_schedule(plan: Plan) -> None:
-    """Raise NewsletterError when this cannot be scheduled: it has begun, it is over, there is nobody."""
-    found = plan.campaign
-    if found and found.started_at and found.state not in ENDED:
-        raise NewsletterError(f"campaign {found.id} has begun already", hint=f"See `newsletter status {found.id}`.")
-    if found and found.state in ENDED:
-        raise NewsletterError(f"campaign {found.id} is {found.state} already", hint="Nobody is mailed again.")
+    """Raise NewsletterError when this cannot be scheduled: it has begun or ended, or has no readers."""
+    campaign = plan.campaign
+    if campaign and campaign.started_at and campaign.state not in ENDED:
+        raise NewsletterError(
+            f"campaign {campaign.id} has begun already", hint=f"See `newsletter status {campaign.id}`."
+        )
+    if campaign and campaign.state in ENDED:
+        raise NewsletterError(f"campaign {campaign.id} is {campaign.state} already", hint="Nobody is mailed again.")
     if not plan.waiting:
         hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
         raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=hint)
 
 
 def remarks(publication: Publication, plan: Plan, now: datetime) -> list[str]:
-    """What the user of `send` may not expect, a sentence each."""
-    said: list[str] = []
+    """Return what a user of `send` may not expect, as sentences."""
+    sentences: list[str] = []
     if plan.campaign and plan.file and plan.campaign.digest != plan.built.message.digest:
         name = plan.built.issue.path.name
-        said.append(f"{name} was edited since campaign {plan.campaign.id} was approved; what was approved is sent.")
+        sentences.append(
+            f"{name} was edited since campaign {plan.campaign.id} was approved; what was approved is sent."
+        )
     if ahead := _ahead(publication, plan, now):
-        said.append(f"{ahead}; `send` does not wait for it.")
-    return said
+        sentences.append(f"{ahead}; `send` does not wait for it.")
+    return sentences
 
 
 def _ahead(publication: Publication, plan: Plan, now: datetime) -> str:
-    """The time that lies ahead and is not waited for: the campaign's own, else the file's; nothing once it began."""
-    found = plan.campaign
-    if found and (found.started_at or found.state not in (CampaignState.DRAFT, CampaignState.SCHEDULED)):
+    """Return words for a start that lies ahead and that `send` ignores; empty once the campaign has begun."""
+    campaign = plan.campaign
+    if campaign and (campaign.started_at or campaign.state not in (CampaignState.DRAFT, CampaignState.SCHEDULED)):
         return ""
-    if found and found.start:
-        when = _by_own_clocks(found.wall) if found.wall else wall_clock(publication, found.start)
-        is_ahead = found.start > now or (found.wall and first_moment(found.wall, _WEST) > now)
-        return f"campaign {found.id} is scheduled for {when}" if is_ahead else ""
+    if campaign and campaign.start:
+        when = _by_own_clocks(campaign.wall) if campaign.wall else wall_clock(publication, campaign.start)
+        is_ahead = campaign.start > now or (campaign.wall and first_moment(campaign.wall, _WEST) > now)
+        return f"campaign {campaign.id} is scheduled for {when}" if is_ahead else ""
     send_at = plan.file.issue.send_at if plan.file else None
     if send_at is None or send_at.at(_WEST) <= now:
         return ""
@@ -217,28 +221,31 @@ def _by_own_clocks(wall: datetime) -> str:
 
 
 def start_plan(database: Database, plan: Plan, now: datetime) -> Campaign:
-    """Approve if need be, and start; in one transaction, so that of two commands at once one does."""
+    """Approve the plan unless that was done, and start its campaign.
+
+    One transaction does both, so that of two commands that run at once only one approves.
+    """
     with database.begin() as connection:
-        found = _approved(connection, plan, now)
-        return found if found.state is CampaignState.SENDING else start_now(connection, found.id, now=now)
+        campaign = _approved(connection, plan, now)
+        return campaign if campaign.state is CampaignState.SENDING else start_now(connection, campaign.id, now=now)
 
 
 def schedule_plan(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:
-    """Approve, and let it start at `moment`; scheduled again it gets the new time, and what the file says now.
+    """Approve the plan and schedule its campaign; one that was scheduled before gets the new time and text.
 
-    Raises NewsletterError for a campaign that has begun, and for a time that has gone by.
+    Raises NewsletterError for a campaign that has begun, and for a time that is too long ago.
     """
     when = check_time(publication, database, plan, moment, now)
     with database.begin() as connection:
-        found = _approved(connection, plan, now)
-        found = schedule_campaign(connection, found.id, send_at=when.start, wall=when.wall, now=now)
+        campaign = _approved(connection, plan, now)
+        campaign = schedule_campaign(connection, campaign.id, send_at=when.start, wall=when.wall, now=now)
         if plan.campaign:
-            approve_again(connection, found.id, **_frozen(plan))
-        return get_campaign(connection, found.id)
+            approve_again(connection, campaign.id, **_frozen(plan))
+        return get_campaign(connection, campaign.id)
 
 
 def check_time(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Timing:
-    """What `moment` means for the plan's readers. Raises NewsletterError when it would be too late already."""
+    """Return what `moment` means for the plan's readers. Raises NewsletterError when it is too long ago."""
     with database.read() as connection:
         when = timing(connection, publication, moment, plan.list, plan.segment, now)
     if is_too_late(when.start, now, publication.config.send.max_lateness):
@@ -249,16 +256,16 @@ def check_time(publication: Publication, database: Database, plan: Plan, moment:
 
 
 def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:
-    """The campaign there is, else a new draft."""
-    found = campaign_of_issue(connection, plan.slug, plan.list, plan.segment)
-    if found:
-        return found
+    """Return the campaign that exists, else a new draft."""
+    campaign = campaign_of_issue(connection, plan.slug, plan.list, plan.segment)
+    if campaign:
+        return campaign
     provider = plan.provider.name
     return approve_issue(connection, list=plan.list, segment=plan.segment, provider=provider, now=now, **_frozen(plan))
 
 
 class _Frozen(TypedDict):
-    """What is approved, and stays when the file is edited."""
+    """The parts of a plan that approval freezes; later edits of the file do not change them."""
 
     message: CompiledMessage
     page: WebPage
@@ -272,7 +279,7 @@ def _frozen(plan: Plan) -> _Frozen:
 
 
 def _refuse_welcome(built: Built) -> None:
-    """A welcome goes to whoever joins, by itself."""
+    """Raise NewsletterError for a welcome issue, which `serve` sends to each reader who joins."""
     if built.issue.kind == "welcome":
         hint = "`newsletter serve` sends it to each reader who joins; remove `kind: welcome` to send it to everybody."
-        raise NewsletterError(f'"{built.issue.slug}" is a welcome, and no campaign\'s', hint=hint)
+        raise NewsletterError(f'"{built.issue.slug}" is a welcome and cannot be sent as a campaign', hint=hint)

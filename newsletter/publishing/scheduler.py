@@ -1,8 +1,8 @@
-"""The runner: scheduler and senders in one process, for as long as it is let.
+"""Run the scheduler and the senders in one process until it is stopped.
 
-Once a second it starts what is due and gives every sending campaign a sender; up to MOST_AT_ONCE
-are sent side by side, and share the provider's rate batch by batch. What is due is `schedule`
-and `daily`; how one campaign is sent is `sender`.
+Once a second the runner starts what is due and gives every sending campaign a sender. Up to MOST_AT_ONCE campaigns
+are sent side by side and share the provider's rate batch by batch. `campaigns.schedule` and `daily` decide what is
+due; `sending.sender` sends one campaign.
 """
 
 from __future__ import annotations
@@ -34,66 +34,66 @@ from newsletter.times import Clock, utc_now
 logger = logging.getLogger(__name__)
 
 TICK = 1.0
-"""Seconds between two looks at the schedule."""
-IMPATIENT_TICK = 0.1
-"""The same, for who waits for it to end."""
+"""Seconds between two readings of the schedule."""
+ONCE_TICK = 0.1
+"""Seconds between two readings of the schedule with `--once`, where a person or a job waits for the end."""
 MOST_AT_ONCE = 4
 """Campaigns sent side by side; the others wait for their turn."""
 LOOK = timedelta(minutes=1)
-"""Between two looks for today's issue."""
+"""Time between two searches for today's issue."""
 AGAIN = timedelta(minutes=1)
-"""After a campaign could not be sent at all (a key is missing), until it is tried again."""
+"""Time until a campaign that could not be sent at all, for want of a key for example, is tried again."""
 DRAIN = 8.0
-"""Seconds for the senders to end after the wish to stop."""
+"""Seconds that the senders have to end after they were asked to stop."""
 
 
-class Narrator(Protocol):
-    """Is told what a runner does."""
+class RunnerListener(Protocol):
+    """The receiver of what a runner reports; `cli.run_log` prints it."""
 
     def say(self, sentence: str) -> None:
-        """Something a person reads in a log."""
+        """Take a sentence for a person who reads the log."""
 
     def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
-        """How far a campaign is; a few times a second."""
+        """Take the counts of a campaign that is being sent; called a few times a second."""
 
     def began(self, campaign: Campaign) -> None:
-        """A campaign's time has come: it starts, or is held."""
+        """Take a campaign whose time has come: it starts, or is held."""
 
-    def ended(self, ending: SendResult) -> None:
-        """A sender has nothing more to do for now."""
+    def ended(self, result: SendResult) -> None:
+        """Take the result of a sender that has nothing more to do for now."""
 
     def failed(self, campaign: Campaign, error: BaseException) -> None:
-        """A campaign could not be sent; it is tried again."""
+        """Take a campaign that could not be sent and is tried again later."""
 
-    def recovered(self, found: Recovered) -> None:
-        """What a dead sender left was taken over, and said."""
+    def recovered(self, recovered: Recovered) -> None:
+        """Take the counts of what a dead sender had left and this one recovered."""
 
-    def troubled(self, trouble: ScheduleProblem) -> None:
-        """There will be no issue today."""
+    def schedule_problem(self, problem: ScheduleProblem) -> None:
+        """Take the reason why there will be no issue today."""
 
 
 class Runner:
-    """One `newsletter run`."""
+    """The scheduler and senders of one `newsletter run`; `run` works, `stop` ends it from another thread."""
 
     def __init__(
-        self, publication: Publication, database: Database, narrator: Narrator, clock: Clock = utc_now
+        self, publication: Publication, database: Database, listener: RunnerListener, clock: Clock = utc_now
     ) -> None:
         self._publication = publication
         self._database = database
-        self._narrator = narrator
+        self._listener = listener
         self._clock = clock
         self._send_state = SendState(database)
         self._name = f"{os.getpid()} {socket.gethostname()}"
         self._running: dict[int, threading.Thread] = {}
         self._not_before: dict[int, datetime] = {}
-        self._telling: threading.Thread | None = None
+        self._alerting: threading.Thread | None = None
         self._once = False
         self._next_beat = self._next_look = datetime.min.replace(tzinfo=clock().tzinfo)
 
     def run(self, *, once: bool = False, greeting: str = "") -> None:
-        """Until asked to stop; `once`: until nothing is due. Raises NewsletterError when another process sends.
+        """Send what is due until asked to stop, or with `once` until nothing is due.
 
-        The `greeting` is said when nobody else does.
+        The `greeting` is reported once the database is locked. Raises NewsletterError when another process sends.
         """
         self._once = once
         with Interrupts(STOPPING, self._send_state.asked), SenderLock(lock_file(self._database)) as lock:
@@ -101,36 +101,36 @@ class Runner:
                 hint = "One sender per database: let it end, or stop it, then run this again."
                 raise NewsletterError(f"{lock.owner} is sending from this database", hint=hint)
             if greeting:
-                self._narrator.say(greeting)
-            self._narrator.recovered(recover(self._send_state, self._publication, self._narrator, self._clock))
+                self._listener.say(greeting)
+            self._listener.recovered(recover(self._send_state, self._publication, self._listener, self._clock))
             try:
                 self._loop(once=once)
             finally:
                 self._drain()
 
     def stop(self) -> None:
-        """Ask it to stop, as a signal does."""
+        """Ask the runner to stop, as a signal does; returns at once."""
         self._send_state.asked.set()
 
     def _loop(self, *, once: bool) -> None:
         while not self._send_state.asked.is_set():
-            self._look_around(once=once)
-            if once and not self._running and not (self._telling and self._telling.is_alive()):
+            self._tick_or_report(once=once)
+            if once and not self._running and not (self._alerting and self._alerting.is_alive()):
                 return
-            self._send_state.asked.wait(IMPATIENT_TICK if once else TICK)
+            self._send_state.asked.wait(ONCE_TICK if once else TICK)
 
-    def _look_around(self, *, once: bool) -> None:
-        """One tick. An error ends it only `once`: a service says it, and looks again."""
+    def _tick_or_report(self, *, once: bool) -> None:
+        """Run one tick. Raises NewsletterError only with `once`: a service reports it and goes on."""
         try:
             self.tick(self._clock())
         except NewsletterError as error:
             if once:
                 raise
             logger.info("the scheduler could not look around, and looks again", exc_info=error)
-            self._narrator.say(f"newsletter: error: {error}")
+            self._listener.say(f"newsletter: error: {error}")
 
     def tick(self, now: datetime) -> None:
-        """Say that we are here, start what is due, see that everything that is sending has a sender."""
+        """Record the heartbeat, start what is due, and give every sending campaign a sender."""
         if now >= self._next_beat:
             self._next_beat = now + heartbeat.BEAT
             with self._send_state.writer() as connection:
@@ -138,77 +138,85 @@ class Runner:
         if now >= self._next_look:
             self._next_look = now + LOOK
             self._look_for_today(now)
-        self._begin(now)
+        self._start_due(now)
         self._running = {id: thread for id, thread in self._running.items() if thread.is_alive()}
-        for found in self._waiting(now)[: MOST_AT_ONCE - len(self._running)]:
-            self._employ(found)
+        for campaign in self._waiting(now)[: MOST_AT_ONCE - len(self._running)]:
+            self._start_sender(campaign)
 
     def _look_for_today(self, now: datetime) -> None:
-        troubles = daily.look(self._publication, self._database, now)
-        for trouble in troubles:
-            self._narrator.troubled(trouble)
-        if troubles and not (self._telling and self._telling.is_alive()):
-            # A mail may hang for a minute, and nothing that is due may wait for it.
-            self._telling = threading.Thread(target=self._tell_editors, args=(troubles, now), daemon=True)
-            self._telling.start()
+        problems = daily.schedule_today(self._publication, self._database, now)
+        for problem in problems:
+            self._listener.schedule_problem(problem)
+        if problems and not (self._alerting and self._alerting.is_alive()):
+            # An email may hang for a minute, and nothing that is due may wait for it.
+            self._alerting = threading.Thread(target=self._alert_editors, args=(problems, now), daemon=True)
+            self._alerting.start()
 
-    def _tell_editors(self, troubles: Sequence[ScheduleProblem], now: datetime) -> None:
-        for trouble in troubles:
-            self._tell(trouble, now)
+    def _alert_editors(self, problems: Sequence[ScheduleProblem], now: datetime) -> None:
+        for problem in problems:
+            self._alert(problem, now)
 
-    def _tell(self, trouble: ScheduleProblem, now: datetime) -> None:
-        subject = f"{self._publication.config.publication.name}: {trouble.subject}"
+    def _alert(self, problem: ScheduleProblem, now: datetime) -> None:
+        """Mail one problem to the editors. An alert that fails must not keep an issue from readers."""
+        subject = f"{self._publication.config.publication.name}: {problem.subject}"
         try:
-            said = alerts.tell_editors(self._publication, self._database, trouble.key, subject, trouble.sentence, now)
-        except NewsletterError as error:  # a notice that does not go is no reason to keep an issue from readers
-            said = f"The editors were not told by email: {error}"
-        if said:
-            self._narrator.say(said)
+            failure = alerts.alert_editors(
+                self._publication, self._database, problem.key, subject, problem.sentence, now
+            )
+        except NewsletterError as error:
+            logger.info("the editors were not told by email", exc_info=True)
+            failure = f"The editors were not told by email: {error}"
+        except Exception as error:
+            logger.exception("the editors were not told by email")
+            failure = f"The editors were not told by email: {type(error).__name__}: {error}"
+        if failure:
+            self._listener.say(failure)
 
-    def _begin(self, now: datetime) -> None:
+    def _start_due(self, now: datetime) -> None:
         with self._database.read() as connection:
-            due = campaigns_in_state(connection, CampaignState.SCHEDULED)
-        if any(one.start and one.start <= now for one in due):
+            scheduled = campaigns_in_state(connection, CampaignState.SCHEDULED)
+        if any(campaign.start and campaign.start <= now for campaign in scheduled):
             with self._send_state.writer() as connection:
                 begun = schedule.begin_due(connection, self._publication, now)
-            for one in begun:
-                self._narrator.began(one)
+            for campaign in begun:
+                self._listener.began(campaign)
 
     def _waiting(self, now: datetime) -> list[Campaign]:
-        """Campaigns that are sending, have something to do now, and no sender; those waiting longest first."""
+        """Return the sending campaigns without a sender that have something due, the longest waiting first."""
         with self._database.read() as connection:
-            found = [
-                one for one in campaigns_in_state(connection, CampaignState.SENDING) if one.id not in self._running
-            ]
-            due = {one.id: deliveries.next_due(connection, one.id) for one in found if one.enqueued}
-        ready = [one for one in found if (moment := due.get(one.id)) is None or moment <= now]
-        return [one for one in ready if self._not_before.get(one.id, now) <= now]
+            sending = campaigns_in_state(connection, CampaignState.SENDING)
+            idle = [campaign for campaign in sending if campaign.id not in self._running]
+            due = {each.id: deliveries.next_due(connection, each.id) for each in idle if each.enqueued}
+        ready = [each for each in idle if (moment := due.get(each.id)) is None or moment <= now]
+        return [each for each in ready if self._not_before.get(each.id, now) <= now]
 
-    def _employ(self, found: Campaign) -> None:
-        thread = threading.Thread(target=self._send, args=(found,), name=f"campaign-{found.id}", daemon=True)
-        self._running[found.id] = thread
+    def _start_sender(self, campaign: Campaign) -> None:
+        logger.info("campaign %d: a sender starts", campaign.id)
+        thread = threading.Thread(target=self._send, args=(campaign,), name=f"campaign-{campaign.id}", daemon=True)
+        self._running[campaign.id] = thread
         thread.start()
 
-    def _send(self, found: Campaign) -> None:
-        """A campaign's thread. What goes wrong with one campaign is no reason to leave the others."""
+    def _send(self, campaign: Campaign) -> None:
+        """Send one campaign, in a thread of its own. Its errors must not stop the other campaigns."""
         try:
-            job = job_of(self._publication, self._database, found, self._clock)
-            ending = Sender(job, self._narrator, self._send_state, once=self._once).work()
-            if ending.goes_on:
-                self._not_before[found.id] = ending.goes_on
-            self._narrator.ended(ending)
+            job = job_of(self._publication, self._database, campaign, self._clock)
+            result = Sender(job, self._listener, self._send_state, once=self._once).work()
+            if result.goes_on:
+                self._not_before[campaign.id] = result.goes_on
+            logger.info("campaign %d: its sender ended, the campaign is %s", campaign.id, result.campaign.state)
+            self._listener.ended(result)
         except BaseException as error:
-            # A sentence meant for people is said by the narrator; a mistake of the program needs its traceback.
+            # A refusal on purpose explains itself; anything else is a mistake in the program and needs its traceback.
             level = logging.INFO if isinstance(error, NewsletterError) else logging.ERROR
-            logger.log(level, "campaign %s failed, and is tried again", found.id, exc_info=error)
-            self._not_before[found.id] = self._clock() + AGAIN
-            self._narrator.failed(found, error)
+            logger.log(level, "campaign %d could not be sent", campaign.id, exc_info=True)
+            self._not_before[campaign.id] = self._clock() + AGAIN
+            self._listener.failed(campaign, error)
 
     def _drain(self) -> None:
-        """Let what is in the air finish; a call that takes too long is recovered at the next start."""
+        """Let calls to the provider finish; one that takes longer than DRAIN is recovered at the next start."""
         self._send_state.asked.set()
         until = time.monotonic() + DRAIN
-        for thread in [*self._running.values(), *([self._telling] if self._telling else [])]:
+        for thread in [*self._running.values(), *([self._alerting] if self._alerting else [])]:
             thread.join(max(0.0, until - time.monotonic()))
         with self._send_state.writer() as connection:
             heartbeat.leave(connection, self._name)

@@ -1,7 +1,7 @@
-"""Greetings: what somebody who joins is mailed, compiled before the first one does.
+"""Compile the emails for readers who join: confirmations, "you get it already", and welcome issues.
 
-The confirmation and its sibling in every language, from `templates/emails/`, in the frame and the
-look of an issue; and the welcome issues. Serving readers gets them finished: it cannot build.
+`newsletter serve` compiles them once when it starts, in every language, from `templates/emails/` and in the look of an
+issue. The web server takes them finished, since it cannot build.
 """
 
 from __future__ import annotations
@@ -26,44 +26,44 @@ from newsletter.subscribers.double_opt_in import Welcome
 from newsletter.subscribers.transactional_queue import TransactionalKind
 
 EVERY = ""
-"""Instead of a language: a welcome is in its author's."""
+"""The language code of welcomes: they are sent in their author's language to every reader."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignupEmails:
-    """The messages by name and language, and who gets which welcome when."""
+    """The compiled messages by name and language, and the welcomes of each list with their delays."""
 
     messages: Mapping[tuple[str, str], CompiledMessage]
     welcomes: tuple[Welcome, ...]
 
 
-def compile_greetings(publication: Publication) -> SignupEmails:
-    """All of them. Raises IssueError for a welcome issue that is wrong, NewsletterError for a template."""
+def compile_signup_emails(publication: Publication) -> SignupEmails:
+    """Compile every sign-up email. Raises IssueError for a wrong welcome issue, NewsletterError for a template."""
     theme = Theme(publication=publication)
-    letters = {
-        (str(kind), code): _letter(kind, _speaking(publication, code))
+    messages = {
+        (str(kind), code): _compile(kind, _in_language(publication, code))
         for code in theme.translations.codes
         for kind in (TransactionalKind.CONFIRMATION, TransactionalKind.ALREADY)
     }
     built = [build_issue(publication, path, theme) for path in issue_files(publication) if is_welcome(path)]
     return SignupEmails(
-        messages=letters | {(one.issue.slug, EVERY): one.message for one in built},
+        messages=messages | {(each.issue.slug, EVERY): each.message for each in built},
         welcomes=tuple(
-            Welcome(slug=one.issue.slug, list=one.issue.list, after=one.issue.after)
-            for one in sorted(built, key=lambda one: one.issue.after)
+            Welcome(slug=each.issue.slug, list=each.issue.list, after=each.issue.after)
+            for each in sorted(built, key=lambda each: each.issue.after)
         ),
     )
 
 
-def _speaking(publication: Publication, code: str) -> Publication:
-    """The publication as if it were in another language."""
+def _in_language(publication: Publication, code: str) -> Publication:
+    """Return the publication with all its lists in another language."""
     config = publication.config
-    spoken = msgspec.structs.replace(config.publication, language=code)
-    lists = {name: msgspec.structs.replace(one, language="") for name, one in config.lists.items()}
-    return replace(publication, config=msgspec.structs.replace(config, publication=spoken, lists=lists))
+    settings = msgspec.structs.replace(config.publication, language=code)
+    lists = {name: msgspec.structs.replace(each, language="") for name, each in config.lists.items()}
+    return replace(publication, config=msgspec.structs.replace(config, publication=settings, lists=lists))
 
 
-def _letter(kind: TransactionalKind, publication: Publication) -> CompiledMessage:
+def _compile(kind: TransactionalKind, publication: Publication) -> CompiledMessage:
     theme = Theme(publication=publication)
     issue = _frame(kind, publication)
     language = language_of(issue, theme)
@@ -88,7 +88,7 @@ def _subject(kind: TransactionalKind, language: Language, name: str) -> str:
 
 
 def _frame(kind: TransactionalKind, publication: Publication) -> Issue:
-    """What an issue's frame wants to know: an issue without content."""
+    """Return an issue without content, for the frame around the text of a template."""
     return Issue(
         path=publication.path,
         slug=str(kind),

@@ -1,7 +1,6 @@
-"""Trials: an issue to a few addresses, marked as a test.
+"""Send an issue to a few addresses, marked as a test.
 
-No campaign is made, and nobody counts as having the issue. Who gets it, and whether they were
-asked for, is the caller's to know.
+No campaign is made, and nobody counts as having the issue. The caller chooses the addresses and answers for them.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ from newsletter.subscribers.suppressions import suppressed
 
 MARK = "[TEST] "
 MOST = 20
-"""Addresses of one test; more is a campaign."""
+"""The most addresses of one test."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestResult:
-    """What became of the test to one address."""
+    """The provider's result for the test to one address."""
 
     email: str
     result: Result
 
     def as_json(self) -> dict[str, str]:
-        """As `test --json` prints it."""
+        """Return the object that `test --json` prints."""
         return {"email": self.email, "outcome": self.result.outcome, "reason": self.result.reason}
 
 
 def read_addresses(texts: Iterable[str]) -> list[str]:
-    """The addresses of texts that each may name several, separated by commas; once each. Raises ValueError."""
-    found = [parse_address(part.strip()) for text in texts for part in text.split(",") if part.strip()]
-    return list(dict.fromkeys(found))
+    """Return the addresses of texts that may hold several, separated by commas; each once. Raises ValueError."""
+    addresses = [parse_address(part.strip()) for text in texts for part in text.split(",") if part.strip()]
+    return list(dict.fromkeys(addresses))
 
 
 def send_test(
@@ -57,45 +56,47 @@ def send_test(
     *,
     fields: Mapping[str, object] | None = None,
 ) -> list[TestResult]:
-    """Send it now, through the publication's provider; what became of it, in the order of `addresses`.
+    """Send a test now through the publication's provider, and return the results in the order of `addresses`.
 
-    Readers are addressed as themselves, others as a reader without a name; with `fields` everybody as
-    who has these. Without a database nobody is a reader. Raises ConfigError when there is no provider.
+    Readers get their own fields, other addresses those of a reader without a name; `fields` replaces both. Without a
+    database no address belongs to a reader. Raises ConfigError when there is no provider.
     """
     provider = find_provider(publication)
     settings = read_settings(publication, provider)
     key = secrets.token_hex(4)
     refused = _suppressed(database, addresses)
     mailing = Mailing(_marked(publication, built, now), envelope(publication, built.issue.list, now, key))
-    going = [address for address in addresses if address not in refused]
+    allowed = [address for address in addresses if address not in refused]
     people = [
         _recipient(publication, database, built, address, f"test-{key}.{no}", fields)
-        for no, address in enumerate(going, start=1)
+        for no, address in enumerate(allowed, start=1)
     ]
     tested = [TestResult(email=address, result=result) for address, result in refused.items()]
     for start in range(0, len(people), provider.batch_size):
         part = tuple(people[start : start + provider.batch_size])
         batch = Batch(mailing=mailing, recipients=part, key=f"{key}-{start}", label="other")
         results = dispatch.hand_over(dispatch.prepare(provider, batch, settings)).results
-        tested += [TestResult(email=one.email, result=result) for one, result in zip(part, results, strict=True)]
-    return sorted(tested, key=lambda one: addresses.index(one.email))
+        tested += [
+            TestResult(email=recipient.email, result=result) for recipient, result in zip(part, results, strict=True)
+        ]
+    return sorted(tested, key=lambda test: addresses.index(test.email))
 
 
 def _marked(publication: Publication, built: Built, now: datetime) -> CompiledMessage:
-    """With a subject that says it is a test, and when: mail programs show equal subjects as one conversation."""
+    """Return the message with [TEST] and the time in its subject: mail programs group equal subjects."""
     time = now.astimezone(publication.config.publication.timezone)
     return replace(built.message, subject=f"{MARK}{built.message.subject} · {time:%H:%M:%S}")
 
 
 def _suppressed(database: Database | None, addresses: Iterable[str]) -> dict[str, Result]:
-    """Not even a test goes to who must never be mailed."""
+    """Return a rejection for each suppressed address: not even a test goes there."""
     if database is None:
         return {}
     keys = {address: address_key(address) for address in addresses}
     with database.read() as connection:
         reasons = suppressed(connection, list(keys.values()))
     words = {address: reasons[key] for address, key in keys.items() if key in reasons}
-    return {one: Result(outcome=Outcome.REJECTED, reason=f"suppressed: {reason}") for one, reason in words.items()}
+    return {each: Result(outcome=Outcome.REJECTED, reason=f"suppressed: {reason}") for each, reason in words.items()}
 
 
 def _recipient(

@@ -268,13 +268,13 @@ def test_who_sends_an_issue_before_its_own_time_is_told_so(
 
 def test_a_runner_is_there_for_a_minute_after_its_last_sign_of_life(database: Database) -> None:
     with database.begin() as connection:
-        assert not heartbeat.is_anybody_there(connection, NOW)
+        assert not heartbeat.is_runner_alive(connection, NOW)
         heartbeat.beat(connection, "1 box", NOW)
 
-        assert heartbeat.is_anybody_there(connection, NOW + timedelta(seconds=59))
-        assert not heartbeat.is_anybody_there(connection, NOW + timedelta(seconds=61))
+        assert heartbeat.is_runner_alive(connection, NOW + timedelta(seconds=59))
+        assert not heartbeat.is_runner_alive(connection, NOW + timedelta(seconds=61))
         heartbeat.leave(connection, "1 box")
-        assert not heartbeat.is_anybody_there(connection, NOW)
+        assert not heartbeat.is_runner_alive(connection, NOW)
 
 
 @pytest.mark.parametrize(

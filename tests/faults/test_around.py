@@ -24,7 +24,7 @@ from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.suppressions import suppress as suppress_address
 from newsletter.times import stamp, utc_now
 from tests.faults.case import EVERYONE, Case
-from tests.publishing.test_scheduler import Told
+from tests.publishing.test_scheduler import RecordingListener
 from tests.support.provider_server import ProviderServer
 from tests.support.sending import MESSAGE, NOW, PAGE, Quiet, add_readers, settings
 
@@ -148,7 +148,7 @@ def test_f24_a_schedule_that_is_overdue_after_a_downtime_is_held_and_hands_nothi
         )
         schedule_campaign(connection, made.id, send_at=NOW, wall=None, now=NOW)
 
-    Runner(publication, database, Told(), lambda: NOW + timedelta(hours=2, seconds=1)).run(once=True)
+    Runner(publication, database, RecordingListener(), lambda: NOW + timedelta(hours=2, seconds=1)).run(once=True)
 
     with database.read() as connection:
         assert get_campaign(connection, 1).state is CampaignState.PAUSED

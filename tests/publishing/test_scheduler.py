@@ -44,15 +44,15 @@ POSTMARK = '[send]\nprovider = "postmark"\n[providers.postmark]\ntoken = "env:PO
 DAILY = '[schedule]\ndaily = "07:00"\n'
 
 
-class Told:
-    """A narrator that keeps what it is told."""
+class RecordingListener:
+    """A `RunnerListener` that keeps what it is given."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
         self.begun: list[Campaign] = []
-        self.endings: list[SendResult] = []
+        self.results: list[SendResult] = []
         self.failures: list[tuple[int, BaseException]] = []
-        self.troubles: list[str] = []
+        self.problems: list[str] = []
 
     def say(self, sentence: str) -> None:
         self.said.append(sentence)
@@ -63,17 +63,17 @@ class Told:
     def began(self, campaign: Campaign) -> None:
         self.begun.append(campaign)
 
-    def ended(self, ending: SendResult) -> None:
-        self.endings.append(ending)
+    def ended(self, result: SendResult) -> None:
+        self.results.append(result)
 
     def failed(self, campaign: Campaign, error: BaseException) -> None:
         self.failures.append((campaign.id, error))
 
-    def recovered(self, found: Recovered) -> None:
+    def recovered(self, recovered: Recovered) -> None:
         pass
 
-    def troubled(self, trouble: ScheduleProblem) -> None:
-        self.troubles.append(trouble.sentence)
+    def schedule_problem(self, problem: ScheduleProblem) -> None:
+        self.problems.append(problem.sentence)
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def scheduled(
     return made.id
 
 
-def once(publication: Publication, database: Database, now: datetime = NOW) -> Told:
-    told = Told()
+def once(publication: Publication, database: Database, now: datetime = NOW) -> RecordingListener:
+    told = RecordingListener()
     Runner(publication, database, told, lambda: now).run(once=True)
     return told
 
@@ -166,7 +166,7 @@ def test_each_wave_is_sent_at_its_readers_own_time(publication: Publication, dat
     once(publication, database, tokyo + 9 * HOUR)
 
     assert state(database, id) == (CampaignState.SENT, {"accepted": 5})
-    assert (len(first.endings), len(between.endings)) == (1, 0)
+    assert (len(first.results), len(between.results)) == (1, 0)
 
 
 def test_one_that_is_too_late_is_held_and_the_others_go(publication: Publication, database: Database) -> None:
@@ -203,7 +203,7 @@ def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
 ) -> None:
     add_readers(database, 2)
     times = [NOW]
-    told = Told()
+    told = RecordingListener()
     runner = Runner(publication, database, told, lambda: times[0])
     thread = threading.Thread(target=runner.run)
     thread.start()
@@ -214,21 +214,21 @@ def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
     with database.begin() as connection:
         assert resume_campaign(connection, id, now=times[0]).state is CampaignState.SENDING
 
-    wait_until(lambda: bool(told.endings))
+    wait_until(lambda: bool(told.results))
     with database.read() as connection:
-        assert heartbeat.is_anybody_there(connection, NOW)
+        assert heartbeat.is_runner_alive(connection, NOW)
     runner.stop()
     thread.join()
 
     assert state(database, id) == (CampaignState.SENT, {"accepted": 2})
     with database.read() as connection:
-        assert not heartbeat.is_anybody_there(connection, NOW)
+        assert not heartbeat.is_runner_alive(connection, NOW)
 
 
 def test_a_second_runner_is_told_who_has_the_database_on_which_machine_and_since_when(
     publication: Publication, database: Database
 ) -> None:
-    told = Told()
+    told = RecordingListener()
     with SenderLock(database.name) as lock:
         assert lock.acquire()
 
@@ -283,13 +283,13 @@ def test_today_s_issue_is_sent_at_its_time_without_being_told(tmp_path: Path) ->
     publication, database = daily(tmp_path)
 
     early = once(publication, database, SEVEN - timedelta(seconds=1))
-    assert early.troubles == []
+    assert early.problems == []
     assert not (publication.root / "outbox").exists()
     once(publication, database, SEVEN)
 
     assert state(database, 1) == (CampaignState.SENT, {"accepted": 2})
     again = once(publication, database, SEVEN + HOUR)
-    assert (again.endings, again.troubles, mail(publication)) == ([], [], [])
+    assert (again.results, again.problems, mail(publication)) == ([], [], [])
     database.close()
 
 
@@ -305,11 +305,11 @@ def test_the_front_matter_s_date_counts_more_than_the_file_name_s(tmp_path: Path
 def test_a_missing_issue_is_missed_an_hour_before_and_the_editors_are_told_once(tmp_path: Path) -> None:
     publication, database = daily(tmp_path, None)
 
-    assert once(publication, database, SEVEN - HOUR - timedelta(seconds=1)).troubles == []
+    assert once(publication, database, SEVEN - HOUR - timedelta(seconds=1)).problems == []
     first, second = (once(publication, database, SEVEN - HOUR + timedelta(minutes=n)) for n in (0, 5))
 
-    assert first.troubles == ["There is no issue dated 2025-01-17; it would be sent at 2025-01-17 07:00 UTC."]
-    assert second.troubles == first.troubles
+    assert first.problems == ["There is no issue dated 2025-01-17; it would be sent at 2025-01-17 07:00 UTC."]
+    assert second.problems == first.problems
     assert mail(publication) == ["news@example.com: News: no issue today"]
     (publication.issues / "late.md").write_text(ISSUE, encoding="utf-8")
     once(publication, database, SEVEN + timedelta(minutes=30))
@@ -323,8 +323,8 @@ def test_a_broken_issue_is_found_an_hour_before(tmp_path: Path) -> None:
 
     told = once(publication, database, SEVEN - HOUR / 2)
 
-    assert "2025-01-17-hello.md cannot be sent." in told.troubles[0]
-    assert ":8:" in told.troubles[0]
+    assert "2025-01-17-hello.md cannot be sent." in told.problems[0]
+    assert ":8:" in told.problems[0]
     assert len(mail(publication)) == 1
     database.close()
 
@@ -335,7 +335,7 @@ def test_two_issues_of_one_day_are_a_person_s_choice(tmp_path: Path) -> None:
 
     told = once(publication, database, SEVEN)
 
-    assert told.troubles[0].startswith("2 issues are dated 2025-01-17 (2025-01-17-hello.md, 2025-01-17-other.md)")
+    assert told.problems[0].startswith("2 issues are dated 2025-01-17 (2025-01-17-hello.md, 2025-01-17-other.md)")
     assert mail(publication) == ["news@example.com: News: 2 issues are dated 2025-01-17"]
     with database.read() as connection:
         assert all_campaigns(connection) == []
@@ -356,7 +356,7 @@ def test_an_issue_s_own_time_counts_more_than_daily(tmp_path: Path, send_at: str
 
     early = once(publication, database, SEVEN + hours * HOUR - timedelta(seconds=1))
     assert early.begun == []
-    assert "hello" not in "".join(early.troubles)
+    assert "hello" not in "".join(early.problems)
     once(publication, database, SEVEN + hours * HOUR)
 
     assert state(database, 1) == (CampaignState.SENT, {"accepted": 2})
@@ -385,7 +385,7 @@ def test_a_mistake_in_an_issue_with_a_time_of_its_own_is_told_an_hour_before_tha
     issue = publication.issues / "2025-01-17-hello.md"
     issue.write_text(f"{issue.read_text()}\n:::qoute\n:::\n", encoding="utf-8")
 
-    before, then = (once(publication, database, SEVEN - hours * HOUR).troubles for hours in (3.1, 3))
+    before, then = (once(publication, database, SEVEN - hours * HOUR).problems for hours in (3.1, 3))
 
     assert (before, len(then)) == ([], 1)
     assert "2025-01-17-hello.md cannot be sent." in then[0]
@@ -400,10 +400,10 @@ def test_an_issue_that_would_be_too_late_is_left_to_a_person_and_the_editors_are
 
     first, second = (once(publication, database, SEVEN + (hours + more) * HOUR) for more in (0, 0.1))
 
-    (told,) = first.troubles
+    (told,) = first.problems
     assert told.startswith("2025-01-17-hello.md is not sent by itself: it was to start at 2025-01-17 07:00 UTC, ")
     assert told.endswith("ago; max_lateness is 2h. Send it nevertheless with: newsletter send hello")
-    assert len(second.troubles) == 1
+    assert len(second.problems) == 1
     assert len(mail(publication)) == 1
     with database.read() as connection:
         assert all_campaigns(connection) == []
@@ -414,7 +414,7 @@ def test_an_own_time_that_would_be_too_late_is_told_before_daily_is_due(tmp_path
     publication, database = daily(tmp_path)
     with_time(publication, "2025-01-17 01:00")
 
-    (told,) = once(publication, database, SEVEN - 3 * HOUR).troubles
+    (told,) = once(publication, database, SEVEN - 3 * HOUR).problems
 
     assert "it was to start at 2025-01-17 01:00 UTC, 3 h 0 min ago; max_lateness is 2h" in told
     database.close()
@@ -423,7 +423,7 @@ def test_an_own_time_that_would_be_too_late_is_told_before_daily_is_due(tmp_path
 def test_a_missing_issue_is_told_for_all_of_its_day(tmp_path: Path) -> None:
     publication, database = daily(tmp_path, None)
 
-    day, next_day = (once(publication, database, SEVEN + hours * HOUR).troubles for hours in (16, 18))
+    day, next_day = (once(publication, database, SEVEN + hours * HOUR).problems for hours in (16, 18))
 
     assert day == ["There is no issue dated 2025-01-17; it was to be sent at 2025-01-17 07:00 UTC."]
     assert next_day == []
@@ -438,8 +438,8 @@ def test_an_issue_with_a_time_that_is_none_keeps_no_other_campaign_waiting(tmp_p
 
     told = once(publication, database, SEVEN)
 
-    assert f'send_at: "{send_at}" is not a time' in told.troubles[0]
-    assert "2025-01-17-hello.md:4:" in told.troubles[0]
+    assert f'send_at: "{send_at}" is not a time' in told.problems[0]
+    assert "2025-01-17-hello.md:4:" in told.problems[0]
     assert state(database, other) == (CampaignState.SENT, {"accepted": 2})
     database.close()
 
@@ -453,7 +453,7 @@ def test_a_mistake_of_the_program_with_today_s_issue_keeps_no_other_campaign_wai
 
     told = once(publication, database, SEVEN)
 
-    assert told.troubles == [
+    assert told.problems == [
         "2025-01-17-hello.md cannot be sent. ZeroDivisionError: integer division or modulo by zero"
     ]
     assert "Traceback" in caplog.text
@@ -482,9 +482,9 @@ def test_once_ends_when_a_quota_is_used_up_and_says_when_it_goes_on(
             "100 today, by the warm-up plan: that is used up; the first `newsletter run` after 2025-01-18 00:00 UTC"
         )
         assert first.said == again.said == [f"{used_up} goes on."]
-        assert [ending.goes_on for ending in first.endings] == [datetime(2025, 1, 18, tzinfo=UTC)]
+        assert [ending.goes_on for ending in first.results] == [datetime(2025, 1, 18, tzinfo=UTC)]
         log = RunnerLog(UTC)
-        log.ended(first.endings[0])
+        log.ended(first.results[0])
         assert log.exit_code == 0
         with database.read() as connection:  # nothing is in a hand that has let go
             assert {*connection.execute(select(batch.c.state)).scalars()} == {"settled", "queued"}
@@ -503,12 +503,12 @@ def test_once_waits_for_a_quota_that_has_room_again_soon(tmp_path: Path, monkeyp
         database = open_database(publication)
         add_readers(database, 50)
         scheduled(database, "soon", datetime.now(UTC), provider="postmark")
-        told = Told()
+        told = RecordingListener()
 
         Runner(publication, database, told).run(once=True)
 
         assert state(database, 1) == (CampaignState.SENT, {"accepted": 50})
-        assert [ending.goes_on for ending in told.endings] == [None]
+        assert [ending.goes_on for ending in told.results] == [None]
         database.close()
 
 
@@ -519,16 +519,16 @@ def test_a_service_waits_for_a_quota_that_is_used_up(tmp_path: Path, monkeypatch
         database = open_database(publication)
         add_readers(database, 250)
         scheduled(database, "service", NOW, provider="postmark")
-        told, times = Told(), [NOW]
+        told, times = RecordingListener(), [NOW]
         runner = Runner(publication, database, told, lambda: times[0])
         thread = threading.Thread(target=runner.run)
         thread.start()
 
         wait_until(lambda: "100 today, by the warm-up plan: that is used up; it goes on by itself." in told.said)
         wait_until(lambda: state(database, 1)[1].get("accepted") == 100)
-        assert told.endings == []
+        assert told.results == []
         times[0] = NOW + 12 * HOUR
-        wait_until(lambda: bool(told.endings))
+        wait_until(lambda: bool(told.results))
         runner.stop()
         thread.join()
 
@@ -545,7 +545,7 @@ def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.Monkey
         database = open_database(publication)
         add_readers(database, 20_000)
         scheduled(database, "long", NOW, provider="postmark")
-        told = Told()
+        told = RecordingListener()
         runner = Runner(publication, database, told, lambda: NOW)
         thread = threading.Thread(target=runner.run)
         thread.start()
@@ -557,7 +557,7 @@ def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.Monkey
             begun = select(func.count()).where(batch.c.first_handed_at.is_not(None))
             calls = connection.execute(begun).scalar_one()
         server.answers.set()
-        wait_until(lambda: len(told.endings) == 1)
+        wait_until(lambda: len(told.results) == 1)
         runner.stop()
         thread.join()
 
@@ -575,7 +575,7 @@ def test_around_midnight_the_day_that_counts_is_that_of_the_issue(
 
     told = once(publication, database, datetime(2025, 1, 17, tzinfo=UTC) + now * HOUR)
 
-    assert told.troubles == [
+    assert told.problems == [
         f"There is no issue dated 2025-01-{day}; it would be sent at 2025-01-{day} {daily_at} UTC."
     ]
     database.close()
@@ -585,7 +585,7 @@ def test_yesterday_is_over_when_it_is_time_for_today(tmp_path: Path) -> None:
     publication = settings(tmp_path / "daily", DAILY + '[send]\nmax_lateness = "2d"\n')
     database = open_database(publication)
 
-    yesterday, today = (once(publication, database, SEVEN - hours * HOUR).troubles for hours in (2, 0.5))
+    yesterday, today = (once(publication, database, SEVEN - hours * HOUR).problems for hours in (2, 0.5))
 
     assert [trouble.split("; ")[0] for trouble in yesterday + today] == [
         "There is no issue dated 2025-01-16",

@@ -14,7 +14,7 @@ from newsletter.errors import IssueError, NewsletterError
 from newsletter.issues.summaries import is_welcome
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage
-from newsletter.publishing.signup_emails import EVERY, compile_greetings
+from newsletter.publishing.signup_emails import EVERY, compile_signup_emails
 from newsletter.rendering.build import sample_recipient
 from newsletter.subscribers.double_opt_in import Welcome
 from tests.conftest import Run
@@ -31,7 +31,7 @@ def write(folder: Path, name: str, front: str, body: str = "Good to have you.") 
 
 
 def compiled(folder: Path) -> dict[tuple[str, str], CompiledMessage]:
-    return dict(compile_greetings(load_publication(folder / "newsletter.toml")).messages)
+    return dict(compile_signup_emails(load_publication(folder / "newsletter.toml")).messages)
 
 
 @pytest.mark.parametrize("code", ["ar", "de", "en", "es", "fr"])
@@ -64,7 +64,7 @@ def test_a_welcome_is_found_by_what_it_says_and_sent_when_it_says(publication_fo
     write(publication_folder, "later", f"{FRONT}\nafter: 2d")
     write(publication_folder, "2025-01-17-hello", "subject: Hello")
 
-    found = compile_greetings(load_publication(publication_folder / "newsletter.toml"))
+    found = compile_signup_emails(load_publication(publication_folder / "newsletter.toml"))
 
     first = Welcome(slug="welcome", list="daily", after=timedelta(0))
     assert found.welcomes == (first, Welcome(slug="later", list="daily", after=timedelta(days=2)))
@@ -90,7 +90,7 @@ def test_a_welcome_is_never_sent_as_a_campaign(publication_folder: Path, newslet
     for command in ("send", "schedule"):
         done = newsletter(command, "welcome", "--yes", cwd=publication_folder)
         assert done.returncode == 1
-        assert '"welcome" is a welcome, and no campaign\'s' in done.stderr
+        assert '"welcome" is a welcome and cannot be sent as a campaign' in done.stderr
 
 
 @pytest.mark.parametrize(

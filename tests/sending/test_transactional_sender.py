@@ -17,7 +17,7 @@ from newsletter.database.tables import transactional_message
 from newsletter.errors import NewsletterError
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 from newsletter.providers.outbox import OUTBOX
-from newsletter.publishing.signup_emails import SignupEmails, compile_greetings
+from newsletter.publishing.signup_emails import SignupEmails, compile_signup_emails
 from newsletter.sending import transactional_sender
 from newsletter.sending.transactional_sender import TransactionalSender
 from newsletter.subscribers import consent, suppressions, transactional_queue
@@ -47,7 +47,7 @@ def publication(publication_folder: Path) -> Publication:
 
 @pytest.fixture
 def greetings(publication: Publication) -> SignupEmails:
-    return compile_greetings(publication)
+    return compile_signup_emails(publication)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`newsletter adopt`: a database that was copied to this machine may send from here."""
+"""`newsletter adopt`: allow a database that was copied to this machine to send."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from newsletter.times import utc_now
 def command(session: Session) -> None:
     """Let a database that was copied here send from here, or a backup that was put back.
 
-    Both know who had an issue when they were made, and nothing since: they would mail readers twice. So
-    neither sends until you say that it is the one.
+    A copy knows nothing of what was sent after it was made, and would mail readers twice. So it sends
+    nothing until you say that it is the one to use.
 
     \b
     Examples:
@@ -29,7 +29,7 @@ def command(session: Session) -> None:
         is_old = last_send_marker.is_above(connection)
     last_send_marker.forget()
     if is_old:
-        click.echo("What was sent from here and this database does not know is as if it had not been sent.", err=True)
+        click.echo("Mail that was sent from here and that this database does not know counts as not sent.", err=True)
     if changed or is_old:
         click.echo("This database sends from here now. Never send from the other one again.", err=True)
     else:

@@ -1,4 +1,4 @@
-"""`newsletter build`: the email of an issue, or the archive of all of them, as files."""
+"""`newsletter build`: write the email of an issue, or the archive of all issues, as files."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ def command(
     paths = [find_issue(publication, name) for name in issue]
     theme = Theme(publication=publication)
     built = [build_issue(publication, path, theme) for path in paths]
-    for one in built:
-        _narrate(one, write_files(publication, one, Path(out)), as_json)
+    for each in built:
+        _print_built(each, write_files(publication, each, Path(out)), as_json)
     click.echo(f"Check {'it' if len(built) == 1 else 'them'} with: newsletter check {_slugs(built)}", err=True)
     if as_json:
-        found = [summary(one) for one in built]
-        click.echo(json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False, indent=2))
+        summaries = [summary(each) for each in built]
+        click.echo(json.dumps(summaries[0] if len(summaries) == 1 else summaries, ensure_ascii=False, indent=2))
 
 
 def _slugs(built: Sequence[Built]) -> str:
-    return " ".join(one.issue.slug for one in built)
+    return " ".join(each.issue.slug for each in built)
 
 
-def _narrate(built: Built, folder: Path, as_json: bool) -> None:
-    """What the build itself noticed; the rules are asked by `check`, which costs as much again."""
+def _print_built(built: Built, folder: Path, as_json: bool) -> None:
+    """Print the build's own warnings; the rules of `check` cost as much again and are not run."""
     for warning in built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
     size = len(built.message.html.encode()) / 1024
@@ -77,11 +77,11 @@ def _narrate(built: Built, folder: Path, as_json: bool) -> None:
 
 
 def _refuse(issue: tuple[str, ...], until: str | None) -> None:
-    """Raise click's error for what makes no sense without --site."""
+    """Raise UsageError for arguments that need --site."""
     if not issue:
         raise click.UsageError("Missing argument 'ISSUE...'. For the archive of all of them: --site DIR.")
     if until is not None:
-        raise click.UsageError("--until goes with --site.")
+        raise click.UsageError("--until works only with --site. Add --site DIR, or leave --until out.")
 
 
 def _day(publication: Publication, until: str | None) -> date:
@@ -94,7 +94,7 @@ def _day(publication: Publication, until: str | None) -> date:
 
 
 def _build_site(publication: Publication, issue: tuple[str, ...], out: Path, until: date, as_json: bool) -> None:
-    """All of it is made before the first file is written."""
+    """Write the archive. Every page is made before the first file is written."""
     from newsletter.web.public.static_site import site_files
 
     refuse_folder(publication, out)
@@ -106,12 +106,12 @@ def _build_site(publication: Publication, issue: tuple[str, ...], out: Path, unt
     click.echo(
         f"{len(pages)} {'issue' if len(pages) == 1 else 'issues'}, {len(files)} files, {changed} written", err=True
     )
-    told = {"site": str(out), "issues": [page.about.slug for page in pages], "files": sorted(files)}
-    click.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else out / "index.html")
+    result = {"site": str(out), "issues": [page.about.slug for page in pages], "files": sorted(files)}
+    click.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else out / "index.html")
 
 
 def _put(path: Path, content: bytes) -> bool:
-    """Write a file, unless it is there already with just these bytes; whether it was written."""
+    """Write a file unless it holds these bytes already; tell whether it was written."""
     if path.is_file() and path.read_bytes() == content:
         return False
     write_file(path, content)

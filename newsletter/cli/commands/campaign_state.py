@@ -10,7 +10,7 @@ from newsletter.campaigns import abandoned_batches, audience, counts, reports, s
 from newsletter.campaigns.campaign import ASKED, CampaignState, change_state, find_campaign, resume_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option
-from newsletter.cli.send_result import recover_first, tell_doubt
+from newsletter.cli.send_result import print_unsettled, recover_first
 from newsletter.cli.session import Session
 from newsletter.times import utc_now
 
@@ -86,5 +86,5 @@ def cancel(session: Session, campaign: str, as_json: bool) -> None:
     with session.database.read() as connection:
         deliveries = delivery_counts(connection, known.id)
     click.echo(f"Campaign {known.id} is cancelled. {reports.who_has_it(deliveries)}", err=True)
-    tell_doubt(session.database, cancelled, deliveries)
+    print_unsettled(session.database, cancelled, deliveries)
     click.echo(json.dumps(counts.status(cancelled, deliveries)) if as_json else reports.tally(deliveries))

@@ -1,4 +1,4 @@
-"""`newsletter campaigns`: every campaign and its state."""
+"""`newsletter campaigns`: list every campaign and its state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.cli.session import Session
 def command(session: Session, as_json: bool) -> None:
     """List every campaign and its state.
 
-    The latest first.
+    The latest comes first.
 
     \b
     Examples:
@@ -26,18 +26,18 @@ def command(session: Session, as_json: bool) -> None:
         newsletter campaigns --json
     """
     with session.database.read() as connection:
-        found = [(one, delivery_counts(connection, one.id)) for one in all_campaigns(connection)]
+        rows = [(each, delivery_counts(connection, each.id)) for each in all_campaigns(connection)]
     if as_json:
-        click.echo(json.dumps([counts.status(one, counted) for one, counted in found]))
+        click.echo(json.dumps([counts.status(campaign, counted) for campaign, counted in rows]))
         return
-    for one, counted in found:
-        what = _start(session, one) or reports.tally(counted)
-        click.echo(f"{one.id:>4}  {one.state:<9}  {one.issue}  ({one.audience})  {what}")
-    if not found:
+    for campaign, counted in rows:
+        text = _start(session, campaign) or reports.tally(counted)
+        click.echo(f"{campaign.id:>4}  {campaign.state:<9}  {campaign.issue}  ({campaign.audience})  {text}")
+    if not rows:
         click.echo("No campaigns yet. Make one with: newsletter send ISSUE", err=True)
 
 
-def _start(session: Session, one: Campaign) -> str:
-    if one.state is not CampaignState.SCHEDULED or one.start is None:
+def _start(session: Session, campaign: Campaign) -> str:
+    if campaign.state is not CampaignState.SCHEDULED or campaign.start is None:
         return ""
-    return f"at {schedule.wall_clock(session.publication, one.start)}"
+    return f"at {schedule.wall_clock(session.publication, campaign.start)}"

@@ -1,4 +1,4 @@
-"""`newsletter check`: what is wrong with issues, line by line."""
+"""`newsletter check`: print what is wrong with issues, line by line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter.errors import ConfigError, Problem, Severity, nearest
 from newsletter.issues.issue import find_issue, issue_files, shown_path
 
 MOST_ROUNDS = 5
-"""Fixes that lie on top of each other are made one after the other, so often at most."""
+"""The most rounds of fixes: fixes that overlap are made one round after the other."""
 
 
 @click.command()
@@ -32,9 +32,9 @@ MOST_ROUNDS = 5
     default="text",
     help="How to print problems  [default: text]",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json")
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json")
 @click.option("--strict", is_flag=True, help="Fail on warnings too")
-@click.option("--online", is_flag=True, help="Ask the addresses of links and pictures, too")
+@click.option("--online", is_flag=True, help="Request the addresses of links and pictures, too")
 @click.option("--select", metavar="RULES", help="Only these: ids or their beginnings, separated by commas")
 @click.option("--ignore", metavar="RULES", help="Not these, besides those newsletter.toml ignores")
 @click.option("--fix", is_flag=True, help="Make the safe fixes in the files, and show them")
@@ -54,10 +54,10 @@ def command(
     diff: bool,
     explain: str | None,
 ) -> None:
-    """Say what is wrong with issues, line by line.
+    """Check issues and print what is wrong, line by line.
 
-    Without an ISSUE, all of them. Needs no network but with --online, and changes nothing but with --fix,
-    which makes only what changes no words that readers see; exits 1 when there is an error.
+    Without an ISSUE it checks all of them. Only --online uses the network, and only --fix changes files;
+    it never changes words that readers see. Exits 1 when there is an error.
 
     \b
     Examples:
@@ -78,9 +78,11 @@ def command(
         fixed = [_fix(publication, path, chosen, writes=not diff) for path in paths]
         if not any(fixed):
             click.echo("There is nothing that can be fixed without changing words or looks.", err=True)
-    verdicts = _asked(publication, paths) if online else None
+    verdicts = _probe(publication, paths) if online else None
     checked = check_issues(publication, paths, chosen, verdicts=verdicts)
-    problems = list(dict.fromkeys(problem for one in checked for problem in one.problems))  # settings are wrong once
+    problems = list(
+        dict.fromkeys(problem for result in checked for problem in result.problems)
+    )  # settings are wrong once
     if not diff:
         _print(publication, problems, "json" if as_json else form)
     click.echo(formats.summary(problems, len(paths)), err=True)
@@ -88,8 +90,8 @@ def command(
         sys.exit(1)
 
 
-def _asked(publication: Publication, paths: Sequence[Path]) -> Mapping[Target, Verdict]:
-    """What the addresses in these issues answer, now or within the last day."""
+def _probe(publication: Publication, paths: Sequence[Path]) -> Mapping[Target, Verdict]:
+    """Return what the addresses in these issues answer, now or within the last day."""
     from newsletter.checks.context.link_status import remember, remembered
     from newsletter.checks.link_probe import probe_all
     from newsletter.cli.progress import StepProgress
@@ -121,22 +123,22 @@ def _print(publication: Publication, problems: Sequence[Problem], form: str) -> 
 
 
 def _fix(publication: Publication, path: Path, chosen: Selection, *, writes: bool) -> bool:
-    """Make the safe fixes of one issue, or only show them: those on stderr as a remark, these as data.
+    """Make the safe fixes of one issue, or with `writes` false only print them; tell whether there were any.
 
-    Says whether there were any.
+    Fixes that were made are printed on stderr; fixes that are only shown are data and go to stdout.
     """
-    shown, found = shown_path(publication, path), False
+    shown, has_fixes = shown_path(publication, path), False
     for made in _rounds(publication, path, shown, chosen):
-        found = True
+        has_fixes = True
         click.echo(made.diff, nl=False, err=writes)
         if not writes:
             break
         fixes.write(made)
-    return found
+    return has_fixes
 
 
 def _rounds(publication: Publication, path: Path, shown: str, chosen: Selection) -> Iterator[fixes.Fix]:
-    """What to change, until nothing is left to."""
+    """Yield one round of fixes after the other until nothing is left to fix."""
     for _ in range(MOST_ROUNDS):
         problems = [problem for problem in check_issue(publication, path, chosen) if problem.edits]
         if not problems:

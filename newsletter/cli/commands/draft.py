@@ -1,4 +1,4 @@
-"""`newsletter draft`: an issue file from feeds and pages."""
+"""`newsletter draft`: start an issue file from feeds and pages."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def command(
 ) -> None:
     """Draft an issue from feeds and pages, and print its path.
 
-    What earlier issues link to is left out, and no file is overwritten. Every sentence is the source's own:
-    `newsletter check` asks for each until it was rewritten. Only the addresses you name are asked.
+    Stories that earlier issues link to are left out, and no file is overwritten. Every sentence is the source's
+    own, and `newsletter check` marks it until you rewrite it. Only the addresses you name are requested.
 
     \b
     Examples:
@@ -70,11 +70,14 @@ def command(
     slug = free_slug(slugify(title) or "draft", {slug_of(file) for file in issue_files(publication)})
     name = f"issues/{when}-{slug}.md"
     scaffold.write_new(publication.root, {name: issue_text(gathered.stories, when, zone)})
-    _tell(os.path.relpath(publication.root / name), slug, gathered, as_json)
+    _print_draft(os.path.relpath(publication.root / name), slug, gathered, as_json)
 
 
 def _oldest(text: str, publication: Publication) -> datetime | None:
-    """`2d` ago, a day or a time in the publication's zone; None for `off`. Raises ConfigError."""
+    """Return the time that `2d` (ago), a day, or a time in the publication's zone means; None for `off`.
+
+    Raises ConfigError for any other text.
+    """
     if text == OFF:
         return None
     zone = publication.config.publication.timezone
@@ -87,10 +90,10 @@ def _oldest(text: str, publication: Publication) -> datetime | None:
         return moment.at(zone)
     except ValueError as error:
         hint = "Write a duration such as 2d, or a day such as 2025-01-17."
-        raise ConfigError(f'--since: "{text}" is no time', hint=hint) from error
+        raise ConfigError(f'--since: "{text}" is not a time', hint=hint) from error
 
 
-def _tell(path: str, slug: str, gathered: Gathered, as_json: bool) -> None:
+def _print_draft(path: str, slug: str, gathered: Gathered, as_json: bool) -> None:
     for error in gathered.failures:
         click.echo(f"newsletter: warning: {error}", err=True)
     if as_json:

@@ -1,4 +1,4 @@
-"""`newsletter init`: a new publication in a folder."""
+"""`newsletter init`: make a new publication in a folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from newsletter.times import parse_zone
 
 
 def _checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
-    """A value is kept as it was typed, once `parse` has read it."""
+    """Return a callback that keeps a value as typed and raises BadParameter when `parse` raises ValueError."""
 
     def check(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
         try:
@@ -39,19 +39,19 @@ def _parse_name(text: str) -> None:
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.option("--name", callback=_checked(_parse_name), help="What readers call it  [default: the folder's name]")
+@click.option("--name", callback=_checked(_parse_name), help="Name that readers see  [default: the folder's name]")
 @click.option("--url", default="https://news.example.com", callback=_checked(parse_web_address), show_default=True,
-              help="Where readers' pages will be reached")  # fmt: skip
+              help="Address of the readers' pages")  # fmt: skip
 @click.option("--from", "sender", metavar="MAILBOX", callback=_checked(parse_mailbox),
-              help='Who it comes from: "Name <name@example.com>"')  # fmt: skip
+              help='Sender of the mail: "Name <name@example.com>"')  # fmt: skip
 @click.option("--timezone", default="UTC", callback=_checked(parse_zone), show_default=True,
-              help="Whose mornings it is for: Europe/Berlin")  # fmt: skip
+              help="Time zone of the publication: Europe/Berlin")  # fmt: skip
 @click.option("--with-templates", is_flag=True, help="Copy every template, to change the look")
 def command(folder: Path, name: str | None, sender: str | None, with_templates: bool, **settings: Any) -> None:
     """Make a new publication: newsletter.toml, issues/, images/ and templates/.
 
-    Overwrites nothing: if one of its files exists, nothing is made. A .vscode/ for editors comes with it,
-    unless there is one.
+    Overwrites nothing: if one of its files exists, nothing is made. Adds .vscode/ for editors, unless
+    there is one.
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def command(folder: Path, name: str | None, sender: str | None, with_templates: 
 
 
 def _name_of(folder: Path) -> str:
-    """`morning-news` is "Morning News"."""
+    """Return the name for a folder: `morning-news` gives "Morning News". Raises NewsletterError for a file."""
     if folder.exists() and not folder.is_dir():
         raise NewsletterError("this is a file, not a folder", place=str(folder))
     words = re.sub(r"[\W_]+", " ", folder.absolute().resolve().name).strip()
@@ -83,7 +83,7 @@ def _name_of(folder: Path) -> str:
 
 
 def _mailbox(name: str) -> str:
-    """A name and a sample address; the name in quotes where RFC 5322 section 3.2.3 asks for them."""
+    """Return a mailbox of the name and a sample address, quoted where RFC 5322 section 3.2.3 requires it."""
     plain = not re.search(r'[()<>\[\]:;@\\,."]', name)
     shown = name if plain else '"{}"'.format(name.replace("\\", r"\\").replace('"', r"\""))
     return f"{shown} <news@example.com>"

@@ -1,4 +1,4 @@
-"""`newsletter new`: an issue file to begin with."""
+"""`newsletter new`: start an issue file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from newsletter.issues.issue import slug_of
 @click.command()
 @click.argument("title")
 @click.option("--date", "day", metavar="DATE", help="The day it is for, as 2025-01-17  [default: today]")
-@click.option("--template", metavar="NAME", help="What it begins as: weekly, or a template of your own")
+@click.option("--template", metavar="NAME", help="Text to begin with: weekly, or a template of your own")
 @click.pass_obj
 def command(session: Session, title: str, day: str | None, template: str | None) -> None:
     """Start an issue called TITLE and print its path.
 
-    The file builds as it is; write over it. An issue that exists is never touched.
+    The file builds as it is; write over it. An issue that exists is never overwritten.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`newsletter preview`: what readers will see, in the browser, while it is written."""
+"""`newsletter preview`: show in the browser what readers will see, and rebuild on save."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def command(session: Session, issue: str | None, port: int, no_open: bool) -> No
 
 
 def _open(url: str) -> None:
-    """In the user's browser, once the server answers: the socket listens already, so the browser only waits."""
+    """Open the user's browser. The socket listens already, so the browser waits until the server answers."""
     threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
 
 
 def _has_screen() -> bool:
-    """Without one, Python would open a browser for terminals in this terminal."""
+    """Tell whether there is a screen; without one, `webbrowser` would start a text browser in this terminal."""
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

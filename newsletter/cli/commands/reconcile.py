@@ -12,7 +12,7 @@ from newsletter.campaigns.campaign import Campaign, CampaignState, change_state,
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option
 from newsletter.cli.progress import CampaignProgress
-from newsletter.cli.send_result import STOPPED, doubt_code, recover_first, tell_doubt
+from newsletter.cli.send_result import STOPPED, print_unsettled, recover_first, unsettled_code
 from newsletter.cli.session import Session
 from newsletter.providers import find_provider, read_settings
 from newsletter.sending import database_guard, reconcile
@@ -29,8 +29,8 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
     """Ask the provider what became of unknown deliveries.
 
     Nobody is mailed a second time: a provider that remembers our keys is asked by the same call, others by
-    their search. Who was certainly never sent it is rejected, and waits for `retry`. What is still unknown
-    stays so, and the exit code is 3; it is 4 when the provider stopped while it was asked.
+    their search. A delivery that was certainly never sent becomes rejected, and waits for `retry`. The exit
+    code is 3 when deliveries are still unknown, and 4 when the provider stopped while it was asked.
 
     \b
     Examples:
@@ -52,9 +52,9 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
         why = f"campaign {found.id} is paused: {found.reason}"
         click.echo(f"Asking stopped, and {why}. Put that right first.", err=True)
     _tell(found, findings, counted)
-    tell_doubt(session.database, found, counted)
+    print_unsettled(session.database, found, counted)
     click.echo(json.dumps(counts.status(found, counted)) if as_json else reports.tally(counted))
-    raise SystemExit(STOPPED if is_stopped else doubt_code(counted))
+    raise SystemExit(STOPPED if is_stopped else unsettled_code(counted))
 
 
 def _record(session: Session, found: Campaign, findings: list[BatchFinding]) -> None:

@@ -10,7 +10,7 @@ from newsletter.campaigns import counts, reports, unknown
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option, yes_option
-from newsletter.cli.send_result import doubt_code, recover_first, send_and_tell, tell_doubt
+from newsletter.cli.send_result import print_unsettled, recover_first, send_and_report, unsettled_code
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
@@ -27,7 +27,7 @@ from newsletter.times import utc_now
 @json_option()
 @click.pass_obj
 def command(session: Session, campaign: str, assume_sent: bool, resend: bool, yes: bool, as_json: bool) -> None:
-    """Decide about deliveries of which nobody knows whether they were sent.
+    """Decide about unknown deliveries: those that may have been sent or not.
 
     Ask the provider first, with `reconcile`. Only what is unknown changes; what was decided stays in
     each reader's history.
@@ -52,12 +52,12 @@ def command(session: Session, campaign: str, assume_sent: bool, resend: bool, ye
         number = unknown.resolve(connection, found.id, policy, utc_now())
         counted = delivery_counts(connection, found.id)
     click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
-    tell_doubt(session.database, found, counted)
+    print_unsettled(session.database, found, counted)
     click.echo(json.dumps(counts.status(found, counted)) if as_json else reports.tally(counted))
 
 
 def _policy(*, assume_sent: bool, resend: bool) -> unknown.Policy:
-    """What a person decided, in one way only: the other cannot be taken back."""
+    """Return the decision. Raises UsageError unless exactly one is given, since neither can be taken back."""
     if not (assume_sent or resend):
         raise click.UsageError("Say what to do with them: --assume-sent or --resend.")
     if assume_sent and resend:
@@ -66,12 +66,12 @@ def _policy(*, assume_sent: bool, resend: bool) -> unknown.Policy:
 
 
 def _say_nothing(session: Session, found: Campaign, counted: dict[str, int], *, as_json: bool) -> None:
-    """Nothing is unknown; whether something may still become so."""
+    """Print that nothing is unknown, or what may still become so, and exit."""
     if not counted["handed"]:
         click.echo(f"Nothing of campaign {found.id} is unknown. Nothing was changed.", err=True)
-    tell_doubt(session.database, found, counted)
+    print_unsettled(session.database, found, counted)
     click.echo(json.dumps(counts.status(found, counted)) if as_json else reports.tally(counted))
-    raise SystemExit(doubt_code(counted))
+    raise SystemExit(unsettled_code(counted))
 
 
 def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_json: bool) -> None:
@@ -86,7 +86,7 @@ def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_jso
         unknown.resolve(connection, found.id, "resend", now)
         if found.state is CampaignState.SENT:
             change_state(connection, found.id, "reopen", now=now)
-    send_and_tell(job, as_json=as_json)
+    send_and_report(job, as_json=as_json)
 
 
 def _refuse(found: Campaign) -> None:

@@ -10,7 +10,7 @@ from newsletter.campaigns import counts, reports, retries
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option, yes_option
-from newsletter.cli.send_result import send_and_tell
+from newsletter.cli.send_result import send_and_report
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
@@ -51,7 +51,7 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
     job = job_of(session.publication, session.database, found)
     ask(f'Send "{found.subject}" again to {reports.readers(number)} through {found.provider}?', yes=yes)
     _queue(session, job)
-    send_and_tell(job, as_json=as_json)
+    send_and_report(job, as_json=as_json)
 
 
 def _refuse(found: Campaign) -> None:

@@ -1,4 +1,4 @@
-"""`newsletter run`: scheduler and sender, as a service or once."""
+"""`newsletter run`: run the scheduler and the senders, as a service or once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from newsletter.publishing.scheduler import Runner
 def command(session: Session, once: bool) -> None:
     """Send what is scheduled, when it is due.
 
-    Runs until it is told to stop. Ctrl-C or SIGTERM let what is in the air finish, within 10 seconds;
-    a second Ctrl-C stops at once. Killed at any moment it loses nothing: start it again. One process
-    sends per database, and a second one says which.
+    Runs until it is stopped. Ctrl-C or SIGTERM let calls to the provider finish, within 10 seconds; a
+    second Ctrl-C stops at once. Killed at any moment it loses nothing: start it again. One process
+    sends per database; a second one exits and names the first.
 
     \b
     With --once it exits 0 when all that was due is sent, or as much as a quota allows, 3 when some
     deliveries are unknown, 4 when a provider stopped a campaign, 1 when one was held or interrupted,
-    today's issue is missing or too late, or another process is sending, 2 when something is set wrong.
+    today's issue is missing or too late, or another process is sending, 2 when a setting is wrong.
 
     \b
     Examples:

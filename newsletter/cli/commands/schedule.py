@@ -1,4 +1,4 @@
-"""`newsletter schedule`: an issue to a list's readers, at a time."""
+"""`newsletter schedule`: send an issue to a list's readers at a time."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def command(
     allow: str | None,
     as_json: bool,
 ) -> None:
-    """Let an issue be sent at a time.
+    """Schedule an issue to be sent at a time.
 
-    `newsletter run` sends it then. What is sent is frozen now; schedule it again to change the time, or
-    to take what the file says by then. A time is the publication's zone's, unless a zone follows it;
-    `local` is each reader's own. Where clocks skip the time, it is the moment they skip to; where
-    they show it twice, the first.
+    `newsletter run` sends it then. Its text is frozen now; schedule it again to change the time, or to
+    take later changes of the file. A time is in the publication's zone, unless a zone follows it; `local`
+    is each reader's own zone. A time that clocks skip is the moment they skip to; of a time that they
+    show twice, the first counts.
 
     \b
     Examples:
@@ -59,11 +59,11 @@ def command(
     when = check_time(session.publication, session.database, plan, moment, now)
     ask(_question(session, plan, when, now), yes=yes)
     campaign = schedule_plan(session.publication, session.database, plan, moment, utc_now())
-    _tell(session, campaign, when, as_json)
+    _print_result(session, campaign, when, as_json)
 
 
 def _moment(session: Session, plan: Plan, at: str | None) -> Moment:
-    """`--at`, else the issue's `send_at`. Raises ConfigError when there is neither."""
+    """Return the time of `--at`, else the issue's `send_at`. Raises ConfigError when there is neither."""
     if at is None:
         if plan.built.issue.send_at:
             return plan.built.issue.send_at
@@ -81,20 +81,20 @@ def _question(session: Session, plan: Plan, when: Timing, now: datetime) -> str:
     return f'Send "{plan.own_subject}" to {plan.audience} through {plan.provider.name} at {start}?'
 
 
-def _tell(session: Session, campaign: Campaign, when: Timing, as_json: bool) -> None:
+def _print_result(session: Session, campaign: Campaign, when: Timing, as_json: bool) -> None:
     with session.database.read() as connection:
         counted = delivery_counts(connection, campaign.id)
-        watched = heartbeat.is_anybody_there(connection, utc_now())
+        has_runner = heartbeat.is_runner_alive(connection, utc_now())
     start = wall_clock(session.publication, when.start)
-    gone_by = when.wall is None and when.start <= utc_now()
-    told = f"was due {start}: it starts at once" if gone_by else f"starts at {start}"
-    click.echo(f"Campaign {campaign.id} {told}.", err=True)
+    is_past = when.wall is None and when.start <= utc_now()
+    start_text = f"was due {start}: it starts at once" if is_past else f"starts at {start}"
+    click.echo(f"Campaign {campaign.id} {start_text}.", err=True)
     if when.wall:
         waves = f"{len(when.waves):,} wave{'' if len(when.waves) == 1 else 's'}"
         click.echo(f"{waves}; the last at {wall_clock(session.publication, max(when.waves))}.", err=True)
     if late := when.late(utc_now()):
         click.echo(f"For {reports.readers(late)} that time has gone by; they get it when it starts.", err=True)
-    if not watched:
+    if not has_runner:
         said = "Nobody is there to send it: no `newsletter run` was seen in the last minute."
         click.echo(f"newsletter: warning: {said}", err=True)
     if as_json:

@@ -1,4 +1,4 @@
-"""`newsletter schema`: JSON Schema for editors."""
+"""`newsletter schema`: print JSON Schema for editors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.issues.json_schema import config_schema, issue_schema
 def command(context: click.Context, what: str, _as_json: bool) -> None:
     """Print the JSON Schema of an issue's front matter, or of newsletter.toml.
 
-    In a publication its lists, segments and templates are the only values. Changes nothing.
+    Inside a publication, the schema allows only its own lists, segments and templates. Changes nothing.
 
     \b
     Examples:
@@ -34,5 +34,5 @@ def command(context: click.Context, what: str, _as_json: bool) -> None:
 
 
 def _publication(session: Session, named: str | None) -> Publication | None:
-    """The one there is; None where no newsletter.toml is and none was named. Raises ConfigError."""
+    """Return the publication; None where there is no newsletter.toml and none was named. Raises ConfigError."""
     return session.publication if named or find_config().exists() else None

@@ -1,4 +1,4 @@
-"""`newsletter send`: an issue to a list's readers, to each once."""
+"""`newsletter send`: send an issue to each reader of a list, once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import audience_options, json_option
-from newsletter.cli.send_result import exit_code, recover_first, send_and_tell, tell_doubt
+from newsletter.cli.send_result import exit_code, print_unsettled, recover_first, send_and_report
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
@@ -39,7 +39,7 @@ def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> R
     "--rate",
     metavar="N/s",
     callback=_rate,
-    help="At most so fast; quotas hold as they do  [default: [send] rate]",
+    help="The most messages a second; quotas hold as ever  [default: [send] rate]",
 )
 @json_option()
 @click.pass_obj
@@ -56,13 +56,14 @@ def command(
 ) -> None:
     """Send an issue, to each reader once.
 
-    Safe to stop and to run again: whoever has it is not sent it twice. What is sent is frozen when
-    sending starts; editing the file afterwards changes nothing. An issue in which `newsletter check`
-    finds an error is refused, unless the error's rule is allowed.
+    Safe to stop and to run again: no reader is sent the issue twice. Its text is frozen when sending
+    starts; editing the file afterwards changes nothing. An issue in which `newsletter check` finds an
+    error is refused, unless the error's rule is allowed.
 
     \b
     Exits 0 when everyone has it, 3 when some deliveries are unknown, 4 when the provider stopped the
-    campaign, 1 when it was refused or interrupted, 2 when something is set wrong or nobody could be asked.
+    campaign, 1 when it was refused or interrupted, 2 when a setting is wrong or there is no terminal
+    to confirm on and no --yes.
 
     \b
     Examples:
@@ -71,15 +72,15 @@ def command(
         newsletter send chip-rules --list weekly --segment engaged --rate 20/s --yes
     """
     plan = _plan(session, issue, list_name, segment)
-    usual = session.publication.config.send.rate
-    pace = rate.within(usual) if rate else usual
-    _say(session, plan)
+    configured = session.publication.config.send.rate
+    pace = rate.within(configured) if rate else configured
+    _print_remarks(session, plan)
     if plan.is_over:
-        return _say_over(session, plan, as_json)
+        return _print_ended(session, plan, as_json)
     if not plan.campaign:
         plan = gated(session.publication, plan, allow)
     if dry_run:
-        return _say_plan(session, plan, pace, as_json)
+        return _print_plan(session, plan, pace, as_json)
     refuse(plan)
     with session.database.read() as connection:
         database_guard.require_home(connection, database_guard.here(session.database))
@@ -94,23 +95,23 @@ def command(
         settings=settings,
         rate=pace,
     )
-    send_and_tell(job, as_json=as_json)
+    send_and_report(job, as_json=as_json)
 
 
 def _plan(session: Session, issue: str, list_name: str | None, segment: str | None) -> Plan:
-    """From the file; of a campaign that is approved already, without it where it cannot be built any more."""
+    """Plan from the file, or from the approved campaign when the file cannot be built any more."""
     try:
         return make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
     except NewsletterError as error:
         plan = frozen_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
         if plan is None or plan.campaign is None:
             raise
-        what = f"what was approved as campaign {plan.campaign.id} is sent"
-        click.echo(f"newsletter: warning: {error}\n  The file cannot be built; {what}.", err=True)
+        instead = f"what was approved as campaign {plan.campaign.id} is sent"
+        click.echo(f"newsletter: warning: {error}\n  The file cannot be built; {instead}.", err=True)
         return plan
 
 
-def _say(session: Session, plan: Plan) -> None:
+def _print_remarks(session: Session, plan: Plan) -> None:
     for warning in plan.file.warnings if plan.file else ():
         click.echo(f"newsletter: warning: {warning}", err=True)
     for remark in remarks(session.publication, plan, utc_now()):
@@ -122,24 +123,24 @@ def _question(plan: Plan) -> str:
     return f'{verb} "{plan.subject}" to {plan.audience} through {plan.provider.name}?'
 
 
-def _say_over(session: Session, plan: Plan, as_json: bool) -> None:
-    """A campaign that has ended: who got it. Nobody is mailed."""
+def _print_ended(session: Session, plan: Plan, as_json: bool) -> None:
+    """Print the counts of a campaign that has ended, and exit as it did; nobody is mailed."""
     assert plan.campaign is not None
     recover_first(session.publication, session.database, plan.campaign.id)
     with session.database.read() as connection:
         counted = delivery_counts(connection, plan.campaign.id)
     click.echo(f"Campaign {plan.campaign.id} is {plan.campaign.state} already. Nobody was mailed.", err=True)
-    tell_doubt(session.database, plan.campaign, counted)
+    print_unsettled(session.database, plan.campaign, counted)
     click.echo(json.dumps(counts.status(plan.campaign, counted)) if as_json else reports.tally(counted))
     sys.exit(exit_code(plan.campaign, counted))
 
 
 def _warmup(session: Session) -> str:
-    plan = session.publication.config.send.warmup
-    return f", warm-up {plan}" if plan.first else ""
+    warmup = session.publication.config.send.warmup
+    return f", warm-up {warmup}" if warmup.first else ""
 
 
-def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
+def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
     size = batch_size(session.publication, plan.provider, pace)
     click.echo(f'Would send "{plan.subject}" to {plan.audience} through {plan.provider.name}.', err=True)
     calls = -(-plan.waiting // size)
@@ -152,5 +153,5 @@ def _say_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
     if as_json:
         queued = {**dict.fromkeys(counts.STATES, 0), "queued": plan.waiting}
         state = plan.campaign.state if plan.campaign else CampaignState.DRAFT
-        found = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
-        click.echo(json.dumps({**found, "state": state, "audience": plan.waiting, "deliveries": queued}))
+        named = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
+        click.echo(json.dumps({**named, "state": state, "audience": plan.waiting, "deliveries": queued}))

@@ -1,4 +1,4 @@
-"""`newsletter serve`: the readers' pages, their mail, and with `--with-sender` campaigns too."""
+"""`newsletter serve`: serve the readers' pages, send confirmations, and with `--with-sender` campaigns too."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from newsletter.web.public.write_queue import WriteQueue
     from newsletter.web.server import Certificate
 
-STOPPING = "Stopping: what is being answered and sent is finished first. Once more stops at once."
+STOPPING = "Stopping after the requests and calls that have begun. A second signal stops at once."
 DRAIN = 9.5
-"""Seconds for the sender to end after the wish to stop."""
+"""Seconds that the sender has to end after the server was asked to stop."""
 
 
 @click.command()
@@ -43,11 +43,11 @@ DRAIN = 9.5
 @click.option("--with-sender", is_flag=True, help="Send campaigns too, as `newsletter run` does")
 @click.pass_obj
 def command(session: Session, host: str, port: int, with_sender: bool) -> None:
-    """Show readers their pages: join, confirm, read, leave.
+    """Serve the readers' pages: join, confirm, read, leave.
 
     Sends confirmations and welcomes itself; campaigns are sent by `newsletter run`, or here with --with-sender.
-    Runs until it is told to stop: Ctrl-C or SIGTERM let what is being answered and sent finish, within 10
-    seconds. Killed at any moment it loses nothing that a reader was told: start it again.
+    Runs until it is stopped: Ctrl-C or SIGTERM let requests and calls that have begun finish, within 10
+    seconds. Killed at any moment it loses nothing that a reader was shown as done: start it again.
 
     \b
     Examples:
@@ -56,14 +56,14 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         newsletter serve --host 0.0.0.0 --port 8080
     """
     from newsletter.campaigns.engagement import EngagementRecorder
-    from newsletter.publishing.signup_emails import compile_greetings
+    from newsletter.publishing.signup_emails import compile_signup_emails
     from newsletter.sending.transactional_sender import TransactionalSender
     from newsletter.web import server
     from newsletter.web.public.app import public_app
     from newsletter.web.public.write_queue import WriteQueue
 
     certificate = _certificate(session.publication)
-    greetings = compile_greetings(session.publication)
+    greetings = compile_signup_emails(session.publication)
     with (
         server.listen(host, port) as sock,
         Interrupts(STOPPING) as interrupts,
@@ -78,15 +78,15 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
 
 
 def _certificate(publication: Publication) -> Certificate | None:
-    """The publication's own, where nothing in front of us speaks TLS. Raises ConfigError."""
+    """Return the publication's TLS certificate; None where a proxy in front speaks TLS. Raises ConfigError."""
     from newsletter.web.server import Certificate
 
     settings = publication.config.serve
     if not settings.certificate and not settings.key:
         return None
-    found = Certificate(str(publication.root / settings.certificate), str(publication.root / settings.key))
-    found.check()
-    return found
+    certificate = Certificate(str(publication.root / settings.certificate), str(publication.root / settings.key))
+    certificate.check()
+    return certificate
 
 
 def _site(
@@ -119,7 +119,7 @@ def _site(
 
 @contextlib.contextmanager
 def _sender(session: Session, asked: threading.Event) -> Iterator[None]:
-    """A runner beside the server. When it cannot run, the server stops; its error is raised at the end."""
+    """Run a runner beside the server. When it cannot run, the server stops and its error is raised at the end."""
     from newsletter.cli.run_log import RunnerLog
     from newsletter.publishing.scheduler import Runner
 
@@ -146,17 +146,17 @@ def _sender(session: Session, asked: threading.Event) -> Iterator[None]:
 
 
 def _stop(asked: threading.Event, runner: Runner) -> None:
-    """At once, not only when the last request was answered: both have the same ten seconds."""
+    """Stop the runner with the server, not after its last request: both have the same ten seconds."""
     asked.wait()
     runner.stop()
 
 
 def _say(sentence: str) -> None:
-    """Something for whoever reads the log."""
+    """Print a sentence for the operator on stderr."""
     click.echo(sentence, err=True)
 
 
 def _log(request: Mapping[str, object]) -> None:
-    """A line of JSON on stderr; a log that cannot be written is no reason to answer nobody."""
+    """Write a request as a line of JSON on stderr. When it cannot be written, serving goes on."""
     with contextlib.suppress(OSError):
         sys.stderr.write(json.dumps({"at": stamp(utc_now()), **request}) + "\n")

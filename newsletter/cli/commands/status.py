@@ -38,7 +38,7 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
         found = find_campaign(connection, campaign)
     if following:
         last = follow(session.database, found.id, as_json=as_json)
-        send_result.name_them(session.database, last.campaign, last.deliveries)
+        send_result.print_undelivered(session.database, last.campaign, last.deliveries)
         sys.exit(send_result.exit_code(last.campaign, last.deliveries))
     now = campaign_status(session.database, found.id)
     if as_json:
@@ -52,7 +52,7 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
             click.echo(seen)
     if start := _start(session, now.campaign):
         click.echo(start)
-    send_result.name_them(session.database, now.campaign, now.deliveries)
+    send_result.print_undelivered(session.database, now.campaign, now.deliveries)
 
 
 def _start(session: Session, campaign: Campaign) -> str:

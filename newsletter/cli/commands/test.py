@@ -1,4 +1,4 @@
-"""`newsletter test`: an issue to a few addresses, marked as a test."""
+"""`newsletter test`: send a marked test of an issue to a few addresses."""
 
 from __future__ import annotations
 
@@ -28,14 +28,22 @@ def _addresses(_ctx: click.Context, _option: click.Parameter, value: Iterable[st
 @click.command()
 @click.argument("issue")
 @click.argument("more", nargs=-1, metavar="[ADDRESS]...", callback=_addresses)
-@click.option("--to", "to", metavar="ADDRESS", multiple=True, required=True, callback=_addresses, help="Who gets it")
+@click.option(
+    "--to",
+    "to",
+    metavar="ADDRESS",
+    multiple=True,
+    required=True,
+    callback=_addresses,
+    help="Address that gets it; repeatable",
+)
 @json_option("the outcome for each address")
 @click.pass_obj
 def command(session: Session, issue: str, more: list[str], to: list[str], as_json: bool) -> None:
     """Send a marked test of an issue to a few addresses.
 
     The subject begins with [TEST] and ends with the time, so that mail programs keep tests apart.
-    Readers are addressed as themselves, others as a reader without a name.
+    Readers get their own names and fields, other addresses those of a reader without a name.
     No campaign is made, and nobody counts as having the issue.
 
     \b
@@ -44,20 +52,20 @@ def command(session: Session, issue: str, more: list[str], to: list[str], as_jso
         newsletter test chip-rules --to me@example.com you@example.com
     """
     built = build_issue(session.publication, find_issue(session.publication, issue))
-    tested = send_test(session.publication, session.database, built, list(dict.fromkeys([*to, *more])), utc_now())
+    results = send_test(session.publication, session.database, built, list(dict.fromkeys([*to, *more])), utc_now())
     if as_json:
-        click.echo(json.dumps([one.as_json() for one in tested]))
+        click.echo(json.dumps([result.as_json() for result in results]))
     else:
-        for one in tested:
-            click.echo(f"{one.email}: {one.result.outcome}{': ' + one.result.reason if one.result.reason else ''}")
-    _leave(tested)
+        for test in results:
+            click.echo(f"{test.email}: {test.result.outcome}{': ' + test.result.reason if test.result.reason else ''}")
+    _exit(results)
 
 
-def _leave(tested: Sequence[TestResult]) -> None:
-    """Exit 3 when only the unknown are left. Raises NewsletterError when somebody did not get it."""
-    failed = [one for one in tested if one.result.outcome in (Outcome.REJECTED, Outcome.BUSY)]
+def _exit(results: Sequence[TestResult]) -> None:
+    """Exit 3 when an outcome is unknown. Raises NewsletterError when somebody did not get the test."""
+    failed = [test for test in results if test.result.outcome in (Outcome.REJECTED, Outcome.BUSY)]
     if failed:
         reason = failed[0].result.reason
-        raise NewsletterError(f"the test did not go to {len(failed)} of {len(tested)} addresses: {reason}")
-    if any(one.result.outcome is Outcome.UNKNOWN for one in tested):
+        raise NewsletterError(f"the test did not go to {len(failed)} of {len(results)} addresses: {reason}")
+    if any(test.result.outcome is Outcome.UNKNOWN for test in results):
         sys.exit(3)

@@ -1,4 +1,4 @@
-"""`newsletter why`: what happened to one reader's copy."""
+"""`newsletter why`: show what happened to one reader's copy of an issue."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from newsletter.subscribers.subscriber import find_subscriber
 @json_option("it")
 @click.pass_obj
 def command(session: Session, address: str, issue: str, as_json: bool) -> None:
-    """Say what happened to one reader's copy.
+    """Show what happened to one reader's copy.
 
-    From the moment it was enqueued to the last that is known. ISSUE is a slug, a file, a part of its
-    name, or a campaign's number. Exits 1 when the reader is unknown, or was never to get it.
+    Begins when it was enqueued and ends with the last event that is known. ISSUE is a slug, a file, a part
+    of its name, or a campaign's number. Exits 1 when the reader is unknown, or was never to get it.
 
     \b
     Examples:
         newsletter why ada@example.com chip-rules
         newsletter why ada@example.com chip-rules --json
     """
-    found = _campaigns(session, issue)
+    campaigns = _campaigns(session, issue)
     with session.database.read() as connection:
         reader = find_subscriber(connection, address)
         if reader is None:
             hint = "See who there is with: newsletter subscribers list"
             raise NewsletterError(f"no reader has the address {address}", hint=hint)
-        campaign, story = _story(connection, found, reader.id, reader.email)
+        campaign, history = _history(connection, campaigns, reader.id, reader.email)
     if as_json:
-        click.echo(json.dumps(story.as_json(reader.email, campaign)))
+        click.echo(json.dumps(history.as_json(reader.email, campaign)))
         return
-    click.echo(f"{reader.email}: {story.state} (campaign {campaign.id}, {campaign.issue}, batch {story.batch})")
-    for at, what in story.history:
+    click.echo(f"{reader.email}: {history.state} (campaign {campaign.id}, {campaign.issue}, batch {history.batch})")
+    for at, what in history.history:
         click.echo(f"  {at}  {what}")
 
 
 def _campaigns(session: Session, name: str) -> Sequence[Campaign]:
-    """Those of the issue a user means, the latest first. Raises NewsletterError."""
+    """Return the campaigns of the issue that a user means, the latest first. Raises NewsletterError."""
     with session.database.read() as connection:
-        if found := campaigns_of_slug(connection, name):
-            return found
+        if campaigns := campaigns_of_slug(connection, name):
+            return campaigns
         if name.isdigit():
             return [find_campaign(connection, name)]
     from newsletter.issues.issue import find_issue, slug_of  # markdown-it: only where a part of a name was given
@@ -62,16 +62,21 @@ def _campaigns(session: Session, name: str) -> Sequence[Campaign]:
         return campaigns_of_slug(connection, slug) or [find_campaign(connection, slug)]
 
 
-def _story(
-    connection: Connection, found: Sequence[Campaign], subscriber_id: int, email: str
+def _history(
+    connection: Connection, campaigns: Sequence[Campaign], subscriber_id: int, email: str
 ) -> tuple[Campaign, DeliveryHistory]:
-    """The copy that the reader got, else the one that the reader did not. Raises NewsletterError."""
-    stories = [(one, delivery_history.story(connection, one, subscriber_id)) for one in found]
-    known = [(one, told) for one, told in stories if told]
+    """Return the campaign and history of the copy that the reader got, else of one that was skipped.
+
+    Raises NewsletterError when no campaign was for this reader.
+    """
+    histories = [(each, delivery_history.story(connection, each, subscriber_id)) for each in campaigns]
+    known = [(campaign, history) for campaign, history in histories if history]
     if not known:
-        named = ", ".join(f"campaign {one.id} to {one.audience}, {one.state}" for one in found)
+        named = ", ".join(f"campaign {each.id} to {each.audience}, {each.state}" for each in campaigns)
         hint = "Readers get an issue when they are active on its list at the time it starts."
-        if any(not one.enqueued and one.state not in ENDED for one in found):
-            raise NewsletterError(f"it is not decided yet whether {email} gets {found[0].issue} ({named})", hint=hint)
-        raise NewsletterError(f"{email} was not to get {found[0].issue} ({named})", hint=hint)
-    return next((one for one in known if one[1].state != "skipped"), known[0])
+        if any(not each.enqueued and each.state not in ENDED for each in campaigns):
+            raise NewsletterError(
+                f"it is not decided yet whether {email} gets {campaigns[0].issue} ({named})", hint=hint
+            )
+        raise NewsletterError(f"{email} was not to get {campaigns[0].issue} ({named})", hint=hint)
+    return next((copy for copy in known if copy[1].state != "skipped"), known[0])

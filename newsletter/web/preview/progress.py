@@ -109,7 +109,7 @@ def progress_of(
         return []
     with database.read() as connection:
         campaigns = campaigns_of_slug(connection, slug)
-        has_runner = heartbeat.is_anybody_there(connection, now)
+        has_runner = heartbeat.is_runner_alive(connection, now)
     return [_progress(publication, database, campaign.id, now, digest, has_runner=has_runner) for campaign in campaigns]
 
 

@@ -54,7 +54,7 @@ def _details(request: Request, plan: Plan, when: Timing, now: datetime) -> list[
             f"Campaign {plan.campaign.id}, planned for {wall_clock(publication, plan.campaign.start)}, is changed."
         )
     with required_database(request).read() as connection:
-        if not heartbeat.is_anybody_there(connection, now):
+        if not heartbeat.is_runner_alive(connection, now):
             details.append(NO_RUNNER)
     return details
 
