@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for every test, the marks that tests earn, and the count of those that were skipped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect
 
 from tests.support.fork_server import run_command
+from tests.support.kinds import marks_of
+from tests.support.programs import program, skipped_for_want
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -20,6 +22,26 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("timeless")
 expect.set_options(timeout=60_000)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests before `-m` chooses among them."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            for name in marks_of(item):
+                item.add_marker(name)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say how many tests were skipped for want of what, above pytest's last line."""
+    yield
+    counts = skipped_for_want(terminalreporter.getreports("skipped"))
+    if counts:
+        terminalreporter.line(f"{counts.total()} tests were skipped, since this machine lacks what they need:")
+        for part, number in counts.most_common():
+            terminalreporter.line(f"{number:6}  {part}")
 
 
 @contextmanager
@@ -58,6 +80,12 @@ default = true
         encoding="utf-8",
     )
     return folder
+
+
+@pytest.fixture
+def spamassassin() -> str:
+    """The path of SpamAssassin; the product starts it."""
+    return program("spamassassin")
 
 
 @pytest.fixture

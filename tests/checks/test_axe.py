@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import sync_playwright
 
 from newsletter.config import load_publication
 from newsletter.issues.issue import find_issue
 from newsletter.rendering.build import build_issue
 from tests import ROOT
-from tests.support.rendered_email import CHROMIUM, Scheme, Studio
+from tests.support.programs import chromium
+from tests.support.rendered_email import Scheme, Studio
 
 SAMPLES = ("chip-rules", "sanctions-so-far", "zero-sum")
 SEVERE = ("serious", "critical")
@@ -34,10 +34,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         _write(folder / f"{slug}-email" / "message.html", built.message.open(built.message.html))
         _write(folder / f"{slug}-page" / "message.html", built.page.html)
     _write(folder / "broken" / "message.html", BROKEN)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield Studio(browser=browser, folder=folder)
-        browser.close()
 
 
 def _write(path: Path, text: str) -> None:

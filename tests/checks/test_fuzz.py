@@ -102,6 +102,7 @@ def theme() -> Iterator[Theme]:
         yield Theme(publication=load_publication(folder / "newsletter.toml"))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(0 if "NEWSLETTER_SOAK" in os.environ else 600)
 @settings(max_examples=FILES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(text=ISSUES)

@@ -1,4 +1,4 @@
-"""Every sample issue as a spam filter sees it. Needs Debian's `spamassassin`; `.ci/run` installs it."""
+"""Every sample issue as a spam filter sees it. Needs SpamAssassin itself, but for the last tests."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r
 """The message that every SpamAssassin must call spam (https://spamassassin.apache.org/gtube/)."""
 
 
+@pytest.mark.usefixtures("spamassassin")
 def test_every_sample_issue_has_half_a_point_at_most(tmp_path: Path) -> None:
     build(tmp_path, ROOT, *SAMPLES)
 
@@ -37,6 +38,7 @@ def test_every_sample_issue_has_half_a_point_at_most(tmp_path: Path) -> None:
         assert report.score <= 0.5, f"{slug}: {report}"
 
 
+@pytest.mark.usefixtures("spamassassin")
 def test_spam_is_called_spam_and_by_which_rule() -> None:
     report = spam_report(ADVANCE_FEE)
 
@@ -44,6 +46,7 @@ def test_spam_is_called_spam_and_by_which_rule() -> None:
     assert report.rules["GTUBE"] >= 500
 
 
+@pytest.mark.usefixtures("spamassassin")
 def test_the_score_and_the_rules_appear_when_asked_for_by_name(tmp_path: Path) -> None:
     issue = make(tmp_path, Example())
 

@@ -29,6 +29,7 @@ from tests.support.provider_server import ProviderServer
 from tests.support.sending import MESSAGE, NOW, PAGE, Quiet, add_readers, settings
 
 
+@pytest.mark.slow
 def test_f12_a_database_locked_by_another_program_when_the_answer_comes_loses_nothing(
     case: Case, server: ProviderServer
 ) -> None:

@@ -67,6 +67,7 @@ def test_f23_what_is_not_what_was_sent_under_its_key_does_not_leave(resend: tupl
     case.check(server)
 
 
+@pytest.mark.slow
 def test_f23_a_busy_provider_does_not_make_a_doubtful_batch_a_new_one(resend: tuple[Case, Resend]) -> None:
     case, server = resend
     server.faults = ["dropped", "not accepted: busy"]
@@ -78,6 +79,7 @@ def test_f23_a_busy_provider_does_not_make_a_doubtful_batch_a_new_one(resend: tu
     case.check(server)
 
 
+@pytest.mark.slow
 def test_a_cancelled_campaign_makes_no_call_to_ask(resend: tuple[Case, Resend]) -> None:
     case, server = resend
     server.faults = ["dropped"] * 2 + ["not accepted: busy"] * 20
@@ -93,6 +95,7 @@ def test_a_cancelled_campaign_makes_no_call_to_ask(resend: tuple[Case, Resend]) 
     case.check(server)
 
 
+@pytest.mark.slow
 def test_f23_what_is_in_doubt_when_patience_ends_is_not_called_queued(resend: tuple[Case, Resend]) -> None:
     case, server = resend
     server.faults = ["dropped"] * 2 + ["not accepted: busy"] * 20

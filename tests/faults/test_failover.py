@@ -66,6 +66,7 @@ def test_when_the_first_one_stops_everyone_else_gets_it_through_the_next(
     case.check(resend, postmark)
 
 
+@pytest.mark.slow
 def test_what_the_first_one_may_have_taken_never_crosses_over(both: tuple[Case, Resend, Postmark]) -> None:
     case, resend, postmark = both
     resend.faults = ["dropped"] + ["not accepted: busy"] * 50
@@ -78,6 +79,7 @@ def test_what_the_first_one_may_have_taken_never_crosses_over(both: tuple[Case, 
     assert {id for _, id, _ in resend.accepted} & {id for _, id, _ in postmark.accepted} == set()
 
 
+@pytest.mark.slow
 def test_what_stayed_with_the_first_one_is_asked_of_it_later(both: tuple[Case, Resend, Postmark]) -> None:
     case, resend, postmark = both
     resend.faults = ["dropped"] * 2 + ["not accepted: busy"] * 50
@@ -90,6 +92,7 @@ def test_what_stayed_with_the_first_one_is_asked_of_it_later(both: tuple[Case, R
     assert (postmark.accepted, case.counts()) == ([], {"unknown": 100})
 
 
+@pytest.mark.slow
 def test_the_last_one_of_the_row_pauses_the_campaign(both: tuple[Case, Resend, Postmark]) -> None:
     case, resend, postmark = both
     resend.quota = 0

@@ -16,6 +16,7 @@ from tests.faults.case import ENVIRONMENT, EVERYONE, Case
 from tests.support.provider_server import SERVERS, ProviderServer, Resend
 
 
+@pytest.mark.slow
 def test_f16_a_busy_provider_is_tried_again_until_everyone_has_it(case: Case, server: ProviderServer) -> None:
     server.faults = ["not accepted: busy", "not accepted: busy"]
 
@@ -42,6 +43,7 @@ def forms(seconds: int) -> dict[str, tuple[dict[str, str], str]]:
 @pytest.mark.parametrize(
     ("form", "name"), [*zip([*forms(2), "nothing"], ["postmark", "resend", "mailgun"] * 3, strict=False)]
 )
+@pytest.mark.slow
 def test_f16_a_429_is_waited_for_as_long_as_it_asks_in_whatever_form(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str, name: str
 ) -> None:

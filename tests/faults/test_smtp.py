@@ -253,6 +253,7 @@ def test_a_pause_is_heard_between_two_messages_of_a_slow_server(cases: list[Case
     check(case, sink)
 
 
+@pytest.mark.slow
 def test_f25_a_reader_whose_mail_server_says_later_holds_nobody_up_and_is_rejected_in_the_end(
     cases: list[Case], tmp_path: Path, port: int
 ) -> None:

@@ -12,6 +12,7 @@ from newsletter.errors import NewsletterError
 from newsletter.preview.versions import filled, find_version, known_versions
 from newsletter.rendering.build import build_issue, sample_recipient
 from newsletter.rendering.theme import Theme
+from tests.support.programs import program
 from tests.support.sending import NOW
 from tests.support.writing import write
 
@@ -31,7 +32,7 @@ def path(publication: Publication) -> Path:
 
 def git(folder: Path, *arguments: str) -> None:
     named = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *named, *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+    subprocess.run([program("git"), *named, *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
 
 
 def commit(folder: Path, *names: str) -> None:

@@ -29,6 +29,7 @@ from newsletter.providers.smtp_session import SmtpSession
 from tests.providers.test_postmark import ENVELOPE, batch, recipient
 from tests.support.mail_server import Script, dumped, smtp_sink
 from tests.support.ports import deaf_port, free_port
+from tests.support.programs import program
 from tests.support.sending import settings as publication
 
 PLAIN = {"host": "127.0.0.1", "security": "none", "username": "", "password": ""}
@@ -292,7 +293,18 @@ class _Server(Controller):
 class tls_server:  # noqa: N801 - a context manager
     def __init__(self, folder: Path, *, implicit: bool) -> None:
         certificate, key = folder / "certificate.pem", folder / "key.pem"
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+        command = [
+            program("openssl"),
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+        ]
         command += ["-addext", "subjectAltName=DNS:localhost"]
         subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -309,8 +321,8 @@ class tls_server:  # noqa: N801 - a context manager
 
 def _key_pair() -> tuple[str, bytes]:
     """Make a private key in PEM and its DNS record."""
-    key = subprocess.run(["openssl", "genrsa", "2048"], check=True, capture_output=True).stdout
-    public = subprocess.run(["openssl", "rsa", "-pubout"], input=key, check=True, capture_output=True).stdout
+    key = subprocess.run([program("openssl"), "genrsa", "2048"], check=True, capture_output=True).stdout
+    public = subprocess.run([program("openssl"), "rsa", "-pubout"], input=key, check=True, capture_output=True).stdout
     return key.decode(), b"v=DKIM1; k=rsa; p=" + b"".join(public.splitlines()[1:-1])
 
 

@@ -18,6 +18,7 @@ from newsletter.providers.base import Outcome, Request
 from newsletter.providers.body import RequestBody
 from newsletter.providers.transport import TransportError, exchange, wait_asked_for
 from tests.support.ports import deaf_port
+from tests.support.programs import program
 
 BODY = RequestBody([[b"x" * 300_000]])
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
@@ -215,7 +216,18 @@ def test_every_way_to_ask_for_patience_is_understood(headers: dict[str, str], te
 @contextmanager
 def _tls(folder: Path, answer: Callable[[socket.socket], None]) -> Iterator[str]:
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    command = [
+        program("openssl"),
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    ]
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

@@ -495,6 +495,7 @@ def test_once_ends_when_a_quota_is_used_up_and_says_when_it_goes_on(
         database.close()
 
 
+@pytest.mark.slow
 def test_once_waits_for_a_quota_that_has_room_again_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
     with PostmarkServer() as server:
@@ -512,6 +513,7 @@ def test_once_waits_for_a_quota_that_has_room_again_soon(tmp_path: Path, monkeyp
         database.close()
 
 
+@pytest.mark.slow
 def test_a_service_waits_for_a_quota_that_is_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
     with PostmarkServer() as server:

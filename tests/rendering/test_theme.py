@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from newsletter.config import load_publication
 from newsletter.issues.parse import parse_issue
@@ -19,8 +18,8 @@ from newsletter.rendering.assemble import assemble
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.theme import Theme
 from tests import ROOT
+from tests.support.programs import chromium
 from tests.support.rendered_email import (
-    CHROMIUM,
     CONTRASTS,
     Scheme,
     Studio,
@@ -103,12 +102,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     build(out, ROOT, *SAMPLES)
     build(out, publish(tmp_path_factory.mktemp("words") / "p", markdown=MARKDOWN), "markdown")
     build(out, publish(tmp_path_factory.mktemp("arabic") / "p", language="ar", arabic=ARABIC), "arabic")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        try:
-            yield Studio(browser=browser, folder=out)
-        finally:
-            browser.close()
+    with chromium() as browser:
+        yield Studio(browser=browser, folder=out)
 
 
 @pytest.mark.parametrize("slug", [*SAMPLES, "markdown", "arabic"])

@@ -121,10 +121,12 @@ def best_rate(server: Timed, folder: Path, wanted: int, readers: int) -> float:
 
 
 @pytest.mark.parametrize(("rate", "readers"), RATES)
+@pytest.mark.slow
 def test_the_rate_is_kept_within_five_percent(server: Timed, tmp_path: Path, rate: int, readers: int) -> None:
     assert best_rate(server, tmp_path, rate, readers) == pytest.approx(rate, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_slow_provider_does_not_make_the_rate_slower(server: Timed, tmp_path: Path) -> None:
     server.delay = 0.4
 
@@ -204,6 +206,7 @@ def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
     assert sum(ending.deliveries.values()) == 10_000
 
 
+@pytest.mark.slow
 def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is_left_out(
     server: Timed, publication: Publication
 ) -> None:
@@ -217,6 +220,7 @@ def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is
     assert any("Trying again in" in sentence for sentence in watcher.said)
 
 
+@pytest.mark.slow
 def test_who_leaves_while_their_batch_waits_for_its_turn_is_skipped(server: Timed, publication: Publication) -> None:
     leave = threading.Thread(target=_leave_after_the_first_call, args=(server, open_database(publication)))
     leave.start()

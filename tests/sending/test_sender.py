@@ -173,6 +173,7 @@ def test_an_answer_that_got_lost_makes_a_batch_unknown_and_never_sends_it_twice(
     assert max(Counter(server.addresses).values()) == 1
 
 
+@pytest.mark.slow
 def test_a_busy_provider_is_tried_again_until_everyone_has_it(
     server: PostmarkServer, publication: Publication, database: Database
 ) -> None:
@@ -186,6 +187,7 @@ def test_a_busy_provider_is_tried_again_until_everyone_has_it(
     assert watcher.said[0].startswith("Postmark is busy: 429 (code 429): Rate limit exceeded.")
 
 
+@pytest.mark.slow
 def test_a_provider_that_stays_busy_pauses_the_campaign_when_patience_is_over(
     server: PostmarkServer, publication: Publication, database: Database
 ) -> None:
@@ -263,6 +265,7 @@ class Interfering(SendState):
             change_state(connection, 1, verb, now=NOW)
 
 
+@pytest.mark.slow
 def test_a_campaign_that_is_paused_for_a_moment_while_readers_are_written_down_loses_nobody(
     server: PostmarkServer, publication: Publication, database: Database
 ) -> None:

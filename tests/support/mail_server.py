@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -13,20 +12,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.ports import free_port
+from tests.support.programs import program
 
-SINK = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin:/usr/local/sbin")
 Dialogue = Callable[[socket.socket], None]
 
 
 @contextmanager
 def smtp_sink(folder: Path, *switches: str, port: int = 0) -> Iterator[int]:
     """A port where smtp-sink listens; it writes each message it takes to `folder`."""
-    assert SINK, "smtp-sink is missing; on Debian it is in the package postfix"
+    sink = program("smtp-sink")
     port = port or free_port()
     folder.mkdir(exist_ok=True)
 
     user = ["-u", "root"] if os.getuid() == 0 else []  # it asks root for a user
-    command = [SINK, *user, *switches, "-d", f"{folder}/%M.", f"127.0.0.1:{port}", "100"]
+    command = [sink, *user, *switches, "-d", f"{folder}/%M.", f"127.0.0.1:{port}", "100"]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
             _wait_for(port, process)

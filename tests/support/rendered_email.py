@@ -19,7 +19,6 @@ from playwright.sync_api import Browser, Page, Route
 from tests import ROOT
 from tests.support.fork_server import run_command
 
-CHROMIUM = "/usr/bin/chromium"
 Scheme = Literal["light", "dark"]
 
 CONTRASTS = """() => {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.web.preview.preview_server import chromium
+from tests.support.programs import chromium
 from tests.web.public.leaving import People
 from tests.web.public.serving import Served
 

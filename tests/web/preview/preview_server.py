@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests import ROOT
 from tests.support.ports import free_port
-from tests.support.rendered_email import CHROMIUM, Scheme
+from tests.support.rendered_email import Scheme
 
 SETTINGS = """[publication]
 name = "Daily Inference"
@@ -118,14 +118,6 @@ def _wait(url: str) -> None:
         except requests.ConnectionError:
             time.sleep(0.05)
     raise AssertionError("the preview does not answer")
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @contextmanager

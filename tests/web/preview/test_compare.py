@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.support.programs import program
 from tests.web.preview.preview_server import NAME, Preview, opened, running
 from tests.web.preview.readers_preview import ISSUE, publish_with_readers
 
@@ -17,7 +18,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     root = publish_with_readers(tmp_path_factory.mktemp("compare") / "news")
     for arguments in (["init"], ["add", "issues"], ["commit", "--message=An issue"]):
         named = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", *named, *arguments], cwd=root, check=True, capture_output=True, timeout=60)
+        subprocess.run([program("git"), *named, *arguments], cwd=root, check=True, capture_output=True, timeout=60)
     schedule = [*("schedule", "chips", "--at", "2099-01-17 07:00", "--yes", "--allow", "NL")]
     from click.testing import CliRunner
 

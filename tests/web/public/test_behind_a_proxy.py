@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sqlite3
 import subprocess
 import time
@@ -17,9 +16,9 @@ import requests
 
 from tests import ROOT
 from tests.support.ports import free_port
+from tests.support.programs import program
 from tests.web.public.serving import Served, make_publication, serve, token_of
 
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 SETTINGS = '[signup]\nmin_time = "0s"\n[serve]\nproxies = ["127.0.0.1"]'
 
 
@@ -29,7 +28,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("certificate")
     chain, key = folder / "chain.pem", folder / "key.pem"
     names = ["-subj", "/CN=news.example.com", "-addext", "subjectAltName=DNS:news.example.com,IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+    made = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
     subprocess.run([*made, "-keyout", str(key), "-out", str(chain)], check=True, capture_output=True)
     return chain, key
 
@@ -51,7 +50,7 @@ def nginx(folder: Path, served: Served, certificate: tuple[Path, Path]) -> Itera
     main = f"{user} daemon off; pid {folder}/pid; error_log stderr; events {{}}"
     whole = f"{main} http {{ access_log off; {temporary} {own} }}"
     (folder / "nginx.conf").write_text(whole, encoding="utf-8")
-    process = subprocess.Popen([NGINX, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
+    process = subprocess.Popen([program("nginx"), "-c", str(folder / "nginx.conf"), "-p", str(folder)])
     try:
         wait_for(f"https://127.0.0.1:{port}/healthz", certificate)
         yield f"https://127.0.0.1:{port}"

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.support.rendered_email import CHROMIUM, CONTRASTS
+from tests.support.programs import chromium
+from tests.support.rendered_email import CONTRASTS
 from tests.web.public.leaving import People
 from tests.web.public.serving import Served, make_publication, serve
 
@@ -69,12 +70,10 @@ class Setting:
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
     folder = make_publication(tmp_path_factory.mktemp("pages") / "news")
-    with serve(folder) as served, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser, serve(folder) as served:
         people = People(folder)
         yield Setting(served, people, browser)
         people.database.close()
-        browser.close()
 
 
 @pytest.mark.parametrize(("language", "width", "scheme"), [("en", 375, "light"), ("ar", 1280, "dark")])
