@@ -145,16 +145,23 @@ def install(needs: Sequence[Need], prefix: Sequence[str], policy: Path = POLICY)
     """Install packages with apt-get, saying so first. A part that cannot be had does not stop the others."""
     names = [need.packages[0] for need in needs]
     print(f"Installing {'through sudo' if prefix else 'as root'}, and starting nothing: {' '.join(names)}", flush=True)
-    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
-    get = [*apt, "install", "-qq", "--no-install-recommends"]
+    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+    get = [*apt, "install", "--no-install-recommends"]
     with nothing_started(prefix, policy):
-        subprocess.run([*apt, "update", "-qq"], check=False)
+        _run([*apt, "update"])
         if "postfix" in names:
-            subprocess.run([*prefix, "debconf-set-selections"], input=POSTFIX, text=True, check=False)
-        if subprocess.run([*get, *names], check=False).returncode == 0:
-            return
-        for need in needs:
-            any(subprocess.run([*get, package], check=False).returncode == 0 for package in need.packages)
+            _run([*prefix, "debconf-set-selections"], POSTFIX)
+        if not _run([*get, *names]):
+            for need in needs:
+                any(_run([*get, package]) for package in need.packages)
+
+
+def _run(command: Sequence[str], text: str = "") -> bool:
+    """Run a command and tell whether it succeeded. Its output is shown only where it did not."""
+    done = subprocess.run(command, input=text, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        print(f"{' '.join(command)}\n{done.stdout}", file=sys.stderr)
+    return done.returncode == 0
 
 
 @contextmanager

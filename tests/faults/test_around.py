@@ -11,6 +11,7 @@ from sqlite3 import Cursor, OperationalError
 
 import pytest
 from sqlalchemy import event, update
+from sqlalchemy.exc import OperationalError as DatabaseFailed
 
 from newsletter.campaigns import retries
 from newsletter.campaigns.campaign import CampaignState, approve_issue, change_state, get_campaign, schedule_campaign
@@ -162,7 +163,8 @@ def test_f12_a_disk_that_is_full_for_the_next_batch_takes_nothing_from_what_was_
 ) -> None:
     def fill(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if server.calls and "attempt=(batch.attempt" in statement:  # a batch is claimed
-            raise OperationalError("database or disk is full")
+            full = OperationalError("database or disk is full")
+            raise DatabaseFailed(statement, None, full)  # SQLAlchemy 2.0 does not wrap what this hook raises
 
     server.answers.clear()
     event.listen(case.database.engine, "before_cursor_execute", fill)
