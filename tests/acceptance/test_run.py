@@ -34,13 +34,13 @@ from tests.acceptance.test_send import (
     wait_for_readers,
     wait_for_words,
 )
-from tests.support.postmark_server import PostmarkServer
+from tests.support.provider_server import Postmark
 from tests.support.sending import start_campaign
 
 
 @pytest.fixture
-def server() -> Iterator[PostmarkServer]:
-    with PostmarkServer() as found:
+def server() -> Iterator[Postmark]:
+    with Postmark() as found:
         yield found
 
 
@@ -59,7 +59,7 @@ def soon(seconds: float = 0) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def scheduled(folder: Path, server: PostmarkServer, readers: int) -> Path:
+def scheduled(folder: Path, server: Postmark, readers: int) -> Path:
     """Due by now, nobody sends it yet."""
     publication(folder, POSTMARK.format(url=server.url), readers=readers)
     assert run(folder, "schedule", "hello", "--at", soon(), "--yes").returncode == 0
@@ -75,7 +75,7 @@ def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, fl
     return err, time.monotonic() - began
 
 
-def test_a_scheduled_issue_is_sent_at_its_time_to_everyone_once(tmp_path: Path, server: PostmarkServer) -> None:
+def test_a_scheduled_issue_is_sent_at_its_time_to_everyone_once(tmp_path: Path, server: Postmark) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=20)
     planned = run(folder, "schedule", "hello", "--at", soon(60), "--yes", "--json")
     assert json.loads(planned.stdout) == {
@@ -100,7 +100,7 @@ def test_a_scheduled_issue_is_sent_at_its_time_to_everyone_once(tmp_path: Path, 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_calls_finish_and_the_next_run_goes_on(
-    tmp_path: Path, server: PostmarkServer, number: signal.Signals
+    tmp_path: Path, server: Postmark, number: signal.Signals
 ) -> None:
     server.answers.clear()
     folder = scheduled(tmp_path, server, readers=6000)
@@ -118,9 +118,7 @@ def test_a_signal_lets_calls_finish_and_the_next_run_goes_on(
     assert sorted(server.addresses) == addresses(6000)
 
 
-def test_a_call_that_hangs_does_not_keep_it_from_stopping_within_ten_seconds(
-    tmp_path: Path, server: PostmarkServer
-) -> None:
+def test_a_call_that_hangs_does_not_keep_it_from_stopping_within_ten_seconds(tmp_path: Path, server: Postmark) -> None:
     server.answers.clear()
     folder = scheduled(tmp_path, server, readers=600)
     process = start(folder, "run")
@@ -136,7 +134,7 @@ def test_a_call_that_hangs_does_not_keep_it_from_stopping_within_ten_seconds(
     assert sorted(server.addresses) == addresses(600)
 
 
-def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, server: PostmarkServer) -> None:
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, server: Postmark) -> None:
     server.answers.clear()
     folder = scheduled(tmp_path, server, readers=10)
     process = start(folder, "run")
@@ -150,7 +148,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, server: PostmarkServer) -
 
 
 def test_killed_and_started_again_nobody_gets_it_twice_and_nobody_is_forgotten(
-    tmp_path: Path, server: PostmarkServer
+    tmp_path: Path, server: Postmark
 ) -> None:
     server.answers.clear()
     folder = scheduled(tmp_path, server, readers=6000)
@@ -169,7 +167,7 @@ def test_killed_and_started_again_nobody_gets_it_twice_and_nobody_is_forgotten(
     assert counts["accepted"] <= len(server.addresses) <= counts["accepted"] + counts["unknown"]
 
 
-def test_a_second_process_says_who_has_the_database(tmp_path: Path, server: PostmarkServer) -> None:
+def test_a_second_process_says_who_has_the_database(tmp_path: Path, server: Postmark) -> None:
     server.answers.clear()
     folder = scheduled(tmp_path, server, readers=10)
     process = start(folder, "run")
@@ -183,7 +181,7 @@ def test_a_second_process_says_who_has_the_database(tmp_path: Path, server: Post
     end(process, signal.SIGTERM)
 
 
-def test_pause_stops_new_calls_at_once_and_resume_lets_them_go_on(tmp_path: Path, server: PostmarkServer) -> None:
+def test_pause_stops_new_calls_at_once_and_resume_lets_them_go_on(tmp_path: Path, server: Postmark) -> None:
     server.answers.clear()
     folder = scheduled(tmp_path, server, readers=4000)
     process = start(folder, "run")
@@ -205,7 +203,7 @@ def test_pause_stops_new_calls_at_once_and_resume_lets_them_go_on(tmp_path: Path
     end(process, signal.SIGTERM)
 
 
-def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: PostmarkServer) -> None:
+def test_cancel_says_who_has_it_and_who_never_will(tmp_path: Path, server: Postmark) -> None:
     server.answers.clear()
     folder = scheduled(tmp_path, server, readers=4000)
     process = start(folder, "run")
@@ -243,7 +241,7 @@ def test_cancelled_while_readers_are_still_written_down_it_counts_all_of_them(tm
     assert why["delivery"]["state"] == "skipped"
 
 
-def test_one_that_never_began_is_cancelled_and_writes_nobody_down(tmp_path: Path, server: PostmarkServer) -> None:
+def test_one_that_never_began_is_cancelled_and_writes_nobody_down(tmp_path: Path, server: Postmark) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=20)
     assert run(folder, "schedule", "hello", "--at", soon(3600), "--yes").returncode == 0
 
@@ -254,7 +252,7 @@ def test_one_that_never_began_is_cancelled_and_writes_nobody_down(tmp_path: Path
 
 
 def test_who_unsubscribes_while_it_runs_and_whose_batch_has_not_left_is_skipped(
-    tmp_path: Path, server: PostmarkServer
+    tmp_path: Path, server: Postmark
 ) -> None:
     server.answers.clear()
     folder = scheduled(tmp_path, server, readers=6000)
@@ -276,10 +274,8 @@ def test_who_unsubscribes_while_it_runs_and_whose_batch_has_not_left_is_skipped(
     assert [one["what"] for one in why["history"]] == ["enqueued in batch 12", "skipped: unsubscribed"]
 
 
-def test_a_provider_that_stops_a_campaign_is_exit_code_4_and_the_others_go_on(
-    tmp_path: Path, server: PostmarkServer
-) -> None:
-    server.faults.append("no credits")
+def test_a_provider_that_stops_a_campaign_is_exit_code_4_and_the_others_go_on(tmp_path: Path, server: Postmark) -> None:
+    server.faults.append("not accepted: no credits")
     folder = scheduled(tmp_path, server, readers=3)
 
     stopped = run(folder, "run", "--once")
@@ -289,7 +285,7 @@ def test_a_provider_that_stops_a_campaign_is_exit_code_4_and_the_others_go_on(
     assert found(folder)["state"] == "paused"
 
 
-def test_retry_mails_the_rejected_that_may_work_now_and_nobody_else(tmp_path: Path, server: PostmarkServer) -> None:
+def test_retry_mails_the_rejected_that_may_work_now_and_nobody_else(tmp_path: Path, server: Postmark) -> None:
     server.refused = {"r2@example.com": (406, "Inactive recipient."), "r3@example.com": (300, "Invalid 'To' address.")}
     folder = scheduled(tmp_path, server, readers=5)
     run(folder, "run", "--once")
@@ -401,7 +397,7 @@ def test_why_does_not_say_of_a_campaign_to_come_who_gets_it(tmp_path: Path) -> N
     assert "it is not decided yet whether r1@example.com gets hello (campaign 1 to daily, scheduled)" in asked.stderr
 
 
-def test_a_schedule_needs_no_secret_and_a_run_without_it_says_which(tmp_path: Path, server: PostmarkServer) -> None:
+def test_a_schedule_needs_no_secret_and_a_run_without_it_says_which(tmp_path: Path, server: Postmark) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=2)
 
     planned = run(folder, "schedule", "hello", "--at", soon(), "--yes", token="")

@@ -26,7 +26,7 @@ from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from tests.support.fork_server import run_command
-from tests.support.postmark_server import TOKEN, PostmarkServer
+from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import add_readers, settings
 
 COMMAND = [sys.executable, "-m", "newsletter"]
@@ -34,8 +34,8 @@ POSTMARK = '[send]\nprovider = "postmark"\n[providers.postmark]\ntoken = "env:PO
 
 
 @pytest.fixture
-def server() -> Iterator[PostmarkServer]:
-    with PostmarkServer() as found:
+def server() -> Iterator[Postmark]:
+    with Postmark() as found:
         yield found
 
 
@@ -47,7 +47,7 @@ def publication(folder: Path, more: str = "", readers: int = 1000) -> Path:
     return folder
 
 
-def start(folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, token: str = KEY) -> subprocess.Popen[str]:
     environment = {**os.environ, "POSTMARK_TOKEN": token}
     pipe = subprocess.PIPE
     return subprocess.Popen(
@@ -61,7 +61,7 @@ def start(folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.Popen
     )
 
 
-def run(folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, token: str = KEY) -> subprocess.CompletedProcess[str]:
     done = run_command(arguments, folder, {**os.environ, "POSTMARK_TOKEN": token})
     assert "Traceback" not in done.stderr
     return done
@@ -104,7 +104,7 @@ def addresses(number: int) -> list[str]:
 
 
 def test_a_thousand_readers_get_the_issue_in_two_calls_and_a_rejected_address_is_named(
-    tmp_path: Path, server: PostmarkServer
+    tmp_path: Path, server: Postmark
 ) -> None:
     server.refused["r7@example.com"] = (406, "Inactive recipient.")
     folder = publication(tmp_path, POSTMARK.format(url=server.url))
@@ -118,7 +118,7 @@ def test_a_thousand_readers_get_the_issue_in_two_calls_and_a_rejected_address_is
     assert "See it with: newsletter status 1" in sent.stderr
 
 
-def test_sending_again_sends_to_nobody(tmp_path: Path, server: PostmarkServer) -> None:
+def test_sending_again_sends_to_nobody(tmp_path: Path, server: Postmark) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url))
     run(folder, "send", "hello", "--yes")
 
@@ -136,7 +136,7 @@ def test_sending_again_sends_to_nobody(tmp_path: Path, server: PostmarkServer) -
     }
 
 
-def test_a_wrong_key_stops_at_once_and_says_that_nothing_was_sent(tmp_path: Path, server: PostmarkServer) -> None:
+def test_a_wrong_key_stops_at_once_and_says_that_nothing_was_sent(tmp_path: Path, server: Postmark) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url))
 
     stopped = run(folder, "send", "hello", "--yes", token="wrong")
@@ -148,7 +148,7 @@ def test_a_wrong_key_stops_at_once_and_says_that_nothing_was_sent(tmp_path: Path
     assert server.messages == []
 
 
-def test_a_paused_campaign_refuses_until_it_is_resumed(tmp_path: Path, server: PostmarkServer) -> None:
+def test_a_paused_campaign_refuses_until_it_is_resumed(tmp_path: Path, server: Postmark) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url))
     run(folder, "send", "hello", "--yes", token="wrong")
 
@@ -162,7 +162,7 @@ def test_a_paused_campaign_refuses_until_it_is_resumed(tmp_path: Path, server: P
 
 
 @pytest.mark.timeout(240)
-def test_killed_in_the_middle_and_started_again_nobody_gets_it_twice(tmp_path: Path, server: PostmarkServer) -> None:
+def test_killed_in_the_middle_and_started_again_nobody_gets_it_twice(tmp_path: Path, server: Postmark) -> None:
     server.answers.clear()
     readers, kills = 12_000, 3
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=readers)
@@ -206,7 +206,7 @@ def test_killed_while_the_outbox_is_written_everyone_is_in_it_once(tmp_path: Pat
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_polite_signal_leaves_nothing_unknown_and_says_how_to_go_on(
-    tmp_path: Path, server: PostmarkServer, number: signal.Signals
+    tmp_path: Path, server: Postmark, number: signal.Signals
 ) -> None:
     server.answers.clear()
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=6000)
@@ -225,7 +225,7 @@ def test_a_polite_signal_leaves_nothing_unknown_and_says_how_to_go_on(
     assert found == deliveries(accepted=len(server.messages), queued=6000 - len(server.messages))
 
 
-def test_two_sends_at_once_share_the_work_and_both_end_well(tmp_path: Path, server: PostmarkServer) -> None:
+def test_two_sends_at_once_share_the_work_and_both_end_well(tmp_path: Path, server: Postmark) -> None:
     server.delay = 0.2
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=4000)
 
@@ -277,9 +277,7 @@ def test_on_a_terminal_a_person_decides_with_the_count(tmp_path: Path, answer: s
     assert (json.loads(run(folder, "campaigns", "--json").stdout) == []) == (messages == 0)
 
 
-def test_a_second_signal_stops_at_once_and_what_was_in_the_air_is_unknown(
-    tmp_path: Path, server: PostmarkServer
-) -> None:
+def test_a_second_signal_stops_at_once_and_what_was_in_the_air_is_unknown(tmp_path: Path, server: Postmark) -> None:
     server.answers.clear()
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=100)
     process = start(folder, "send", "hello", "--yes")
@@ -308,7 +306,7 @@ def test_a_dry_run_shows_the_count_and_changes_nothing(tmp_path: Path) -> None:
     assert not (folder / "outbox").exists()
 
 
-def test_an_issue_edited_after_approval_is_sent_as_it_was_approved(tmp_path: Path, server: PostmarkServer) -> None:
+def test_an_issue_edited_after_approval_is_sent_as_it_was_approved(tmp_path: Path, server: Postmark) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=10)
     run(folder, "send", "hello", "--yes", token="wrong")
     issue = folder / "issues" / "2025-01-17-hello.md"
@@ -322,7 +320,7 @@ def test_an_issue_edited_after_approval_is_sent_as_it_was_approved(tmp_path: Pat
 
 
 @pytest.mark.parametrize("change", ["broken", "gone"])
-def test_a_campaign_goes_on_without_its_file(tmp_path: Path, server: PostmarkServer, change: str) -> None:
+def test_a_campaign_goes_on_without_its_file(tmp_path: Path, server: Postmark, change: str) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url))
     assert run(folder, "send", "hello", "--yes", token="wrong").returncode == 4
     assert run(folder, "resume", "hello").returncode == 0
@@ -395,7 +393,7 @@ def test_a_test_is_marked_and_nobody_counts_as_having_the_issue(tmp_path: Path) 
     assert json.loads(run(folder, "campaigns", "--json").stdout) == []
 
 
-def test_a_test_that_the_provider_refuses_says_so(tmp_path: Path, server: PostmarkServer) -> None:
+def test_a_test_that_the_provider_refuses_says_so(tmp_path: Path, server: Postmark) -> None:
     server.refused["bad@example.com"] = (300, "Invalid 'To' address.")
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=0)
 

@@ -36,7 +36,7 @@ from newsletter.publishing.daily import ScheduleProblem
 from newsletter.publishing.scheduler import Runner
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.sender import THREADS, SendResult
-from tests.support.postmark_server import TOKEN, PostmarkServer
+from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
 HOUR = timedelta(hours=1)
@@ -136,8 +136,8 @@ def test_what_is_due_is_sent_and_the_rest_waits(publication: Publication, databa
 
 
 def test_campaigns_due_at_once_are_sent_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
-    with PostmarkServer() as server:
+    monkeypatch.setenv("POSTMARK_TOKEN", KEY)
+    with Postmark() as server:
         server.delay = 0.1
         publication = settings(tmp_path / "both", POSTMARK.format(url=server.url))
         database = open_database(publication)
@@ -468,8 +468,8 @@ WARMUP = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.
 def test_once_ends_when_a_quota_is_used_up_and_says_when_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
-    with PostmarkServer() as server:
+    monkeypatch.setenv("POSTMARK_TOKEN", KEY)
+    with Postmark() as server:
         publication = settings(tmp_path / "warm", WARMUP.format(url=server.url))
         database = open_database(publication)
         add_readers(database, 250)
@@ -497,8 +497,8 @@ def test_once_ends_when_a_quota_is_used_up_and_says_when_it_goes_on(
 
 @pytest.mark.slow
 def test_once_waits_for_a_quota_that_has_room_again_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
-    with PostmarkServer() as server:
+    monkeypatch.setenv("POSTMARK_TOKEN", KEY)
+    with Postmark() as server:
         more = WARMUP.format(url=server.url).replace('warmup = "100, x2 daily"', 'rate = "1000/s, 20/s"')
         publication = settings(tmp_path / "soon", more)
         database = open_database(publication)
@@ -515,8 +515,8 @@ def test_once_waits_for_a_quota_that_has_room_again_soon(tmp_path: Path, monkeyp
 
 @pytest.mark.slow
 def test_a_service_waits_for_a_quota_that_is_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
-    with PostmarkServer() as server:
+    monkeypatch.setenv("POSTMARK_TOKEN", KEY)
+    with Postmark() as server:
         publication = settings(tmp_path / "service", WARMUP.format(url=server.url))
         database = open_database(publication)
         add_readers(database, 250)
@@ -540,8 +540,8 @@ def test_a_service_waits_for_a_quota_that_is_used_up(tmp_path: Path, monkeypatch
 
 
 def test_after_a_pause_no_call_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
-    with PostmarkServer() as server:
+    monkeypatch.setenv("POSTMARK_TOKEN", KEY)
+    with Postmark() as server:
         server.answers.clear()
         publication = settings(tmp_path / "paused", POSTMARK.format(url=server.url))
         database = open_database(publication)
@@ -597,8 +597,8 @@ def test_yesterday_is_over_when_it_is_time_for_today(tmp_path: Path) -> None:
 
 
 def test_a_notice_that_takes_long_keeps_no_issue_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
-    with PostmarkServer() as server:
+    monkeypatch.setenv("POSTMARK_TOKEN", KEY)
+    with Postmark() as server:
         server.answers.clear()
         publication = settings(tmp_path / "daily", DAILY + POSTMARK.format(url=server.url))
         database = open_database(publication)

@@ -24,14 +24,14 @@ from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
 from newsletter.sending.sender import Job, Sender, SendResult
 from newsletter.times import Clock, Rate, utc_now
-from tests.support.postmark_server import TOKEN, PostmarkServer
+from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
 
 POSTMARK = '[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
 SEND = '[send]\nprovider = "postmark"\n'
 
 
-class Timed(PostmarkServer):
+class Timed(Postmark):
     """Remembers when each call was accepted, and how many messages it had."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Timed(PostmarkServer):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Timed]:
-    monkeypatch.setenv("POSTMARK_TOKEN", TOKEN)
+    monkeypatch.setenv("POSTMARK_TOKEN", KEY)
     found = Timed()
     with found:
         yield found
@@ -210,7 +210,7 @@ def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
 def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is_left_out(
     server: Timed, publication: Publication
 ) -> None:
-    server.faults = ["maintenance"] * 2
+    server.faults = ["not accepted: maintenance"] * 2
     watcher = Quiet()
 
     ending = send(publication, 1000, "1000/s", watcher)

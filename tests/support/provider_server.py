@@ -1,6 +1,6 @@
-"""Providers' APIs on the loopback address, as their documentation has them, with faults on demand.
+"""Servers with the APIs of providers, on the loopback address, as the providers' documentation describes them.
 
-They remember what they accepted, keep to their limits and keys, and can be searched like the real ones.
+They remember what they accepted, keep to the limits and keys, answer searches, and fail on demand.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from email import message_from_bytes
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,30 +24,38 @@ Answer = tuple[int, object]
 
 
 class ProviderServer:
-    """`faults` are used up one per call, in order; "" is none, and so is what comes after the last."""
+    """A provider's server. Every call uses up the first of `faults`; "" is none, and after the last all is well.
+
+    `not accepted: busy`, `: dropped`, `: 500` or one of `refusals` fail before the messages are looked at. `dropped`,
+    `cut`, `a page`, `then away` and `502` fail afterwards. `half a request` stops reading.
+    """
 
     dialect = ""
     settings = ""
     """The lines of newsletter.toml beside base_url."""
     most = 1000
+    """Messages in a call, at most."""
+    refusals: Mapping[str, Answer] = MappingProxyType({})
+    """By the name of a fault, what the provider answers without having looked at the messages."""
 
     def __init__(self) -> None:
         self.accepted: list[tuple[str, str, str]] = []
-        """Address, delivery id, and the batch's tag, of every message that was accepted."""
+        """The address, the delivery id and the batch's tag of every accepted message."""
         self.calls: list[int] = []
-        """How many messages each call had, whatever became of it."""
+        """The number of messages in each call whose key was right."""
         self.bad: set[str] = set()
         """Addresses that the provider calls invalid."""
         self.faults: list[str] = []
         self.busy_with: tuple[dict[str, str], str] | None = None
         """Headers and words of the next 429 or 503, instead of the provider's own form."""
         self.down = False
-        """The search answers 503."""
+        """Whether the search answers 503."""
         self.hidden: set[str] = set()
         """Delivery ids that the search does not show yet."""
         self.delay = 0.0
+        """Seconds before an answer, after the messages were accepted."""
         self.answers = threading.Event()
-        """Cleared, calls stay in the air until it is set again."""
+        """While it is cleared, calls wait for their answers."""
         self.answers.set()
         self.lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -68,7 +78,7 @@ class ProviderServer:
 
     @property
     def most_often(self) -> int:
-        """How many messages the reader with the most has."""
+        """The number of messages that the reader with the most has."""
         return max(Counter(address for address, _, _ in self.accepted).values(), default=0)
 
     @property
@@ -95,31 +105,69 @@ class ProviderServer:
         return 429, {"message": "slow down"}, {"Retry-After": "0"}
 
     def found(self, tag: str) -> list[str]:
-        return [id for _, id, its in self.accepted if its == tag and id not in self.hidden]
+        """Return the delivery ids that a search for a batch's tag shows."""
+        return [id for _, id, batch_tag in self.accepted if batch_tag == tag and id not in self.hidden]
 
 
 class Postmark(ProviderServer):
-    """https://postmarkapp.com/developer."""
+    """A server with Postmark's batch API and search (https://postmarkapp.com/developer)."""
 
     dialect = "postmark"
     settings = 'token = "env:PROVIDER_KEY"\n'
     most = 500
+    refusals = MappingProxyType(
+        {
+            "maintenance": (503, {"ErrorCode": 100, "Message": "Down for maintenance."}),
+            "no credits": (422, {"ErrorCode": 405, "Message": "You ran out of credits."}),
+        }
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[dict[str, Any]] = []
+        """Every accepted message, as it was posted."""
+        self.refused: dict[str, tuple[int, str]] = {}
+        """Error code and words by address."""
+        self.credits = 1_000_000
+        """How many messages the account pays for."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """The address of every accepted message, with repeats."""
+        with self.lock:
+            return [address for address, _, _ in self.accepted]
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
+        if path != "/email/batch":
+            return 404, "not found"
         if headers["X-Postmark-Server-Token"] != KEY:
             return 401, {"ErrorCode": 10, "Message": "Request does not contain a valid Server token."}
         messages = json.loads(body)
+        if len(messages) > self.most:
+            return 422, {"ErrorCode": 410, "Message": "Too many batch messages."}
+        return 200, self.accept(messages)
+
+    def accept(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return one answer for each message of a call."""
         self.calls.append(len(messages))
-        assert len(messages) <= self.most
-        return 200, [self._one(message) for message in messages]
+        return [self._one(message) for message in messages]
 
     def _one(self, message: dict[str, Any]) -> dict[str, Any]:
         address = message["To"].rpartition("<")[2].rstrip(">")
         if address in self.bad:
             return {"ErrorCode": 406, "Message": "Inactive recipient."}
-        metadata = message["Metadata"]
-        self.accepted.append((address, metadata["delivery_id"], metadata.get("batch", "")))
-        return {"ErrorCode": 0, "MessageID": f"pm-{len(self.accepted)}"}
+        if address in self.refused:
+            code, words = self.refused[address]
+            return {"ErrorCode": code, "Message": words}
+        if len(self.messages) >= self.credits:
+            return {"ErrorCode": 405, "Message": "You ran out of credits."}
+        metadata = message.get("Metadata", {})
+        self.messages.append(message)
+        self.accepted.append((address, metadata.get("delivery_id", ""), metadata.get("batch", "")))
+        return {"ErrorCode": 0, "Message": "OK", "To": message["To"], "MessageID": f"pm-{len(self.accepted)}"}
+
+    def busy(self) -> tuple[int, object, dict[str, str]]:
+        return 429, {"ErrorCode": 429, "Message": "Rate limit exceeded."}, {"Retry-After": "0"}
 
     def get(self, path: str, query: dict[str, str]) -> Answer:
         ids = self.found(query["metadata_batch"])
@@ -128,7 +176,7 @@ class Postmark(ProviderServer):
 
 
 class Resend(ProviderServer):
-    """https://resend.com/docs/api-reference."""
+    """A server with Resend's batch API (https://resend.com/docs/api-reference)."""
 
     dialect = "resend"
     settings = 'api_key = "env:PROVIDER_KEY"\n'
@@ -169,7 +217,7 @@ class Resend(ProviderServer):
 
 
 class Mailgun(ProviderServer):
-    """https://documentation.mailgun.com; it fills in the variables, so that `rendered` is what readers get."""
+    """A server with Mailgun's API (https://documentation.mailgun.com). It fills in the variables, into `rendered`."""
 
     dialect = "mailgun"
     settings = 'api_key = "env:PROVIDER_KEY"\ndomain = "news.example.com"\n'
@@ -177,7 +225,7 @@ class Mailgun(ProviderServer):
     def __init__(self) -> None:
         super().__init__()
         self.largest = self.most
-        """The account may send batches of this size only."""
+        """The largest batch that the account may send."""
         self.rendered: dict[str, dict[str, str]] = {}
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
@@ -199,7 +247,7 @@ class Mailgun(ProviderServer):
 
     def _one(self, address: str, values: dict[str, str], fields: dict[str, str]) -> None:
         def fill(text: str) -> str:
-            known = re.sub(r"%recipient\.(\w+)%", lambda found: values.get(found[1], ""), text)
+            known = re.sub(r"%recipient\.(\w+)%", lambda match: values.get(match[1], ""), text)
             return re.sub(r"%(?:recipient|unsubscribe_url|tag_unsubscribe_url)%", "EXECUTED", known)
 
         filled = {name: fill(value) for name, value in fields.items() if name not in ("to", "recipient-variables")}
@@ -233,7 +281,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is no error here."""
+        """Ignore it: a client that was killed is no error here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -246,8 +294,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(503, {"message": "down"})
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         with provider.lock:
-            status, found = provider.get(url.path, query)
-        self.answer(status, found)
+            status, content = provider.get(url.path, query)
+        self.answer(status, content)
 
     def do_POST(self) -> None:
         provider = self.server.provider
@@ -260,54 +308,56 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.startswith("not accepted: "):
             return self.refuse(fault.removeprefix("not accepted: "))
         with provider.lock:
-            status, found = provider.post(self.path, self.headers, body)
+            status, content = provider.post(self.path, self.headers, body)
         time.sleep(provider.delay)
         provider.answers.wait()
-        self.after(fault, status, found)
+        self.after(fault, status, content)
 
     def refuse(self, fault: str) -> None:
-        """Without having looked at the message."""
+        """Answer a call without having looked at its messages."""
         if fault == "busy":
-            status, found, headers = self.server.provider.busy()
+            status, content, headers = self.server.provider.busy()
             if self.server.provider.busy_with:
                 headers, words = self.server.provider.busy_with
-                found = {"ErrorCode": 429, "Message": words, "message": words, "name": "rate_limit_exceeded"}
-            self.answer(status, found, headers)
+                content = {"ErrorCode": 429, "Message": words, "message": words, "name": "rate_limit_exceeded"}
+            self.answer(status, content, headers)
         elif fault == "dropped":
             self.hang_up()
+        elif fault in self.server.provider.refusals:
+            self.answer(*self.server.provider.refusals[fault])
         else:
             self.answer(int(fault), b"<html>Sorry</html>")
 
-    def after(self, fault: str, status: int, found: object) -> None:
-        """After it was accepted."""
+    def after(self, fault: str, status: int, content: object) -> None:
+        """Answer a call whose messages were accepted."""
         if fault == "dropped":
             self.hang_up()
         elif fault == "cut":
-            body = json.dumps(found).encode()
+            body = json.dumps(content).encode()
             self.answer(status, body[: len(body) // 2], length=len(body))
             self.hang_up()
         elif fault == "a page":
             self.answer(200, b"<html>Welcome</html>")
         elif fault == "then away":
-            self.answer(status, found)
+            self.answer(status, content)
             self.close_connection = True
         elif fault:
             self.answer(int(fault), b"<html>Bad gateway</html>")
         else:
-            self.answer(status, found)
+            self.answer(status, content)
 
     def hang_up(self) -> None:
         self.close_connection = True
 
     def answer(
-        self, status: int, found: object, headers: dict[str, str] | None = None, length: int | None = None
+        self, status: int, content: object, headers: dict[str, str] | None = None, length: int | None = None
     ) -> None:
         body = (
-            found
-            if isinstance(found, bytes)
-            else found.encode()
-            if isinstance(found, str)
-            else json.dumps(found).encode()
+            content
+            if isinstance(content, bytes)
+            else content.encode()
+            if isinstance(content, str)
+            else json.dumps(content).encode()
         )
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -318,7 +368,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests read what was accepted, not a log."""
+        """Print nothing: tests read what was accepted."""
 
 
 SERVERS: dict[str, type[ProviderServer]] = {kind.dialect: kind for kind in (Postmark, Resend, Mailgun)}
