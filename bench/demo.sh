@@ -31,7 +31,8 @@ line() {
 mailbox="$(find outbox -mindepth 1 -maxdepth 1 -type d | head -n 1)"
 printf '\nDone: one issue, %d readers, each mailed once; the second send mailed nobody.\n\n' \
     "$(find "$mailbox" -type f -name '*.eml' | wc -l)"
-line "demo/build/$slug/message.html" "the email, for a browser"
+line "demo/build/$slug/preview.html" "the email with its pictures: open it in a browser"
+line "demo/build/$slug/message.html" "the email as it is sent"
 line "demo/$mailbox/" "every message, as a mail program opens it"
 line "demo/newsletter.db" "readers, and the ledger of what was sent to whom"
 cat <<END
