@@ -47,7 +47,7 @@ class Need:
     @property
     def advice(self) -> str:
         """What a person can do about it."""
-        return f"apt-get install {self.packages[0]} (elsewhere: {self.use})"
+        return f"on Debian and Ubuntu, apt-get install {self.packages[0]}"
 
 
 def _program(*names: str) -> Callable[[], str]:
@@ -100,9 +100,14 @@ NEEDS = {
             packages=("postfix",),
             use="Postfix's smtp-sink, a mail server that takes everything",
         ),
-        Need(name="nginx", find=_program("nginx"), packages=("nginx-light", "nginx"), use="nginx, for a proxy"),
-        Need(name="openssl", find=_program("openssl"), packages=("openssl",), use="OpenSSL's command"),
-        Need(name="git", find=_program("git"), packages=("git",), use="Git"),
+        Need(
+            name="nginx",
+            find=_program("nginx"),
+            packages=("nginx-light", "nginx"),
+            use="nginx, for what the documentation says of proxies",
+        ),
+        Need(name="openssl", find=_program("openssl"), packages=("openssl",), use="OpenSSL, for certificates and keys"),
+        Need(name="git", find=_program("git"), packages=("git",), use="Git, for the versions of an issue"),
         Need(
             name="certificates",
             find=_certificates,

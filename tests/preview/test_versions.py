@@ -68,6 +68,7 @@ def test_where_there_is_no_version_in_git_it_says_why(
     publication: Publication, path: Path, prepare: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(publication.root.parent))
+    program("git")  # the product asks it
     for arguments in prepare:
         git(publication.root, *arguments.split())
 

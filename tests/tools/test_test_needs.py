@@ -84,7 +84,10 @@ def test_where_it_may_not_install_it_lists_what_is_missing(capsys: pytest.Captur
     assert main(["git"]) == 0
 
     listed = capsys.readouterr().err
-    assert listed == "Missing on this machine:\n  git           Git\nOn Debian and Ubuntu: apt-get install git\n"
+    assert (
+        listed
+        == "Missing on this machine:\n  git           Git, for the versions of an issue\nOn Debian and Ubuntu: apt-get install git\n"
+    )
 
 
 @pytest.mark.usefixtures("without_git")
