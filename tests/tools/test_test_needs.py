@@ -83,11 +83,11 @@ def test_a_policy_that_is_there_already_stays_as_it_is(tmp_path: Path, monkeypat
 def test_where_it_may_not_install_it_lists_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["git"]) == 0
 
-    listed = capsys.readouterr().err
-    assert (
-        listed
-        == "Missing on this machine:\n  git           Git, for the versions of an issue\nOn Debian and Ubuntu: apt-get install git\n"
-    )
+    assert capsys.readouterr().err.splitlines() == [
+        "Missing on this machine:",
+        "  git           Git, for the versions of an issue",
+        "On Debian and Ubuntu: apt-get install git",
+    ]
 
 
 @pytest.mark.usefixtures("without_git")
