@@ -18,7 +18,7 @@ from tests.support.programs import program, skipped_for_want
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-# How long an example takes, or a browser, says how busy the machine is.
+# How long an example or a browser takes depends on how busy the machine is.
 settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("timeless")
 expect.set_options(timeout=60_000)
@@ -46,12 +46,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
 
 @contextmanager
 def without_rights(folder: Path) -> Iterator[None]:
-    """Root may write anywhere: as root, be nobody meanwhile, who may read what is in `folder`."""
+    """Act without the right to write: root, who may write anywhere, becomes `nobody`, who may enter `folder`."""
     is_root = os.geteuid() == 0
     if is_root:
-        for one in (folder, *folder.parents):
-            if one.stat().st_mode & 0o077 == 0:
-                one.chmod(0o711)
+        for parent in (folder, *folder.parents):
+            if parent.stat().st_mode & 0o077 == 0:
+                parent.chmod(0o711)
         os.seteuid(65534)
     try:
         yield
@@ -62,7 +62,7 @@ def without_rights(folder: Path) -> Iterator[None]:
 
 @pytest.fixture
 def publication_folder(tmp_path: Path) -> Path:
-    """A folder with a small newsletter.toml, and nothing else."""
+    """Make a folder with a small newsletter.toml, and nothing else."""
     folder = tmp_path / "publication"
     folder.mkdir()
     (folder / "newsletter.toml").write_text(
@@ -84,13 +84,13 @@ default = true
 
 @pytest.fixture
 def spamassassin() -> str:
-    """The path of SpamAssassin; the product starts it."""
+    """Return the path of SpamAssassin, for a test in which the product starts it."""
     return program("spamassassin")
 
 
 @pytest.fixture
 def newsletter(tmp_path: Path) -> Run:
-    """Runs the command in a process of its own, as a user does; `cwd` is the test's folder unless told."""
+    """Return a function that runs the command in a process of its own, in the test's folder or in `cwd`."""
 
     def run(*arguments: str, cwd: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}

@@ -1,8 +1,7 @@
-"""Processes of the command that begin at once: forked from one that has imported everything already.
+"""Start processes of the command without the wait for imports: a server that has imported everything forks them.
 
-Each is a process of its own, with its own arguments, folder, environment and streams, and ends
-with its own exit code. What Python itself costs at a start, and what a command imports, is for tests
-that start one with `subprocess`.
+Each process has its own arguments, folder, environment, streams and exit code. A test of how long the command
+takes to start, or of what it imports, starts it with `subprocess` instead.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from typing import TextIO
 from tests import ROOT
 
 USED_LATER = "alembic email_validator lxml.html mjml premailer requests rich.progress sqlalchemy.dialects.sqlite yaml"
-"""What commands import when they need it."""
+"""Modules that commands import only when they need them."""
 
 
 def run_command(
     arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m newsletter`, to its end."""
+    """Run `python -m newsletter` to its end, and return its exit code and output."""
     with start_command(arguments, cwd, environment, stdin) as child:
         code = child.wait()
         return subprocess.CompletedProcess(arguments, code, *child.said())
@@ -44,16 +43,16 @@ def run_command(
 def start_command(
     arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: str = ""
 ) -> Iterator[Child]:
-    """`python -m newsletter`, running; what is left of it in the end is killed."""
+    """Start `python -m newsletter`. The process is killed at the end of the block, if it still runs."""
     with ExitStack() as stack:
-        asked, given, out, err = [
+        request, given, out, err = [
             stack.enter_context(TemporaryFile("w+", encoding="utf-8", errors="surrogateescape")) for _ in range(4)
         ]
-        json.dump([[*arguments], str(cwd), {**environment}], asked)
+        json.dump([[*arguments], str(cwd), {**environment}], request)
         given.write(stdin)
-        for file in (asked, given):
+        for file in (request, given):
             file.seek(0)
-        reply = stack.enter_context(_server().ask([file.fileno() for file in (asked, given, out, err)]))
+        reply = stack.enter_context(_server().ask([file.fileno() for file in (request, given, out, err)]))
         child = Child(reply, out, err)
         stack.callback(child.kill)
         yield child
@@ -61,14 +60,14 @@ def start_command(
 
 @cache
 def _server() -> ForkServer:
-    """One for all tests of this process; it ends with it."""
-    found = ForkServer()
-    atexit.register(found.close)
-    return found
+    """Return the one server of this test process. It ends with the test process."""
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
 
 
 class ForkServer:
-    """The process that forks, seen from the tests."""
+    """The test process's side of the server that forks."""
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
@@ -77,12 +76,12 @@ class ForkServer:
             self._process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
 
     def close(self) -> None:
-        """Let it end."""
+        """End the server."""
         self._control.close()
         self._process.wait()
 
     def ask(self, files: Sequence[int]) -> socket.socket:
-        """For a process with these files; it is told of through what is returned."""
+        """Ask for a process with these files. Its number and its exit code come through the returned socket."""
         ours, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self._control, [b"."], [*files, theirs.fileno()])
@@ -90,7 +89,7 @@ class ForkServer:
 
 
 class Child:
-    """A process that was asked for."""
+    """A process that the server forked."""
 
     def __init__(self, reply: socket.socket, out: TextIO, err: TextIO) -> None:
         reply.settimeout(100)
@@ -99,43 +98,43 @@ class Child:
         self._code: int | None = None
 
     def _number(self) -> int:
-        """The next one that is told of it."""
+        """Read the next number that the server sends: first the process's id, later its exit code."""
         line = b""
         while not line.endswith(b"\n"):
             piece = self._reply.recv(1)
-            assert piece, "nobody is left to tell what became of it"
+            assert piece, "the server that forks has ended"
             line += piece
         return int(line)
 
     def wait(self) -> int:
-        """Its exit code, or the negative number of the signal that ended it."""
+        """Wait for the end. Returns the exit code, or the negative number of the signal that ended it."""
         if self._code is None:
             self._code = self._number()
         return self._code
 
     def has_ended(self) -> bool:
-        """Whether there is nothing to wait for."""
+        """Tell whether the process has ended."""
         return self._code is not None or bool(select.select([self._reply], [], [], 0)[0])
 
     def kill(self) -> None:
-        """End it, wherever it is."""
+        """Kill the process, if it still runs."""
         if not self.has_ended():
             os.kill(self._pid, signal.SIGKILL)
             self.wait()
 
     def said(self) -> tuple[str, str]:
-        """On standard output and standard error."""
+        """Return what was written to standard output and to standard error."""
         for file in (self._out, self._err):
             file.seek(0)
         return self._out.read(), self._err.read()
 
 
 def serve(control: socket.socket) -> list[int]:
-    """Fork for every request; returns in the child, with its files."""
+    """Fork for every request. Returns in the child, with the child's files."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        asked, files, *_ = socket.recv_fds(control, 1, 5)
-        if not asked:
+        request, files, *_ = socket.recv_fds(control, 1, 5)
+        if not request:
             sys.exit()
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -146,7 +145,7 @@ def serve(control: socket.socket) -> list[int]:
 
 
 def attend(reply: socket.socket) -> None:
-    """Fork once more, to return in the child, and to tell its number and its exit code in the parent."""
+    """Fork once more. The parent sends the child's id and exit code to `reply`; the function returns in the child."""
     child = os.fork()
     if child == 0:
         reply.close()
@@ -158,7 +157,7 @@ def attend(reply: socket.socket) -> None:
 
 
 def become(files: Sequence[int]) -> None:
-    """The process that was asked for."""
+    """Take on the files, arguments, folder and environment of a request."""
     with open(files[0], encoding="utf-8", errors="surrogateescape") as request:
         arguments, folder, environment = json.load(request)
     for stream, file in enumerate(files[1:]):
@@ -171,14 +170,14 @@ def become(files: Sequence[int]) -> None:
 
 
 def main() -> None:
-    """Import what commands import, then become what is asked for."""
+    """Import what commands import, then serve requests; each child runs the command."""
     from newsletter.cli.main import COMMANDS, load_command
 
     for name in USED_LATER.split():
         importlib.import_module(name)
     for command in COMMANDS:
         load_command(command)
-    gc.freeze()  # no child looks through what all have
+    gc.freeze()  # else each child's collector would copy the pages that all share
     with socket.socket(fileno=int(sys.argv[1])) as control:
         *files, reply = serve(control)
     attend(socket.socket(fileno=reply))

@@ -1,4 +1,4 @@
-"""Mail servers on the loopback address: Debian's smtp-sink with its fault switches, and one that plays a script."""
+"""Mail servers on the loopback address: Postfix's smtp-sink with its fault switches, and one that plays a script."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Dialogue = Callable[[socket.socket], None]
 
 @contextmanager
 def smtp_sink(folder: Path, *switches: str, port: int = 0) -> Iterator[int]:
-    """A port where smtp-sink listens; it writes each message it takes to `folder`."""
+    """Start smtp-sink and return its port. It writes each message that it takes to `folder`."""
     sink = program("smtp-sink")
     port = port or free_port()
     folder.mkdir(exist_ok=True)
 
-    user = ["-u", "root"] if os.getuid() == 0 else []  # it asks root for a user
+    user = ["-u", "root"] if os.getuid() == 0 else []  # started by root, it insists on a user
     command = [sink, *user, *switches, "-d", f"{folder}/%M.", f"127.0.0.1:{port}", "100"]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
@@ -45,36 +45,36 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_heard(port: int) -> None:
-    """Until the server has read all that was sent to it by clients that are gone, and hung up."""
+    """Wait until the server has read what its departed clients sent, and has closed those connections."""
     while any(_is_open_on(port, line.split()) for line in Path("/proc/net/tcp").read_text().splitlines()[1:]):
         time.sleep(0.02)
 
 
 def _is_open_on(port: int, columns: Sequence[str]) -> bool:
-    """Whether a line of /proc/net/tcp is a server's end that is ESTABLISHED or in CLOSE_WAIT."""
+    """Tell whether a line of /proc/net/tcp is the server's end of a connection, ESTABLISHED or in CLOSE_WAIT."""
     return columns[1] == f"0100007F:{port:04X}" and columns[3] in ("01", "08")
 
 
 def dumped(folder: Path) -> list[str]:
-    """The recipients of the messages that smtp-sink took, from the envelope it writes above each."""
-    found = []
+    """Return the recipients of all messages that smtp-sink took, from the envelope that it writes above each."""
+    recipients = []
     for path in folder.iterdir():
         lines = path.read_text(encoding="ascii", errors="replace").splitlines()
-        found += [line.split("<")[1].split(">")[0] for line in lines if line.startswith("X-Rcpt-Args:")]
-    return sorted(found)
+        recipients += [line.split("<")[1].split(">")[0] for line in lines if line.startswith("X-Rcpt-Args:")]
+    return sorted(recipients)
 
 
 class Script:
-    """A server that answers each command of a connection by a table, and keeps what it was told."""
+    """A mail server that answers each command from a table, and keeps what it received."""
 
     def __init__(
         self, replies: dict[str, str], features: Sequence[str] = ("PIPELINING", "SIZE 10000000"), port: int = 0
     ) -> None:
         self.replies = replies
-        """By the beginning of a command, its answer; `.` is the end of a message. Empty: hang up."""
+        """The answer by the beginning of a command; `.` is the end of a message, and "" closes the connection."""
         self.features = features
         self.heard: list[str] = []
-        """Every command."""
+        """Every command that came in."""
         self.packets: list[bytes] = []
         """Every piece that came in, as it was sent."""
         self.messages: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Ports on the loopback address that nobody else takes meanwhile."""
+"""Find ports on the loopback address that no other process takes meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def _first_outgoing() -> int:
-    """From here on Linux gives connections that go out a port of their own (ip-sysctl, `ip_local_port_range`)."""
+    """Return the lowest port that Linux gives to outgoing connections (ip-sysctl, `ip_local_port_range`)."""
     try:
         return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     except OSError:
@@ -18,11 +18,11 @@ def _first_outgoing() -> int:
 
 
 BELOW_OUTGOING = range(_first_outgoing() // 2, _first_outgoing())
-"""These are left alone."""
+"""Ports that Linux gives to no outgoing connection."""
 
 
 def free_port() -> int:
-    """One to listen on, for a program that cannot say which it was given."""
+    """Return a port to listen on, for a program that cannot report the port it was given."""
     for port in random.SystemRandom().sample(BELOW_OUTGOING, 100):
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 @contextmanager
 def deaf_port() -> Iterator[int]:
-    """One where every connection is refused: it is taken, and nobody listens."""
+    """Return a port where every connection is refused: it is taken, and no server listens on it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield int(taken.getsockname()[1])

@@ -1,4 +1,4 @@
-"""A small web on the loopback address: pages by path, and servers that misbehave."""
+"""A web server on the loopback address: pages by path, and paths that misbehave."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from threading import Barrier
 from typing import Any
 
 Page = tuple[int, str, bytes]
-"""Status, media type (for a redirect: where to), body."""
+"""Status, media type (for a redirect, the target) and body."""
 
 
 class WebServer:
-    """Answers `pages` by path, anything else with 404; `/slow`, `/drip`, `/endless`, `/cut` misbehave."""
+    """A server that answers with `pages` by path, else with 404. `/slow`, `/drip`, `/endless` and `/cut` misbehave."""
 
     def __init__(self, pages: Mapping[str, Page] | None = None, certificate: Path | None = None) -> None:
         self.pages = dict(pages or {})
         self.refuses_head: set[str] = set()
         """Paths that answer HEAD with 405."""
         self.asked: list[tuple[str, str]] = []
-        """Every request, as method and path."""
+        """The method and path of every request."""
         self.hosts: list[str] = []
-        """Its Host headers."""
+        """The Host header of every request."""
         self.most_at_once = 0
-        """Requests that waited for their answers together."""
+        """The highest number of requests that waited for their answers together."""
         self.delay = 0.0
         """Seconds before every answer."""
         self.gate: Barrier | None = None
-        """Where a request waits for others before it is answered; several servers may share it."""
+        """A barrier where each request waits for others before it is answered; several servers may share it."""
         self._waiting = 0
         self._lock = threading.Lock()
         self.stopped = threading.Event()
@@ -56,7 +56,7 @@ class WebServer:
         self._thread.join()
 
     def wait(self) -> None:
-        """Until a request may be answered. It is counted no longer: its client may begin another at the first byte."""
+        """Wait until a request may be answered. Its client may send another at the first byte: count it no longer."""
         with self._lock:
             self._waiting += 1
             self.most_at_once = max(self.most_at_once, self._waiting)
@@ -80,7 +80,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that gave up is no error here."""
+        """Ignore it: a client that gave up is no error here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         web.stopped.wait(60)
 
     def _drip(self, web: WebServer) -> None:
-        """A byte at a time: no single wait is long, the whole is."""
+        """Send a byte at a time: no single wait is long, but the answer never ends."""
         self.send_response(200)
         self.end_headers()
         while not web.stopped.wait(0.1):
@@ -141,4 +141,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"half")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests read `asked`."""
+        """Print nothing: tests read `asked`."""
