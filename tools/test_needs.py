@@ -12,6 +12,7 @@ It runs before the environment is made, so it imports nothing but Python's own l
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -62,6 +63,16 @@ def _font() -> str:
     return str(next(fonts, ""))
 
 
+def _libatomic() -> str:
+    if sys.platform != "linux":
+        return "not needed"
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        return ""
+    return "libatomic.so.1"
+
+
 def _certificates() -> str:
     return next((path for path in CERTIFICATES if Path(path).exists()), "")
 
@@ -86,6 +97,12 @@ NEEDS = {
             find=_program("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
             packages=("chromium", "chromium-browser"),
             use="Chromium or Chrome, for what people see",
+        ),
+        Need(
+            name="libatomic",
+            find=_libatomic,
+            packages=("libatomic1",),
+            use="a library that the Node.js inside Playwright loads",
         ),
         Need(name="fonts", find=_font, packages=("fonts-dejavu-core",), use="any TrueType font, for Chromium"),
         Need(

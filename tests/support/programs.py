@@ -37,6 +37,7 @@ def chromium() -> Iterator[Browser]:
     """Start one Chromium without a window. A test can open pages in it until the end of the block."""
     path = program("chromium")
     program("fonts")
+    program("libatomic")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         try:
