@@ -46,7 +46,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="module")
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`newsletter` of an environment that has the wheel, and the dependencies of this one."""
+    """Install the wheel into an environment that sees this one's dependencies; return the path of `newsletter`."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
@@ -155,14 +155,14 @@ def test_every_package_that_is_imported_is_declared_and_the_other_way_round() ->
 
 
 def third_party(file: Path) -> set[str]:
-    """The top-level packages a file imports, wherever in it."""
-    found: set[str] = set()
+    """Return the top-level packages that a file imports, at its top or inside a function."""
+    packages: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            packages |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.split(".")[0])
-    return found - sys.stdlib_module_names - {"newsletter"}
+            packages.add(node.module.split(".")[0])
+    return packages - sys.stdlib_module_names - {"newsletter"}
 
 
 def test_the_locked_environment_has_everything_that_is_declared_with_hashes_and_no_address() -> None:
