@@ -1,8 +1,10 @@
-"""Campaigns and the ledger: what is sent to whom, and what became of it.
+"""Campaigns and the ledger: what is sent to whom, and the outcome of every delivery.
 
-campaign.py has a campaign's states, audience.py writes its deliveries, batch_states.py and deliveries.py move them
-from claim to outcome; abandoned_batches.py, unknown.py and retries.py handle what went wrong; counts.py, status.py,
-delivery_history.py and reports.py tell; events.py and engagement.py record what happened later.
+campaign.py has a campaign's states and schedule.py its time; audience.py enqueues its readers. ledger.py alone writes
+batches, deliveries and their exceptions, along the arrows of batch_states.py: claims.py takes a batch from claim to
+settle, abandoned_batches.py moves those without a sender, resolution.py decides about unknown and rejected ones.
+delivery_states.py defines a delivery's state; counts.py, status.py, delivery_history.py and reports.py tell it;
+events.py and engagement.py record what happened later.
 
 Belongs here: the ledger and every question about it. Does not: talking to a provider, waiting, threads.
 """

@@ -1,6 +1,6 @@
-"""The audience, enqueued: who is on the list becomes deliveries, in batches, a page at a time.
+"""Enqueue the audience: write the readers of a list as deliveries, in batches, a page at a time.
 
-Makes the rows of `delivery` and `batch`; how a batch moves on is `deliveries`, and whose time it waits for `waves`.
+The rows are written by `ledger`; the moment that each reader's own clock shows is `schedule.moments`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,13 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import Connection, func, insert, literal, select
+from sqlalchemy import Connection
 
-from newsletter.campaigns import schedule
-from newsletter.campaigns.batch_states import BatchState
+from newsletter.campaigns import ledger, schedule
 from newsletter.campaigns.campaign import Campaign, advance_cursor, get_campaign
 from newsletter.config import Publication
-from newsletter.database.bulk import listed
-from newsletter.database.tables import batch, delivery
 from newsletter.errors import ConfigError
 from newsletter.subscribers import segments
-from newsletter.times import stamp
 
 PAGE = 4_000
 """Subscribers enqueued in one transaction."""
@@ -29,26 +25,26 @@ PAGE = 4_000
 def enqueue(
     connection: Connection, publication: Publication, campaign_id: int, size: int, *, now: datetime, page: int = PAGE
 ) -> int:
-    """Write the next `page` of the audience as deliveries, in batches of `size`; how many.
+    """Write the next `page` readers of the audience as deliveries, in batches of `size`; return how many.
 
-    The cursor moves in the same transaction: it may be killed, and run again, anywhere. Where
+    The campaign's cursor moves in the same transaction, so this may be killed anywhere and run again. Where
     each reader's own time counts, a batch holds readers of one moment, and waits for it.
     """
-    found = get_campaign(connection, campaign_id)
+    campaign = get_campaign(connection, campaign_id)
     limit = max(page // size, 1) * size
-    to, part, after = found.list, found.segment, found.cursor
-    ids = segments.members(connection, publication, to, part, now=now, after=after, limit=limit)
-    for due, wave in _waves(connection, publication, found, ids):
-        write_batches(connection, campaign_id, wave, size, now, not_before=max(due, now) if due else None)
-    cursor = ids[-1] if ids else found.cursor
+    list_name, segment, after = campaign.list, campaign.segment, campaign.cursor
+    ids = segments.members(connection, publication, list_name, segment, now=now, after=after, limit=limit)
+    for due, wave in _waves(connection, publication, campaign, ids):
+        ledger.add_batches(connection, campaign_id, wave, size, now, not_before=max(due, now) if due else None)
+    cursor = ids[-1] if ids else campaign.cursor
     advance_cursor(connection, campaign_id, cursor=cursor, enqueued=len(ids) < limit)
     return len(ids)
 
 
 def complete(connection: Connection, publication: Publication, campaign_id: int, *, now: datetime) -> None:
-    """Write everyone else down, if anybody is: of a campaign that ends now, who never will have it.
+    """Enqueue the rest of an audience whose first readers are enqueued: of a campaign that ends now.
 
-    A segment that newsletter.toml has no more says nothing about the others, and keeps no campaign from ending.
+    Nobody else is enqueued when newsletter.toml has no such segment any more; the campaign can end all the same.
     """
     if not get_campaign(connection, campaign_id).cursor:
         return
@@ -58,31 +54,10 @@ def complete(connection: Connection, publication: Publication, campaign_id: int,
 
 
 def _waves(
-    connection: Connection, publication: Publication, found: Campaign, ids: Sequence[int]
+    connection: Connection, publication: Publication, campaign: Campaign, ids: Sequence[int]
 ) -> list[tuple[datetime | None, Sequence[int]]]:
-    """The readers by the moment at which their own clocks show the campaign's time; all at once without one."""
-    if not found.wall:
+    """Group readers by the moment at which their own clocks show the campaign's time; without one, in one group."""
+    if not campaign.wall:
         return [(None, ids)] if ids else []
-    moments = schedule.moments(connection, publication, found.wall, ids)
+    moments = schedule.moments(connection, publication, campaign.wall, ids)
     return [(due, [*wave]) for due, wave in groupby(sorted(ids, key=lambda id: (moments[id], id)), moments.__getitem__)]
-
-
-def write_batches(
-    connection: Connection,
-    campaign_id: int,
-    ids: Sequence[int],
-    size: int,
-    now: datetime,
-    *,
-    not_before: datetime | None = None,
-) -> None:
-    """Queue these subscribers in batches of `size`; they have no delivery of this campaign yet."""
-    last = select(func.max(batch.c.no)).where(batch.c.campaign_id == campaign_id)
-    first = (connection.execute(last).scalar() or 0) + 1
-    common = {"campaign_id": campaign_id, "state": BatchState.QUEUED, "enqueued_at": stamp(now)}
-    common["not_before"] = stamp(not_before) if not_before else None
-    sizes = (min(size, len(ids) - start) for start in range(0, len(ids), size))
-    connection.execute(insert(batch), [{**common, "no": no, "size": n} for no, n in enumerate(sizes, start=first)])
-    place, id = listed(connection, ids)
-    rows = select(literal(campaign_id), id, place // size + first)
-    connection.execute(insert(delivery).from_select(["campaign_id", "subscriber_id", "batch_no"], rows))

@@ -1,17 +1,19 @@
-"""Batch: the recipients of one provider call, and every state it may come to be in.
+"""Define the states of a batch, and every change from one to another.
 
-Pure: says which change follows from what. `deliveries` makes the changes; `docs/sending.md` draws them.
+A batch is the recipients of one provider call. Everything here is pure: `ledger.transition` makes the changes and
+refuses those that ARROWS does not have; `docs/sending.md` draws them.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+from newsletter.errors import NewsletterError
 from newsletter.providers.base import Answer, Outcome
 
 
 class BatchState(StrEnum):
-    """Where a batch stands."""
+    """The states of a batch."""
 
     QUEUED = "queued"
     CLAIMED = "claimed"
@@ -24,7 +26,7 @@ class BatchState(StrEnum):
 OPEN = (BatchState.QUEUED, BatchState.CLAIMED, BatchState.HANDED)
 """States in which something is still to be done."""
 IN_HAND = (BatchState.CLAIMED, BatchState.HANDED)
-"""States in which a sender holds it."""
+"""States in which a sender works on the batch, under a lease."""
 
 ARROWS: dict[str, dict[BatchState, tuple[BatchState, ...]]] = {
     "claim": {BatchState.QUEUED: (BatchState.CLAIMED,)},
@@ -46,14 +48,24 @@ ARROWS: dict[str, dict[BatchState, tuple[BatchState, ...]]] = {
     "leave behind": {BatchState.QUEUED: (BatchState.UNKNOWN,)},
     "resolve": {BatchState.UNKNOWN: (BatchState.SETTLED, BatchState.QUEUED)},
 }
-"""Every change of state: verb, from, to. What is not here does not happen."""
+"""Every change of state: verb, from, to."""
+
+
+class TransitionError(NewsletterError):
+    """A change of state that ARROWS does not have: a mistake in this program."""
+
+
+def require_arrow(verb: str, before: BatchState, after: BatchState) -> None:
+    """Raise TransitionError when no arrow `verb` leads from `before` to `after`."""
+    if after not in ARROWS.get(verb, {}).get(before, ()):
+        raise TransitionError(f"no batch goes from {before} to {after} by `{verb}`")
 
 
 def after_answer(answer: Answer, *, cancelled: bool = False, handed_before: bool = False) -> BatchState:
-    """Where a handed batch goes by what the provider said; those it was too busy for wait for another try.
+    """Return the state of a handed batch after the provider's answer; busy recipients wait for another call.
 
-    Of a `cancelled` campaign there is no other try: nobody of them has it, unless the batch was
-    `handed_before` and what became of that call is not known.
+    A `cancelled` campaign makes no other call: then nobody of the batch has the message, unless the batch was
+    `handed_before` in a call whose outcome is unknown.
     """
     outcomes = answer.outcomes
     if Outcome.BUSY in outcomes:
@@ -64,14 +76,14 @@ def after_answer(answer: Answer, *, cancelled: bool = False, handed_before: bool
 
 
 def after_death(state: BatchState, *, may_replay: bool) -> BatchState:
-    """Where a batch goes whose sender is gone: claimed, nothing left; handed, it may have.
+    """Return the state of a batch whose sender died: nothing of a claimed one has left, a handed one may have.
 
-    `may_replay`: the provider still knows the key, so that the same call again is answered as the first was.
+    `may_replay` means that the provider still knows the key and answers the same call as it did the first time.
     """
-    replay = state is BatchState.CLAIMED or may_replay
-    return BatchState.QUEUED if replay else BatchState.UNKNOWN
+    is_safe = state is BatchState.CLAIMED or may_replay
+    return BatchState.QUEUED if is_safe else BatchState.UNKNOWN
 
 
 def after_cancelling(*, handed_before: bool) -> BatchState:
-    """Where a batch goes that will not be handed over any more."""
+    """Return the state of a batch that will not be handed over any more."""
     return BatchState.UNKNOWN if handed_before else BatchState.CANCELLED

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from newsletter.campaigns.campaign import Campaign, CampaignState
-from newsletter.campaigns.counts import Exceptional
+from newsletter.campaigns.counts import ListedDelivery
 from newsletter.campaigns.events import Figure
 from newsletter.errors import MOST_SHOWN
 
@@ -122,7 +122,7 @@ def has(number: int) -> str:
     return f"{readers(number)} {'has' if number == 1 else 'have'}" if number else "Nobody has"
 
 
-def named(found: Iterable[Exceptional], total: int, state: str) -> str:
+def named(found: Iterable[ListedDelivery], total: int, state: str) -> str:
     """Up to MOST_SHOWN deliveries by address, each with its reason, then how many more there are."""
     shown = list(found)[:MOST_SHOWN]
     lines = [f"  {state}: {one.email or '(erased)'}{': ' + one.detail if one.detail else ''}" for one in shown]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from newsletter.campaigns import counts, deliveries
+from newsletter.campaigns import counts
 from newsletter.campaigns.campaign import ENDED, Campaign, CampaignState, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.database.connection import Database
@@ -38,7 +38,7 @@ def campaign_status(database: Database, campaign_id: int) -> CampaignStatus:
     """Read the campaign's status now."""
     with database.read() as connection:
         campaign, now = get_campaign(connection, campaign_id), utc_now()
-        due = deliveries.next_due(connection, campaign_id) if campaign.enqueued else None
+        due = counts.next_due(connection, campaign_id) if campaign.enqueued else None
         return CampaignStatus(
             campaign=campaign,
             deliveries=delivery_counts(connection, campaign_id),

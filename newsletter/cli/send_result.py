@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import click
 
-from newsletter.campaigns import counts, reports, unknown
+from newsletter.campaigns import counts, reports, resolution
 from newsletter.campaigns.campaign import ASKED, Campaign, CampaignState
 from newsletter.cli.progress import CampaignProgress
 from newsletter.config import Publication
@@ -66,7 +66,7 @@ def print_undelivered(database: Database, campaign: Campaign, counted: dict[str,
 def _print_resolved(database: Database, campaign: Campaign) -> None:
     """Print on stderr how many unknown deliveries a person or `on_unknown` decided about, and how."""
     with database.read() as connection:
-        taken, again = unknown.decisions(connection, campaign.id)
+        taken, again = resolution.count_resolved(connection, campaign.id)
     if taken:
         click.echo(f"Unknown, and taken as sent: {reports.readers(taken)}.", err=True)
     if again:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from newsletter.campaigns import deliveries, schedule
+from newsletter.campaigns import counts, schedule
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state
 from newsletter.config import Publication
@@ -186,7 +186,7 @@ class Runner:
         with self._database.read() as connection:
             sending = campaigns_in_state(connection, CampaignState.SENDING)
             idle = [campaign for campaign in sending if campaign.id not in self._running]
-            due = {each.id: deliveries.next_due(connection, each.id) for each in idle if each.enqueued}
+            due = {each.id: counts.next_due(connection, each.id) for each in idle if each.enqueued}
         ready = [each for each in idle if (moment := due.get(each.id)) is None or moment <= now]
         return [each for each in ready if self._not_before.get(each.id, now) <= now]
 

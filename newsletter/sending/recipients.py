@@ -1,6 +1,6 @@
-"""Who of a batch still gets the message, and what it may say of them.
+"""Read who of a batch is sent the message, and what it may say of them. Read only.
 
-Reads readers and the ledger right before a batch leaves; writes nothing.
+This is done right before a batch leaves: readers may have left since it was enqueued.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    or_,
     select,
 )
 
 from newsletter.campaigns.batch_states import BatchState
 from newsletter.campaigns.campaign import Campaign, sibling_campaigns
-from newsletter.campaigns.deliveries import Claim
+from newsletter.campaigns.claims import Claim
+from newsletter.campaigns.delivery_states import DELIVERIES, STATE
 from newsletter.campaigns.tracking import FIELD, Level, track_token
 from newsletter.database.bulk import read_as
 from newsletter.database.tables import batch, delivery, delivery_exception, subscriber, subscription, suppression
@@ -39,16 +41,13 @@ from newsletter.subscribers.subscriber import subscriber_fields
 from newsletter.subscribers.suppressions import suppressed_by_hash
 from newsletter.times import stamp
 
-_CERTAIN = (BatchState.SETTLED, "accepted")
-_TAKEN = (BatchState.CLAIMED, BatchState.HANDED, BatchState.UNKNOWN, *_CERTAIN)
-
 
 class RecipientRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A reader as the roll of a batch has them."""
+    """A subscriber of a batch, as the database has them now."""
 
     id: int
     email: str
-    """Empty, as all that follows, when the reader was erased."""
+    """Empty, like every field after it, when the reader was erased."""
     email_key: str
     first_name: str
     last_name: str
@@ -63,117 +62,110 @@ class RecipientRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRecipients:
-    """A batch, called: its subscribers by id, ascending."""
+    """The subscribers of a batch, by id, ascending: who is sent the message, and who is skipped."""
 
-    going: Mapping[int, RecipientRow]
-    gone: Mapping[int, str]
-    """Those who do not get it, and why."""
+    to_send: Mapping[int, RecipientRow]
+    to_skip: Mapping[int, str]
+    """The reason of each."""
 
 
-def load_recipients(connection: Connection, held: Claim, campaign: Campaign, now: datetime) -> BatchRecipients:
-    """The batch's subscribers, without those of an earlier attempt whose outcome is known.
+def load_recipients(connection: Connection, claim: Claim, campaign: Campaign, now: datetime) -> BatchRecipients:
+    """Read a batch's subscribers, without those of an earlier attempt whose outcome is known.
 
-    A batch that may have been handed over before is frozen: then only the erased are gone.
+    A batch that may have been handed over before is frozen: of it only the erased are skipped.
     """
-    is_frozen = bool(held.first_handed_at)
-    asked = {"its": held.campaign_id, "number": held.no, "the_list": campaign.list, "now": stamp(now)}
-    members = {one.id: one for one in read_as(connection, _members(is_frozen), RecipientRow, asked)}
-    gone = {id: one.obstacle for id, one in members.items() if one.obstacle is not None}
+    is_frozen = bool(claim.first_handed_at)
+    parameters = {"campaign": claim.campaign_id, "batch": claim.no, "list": campaign.list, "now": stamp(now)}
+    rows = {row.id: row for row in read_as(connection, _rows(is_frozen), RecipientRow, parameters)}
+    to_skip = {id: row.obstacle for id, row in rows.items() if row.obstacle is not None}
     if not is_frozen:
-        gone = _suppressed(connection, members) | _served(connection, campaign, members) | gone
-    return BatchRecipients(
-        going={id: one for id, one in members.items() if id not in gone} if gone else members, gone=gone
-    )
+        to_skip = _suppressed(connection, rows) | _served(connection, campaign, rows) | to_skip
+    to_send = {id: row for id, row in rows.items() if id not in to_skip} if to_skip else rows
+    return BatchRecipients(to_send=to_send, to_skip=to_skip)
 
 
 @cache
-def _members(is_frozen: bool) -> Select[Any]:
-    """Made once: SQLAlchemy takes longer to put it together than SQLite to find a hundred readers."""
-    its, number = bindparam("its", type_=Integer), bindparam("number", type_=Integer)
-    apart = and_(
-        delivery_exception.c.campaign_id == delivery.c.campaign_id,
-        delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
+def _rows(is_frozen: bool) -> Select[Any]:
+    # Made once: SQLAlchemy takes longer to put it together than SQLite to find a hundred readers.
+    on_list = and_(
+        subscription.c.subscriber_id == subscriber.c.id, subscription.c.list == bindparam("list", type_=Text)
     )
-    to = subscription.c.list == bindparam("the_list", type_=Text)
-    known = (func.coalesce(subscriber.c[name], "").label(name) for name in RecipientRow.__struct_fields__[1:-2])
+    columns = (func.coalesce(subscriber.c[name], "").label(name) for name in RecipientRow.__struct_fields__[1:-2])
     return (
-        select(delivery.c.subscriber_id, *known, _obstacle(is_frozen).label("obstacle"), suppression.c.reason)
-        .join_from(delivery, subscriber, subscriber.c.id == delivery.c.subscriber_id, isouter=True)
-        .outerjoin(subscription, and_(subscription.c.subscriber_id == subscriber.c.id, to))
-        .outerjoin(delivery_exception, apart)
-        .outerjoin(suppression, suppression.c.email_key == subscriber.c.email_key)
-        .where(delivery.c.campaign_id == its, delivery.c.batch_no == number)
+        select(delivery.c.subscriber_id, *columns, _obstacle(is_frozen).label("obstacle"), suppression.c.reason)
+        .select_from(
+            DELIVERIES.outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+            .outerjoin(subscription, on_list)
+            .outerjoin(suppression, suppression.c.email_key == subscriber.c.email_key)
+        )
+        .where(delivery.c.campaign_id == bindparam("campaign", type_=Integer))
+        .where(delivery.c.batch_no == bindparam("batch", type_=Integer))
         .where(delivery_exception.c.state.is_(None))
         .order_by(delivery.c.subscriber_id)
     )
 
 
 def _obstacle(is_frozen: bool) -> ColumnElement[str | None]:
-    """Why the list itself says that a reader gets nothing; null: it does not."""
+    """Return why the list itself says that a reader gets nothing; null when it does not."""
     status, paused_until = subscription.c.status, subscription.c.paused_until
-    why = [
+    reasons = [
         (subscriber.c.email.is_(None), "erased"),
         (status.is_(None), "not on the list"),
         (status != "active", status),
         (paused_until > bindparam("now", type_=Text), literal("paused until ") + func.substr(paused_until, 1, 10)),
     ]
-    return case(*why[:1] if is_frozen else why)
+    return case(*reasons[:1] if is_frozen else reasons)
 
 
-def _suppressed(connection: Connection, members: Mapping[int, RecipientRow]) -> dict[int, str]:
-    """Those who may not be mailed any more, whatever the list says."""
-    hashed = suppressed_by_hash(connection, lambda: [one.email_key for one in members.values() if one.email_key])
-    plain = {id: one.suppressed for id, one in members.items() if one.suppressed}
-    by_hash = {id: hashed[one.email_key] for id, one in members.items() if one.email_key in hashed} if hashed else {}
+def _suppressed(connection: Connection, rows: Mapping[int, RecipientRow]) -> dict[int, str]:
+    """Return those who may not be mailed any more, whatever the list says."""
+    hashed = suppressed_by_hash(connection, lambda: [row.email_key for row in rows.values() if row.email_key])
+    plain = {id: row.suppressed for id, row in rows.items() if row.suppressed}
+    by_hash = {id: hashed[row.email_key] for id, row in rows.items() if row.email_key in hashed} if hashed else {}
     return {id: f"suppressed: {reason}" for id, reason in (by_hash | plain).items()}
 
 
 def _served(connection: Connection, campaign: Campaign, ids: Collection[int]) -> dict[int, str]:
-    """Those who have this issue by another campaign, or may have it, or are getting it right now."""
-    others = sibling_campaigns(connection, campaign)
-    if not others:
+    """Return those who have this issue by another campaign, may have it, or are about to be sent it."""
+    siblings = sibling_campaigns(connection, campaign)
+    if not siblings:
         return {}
-    apart = and_(
-        delivery_exception.c.campaign_id == delivery.c.campaign_id,
-        delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
-    )
-    of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
-    state = func.coalesce(delivery_exception.c.state, batch.c.state)
-    found = (
-        select(delivery.c.subscriber_id, delivery.c.campaign_id, state)
-        .join_from(delivery, batch, of_batch)
-        .outerjoin(delivery_exception, apart)
-        .where(delivery.c.campaign_id.in_(others), delivery.c.subscriber_id.in_(ids))
-        .where(state.in_(_TAKEN))
+    is_claimed = and_(delivery_exception.c.state.is_(None), batch.c.state == BatchState.CLAIMED)
+    rows = (
+        select(delivery.c.subscriber_id, delivery.c.campaign_id, STATE)
+        .select_from(DELIVERIES)
+        .where(delivery.c.campaign_id.in_(siblings), delivery.c.subscriber_id.in_(ids))
+        .where(or_(STATE.in_(("handed", "accepted", "unknown")), is_claimed))
     )
     return {
-        id: f"{'has' if became in _CERTAIN else 'may have'} it by campaign {other}"
-        for id, other, became in connection.execute(found)
+        id: f"{'has' if state == 'accepted' else 'may have'} it by campaign {sibling}"
+        for id, sibling, state in connection.execute(rows)
     }
 
 
-def recipients(members: Iterable[RecipientRow], campaign: Campaign, links: Links) -> tuple[Recipient, ...]:
-    """What the messages may say of these readers, with their own links."""
-    everyone = [*members]
-    ids = [member.id for member in everyone]
+def recipients(rows: Iterable[RecipientRow], campaign: Campaign, links: Links) -> tuple[Recipient, ...]:
+    """Return what the messages may say of these readers, with each one's own links."""
+    readers = [*rows]
+    ids = [reader.id for reader in readers]
     tokens = links.tokens(Purpose.READER, ids, campaign.id, campaign.list)
-    leave, prefer, web = links.unsubscribe_url(""), links.preferences_url(""), links.web_url(campaign.issue)
-    tracked, its = campaign.tracking == Level.INDIVIDUAL, f"{campaign.id}."
-    found = []
-    for id, member, token in zip(ids, everyone, tokens, strict=True):
-        fields = subscriber_fields(member)
+    unsubscribe, preferences = links.unsubscribe_url(""), links.preferences_url("")
+    web = links.web_url(campaign.issue)
+    is_tracked, prefix = campaign.tracking == Level.INDIVIDUAL, f"{campaign.id}."
+    result = []
+    for id, reader, token in zip(ids, readers, tokens, strict=True):
+        fields = subscriber_fields(reader)
         fields[TOKEN] = token
-        fields["unsubscribe_url"] = leave + token
-        fields["preferences_url"] = prefer + token
+        fields["unsubscribe_url"] = unsubscribe + token
+        fields["preferences_url"] = preferences + token
         fields["web_url"] = web
-        if tracked:
+        if is_tracked:
             fields[FIELD] = track_token(links, id, campaign.id)
-        found.append(Recipient(delivery_id=f"{its}{id}", email=member.email, fields=fields))
-    return tuple(found)
+        result.append(Recipient(delivery_id=f"{prefix}{id}", email=reader.email, fields=fields))
+    return tuple(result)
 
 
 def addresses(links: Links, slug: str) -> dict[str, str]:
-    """The three addresses that every message has, for a `Mailing` to `recipients`."""
+    """Return the three addresses that every message has, for a `Mailing` to `recipients`."""
     return {
         "unsubscribe_url": links.unsubscribe_url("{}"),
         "preferences_url": links.preferences_url("{}"),
@@ -182,6 +174,6 @@ def addresses(links: Links, slug: str) -> dict[str, str]:
 
 
 def personal_links(links: Links, subscriber_id: int, campaign_id: int, list_name: str, slug: str) -> dict[str, str]:
-    """The same with one reader's token; 0 for a reader or a campaign that there is not."""
+    """Return those addresses with one reader's token; an id of 0 stands for no reader, or no campaign."""
     token = links.token(Purpose.READER, subscriber_id, campaign_id, list_name)
     return {name: url.replace("{}", token) for name, url in addresses(links, slug).items()}

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from newsletter.campaigns import unknown
+from newsletter.campaigns import resolution
 from newsletter.campaigns.batch_states import BatchState
 from newsletter.campaigns.campaign import Campaign, CampaignState
-from newsletter.campaigns.unknown import Unknown
+from newsletter.campaigns.resolution import Unknown
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch
@@ -71,7 +71,7 @@ class _NoAnswer(Exception):  # noqa: N818 - no mistake of ours
 def ask(database: Database, publication: Publication, campaign: Campaign, now: datetime) -> list[BatchFinding]:
     """What the providers say of each batch with unknown deliveries. Changes nothing. Raises ConfigError."""
     with database.read() as connection:
-        found = unknown.find(connection, campaign.id)
+        found = resolution.find_unknown(connection, campaign.id)
         controls = {name: _control(connection, campaign, name) for name in {one.provider for one in found}}
     last = {one.provider: max(other.handed_at for other in found if other.provider == one.provider) for one in found}
     findings = [_ask(publication, campaign, one, last[one.provider], now) for one in found]
@@ -193,8 +193,8 @@ def record(connection: Connection, findings: list[BatchFinding], now: datetime) 
     """Write down what was learned; calls to be repeated are queued as they were."""
     for one in findings:
         if one.may_repeat:
-            unknown.repeat(connection, one.unknown)
+            resolution.repeat_call(connection, one.unknown)
         if one.sent:
-            unknown.accept(connection, one.unknown, one.sent, "found in the provider's search", now)
+            resolution.accept(connection, one.unknown, one.sent, "found in the provider's search", now)
         if one.unsent:
-            unknown.refuse(connection, one.unknown, one.unsent, "not in the provider's search: never sent", now)
+            resolution.refuse(connection, one.unknown, one.unsent, "not in the provider's search: never sent", now)

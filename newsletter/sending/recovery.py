@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from newsletter.campaigns import abandoned_batches, counts, unknown
+from newsletter.campaigns import abandoned_batches, counts, resolution
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.base import Provider
-from newsletter.sending import database_guard, progress_marks
+from newsletter.sending import database_guard
 from newsletter.sending.database_guard import LastSendMarker
 from newsletter.sending.job import ProgressListener, SendState
 from newsletter.sending.lock import SenderLock
@@ -45,11 +45,11 @@ def recover(send_state: SendState, publication: Publication, watcher: ProgressLi
     with send_state.writer() as connection:
         database_guard.settle(connection, database_guard.here(send_state.database), clock())
         send_state.last_send_marker.require_newest(connection)
-        in_the_air = progress_marks.recover(connection, clock())
+        in_the_air = abandoned_batches.recover_in_progress(connection, clock())
         found = abandoned_batches.recover(connection, may_replay)
         unknown_of = Counter(found.unknown_of) + Counter(in_the_air.unknown_of)
         policy = publication.config.send.on_unknown
-        decided = unknown.apply(connection, policy, clock())
+        decided = resolution.resolve_sending(connection, policy, clock())
     for sentence in _about(found.replayed_of, unknown_of, decided, policy):
         watcher.say(sentence)
     left = {id: number for id, number in unknown_of.items() if id not in decided}
@@ -99,7 +99,7 @@ def may_repeat(provider: Provider, first_handed_at: str, now: datetime) -> bool:
 
 
 def _about(
-    replayed_of: Mapping[int, int], unknown_of: Mapping[int, int], decided: Collection[int], policy: unknown.Policy
+    replayed_of: Mapping[int, int], unknown_of: Mapping[int, int], decided: Collection[int], policy: resolution.Policy
 ) -> Iterable[str]:
     """What a dead sender left behind, a sentence per campaign."""
     for id, number in unknown_of.items():

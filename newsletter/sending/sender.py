@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import abandoned_batches, audience, deliveries
+from newsletter.campaigns import abandoned_batches, audience, counts
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, frozen_message, get_campaign, pass_on
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.tracking import Level, tracked
@@ -196,14 +196,14 @@ class Sender:
         """Say that everyone has it, if so; whoever sees it first."""
         with self._send_state.writer() as connection:
             state = get_campaign(connection, self._job.campaign.id).state
-            if state is CampaignState.SENDING and deliveries.is_done(connection, self._job.campaign.id):
+            if state is CampaignState.SENDING and counts.is_done(connection, self._job.campaign.id):
                 change_state(connection, self._job.campaign.id, "finish", now=self._job.clock())
 
     def _is_over(self, connection: Connection) -> bool:
         campaign = get_campaign(connection, self._job.campaign.id)
-        if campaign.state is not CampaignState.SENDING or deliveries.is_done(connection, campaign.id):
+        if campaign.state is not CampaignState.SENDING or counts.is_done(connection, campaign.id):
             return True
-        due = deliveries.next_due(connection, campaign.id) if self._rests and campaign.enqueued else None
+        due = counts.next_due(connection, campaign.id) if self._rests and campaign.enqueued else None
         return due is not None and due - self._job.clock() > REST
 
     def _show(self) -> bool:

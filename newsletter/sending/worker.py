@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import deliveries, schedule, unknown
+from newsletter.campaigns import claims, resolution, schedule
 from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
-from newsletter.campaigns.deliveries import ChangedError, Claim, LostError
+from newsletter.campaigns.claims import ChangedPayloadError, Claim, LostClaimError
 from newsletter.database.bulk import attempt
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
@@ -39,6 +39,11 @@ LOOK = 1.0
 """Seconds between two looks at the campaign's state while nothing may be sent yet."""
 TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
+_TAKEN_AS: dict[resolution.Policy, Outcome] = {
+    "hold": Outcome.UNKNOWN,
+    "resend": Outcome.BUSY,
+    "assume-sent": Outcome.ACCEPTED,
+}
 
 
 class SendWorker:
@@ -108,7 +113,7 @@ class SendWorker:
     def claim(self, connection: Connection) -> Claim | None:
         """The next batch that is due, if there is one."""
         name, now = self._job.provider.name, self._job.clock()
-        return deliveries.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
+        return claims.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
 
     def _claim_too(self, connection: Connection) -> Claim | None:
         """The next batch in a transaction that settles the last: each commit waits for the disk.
@@ -128,12 +133,12 @@ class SendWorker:
         with self._job.database.read() as connection:
             roll = load_recipients(connection, held, self._job.campaign, self._job.clock())
             is_free = self._pacing.is_free(connection, self._job.provider.name)
-        if roll.going and not roll.gone:
+        if roll.to_send and not roll.to_skip:
             return roll, is_free
         try:
             return self._called_by_the_writer(held), is_free
-        except LostError:
-            return BatchRecipients(going={}, gone={}), is_free
+        except LostClaimError:
+            return BatchRecipients(to_send={}, to_skip={}), is_free
 
     def _called_by_the_writer(self, held: Claim) -> BatchRecipients:
         """The roll once more, and who is gone is skipped in the same transaction.
@@ -143,15 +148,15 @@ class SendWorker:
         now = self._job.clock()
         with self._send_state.writer() as connection:
             roll = load_recipients(connection, held, self._job.campaign, now)
-            deliveries.skip(connection, held, roll.gone, now)
-            if not roll.going:
-                deliveries.close_empty(connection, held, now)
+            claims.skip(connection, held, roll.to_skip, now)
+            if not roll.to_send:
+                claims.close_empty(connection, held, now)
         return roll
 
     def _called_again(self, held: Claim, before: BatchRecipients) -> BatchRecipients:
         """The roll after a wait: whoever left meanwhile is skipped, for their batch has not left."""
         roll, _ = self.called(held)
-        if left := len(before.going) - len(roll.going):
+        if left := len(before.to_send) - len(roll.to_send):
             with self._send_state.writer() as connection:
                 self._pacing.give_back(connection, self._job.provider.name, left)
         return roll
@@ -166,16 +171,16 @@ class SendWorker:
             self._give_up(held)
             return None
         roll, is_free = self.called(held)
-        return self._carry(held, roll, is_free=is_free) if roll.going else None
+        return self._carry(held, roll, is_free=is_free) if roll.to_send else None
 
     def _carry(self, held: Claim, roll: BatchRecipients, *, is_free: bool) -> Claim | None:
         parts, called = self.prepare(held, roll), time.monotonic()
-        if self.is_stopping or not (is_free or self._turn(len(roll.going))):
+        if self.is_stopping or not (is_free or self._turn(len(roll.to_send))):
             self._release(held)
             return None
         if time.monotonic() - called > LOOK:
             roll = self._called_again(held, roll)
-            parts = self.prepare(held, roll) if roll.going else []
+            parts = self.prepare(held, roll) if roll.to_send else []
         if not (parts and self._handed(held, dispatch.payload_hash(parts))):
             self._release(held)
             return None
@@ -190,7 +195,7 @@ class SendWorker:
             return None
         return BatchProgressLog(self._send_state, held, self._job.clock, lambda: not self.is_stopping, window)
 
-    def _policy(self, handed_at: datetime) -> unknown.Policy:
+    def _policy(self, handed_at: datetime) -> resolution.Policy:
         """What to do about an unknown outcome: nothing yet where the provider can tell by the key."""
         if may_repeat(self._job.provider, handed_at.isoformat(), handed_at):
             return "hold"
@@ -200,7 +205,7 @@ class SendWorker:
         campaign = self._job.campaign
         return Batch(
             mailing=self._mailing,
-            recipients=recipients(roll.going.values(), campaign, self._links),
+            recipients=recipients(roll.to_send.values(), campaign, self._links),
             key=f"{campaign.key}-{held.key}",
             label=f"{campaign.id}-{campaign.issue}",
             tag=f"{campaign.key}-{held.no}",
@@ -250,23 +255,23 @@ class SendWorker:
         name, now = self._job.provider.name, self._job.clock()
         try:
             with self._send_state.changer() as connection:
-                deliveries.hand(connection, held, provider=name, now=now, payload_hash=payload_hash)
+                claims.hand(connection, held, provider=name, now=now, payload_hash=payload_hash)
             self._send_state.last_send_marker.rise(stamp(now))
-        except ChangedError:
+        except ChangedPayloadError:
             self._give_up(held)
             return False
-        except LostError:
+        except LostClaimError:
             return False
         return True
 
     def _give_up(self, held: Claim) -> None:
         """Say that it is unknown; whoever cancelled the campaign meanwhile has said so already."""
-        with suppress(LostError), self._send_state.writer() as connection:
-            deliveries.give_up(connection, held, self._job.clock())
+        with suppress(LostClaimError), self._send_state.writer() as connection:
+            claims.give_up(connection, held, self._job.clock())
 
     def _release(self, held: Claim) -> None:
         with self._send_state.writer() as connection:
-            deliveries.release(connection, held)
+            claims.release(connection, held)
 
     def _settle(
         self, held: Claim, roll: BatchRecipients, answer: Answer, handed_at: datetime, noted: Set[int]
@@ -274,16 +279,16 @@ class SendWorker:
         again = self._is_to_be_repeated(held, answer)
         answer = self._pacing.judged(held.no, answer)
         policy = self._policy(handed_at)
-        taken = unknown.decided(answer, policy)
-        reaction = self._reaction(held, unknown.waiting(answer) if again else taken)
+        taken = resolution.with_unknown_as(answer, _TAKEN_AS[policy])
+        reaction = self._reaction(held, resolution.with_unknown_as(answer, Outcome.BUSY) if again else taken)
         with self._send_state.writer() as connection:
             now = self._job.clock()
             if again:
-                deliveries.put_back(connection, held, now=now, wait=reaction.wait, doubt=answer.doubt)
+                claims.settle_for_repeat(connection, held, now=now, wait=reaction.wait, doubt=answer.doubt)
             else:
-                deliveries.settle(connection, held, [*roll.going], answer, now=now, wait=reaction.wait, noted=noted)
+                claims.settle(connection, held, [*roll.to_send], answer, now=now, wait=reaction.wait, recorded=noted)
                 if answer.doubt:
-                    unknown.decide(connection, held.campaign_id, held.no, policy, now=now, wait=reaction.wait)
+                    resolution.resolve_batch(connection, held.campaign_id, held.no, policy, now=now, wait=reaction.wait)
             name, wait = self._job.provider.name, reaction.wait
             self._pacing.slow_down(connection, name, taken, handed_at=handed_at, wait=wait)
             if reaction.pause:

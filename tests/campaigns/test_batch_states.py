@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns import abandoned_batches, audience, deliveries, delivery_history, retries
+from newsletter.campaigns import abandoned_batches, audience, claims, delivery_history, resolution
 from newsletter.campaigns.batch_states import BatchState, after_answer, after_cancelling, after_death
 from newsletter.campaigns.campaign import CampaignState, change_state
+from newsletter.campaigns.claims import Claim, LostClaimError
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.campaigns.deliveries import LEASE, Claim, LostError
+from newsletter.campaigns.ledger import LEASE
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.providers.base import Answer, Outcome, Result
@@ -44,17 +45,17 @@ def database(publication: Publication) -> Iterator[Database]:
 
 def take(database: Database, *, handed: bool = True) -> Claim:
     with database.begin() as connection:
-        held = deliveries.claim(connection, 1, owner="test", now=NOW)
+        held = claims.claim(connection, 1, owner="test", now=NOW)
         assert held
         if handed:
-            deliveries.hand(connection, held, provider="outbox", now=NOW)
+            claims.hand(connection, held, provider="outbox", now=NOW)
     return held
 
 
 def settle(database: Database, held: Claim, *results: Result) -> None:
     ids = range((held.no - 1) * 3 + 1, held.no * 3 + 1)
     with database.begin() as connection:
-        deliveries.settle(connection, held, ids, Answer(results=results), now=NOW)
+        claims.settle(connection, held, ids, Answer(results=results), now=NOW)
 
 
 def counts(database: Database) -> dict[str, int]:
@@ -100,14 +101,14 @@ def test_what_a_dead_sender_claimed_never_left_and_what_it_handed_may_have() -> 
 def test_a_sweep_takes_only_what_is_held_beyond_its_lease(database: Database) -> None:
     take(database)
     with database.begin() as connection:
-        young = deliveries.claim(connection, 1, owner="young", now=NOW + LEASE)
+        young = claims.claim(connection, 1, owner="young", now=NOW + LEASE)
         assert young
         found = abandoned_batches.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
 
     assert (found.unknown, found.replayed) == (3, 0)
     assert counts(database) == {"unknown": 3, "queued": 3}
     with database.begin() as connection:
-        deliveries.hand(connection, young, provider="outbox", now=NOW + LEASE)
+        claims.hand(connection, young, provider="outbox", now=NOW + LEASE)
     assert counts(database) == {"unknown": 3, "handed": 3}
 
 
@@ -115,12 +116,12 @@ def test_a_sender_whose_lease_ran_out_cannot_hand_over_what_was_swept(database: 
     slow = take(database, handed=False)
     with database.begin() as connection:
         abandoned_batches.recover(connection, lambda provider, at: False, expired=NOW + LEASE + SECOND)
-        again = deliveries.claim(connection, 1, owner="next", now=NOW)
+        again = claims.claim(connection, 1, owner="next", now=NOW)
         assert again
         assert again.no == slow.no
 
-        with pytest.raises(LostError):
-            deliveries.hand(connection, slow, provider="outbox", now=NOW)
+        with pytest.raises(LostClaimError):
+            claims.hand(connection, slow, provider="outbox", now=NOW)
 
 
 def test_cancelled_whoever_was_not_handed_over_is_skipped_and_the_rest_is_written_down(database: Database) -> None:
@@ -129,10 +130,10 @@ def test_cancelled_whoever_was_not_handed_over_is_skipped_and_the_rest_is_writte
 
     cancel(database)
 
-    with pytest.raises(LostError), database.begin() as connection:
-        deliveries.hand(connection, claimed, provider="outbox", now=NOW)
+    with pytest.raises(LostClaimError), database.begin() as connection:
+        claims.hand(connection, claimed, provider="outbox", now=NOW)
     with database.begin() as connection:
-        deliveries.release(connection, claimed)
+        claims.release(connection, claimed)
     assert counts(database) == {"handed": 3, "skipped": 3}
     settle(database, in_the_air, ACCEPTED, BUSY, REJECTED)
     assert counts(database) == {"accepted": 1, "rejected": 1, "skipped": 4}
@@ -166,20 +167,20 @@ def test_a_retry_queues_the_refused_and_nobody_else_and_keeps_what_was_said(data
     settle(database, take(database), ACCEPTED, ACCEPTED, REFUSED)
     with database.begin() as connection:
         change_state(connection, 1, "finish", now=NOW)
-        assert retries.retryable(connection, 1) == 2
-        retries.retry(connection, 1, 500, NOW + SECOND)
+        assert resolution.count_retryable(connection, 1) == 2
+        resolution.retry(connection, 1, 500, NOW + SECOND)
         change_state(connection, 1, "reopen", now=NOW + SECOND)
 
     assert counts(database) == {"accepted": 3, "rejected": 1, "queued": 2}
     with database.begin() as connection:
-        held = deliveries.claim(connection, 1, owner="test", now=NOW + SECOND)
+        held = claims.claim(connection, 1, owner="test", now=NOW + SECOND)
         assert held
-        deliveries.hand(connection, held, provider="outbox", now=NOW + 2 * SECOND)
+        claims.hand(connection, held, provider="outbox", now=NOW + 2 * SECOND)
         answer = Answer(results=(ACCEPTED, ACCEPTED))
-        deliveries.settle(connection, held, [1, 6], answer, now=NOW + 3 * SECOND)
-        assert retries.retryable(connection, 1) == 0
+        claims.settle(connection, held, [1, 6], answer, now=NOW + 3 * SECOND)
+        assert resolution.count_retryable(connection, 1) == 0
         finished = change_state(connection, 1, "finish", now=NOW + 4 * SECOND)
-        told = delivery_history.story(connection, finished, 1)
+        told = delivery_history.read_history(connection, finished, 1)
 
     assert (finished.state, counts(database)) == (CampaignState.SENT, {"accepted": 5, "rejected": 1})
     assert told

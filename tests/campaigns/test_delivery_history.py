@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns import abandoned_batches, audience, deliveries, delivery_history, unknown
+from newsletter.campaigns import abandoned_batches, audience, claims, delivery_history, resolution
 from newsletter.campaigns.campaign import change_state, get_campaign
-from newsletter.campaigns.deliveries import Claim
+from newsletter.campaigns.claims import Claim
 from newsletter.campaigns.delivery_history import DeliveryHistory
 from newsletter.database.connection import Database, open_database
 from newsletter.providers.base import Answer, Outcome, Result
-from newsletter.sending import progress_marks
 from newsletter.times import stamp
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
@@ -35,20 +34,20 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def hand(database: Database) -> Claim:
     with database.begin() as connection:
-        held = deliveries.claim(connection, 1, owner="test", now=NOW)
+        held = claims.claim(connection, 1, owner="test", now=NOW)
         assert held
-        deliveries.hand(connection, held, provider="postmark", now=NOW if not held.first_handed_at else LATER)
+        claims.hand(connection, held, provider="postmark", now=NOW if not held.first_handed_at else LATER)
     return held
 
 
 def answer(database: Database, held: Claim, *results: Result) -> None:
     with database.begin() as connection:
-        deliveries.settle(connection, held, [1, 2], Answer(results=results), now=LATER)
+        claims.settle(connection, held, [1, 2], Answer(results=results), now=LATER)
 
 
 def told(database: Database, subscriber_id: int = 1) -> DeliveryHistory:
     with database.read() as connection:
-        found = delivery_history.story(connection, get_campaign(connection, 1), subscriber_id)
+        found = delivery_history.read_history(connection, get_campaign(connection, 1), subscriber_id)
     assert found
     return found
 
@@ -113,7 +112,7 @@ def test_a_dead_sender_leaves_its_own_reason(database: Database) -> None:
 def test_a_call_that_was_to_be_repeated_and_never_was_keeps_the_words_it_ended_with(database: Database) -> None:
     held = hand(database)
     with database.begin() as connection:
-        deliveries.put_back(connection, held, now=LATER, wait=0, doubt="Resend answered 500: down")
+        claims.settle_for_repeat(connection, held, now=LATER, wait=0, doubt="Resend answered 500: down")
         change_state(connection, 1, "cancel", now=LATER)
         abandoned_batches.cancel(connection, 1, LATER)
 
@@ -124,7 +123,7 @@ def test_a_decision_keeps_why_it_had_to_be_made(database: Database) -> None:
     lost = Result(outcome=Outcome.UNKNOWN, reason="Postmark answered 502")
     answer(database, hand(database), lost, lost)
     with database.begin() as connection:
-        unknown.resolve(connection, 1, "resend", LATER + timedelta(seconds=1))
+        resolution.resolve_campaign(connection, 1, "resend", LATER + timedelta(seconds=1))
 
     assert told(database).history[:3] == (
         (stamp(NOW), "enqueued in batch 1"),
@@ -137,9 +136,9 @@ def test_a_decision_keeps_why_it_had_to_be_made(database: Database) -> None:
 def test_who_was_not_begun_when_a_sender_died_and_the_campaign_was_cancelled_is_skipped(database: Database) -> None:
     held = hand(database)
     with database.begin() as connection:
-        deliveries.mark(connection, held, started=b"\x01", finished=b"\x00", now=NOW)
+        claims.save_progress(connection, held, started=b"\x01", finished=b"\x00", now=NOW)
         change_state(connection, 1, "cancel", now=LATER)
-        progress_marks.recover(connection, LATER)
+        abandoned_batches.recover_in_progress(connection, LATER)
 
     assert what(told(database, 1))[-1] == f"unknown: {abandoned_batches.SILENCE}"
     assert (told(database, 2).state, what(told(database, 2))[-1]) == (
@@ -150,4 +149,4 @@ def test_who_was_not_begun_when_a_sender_died_and_the_campaign_was_cancelled_is_
 
 def test_who_is_not_in_the_audience_has_no_story(database: Database) -> None:
     with database.read() as connection:
-        assert delivery_history.story(connection, get_campaign(connection, 1), 99) is None
+        assert delivery_history.read_history(connection, get_campaign(connection, 1), 99) is None

@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 
-from newsletter.campaigns import abandoned_batches, counts, deliveries
+from newsletter.campaigns import abandoned_batches, claims, counts
 from newsletter.database.connection import Database, open_database
-from newsletter.sending import progress_marks
 from tests.support.sending import NOW, settings
 
 STEPS: dict[str, Callable[[Connection], object]] = {
-    "claim": lambda connection: deliveries.claim(connection, 1, owner="test", now=NOW, provider="outbox"),
-    "is it done": lambda connection: deliveries.is_done(connection, 1),
-    "when is the next due": lambda connection: deliveries.next_due(connection, 1),
+    "claim": lambda connection: claims.claim(connection, 1, owner="test", now=NOW, provider="outbox"),
+    "is it done": lambda connection: counts.is_done(connection, 1),
+    "when is the next due": lambda connection: counts.next_due(connection, 1),
     "is a call under way": lambda connection: counts.is_in_the_air(connection, 1, NOW),
     "leave behind": lambda connection: abandoned_batches.leave_behind(connection, 1, "outbox", NOW),
     "recover": lambda connection: abandoned_batches.recover(connection, lambda provider, at: False),
-    "recover what is marked": lambda connection: progress_marks.recover(connection, NOW),
+    "recover what is marked": lambda connection: abandoned_batches.recover_in_progress(connection, NOW),
 }
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from newsletter.campaigns import reports
 from newsletter.campaigns.campaign import Campaign, CampaignState
-from newsletter.campaigns.counts import STATES, Exceptional, status
+from newsletter.campaigns.counts import ListedDelivery, status
+from newsletter.campaigns.delivery_states import STATES
 from newsletter.database.connection import open_database
 from tests.support.sending import settings, start_campaign
 
@@ -72,7 +73,7 @@ def test_the_unknown_are_told_apart(campaign: Campaign) -> None:
 
 
 def test_ten_are_named_and_the_others_counted() -> None:
-    found = [Exceptional(subscriber_id=n, email=f"r{n}@example.com", detail="words") for n in range(10)]
+    found = [ListedDelivery(subscriber_id=n, email=f"r{n}@example.com", detail="words") for n in range(10)]
 
     lines = reports.named([*found], 4000, "rejected").splitlines()
 
@@ -82,7 +83,7 @@ def test_ten_are_named_and_the_others_counted() -> None:
 
 
 def test_an_erased_reader_has_no_address_any_more() -> None:
-    assert reports.named([Exceptional(subscriber_id=1, email="", detail="")], 1, "unknown") == "  unknown: (erased)"
+    assert reports.named([ListedDelivery(subscriber_id=1, email="", detail="")], 1, "unknown") == "  unknown: (erased)"
 
 
 def test_the_audience_is_the_sum_of_the_deliveries(campaign: Campaign) -> None:

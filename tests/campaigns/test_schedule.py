@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter.campaigns import abandoned_batches, audience, deliveries, schedule
+from newsletter.campaigns import abandoned_batches, audience, claims, counts, schedule
 from newsletter.campaigns.campaign import (
     Campaign,
     CampaignState,
@@ -180,9 +180,9 @@ def test_each_reader_s_own_time_makes_waves_from_the_east_to_the_west(
     due = []
     for now in (tokyo, london, york):
         with database.begin() as connection:
-            held = deliveries.claim(connection, begun.id, owner="test", now=now)
+            held = claims.claim(connection, begun.id, owner="test", now=now)
             assert held
-            assert deliveries.claim(connection, begun.id, owner="test", now=now) is None
+            assert claims.claim(connection, begun.id, owner="test", now=now) is None
             due.append((now, held.no))
 
     assert due == [(tokyo, 1), (london, 2), (york, 3)]
@@ -216,7 +216,7 @@ def test_sending_a_scheduled_issue_by_hand_sends_it_to_everyone_at_once(
 
     assert (started.state, started.wall) == (CampaignState.SENDING, None)
     with database.read() as connection:
-        due = deliveries.next_due(connection, 1)
+        due = counts.next_due(connection, 1)
         assert due is not None
         assert due < NOW
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns import audience, deliveries, reports
+from newsletter.campaigns import audience, claims, reports
 from newsletter.campaigns.campaign import change_state
-from newsletter.campaigns.deliveries import LEASE, Claim
+from newsletter.campaigns.claims import Claim
+from newsletter.campaigns.ledger import LEASE
 from newsletter.campaigns.status import campaign_status
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
@@ -38,9 +39,9 @@ def database(publication: Publication) -> Iterator[Database]:
 def handed(database: Database, ago: timedelta = timedelta(0)) -> Claim:
     at = utc_now() - ago
     with database.begin() as connection:
-        held = deliveries.claim(connection, 1, owner="test", now=at)
+        held = claims.claim(connection, 1, owner="test", now=at)
         assert held
-        deliveries.hand(connection, held, provider="outbox", now=at)
+        claims.hand(connection, held, provider="outbox", now=at)
     return held
 
 
@@ -63,7 +64,7 @@ def test_what_is_due_later_is_told_instead_of_a_time_left(database: Database) ->
     held = handed(database)
     assert campaign_status(database, 1).rest == timedelta(0)
     with database.begin() as connection:
-        deliveries.put_back(connection, held, now=utc_now(), wait=3600)
+        claims.settle_for_repeat(connection, held, now=utc_now(), wait=3600)
 
     found = campaign_status(database, 1)
 
@@ -76,7 +77,7 @@ def test_what_is_due_later_is_told_instead_of_a_time_left(database: Database) ->
 def test_what_waits_for_its_call_to_be_repeated_is_not_in_the_air(database: Database) -> None:
     held = handed(database)
     with database.begin() as connection:
-        deliveries.put_back(connection, held, now=utc_now(), wait=1)
+        claims.settle_for_repeat(connection, held, now=utc_now(), wait=1)
     pause(database)
 
     found = campaign_status(database, 1)

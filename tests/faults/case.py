@@ -8,14 +8,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import and_, func, select, text
+from sqlalchemy import select, text
 
-from newsletter.campaigns import audience, batch_states, deliveries
+from newsletter.campaigns import audience, batch_states, claims
 from newsletter.campaigns.campaign import CAMPAIGN_ARROWS, Campaign, change_state, get_campaign
-from newsletter.campaigns.counts import OF_BATCH, delivery_counts
+from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.delivery_states import DELIVERIES, STATE
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import batch, delivery, delivery_exception
+from newsletter.database.tables import delivery
 from newsletter.providers import dispatch
 from newsletter.sending import reconcile
 from newsletter.sending.reconcile import BatchFinding
@@ -91,19 +92,9 @@ class Case:
 
     def states(self) -> dict[str, str]:
         """Each delivery's state by its id."""
-        apart = and_(
-            delivery_exception.c.campaign_id == delivery.c.campaign_id,
-            delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
-        )
-        of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
-        state = func.coalesce(delivery_exception.c.state, batch.c.state)
-        found = (
-            select(delivery.c.subscriber_id, state)
-            .join_from(delivery, batch, of_batch)
-            .outerjoin(delivery_exception, apart)
-        )
+        states = select(delivery.c.subscriber_id, STATE).select_from(DELIVERIES)
         with self.database.read() as connection:
-            return {f"1.{id}": OF_BATCH.get(said, said) for id, said in connection.execute(found)}
+            return {f"1.{id}": state for id, state in connection.execute(states)}
 
     def check(self, *servers: ProviderServer) -> None:
         """Nobody has it twice; whom the ledger calls served are; whom it calls unserved are not; all are counted.
@@ -137,6 +128,6 @@ def handed_over(case: Case, *, call: bool) -> None:
     parts = worker.prepare(held, worker.called(held)[0])
     with case.database.begin() as connection:
         name = case.campaign.provider
-        deliveries.hand(connection, held, provider=name, now=utc_now(), payload_hash=dispatch.payload_hash(parts))
+        claims.hand(connection, held, provider=name, now=utc_now(), payload_hash=dispatch.payload_hash(parts))
     if call:
         dispatch.hand_over(parts)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError as DatabaseFailed
 
-from newsletter.campaigns import retries
+from newsletter.campaigns import resolution
 from newsletter.campaigns.campaign import CampaignState, approve_issue, change_state, get_campaign, schedule_campaign
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
@@ -128,7 +128,7 @@ def test_f14_a_copied_database_hands_nothing_over_in_its_new_place(
     database = open_database(publication)
     with database.begin() as connection:
         change_state(connection, 1, "reopen", now=utc_now())
-        retries.retry(connection, 1, 50, utc_now())
+        resolution.retry(connection, 1, 50, utc_now())
     calls = len(server.calls)
 
     with pytest.raises(NewsletterError, match="this database is a copy"):

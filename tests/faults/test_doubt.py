@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter.campaigns import abandoned_batches, retries
+from newsletter.campaigns import abandoned_batches, resolution
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
@@ -149,7 +149,7 @@ def test_f22_absence_counts_when_the_search_shows_what_was_sent_later(searchable
     assert len(late.unsent) == 50
     assert case.counts() == {"accepted": 50, "rejected": 50}
     with case.database.begin() as connection:
-        assert retries.retryable(connection, 1) == 50
+        assert resolution.count_retryable(connection, 1) == 50
     case.check(server)
 
 

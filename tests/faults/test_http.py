@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns import deliveries
+from newsletter.campaigns import claims
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.providers.base import Outcome, Request
 from newsletter.providers.body import RequestBody
@@ -24,7 +24,7 @@ def test_f01_killed_before_anything_was_claimed_everyone_gets_it(case: Case, ser
 
 def test_f02_killed_after_a_claim_the_batch_is_sent_as_if_nothing_was(case: Case, server: ProviderServer) -> None:
     with case.database.begin() as connection:
-        deliveries.claim(connection, 1, owner="dead", now=utc_now())
+        claims.claim(connection, 1, owner="dead", now=utc_now())
 
     case.send()
 

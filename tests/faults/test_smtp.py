@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter.campaigns import counts, deliveries, retries, unknown
+from newsletter.campaigns import claims, counts, resolution
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch
 from newsletter.providers.dispatch import MOST_ALONE
@@ -182,7 +182,7 @@ def test_a_person_s_word_settles_what_is_unknown(cases: list[Case], tmp_path: Pa
         case.send()
 
     with case.database.begin() as connection:
-        assert unknown.resolve(connection, 1, "assume-sent", utc_now()) == 40
+        assert resolution.resolve_campaign(connection, 1, "assume-sent", utc_now()) == 40
 
     assert case.counts() == {"accepted": 40}
     assert case.campaign.state is CampaignState.SENT
@@ -193,7 +193,7 @@ def test_who_is_sent_it_again_is_in_new_batches_with_a_note(cases: list[Case], t
     with smtp_sink(tmp_path / "lost", "-q", ".", port=port):
         case.send()
     with case.database.begin() as connection:
-        unknown.resolve(connection, 1, "resend", utc_now())
+        resolution.resolve_campaign(connection, 1, "resend", utc_now())
     case.move("reopen")
 
     with smtp_sink(tmp_path / "sink", port=port):
@@ -206,10 +206,10 @@ def test_who_is_sent_it_again_is_in_new_batches_with_a_note(cases: list[Case], t
 def test_a_batch_that_a_dead_sender_had_marked_is_taken_apart(cases: list[Case], tmp_path: Path, port: int) -> None:
     case = make(cases, tmp_path, port, readers=20)
     with case.database.begin() as connection:
-        held = deliveries.claim(connection, 1, owner="dead", now=utc_now())
+        held = claims.claim(connection, 1, owner="dead", now=utc_now())
         assert held
-        deliveries.hand(connection, held, provider="smtp", now=utc_now())
-        deliveries.mark(connection, held, bytes([0b00111111, 0, 0]), bytes([0b00001111, 0, 0]), utc_now())
+        claims.hand(connection, held, provider="smtp", now=utc_now())
+        claims.save_progress(connection, held, bytes([0b00111111, 0, 0]), bytes([0b00001111, 0, 0]), utc_now())
 
     with smtp_sink(tmp_path / "sink", port=port):
         case.send()
@@ -265,7 +265,7 @@ def test_f25_a_reader_whose_mail_server_says_later_holds_nobody_up_and_is_reject
     assert (case.campaign.state, case.counts()) == (CampaignState.SENT, {"accepted": 19, "rejected": 1})
     with case.database.read() as connection:
         (found,) = counts.named(connection, 1, "rejected", 10)
-        assert retries.retryable(connection, 1) == 1
+        assert resolution.count_retryable(connection, 1) == 1
     assert found.email == "r7@example.com"
     assert found.detail == "the recipient was refused: 450 4.2.0 greylisted, come back later, for longer than 2s"
     assert "Tried again by itself for 2s." in case.watcher.said[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns import audience, deliveries
+from newsletter.campaigns import audience, claims
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError
@@ -36,9 +36,9 @@ def hand_over(database: Database, publication: Publication) -> None:
     with database.begin() as connection:
         start_campaign(connection)
         audience.enqueue(connection, publication, 1, 500, now=NOW)
-        held = deliveries.claim(connection, 1, owner="test", now=NOW)
+        held = claims.claim(connection, 1, owner="test", now=NOW)
         assert held
-        deliveries.hand(connection, held, provider="outbox", now=NOW)
+        claims.hand(connection, held, provider="outbox", now=NOW)
 
 
 def require_newest(database: Database) -> None:

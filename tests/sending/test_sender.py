@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from newsletter.campaigns import audience, counts, deliveries
+from newsletter.campaigns import audience, claims, counts
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
@@ -243,7 +243,7 @@ def test_two_campaigns_of_an_issue_that_claim_at_once_do_not_both_leave_its_read
 
     rolls = [worker.called(claim)[0] for worker, claim in zip(workers, held, strict=True) if claim]
 
-    assert [len(roll.going) for roll in rolls] == [0, 4]
+    assert [len(roll.to_send) for roll in rolls] == [0, 4]
 
 
 class Interfering(SendState):
@@ -309,9 +309,9 @@ def test_what_a_dead_sender_had_handed_over_is_not_sent_again(
     begin(database, 1000)
     with database.begin() as connection:
         audience.enqueue(connection, publication, 1, 500, now=NOW)
-        held = deliveries.claim(connection, 1, owner="dead", now=NOW)
+        held = claims.claim(connection, 1, owner="dead", now=NOW)
         assert held
-        deliveries.hand(connection, held, provider="postmark", now=NOW)
+        claims.hand(connection, held, provider="postmark", now=NOW)
     watcher = Quiet()
 
     ending = send(publication, database, watcher=watcher)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns import audience, deliveries, events, unsubscribes
+from newsletter.campaigns import audience, claims, events, unsubscribes
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.sending.recipients import load_recipients
@@ -91,12 +91,12 @@ def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
     )
 
     with database.begin() as connection:
-        held = deliveries.claim(connection, campaign.id, owner="test", now=NOW)
+        held = claims.claim(connection, campaign.id, owner="test", now=NOW)
         assert held
         roll = load_recipients(connection, held, campaign, NOW)
 
-    assert [*roll.going] == [3]
-    assert roll.gone == {1: "unsubscribed", 2: "paused until 2025-02-16"}
+    assert [*roll.to_send] == [3]
+    assert roll.to_skip == {1: "unsubscribed", 2: "paused until 2025-02-16"}
 
 
 def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publication) -> None:
@@ -105,10 +105,10 @@ def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publ
     with database.begin() as connection:
         campaign = start_campaign(connection)
         audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
-        held = deliveries.claim(connection, campaign.id, owner="test", now=NOW)
+        held = claims.claim(connection, campaign.id, owner="test", now=NOW)
         assert held
 
-        assert [*load_recipients(connection, held, campaign, NOW).going] == [1]
+        assert [*load_recipients(connection, held, campaign, NOW).to_send] == [1]
 
 
 def test_many_choices_of_many_readers_are_made_in_their_order(readers: Readers) -> None:

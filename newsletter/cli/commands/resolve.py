@@ -6,7 +6,7 @@ import json
 
 import click
 
-from newsletter.campaigns import counts, reports, unknown
+from newsletter.campaigns import counts, reports, resolution
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option, yes_option
@@ -49,14 +49,14 @@ def command(session: Session, campaign: str, assume_sent: bool, resend: bool, ye
     if policy == "resend":
         return _resend(session, found, counted["unknown"], yes=yes, as_json=as_json)
     with session.database.begin() as connection:
-        number = unknown.resolve(connection, found.id, policy, utc_now())
+        number = resolution.resolve_campaign(connection, found.id, policy, utc_now())
         counted = delivery_counts(connection, found.id)
     click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
     print_unsettled(session.database, found, counted)
     click.echo(json.dumps(counts.status(found, counted)) if as_json else reports.tally(counted))
 
 
-def _policy(*, assume_sent: bool, resend: bool) -> unknown.Policy:
+def _policy(*, assume_sent: bool, resend: bool) -> resolution.Policy:
     """Return the decision. Raises UsageError unless exactly one is given, since neither can be taken back."""
     if not (assume_sent or resend):
         raise click.UsageError("Say what to do with them: --assume-sent or --resend.")
@@ -83,7 +83,7 @@ def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_jso
     with session.database.begin() as connection:
         found = get_campaign(connection, found.id)
         _refuse(found)
-        unknown.resolve(connection, found.id, "resend", now)
+        resolution.resolve_campaign(connection, found.id, "resend", now)
         if found.state is CampaignState.SENT:
             change_state(connection, found.id, "reopen", now=now)
     send_and_report(job, as_json=as_json)

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from newsletter.campaigns import counts, reports, retries
+from newsletter.campaigns import counts, reports, resolution
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option, yes_option
@@ -40,7 +40,7 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
     with session.database.read() as connection:
         database_guard.require_home(connection, database_guard.here(session.database))
         found = find_campaign(connection, campaign)
-        number = retries.retryable(connection, found.id)
+        number = resolution.count_retryable(connection, found.id)
         counted = delivery_counts(connection, found.id)
     _refuse(found)
     if dry_run or not number:
@@ -67,6 +67,6 @@ def _queue(session: Session, job: Job) -> None:
     with session.database.begin() as connection:
         found = get_campaign(connection, job.campaign.id)
         _refuse(found)
-        retries.retry(connection, found.id, size, now)
+        resolution.retry(connection, found.id, size, now)
         if found.state is CampaignState.SENT:
             change_state(connection, found.id, "reopen", now=now)

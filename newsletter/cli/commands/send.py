@@ -10,6 +10,7 @@ import click
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.delivery_states import STATES
 from newsletter.cli.options import audience_options, json_option
 from newsletter.cli.send_result import exit_code, print_unsettled, recover_first, send_and_report
 from newsletter.cli.session import Session
@@ -151,7 +152,7 @@ def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None
         click.echo(f"{plan.provider.title} may put its own unsubscribe link beside ours: docs/sending.md.", err=True)
     click.echo("Nothing was changed.", err=True)
     if as_json:
-        queued = {**dict.fromkeys(counts.STATES, 0), "queued": plan.waiting}
+        queued = {**dict.fromkeys(STATES, 0), "queued": plan.waiting}
         state = plan.campaign.state if plan.campaign else CampaignState.DRAFT
         named = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
         click.echo(json.dumps({**named, "state": state, "audience": plan.waiting, "deliveries": queued}))

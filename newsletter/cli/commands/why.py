@@ -69,7 +69,7 @@ def _history(
 
     Raises NewsletterError when no campaign was for this reader.
     """
-    histories = [(each, delivery_history.story(connection, each, subscriber_id)) for each in campaigns]
+    histories = [(each, delivery_history.read_history(connection, each, subscriber_id)) for each in campaigns]
     known = [(campaign, history) for campaign, history in histories if history]
     if not known:
         named = ", ".join(f"campaign {each.id} to {each.audience}, {each.state}" for each in campaigns)

@@ -54,7 +54,7 @@ def _deliveries(connection: Connection, subscriber_id: int, email: str) -> list[
     deliveries = []
     for campaign_id in connection.scalars(query.order_by(delivery.c.campaign_id)).all():
         sent = get_campaign(connection, campaign_id)
-        history = delivery_history.story(connection, sent, subscriber_id)
+        history = delivery_history.read_history(connection, sent, subscriber_id)
         if history:
             deliveries.append({"subject": sent.subject, **history.as_json(email, sent)})
     return deliveries

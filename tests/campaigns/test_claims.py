@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from newsletter.campaigns import abandoned_batches, audience, deliveries
+from newsletter.campaigns import abandoned_batches, audience, claims
 from newsletter.campaigns.batch_states import ARROWS
 from newsletter.campaigns.campaign import change_state, get_campaign
-from newsletter.campaigns.counts import delivery_counts, named
-from newsletter.campaigns.deliveries import Claim, LostError
+from newsletter.campaigns.claims import Claim, LostClaimError
+from newsletter.campaigns.counts import delivery_counts, is_done, named
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber, subscription
@@ -57,21 +57,21 @@ def enqueued(database: Database, publication: Publication, readers: int, size: i
 
 def take(database: Database, campaign_id: int = 1) -> Claim:
     with database.begin() as connection:
-        held = deliveries.claim(connection, campaign_id, owner="test", now=NOW)
+        held = claims.claim(connection, campaign_id, owner="test", now=NOW)
     assert held
     return held
 
 
 def hand(database: Database, held: Claim) -> None:
     with database.begin() as connection:
-        deliveries.hand(connection, held, provider="outbox", now=NOW)
+        claims.hand(connection, held, provider="outbox", now=NOW)
 
 
 def settle(database: Database, held: Claim, *results: Result, wait: float = 0) -> None:
     with database.begin() as connection:
         campaign = get_campaign(connection, held.campaign_id)
-        going = [*load_recipients(connection, held, campaign, NOW).going]
-        deliveries.settle(connection, held, going, Answer(results=results), now=NOW, wait=wait)
+        going = [*load_recipients(connection, held, campaign, NOW).to_send]
+        claims.settle(connection, held, going, Answer(results=results), now=NOW, wait=wait)
 
 
 def counts(database: Database, campaign_id: int = 1) -> dict[str, int]:
@@ -83,7 +83,7 @@ def counts(database: Database, campaign_id: int = 1) -> dict[str, int]:
 def roll(database: Database, held: Claim) -> tuple[list[int], dict[int, str]]:
     with database.read() as connection:
         found = load_recipients(connection, held, get_campaign(connection, held.campaign_id), NOW)
-    return [*found.going], dict(found.gone)
+    return [*found.to_send], dict(found.to_skip)
 
 
 def test_everyone_on_the_list_is_enqueued_once_page_by_page(database: Database, publication: Publication) -> None:
@@ -133,7 +133,7 @@ def test_a_claimed_batch_is_nobody_else_s(database: Database, publication: Publi
 
     assert (first.no, second.no) == (1, 2)
     with database.begin() as connection:
-        assert deliveries.claim(connection, 1, owner="other", now=NOW) is None
+        assert claims.claim(connection, 1, owner="other", now=NOW) is None
 
 
 def test_nothing_is_claimed_or_handed_over_of_a_paused_campaign(database: Database, publication: Publication) -> None:
@@ -142,11 +142,11 @@ def test_nothing_is_claimed_or_handed_over_of_a_paused_campaign(database: Databa
     with database.begin() as connection:
         change_state(connection, 1, "pause", now=NOW)
 
-    with pytest.raises(LostError):
+    with pytest.raises(LostClaimError):
         hand(database, held)
     with database.begin() as connection:
-        assert deliveries.claim(connection, 1, owner="other", now=NOW) is None
-        deliveries.release(connection, held)
+        assert claims.claim(connection, 1, owner="other", now=NOW) is None
+        claims.release(connection, held)
     assert counts(database) == {"queued": 6}
 
 
@@ -160,7 +160,7 @@ def test_what_a_provider_accepted_is_settled_at_once(database: Database, publica
 
     assert counts(database) == {"accepted": 3}
     with database.read() as connection:
-        assert deliveries.is_done(connection, 1)
+        assert is_done(connection, 1)
 
 
 def test_a_rejected_reader_is_listed_with_the_provider_s_words(database: Database, publication: Publication) -> None:
@@ -187,8 +187,8 @@ def test_those_a_provider_was_too_busy_for_wait_and_the_others_are_done(
 
     assert counts(database) == {"accepted": 1, "rejected": 1, "queued": 2}
     with database.begin() as connection:
-        assert deliveries.claim(connection, 1, owner="test", now=NOW) is None
-        again = deliveries.claim(connection, 1, owner="test", now=NOW + timedelta(seconds=10))
+        assert claims.claim(connection, 1, owner="test", now=NOW) is None
+        again = claims.claim(connection, 1, owner="test", now=NOW + timedelta(seconds=10))
     assert again
     assert roll(database, again)[0] == [2, 4]
     assert again.key != held.key
@@ -228,9 +228,9 @@ def test_a_sender_whose_batch_was_taken_over_can_neither_hand_over_nor_settle(
         abandoned_batches.recover(connection, lambda provider, at: False)
     hand(database, take(database))
 
-    with pytest.raises(LostError):
+    with pytest.raises(LostClaimError):
         hand(database, lost)
-    with pytest.raises(LostError):
+    with pytest.raises(LostClaimError):
         settle(database, lost, ACCEPTED, ACCEPTED)
     assert counts(database) == {"handed": 2}
 
@@ -280,7 +280,7 @@ def test_those_who_left_meanwhile_are_skipped_each_with_the_reason(
     assert going == [4, 5]
     assert gone == {1: "unsubscribed", 2: "suppressed: bounced", 3: "erased"}
     with database.begin() as connection:
-        deliveries.skip(connection, held, gone, NOW)
+        claims.skip(connection, held, gone, NOW)
     assert counts(database) == {"queued": 2, "skipped": 3}
 
 
@@ -309,11 +309,11 @@ def test_nobody_is_left_out_of_a_batch_that_is_another_sender_s_by_now(
     enqueued(database, publication, 2)
     held = take(database)
     with database.begin() as connection:
-        deliveries.release(connection, held)
+        claims.release(connection, held)
     take(database)
 
-    with pytest.raises(LostError), database.begin() as connection:
-        deliveries.skip(connection, held, {1: "erased"}, NOW)
+    with pytest.raises(LostClaimError), database.begin() as connection:
+        claims.skip(connection, held, {1: "erased"}, NOW)
 
     assert counts(database) == {"queued": 2}
 
@@ -322,8 +322,8 @@ def test_a_batch_of_which_nobody_is_left_is_done(database: Database, publication
     enqueued(database, publication, 2)
     held = take(database)
     with database.begin() as connection:
-        deliveries.skip(connection, held, {1: "erased", 2: "erased"}, NOW)
-        deliveries.close_empty(connection, held, NOW)
+        claims.skip(connection, held, {1: "erased", 2: "erased"}, NOW)
+        claims.close_empty(connection, held, NOW)
 
     assert counts(database) == {"skipped": 2}
 
@@ -356,25 +356,41 @@ def test_whatever_happens_every_reader_is_in_exactly_one_state(
 def _step(database: Database, data: st.DataObject) -> None:
     """One sender's life with one batch, ended at any point."""
     with database.begin() as connection:
-        held = deliveries.claim(connection, 1, owner="test", now=NOW + timedelta(days=1))
+        held = claims.claim(connection, 1, owner="test", now=NOW + timedelta(days=1))
         if held is None:
             return
         found = load_recipients(connection, held, get_campaign(connection, 1), NOW)
-        leaving = data.draw(st.sets(st.sampled_from([*found.going]))) if not held.first_handed_at else set()
-        deliveries.skip(connection, held, dict.fromkeys(leaving, "left"), NOW)
-        going = [id for id in found.going if id not in leaving]
+        leaving = data.draw(st.sets(st.sampled_from([*found.to_send]))) if not held.first_handed_at else set()
+        claims.skip(connection, held, dict.fromkeys(leaving, "left"), NOW)
+        going = [id for id in found.to_send if id not in leaving]
         if not going:
-            return deliveries.close_empty(connection, held, NOW)
+            return claims.close_empty(connection, held, NOW)
     end = data.draw(st.sampled_from(["released", "killed before", "killed after", "settled"]))
     with database.begin() as connection:
         if end == "released":
-            deliveries.release(connection, held)
+            claims.release(connection, held)
         elif end != "killed before":
-            deliveries.hand(connection, held, provider="outbox", now=NOW)
+            claims.hand(connection, held, provider="outbox", now=NOW)
     with database.begin() as connection:
         if end == "settled":
             results = tuple(data.draw(st.sampled_from([ACCEPTED, REJECTED, BUSY, UNKNOWN])) for _ in going)
-            deliveries.settle(connection, held, going, Answer(results=results), now=NOW)
+            claims.settle(connection, held, going, Answer(results=results), now=NOW)
         else:
             replay = data.draw(st.booleans())
             abandoned_batches.recover(connection, lambda provider, at: replay)
+
+
+def test_a_reader_whose_call_is_to_be_made_again_is_not_sent_the_issue_by_another_campaign(
+    database: Database, publication: Publication
+) -> None:
+    add_readers(database, 1, ("daily", "weekly"))
+    with database.begin() as connection:
+        first, second = (start_campaign(connection, name) for name in ("daily", "weekly"))
+        for campaign in (first, second):
+            audience.enqueue(connection, publication, campaign.id, 500, now=NOW)
+    hand(database, take(database, first.id))
+    with database.begin() as connection:
+        abandoned_batches.recover(connection, lambda provider, at: True)
+
+    assert counts(database, first.id) == {"handed": 1}
+    assert roll(database, take(database, second.id)) == ([], {1: "may have it by campaign 1"})
