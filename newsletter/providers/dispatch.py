@@ -62,13 +62,13 @@ def payload_hash(parts: Sequence[Part]) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest() if all(digests) else ""
 
 
-def hand_over(parts: Sequence[Part], marks: ProgressLog | None = None) -> Answer:
+def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None) -> Answer:
     """Make the calls, one after the other; after one that was not taken, the others are not made."""
     results: list[Result] = []
     done: list[tuple[Recipient, Result]] = []
     waiting, stop, cut = deque(parts), "", False
     while waiting and not _is_refused(results, stop):
-        if marks and not marks.advance(done, (part.batch.recipients[0] for part in waiting)):
+        if progress and not progress.advance(done, (part.batch.recipients[0] for part in waiting)):
             cut = True
             break
         part, done = waiting.popleft(), []

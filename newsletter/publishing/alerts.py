@@ -17,8 +17,9 @@ from newsletter.database.connection import Database
 from newsletter.database.tables import notice as table
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.providers import dispatch, find_provider, read_settings
+from newsletter.providers import find_provider, read_settings
 from newsletter.providers.base import Batch, Outcome, Provider, Result, Settings
+from newsletter.sending.direct_send import send_directly
 from newsletter.sending.recipients import personal_links
 from newsletter.signed_links import Links
 from newsletter.times import stamp
@@ -42,7 +43,7 @@ def alert_editors(
         if connection.execute(select(exists().where(table.c.key == key))).scalar():
             return ""
         connection.execute(insert(table).values(key=key, at=stamp(now)))
-    result = _mail(publication, provider, settings, _message(publication, subject, text), now)
+    result = _mail(publication, database, provider, settings, _message(publication, subject, text), now)
     if result.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN):
         return ""
     with database.begin() as connection:
@@ -51,7 +52,12 @@ def alert_editors(
 
 
 def _mail(
-    publication: Publication, provider: Provider, settings: Settings, message: CompiledMessage, now: datetime
+    publication: Publication,
+    database: Database,
+    provider: Provider,
+    settings: Settings,
+    message: CompiledMessage,
+    now: datetime,
 ) -> Result:
     key, to, name = secrets.token_hex(8), _editors(publication), publication.default_list
     links = personal_links(Links(publication), 0, 0, name, message.slug)
@@ -61,7 +67,7 @@ def _mail(
         key=key,
         label="other",
     )
-    (result,) = dispatch.hand_over(dispatch.prepare(provider, batch, settings)).results
+    (result,) = send_directly(publication, database, provider, settings, batch).results
     return result
 
 

@@ -96,7 +96,7 @@ class Runner:
         The `greeting` is reported once the database is locked. Raises NewsletterError when another process sends.
         """
         self._once = once
-        with Interrupts(STOPPING, self._send_state.asked), SenderLock(lock_file(self._database)) as lock:
+        with Interrupts(STOPPING, self._send_state.stop_asked), SenderLock(lock_file(self._database)) as lock:
             if not lock.acquire():
                 hint = "One sender per database: let it end, or stop it, then run this again."
                 raise NewsletterError(f"{lock.owner} is sending from this database", hint=hint)
@@ -110,14 +110,14 @@ class Runner:
 
     def stop(self) -> None:
         """Ask the runner to stop, as a signal does; returns at once."""
-        self._send_state.asked.set()
+        self._send_state.stop_asked.set()
 
     def _loop(self, *, once: bool) -> None:
-        while not self._send_state.asked.is_set():
+        while not self._send_state.stop_asked.is_set():
             self._tick_or_report(once=once)
             if once and not self._running and not (self._alerting and self._alerting.is_alive()):
                 return
-            self._send_state.asked.wait(ONCE_TICK if once else TICK)
+            self._send_state.stop_asked.wait(ONCE_TICK if once else TICK)
 
     def _tick_or_report(self, *, once: bool) -> None:
         """Run one tick. Raises NewsletterError only with `once`: a service reports it and goes on."""
@@ -214,7 +214,7 @@ class Runner:
 
     def _drain(self) -> None:
         """Let calls to the provider finish; one that takes longer than DRAIN is recovered at the next start."""
-        self._send_state.asked.set()
+        self._send_state.stop_asked.set()
         until = time.monotonic() + DRAIN
         for thread in [*self._running.values(), *([self._alerting] if self._alerting else [])]:
             thread.join(max(0.0, until - time.monotonic()))

@@ -16,9 +16,10 @@ from newsletter.config.fields import full_name
 from newsletter.database.connection import Database
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.providers import dispatch, find_provider, read_settings
+from newsletter.providers import find_provider, read_settings
 from newsletter.providers.base import Batch, Outcome, Result
 from newsletter.rendering.build import Built
+from newsletter.sending.direct_send import send_directly
 from newsletter.sending.recipients import personal_links
 from newsletter.signed_links import Links
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber
@@ -75,7 +76,7 @@ def send_test(
     for start in range(0, len(people), provider.batch_size):
         part = tuple(people[start : start + provider.batch_size])
         batch = Batch(mailing=mailing, recipients=part, key=f"{key}-{start}", label="other")
-        results = dispatch.hand_over(dispatch.prepare(provider, batch, settings)).results
+        results = send_directly(publication, database, provider, settings, batch).results
         tested += [
             TestResult(email=recipient.email, result=result) for recipient, result in zip(part, results, strict=True)
         ]

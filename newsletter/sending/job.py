@@ -1,11 +1,10 @@
-"""Job: a campaign to be sent, through whom, how fast. Nothing is sent here.
-
-What all senders of one process share, and whom they tell what goes on. No rule of sending is here.
-"""
+"""Describe a campaign to be sent, and hold what all senders of one process share. Nothing is sent here."""
 
 from __future__ import annotations
 
+import logging
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from newsletter.times import Clock, Rate, utc_now
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to send, through whom, how fast, how patiently."""
+    """A campaign to be sent, its provider, and its rate."""
 
     publication: Publication
     database: Database
@@ -36,7 +35,7 @@ class Job:
 
 
 def job_of(publication: Publication, database: Database, campaign: Campaign, clock: Clock = utc_now) -> Job:
-    """The campaign through its provider at the configured rate. Raises ConfigError when the provider is set wrong."""
+    """Make the job of a campaign at the configured rate. Raises ConfigError when its provider is set wrong."""
     provider = find_provider(publication, campaign.provider)
     return Job(
         publication=publication,
@@ -50,47 +49,54 @@ def job_of(publication: Publication, database: Database, campaign: Campaign, clo
 
 
 class SendState:
-    """What all senders of one process share: one writer of the database, one wish to stop."""
+    """The state that all senders of one process share: the writer of the database, and whether to stop."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.last_send_marker = LastSendMarker(database)
-        self.asked = threading.Event()
-        """Set: what is in the air is finished, nothing more is handed over."""
+        self.stop_asked = threading.Event()
+        """Set when calls under way are finished and nothing more is handed over."""
         self.writing = threading.Lock()
-        self._stirred = threading.Condition()
-        self.stirs = 0
-        """How often there was something new; for `wait`."""
+        """Held by the thread that writes."""
+        self._changed = threading.Condition()
+        self.changes = 0
+        """How often there was something new, for `wait`."""
 
-    def stir(self) -> None:
-        """Tell those who wait that batches were queued, or that one is done."""
-        with self._stirred:
-            self.stirs += 1
-            self._stirred.notify_all()
+    def tell_change(self) -> None:
+        """Wake the threads that wait: batches were queued, or one was settled."""
+        with self._changed:
+            self.changes += 1
+            self._changed.notify_all()
 
-    def wait(self, stirs: int, seconds: float) -> None:
-        """Until there is something new since `stirs` was read, at most so long."""
-        with self._stirred:
-            self._stirred.wait_for(lambda: self.stirs != stirs, seconds)
+    def wait(self, changes: int, seconds: float) -> None:
+        """Wait until there is something new since `changes` was read, at most so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.changes != changes, seconds)
 
     @contextmanager
     def writer(self) -> Iterator[Connection]:
-        """A transaction of the one writer: threads of one process do not fight for the file's lock."""
+        """Open a transaction of the one writer: threads of one process do not fight for the file's lock."""
         with self.writing, self.database.begin() as connection:
             yield connection
 
     @contextmanager
-    def changer(self) -> Iterator[Connection]:
-        """The same for a single statement, which is over sooner."""
+    def single_writer(self) -> Iterator[Connection]:
+        """Open one for a single statement, which is over sooner."""
         with self.writing, self.database.change() as connection:
             yield connection
 
 
 class ProgressListener(Protocol):
-    """Is told what goes on while it goes on."""
+    """Receives what goes on while it goes on."""
 
     def say(self, sentence: str) -> None:
-        """Something a person wants to know now."""
+        """Take a sentence that a person wants to read now."""
 
     def progress(self, campaign: Campaign, counted: Mapping[str, int]) -> None:
-        """How far it is; a few times a second."""
+        """Take how far the campaign is, a few times a second."""
+
+
+def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None:
+    """Log an error that a thread survives, with its traceback and without its message: that may name an address."""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s: %s\n%s", what, type(error).__name__, places)

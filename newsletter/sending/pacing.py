@@ -1,41 +1,56 @@
-"""Pacing: when one run of a campaign may hand over, waits for a busy provider, or had better ask a person.
+"""Decide how long a busy provider is waited for, and when a campaign had better pause and ask a person.
 
-Decides; waits for nothing and ends nothing itself. The limits that all runs share are `rates`,
-the arithmetic is `throttle`.
-
-Stragglers: readers whom their own mail server puts off, while the provider takes everyone else's message.
-
-Says how long they are waited for. Pure: times come in. A provider that takes nothing at all is
-`pacing`'s affair.
-
-The breaker: when so many messages are rejected that it is wiser to ask a person first.
-
-Pure: counts what it is told. A list that was bought, a domain that has been blocked and a
-broken template show here before they cost a reputation.
+Pure: what happened so far comes in as a RunHistory and goes out as the next one. The rate that all senders share is
+rate_limits.py; the arithmetic of waiting is backoff.py; what else an answer means is settlement.py.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from msgspec import structs
-from sqlalchemy import Connection
 
-from newsletter.campaigns import counts
 from newsletter.config import Publication, Share
 from newsletter.providers.base import Answer, Outcome, Provider, Result
-from newsletter.sending import backoff, rate_limits
-from newsletter.sending.rate_limits import ProviderLimits, Reservation
-from newsletter.times import Clock, Duration, Rate
+from newsletter.sending import backoff
+from newsletter.times import Duration, Rate
+
+FEWEST_ANSWERED = 100
+"""Answered messages before their share of rejections says anything."""
+WINDOW = 1000
+"""The latest answered messages that count, in whole batches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deferral:
+    """How long single readers of a batch have been put off, while the provider takes other messages."""
+
+    since: datetime
+    tries: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunHistory:
+    """What the answers of one run so far mean for the next one."""
+
+    answered: tuple[tuple[int, int], ...] = ()
+    """The latest batches: pairs of how many messages were answered, and how many of them rejected."""
+    accepted_at: datetime | None = None
+    """When a message was last accepted."""
+    busy_since: datetime | None = None
+    """When the provider began to take nothing."""
+    busy_until: datetime | None = None
+    """When it is tried again; calls that were under way together wait for one moment."""
+    busy_tries: int = 0
+    deferrals: Mapping[int, Deferral] = field(default_factory=dict)
+    """By batch number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reaction:
-    """What an answer of the provider means for the run."""
+    """What a run does after a provider's answer."""
 
     wait: float = 0.0
     """Seconds until those it did not take are tried again."""
@@ -44,161 +59,111 @@ class Reaction:
     remark: str = ""
     """What a person wants to know now."""
     gives_way: bool = False
-    """It pauses for the provider's sake: another one may do."""
+    """Whether it pauses for the provider's sake: another provider may go on."""
     is_for_all: bool = True
-    """All calls had better wait; else only this batch does."""
+    """Whether all calls wait, not only this batch."""
 
 
 def batch_size(publication: Publication, provider: Provider, rate: Rate) -> int:
-    """Recipients in a batch of a new campaign."""
+    """Return how many recipients a batch of a new campaign has."""
     warmup = publication.config.send.warmup
     return backoff.batch_size(provider.batch_size, rate, warmup, provider.calls_per_second)
 
 
-class Pacing:
-    """Of one run; several threads may ask it at once."""
+def reject_deferred(
+    answer: Answer, no: int, patience: Duration, history: RunHistory, now: datetime
+) -> tuple[Answer, RunHistory]:
+    """Reject the readers of batch `no` who were put off for longer than `patience`, if others were accepted meanwhile.
 
-    def __init__(self, publication: Publication, rate: Rate, clock: Clock) -> None:
-        send = publication.config.send
-        self._limits = ProviderLimits(rate=rate, warmup=send.warmup, zone=publication.config.publication.timezone)
-        self._patience = send.patience
-        self._circuit_breaker = CircuitBreaker(send.max_rejected)
-        self._clock = clock
-        self._deferred_recipients = DeferredRecipients(send.patience)
-        self._deciding = threading.Lock()
-        self._busy_since: datetime | None = None
-        self._busy_until: datetime | None = None
-        """When it is tried again; calls that were in the air together wait for the same moment."""
-        self._busy_tries = 0
-
-    def is_free(self, connection: Connection, provider: str) -> bool:
-        """Whether any number of messages may leave through the provider now; only reads."""
-        return rate_limits.is_free(connection, provider, self._limits, self._clock())
-
-    def take(self, connection: Connection, provider: str, count: int) -> Reservation:
-        """When `count` messages may leave through the provider."""
-        return rate_limits.reserve(connection, provider, count, self._limits, self._clock())
-
-    def give_back(self, connection: Connection, provider: str, count: int) -> None:
-        """They did not leave after all."""
-        rate_limits.refund(connection, provider, count, self._limits, self._clock())
-
-    def slow_down(
-        self, connection: Connection, provider: str, answer: Answer, *, handed_at: datetime, wait: float
-    ) -> None:
-        """When the provider took nothing of a call, all senders go slower for a while, and then faster again."""
-        if not answer.is_busy or answer.stop:
-            return
-        now = self._clock()
-        seen = counts.speed(connection, provider, now) or len(answer.results)
-        rate = self._limits.rate
-        rate_limits.slow_down(connection, provider, rate, seen=seen, handed_at=handed_at, wait=wait, now=now)
-
-    def judged(self, no: int, answer: Answer) -> Answer:
-        """The answer to batch `no`, as the patience with single readers has it."""
-        with self._deciding:
-            return self._deferred_recipients.judged(no, answer, self._clock())
-
-    def react(self, no: int, answer: Answer) -> Reaction:
-        """What to do about a judged answer to batch `no`."""
-        if answer.stop:
-            return Reaction(pause=answer.stop, gives_way=True)
-        with self._deciding:
-            if tripped := self._circuit_breaker.follow(answer):
-                return Reaction(pause=f"{tripped}. Look at the reasons before you go on")
-            return self._patient(no, answer)
-
-    def _patient(self, no: int, answer: Answer) -> Reaction:
-        busy = [result for result in answer.results if result.outcome is Outcome.BUSY]
-        everyone = next((result.reason for result in busy if not result.alone), None)
-        if everyone is not None:
-            return self._wait_for_provider(everyone, answer)
-        if len(busy) < len(answer.results):
-            self._busy_since, self._busy_until, self._busy_tries = None, None, 0
-        return self._wait_for_readers(no, busy) if busy else Reaction()
-
-    def _wait_for_readers(self, no: int, busy: Sequence[Result]) -> Reaction:
-        """Only their batch waits; when nobody else's message was taken meanwhile, it is the provider after all."""
-        words, tries = busy[0].reason, self._deferred_recipients.tries(no)
-        if self._deferred_recipients.is_too_long(no, self._clock()):
-            return Reaction(pause=f"{words}, for longer than {self._patience}", gives_way=True)
-        remark = f"{words}. Tried again by itself for {self._patience}." if tries == 1 else ""
-        return Reaction(wait=backoff.pause(tries), remark=remark, is_for_all=False)
-
-    def _wait_for_provider(self, words: str, answer: Answer) -> Reaction:
-        now = self._clock()
-        self._busy_since = self._busy_since or now
-        left = (self._busy_since + self._patience.delta - now).total_seconds()
-        if left <= 0:
-            return Reaction(pause=f"{words}, for longer than {self._patience}", gives_way=True)
-        if self._busy_until and now < self._busy_until:  # a call that was in the air with the last one
-            return Reaction(wait=min((self._busy_until - now).total_seconds(), backoff.LONGEST_PAUSE))
-        self._busy_tries += 1
-        wait = min(backoff.pause(self._busy_tries, answer.retry_after), left)
-        self._busy_until = now + timedelta(seconds=wait)
-        return Reaction(wait=wait, remark=f"{words}. Trying again in {wait:.0f} s.")
+    Their own mail servers put them off; a provider that takes nothing at all is the matter of `react`.
+    """
+    if Outcome.ACCEPTED in answer.outcomes:
+        history = replace(history, accepted_at=now)
+    if Outcome.BUSY not in answer.outcomes or not any(result.alone for result in answer.results):
+        return answer, history
+    before = history.deferrals.get(no, Deferral(since=now, tries=0))
+    history = replace(history, deferrals={**history.deferrals, no: replace(before, tries=before.tries + 1)})
+    is_too_long = now - before.since >= patience.delta
+    if not is_too_long or history.accepted_at is None or history.accepted_at < before.since:
+        return answer, history
+    results = tuple(_rejected(result, patience) if result.alone else result for result in answer.results)
+    return replace(answer, results=results), history
 
 
-class DeferredRecipients:
-    """Of one run; batches are named by their numbers."""
-
-    def __init__(self, patience: Duration) -> None:
-        self._patience = patience
-        self._since: dict[int, datetime] = {}
-        self._tries: dict[int, int] = {}
-        self._taken_at: datetime | None = None
-
-    def judged(self, no: int, answer: Answer, now: datetime) -> Answer:
-        """The answer; who was put off for longer than patience, while others were taken, is rejected in it."""
-        if Outcome.ACCEPTED in answer.outcomes:
-            self._taken_at = now
-        if Outcome.BUSY not in answer.outcomes or not any(result.alone for result in answer.results):
-            return answer
-        self._tries[no] = self.tries(no) + 1
-        since = self._since.setdefault(no, now)
-        if not self.is_too_long(no, now) or self._taken_at is None or self._taken_at < since:
-            return answer
-        return replace(answer, results=tuple(map(self._rejected, answer.results)))
-
-    def tries(self, no: int) -> int:
-        """In a row."""
-        return self._tries.get(no, 0)
-
-    def is_too_long(self, no: int, now: datetime) -> bool:
-        """Whether it was tried for longer than patience."""
-        return no in self._since and now - self._since[no] >= self._patience.delta
-
-    def _rejected(self, result: Result) -> Result:
-        if not result.alone:
-            return result
-        reason = f"{result.reason}, for longer than {self._patience}"
-        return structs.replace(result, outcome=Outcome.REJECTED, reason=reason, alone=False, retryable=True)
+def _rejected(result: Result, patience: Duration) -> Result:
+    reason = f"{result.reason}, for longer than {patience}"
+    return structs.replace(result, outcome=Outcome.REJECTED, reason=reason, alone=False, retryable=True)
 
 
-LEAST = 100
-"""Answers before anything is concluded."""
-WINDOW = 1000
-"""The latest answers that count, in whole batches."""
+def react(
+    answer: Answer,
+    no: int,
+    *,
+    patience: Duration,
+    max_rejected: Share,
+    history: RunHistory,
+    now: datetime,
+    jitter: float = 1.0,
+) -> tuple[Reaction, RunHistory]:
+    """Decide what to do about the answer to batch `no`, after `reject_deferred`."""
+    if answer.stop:
+        return Reaction(pause=answer.stop, gives_way=True), history
+    history = count_rejections(answer, history)
+    if numbers := too_many_rejected(history, max_rejected):
+        return Reaction(pause=f"{numbers}. Look at the reasons before you go on"), history
+    busy = [result for result in answer.results if result.outcome is Outcome.BUSY]
+    provider_words = next((result.reason for result in busy if not result.alone), None)
+    if provider_words is not None:
+        return _wait_for_provider(provider_words, answer, patience, history, now, jitter)
+    if len(busy) < len(answer.results):
+        history = replace(history, busy_since=None, busy_until=None, busy_tries=0)
+    return _wait_for_readers(busy[0].reason, no, patience, history, now, jitter) if busy else Reaction(), history
 
 
-class CircuitBreaker:
-    """Follows the answers of one run."""
+def count_rejections(answer: Answer, history: RunHistory) -> RunHistory:
+    """Add an answer to the latest ones, and drop those that WINDOW leaves out."""
+    rejected = answer.outcomes.get(Outcome.REJECTED, 0)
+    answered = [*history.answered, (answer.outcomes.get(Outcome.ACCEPTED, 0) + rejected, rejected)]
+    total = sum(number for number, _ in answered)
+    while total - answered[0][0] >= WINDOW:
+        total -= answered.pop(0)[0]
+    return replace(history, answered=tuple(answered))
 
-    def __init__(self, most: Share) -> None:
-        self._most = most
-        self._latest: deque[tuple[int, int]] = deque()
 
-    def follow(self, answer: Answer) -> str:
-        """Count one answer; why the campaign should pause, or nothing."""
-        rejected = answer.outcomes.get(Outcome.REJECTED, 0)
-        self._latest.append((answer.outcomes.get(Outcome.ACCEPTED, 0) + rejected, rejected))
-        while sum(answered for answered, _ in self._latest) - self._latest[0][0] >= WINDOW:
-            self._latest.popleft()
-        return self._verdict()
+def too_many_rejected(history: RunHistory, most: Share) -> str:
+    """Return the numbers when more than `most` of the latest messages were rejected; empty when not.
 
-    def _verdict(self) -> str:
-        answered = sum(answered for answered, _ in self._latest)
-        rejected = sum(rejected for _, rejected in self._latest)
-        if answered < LEAST or rejected <= answered * self._most.part:
-            return ""
-        return f"{rejected:,} of the last {answered:,} messages were rejected, more than {self._most}"
+    A bought list, a blocked domain or a broken template shows here before it costs a reputation.
+    """
+    answered = sum(number for number, _ in history.answered)
+    rejected = sum(number for _, number in history.answered)
+    if answered < FEWEST_ANSWERED or rejected <= answered * most.part:
+        return ""
+    return f"{rejected:,} of the last {answered:,} messages were rejected, more than {most}"
+
+
+def _wait_for_readers(
+    words: str, no: int, patience: Duration, history: RunHistory, now: datetime, jitter: float
+) -> Reaction:
+    """Let only their batch wait; if nobody else's message was accepted meanwhile, it is the provider after all."""
+    deferral = history.deferrals.get(no, Deferral(since=now, tries=1))
+    if no in history.deferrals and now - deferral.since >= patience.delta:
+        return Reaction(pause=f"{words}, for longer than {patience}", gives_way=True)
+    remark = f"{words}. Tried again by itself for {patience}." if deferral.tries == 1 else ""
+    return Reaction(wait=backoff.pause(deferral.tries, jitter=jitter), remark=remark, is_for_all=False)
+
+
+def _wait_for_provider(
+    words: str, answer: Answer, patience: Duration, history: RunHistory, now: datetime, jitter: float
+) -> tuple[Reaction, RunHistory]:
+    since = history.busy_since or now
+    history = replace(history, busy_since=since)
+    left = (since + patience.delta - now).total_seconds()
+    if left <= 0:
+        return Reaction(pause=f"{words}, for longer than {patience}", gives_way=True), history
+    if history.busy_until and now < history.busy_until:  # a call that was under way with the last one
+        return Reaction(wait=min((history.busy_until - now).total_seconds(), backoff.LONGEST_PAUSE)), history
+    tries = history.busy_tries + 1
+    wait = min(backoff.pause(tries, answer.retry_after, jitter), left)
+    history = replace(history, busy_tries=tries, busy_until=now + timedelta(seconds=wait))
+    return Reaction(wait=wait, remark=f"{words}. Trying again in {wait:.0f} s."), history

@@ -1,8 +1,7 @@
-"""Marks: which messages of a batch are in the air, for providers that take one message a call.
+"""Write which messages of a batch are under way, for providers that take one message a call.
 
-A bit per recipient is set before the first byte leaves and another after the answer, a few
-recipients at a time; after a crash only what was between the two is unknown. Writes only these
-bits, and what became of recipients whose batch had them; everything else of it is `deliveries`.
+A bit per recipient is set before the first byte leaves and another after the answer, a few recipients at a time.
+After a crash only the messages between the two are unknown: `abandoned_batches.recover_in_progress` reads the bits.
 """
 
 from __future__ import annotations
@@ -21,45 +20,47 @@ from newsletter.times import Clock
 
 
 class BatchProgressLog:
-    """`handover.Marks` of one batch that was handed over."""
+    """A `dispatch.ProgressLog` that writes the progress of one handed batch into the ledger."""
 
     def __init__(
-        self, send_state: SendState, held: Claim, clock: Clock, may_go_on: Callable[[], bool], window: int
+        self, send_state: SendState, claim: Claim, clock: Clock, may_go_on: Callable[[], bool], window: int
     ) -> None:
-        self._send_state, self._held, self._clock, self._may_go_on = send_state, held, clock, may_go_on
+        self._send_state, self._claim, self._clock, self._may_go_on = send_state, claim, clock, may_go_on
         self._window = window
-        self._left = 0
-        """How many of those whose start is written down have not begun."""
+        self._not_begun = 0
+        """How many of those whose start is written have not begun."""
         self._done: list[tuple[Recipient, Result]] = []
-        """Not written down yet."""
+        """Outcomes that are not written yet."""
         self._started, self._finished = 0, 0
         self._places: dict[int, int] = {}
-        self.noted: set[int] = set()
-        """Subscribers of whom the ledger has the outcome already."""
+        self.recorded: set[int] = set()
+        """Subscribers whose outcome the ledger has as an exception."""
 
     def advance(self, done: Sequence[tuple[Recipient, Result]], coming: Iterable[Recipient]) -> bool:
-        """See `handover.Marks`; on disk once per window. Raises LostClaimError when the batch is another's by now."""
+        """See `dispatch.ProgressLog`. Writes once per window. Raises LostClaimError when the batch is another's."""
         self._done += done
         if not self._may_go_on():
             return False
-        if not self._left:
+        if not self._not_begun:
             self._write(list(islice(coming, self._window)))
-        self._left -= 1
+        self._not_begun -= 1
         return True
 
     def _write(self, starting: Sequence[Recipient]) -> None:
-        done = {_subscriber(person): result for person, result in self._done}
-        others = {id: one for id, one in done.items() if one.outcome in (Outcome.REJECTED, Outcome.UNKNOWN)}
-        with self._send_state.writer() if others or not self._places else self._send_state.changer() as connection:
-            self._places = self._places or _places(connection, self._held)
-            self._finished |= self._bits(id for id, one in done.items() if one.outcome is Outcome.ACCEPTED)
-            self._started &= ~self._bits(id for id, one in done.items() if one.outcome is Outcome.BUSY)
+        done = {_subscriber(recipient): result for recipient, result in self._done}
+        unusual = (Outcome.REJECTED, Outcome.UNKNOWN)
+        exceptions = {id: result for id, result in done.items() if result.outcome in unusual}
+        is_single = self._places and not exceptions
+        with self._send_state.single_writer() if is_single else self._send_state.writer() as connection:
+            self._places = self._places or _places(connection, self._claim)
+            self._finished |= self._bits(id for id, result in done.items() if result.outcome is Outcome.ACCEPTED)
+            self._started &= ~self._bits(id for id, result in done.items() if result.outcome is Outcome.BUSY)
             self._started |= self._bits(map(_subscriber, starting))
             bits = self._packed(self._started), self._packed(self._finished)
-            claims.record_exceptions(connection, self._held, others, self._clock())
-            claims.save_progress(connection, self._held, *bits, self._clock())
-        self.noted |= others.keys()
-        self._done, self._left = [], len(starting)
+            claims.record_exceptions(connection, self._claim, exceptions, self._clock())
+            claims.save_progress(connection, self._claim, *bits, self._clock())
+        self.recorded |= exceptions.keys()
+        self._done, self._not_begun = [], len(starting)
 
     def _bits(self, ids: Iterable[int]) -> int:
         return sum(1 << self._places[id] for id in ids)

@@ -8,6 +8,7 @@ follow it, and take over when it ends. Which states there are and what they mean
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -24,7 +25,7 @@ from newsletter.campaigns.tracking import Level, tracked
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.providers import find_provider, read_settings
-from newsletter.sending.job import Job, ProgressListener, SendState, job_of
+from newsletter.sending.job import Job, ProgressListener, SendState, job_of, log_failure
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.recipients import addresses
@@ -34,6 +35,8 @@ from newsletter.signals import Interrupts
 from newsletter.signed_links import Links
 
 __all__ = ["THREADS", "Job", "SendResult", "Sender", "job_of", "lock_file"]
+
+logger = logging.getLogger(__name__)
 
 THREADS = 4
 """Calls in the air at once: after a crash, as many batches may be unknown."""
@@ -61,12 +64,12 @@ class Sender:
     """One run of one campaign in this process."""
 
     def __init__(
-        self, job: Job, watcher: ProgressListener, send_state: SendState | None = None, *, once: bool = False
+        self, job: Job, listener: ProgressListener, send_state: SendState | None = None, *, once: bool = False
     ) -> None:
         """`once`: it ends when a quota is used up for longer than REST."""
         self._job = job
         self._longest = REST.total_seconds() if once else math.inf
-        self._watcher = watcher
+        self._listener = listener
         self._send_state = send_state or SendState(job.database)
         self._error: BaseException | None = None
         self._rests = False
@@ -83,9 +86,9 @@ class Sender:
 
     def run(self) -> SendResult:
         """Send until everyone has it, the campaign is paused, or a signal asks to stop. Raises NewsletterError."""
-        with Interrupts(STOPPING, self._send_state.asked), SenderLock(lock_file(self._job.database)) as lock:
+        with Interrupts(STOPPING, self._send_state.stop_asked), SenderLock(lock_file(self._job.database)) as lock:
             if self._wait_for(lock):
-                recover(self._send_state, self._job.publication, self._watcher, self._job.clock)
+                recover(self._send_state, self._job.publication, self._listener, self._job.clock)
                 self._send()
         return self._end()
 
@@ -96,29 +99,29 @@ class Sender:
         return self._end()
 
     def _worker(self) -> SendWorker:
-        return SendWorker(self._job, self._mailing, self._watcher, self._send_state, self._is_over, self._longest)
+        return SendWorker(self._job, self._mailing, self._listener, self._send_state, self._is_over, self._longest)
 
     def _end(self) -> SendResult:
         if self._error:
             raise self._error
         self._finish()
-        return self._ending()
+        return self._result()
 
     def _wait_for(self, lock: SenderLock) -> bool:
         """Follow whoever is sending until the lock is ours; False when there is nothing left to wait for."""
         if lock.acquire():
             return True
-        self._watcher.say(f"{lock.owner[0].upper()}{lock.owner[1:]} is sending from this database; following it.")
+        self._listener.say(f"{lock.owner[0].upper()}{lock.owner[1:]} is sending from this database; following it.")
         self._enqueue()
         while not lock.acquire():
-            if self._send_state.asked.wait(TICK) or self._show():
+            if self._send_state.stop_asked.wait(TICK) or self._show():
                 return False
         return True
 
     def _send(self) -> None:
         """Through one provider after the other, as long as one stops and another is left."""
         self._send_through()
-        while self.worker.successor and not (self._error or self._send_state.asked.is_set()) and self._pass_on():
+        while self.worker.successor and not (self._error or self._send_state.stop_asked.is_set()) and self._pass_on():
             self._send_through()
 
     def _pass_on(self) -> bool:
@@ -128,15 +131,15 @@ class Sender:
             provider = find_provider(self._job.publication, name)
             settings = read_settings(self._job.publication, provider)
         except ConfigError as error:
-            return self._held_up(f"{why}; {name} cannot go on instead: {error.message}")
-        self._watcher.say(f"{self._job.provider.title} stopped: {why.rstrip('.')}. Going on through {provider.title}.")
+            return self._pause(f"{why}; {name} cannot go on instead: {error.message}")
+        self._listener.say(f"{self._job.provider.title} stopped: {why.rstrip('.')}. Going on through {provider.title}.")
         with self._send_state.writer() as connection:
             campaign = pass_on(connection, self._job.campaign.id, name)
         self._job = replace(self._job, campaign=campaign, provider=provider, settings=settings)
         self.worker = self._worker()
         return True
 
-    def _held_up(self, reason: str) -> bool:
+    def _pause(self, reason: str) -> bool:
         """Pause: nobody is left to send through."""
         with self._send_state.writer() as connection:
             if get_campaign(connection, self._job.campaign.id).state is CampaignState.SENDING:
@@ -164,7 +167,7 @@ class Sender:
         while alive := [thread for thread in threads if thread.is_alive()]:
             alive[0].join(SHOW)
             self._look()
-            if self._send_state.asked.is_set():
+            if self._send_state.stop_asked.is_set():
                 asked_at = asked_at or time.monotonic()
                 if time.monotonic() - asked_at > DRAIN:
                     return
@@ -188,7 +191,7 @@ class Sender:
                     its, now = self._job.campaign.id, self._job.clock()
                     audience.enqueue(connection, self._job.publication, its, size, now=now, page=page)
             page = audience.PAGE
-            self._send_state.stir()
+            self._send_state.tell_change()
             if not is_sending or time.monotonic() - self._looked_at > SHOW:
                 self._look()
 
@@ -210,20 +213,22 @@ class Sender:
         """Show how far it is; whether it is over."""
         with self._job.database.read() as connection:
             campaign = get_campaign(connection, self._job.campaign.id)
-            self._watcher.progress(campaign, delivery_counts(connection, campaign.id))
+            self._listener.progress(campaign, delivery_counts(connection, campaign.id))
             return self._is_over(connection)
 
-    def _ending(self) -> SendResult:
+    def _result(self) -> SendResult:
         with self._job.database.read() as connection:
             campaign = get_campaign(connection, self._job.campaign.id)
             counted = delivery_counts(connection, campaign.id)
-        interrupted, goes_on = self._send_state.asked.is_set(), self.worker.goes_on
+        interrupted, goes_on = self._send_state.stop_asked.is_set(), self.worker.gate.opens_at
         return SendResult(campaign=campaign, deliveries=counted, interrupted=interrupted, goes_on=goes_on)
 
     def _guarded(self, step: Callable[[], None]) -> None:
-        """Run a step of the sender; whatever goes wrong ends the run, and is raised in `run`."""
+        """Run a step of the sender; its error ends the run, which raises the first one."""
         try:
             step()
         except BaseException as error:
+            if self._error:
+                log_failure(logger, "another thread of the sender failed", error)
             self._error = self._error or error
             self.worker.over.set()

@@ -1,16 +1,19 @@
-"""The postman: carries letters to the provider, one at a database, for as long as the server runs.
+"""Send the messages of the transactional queue: confirmations, answers to those who are on the list, welcomes.
 
-`handed` is committed before the first byte leaves; what became of it, after the answer. A process
-that dies in between leaves letters `unknown`, which are never sent again: the reader may ask anew. The
-outbox alone gets them again, since a file takes its own place.
+One thread at a database does it, for as long as the server runs. Messages wait for the turn that campaigns wait for
+(rate_gate.py), and their answers are settled by the same rules (settlement.py). `handed` is committed before the
+first byte leaves, the outcome after the answer. A process that dies in between leaves messages `unknown`, which are
+never sent again: the reader may ask anew. Only the outbox gets them again, since a file takes its own place.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
@@ -22,33 +25,38 @@ from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings, successor
 from newsletter.providers.base import Answer, Batch
-from newsletter.sending import rate_limits
+from newsletter.sending.backoff import draw_jitter
+from newsletter.sending.job import log_failure
 from newsletter.sending.lock import SenderLock
-from newsletter.sending.rate_limits import ProviderLimits
+from newsletter.sending.pacing import RunHistory
+from newsletter.sending.rate_gate import RateGate
 from newsletter.sending.recipients import personal_links
+from newsletter.sending.settlement import settlement, single_message_policy
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import signups, transactional_queue
 from newsletter.subscribers.subscriber import subscriber_fields
 from newsletter.subscribers.transactional_queue import TransactionalKind, TransactionalMessage
 from newsletter.times import Clock, utc_now
 
+logger = logging.getLogger(__name__)
+
 LOOK = 0.3
-"""Seconds between two looks for letters."""
+"""Seconds between two looks at the queue."""
 AGAIN = 30.0
 """Seconds until a provider that stopped, or a database that failed, is tried again."""
 MOST = 50
-"""Letters in one call: so many are unknown at most when the process is killed."""
+"""Messages in one call, at most: so many are unknown when the process is killed."""
 SWEEP = timedelta(days=1)
-"""Between two looks for those who never confirmed."""
+"""The time between two looks for those who never confirmed."""
 DRAIN = 8.0
-"""Seconds for the call in the air to end, after the wish to stop."""
+"""Seconds that a call under way may take once it is stopping."""
 
 Messages = Mapping[tuple[str, str], CompiledMessage]
-"""By name and language; a language of "" is every one."""
+"""Compiled messages by name and language; the language "" stands for every one."""
 
 
 class TransactionalSender:
-    """A thread that sends what waits; a context manager."""
+    """A thread that sends what waits in the transactional queue; a context manager."""
 
     def __init__(
         self,
@@ -56,61 +64,84 @@ class TransactionalSender:
         database: Database,
         messages: Messages,
         say: Callable[[str], None],
-        asked: threading.Event | None = None,
+        stop_asked: threading.Event | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        """`asked`: set, it stops after the call in the air. Raises ConfigError when the provider is set wrong."""
+        """End after the call under way once `stop_asked` is set. Raises ConfigError when the provider is set wrong."""
         self._publication = publication
         self._database = database
         self._messages = messages
         self._say = say
         self._clock = clock
         self._links = Links(publication)
-        self._employ("")
-        self._asked = asked or threading.Event()
-        self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
+        self._stop_asked = stop_asked or threading.Event()
+        self._thread = threading.Thread(target=self._run, name="transactional-sender", daemon=True)
         self._said = ""
         self._next_sweep = clock()
+        self._use_provider("")
 
     def __enter__(self) -> TransactionalSender:
         self._thread.start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._asked.set()
+        self._stop_asked.set()
         self._thread.join(DRAIN)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing more is to be handed over."""
+        return self._stop_asked.is_set()
+
     def deliver(self) -> bool:
-        """Make one call for the letters whose turn it is; whether there were any."""
+        """Make one call for the messages that are due; return whether there were any."""
         count = self._due()
-        if not count or not self._turn(count):
+        if not count or not self._gate.take_turn(count):
             return False
-        with self._database.begin() as connection:
-            taken, message = self._take(connection, count)
-            if len(taken) < count:
-                rate_limits.refund(connection, self._provider.name, count - len(taken), self._limits, self._clock())
+        with self.writer() as connection:
+            queued, message = self._take(connection, count)
+            self._gate.give_back(connection, count - len(queued))
             if message is None:
-                return bool(taken)
+                return bool(queued)
             handed_at = self._clock()
-            parts = dispatch.prepare(self._provider, self._batch(taken, message, handed_at), self._settings)
-            transactional_queue.hand(connection, taken, self._provider.name, handed_at)
-        self._settle(taken, dispatch.hand_over(parts))
+            parts = dispatch.prepare(self._provider, self._batch(queued, message, handed_at), self._settings)
+            transactional_queue.hand(connection, queued, self._provider.name, handed_at)
+        self._settle(queued, dispatch.hand_over(parts), handed_at)
         return True
 
-    def _employ(self, name: str) -> None:
+    def writer(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes."""
+        return self._database.begin()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not on once it is stopping."""
+        self._stop_asked.wait(seconds)
+
+    def say_once(self, sentence: str) -> None:
+        """Say a sentence, unless it was the last one."""
+        if sentence and sentence != self._said:
+            self._said = sentence
+            self._say(sentence)
+
+    def _use_provider(self, name: str) -> None:
+        """Send through this provider from now on; an empty name is the publication's own."""
         self._provider = find_provider(self._publication, name)
         self._settings = read_settings(self._publication, self._provider)
+        self._policy = single_message_policy(self._provider)
+        self._history = RunHistory()
+        rate = self._publication.config.send.rate
+        self._gate = RateGate(self, self._publication, self._provider.name, rate, self._clock)
 
     def _run(self) -> None:
         with self._only_one():
-            while not self._asked.is_set() and not self._try(self._recover):
+            while not self.is_stopping and not self._try(self._recover):
                 pass
-            while not self._asked.is_set():
-                self._asked.wait(0.0 if self._try(self._round) else LOOK)
+            while not self.is_stopping:
+                self.wait(0.0 if self._try(self._round) else LOOK)
 
     def _recover(self) -> bool:
-        """Decide what becomes of the letters that a dead process had in the air."""
-        with self._database.begin() as connection:
+        """Decide about the messages that a dead process had handed over."""
+        with self.writer() as connection:
             transactional_queue.recover(connection, self._provider, self._clock())
         return True
 
@@ -119,114 +150,91 @@ class TransactionalSender:
         return self.deliver()
 
     def _sweep(self) -> None:
-        """Once a day: those who never confirmed are not kept."""
+        """Delete those who never confirmed, once a day."""
         now = self._clock()
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP
-            with self._database.begin() as connection:
+            with self.writer() as connection:
                 signups.forget_unconfirmed(connection, self._publication, now)
 
     def _try(self, step: Callable[[], bool]) -> bool:
-        """One step; what goes wrong is said, and tried again later."""
+        """Take one step; an error is said and logged, and the step tried again later."""
         try:
             return step()
         except NewsletterError as error:
-            self._say_once(f"newsletter: error: {error}")
-        except Exception as error:  # a mistake in the program is no reason to leave all letters
-            self._say_once(f"newsletter: error: letters: {type(error).__name__}: {error}")
-        self._asked.wait(AGAIN)
+            self.say_once(f"newsletter: error: {error}")
+        except Exception as error:  # a mistake in the program is no reason to leave all messages
+            self.say_once(f"newsletter: error: letters: {type(error).__name__}: {error}")
+            log_failure(logger, "a step of the transactional sender failed", error)
+        self.wait(AGAIN)
         return False
 
     def _due(self) -> int:
+        most = min(self._provider.batch_size, self._provider.window or MOST, MOST)
         with self._database.read() as connection:
-            return transactional_queue.due(connection, self._most, self._clock())
-
-    @property
-    def _most(self) -> int:
-        return min(self._provider.batch_size, self._provider.window or MOST, MOST)
-
-    def _turn(self, count: int) -> bool:
-        """Wait until the rate that everything shares allows so many; False when asked to stop meanwhile."""
-        while not self._asked.is_set():
-            with self._database.begin() as connection:
-                turn = rate_limits.reserve(connection, self._provider.name, count, self._limits, self._clock())
-            self._asked.wait(turn.wait)
-            if not turn.full:
-                break
-        return not self._asked.is_set()
+            return transactional_queue.due(connection, most, self._clock())
 
     def _take(self, connection: Connection, count: int) -> tuple[list[TransactionalMessage], CompiledMessage | None]:
-        """The letters, and their message; without one they are skipped, and that is all."""
+        """Take messages that are due, and what they say; if there is no such message any more, skip them."""
         now = self._clock()
-        taken = transactional_queue.take(connection, count, now)
-        if not taken:
+        queued = transactional_queue.take(connection, count, now)
+        if not queued:
             return [], None
-        names = (taken[0].message, taken[0].language), (taken[0].message, "")
+        names = (queued[0].message, queued[0].language), (queued[0].message, "")
         message = next((self._messages[name] for name in names if name in self._messages), None)
         if message is None:
-            transactional_queue.skip(connection, taken, "there is no such message any more", now)
-        return taken, message
+            transactional_queue.skip(connection, queued, "there is no such message any more", now)
+        return queued, message
 
-    def _batch(self, taken: Sequence[TransactionalMessage], message: CompiledMessage, now: datetime) -> Batch:
-        """Under a new key each time: what is tried again is known not to have gone."""
+    def _batch(self, queued: Sequence[TransactionalMessage], message: CompiledMessage, now: datetime) -> Batch:
+        """Make a batch under a new key: what is tried again is known not to have left."""
         key = secrets.token_hex(8)
         return Batch(
-            mailing=Mailing(message, envelope(self._publication, taken[0].list, now, key)),
-            recipients=tuple(self._recipient(letter) for letter in taken),
+            mailing=Mailing(message, envelope(self._publication, queued[0].list, now, key)),
+            recipients=tuple(self._recipient(single) for single in queued),
             key=f"letters-{key}",
             label="other",
         )
 
-    def _recipient(self, letter: TransactionalMessage) -> Recipient:
-        """A letter that asks says nothing of its reader: all of that, a stranger may have typed."""
-        known = (
-            subscriber_fields(letter.reader)
-            if letter.kind is TransactionalKind.WELCOME
-            else {"email": letter.reader.email}
-        )
-        personal = personal_links(self._links, letter.subscriber_id, 0, letter.list, letter.message)
-        confirm = self._links.token(Purpose.CONFIRM, letter.subscriber_id, letter.signup_id, "")
-        titles = [self._publication.config.lists[name].title for name in letter.lists if name in self._lists]
+    def _recipient(self, message: TransactionalMessage) -> Recipient:
+        """Return a message's recipient; before they confirmed, with nothing but the address: a stranger may ask."""
+        is_welcome = message.kind is TransactionalKind.WELCOME
+        known = subscriber_fields(message.reader) if is_welcome else {"email": message.reader.email}
+        personal = personal_links(self._links, message.subscriber_id, 0, message.list, message.message)
+        confirm = self._links.token(Purpose.CONFIRM, message.subscriber_id, message.signup_id, "")
+        lists = self._publication.config.lists
+        titles = [lists[name].title for name in message.lists if name in lists]
         own = {"confirm_url": self._links.confirm_url(confirm), "lists_asked": ", ".join(titles)}
-        return Recipient(
-            delivery_id=f"letter-{letter.id}", email=letter.reader.email, fields={**known, **personal, **own}
-        )
+        fields = {**known, **personal, **own}
+        return Recipient(delivery_id=f"letter-{message.id}", email=message.reader.email, fields=fields)
 
-    @property
-    def _limits(self) -> ProviderLimits:
-        send, zone = self._publication.config.send, self._publication.config.publication.timezone
-        return ProviderLimits(rate=send.rate, warmup=send.warmup, zone=zone)
-
-    @property
-    def _lists(self) -> Mapping[str, object]:
-        return self._publication.config.lists
-
-    def _settle(self, taken: Sequence[TransactionalMessage], answer: Answer) -> None:
-        """Write down what became of them; a provider that stopped gives way to the next."""
-        patience, now = self._publication.config.send.patience.delta, self._clock()
-        outcomes = list(zip(taken, answer.results, strict=True))
-        with self._database.begin() as connection:
-            transactional_queue.settle(connection, outcomes, patience=patience, stopped=bool(answer.stop), now=now)
-        if answer.stop:
-            self._say_once(f"{self._provider.title} stopped: {answer.stop}. Letters wait.")
-            self._employ(successor(self._publication, self._provider.name))
-
-    def _say_once(self, sentence: str) -> None:
-        if sentence != self._said:
-            self._said = sentence
-            self._say(sentence)
+    def _settle(self, queued: Sequence[TransactionalMessage], answer: Answer, handed_at: datetime) -> None:
+        """Write the outcomes; when the provider stopped, go on through the next one."""
+        now = self._clock()
+        settled = settlement(answer, None, self._policy, self._history, now, jitter=draw_jitter())
+        self._history = settled.history
+        outcomes = list(zip(queued, settled.answer.results, strict=True))
+        patience, wait = self._publication.config.send.patience.delta, settled.reaction.wait
+        with self.writer() as connection:
+            stopped = bool(answer.stop)
+            transactional_queue.settle(connection, outcomes, patience=patience, wait=wait, stopped=stopped, now=now)
+            if settled.is_throttled:
+                self._gate.slow_down(connection, len(outcomes), handed_at=handed_at, wait=wait)
+        if settled.reaction.pause:
+            self.say_once(f"{self._provider.title} stopped: {settled.reaction.pause}. Letters wait.")
+            self._use_provider(successor(self._publication, self._provider.name))
 
     @contextlib.contextmanager
     def _only_one(self) -> Iterator[None]:
-        """Hold what only one process on the database can hold."""
+        """Wait until no other process sends these messages from the database, and keep others out."""
         with contextlib.ExitStack() as stack:
             lock = self._lock(stack)
-            while not lock() and not self._asked.is_set():
-                self._asked.wait(LOOK)
+            while not lock() and not self.is_stopping:
+                self.wait(LOOK)
             yield
 
     def _lock(self, stack: contextlib.ExitStack) -> Callable[[], bool]:
-        """A file on SQLite; on PostgreSQL a lock that ends with its connection."""
+        """Return the function that tries the lock: of a file on SQLite, of the connection on PostgreSQL."""
         if self._database.engine.dialect.name == "sqlite":
             return stack.enter_context(SenderLock(f"{self._database.name}.letters")).acquire
         connection = stack.enter_context(

@@ -1,9 +1,9 @@
-"""Letters: mail to one reader that is no campaign's, and what became of each.
+"""Queue mail to single readers that is no campaign's, and keep the outcome of each message.
 
-Confirmations, what somebody is told who has joined already, welcomes. Alone writes the `letter`
-table, by the ledger's discipline: `handed` is committed before the first byte leaves, and a letter
-whose process died after that is `unknown` and never sent again, unless its provider can hold a message
-only once. Who carries them is `postman`.
+Confirmations, answers to those who are on the list already, welcomes. Only this module writes the `letter` table, in
+the order of the ledger: `handed` is committed before the first byte leaves, and a message whose process died after
+that is `unknown` and never sent again, unless its provider can hold a message only once.
+`sending.transactional_sender` sends them.
 """
 
 from __future__ import annotations
@@ -25,42 +25,44 @@ from newsletter.subscribers.suppressions import Reason, suppressed
 from newsletter.times import stamp
 
 ASKED_THEMSELVES = (Reason.UNSUBSCRIBED, Reason.ERASED)
-"""Suppressions that their owner made, and lifts by joining again."""
+"""Suppressions that readers asked for themselves, and lift by joining again."""
 LONGEST_WAIT = timedelta(seconds=30)
-"""Between two tries at a busy provider."""
+"""The longest time between two tries at a busy provider."""
+SHORTEST_WAIT = timedelta(seconds=5)
+"""The shortest one, unless the provider asks for less."""
 
 
 class TransactionalKind(StrEnum):
-    """What a letter is for."""
+    """The purpose of a message."""
 
     CONFIRMATION = "confirmation"
-    """Was it you who asked to join?"""
+    """Asks whether it was the reader who wanted to join."""
     ALREADY = "already"
-    """You asked to join, and are on the list."""
+    """Answers a reader who asked to join and is on the list."""
     WELCOME = "welcome"
-    """A welcome issue, once to each reader."""
+    """A welcome issue; each reader gets it once."""
 
 
 class TransactionalState(StrEnum):
-    """Of a letter."""
+    """The states of a message."""
 
     QUEUED = "queued"
     HANDED = "handed"
-    """Its call is in the air, or its process died."""
+    """Its call is under way, or its process died."""
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
-    """Its reader left, confirmed already, or must not be mailed."""
+    """The reader left, confirmed already, or must not be mailed."""
 
 
 class NewTransactionalMessage(NamedTuple):
-    """A letter to be queued."""
+    """A message to be queued."""
 
     subscriber_id: int
     kind: TransactionalKind
     message: str
-    """Which compiled message: the kind's name, or a welcome issue's slug."""
+    """The name of the compiled message: the kind, or a welcome issue's slug."""
     list: str
     language: str
     due_at: datetime
@@ -69,7 +71,7 @@ class NewTransactionalMessage(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TransactionalMessage:
-    """A letter whose turn it is."""
+    """A message that is due."""
 
     id: int
     subscriber_id: int
@@ -78,63 +80,61 @@ class TransactionalMessage:
     list: str
     language: str
     signup_id: int
-    """0: none."""
+    """The sign-up that it belongs to; 0 for none."""
     lists: tuple[str, ...]
-    """What its signup asks for."""
+    """The lists that its sign-up asks for."""
     reader: Row[Any]
-    """Of the table of subscribers."""
+    """The reader's row of the subscriber table."""
     first_handed_at: str | None
 
 
-def queue(connection: Connection, letters: Sequence[NewTransactionalMessage], now: datetime) -> None:
-    """Put letters into the box."""
+def queue(connection: Connection, messages: Sequence[NewTransactionalMessage], now: datetime) -> None:
+    """Queue messages."""
     columns = ("subscriber_id", "kind", "message", "list", "language", "signup_id", "state", "due_at", "queued_at")
     at, queued = stamp(now), str(TransactionalState.QUEUED)
     rows = [
-        (one.subscriber_id, str(one.kind), one.message, one.list, one.language, one.signup_id, queued, due, at)
-        for one, due in ((one, stamp(one.due_at)) for one in letters)
+        (new.subscriber_id, str(new.kind), new.message, new.list, new.language, new.signup_id, queued, due, at)
+        for new, due in ((new, stamp(new.due_at)) for new in messages)
     ]
     insert_many(connection, table, columns, rows)
 
 
 def had(connection: Connection, subscriber_ids: Sequence[int]) -> set[tuple[int, str]]:
-    """The welcome issues that these readers have, or wait for: pairs of reader and slug."""
-    mine = among(connection, table.c.subscriber_id, subscriber_ids)
-    asked = select(table.c.subscriber_id, table.c.message).where(mine, table.c.kind == TransactionalKind.WELCOME)
-    return {(row.subscriber_id, row.message) for row in connection.execute(asked)}
+    """Return the welcome issues that these readers have, or wait for: pairs of reader and slug."""
+    theirs = among(connection, table.c.subscriber_id, subscriber_ids)
+    welcomes = select(table.c.subscriber_id, table.c.message).where(theirs, table.c.kind == TransactionalKind.WELCOME)
+    return {(row.subscriber_id, row.message) for row in connection.execute(welcomes)}
 
 
 def due(connection: Connection, most: int, now: datetime) -> int:
-    """How many are due, counted to `most`."""
-    found = (
-        select(table.c.id).where(table.c.state == TransactionalState.QUEUED, table.c.due_at <= stamp(now)).limit(most)
-    )
-    return int(connection.scalar(select(func.count()).select_from(found.subquery())) or 0)
+    """Return how many messages are due, counted up to `most`."""
+    is_due = (table.c.state == TransactionalState.QUEUED) & (table.c.due_at <= stamp(now))
+    first = select(table.c.id).where(is_due).limit(most)
+    return int(connection.scalar(select(func.count()).select_from(first.subquery())) or 0)
 
 
 def take(connection: Connection, most: int, now: datetime) -> list[TransactionalMessage]:
-    """The letters that are due and read alike, at most `most`; those whose reader must not have them are skipped."""
-    waits = (table.c.state == TransactionalState.QUEUED) & (table.c.due_at <= stamp(now))
-    first = connection.execute(select(table).where(waits).order_by(table.c.due_at, table.c.id).limit(1)).one_or_none()
+    """Return messages that are due and say alike, at most `most`; skip those whose reader must not have them."""
+    is_due = (table.c.state == TransactionalState.QUEUED) & (table.c.due_at <= stamp(now))
+    in_turn = (table.c.due_at, table.c.id)
+    first = connection.execute(select(table).where(is_due).order_by(*in_turn).limit(1)).one_or_none()
     if first is None:
         return []
-    same = [table.c[name] == getattr(first, name) for name in ("kind", "message", "list", "language")]
-    asked = _with_readers().where(waits, *same).order_by(table.c.due_at, table.c.id).limit(most)
-    rows = connection.execute(asked).all()
+    alike = [table.c[name] == getattr(first, name) for name in ("kind", "message", "list", "language")]
+    rows = connection.execute(_with_readers().where(is_due, *alike).order_by(*in_turn).limit(most)).all()
     barred = suppressed(connection, [row.email_key for row in rows])
     skipped = {row.letter_id: why for row in rows if (why := _why_not(row, barred.get(row.email_key, "")))}
     _skip(connection, skipped, now)
-    return [_letter(row) for row in rows if row.letter_id not in skipped]
+    return [_message(row) for row in rows if row.letter_id not in skipped]
 
 
-def hand(connection: Connection, letters: Sequence[TransactionalMessage], provider: str, now: datetime) -> None:
-    """Say that their call is about to be made; commit before it is."""
+def hand(connection: Connection, messages: Sequence[TransactionalMessage], provider: str, now: datetime) -> None:
+    """Write that their call is about to be made; commit before it is."""
     at = stamp(now)
     values = {"state": TransactionalState.HANDED, "provider": provider, "handed_at": at}
-    mine = among(connection, table.c.id, [one.id for one in letters])
-    connection.execute(
-        update(table).where(mine).values(**values, first_handed_at=func.coalesce(table.c.first_handed_at, at))
-    )
+    these = among(connection, table.c.id, [message.id for message in messages])
+    first = func.coalesce(table.c.first_handed_at, at)
+    connection.execute(update(table).where(these).values(**values, first_handed_at=first))
 
 
 def settle(
@@ -142,45 +142,57 @@ def settle(
     outcomes: Sequence[tuple[TransactionalMessage, Result]],
     *,
     patience: timedelta,
+    wait: float,
     stopped: bool,
     now: datetime,
 ) -> None:
-    """Write down what became of letters. `stopped`: the provider takes nothing at all, so patience does not run out."""
-    rows = [_settled(letter, result, patience=patience, stopped=stopped, now=now) for letter, result in outcomes]
+    """Write the outcomes of a call. A busy message is tried again in `wait` seconds, for as long as `patience` lasts.
+
+    `stopped`: the provider takes nothing at all, so that patience does not run out.
+    """
+    again_at = now + (LONGEST_WAIT if stopped else _bounded(wait))
+    rows = [
+        _settled(message, result, patience=patience, again_at=again_at, stopped=stopped, now=now)
+        for message, result in outcomes
+    ]
     if rows:
         names = ("state", "due_at", "settled_at", "provider_id", "detail")
-        changed: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-        connection.execute(update(table).where(table.c.id == bindparam("this")).values(changed), rows)
+        changes: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        connection.execute(update(table).where(table.c.id == bindparam("this")).values(changes), rows)
+
+
+def _bounded(wait: float) -> timedelta:
+    return min(max(timedelta(seconds=wait), SHORTEST_WAIT), LONGEST_WAIT)
 
 
 def recover(connection: Connection, provider: Provider, now: datetime) -> None:
-    """What a dead process had in the air is unknown, for good; it waits again where the provider replaces it."""
-    in_the_air = table.c.state == TransactionalState.HANDED
+    """Call what a dead process had handed over unknown, for good; queue it again where the provider replaces it."""
+    is_handed = table.c.state == TransactionalState.HANDED
     if provider.replaces:
-        again = in_the_air & (table.c.provider == provider.name)
-        connection.execute(update(table).where(again).values(state=TransactionalState.QUEUED))
+        is_replaced = is_handed & (table.c.provider == provider.name)
+        connection.execute(update(table).where(is_replaced).values(state=TransactionalState.QUEUED))
     lost = {
         "state": TransactionalState.UNKNOWN,
         "settled_at": stamp(now),
         "detail": "the program was killed while it was sent",
     }
-    connection.execute(update(table).where(in_the_air).values(lost))
+    connection.execute(update(table).where(is_handed).values(lost))
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """Letters by state, of those that are not done."""
+    """Return how many messages are queued and how many handed over."""
     unfinished = (TransactionalState.QUEUED, TransactionalState.HANDED)
-    asked = select(table.c.state, func.count()).where(table.c.state.in_(unfinished)).group_by(table.c.state)
-    found = {row[0]: row[1] for row in connection.execute(asked)}
-    return {str(state): found.get(state, 0) for state in unfinished}
+    numbers = select(table.c.state, func.count()).where(table.c.state.in_(unfinished)).group_by(table.c.state)
+    by_state = {row[0]: row[1] for row in connection.execute(numbers)}
+    return {str(state): by_state.get(state, 0) for state in unfinished}
 
 
 def _with_readers() -> Any:
     on_list = and_(subscription.c.subscriber_id == table.c.subscriber_id, subscription.c.list == table.c.list)
-    named = (table.c.id.label("letter_id"), table.c.language.label("spoken"))
+    labelled = (table.c.id.label("letter_id"), table.c.language.label("spoken"))
     own = (table.c.kind, table.c.message, table.c.list, table.c.signup_id, table.c.first_handed_at)
     return (
-        select(*named, *own, *subscriber.c, subscription.c.status, signup.c.confirmed_at, signup.c.lists)
+        select(*labelled, *own, *subscriber.c, subscription.c.status, signup.c.confirmed_at, signup.c.lists)
         .join_from(table, subscriber, subscriber.c.id == table.c.subscriber_id)
         .outerjoin(subscription, on_list)
         .outerjoin(signup, signup.c.id == table.c.signup_id)
@@ -188,7 +200,7 @@ def _with_readers() -> Any:
 
 
 def _why_not(row: Row[Any], barred: str) -> str:
-    """Why a letter must not go out; empty when it may."""
+    """Return why a message must not go out; empty when it may."""
     if barred and not (row.kind == TransactionalKind.CONFIRMATION and barred in ASKED_THEMSELVES):
         return f"suppressed: {barred}"
     if row.kind == TransactionalKind.CONFIRMATION and row.confirmed_at:
@@ -198,7 +210,7 @@ def _why_not(row: Row[Any], barred: str) -> str:
     return ""
 
 
-def _letter(row: Row[Any]) -> TransactionalMessage:
+def _message(row: Row[Any]) -> TransactionalMessage:
     return TransactionalMessage(
         id=row.letter_id,
         subscriber_id=row.id,
@@ -219,19 +231,26 @@ def _skip(connection: Connection, reasons: Mapping[int, str], now: datetime) -> 
         connection.execute(update(table).where(table.c.id == letter_id).values(**values, detail=reason))
 
 
-def skip(connection: Connection, letters: Sequence[TransactionalMessage], reason: str, now: datetime) -> None:
-    """Do not send these: there is no such message any more."""
-    _skip(connection, {one.id: reason for one in letters}, now)
+def skip(connection: Connection, messages: Sequence[TransactionalMessage], reason: str, now: datetime) -> None:
+    """Skip these messages for one reason."""
+    _skip(connection, {message.id: reason for message in messages}, now)
 
 
 def _settled(
-    letter: TransactionalMessage, result: Result, *, patience: timedelta, stopped: bool, now: datetime
+    message: TransactionalMessage,
+    result: Result,
+    *,
+    patience: timedelta,
+    again_at: datetime,
+    stopped: bool,
+    now: datetime,
 ) -> dict[str, object]:
-    """A row of `settle`: busy is tried again for as long as patience lasts."""
-    since = datetime.fromisoformat(letter.first_handed_at) if letter.first_handed_at else now
-    row = {"this": letter.id, "new_provider_id": result.provider_id, "new_detail": result.reason}
+    """Return the parameters of one row of `settle`."""
+    since = datetime.fromisoformat(message.first_handed_at) if message.first_handed_at else now
+    row = {"this": message.id, "new_provider_id": result.provider_id, "new_detail": result.reason}
     if result.outcome is Outcome.BUSY and (stopped or now - since < patience):
-        wait = min(timedelta(seconds=result.retry_after or 5), LONGEST_WAIT) if not stopped else LONGEST_WAIT
-        return row | {"new_state": TransactionalState.QUEUED, "new_due_at": stamp(now + wait), "new_settled_at": None}
+        if result.retry_after and not stopped:
+            again_at = now + min(timedelta(seconds=result.retry_after), LONGEST_WAIT)
+        return row | {"new_state": TransactionalState.QUEUED, "new_due_at": stamp(again_at), "new_settled_at": None}
     state = TransactionalState.REJECTED if result.outcome is Outcome.BUSY else TransactionalState(result.outcome)
     return row | {"new_state": state, "new_due_at": stamp(now), "new_settled_at": stamp(now)}

@@ -123,11 +123,12 @@ def handed_over(case: Case, *, call: bool) -> None:
     """A sender that dies after it wrote `handed`, before or after the call."""
     worker = Sender(job_of(case.publication, case.database, case.campaign), Quiet()).worker
     with case.database.begin() as connection:
-        held = worker.claim(connection)
-    assert held
-    parts = worker.prepare(held, worker.called(held)[0])
+        claim = worker.claim(connection)
+    assert claim
+    prepared = worker.prepare(claim)
+    assert prepared
     with case.database.begin() as connection:
         name = case.campaign.provider
-        claims.hand(connection, held, provider=name, now=utc_now(), payload_hash=dispatch.payload_hash(parts))
+        claims.hand(connection, claim, provider=name, now=utc_now(), payload_hash=dispatch.payload_hash(prepared.parts))
     if call:
-        dispatch.hand_over(parts)
+        dispatch.hand_over(prepared.parts)

@@ -6,12 +6,24 @@ import pytest
 
 from newsletter.config import Share
 from newsletter.providers.base import Answer, Outcome, Result
-from newsletter.sending.pacing import CircuitBreaker
+from newsletter.sending.pacing import RunHistory, count_rejections, too_many_rejected
 
 
 def answer(accepted: int, rejected: int = 0, busy: int = 0) -> Answer:
     numbers = {Outcome.ACCEPTED: accepted, Outcome.REJECTED: rejected, Outcome.BUSY: busy}
     return Answer(results=tuple(Result(outcome=one) for one, number in numbers.items() for _ in range(number)))
+
+
+class CircuitBreaker:
+    """The answers of one run, one after the other."""
+
+    def __init__(self, most: Share) -> None:
+        self._most = most
+        self._history = RunHistory()
+
+    def follow(self, answer: Answer) -> str:
+        self._history = count_rejections(answer, self._history)
+        return too_many_rejected(self._history, self._most)
 
 
 def test_a_few_rejections_are_everyday() -> None:

@@ -23,11 +23,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def test_who_waits_goes_on_as_soon_as_there_is_something_new(database: Database) -> None:
     send_state = SendState(database)
-    before = send_state.stirs
+    before = send_state.changes
     waiting = threading.Thread(target=send_state.wait, args=(before, 60.0))
     waiting.start()
 
-    send_state.stir()
+    send_state.tell_change()
 
     waiting.join(10)
     assert not waiting.is_alive()
@@ -35,8 +35,8 @@ def test_who_waits_goes_on_as_soon_as_there_is_something_new(database: Database)
 
 def test_what_came_between_looking_and_waiting_is_not_missed(database: Database) -> None:
     send_state = SendState(database)
-    before = send_state.stirs
-    send_state.stir()
+    before = send_state.changes
+    send_state.tell_change()
 
     began = time.monotonic()
     send_state.wait(before, 60.0)
@@ -47,6 +47,6 @@ def test_what_came_between_looking_and_waiting_is_not_missed(database: Database)
 def test_nobody_waits_for_ever(database: Database) -> None:
     send_state = SendState(database)
 
-    send_state.wait(send_state.stirs, 0.01)
+    send_state.wait(send_state.changes, 0.01)
 
-    assert not send_state.asked.is_set()
+    assert not send_state.stop_asked.is_set()

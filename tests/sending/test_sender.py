@@ -239,11 +239,11 @@ def test_two_campaigns_of_an_issue_that_claim_at_once_do_not_both_leave_its_read
             audience.enqueue(connection, publication, campaign.id, 500, now=NOW)
     workers = [Sender(job_of(publication, database, campaign), Quiet()).worker for campaign in both]
     with database.begin() as connection:
-        held = [worker.claim(connection) for worker in workers]
+        both_claims = [worker.claim(connection) for worker in workers]
 
-    rolls = [worker.called(claim)[0] for worker, claim in zip(workers, held, strict=True) if claim]
+    calls = [worker.prepare(claim) for worker, claim in zip(workers, both_claims, strict=True) if claim]
 
-    assert [len(roll.to_send) for roll in rolls] == [0, 4]
+    assert [call.size if call else 0 for call in calls] == [0, 4]
 
 
 class Interfering(SendState):
@@ -254,8 +254,8 @@ class Interfering(SendState):
         self.pages = 0
         self.resuming = threading.Timer(0.2, self._move, ["resume"])
 
-    def stir(self) -> None:
-        super().stir()
+    def tell_change(self) -> None:
+        super().tell_change()
         self.pages += 1
         if self.pages == 2:
             self._move("pause")
@@ -355,7 +355,7 @@ def test_a_signal_lets_what_is_in_the_air_finish(
     def interrupt() -> None:
         server.wait_for_calls(1)
         signal.raise_signal(signal.SIGINT)
-        assert send_state.asked.wait(60)
+        assert send_state.stop_asked.wait(60)
         server.answers.set()
 
     thread = threading.Thread(target=interrupt)

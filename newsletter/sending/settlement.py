@@ -1,0 +1,122 @@
+"""Decide what a provider's answer means: what is written, what is called again, how long to wait, when to pause.
+
+Pure: the answer, the claim, the policy, the history and the time come in, a Settlement comes out. Campaigns
+(worker.py), confirmations (transactional_sender.py), and tests and notices (direct_send.py) settle by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.campaigns.claims import Claim
+from newsletter.campaigns.resolution import Policy, with_unknown_as
+from newsletter.config import Publication, Share
+from newsletter.providers.base import Answer, Outcome, Provider
+from newsletter.sending import pacing
+from newsletter.sending.pacing import Reaction, RunHistory
+from newsletter.sending.recovery import may_repeat
+from newsletter.times import Duration
+
+TAKEN_AS: dict[Policy, Outcome] = {
+    "hold": Outcome.UNKNOWN,
+    "resend": Outcome.BUSY,
+    "assume-sent": Outcome.ACCEPTED,
+}
+"""What an unknown outcome counts as under each policy."""
+WITHOUT_LIMIT = Duration("9999d")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendPolicy:
+    """What the provider can do, and what the settings say about answers that are not plain."""
+
+    provider: Provider
+    patience: Duration
+    """How long a busy provider, or a busy recipient, is waited for."""
+    max_rejected: Share
+    """The share of rejected messages at which a campaign pauses."""
+    on_unknown: Policy
+    """What becomes of unknown outcomes; `hold` where the provider can tell them by the key of the call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """What is done about one answer."""
+
+    answer: Answer
+    """The answer as it is written: recipients who were put off for too long are rejected in it."""
+    is_repeat: bool
+    """Whether the same call is made again under its key: only that can tell its outcome, or an earlier one's."""
+    on_unknown: Policy
+    """How unknown outcomes are resolved, once written."""
+    is_throttled: bool
+    """Whether the provider took nothing and wants fewer calls: all senders slow down."""
+    reaction: Reaction
+    """How long to wait, whether to pause, and what to say."""
+    history: RunHistory
+    """The history that the next answer is settled by."""
+
+
+def campaign_policy(publication: Publication, provider: Provider) -> SendPolicy:
+    """Return the policy of the settings for campaigns through this provider."""
+    send = publication.config.send
+    return SendPolicy(
+        provider=provider,
+        patience=send.patience,
+        max_rejected=send.max_rejected,
+        on_unknown="hold" if provider.dedupe else send.on_unknown,
+    )
+
+
+def single_message_policy(provider: Provider) -> SendPolicy:
+    """Return the policy for mail that is no campaign's: nothing pauses it but a provider that stopped.
+
+    What is unknown is never sent again: the reader may ask anew.
+    """
+    return SendPolicy(provider=provider, patience=WITHOUT_LIMIT, max_rejected=Share("off"), on_unknown="hold")
+
+
+def settlement(
+    answer: Answer,
+    claim: Claim | None,
+    policy: SendPolicy,
+    history: RunHistory,
+    now: datetime,
+    *,
+    jitter: float = 1.0,
+) -> Settlement:
+    """Settle the answer to one call; `claim` is its batch, None for mail that is no campaign's.
+
+    `jitter` is a factor for waits, so that several senders do not come back together.
+    """
+    no = claim.no if claim else 0
+    is_repeat = claim is not None and _is_repeat(answer, claim, policy.provider, now)
+    if claim:
+        answer, history = pacing.reject_deferred(answer, no, policy.patience, history, now)
+    taken = with_unknown_as(answer, TAKEN_AS[policy.on_unknown])
+    reaction = Reaction()
+    if not answer.cut:
+        reaction, history = pacing.react(
+            with_unknown_as(answer, Outcome.BUSY) if is_repeat else taken,
+            no,
+            patience=policy.patience,
+            max_rejected=policy.max_rejected,
+            history=history,
+            now=now,
+            jitter=jitter,
+        )
+    return Settlement(
+        answer=answer,
+        is_repeat=is_repeat,
+        on_unknown=policy.on_unknown,
+        is_throttled=taken.is_busy and not answer.stop,
+        reaction=reaction,
+        history=history,
+    )
+
+
+def _is_repeat(answer: Answer, claim: Claim, provider: Provider, now: datetime) -> bool:
+    outcomes = answer.outcomes
+    is_doubtful = Outcome.UNKNOWN in outcomes or (bool(claim.first_handed_at) and Outcome.BUSY in outcomes)
+    return is_doubtful and may_repeat(provider, claim.first_handed_at or now.isoformat(), now)
