@@ -57,6 +57,10 @@ ASKED = "you asked for it"
 """The reason of a pause that a person wanted."""
 
 
+class NotStartedError(NewsletterError):
+    """A campaign has no date before it has started: a mistake in this program."""
+
+
 def state_after(state: CampaignState, verb: str) -> CampaignState:
     """The state that `verb` leads to. Raises NewsletterError when it leads nowhere from here."""
     if state not in CAMPAIGN_ARROWS[verb]:
@@ -98,8 +102,9 @@ class Campaign:
 
     @property
     def date(self) -> datetime:
-        """When it started; the Date of every message, whenever that one leaves."""
-        assert self.started_at is not None
+        """When it started: the Date of every message, whenever that message leaves. Raises NotStartedError."""
+        if self.started_at is None:
+            raise NotStartedError(f"campaign {self.id} has not started")
         return datetime.fromisoformat(self.started_at)
 
     @property

@@ -58,20 +58,24 @@ def is_too_late(start: datetime, now: datetime, most: Duration) -> bool:
 
 
 def begin_due(connection: Connection, publication: Publication, now: datetime) -> list[Campaign]:
-    """Start every campaign whose time has come, and hold those that are too late; as they are then."""
-    due = [one for one in campaigns_in_state(connection, CampaignState.SCHEDULED) if one.start and one.start <= now]
-    return [_begin(connection, publication, one, now) for one in due]
+    """Start every campaign whose time has come, and pause those that are too late; return them as they are then."""
+    scheduled = campaigns_in_state(connection, CampaignState.SCHEDULED)
+    return [
+        _begin(connection, publication, campaign.id, start, now)
+        for campaign in scheduled
+        if (start := campaign.start) and start <= now
+    ]
 
 
-def _begin(connection: Connection, publication: Publication, found: Campaign, now: datetime) -> Campaign:
-    assert found.start is not None
+def _begin(
+    connection: Connection, publication: Publication, campaign_id: int, start: datetime, now: datetime
+) -> Campaign:
     most = publication.config.send.max_lateness
-    if not is_too_late(found.start, now, most):
-        return change_state(connection, found.id, "start", now=now)
-    late = reports.duration(now - found.start)
-    when = wall_clock(publication, found.start)
-    reason = f"it was to start at {when}, {late} ago; max_lateness is {most}"
-    return change_state(connection, found.id, "pause", now=now, reason=reason)
+    if not is_too_late(start, now, most):
+        return change_state(connection, campaign_id, "start", now=now)
+    late = reports.duration(now - start)
+    reason = f"it was to start at {wall_clock(publication, start)}, {late} ago; max_lateness is {most}"
+    return change_state(connection, campaign_id, "pause", now=now, reason=reason)
 
 
 def wall_clock(publication: Publication, moment: datetime) -> str:

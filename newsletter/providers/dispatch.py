@@ -1,7 +1,7 @@
-"""One batch to one provider: what will be sent is made first, then handed over.
+"""Hand one batch over to one provider, in two steps: `prepare` makes the calls, `hand_over` makes them leave.
 
-Two steps, so that the ledger can say `handed` between them. Knows no ledger and
-never tries again; a call that was refused as a whole is made once more in halves.
+The ledger writes `handed` between the two. Knows no ledger and never tries again, but that a call which was refused
+as a whole is made once more in halves.
 """
 
 from __future__ import annotations
@@ -12,42 +12,48 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from newsletter.errors import NewsletterError
 from newsletter.messages.types import Recipient
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Result, Settings
 
 Call = Callable[[], Answer]
 MOST_ALONE = 10
-"""As many in a row who are put off for themselves are no chance: the provider puts everyone off."""
+"""Recipients in a row who are put off for themselves; then the provider is taken to put everyone off."""
+
+
+class IncompleteProviderError(NewsletterError):
+    """A provider's record lacks the function that sends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Recipients of a batch that travel in one call: nearly always all of them."""
+    """The recipients of one call: nearly always all of a batch."""
 
     batch: Batch
     call: Call
     halves: Callable[[], list[Part]]
-    """The same recipients in two calls, made when asked for."""
+    """Makes two calls to half of the recipients each."""
     digest: bytes = b""
-    """Of the request's body, where a repeat under the same key must equal it."""
+    """The digest of the request's body, where a repeat under the same key must equal it; else empty."""
 
 
 class ProgressLog(Protocol):
-    """Is told what is in the air, for providers that take one message a call."""
+    """Keeps what has begun and what is done, for providers that take one message a call."""
 
     def advance(self, done: Sequence[tuple[Recipient, Result]], coming: Iterable[Recipient]) -> bool:
-        """What became of `done`, and who is next; the first byte of the first of `coming` may leave only when True."""
+        """Keep the results of `done`; return whether the first of `coming` may begin. False: nothing more may leave."""
 
 
 def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
-    """Everything up to the first byte; split where the provider's caps want it."""
+    """Make everything up to the first byte; split the batch where the provider's limits ask for it."""
     size = 1 if provider.window else provider.batch_size
     if len(batch.recipients) > size:
         return [part for piece in _cut(batch, size) for part in prepare(provider, piece, settings)]
     if provider.send is not None:
         send = provider.send
         return [_part(provider, batch, settings, lambda: send(batch, settings))]
-    assert provider.request is not None
+    if provider.request is None:
+        raise IncompleteProviderError(f"{provider.name} has neither `send` nor `request`")
     request = provider.request(batch, settings)
     if provider.byte_cap is None or len(request.body) <= provider.byte_cap:
         return [_part(provider, batch, settings, _http(provider, batch, request), request)]
@@ -57,13 +63,13 @@ def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
 
 
 def payload_hash(parts: Sequence[Part]) -> str:
-    """Of all that is about to be sent; empty where the provider knows no keys."""
+    """Return the digest of all that is about to be sent; empty where the provider knows no keys."""
     digests = [part.digest for part in parts]
     return hashlib.sha256(b"".join(digests)).hexdigest() if all(digests) else ""
 
 
 def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None) -> Answer:
-    """Make the calls, one after the other; after one that was not taken, the others are not made."""
+    """Make the calls, one after the other; after one that was not taken, the others are not made and BUSY."""
     results: list[Result] = []
     done: list[tuple[Recipient, Result]] = []
     waiting, stop, cut = deque(parts), "", False
@@ -85,7 +91,7 @@ def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None) -> Ans
 
 
 def _is_refused(results: Sequence[Result], stop: str) -> bool:
-    """Whether the calls that are left would fare no better."""
+    """Tell whether the calls that are left would be refused as well."""
     if stop or not results or results[-1].outcome is not Outcome.BUSY:
         return bool(stop)
     return not (results[-1].alone and _is_chance(results[-MOST_ALONE:]))
@@ -101,7 +107,7 @@ def _part(provider: Provider, batch: Batch, settings: Settings, call: Call, requ
 
 
 def _http(provider: Provider, batch: Batch, request: Request) -> Call:
-    from newsletter.providers import transport  # requests: 113 ms that the outbox does not need
+    from newsletter.providers import transport  # imports requests: 113 ms that the outbox does not need
 
     return lambda: transport.send(provider, batch, request)
 
@@ -112,7 +118,7 @@ def _halves(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
 
 
 def _cut(batch: Batch, size: int) -> list[Batch]:
-    """Pieces of `size`, each under a key of its own that is the same at every attempt."""
+    """Cut a batch into pieces of `size`; each has a key of its own, which every attempt repeats."""
     people = batch.recipients
     starts = range(0, len(people), size)
     return [

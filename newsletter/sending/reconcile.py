@@ -1,8 +1,8 @@
-"""Reconcile: ask the providers what became of unknown deliveries.
+"""Ask providers about unknown deliveries, and record what they say.
 
-Where a provider knows our keys the same call is queued again; where it has a search, that is asked.
-What is absent from a search counts as unsent only when the search shows what was sent later, or at the same
-time where nothing of the campaign was ever answered; an answer that shows nothing changes nothing.
+Where a provider knows our keys, the same call is queued again; where it has a search, that is asked. A message that
+the search does not show counts as unsent only when the search shows what was sent later, or at the same time where
+nothing of the campaign was ever answered. An answer that shows nothing changes nothing.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from newsletter.providers.base import Lookup, Provider, Response, Search, Settin
 from newsletter.sending.recovery import may_repeat
 
 MOST_PAGES = 100
-"""Of one answer: a batch of 1,000 has four at 300 each."""
+"""Pages of one search, at most: a batch of 1,000 has four at 300 each."""
 MOST_WORDS = 200
-"""Bytes of an answer that is none."""
+"""Bytes of an answer without results that are quoted."""
 MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchFinding:
-    """What was learned of one batch's unknown deliveries."""
+    """What was learned about one batch's unknown deliveries."""
 
     unknown: Unknown
     sent: frozenset[int] = frozenset()
@@ -42,142 +42,154 @@ class BatchFinding:
     unsent: frozenset[int] = frozenset()
     """Subscribers whose message it certainly has not."""
     may_repeat: bool = False
-    """The same call may be made again, and answers by itself."""
+    """Whether the same call may be made again, and so tells the outcome."""
     remark: str = ""
     """Why the others stay unknown."""
     is_early: bool = False
-    """Asking again later can tell; else only a person can, or whoever puts right what the remark says."""
+    """Whether asking again later can tell; else a person decides, or puts right what the remark says."""
 
     @property
     def is_whole(self) -> bool:
-        """The provider has all of them."""
+        """Whether the provider has all of them."""
         return len(self.sent) == len(self.unknown.ids)
 
     @property
     def is_decided(self) -> bool:
-        """Nothing of it stays unknown."""
+        """Whether none of them stays unknown."""
         return len(self.sent) + len(self.unsent) == len(self.unknown.ids)
 
     @property
     def is_open(self) -> bool:
-        """The search answered and does not show everyone; whether that says anything is to be seen."""
+        """Whether the search answered and does not show everyone; `_absent` finds what that means."""
         return not (self.remark or self.may_repeat or self.is_whole)
 
 
-class _NoAnswer(Exception):  # noqa: N818 - no mistake of ours
-    """The search said nothing, in its own words or the network's."""
+class _SearchError(Exception):
+    """A search gave no results; its text says why, in the provider's words or the network's."""
 
 
 def ask(database: Database, publication: Publication, campaign: Campaign, now: datetime) -> list[BatchFinding]:
-    """What the providers say of each batch with unknown deliveries. Changes nothing. Raises ConfigError."""
+    """Ask about each batch with unknown deliveries. Changes nothing. Raises ConfigError."""
     with database.read() as connection:
-        found = resolution.find_unknown(connection, campaign.id)
-        controls = {name: _control(connection, campaign, name) for name in {one.provider for one in found}}
-    last = {one.provider: max(other.handed_at for other in found if other.provider == one.provider) for one in found}
-    findings = [_ask(publication, campaign, one, last[one.provider], now) for one in found]
+        unknowns = resolution.find_unknown(connection, campaign.id)
+        names = {unknown.provider for unknown in unknowns}
+        controls = {name: _control(connection, campaign, name) for name in names}
+    last = {name: max(unknown.handed_at for unknown in unknowns if unknown.provider == name) for name in names}
+    findings = [_ask(publication, campaign, unknown, last[unknown.provider], now) for unknown in unknowns]
     return [
-        _missed(publication, one, findings, controls[one.unknown.provider]) if one.is_open else one for one in findings
+        _absent(publication, finding, findings, controls[finding.unknown.provider]) if finding.is_open else finding
+        for finding in findings
     ]
 
 
-def _ask(publication: Publication, campaign: Campaign, one: Unknown, last: datetime, now: datetime) -> BatchFinding:
-    """What is found of one batch; `last`: when this provider was handed the last unknown one."""
-    if one.provider not in PROVIDERS:
-        return BatchFinding(unknown=one, remark=f'no provider is named "{one.provider}"')
-    provider = find_provider(publication, one.provider)
-    if one.is_whole and may_repeat(provider, one.handed_at.isoformat(), now):
-        if campaign.state is CampaignState.CANCELLED:
-            return BatchFinding(
-                unknown=one, remark=f"{provider.title} is asked by a call, and a cancelled campaign makes none"
-            )
-        if one.provider == campaign.provider or campaign.state is CampaignState.SENT:
-            return BatchFinding(unknown=one, may_repeat=True)
-        return BatchFinding(unknown=one, remark=f"{provider.title} is asked when the campaign has ended", is_early=True)
+def _ask(publication: Publication, campaign: Campaign, unknown: Unknown, last: datetime, now: datetime) -> BatchFinding:
+    """Ask about one batch; `last` is when its provider was handed the last unknown one."""
+    if unknown.provider not in PROVIDERS:
+        return BatchFinding(unknown=unknown, remark=f'no provider is named "{unknown.provider}"')
+    provider = find_provider(publication, unknown.provider)
+    if unknown.is_whole and may_repeat(provider, unknown.handed_at.isoformat(), now):
+        return _repeat(provider, campaign, unknown)
     if provider.lookup is None:
-        return BatchFinding(unknown=one, remark=f"{provider.title} cannot be asked any more")
-    finding = _searched(publication, provider, campaign, one)
-    if finding.is_open and now - one.handed_at < provider.lookup.settle:
+        return BatchFinding(unknown=unknown, remark=f"{provider.title} cannot be asked any more")
+    finding = _search(publication, provider, provider.lookup, campaign, unknown)
+    if finding.is_open and now - unknown.handed_at < provider.lookup.settle:
         when = _clock(publication, last + provider.lookup.settle)
         remark = f"{provider.title}'s search may lag: ask again from {when} on"
         return replace(finding, remark=remark, is_early=True)
     return finding
 
 
+def _repeat(provider: Provider, campaign: Campaign, unknown: Unknown) -> BatchFinding:
+    """Find whether the call of a batch may be made again now, since the provider knows its key."""
+    if campaign.state is CampaignState.CANCELLED:
+        remark = f"{provider.title} is asked by a call, and a cancelled campaign makes none"
+        return BatchFinding(unknown=unknown, remark=remark)
+    if unknown.provider == campaign.provider or campaign.state is CampaignState.SENT:
+        return BatchFinding(unknown=unknown, may_repeat=True)
+    remark = f"{provider.title} is asked when the campaign has ended"
+    return BatchFinding(unknown=unknown, remark=remark, is_early=True)
+
+
 def _clock(publication: Publication, moment: datetime) -> str:
-    """`14:05 CET`: the next full minute, by the publication's clock."""
+    """Write the next full minute by the publication's clock: `14:05 CET`."""
     return f"{(moment + MINUTE).astimezone(publication.config.publication.timezone):%H:%M %Z}"
 
 
-def _searched(publication: Publication, provider: Provider, campaign: Campaign, one: Unknown) -> BatchFinding:
-    search = Search(tag=f"{campaign.key}-{one.no}", handed_at=one.handed_at)
-    try:
-        seen = _seen(provider, read_settings(publication, provider), search)
-    except _NoAnswer as failed:
-        return BatchFinding(unknown=one, remark=f"{provider.title}'s search did not answer: {failed}")
-    return BatchFinding(unknown=one, sent=frozenset(id for id in one.ids if f"{campaign.id}.{id}" in seen))
-
-
-def _missed(
-    publication: Publication, one: BatchFinding, findings: Sequence[BatchFinding], control: Search | None
+def _search(
+    publication: Publication, provider: Provider, lookup: Lookup, campaign: Campaign, unknown: Unknown
 ) -> BatchFinding:
-    """What it means that the search does not show everyone: nothing, unless it shows what it must show by now."""
-    provider = find_provider(publication, one.unknown.provider)
+    """Look in the provider's search for the messages of one batch."""
+    search = Search(tag=f"{campaign.key}-{unknown.no}", handed_at=unknown.handed_at)
     try:
-        shown = control and _seen(provider, read_settings(publication, provider), control)
-    except _NoAnswer as failed:
-        return replace(one, remark=f"{provider.title}'s search did not answer: {failed}")
-    if shown or (control is None and any(_vouches(other, one, provider) for other in findings)):
-        return replace(one, unsent=frozenset(one.unknown.ids) - one.sent)
+        shown = _shown(publication, provider, lookup, search)
+    except _SearchError as error:
+        return BatchFinding(unknown=unknown, remark=f"{provider.title}'s search did not answer: {error}")
+    return BatchFinding(unknown=unknown, sent=frozenset(id for id in unknown.ids if f"{campaign.id}.{id}" in shown))
+
+
+def _absent(
+    publication: Publication, finding: BatchFinding, findings: Sequence[BatchFinding], control: Search | None
+) -> BatchFinding:
+    """Find what it means that the search does not show everyone: nothing, unless it is proved to be up to date."""
+    provider = find_provider(publication, finding.unknown.provider)
+    if provider.lookup is None:
+        return finding
+    try:
+        is_shown = control is not None and bool(_shown(publication, provider, provider.lookup, control))
+    except _SearchError as error:
+        return replace(finding, remark=f"{provider.title}'s search did not answer: {error}")
+    lag = provider.lookup.settle
+    if is_shown or (control is None and any(_vouches(other, finding, lag) for other in findings)):
+        return replace(finding, unsent=frozenset(finding.unknown.ids) - finding.sent)
     if control:
-        return replace(one, remark=f"{provider.title}'s search does not show this campaign yet")
+        return replace(finding, remark=f"{provider.title}'s search does not show this campaign yet")
     what = "too little" if any(other.sent for other in findings) else "nothing"
-    return replace(one, remark=f"{provider.title}'s search shows {what} of this campaign: a person has to decide")
+    return replace(finding, remark=f"{provider.title}'s search shows {what} of this campaign: a person has to decide")
 
 
-def _vouches(other: BatchFinding, one: BatchFinding, provider: Provider) -> bool:
-    """Whether a batch that the search has just found whole shows that it is up to date about `one` as well.
+def _vouches(witness: BatchFinding, finding: BatchFinding, lag: timedelta) -> bool:
+    """Tell whether a batch that the search shows whole proves that it is up to date about `finding` as well.
 
-    It has to be handed over at the time of `one`, or later: an old one says nothing of what came after it.
+    The witness has to be handed over at the same time, or later: an old one says nothing of what came after it.
     """
-    assert provider.lookup is not None
-    same = other.unknown.provider == provider.name and bool(other.sent) and other.is_whole
-    return same and other.unknown.handed_at > one.unknown.handed_at - provider.lookup.settle
+    is_shown = witness.unknown.provider == finding.unknown.provider and bool(witness.sent) and witness.is_whole
+    return is_shown and witness.unknown.handed_at > finding.unknown.handed_at - lag
 
 
-def _seen(provider: Provider, settings: Settings, search: Search) -> frozenset[str]:
-    """The delivery ids that the search shows. Raises _NoAnswer when it does not answer whole."""
-    assert provider.lookup is not None
-    return frozenset(id for page in _pages(provider.lookup, settings, search) for id in page)
+def _shown(publication: Publication, provider: Provider, lookup: Lookup, search: Search) -> frozenset[str]:
+    """Return the delivery ids that the search shows. Raises _SearchError when it does not answer whole."""
+    settings = read_settings(publication, provider)
+    return frozenset(id for page in _pages(lookup, settings, search) for id in page)
 
 
 def _pages(lookup: Lookup, settings: Settings, search: Search) -> Iterator[frozenset[str]]:
-    from newsletter.providers.transport import TransportError, exchange  # requests: only who asks needs it
+    from newsletter.providers.transport import TransportError, exchange  # imports requests, which only this needs
 
     for _ in range(MOST_PAGES):
         try:
             response = exchange(lookup.request(search, settings))
         except TransportError as error:
-            raise _NoAnswer(error.reason) from error
+            raise _SearchError(error.reason) from error
         sight = lookup.sight(response)
         if sight is None:
-            raise _NoAnswer(_words(response))
+            raise _SearchError(_words(response))
         yield sight.delivery_ids
         if not sight.more:
             return
         search = Search(tag=search.tag, handed_at=search.handed_at, page=sight.more)
-    raise _NoAnswer(f"it has more than {MOST_PAGES} pages")
+    raise _SearchError(f"it has more than {MOST_PAGES} pages")
 
 
 def _words(response: Response) -> str:
-    """`503: down`: the status, and the first words of what came with it, if they are no page."""
+    """Return the status and the first words of an answer that is no page: `503: down`."""
     text = response.body[:MOST_WORDS].decode("utf-8", "replace")
-    said = re.search(r'"message"\s*:\s*"([^"]*)"', text, re.IGNORECASE)
-    words = " ".join((said[1] if said else text.partition("<")[0]).split())
+    message = re.search(r'"message"\s*:\s*"([^"]*)"', text, re.IGNORECASE)
+    words = " ".join((message[1] if message else text.partition("<")[0]).split())
     return f"{response.status}: {words}" if words else f"{response.status} without words of its own"
 
 
 def _control(connection: Connection, campaign: Campaign, provider: str) -> Search | None:
-    """The last batch of the campaign that the provider certainly has: a search that is up to date shows it."""
+    """Return a search for the last batch that the provider certainly has: one that is up to date shows it."""
     latest = (
         select(batch.c.no, batch.c.handed_at)
         .where(batch.c.campaign_id == campaign.id, batch.c.provider == provider)
@@ -190,11 +202,12 @@ def _control(connection: Connection, campaign: Campaign, provider: str) -> Searc
 
 
 def record(connection: Connection, findings: list[BatchFinding], now: datetime) -> None:
-    """Write down what was learned; calls to be repeated are queued as they were."""
-    for one in findings:
-        if one.may_repeat:
-            resolution.repeat_call(connection, one.unknown)
-        if one.sent:
-            resolution.accept(connection, one.unknown, one.sent, "found in the provider's search", now)
-        if one.unsent:
-            resolution.refuse(connection, one.unknown, one.unsent, "not in the provider's search: never sent", now)
+    """Write what was learned; calls to be repeated are queued as they were."""
+    for finding in findings:
+        if finding.may_repeat:
+            resolution.repeat_call(connection, finding.unknown)
+        if finding.sent:
+            resolution.accept(connection, finding.unknown, finding.sent, "found in the provider's search", now)
+        if finding.unsent:
+            why = "not in the provider's search: never sent"
+            resolution.refuse(connection, finding.unknown, finding.unsent, why, now)

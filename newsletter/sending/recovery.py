@@ -1,7 +1,7 @@
-"""Recovery: what a sender that died in the middle had in its hands, and what may be done over.
+"""Recover from a sender that died: find what it had handed over, and what may be done again.
 
-Whether a call may be made again is the provider's memory of its key; what is neither that nor
-certainly unsent is unknown. The ledger's changes are made by `deliveries` and `marks`.
+A call may be made again while the provider remembers its key; what is neither that nor certainly unsent is unknown.
+The batches are moved by `campaigns.abandoned_batches`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from newsletter.sending.lock import SenderLock
 from newsletter.times import Clock, utc_now
 
 TTL_SHARE = 0.8
-"""Of the time a provider remembers a key: later a repeat is too risky."""
+"""The share of the time that a provider remembers a key; later a repeat is too risky."""
 DECIDED = {
     "hold": "never repeated",
     "assume-sent": "taken as sent",
     "resend": "sent again, so that some readers may have it twice",
 }
-"""What becomes of the unknown by each policy."""
+"""What a person is told about unknown deliveries, by policy."""
 
 
-def recover(send_state: SendState, publication: Publication, watcher: ProgressListener, clock: Clock) -> Recovered:
-    """Take over what a dead sender left, and say so; the caller holds the lock. What the policy decides is not told.
+def recover(send_state: SendState, publication: Publication, listener: ProgressListener, clock: Clock) -> Recovered:
+    """Take over what a dead sender left, and say so; return what is left after the policy for unknown deliveries.
 
+    The caller holds the sender's lock.
     Raises NewsletterError when the database is a copy of one that sends elsewhere, or a backup.
     """
 
@@ -45,34 +46,34 @@ def recover(send_state: SendState, publication: Publication, watcher: ProgressLi
     with send_state.writer() as connection:
         database_guard.settle(connection, database_guard.here(send_state.database), clock())
         send_state.last_send_marker.require_newest(connection)
-        in_the_air = abandoned_batches.recover_in_progress(connection, clock())
-        found = abandoned_batches.recover(connection, may_replay)
-        unknown_of = Counter(found.unknown_of) + Counter(in_the_air.unknown_of)
+        in_progress = abandoned_batches.recover_in_progress(connection, clock())
+        recovered = abandoned_batches.recover(connection, may_replay)
+        unknown_of = Counter(recovered.unknown_of) + Counter(in_progress.unknown_of)
         policy = publication.config.send.on_unknown
-        decided = resolution.resolve_sending(connection, policy, clock())
-    for sentence in _about(found.replayed_of, unknown_of, decided, policy):
-        watcher.say(sentence)
-    left = {id: number for id, number in unknown_of.items() if id not in decided}
-    return Recovered(replayed_of=found.replayed_of, unknown_of=left)
+        resolved = resolution.resolve_sending(connection, policy, clock())
+    for sentence in _sentences(recovered.replayed_of, unknown_of, resolved, policy):
+        listener.say(sentence)
+    left = {id: number for id, number in unknown_of.items() if id not in resolved}
+    return Recovered(replayed_of=recovered.replayed_of, unknown_of=left)
 
 
 def recover_if_free(
-    database: Database, publication: Publication, campaign_id: int, watcher: ProgressListener, clock: Clock = utc_now
+    database: Database, publication: Publication, campaign_id: int, listener: ProgressListener, clock: Clock = utc_now
 ) -> None:
-    """The same for who only asks about a campaign: what is handed is in a call only if somebody is sending.
+    """Recover if nobody is sending: then no call is under way, whatever the ledger calls handed.
 
-    Of a copied database the lock proves nothing: whoever sends from the other one does not hold it. Nor does a
-    backup know what was in the air.
+    Nothing is done in a copied database, where the lock proves nothing: the sender of the other one does not hold it;
+    nor in a backup, which does not know what was handed over.
     """
     if not _is_home(database, campaign_id):
         return
     with SenderLock(lock_file(database)) as lock:
         if lock.acquire():
-            recover(SendState(database), publication, watcher, clock)
+            recover(SendState(database), publication, listener, clock)
 
 
 def _is_home(database: Database, campaign_id: int) -> bool:
-    """Whether a sender of this database left something in the air that its lock can tell of."""
+    """Tell whether a sender of this database left a call whose end the lock proves."""
     with database.read() as connection:
         if database.engine.dialect.name != "sqlite" or not counts.in_a_call(connection, campaign_id):
             return False
@@ -85,25 +86,25 @@ def _is_home(database: Database, campaign_id: int) -> bool:
 
 
 def lock_file(database: Database) -> str:
-    """The file whose lock the sender holds. Raises ConfigError for a database that is no file."""
+    """Return the file whose lock the sender holds. Raises ConfigError for a database that is no file."""
     if database.engine.dialect.name != "sqlite":
         raise ConfigError("`send` works on a SQLite database", hint="Set [database] url to sqlite:///newsletter.db.")
     return database.name
 
 
 def may_repeat(provider: Provider, first_handed_at: str, now: datetime) -> bool:
-    """Whether the provider still knows the key of a call made then, and answers it as it did the first time."""
+    """Tell whether the provider still knows the key of a call made then, and answers it as it did the first time."""
     if provider.dedupe is None or provider.dedupe_ttl is None:
         return provider.dedupe is not None
     return now - datetime.fromisoformat(first_handed_at) < provider.dedupe_ttl * TTL_SHARE
 
 
-def _about(
-    replayed_of: Mapping[int, int], unknown_of: Mapping[int, int], decided: Collection[int], policy: resolution.Policy
+def _sentences(
+    replayed_of: Mapping[int, int], unknown_of: Mapping[int, int], resolved: Collection[int], policy: resolution.Policy
 ) -> Iterable[str]:
-    """What a dead sender left behind, a sentence per campaign."""
+    """Say what a dead sender left behind, a sentence per campaign."""
     for id, number in unknown_of.items():
-        what = DECIDED[policy if id in decided else "hold"]
+        what = DECIDED[policy if id in resolved else "hold"]
         yield f"The last run ended in the middle of a call of campaign {id}: {number:,} deliveries are unknown, {what}."
     for id, number in replayed_of.items():
         again = f"for {number:,} deliveries the same calls are made again, under their keys"
