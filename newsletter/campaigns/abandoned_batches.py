@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 from newsletter.campaigns import claims, ledger
 from newsletter.campaigns.batch_states import IN_HAND, BatchState, after_cancelling, after_death
 from newsletter.campaigns.campaign import CampaignState
-from newsletter.campaigns.ledger import DeliveryException, Scope
+from newsletter.campaigns.ledger import BatchScope, DeliveryException
 from newsletter.database.tables import batch, campaign, delivery_exception, is_in
 from newsletter.providers.base import Outcome
 from newsletter.times import stamp
@@ -26,7 +26,7 @@ SILENCE = "the program ended before the answer came"
 
 @dataclass(frozen=True, kw_only=True)
 class Recovered:
-    """What a dead sender left handed over: numbers of messages, by campaign."""
+    """The messages that a dead sender had handed over: their numbers, by campaign."""
 
     replayed_of: Mapping[int, int]
     """Messages whose call is made again, under its key."""
@@ -103,7 +103,7 @@ def _abandoned(
 
 def _recover(connection: Connection, row: Row[Any], after: BatchState, changes: Mapping[str, object]) -> None:
     parameters = {"the_campaign": row.campaign_id, "the_batch": row.no, "the_attempt": row.attempt}
-    ledger.transition(connection, "recover", BatchState(row.state), after, Scope.CLAIM, parameters, changes)
+    ledger.transition(connection, "recover", BatchState(row.state), after, BatchScope.CLAIM, parameters, changes)
 
 
 def _recover_by_bits(connection: Connection, row: Row[Any], now: datetime) -> int:
@@ -140,7 +140,7 @@ def _outcomes(connection: Connection, row: Row[Any]) -> dict[int, Outcome]:
 
 def cancel(connection: Connection, campaign_id: int, now: datetime) -> None:
     """Cancel the batches of a campaign that are not handed over; a handed one is still settled by its sender."""
-    for scope, handed_before in ((Scope.NEVER_HANDED, False), (Scope.MAYBE_SENT, True)):
+    for scope, handed_before in ((BatchScope.NEVER_HANDED, False), (BatchScope.MAYBE_SENT, True)):
         after = after_cancelling(handed_before=handed_before)
         for before in (BatchState.QUEUED, BatchState.CLAIMED):
             parameters, changes = {"the_campaign": campaign_id}, {"settled_at": stamp(now)}
@@ -151,5 +151,5 @@ def leave_behind(connection: Connection, campaign_id: int, provider: str, now: d
     """Call queued batches unknown that another than `provider` may have taken: they never cross over to it."""
     parameters = {"the_campaign": campaign_id, "the_provider": provider}
     changes = {"settled_at": stamp(now)}
-    scope = Scope.ANOTHER_PROVIDERS
+    scope = BatchScope.ANOTHER_PROVIDERS
     ledger.transition(connection, "leave behind", BatchState.QUEUED, BatchState.UNKNOWN, scope, parameters, changes)

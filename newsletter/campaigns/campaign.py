@@ -1,7 +1,7 @@
 """Campaign: one sending of one compiled message to one list and segment.
 
-Approves (freezes what is sent), finds, and moves campaigns along their arrows, which
-`docs/sending.md` draws. Alone writes the campaign table; nothing here touches deliveries.
+Approves campaigns (freezes what is sent), finds them, and moves them along CAMPAIGN_ARROWS, which `docs/sending.md`
+draws. Only this module writes the campaign table; its deliveries are ledger.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from newsletter.times import stamp
 
 
 class CampaignState(StrEnum):
-    """Where a campaign stands."""
+    """The states of a campaign."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -50,11 +50,11 @@ CAMPAIGN_ARROWS: dict[str, dict[CampaignState, CampaignState]] = {
         CampaignState.PAUSED: CampaignState.CANCELLED,
     },
 }
-"""Every change of state: verb, from, to. What is not here does not happen."""
+"""Every change of state: verb, from, to."""
 ENDED = (CampaignState.SENT, CampaignState.CANCELLED)
-"""States in which nobody is mailed any more by itself."""
+"""States in which nobody is mailed any more, unless a person says so."""
 ASKED = "you asked for it"
-"""The reason of a pause that a person wanted."""
+"""The reason of a pause that a person asked for."""
 
 
 class NotStartedError(NewsletterError):
@@ -62,7 +62,7 @@ class NotStartedError(NewsletterError):
 
 
 def state_after(state: CampaignState, verb: str) -> CampaignState:
-    """The state that `verb` leads to. Raises NewsletterError when it leads nowhere from here."""
+    """Return the state that `verb` leads to. Raises NewsletterError when it leads nowhere from `state`."""
     if state not in CAMPAIGN_ARROWS[verb]:
         *others, last = CAMPAIGN_ARROWS[verb]
         allowed = f"{', '.join(others)} or {last}" if others else str(last)
@@ -76,10 +76,10 @@ class Campaign:
 
     id: int
     issue: str
-    """The slug."""
+    """The slug of the issue."""
     list: str
     segment: str
-    """Empty: the whole list."""
+    """The name of the segment; empty for the whole list."""
     state: CampaignState
     reason: str
     """Why it is paused."""
@@ -88,9 +88,9 @@ class Campaign:
     key: str
     provider: str
     send_at: str | None
-    """The moment it starts, UTC; None: when told."""
+    """The moment it starts, UTC; None when it starts by a command."""
     local_at: str | None
-    """The wall clock time of each reader's own wave, naive; None: everyone at once."""
+    """The time at which each reader gets it by their own clock, naive; None when everyone gets it at once."""
     started_at: str | None
     finished_at: str | None
     tracking: str
@@ -98,35 +98,35 @@ class Campaign:
     cursor: int
     """The last subscriber enqueued."""
     enqueued: bool
-    """Everyone is."""
+    """Whether everyone is enqueued."""
 
     @property
     def date(self) -> datetime:
-        """When it started: the Date of every message, whenever that message leaves. Raises NotStartedError."""
+        """Return when it started: the Date of every message, however late it leaves. Raises NotStartedError."""
         if self.started_at is None:
             raise NotStartedError(f"campaign {self.id} has not started")
         return datetime.fromisoformat(self.started_at)
 
     @property
     def start(self) -> datetime | None:
-        """When it is to start, if that is known."""
+        """Return when it is to start, if that is known."""
         return datetime.fromisoformat(self.send_at) if self.send_at else None
 
     @property
     def wall(self) -> datetime | None:
-        """When each reader gets it by their own clock, naive; None: everyone at once."""
+        """Return the time at which each reader gets it by their own clock, naive; None when all get it at once."""
         return datetime.fromisoformat(self.local_at) if self.local_at else None
 
     @property
     def audience(self) -> str:
-        """`daily`, or `daily, segment engaged`: for messages."""
+        """Name the audience for a person: `daily`, or `daily, segment engaged`."""
         return f"{self.list}, segment {self.segment}" if self.segment else self.list
 
 
 _FIELDS = [table.c[name] for name in Campaign.__dataclass_fields__]
 # Made once: both are asked with every batch, and SQLAlchemy takes longer to put them together than SQLite to answer.
-_GET = select(*_FIELDS).where(table.c.id == bindparam("its"))
-_SIBLINGS = select(table.c.id).where(table.c.issue == bindparam("the_issue"), table.c.id != bindparam("its"))
+_GET = select(*_FIELDS).where(table.c.id == bindparam("campaign"))
+_SIBLINGS = select(table.c.id).where(table.c.issue == bindparam("the_issue"), table.c.id != bindparam("campaign"))
 
 
 def approve_issue(
@@ -181,7 +181,7 @@ def approve_again(
     checks: str = "[]",
     tracking: str = "none",
 ) -> None:
-    """Freeze these instead: of a campaign that nobody has anything of yet."""
+    """Freeze another message and page: of a campaign that has not begun."""
     _require_unstarted(get_campaign(connection, campaign_id))
     frozen = _frozen(message, page, checks, tracking)
     connection.execute(update(table).where(table.c.id == campaign_id).values(frozen))
@@ -190,7 +190,7 @@ def approve_again(
 def schedule_campaign(
     connection: Connection, campaign_id: int, *, send_at: datetime, wall: datetime | None, now: datetime
 ) -> Campaign:
-    """Let it start at `send_at` (aware), each reader's own wave at `wall` (naive) if there are any.
+    """Let it start at `send_at` (aware); with `wall` (naive), each reader gets it when their own clock shows that.
 
     Raises NewsletterError once it has begun, and for a campaign that is over.
     """
@@ -201,43 +201,44 @@ def schedule_campaign(
     return get_campaign(connection, campaign_id)
 
 
-def _require_unstarted(found: Campaign) -> None:
-    if found.started_at:
-        hint = f"Go on with `newsletter resume {found.id}`, or end it with `newsletter cancel {found.id}`."
-        raise NewsletterError(f"campaign {found.id} has begun already; it cannot be scheduled", hint=hint)
+def _require_unstarted(campaign: Campaign) -> None:
+    if campaign.started_at:
+        hint = f"Go on with `newsletter resume {campaign.id}`, or end it with `newsletter cancel {campaign.id}`."
+        raise NewsletterError(f"campaign {campaign.id} has begun already; it cannot be scheduled", hint=hint)
 
 
 def start_now(connection: Connection, campaign_id: int, *, now: datetime) -> Campaign:
-    """Start it whatever its schedule says, for everyone at once."""
+    """Start a campaign for everyone at once, whatever its schedule says."""
     connection.execute(update(table).where(table.c.id == campaign_id).values(local_at=None))
     return change_state(connection, campaign_id, "start", now=now)
 
 
 def resume_campaign(connection: Connection, campaign_id: int, *, now: datetime) -> Campaign:
-    """Let a paused one go on: sending, or waiting for its time when that is still to come."""
-    found = get_campaign(connection, campaign_id)
-    waits = found.state is CampaignState.PAUSED and found.start and not found.started_at and found.start > now
+    """Let a paused campaign go on: sending, or waiting for its time when that is still to come."""
+    campaign = get_campaign(connection, campaign_id)
+    is_early = campaign.start and not campaign.started_at and campaign.start > now
+    waits = campaign.state is CampaignState.PAUSED and is_early
     return change_state(connection, campaign_id, "schedule" if waits else "resume", now=now)
 
 
 def frozen_message(connection: Connection, campaign_id: int) -> CompiledMessage:
-    """The message as it was approved."""
+    """Return the message as it was approved."""
     packed = connection.execute(select(table.c.message).where(table.c.id == campaign_id)).scalar_one()
     return msgspec.json.decode(zlib.decompress(packed), type=CompiledMessage)
 
 
 def frozen_page(connection: Connection, campaign_id: int) -> str:
-    """The HTML of the issue's web page as it was approved."""
+    """Return the HTML of the issue's web page as it was approved."""
     packed = connection.execute(select(table.c.page).where(table.c.id == campaign_id)).scalar_one()
     return zlib.decompress(packed).decode()
 
 
 def change_state(connection: Connection, campaign_id: int, verb: str, *, now: datetime, reason: str = "") -> Campaign:
     """Take the arrow `verb`; `reason` says why it is paused. Raises NewsletterError when there is no such arrow."""
-    found = get_campaign(connection, campaign_id)
-    state = state_after(found.state, verb)
+    campaign = get_campaign(connection, campaign_id)
+    state = state_after(campaign.state, verb)
     values: dict[str, object] = {"state": state, "reason": reason}
-    if state is CampaignState.SENDING and not found.started_at:
+    if state is CampaignState.SENDING and not campaign.started_at:
         values["started_at"] = stamp(now)
     values["finished_at"] = stamp(now) if state in ENDED else None
     connection.execute(update(table).where(table.c.id == campaign_id).values(values))
@@ -245,52 +246,52 @@ def change_state(connection: Connection, campaign_id: int, verb: str, *, now: da
 
 
 def advance_cursor(connection: Connection, campaign_id: int, *, cursor: int, enqueued: bool) -> None:
-    """Remember up to which subscriber the audience is enqueued; in the transaction that enqueues it."""
+    """Write up to which subscriber the audience is enqueued, in the transaction that enqueues it."""
     connection.execute(update(table).where(table.c.id == campaign_id).values(cursor=cursor, enqueued=enqueued))
 
 
 def pass_on(connection: Connection, campaign_id: int, provider: str) -> Campaign:
-    """From now on it goes through this provider."""
+    """Send a campaign through this provider from now on."""
     connection.execute(update(table).where(table.c.id == campaign_id).values(provider=provider))
     return get_campaign(connection, campaign_id)
 
 
 def get_campaign(connection: Connection, campaign_id: int) -> Campaign:
-    """The campaign with this id, which exists."""
-    return _campaign(connection.execute(_GET, {"its": campaign_id}).one())
+    """Return the campaign with this id, which exists."""
+    return _campaign(connection.execute(_GET, {"campaign": campaign_id}).one())
 
 
 def campaign_of_issue(connection: Connection, issue: str, list: str, segment: str) -> Campaign | None:
-    """The one campaign of this issue, list and segment."""
+    """Return the one campaign of this issue, list and segment, if there is one."""
     same = (table.c.issue == issue) & (table.c.list == list) & (table.c.segment == segment)
     row = connection.execute(select(*_FIELDS).where(same)).one_or_none()
     return _campaign(row) if row else None
 
 
 def sibling_campaigns(connection: Connection, campaign: Campaign) -> list[int]:
-    """The other campaigns of the same issue."""
-    return [*connection.execute(_SIBLINGS, {"the_issue": campaign.issue, "its": campaign.id}).scalars()]
+    """Return the ids of the other campaigns of the campaign's issue."""
+    return [*connection.execute(_SIBLINGS, {"the_issue": campaign.issue, "campaign": campaign.id}).scalars()]
 
 
 def all_campaigns(connection: Connection) -> list[Campaign]:
-    """Every campaign, the latest first."""
+    """Return every campaign, the latest first."""
     return [_campaign(row) for row in connection.execute(select(*_FIELDS).order_by(table.c.id.desc()))]
 
 
 def campaigns_in_state(connection: Connection, *states: CampaignState) -> list[Campaign]:
-    """The campaigns in one of these states, those that are to start first first."""
-    found = select(*_FIELDS).where(table.c.state.in_(states)).order_by(table.c.send_at, table.c.id)
-    return [_campaign(row) for row in connection.execute(found)]
+    """Return the campaigns in one of these states, those that start earliest first."""
+    rows = select(*_FIELDS).where(table.c.state.in_(states)).order_by(table.c.send_at, table.c.id)
+    return [_campaign(row) for row in connection.execute(rows)]
 
 
 def campaigns_of_slug(connection: Connection, issue: str) -> list[Campaign]:
-    """Every campaign of an issue, the latest first."""
-    found = select(*_FIELDS).where(table.c.issue == issue).order_by(table.c.id.desc())
-    return [_campaign(row) for row in connection.execute(found)]
+    """Return every campaign of an issue, the latest first."""
+    rows = select(*_FIELDS).where(table.c.issue == issue).order_by(table.c.id.desc())
+    return [_campaign(row) for row in connection.execute(rows)]
 
 
 def find_campaign(connection: Connection, name: str) -> Campaign:
-    """The campaign a user means: an id if there is one, else a slug's latest. Raises NewsletterError."""
+    """Return the campaign that a user names, by id or as the latest of a slug. Raises NewsletterError."""
     if name.isascii() and name.isdigit() and len(name) < 19:
         by_id = connection.execute(select(*_FIELDS).where(table.c.id == int(name))).one_or_none()
         if by_id:

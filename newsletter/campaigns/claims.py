@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select
 from newsletter.campaigns import ledger
 from newsletter.campaigns.batch_states import BatchState, after_answer
 from newsletter.campaigns.campaign import CampaignState, get_campaign
-from newsletter.campaigns.ledger import LEASE, DeliveryException, Scope
+from newsletter.campaigns.ledger import LEASE, BatchScope, DeliveryException
 from newsletter.database.tables import batch, delivery
 from newsletter.errors import NewsletterError
 from newsletter.providers.base import Answer, Outcome, Result
@@ -31,7 +31,7 @@ class LostClaimError(NewsletterError):
 
 
 class ChangedPayloadError(NewsletterError):
-    """What would be handed over is not what was handed over under the same key before."""
+    """A payload differs from the one that was handed over under the same key before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +103,14 @@ def hand(connection: Connection, claim: Claim, *, provider: str, now: datetime, 
         "started": None,
         "finished": None,
     }
-    scope = Scope.CLAIM_WHILE_SENDING
+    scope = BatchScope.CLAIM_WHILE_SENDING
     _move(connection, claim, "hand", BatchState.CLAIMED, BatchState.HANDED, changes, scope)
 
 
 def release(connection: Connection, claim: Claim) -> None:
     """Queue a claimed batch again, of which nothing left; a batch in another state or of another sender stays."""
     parameters = _parameters(claim)
-    ledger.transition(connection, "release", BatchState.CLAIMED, BatchState.QUEUED, Scope.CLAIM, parameters)
+    ledger.transition(connection, "release", BatchState.CLAIMED, BatchState.QUEUED, BatchScope.CLAIM, parameters)
 
 
 def give_up(connection: Connection, claim: Claim, now: datetime) -> None:
@@ -204,7 +204,7 @@ def _move(
     before: BatchState,
     after: BatchState,
     changes: Mapping[str, object],
-    scope: Scope = Scope.CLAIM,
+    scope: BatchScope = BatchScope.CLAIM,
 ) -> None:
     """Take an arrow with the claimed batch. Raises LostClaimError when the claim is not valid any more."""
     _require_one(claim, ledger.transition(connection, verb, before, after, scope, _parameters(claim), changes))

@@ -25,7 +25,7 @@ CANCELLED = "the campaign was cancelled"
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryHistory:
-    """One delivery: its state, and every step to it."""
+    """A delivery's state, and every step to it."""
 
     state: str
     batch: int

@@ -1,16 +1,14 @@
-"""Sightings: opens and clicks as a server sees them, held a moment, judged together, written in groups.
+"""Count opens and clicks as a server sees them, and tell people from programs.
 
-A redirect never waits for the database. What a program does shows only beside what it does next, so a
-sighting is held for some seconds first. A server that is killed loses those seconds' figures, nothing else.
-
-Who asks: a person's mail program, or a program that looks at every message by itself.
-
-Pure. Tells by what a request says of itself, by how soon after the hand-over it comes, and by how
-many links are followed at once. What is left counts as a person's; nobody can know.
+A redirect never waits for the database: events are held for some seconds, judged together, and written in groups.
+Some programs show only by what they do next. A server that is killed loses those seconds' events, nothing else.
+A program is known by its request's headers, by how soon after the hand-over it comes, and by how many links it
+follows at once; what is left counts as a person, and nobody can know.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections import Counter, defaultdict
@@ -18,10 +16,11 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from newsletter.campaigns import events
+from newsletter.campaigns.delivery_states import DELIVERIES
 from newsletter.campaigns.events import Event, EventKind
 from newsletter.database.bulk import among
 from newsletter.database.connection import Database
@@ -29,17 +28,19 @@ from newsletter.database.tables import batch, delivery
 from newsletter.errors import NewsletterError
 from newsletter.times import Clock, Duration, utc_now
 
+logger = logging.getLogger(__name__)
+
 IMMEDIATE = timedelta(seconds=10)
-"""Who follows a link sooner after the hand-over is a scanner at the door: the reader has not seen it yet."""
+"""A link that is followed sooner after the hand-over is followed by a scanner: the reader has not seen it yet."""
 BURST = timedelta(seconds=5)
-"""Within which a person follows one link, perhaps two."""
+"""The time in which a person follows one link, perhaps two."""
 BURST_LINKS = 3
 _PROXIES = (
     ("gmail", re.compile(r"GoogleImageProxy|\(via ggpht\.com|Edge/12\.246 Mozilla/5\.0$")),
     ("yahoo", re.compile(r"YahooMailProxy")),
     ("apple", re.compile(r"^Mozilla/5\.0$")),  # Mail Privacy Protection says that and no more
 )
-"""Privacy proxies, which load pictures for everybody, looked at or not."""
+"""Privacy proxies, which load the images of every message, whether it is read or not."""
 _PROGRAM = re.compile(
     r"(?<!cu)bot\b|crawl|spider|scan|preview|prefetch|monitor|checker|validator|headless|phantom|selenium|puppeteer|"
     r"curl|wget|python|java/|okhttp|go-http-client|libwww|perl|ruby|axios|node-fetch|httpclient|facebookexternalhit|"
@@ -50,13 +51,13 @@ _PROGRAM = re.compile(
 _AHEAD = re.compile(r"prefetch|preview|prerender", re.IGNORECASE)
 _PURPOSES = ("purpose", "sec-purpose", "x-purpose", "x-moz")
 HOLD = BURST + timedelta(seconds=1)
-"""How long one is held: until whoever follows every link has done so."""
+"""How long an event is held: until a program that follows every link has done so."""
 TICK = 1.0
-"""Seconds between two looks at what is held."""
+"""Seconds between two looks at the events that are held."""
 MOST_HELD = 50_000
-"""With more than that, what comes is not counted: the server's work goes first."""
+"""Events that are held at most; more are not counted, since the server's work goes first."""
 FORGET = timedelta(hours=1)
-"""Between two times that old sightings are made nobody's."""
+"""The time between two runs of `events.forget_readers`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,94 +67,96 @@ class EngagementEvent:
     kind: EventKind
     campaign_id: int
     subscriber_id: int | None
-    """None: nobody's; what is written is counted by the hour, then."""
+    """The reader; None when it is counted by the hour and for nobody."""
     at: datetime
     link: int | None = None
     of_links: int = 0
-    """How many links the message has that are counted."""
+    """The number of tracked links of the message."""
     who: Hashable = None
-    """Tells readers apart while it is held: the reader, or the address that asks. Never written."""
+    """Tells readers apart while the event is held: the reader, or the network address. Never written."""
     machine: str = ""
 
 
-def judged(sightings: Sequence[EngagementEvent]) -> list[EngagementEvent]:
-    """The same in their order; what only shows in company is marked: many links of one message at once."""
+def judged(seen: Sequence[EngagementEvent]) -> list[EngagementEvent]:
+    """Return the events in their order, those marked as a program's that follow many links of a message at once."""
     clicks: dict[Hashable, list[int]] = defaultdict(list)
-    for index, one in enumerate(sightings):
-        if one.kind is EventKind.CLICKED:
-            clicks[one.campaign_id, one.who].append(index)
-    hasty = {index for indexes in clicks.values() for index in _burst(sightings, indexes)}
-    return [replace(one, machine="burst") if n in hasty and not one.machine else one for n, one in enumerate(sightings)]
+    for index, event in enumerate(seen):
+        if event.kind is EventKind.CLICKED:
+            clicks[event.campaign_id, event.who].append(index)
+    hasty = {index for indexes in clicks.values() for index in _burst(seen, indexes)}
+    return [
+        replace(event, machine="burst") if index in hasty and not event.machine else event
+        for index, event in enumerate(seen)
+    ]
 
 
-def _burst(sightings: Sequence[EngagementEvent], indexes: Sequence[int]) -> set[int]:
-    """Those of one reader's clicks on a message, in their order, that come too fast.
+def _burst(seen: Sequence[EngagementEvent], indexes: Sequence[int]) -> set[int]:
+    """Return those of one reader's clicks on a message, given in their order, that come too fast.
 
-    Each is looked at twice, however many there are: whoever sends a million must not keep the others waiting.
+    Looks at each twice, however many there are: a client that sends a million must not keep the others waiting.
     """
-    found: set[int] = set()
+    hasty: set[int] = set()
     first, marked = 0, 0
     within: Counter[int | None] = Counter()
     for last, index in enumerate(indexes):
-        within[sightings[index].link] += 1
-        while sightings[indexes[first]].at < sightings[index].at - BURST:
-            link = sightings[indexes[first]].link
+        within[seen[index].link] += 1
+        while seen[indexes[first]].at < seen[index].at - BURST:
+            link = seen[indexes[first]].link
             within[link] -= 1
             if not within[link]:
                 del within[link]
             first += 1
-        if is_burst(within, sightings[index].of_links):
-            found.update(indexes[max(first, marked) : last + 1])
+        if is_burst(within, seen[index].of_links):
+            hasty.update(indexes[max(first, marked) : last + 1])
             marked = last + 1
-    return found
+    return hasty
 
 
-def write(connection: Connection, sightings: Sequence[EngagementEvent]) -> None:
-    """Count them. A reader's that come right after the hand-over are a program's."""
-    handed = _handed(connection, sightings)
-    events.tally(connection, [_event(one, handed) for one in sightings])
+def write(connection: Connection, seen: Sequence[EngagementEvent]) -> None:
+    """Count events; those of a reader that come right after the hand-over are a program's."""
+    handed = _handed(connection, seen)
+    events.tally(connection, [_event(event, handed) for event in seen])
 
 
-def _handed(connection: Connection, sightings: Sequence[EngagementEvent]) -> dict[tuple[int, int], datetime]:
-    """When each reader's message was handed over, by campaign and reader."""
+def _handed(connection: Connection, seen: Sequence[EngagementEvent]) -> dict[tuple[int, int], datetime]:
+    """Return when each reader's message was handed over, by campaign and reader."""
     readers: dict[int, set[int]] = defaultdict(set)
-    for one in sightings:
-        if one.subscriber_id is not None and not one.machine:
-            readers[one.campaign_id].add(one.subscriber_id)
-    found: dict[tuple[int, int], datetime] = {}
+    for event in seen:
+        if event.subscriber_id is not None and not event.machine:
+            readers[event.campaign_id].add(event.subscriber_id)
+    handed: dict[tuple[int, int], datetime] = {}
     for campaign_id, ids in readers.items():
-        of_batch = and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
-        asked = select(delivery.c.subscriber_id, batch.c.handed_at).join_from(delivery, batch, of_batch)
-        asked = asked.where(delivery.c.campaign_id == campaign_id, batch.c.handed_at.is_not(None))
-        for id, at in connection.execute(asked.where(among(connection, delivery.c.subscriber_id, [*ids]))):
-            found[campaign_id, id] = datetime.fromisoformat(at)
-    return found
+        rows = select(delivery.c.subscriber_id, batch.c.handed_at).select_from(DELIVERIES)
+        rows = rows.where(delivery.c.campaign_id == campaign_id, batch.c.handed_at.is_not(None))
+        for id, at in connection.execute(rows.where(among(connection, delivery.c.subscriber_id, [*ids]))):
+            handed[campaign_id, id] = datetime.fromisoformat(at)
+    return handed
 
 
-def _event(one: EngagementEvent, handed: dict[tuple[int, int], datetime]) -> Event:
-    machine, at = one.machine, one.at
-    if one.subscriber_id is None:
+def _event(seen: EngagementEvent, handed: dict[tuple[int, int], datetime]) -> Event:
+    machine, at = seen.machine, seen.at
+    if seen.subscriber_id is None:
         at = at.replace(minute=0, second=0, microsecond=0)
-    elif not machine and (left := handed.get((one.campaign_id, one.subscriber_id))) is not None:
+    elif not machine and (left := handed.get((seen.campaign_id, seen.subscriber_id))) is not None:
         machine = "immediate" if is_immediate(at - left) else ""
-    whose = f"r{one.subscriber_id}" if one.subscriber_id is not None else f"h{at:%Y%m%d%H}"
-    key = ":".join((one.kind, str(one.campaign_id), whose, "" if one.link is None else str(one.link), machine))
+    counted_for = f"r{seen.subscriber_id}" if seen.subscriber_id is not None else f"h{at:%Y%m%d%H}"
+    link = "" if seen.link is None else str(seen.link)
     return Event(
-        kind=one.kind,
-        campaign_id=one.campaign_id,
-        subscriber_id=one.subscriber_id,
+        kind=seen.kind,
+        campaign_id=seen.campaign_id,
+        subscriber_id=seen.subscriber_id,
         at=at,
-        key=key,
-        link=one.link,
+        key=":".join((seen.kind, str(seen.campaign_id), counted_for, link, machine)),
+        link=seen.link,
         machine=machine,
     )
 
 
 class EngagementRecorder:
-    """What a server sees; a context manager, at whose end all that is held is written."""
+    """Holds the events that a server sees, and writes them; a context manager, which writes the rest at its end."""
 
     def __init__(self, database: Database, keep: Duration, clock: Clock = utc_now) -> None:
-        """`keep`: how long sightings are known by reader; nothing (`off`): for ever."""
+        """Keep events by reader for `keep`; for ever when it is `off`."""
         self._database = database
         self._keep = keep.delta
         self._clock = clock
@@ -161,7 +164,7 @@ class EngagementRecorder:
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._some = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sightings", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="engagement", daemon=True)
 
     def __enter__(self) -> EngagementRecorder:
         self._thread.start()
@@ -172,11 +175,11 @@ class EngagementRecorder:
         self._some.set()
         self._thread.join()
 
-    def note(self, one: EngagementEvent) -> None:
-        """Something was seen; returns at once."""
+    def note(self, event: EngagementEvent) -> None:
+        """Take an event; returns at once."""
         with self._lock:
             if len(self._held) < MOST_HELD:
-                self._held.append(one)
+                self._held.append(event)
         self._some.set()
 
     def _run(self) -> None:
@@ -194,17 +197,18 @@ class EngagementRecorder:
         self._write(None)
 
     def _write(self, until: datetime | None) -> None:
-        """Write down what was seen up to then; None: everything."""
+        """Write the events up to that time; None for all."""
         with self._lock:
             self._held = judged(self._held)
-            due = [one for one in self._held if until is None or one.at <= until]
-            self._held = [one for one in self._held if until is not None and one.at > until]
+            due = [event for event in self._held if until is None or event.at <= until]
+            self._held = [event for event in self._held if until is not None and event.at > until]
         if not due:
             return
         try:
             with self._database.begin() as connection:
                 write(connection, due)
-        except (NewsletterError, IntegrityError):  # locked for very long, or a reader erased just now: a tick later
+        except (NewsletterError, IntegrityError):  # locked for very long, or a reader erased just now: again in a tick
+            logger.warning("%d events could not be written; they are tried again", len(due))
             with self._lock:
                 self._held = [*due, *self._held][:MOST_HELD]
 
@@ -215,11 +219,11 @@ class EngagementRecorder:
                 with self._database.begin() as connection:
                     forgotten = events.forget_readers(connection, before)
         except NewsletterError:
-            return
+            logger.warning("old events could not be made nobody's; they are tried again within the hour")
 
 
 def betrayed(headers: Mapping[str, str]) -> str:
-    """What the headers of a request (names in lower case) say of a program; empty when they look like a person's."""
+    """Name the program that a request's headers (names in lower case) betray; empty when they look like a person's."""
     if any(_AHEAD.search(headers.get(name, "")) for name in _PURPOSES):
         return "prefetch"
     agent = headers.get("user-agent", "").strip()
@@ -230,10 +234,10 @@ def betrayed(headers: Mapping[str, str]) -> str:
 
 
 def is_immediate(waited: timedelta) -> bool:
-    """So soon after the hand-over that nobody can have read it."""
+    """Tell whether an event came so soon after the hand-over that nobody can have read the message."""
     return waited < IMMEDIATE
 
 
 def is_burst(links: Collection[object], there_are: int) -> bool:
-    """Whether one reader's links, all followed within BURST, are too many for a person: three, or all of several."""
+    """Tell whether one reader's links within BURST are too many for a person: three, or all of several."""
     return len(links) >= min(BURST_LINKS, max(there_are, 2))

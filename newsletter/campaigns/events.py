@@ -1,7 +1,7 @@
-"""Event: what happened to a campaign's messages after they were handed over. Alone writes the event table.
+"""Record events: what happened to a campaign's messages after they were handed over. Only this module writes them.
 
-An event has a key: what providers report twice, and what a reader does again, is the same event.
-Who is a person and who a program is decided before (`robots`), and kept with the event.
+An event has a key: a report that comes twice, and a reader who does something again, make one event.
+engagement.py tells people from programs; the event keeps its verdict.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from newsletter.database.tables import event as table
 from newsletter.times import stamp
 
 TRACKING = "tracking"
-"""The source of what our own links saw."""
+"""The source of events that our own links report."""
 MOST_FORGOTTEN = 1_000
 """Rows made anonymous in one transaction."""
 
 
 class EventKind(StrEnum):
-    """What happened."""
+    """The kinds of events."""
 
     DELIVERED = "delivered"
     DEFERRED = "deferred"
@@ -42,40 +42,40 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that happened."""
+    """An event of a campaign."""
 
     kind: EventKind
     campaign_id: int
     subscriber_id: int | None
-    """None: it is not known of whom, or not wanted to be."""
+    """The reader; None when that is not known, or not to be kept."""
     at: datetime
-    """Aware."""
+    """When it happened; aware."""
     key: str
-    """The same for the same event, whoever tells it how often."""
+    """Names the event, however often it is reported."""
     link: int | None = None
-    """Its number in the frozen message."""
+    """The number of the link in the frozen message."""
     times: int = 1
     machine: str = ""
-    """What betrayed a program; empty: a person, as far as we can see."""
+    """The sign that a program did it; empty for a person, as far as can be seen."""
     source: str = TRACKING
     detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """How often one kind of event happened to a campaign."""
+    """A campaign's count of one kind of event."""
 
     kind: EventKind
     times: int
-    """By people."""
+    """Events by people."""
     readers: int
-    """How many different ones; 0 where that is not recorded."""
+    """Different readers; 0 where readers are not recorded."""
     machines: int
-    """How often by programs; in none of the others."""
+    """Events by programs, which the other numbers leave out."""
 
 
 def record(connection: Connection, events: Sequence[Event]) -> int:
-    """Write them down; a known key changes nothing. How many were new. Those of erased readers are dropped."""
+    """Record events; return how many were new. A known key changes nothing; events of erased readers are dropped."""
     rows = _rows(connection, events)
     if not rows:
         return 0
@@ -84,7 +84,7 @@ def record(connection: Connection, events: Sequence[Event]) -> int:
 
 
 def tally(connection: Connection, events: Sequence[Event]) -> None:
-    """Count them: what comes under a known key is one more time of the same."""
+    """Record events, and add to the count of those whose key is known."""
     rows = _rows(connection, _summed(events))
     if rows:
         made = _insert(connection)
@@ -93,7 +93,7 @@ def tally(connection: Connection, events: Sequence[Event]) -> None:
 
 
 def figures(connection: Connection, campaign_id: int) -> list[Figure]:
-    """What happened to a campaign so far, by kind."""
+    """Return a campaign's figures so far, by kind of event."""
     person = table.c.machine == ""
     columns = (
         table.c.kind,
@@ -101,8 +101,8 @@ def figures(connection: Connection, campaign_id: int) -> list[Figure]:
         func.count(distinct(case((person, table.c.reader)))),
         func.sum(case((person, 0), else_=table.c.times)),
     )
-    found = select(*columns).where(table.c.campaign_id == campaign_id).group_by(table.c.kind)
-    by_kind = {row[0]: row for row in connection.execute(found)}
+    rows = select(*columns).where(table.c.campaign_id == campaign_id).group_by(table.c.kind)
+    by_kind = {row[0]: row for row in connection.execute(rows)}
     return [
         Figure(kind=kind, times=by_kind[kind][1], readers=by_kind[kind][2], machines=by_kind[kind][3])
         for kind in EventKind
@@ -111,15 +111,15 @@ def figures(connection: Connection, campaign_id: int) -> list[Figure]:
 
 
 def of_reader(connection: Connection, campaign_id: int, subscriber_id: int) -> list[Event]:
-    """What is known of one reader's copy, the oldest first."""
+    """Return the events of one reader's copy, the oldest first."""
     asked = select(table).where(table.c.subscriber_id == subscriber_id, table.c.campaign_id == campaign_id)
     return [_read(row) for row in connection.execute(asked.order_by(table.c.at, table.c.id))]
 
 
 def forget_readers(connection: Connection, before: datetime) -> int:
-    """Let opens and clicks from before that time be nobody's, the counts stay; how many rows. Call until it is 0.
+    """Make opens and clicks from before that time nobody's; return how many rows. Call until it is 0.
 
-    One reader's rows of a campaign keep a number in common, drawn at random and written nowhere else.
+    The counts stay: one reader's rows of a campaign keep a number in common, drawn at random and written nowhere else.
     """
     seen = (table.c.source == TRACKING, table.c.subscriber_id.is_not(None), table.c.at < stamp(before))
     pairs = select(table.c.campaign_id, table.c.subscriber_id).where(*seen).distinct().limit(MOST_FORGOTTEN)
@@ -140,20 +140,20 @@ def _insert(connection: Connection) -> Any:
 
 
 def _summed(events: Iterable[Event]) -> list[Event]:
-    """One event per key: PostgreSQL lets one statement touch a row once."""
-    ordered = sorted(events, key=lambda one: (one.key, one.at))
-    groups = (list(group) for _key, group in groupby(ordered, key=lambda one: one.key))
-    return [replace(group[0], times=sum(one.times for one in group)) for group in groups]
+    """Add events with one key up to one: PostgreSQL lets one statement touch a row once."""
+    ordered = sorted(events, key=lambda event: (event.key, event.at))
+    groups = (list(group) for _key, group in groupby(ordered, key=lambda event: event.key))
+    return [replace(group[0], times=sum(event.times for event in group)) for group in groups]
 
 
 def _rows(connection: Connection, events: Sequence[Event]) -> list[dict[str, object]]:
-    """Those of campaigns that are here (a database may be older than its mail) and of readers that are not erased."""
-    campaigns = _there(connection, campaign.c.id, {one.campaign_id for one in events})
-    readers = _there(connection, subscriber.c.id, {one.subscriber_id for one in events if one.subscriber_id})
+    """Return the rows of events whose campaign is here (a database may be older than its mail), and whose reader is."""
+    campaigns = _there(connection, campaign.c.id, {event.campaign_id for event in events})
+    readers = _there(connection, subscriber.c.id, {event.subscriber_id for event in events if event.subscriber_id})
     return [
-        _row(one)
-        for one in events
-        if one.campaign_id in campaigns and (one.subscriber_id is None or one.subscriber_id in readers)
+        _row(event)
+        for event in events
+        if event.campaign_id in campaigns and (event.subscriber_id is None or event.subscriber_id in readers)
     ]
 
 
@@ -176,17 +176,17 @@ def _read(row: Any) -> Event:
     )
 
 
-def _row(one: Event) -> dict[str, object]:
+def _row(event: Event) -> dict[str, object]:
     return {
-        "key": one.key,
-        "kind": one.kind,
-        "campaign_id": one.campaign_id,
-        "subscriber_id": one.subscriber_id,
-        "reader": one.subscriber_id,
-        "link_no": one.link,
-        "at": stamp(one.at),
-        "times": one.times,
-        "machine": one.machine,
-        "source": one.source,
-        "detail": one.detail,
+        "key": event.key,
+        "kind": event.kind,
+        "campaign_id": event.campaign_id,
+        "subscriber_id": event.subscriber_id,
+        "reader": event.subscriber_id,
+        "link_no": event.link,
+        "at": stamp(event.at),
+        "times": event.times,
+        "machine": event.machine,
+        "source": event.source,
+        "detail": event.detail,
     }

@@ -53,7 +53,7 @@ _IS_SENDING = exists().where(campaign.c.id == _CAMPAIGN, campaign.c.state == Cam
 _MAY_HAVE_LEFT = batch.c.first_handed_at.is_not(None)
 
 
-class Scope(StrEnum):
+class BatchScope(StrEnum):
     """The batches that an update is about; each needs the parameters that its condition names."""
 
     BATCH = "batch"
@@ -70,13 +70,13 @@ class Scope(StrEnum):
     """All batches of the_campaign that another than the_provider may have taken."""
 
 
-_CONDITIONS: dict[Scope, ColumnElement[bool]] = {
-    Scope.BATCH: _THIS,
-    Scope.CLAIM: _CLAIMED,
-    Scope.CLAIM_WHILE_SENDING: and_(_CLAIMED, _IS_SENDING),
-    Scope.NEVER_HANDED: and_(_OF_CAMPAIGN, ~_MAY_HAVE_LEFT),
-    Scope.MAYBE_SENT: and_(_OF_CAMPAIGN, _MAY_HAVE_LEFT),
-    Scope.ANOTHER_PROVIDERS: and_(
+_CONDITIONS: dict[BatchScope, ColumnElement[bool]] = {
+    BatchScope.BATCH: _THIS,
+    BatchScope.CLAIM: _CLAIMED,
+    BatchScope.CLAIM_WHILE_SENDING: and_(_CLAIMED, _IS_SENDING),
+    BatchScope.NEVER_HANDED: and_(_OF_CAMPAIGN, ~_MAY_HAVE_LEFT),
+    BatchScope.MAYBE_SENT: and_(_OF_CAMPAIGN, _MAY_HAVE_LEFT),
+    BatchScope.ANOTHER_PROVIDERS: and_(
         _OF_CAMPAIGN, _MAY_HAVE_LEFT, batch.c.provider != bindparam("the_provider", type_=Text)
     ),
 }
@@ -98,7 +98,7 @@ def transition(
     verb: str,
     before: BatchState,
     after: BatchState,
-    scope: Scope,
+    scope: BatchScope,
     parameters: Mapping[str, object],
     changes: Mapping[str, object] | None = None,
 ) -> int:
@@ -116,13 +116,13 @@ def change_batch(
     connection: Connection, state: BatchState, parameters: Mapping[str, object], changes: Mapping[str, object]
 ) -> int:
     """Change columns of a claimed batch that stays in `state`; return how many changed: 0 when it is another's."""
-    return _update_batches(connection, state, Scope.CLAIM, parameters, changes)
+    return _update_batches(connection, state, BatchScope.CLAIM, parameters, changes)
 
 
 def _update_batches(
     connection: Connection,
     before: BatchState,
-    scope: Scope,
+    scope: BatchScope,
     parameters: Mapping[str, object],
     changes: Mapping[str, object],
 ) -> int:
@@ -132,7 +132,7 @@ def _update_batches(
 
 
 @cache
-def _batch_update(scope: Scope, columns: tuple[str, ...]) -> Update:
+def _batch_update(scope: BatchScope, columns: tuple[str, ...]) -> Update:
     # Made once: SQLAlchemy takes longer to put a statement together than SQLite to run it.
     is_before = batch.c.state == bindparam("before", type_=Text)
     values = {name: bindparam(f"to_{name}", type_=batch.c[name].type) for name in columns}

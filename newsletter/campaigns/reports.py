@@ -1,6 +1,6 @@
-"""A campaign in words and numbers, for people; `accounts.status` is the same for programs.
+"""Describe a campaign in words and numbers, for people; `counts.status` does it for programs.
 
-Text in, text out: prints nothing, asks no database.
+Pure: prints nothing and reads no database.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from newsletter.errors import MOST_SHOWN
 
 
 def readers(number: int) -> str:
-    """`1 reader`, `8,120 readers`."""
+    """Write a number of readers: `1 reader`, `8,120 readers`."""
     return f"{number:,} reader{'' if number == 1 else 's'}"
 
 
 def table(campaign: Campaign, deliveries: Mapping[str, int], pace: float = 0, rest: timedelta = timedelta(0)) -> str:
-    """What `status` prints: what it is, each count that is not zero, and how long it will take."""
+    """Return the text that `status` prints: the campaign, each count that is not zero, and the time it will take."""
     head = f"Campaign {campaign.id}: {campaign.issue}, {campaign.state}"
     lines = [head, f'"{campaign.subject}" to {campaign.audience} through {campaign.provider}', ""]
     lines += [f"  {state:<10}{number:>10,}" for state, number in deliveries.items() if number]
@@ -29,13 +29,13 @@ def table(campaign: Campaign, deliveries: Mapping[str, int], pace: float = 0, re
 
 
 def through(handed: Mapping[str, int]) -> str:
-    """`\nThrough resend 5,000, postmark 3,120`: when it were several; else nothing."""
+    """Return a line with the numbers of several providers: `Through resend 5,000, postmark 3,120`; else nothing."""
     row = ", ".join(f"{name} {number:,}" for name, number in handed.items())
     return f"\nThrough {row}" if len(handed) > 1 else ""
 
 
 def attention(figures: Iterable[Figure]) -> str:
-    """`\nopened 812 times by 640 readers; 1,204 times by programs, not counted`, a line each."""
+    """Return a line per figure: `opened 812 times by 640 readers; 1,204 times by programs, not counted`."""
     return "".join(f"\n{_attention(figure)}" for figure in figures)
 
 
@@ -46,7 +46,7 @@ def _attention(figure: Figure) -> str:
 
 
 def times(number: int) -> str:
-    """`once`, `812 times`."""
+    """Write how often: `once`, `812 times`."""
     return "once" if number == 1 else f"{number:,} times"
 
 
@@ -62,7 +62,7 @@ def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float, res
 
 
 def remaining(deliveries: Mapping[str, int], pace: float, rest: timedelta = timedelta(0)) -> str:
-    """`48 a second, 3 min left`; with a `rest` until anybody is due, that."""
+    """Say how long it will take: `48 a second, 3 min left`; or, with a `rest`, when somebody is due next."""
     if rest > timedelta(0):
         return f"Nobody is due for {duration(rest)}: by readers' own clocks, or for a provider that was busy."
     if pace <= 0:
@@ -72,7 +72,7 @@ def remaining(deliveries: Mapping[str, int], pace: float, rest: timedelta = time
 
 
 def duration(time: timedelta) -> str:
-    """`12 s`, `4 min 12 s`, `2 h 5 min`."""
+    """Write a time span: `12 s`, `4 min 12 s`, `2 h 5 min`."""
     seconds = round(time.total_seconds())
     if seconds < 60:
         return f"{seconds} s"
@@ -82,18 +82,18 @@ def duration(time: timedelta) -> str:
 
 
 def tally(deliveries: Mapping[str, int]) -> str:
-    """`8,117 accepted   2 rejected   1 unknown`: in one line, without the zeros."""
+    """Write the counts in one line, without zeros: `8,117 accepted   2 rejected   1 unknown`."""
     return "   ".join(f"{number:,} {state}" for state, number in deliveries.items() if number) or "nobody"
 
 
 def send_command(campaign: Campaign) -> str:
-    """What goes on with it; without its list and segment, `send` might begin another campaign of the issue."""
+    """Return the command that goes on with a campaign; `send` needs its list and segment to find it."""
     segment = f" --segment {campaign.segment}" if campaign.segment else ""
     return f"newsletter send {campaign.issue} --list {campaign.list}{segment}"
 
 
 def who_has_it(deliveries: Mapping[str, int]) -> str:
-    """Of a campaign that is cancelled: who has it, who never will, and what nobody can say yet."""
+    """Say of a cancelled campaign how many have it, how many never will, and of how many it is unknown."""
     if not any(deliveries.values()):
         return "Nobody was mailed."
     never = deliveries["skipped"] + deliveries["rejected"] + deliveries["queued"]
@@ -106,7 +106,7 @@ def who_has_it(deliveries: Mapping[str, int]) -> str:
 
 
 def in_doubt(campaign: Campaign, deliveries: Mapping[str, int], in_a_call: int) -> Iterable[str]:
-    """What is to be done about those that count as handed: wait for the answer, or let the call be made again."""
+    """Say how to go on with deliveries that count as handed: wait for the answer, or let the call be made again."""
     if in_a_call:
         yield f"{in_a_call:,} deliveries of campaign {campaign.id} are in a call right now: ask again when it is over."
     if waiting := deliveries["handed"] - in_a_call:
@@ -118,12 +118,12 @@ def in_doubt(campaign: Campaign, deliveries: Mapping[str, int], in_a_call: int) 
 
 
 def has(number: int) -> str:
-    """`Nobody has`, `1 reader has`, `8,120 readers have`."""
+    """Write a subject and verb: `Nobody has`, `1 reader has`, `8,120 readers have`."""
     return f"{readers(number)} {'has' if number == 1 else 'have'}" if number else "Nobody has"
 
 
-def named(found: Iterable[ListedDelivery], total: int, state: str) -> str:
-    """Up to MOST_SHOWN deliveries by address, each with its reason, then how many more there are."""
-    shown = list(found)[:MOST_SHOWN]
+def named(deliveries: Iterable[ListedDelivery], total: int, state: str) -> str:
+    """List up to MOST_SHOWN deliveries by address, each with its reason, then how many more there are."""
+    shown = list(deliveries)[:MOST_SHOWN]
     lines = [f"  {state}: {one.email or '(erased)'}{': ' + one.detail if one.detail else ''}" for one in shown]
     return "\n".join(lines + ([f"  and {total - len(shown):,} more {state}"] if total > len(shown) else []))

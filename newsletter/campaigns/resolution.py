@@ -20,7 +20,7 @@ from newsletter.campaigns import ledger
 from newsletter.campaigns.batch_states import BatchState
 from newsletter.campaigns.campaign import CampaignState, get_campaign
 from newsletter.campaigns.delivery_states import DELIVERIES, STATE
-from newsletter.campaigns.ledger import DeliveryException, Scope
+from newsletter.campaigns.ledger import BatchScope, DeliveryException
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note
 from newsletter.providers.base import Answer, Outcome
 from newsletter.times import stamp
@@ -201,4 +201,4 @@ def _move_batch(connection: Connection, unknown: Unknown, after: BatchState, cha
     """Move an unknown batch to `after`; False when it is not unknown as a whole."""
     parameters: dict[str, object] = {"the_campaign": unknown.campaign_id, "the_batch": unknown.no}
     before = BatchState.UNKNOWN
-    return bool(ledger.transition(connection, "resolve", before, after, Scope.BATCH, parameters, changes))
+    return bool(ledger.transition(connection, "resolve", before, after, BatchScope.BATCH, parameters, changes))

@@ -1,10 +1,7 @@
-"""The schedule: when a campaign starts, and what becomes of one whose time has gone by.
+"""Start campaigns on time, and find the moment that each reader's own clock shows.
 
-Says what is due; who acts on it is `runner`. What a time means in a time zone is `zones`.
-
-Waves: the readers of a `local` campaign by their own clocks.
-
-Reads the readers' time zones and writes nothing; what a time means in a zone is `zones`.
+A campaign whose time has gone by for too long is paused with the reason. `publishing.scheduler` asks once a second;
+what a time means in a time zone is times.py.
 """
 
 from __future__ import annotations
@@ -26,24 +23,24 @@ from newsletter.times import OFF, Duration, Moment, first_moment, zone_or
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """When a campaign will start, and who gets it when."""
+    """The start of a campaign, and the moments at which its readers get it."""
 
     start: datetime
     """UTC."""
     wall: datetime | None
-    """By each reader's own clock, naive; None: everyone at once."""
+    """The time by each reader's own clock, naive; None when everyone gets it at once."""
     waves: Mapping[datetime, int]
     """Readers by the moment they are due, the first first; empty unless there is a `wall`."""
 
     def late(self, now: datetime) -> int:
-        """How many readers' own time has gone by already."""
+        """Return the number of readers whose own time has gone by already."""
         return sum(number for due, number in self.waves.items() if due < now)
 
 
 def timing(
     connection: Connection, publication: Publication, moment: Moment, list_name: str, segment: str, now: datetime
 ) -> Timing:
-    """What `moment` means for the audience: `local` starts with the first of its readers, but not in the past."""
+    """Return what `moment` means for the audience; `local` starts with its first reader, but not in the past."""
     if moment.zone is not None:
         return Timing(start=moment.at(), wall=None, waves={})
     waves = sizes(connection, publication, moment.wall, list_name, segment, now)
@@ -53,7 +50,7 @@ def timing(
 
 
 def is_too_late(start: datetime, now: datetime, most: Duration) -> bool:
-    """Whether a campaign that was to start at `start` is held; `off` holds none."""
+    """Tell whether a campaign that was to start at `start` is paused instead; `off` pauses none."""
     return most != OFF and now - start > most.delta
 
 
@@ -79,13 +76,13 @@ def _begin(
 
 
 def wall_clock(publication: Publication, moment: datetime) -> str:
-    """`2026-11-24 07:00 EST`: in the publication's zone; with seconds where there are some."""
+    """Write a moment in the publication's time zone, with seconds if it has any: `2026-11-24 07:00 EST`."""
     there = moment.astimezone(publication.config.publication.timezone)
     return there.strftime("%Y-%m-%d %H:%M:%S %Z" if there.second else "%Y-%m-%d %H:%M %Z")
 
 
 def until(moment: datetime, now: datetime) -> str:
-    """`in 12 h 5 min`, `in 12 days`, or `at once` for a moment that has gone by."""
+    """Write the time left: `in 12 h 5 min`, `in 12 days`, or `at once` for a moment that has gone by."""
     left = moment - now
     if left > timedelta(days=2):
         return f"in {left.days:,} days"
@@ -99,29 +96,29 @@ MOST_ASKED = 10_000
 def moments(
     connection: Connection, publication: Publication, wall: datetime, ids: Sequence[int]
 ) -> Mapping[int, datetime]:
-    """When clocks show `wall` (naive) where each of these readers is, UTC.
+    """Return the moment (UTC) at which clocks show `wall` (naive) where each of these readers is.
 
-    Who named no zone, or one that there is not, lives by the publication's.
+    A reader without a time zone, or with an unknown one, lives by the publication's.
     """
     in_zone = cache(lambda name: _moment(publication, wall, name))
-    found = dict.fromkeys(ids, in_zone(""))
+    moments = dict.fromkeys(ids, in_zone(""))
     for start in range(0, len(ids), MOST_ASKED):
         named = select(subscriber.c.id, subscriber.c.timezone).where(
             subscriber.c.id.in_(ids[start : start + MOST_ASKED]), subscriber.c.timezone != ""
         )
-        found.update({id: in_zone(zone) for id, zone in connection.execute(named)})
-    return found
+        moments.update({id: in_zone(zone) for id, zone in connection.execute(named)})
+    return moments
 
 
 def sizes(
     connection: Connection, publication: Publication, wall: datetime, list_name: str, segment: str, now: datetime
 ) -> dict[datetime, int]:
-    """How many of the audience are due at each moment, the first moment first."""
-    found: dict[datetime, int] = {}
+    """Return the number of readers who are due at each moment, the first moment first."""
+    numbers: dict[datetime, int] = {}
     for zone, number in segments.by_zone(connection, publication, list_name, segment, now=now).items():
         due = _moment(publication, wall, zone)
-        found[due] = found.get(due, 0) + number
-    return dict(sorted(found.items()))
+        numbers[due] = numbers.get(due, 0) + number
+    return dict(sorted(numbers.items()))
 
 
 def _moment(publication: Publication, wall: datetime, zone: str) -> datetime:

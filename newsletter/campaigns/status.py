@@ -30,7 +30,7 @@ class CampaignStatus:
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Tell whether nothing more happens by itself."""
         return self.campaign.state in (*ENDED, CampaignState.PAUSED) and not self.is_in_the_air
 
 

@@ -1,9 +1,8 @@
-"""Tracking: links that lead through us, and a picture that says it was opened. Off unless a publication asks.
+"""Add tracking to a message: links that lead through our server, and a picture that reports an open.
 
-A compiled message is rewritten once per campaign: what it gains is one more open slot, filled with
-the reader's token like any other (`individual`), or nothing open at all (`aggregate`: the token is
-the campaign's, and no reader is in it). Where a link leads is looked up in the frozen message, by
-number; an address is never taken from a request.
+Off unless a publication asks for it. A compiled message is rewritten once per campaign. At `individual` it gains one
+slot, filled with the reader's token like any other; at `aggregate` it gets the campaign's token, which names no reader.
+The server looks a link's target up in the frozen message, by number; it never takes an address from a request.
 """
 
 from __future__ import annotations
@@ -17,23 +16,23 @@ from newsletter.messages.types import CompiledMessage
 from newsletter.signed_links import Links, Purpose
 
 FIELD = "_track"
-"""The merge field with a reader's token; no publication can have one of this name."""
+"""The merge field with a reader's token; no publication can have a field of this name."""
 _LINK = re.compile(r"(<a\b[^>]*?\shref=)(?:\"([^\"]*)\"|'([^']*)')")
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;border:0;width:1px;height:1px">'
 
 
 class Level(StrEnum):
-    """How much of what readers do is seen."""
+    """The levels of tracking."""
 
     NONE = "none"
     AGGREGATE = "aggregate"
-    """How often, of a campaign as a whole."""
+    """Counts opens and clicks of a campaign as a whole."""
     INDIVIDUAL = "individual"
-    """By whom."""
+    """Counts opens and clicks by reader."""
 
 
 def tracked(message: CompiledMessage, level: Level, links: Links, campaign_id: int) -> CompiledMessage:
-    """The message as it is sent at this level; at `none` it is the same. The text part stays as it was written."""
+    """Return the message as it is sent at this level, unchanged at `none`. The text part is never changed."""
     if level is Level.NONE:
         return message
     if level is Level.INDIVIDUAL:
@@ -54,17 +53,17 @@ def tracked(message: CompiledMessage, level: Level, links: Links, campaign_id: i
 
 
 def track_token(links: Links, subscriber_id: int, campaign_id: int) -> str:
-    """What a tracked link knows: the campaign, and its reader; 0 for nobody. It opens nothing that is the reader's."""
+    """Make the token of tracked links: it names the campaign and its reader (0 for none), and gives no access."""
     return links.token(Purpose.TRACK, subscriber_id, campaign_id, "")
 
 
 def is_tracked(message: CompiledMessage, url: str, links: Links) -> bool:
-    """A web address that is the same for all, and not of our own pages: those must work without a detour."""
+    """Tell whether a link is tracked: a web address without slots, and not one of our own pages."""
     if not url.lower().startswith(("http://", "https://")) or message.token.search(url):
         return False
     return not links.is_ours(url)
 
 
 def targets(message: CompiledMessage, links: Links) -> dict[int, str]:
-    """Where the tracked links lead, by number: their place among all links of the message, which never changes."""
+    """Return the targets of the tracked links by number: the link's place in the message, which never changes."""
     return {number: url for number, url in enumerate(message.links) if is_tracked(message, url, links)}

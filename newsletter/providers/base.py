@@ -1,7 +1,7 @@
-"""What a provider is: facts, pure functions, and what it may say to a batch.
+"""Define a provider: facts, pure functions, and the answers it may give to a batch.
 
-No I/O, no database, no settings file: a provider sees recipients, a mailing and its
-own settings, and is tested as data in, data out.
+No I/O, no database, no settings file: a provider sees recipients, a mailing and its own settings, and is tested as
+data in, data out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from newsletter.providers.body import NOTHING, RequestBody
 
 
 class Outcome(StrEnum):
-    """What became of one message when it was handed over."""
+    """The outcomes of handing one message over."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -33,7 +33,7 @@ class Outcome(StrEnum):
     """May have been sent: the request left, and no whole answer came back."""
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):  # a seventh of a dataclass's time, once per message
+class Result(msgspec.Struct, frozen=True, kw_only=True):  # once per message: takes a seventh of a dataclass's time
     """The outcome of one message."""
 
     outcome: Outcome
@@ -54,40 +54,40 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):  # a seventh of a datac
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a provider said to a batch: one result per recipient, in their order."""
+    """The answer of a provider to a batch: one result per recipient, in their order."""
 
     results: tuple[Result, ...]
     stop: str = ""
-    """STOP: why everything else would be refused as well (bad key, suspended, quota). Pauses the campaign.
+    """Why everything else would be refused as well (bad key, suspended, quota): pauses the campaign; else empty.
 
     Recipients whose message was not taken for this reason are BUSY in `results`.
     """
     split: bool = False
-    """Refused as a whole, for one of its recipients or for its size: nobody has it, and its halves may do."""
+    """Whether it was refused as a whole for one recipient or its size: nobody has it, and its halves may pass."""
     cut: bool = False
-    """Broken off by us: those at the end are BUSY for no fault of the provider's."""
+    """Whether we broke it off: the recipients at the end are BUSY through no fault of the provider."""
 
     @cached_property
     def outcomes(self) -> Mapping[Outcome, int]:
-        """How often each occurs, those that do."""
+        """Return how often each outcome occurs, without zeros."""
         return Counter([result.outcome for result in self.results])
 
     @property
     def doubt(self) -> str:
-        """Why outcomes are unknown, by the first of them; empty when none is."""
+        """Return why the first unknown outcome is unknown; empty when there is none."""
         if Outcome.UNKNOWN not in self.outcomes:
             return ""
         return next(result.reason for result in self.results if result.outcome is Outcome.UNKNOWN)
 
     @property
     def is_busy(self) -> bool:
-        """Nothing of the call was taken, and all of it may be tried again."""
+        """Tell whether nothing of the call was taken, and all of it may be tried again."""
         is_all = self.outcomes.keys() <= {Outcome.BUSY}
         return not self.cut and is_all and not any(result.alone for result in self.results)
 
     @property
     def retry_after(self) -> float | None:
-        """The longest wait asked for, in seconds."""
+        """Return the longest wait that was asked for, in seconds."""
         return max((r.retry_after for r in self.results if r.retry_after is not None), default=None)
 
 
@@ -96,19 +96,19 @@ class ProviderMailing(Protocol):
 
     @property
     def envelope(self) -> Envelope:
-        """The headers that all its messages share."""
+        """Return the headers that all its messages share."""
 
     def mime(self, recipient: Recipient) -> bytes:
-        """The finished RFC 5322 message, CRLF."""
+        """Return the finished RFC 5322 message, with CRLF."""
 
     def json_message(self, recipient: Recipient) -> JsonMessage:
-        """The same in parts, for providers that take JSON."""
+        """Return the message in parts, for providers that take JSON."""
 
     def template(self, syntax: Syntax) -> Template:
-        """The message for providers that substitute, slots numbered from 0."""
+        """Return the message for providers that substitute, its slots numbered from 0."""
 
     def variables(self, recipients: Sequence[Recipient], syntax: Syntax) -> Sequence[Sequence[str]]:
-        """What stands in the template's slots, slot by slot the readers' values, made safe for where they stand."""
+        """Return the readers' values of each of the template's slots, made safe for where they stand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,14 +118,15 @@ class Batch:
     mailing: ProviderMailing
     recipients: tuple[Recipient, ...]
     key: str
-    """Names this call for providers that recognise a repeat; the same for every attempt."""
+    """Names the call for providers that recognise a repeat; every attempt repeats it."""
     label: str
     """`<campaign>-<slug>`, or `other` for mail that belongs to no campaign."""
     tag: str = ""
-    """Names the ledger's batch in the provider's own search; the same for every part and attempt."""
+    """Names the ledger's batch in the provider's own search; every part and attempt repeats it."""
 
     def piece(self, recipients: tuple[Recipient, ...], key: str) -> Batch:
-        """Some of them under a key of their own; `dataclasses.replace` takes five times as long, once per message."""
+        """Return a batch of some of the recipients, under a key of its own."""
+        # Called once per message; `dataclasses.replace` takes five times as long.
         return Batch(mailing=self.mailing, recipients=recipients, key=key, label=self.label, tag=self.tag)
 
     def everyone(
@@ -137,14 +138,14 @@ class Batch:
         stop: bool = False,
         retryable: bool = False,
     ) -> Answer:
-        """The answer that says the same of every recipient; with `stop`, `reason` pauses the campaign."""
+        """Return the answer with one outcome for every recipient; with `stop`, `reason` pauses the campaign."""
         result = Result(outcome=outcome, reason=reason, retry_after=retry_after, retryable=retryable)
         return Answer(results=(result,) * len(self.recipients), stop=reason if stop else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One HTTP request, complete."""
+    """A complete HTTP request."""
 
     method: str
     url: str
@@ -154,45 +155,45 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """One HTTP response that arrived whole."""
+    """An HTTP response that arrived whole."""
 
     status: int
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """Header values by lower-case name."""
     body: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What to look for at a provider: the messages of one batch."""
+    """A question to a provider's search: the messages of one batch."""
 
     tag: str
-    """The batch's, as it was handed over."""
+    """The tag of the batch, as it was handed over."""
     handed_at: datetime
-    """Aware; when it first was."""
+    """When it was first handed over; aware."""
     page: str = ""
-    """Where the last answer said that there is more; empty: the first page."""
+    """The page that the last answer named; empty for the first page."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """One page of what a provider's search shows."""
+    """A page of a provider's search results."""
 
     delivery_ids: frozenset[str]
-    """Ours, of the messages it has."""
+    """Our delivery ids of the messages it has."""
     more: str = ""
-    """Names the next page; empty: that was the last."""
+    """The name of the next page; empty after the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """How to ask a provider which messages of a batch it has."""
+    """A provider's search for the messages of a batch."""
 
     request: Callable[[Search, Settings], Request]
     sight: Callable[[Response], Sight | None]
-    """What an answer shows; None when it shows nothing (an error, a page of a proxy)."""
+    """Reads an answer; returns None when it has no results (an error, a page of a proxy)."""
     settle: timedelta
-    """How long the search may lag behind: absence says nothing earlier."""
+    """How long the search may lag behind; absence says nothing earlier."""
 
 
 Settings = Mapping[str, str]
@@ -201,7 +202,7 @@ Settings = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """Facts about a provider, and the functions that speak its language.
+    """A provider: its facts, and the functions that speak its protocol.
 
     An HTTP provider has `request` and `outcomes`, both pure, and the shared transport
     does the rest; any other has `send`, which does its own I/O and answers like them.
@@ -209,7 +210,7 @@ class Provider:
 
     name: str
     title: str
-    """How people write it."""
+    """Its name as people write it."""
     settings: tuple[Setting, ...]
     batch_size: int
     """Recipients a call may have."""
@@ -220,15 +221,15 @@ class Provider:
     window: int | None = None
     """One message a call: how many leave between two marks in the ledger, so that a crash leaves no more unknown."""
     dedupe: Literal["replay", "refuse"] | None = None
-    """What a repeat under the same key does: `replay` is answered as the first was, `refuse` is refused."""
+    """What it does with a repeat under one key: `replay` answers as the first time, `refuse` refuses it."""
     dedupe_ttl: timedelta | None = None
-    """How long keys are remembered; None: for ever."""
+    """How long it remembers keys; None for ever."""
     replaces: bool = False
-    """A message that is handed over again takes its own place, whatever the key: nobody can have it twice."""
+    """Whether a message that is handed over again takes its own place, so that nobody can have it twice."""
     unsubscribe: Literal["ours", "option", "theirs"] = "ours"
     """Whose List-Unsubscribe header readers get; `option`: ours when the account is set up so."""
     lookup: Lookup | None = None
-    """None: it cannot be asked."""
+    """Its search; None when it cannot be asked."""
     request: Callable[[Batch, Settings], Request] | None = None
     outcomes: Callable[[Response, Batch], Answer] | None = None
     send: Callable[[Batch, Settings], Answer] | None = None

@@ -1,8 +1,9 @@
 """Send campaigns and single emails through a provider, each reader once.
 
-sender.py decides which campaign goes through whom, worker.py takes a batch from claim to settle, pacing.py,
-rate_limits.py and backoff.py decide how fast, lock.py and database_guard.py who may send at all, recovery.py and
-reconcile.py what happens after a crash, transactional_sender.py sends confirmations and other single emails.
+sender.py sends one campaign, worker.py takes its batches from claim to settle; recipients.py reads who gets them,
+settlement.py and pacing.py decide what an answer means, rate_gate.py, rate_limits.py and backoff.py how fast calls
+leave. lock.py and database_guard.py say who may send at all; recovery.py and reconcile.py what happens after a crash.
+transactional_sender.py sends confirmations and welcomes, direct_send.py tests and notices, through the same gate.
 
 Belongs here: threads, waiting, and the order of commits. Does not: the ledger's rows (campaigns), a provider's API.
 """

@@ -1,7 +1,7 @@
-"""`newsletter bench`: one campaign to made-up readers, measured, and its books compared with the provider's.
+"""Measure one campaign to made-up readers, and compare the ledger with the provider's counts: `newsletter bench`.
 
-Everything happens in a temporary folder and between processes of this machine: the real
-`send` command on one side, `bench_provider` on the other.
+Everything happens in a temporary folder and between processes of this machine: the real `send` command on one side,
+bench_provider.py on the other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from newsletter.sending.bench_provider import Behaviour, Counts
 
 SLUG = "bench"
 REJECTED = 0.001
-"""Of all addresses, those that the provider refuses."""
+"""The share of addresses that the provider refuses."""
 SETTINGS = """
 [publication]
 name = "Bench"
@@ -50,7 +50,7 @@ KEYS = {
     "mailgun": f'base_url = "http://127.0.0.1:{{port}}"\napi_key = "env:{TOKEN}"\ndomain = "news.example.com"',
     "smtp": 'host = "127.0.0.1"\nport = {port}\nsecurity = "none"',
 }
-"""What each provider has to be told to send to a port of this machine."""
+"""Each provider's settings for a port of this machine."""
 ISSUE = """---
 subject: 'A long issue for {{ first_name | default("you") }}'
 date: 2025-01-17
@@ -71,43 +71,43 @@ SENTENCE = "A small laboratory would have to file the same forms as a large one,
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What one run was like; `figures` puts it as JSON has it."""
+    """The measurements of one run."""
 
     readers: int
     deliveries: dict[str, int]
-    """By the ledger."""
+    """Deliveries by state, as the ledger has them."""
     provider: Counts
     seconds: float
-    """From the campaign's start to its end."""
+    """The time from the campaign's start to its end."""
     cpu_seconds: float
-    """Of the whole `send` command, its start included."""
+    """Processor time of the whole `send` command, its start included."""
     peak_mib: float
 
     @property
     def adds_up(self) -> bool:
-        """Accepted, rejected, skipped and unknown are the audience, which is everyone."""
+        """Tell whether accepted, rejected, skipped and unknown add up to all readers."""
         final = sum(self.deliveries[state] for state in ("accepted", "rejected", "skipped", "unknown"))
         return final == sum(self.deliveries.values()) == self.readers
 
     @property
     def agrees(self) -> bool:
-        """What the ledger calls accepted the provider has, and what it has besides is called unknown."""
+        """Tell whether the provider has what the ledger calls accepted, and besides only what it calls unknown."""
         accepted = self.deliveries["accepted"]
         return accepted <= self.provider.readers <= accepted + self.deliveries["unknown"]
 
     @property
     def twice(self) -> int:
-        """Messages that somebody got once more."""
+        """Return the number of messages that somebody got once more."""
         return self.provider.accepted - self.provider.readers
 
     @property
     def is_right(self) -> bool:
-        """Whether it may be said in public."""
+        """Tell whether ledger and provider agree, and nobody has a message twice."""
         return self.adds_up and self.agrees and not self.twice
 
     @property
     def figures(self) -> dict[str, object]:
-        """As `bench --json` prints it."""
+        """Return the fields that `bench --json` prints."""
         return {
             "readers": self.readers,
             "seconds": round(self.seconds, 3),
@@ -139,7 +139,7 @@ def measure(readers: int, faults: float, provider: str) -> Measured:
 
 @contextmanager
 def running_provider(behaviour: Behaviour) -> Iterator[int]:
-    """A `bench_provider` in a process of its own; its port."""
+    """Start a `bench_provider` in a process of its own; yield its port."""
     words = [sys.executable, "-m", "newsletter.sending.bench_provider", msgspec.json.encode(behaviour).decode()]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin
@@ -151,14 +151,14 @@ def running_provider(behaviour: Behaviour) -> Iterator[int]:
 
 
 def ask(port: int, path: str) -> bytes:
-    """What the provider has seen: `/counts`, or `/accepted` by delivery."""
+    """Ask the provider for its `/counts`, or for `/accepted` by delivery."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
-        found: bytes = answer.read()
-        return found
+        body: bytes = answer.read()
+        return body
 
 
 def prepare(folder: Path, readers: int, port: int, provider: str) -> Publication:
-    """A publication in `folder` with one long issue, about 50 KB of HTML, and so many readers."""
+    """Make a publication in `folder` with one long issue, about 50 KB of HTML, and so many readers."""
     settings = SETTINGS.format(provider=provider, keys=KEYS[provider].format(port=port))
     (folder / "newsletter.toml").write_text(settings, encoding="utf-8")
     (folder / "issues").mkdir()
@@ -170,7 +170,7 @@ def prepare(folder: Path, readers: int, port: int, provider: str) -> Publication
 
 
 def add_readers(publication: Publication, number: int) -> None:
-    """`reader1@example.com` and so on, imported as any others; in a process of its own, whose memory is not ours."""
+    """Import readers `reader1@example.com` and so on, in a process of its own, whose memory is not measured."""
     path = publication.root / "readers.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -184,7 +184,7 @@ def add_readers(publication: Publication, number: int) -> None:
 
 
 def _send(folder: Path) -> tuple[dict[str, int], float, float]:
-    """Run the command; the ledger's counts, seconds of CPU and MiB of memory at most."""
+    """Run the command; return the ledger's counts, seconds of processor time and the peak of memory in MiB."""
     words = [sys.executable, "-m", "newsletter", "send", SLUG, "--yes", "--json"]
     environment = {
         **os.environ,

@@ -1,8 +1,7 @@
-"""A provider that counts what it accepts and fails on purpose: `newsletter bench` sends to it.
+"""Serve as a provider that counts what it accepts and fails on purpose, for `newsletter bench`.
 
-A process of its own that speaks the sending parts of Postmark's, Resend's and Mailgun's APIs on
-the loopback address, and remembers the delivery id of every message it accepted. Nothing leaves
-the machine.
+Runs in a process of its own and speaks the sending parts of Postmark's, Resend's and Mailgun's APIs on the loopback
+address. It keeps the delivery id of every message that it accepted; nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -25,29 +24,29 @@ AFTER = ("dropped", "cut", "bad gateway")
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
-    """How it behaves; all chances are between 0 and 1."""
+    """The behaviour of the provider; shares are between 0 and 1."""
 
     latency: float = 0.0
     """Seconds from the whole request to the answer."""
     faults: float = 0.0
-    """Of all calls, those that are accepted and then not answered as they should be."""
+    """The share of calls that are accepted and then not answered as they should be."""
     busy: float = 0.0
-    """Of all calls, those that are refused for a moment."""
+    """The share of calls that are refused for a moment."""
     rejected: float = 0.0
-    """Of all messages, those whose address is refused; the same ones every time."""
+    """The share of messages whose address is refused, at every attempt."""
     seed: int = 1
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What it has seen, for `GET /counts`."""
+    """The calls and messages so far, as `GET /counts` answers."""
 
     calls: int
     accepted: int
-    """Messages, repeats among them."""
+    """Accepted messages, repeats among them."""
     readers: int
-    """Deliveries: the same number, unless somebody got a message twice."""
+    """Different deliveries: as many as accepted messages, unless somebody got one twice."""
     faults: dict[str, int]
-    """Of each kind, how many calls."""
+    """Calls by the kind of their fault."""
 
 
 class _Metadata(msgspec.Struct):
@@ -60,7 +59,7 @@ class _Tag(msgspec.Struct):
 
 
 class _Posted(msgspec.Struct):
-    """One message of Postmark's or Resend's list; everything else in it is skipped."""
+    """A message of Postmark's or Resend's list; its other fields are skipped."""
 
     metadata: _Metadata | None = msgspec.field(name="Metadata", default=None)
     tags: list[_Tag] = []
@@ -76,7 +75,7 @@ _encode = msgspec.json.encode
 
 
 class BenchProvider:
-    """What all connections share."""
+    """The state that all connections share."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -89,21 +88,21 @@ class BenchProvider:
         self._lock = threading.Lock()
 
     def fault(self) -> str:
-        """What goes wrong with the next call, if anything does."""
+        """Draw the fault of the next call; empty for none."""
         with self._lock:
             self._calls += 1
             drawn = self._chance.random()
             if drawn < self.behaviour.busy:
-                found = "busy"
+                fault = "busy"
             elif drawn < self.behaviour.busy + self.behaviour.faults:
-                found = AFTER[self._faults.total() % len(AFTER)]
+                fault = AFTER[self._faults.total() % len(AFTER)]
             else:
                 return ""
-            self._faults[found] += 1
-            return found
+            self._faults[fault] += 1
+            return fault
 
     def post(self, path: str, key: str, body: bytes) -> bytes:
-        """Accept a call; the answer, the same for the same key."""
+        """Accept a call; return the answer, or the first one when its key is known."""
         if key in self._answers:
             return self._answers[key]
         answer = self._post(path, body)
@@ -134,14 +133,14 @@ class BenchProvider:
         return zlib.crc32(delivery_id.encode()) < self.behaviour.rejected * 2**32
 
     def search(self, query: str) -> bytes:
-        """Postmark's, by the batch's tag: https://postmarkapp.com/developer/api/messages-api."""
+        """Answer a search by batch as Postmark does: https://postmarkapp.com/developer/api/messages-api."""
         tag = parse_qs(query).get("metadata_batch", [""])[0]
-        found = [{"Metadata": {"delivery_id": id, "batch": tag}} for id in self._by_tag.get(tag, [])]
-        return _encode({"TotalCount": len(found), "Messages": found})
+        messages = [{"Metadata": {"delivery_id": id, "batch": tag}} for id in self._by_tag.get(tag, [])]
+        return _encode({"TotalCount": len(messages), "Messages": messages})
 
     @property
     def counts(self) -> Counts:
-        """What it has seen up to now."""
+        """Return the calls and messages so far."""
         with self._lock:
             total, readers = self.accepted.total(), len(self.accepted)
             return Counts(calls=self._calls, accepted=total, readers=readers, faults=dict(self._faults))
@@ -152,8 +151,8 @@ _PART = re.compile(rb'name="recipient-variables"\r\n\r\n(.*?)\r\n--', re.DOTALL)
 
 
 def _mailgun_variables(body: bytes) -> dict[str, dict[str, str]]:
-    found = _PART.search(body)
-    return _variables(found[1]) if found else {}
+    part = _PART.search(body)
+    return _variables(part[1]) if part else {}
 
 
 class _BenchServer(ThreadingHTTPServer):
@@ -161,7 +160,7 @@ class _BenchServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A sender that was killed is no error here."""
+        """Say nothing: a sender that was killed is no error here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -206,11 +205,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """It is asked for counts, not for a log."""
+        """Say nothing: `GET /counts` tells what happened."""
 
 
 def main() -> None:
-    """Serve with the behaviour that the argument has as JSON; say the port; end when stdin does."""
+    """Serve with the behaviour in the first argument (JSON); print the port; end when stdin does."""
     provider = BenchProvider(msgspec.json.decode(sys.argv[1], type=Behaviour))
     with _BenchServer(("127.0.0.1", 0), _Handler) as server:
         server.provider = provider

@@ -1,14 +1,12 @@
-"""Host: the machine and the file that a database sends from, so that a copy of it does not.
+"""Refuse to send from a copy of a database, and from a backup that was put in its place.
 
-Alone writes the `host` table. What decides is `docs/sending.md`'s to explain: the machine by its
-`machine-id` (machine-id(5)), the file by its number in the file system.
+A copy: only this module writes the `host` table, which names the machine (by its machine-id(5)) and the file (by its
+number in the file system) that a database sends from.
 
-The high-water mark: when a batch was last handed over, kept beside the database and not in it.
-
-A backup that was put in the database's place has an older ledger, and would mail again whoever was mailed since.
-Written after the commit that says `handed` and before the first byte leaves, so it is never ahead of the ledger that
-belongs to it, whenever its writer is killed. It is not forced to disk: after a power cut it may be behind, and that
-refuses nobody.
+A backup has an older ledger, and would mail readers again who were mailed since. LastSendMarker keeps, beside the
+database, when a batch was last handed over. It is written after the commit of `handed` and before the first byte
+leaves, so that it is never ahead of its own ledger, whenever its writer is killed. It is not forced to disk: after a
+power cut it may be behind, which refuses nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
 def machine_id() -> str:
-    """This machine's, empty where there is none (a container): then the file alone decides."""
+    """Return this machine's id; empty where there is none (a container), so that the file alone decides."""
     for path in MACHINE_ID:
         try:
             return path.read_text(encoding="ascii").strip()
@@ -41,23 +39,23 @@ def machine_id() -> str:
 
 
 def identity(file: Path, machine: str) -> str:
-    """Names this file on this machine: the same when it is renamed, another when it is copied.
+    """Name this file on this machine: a renamed file keeps its name, a copy has another.
 
-    Hashed, as machine-id(5) asks for.
+    The machine's id is hashed, as machine-id(5) asks for.
     """
     named = hashlib.sha256(f"newsletter {machine}".encode()).hexdigest()[:16] if machine else "any"
     return f"{named}.{file.stat().st_ino}"
 
 
 def here(database: Database) -> str:
-    """The identity of this database on this machine; empty for a server's, which is in one place."""
+    """Return the identity of this database on this machine; empty for a database server, which is in one place."""
     if database.engine.dialect.name != "sqlite":
         return ""
     return identity(Path(database.name), machine_id())
 
 
 def require_home(connection: Connection, identity: str) -> None:
-    """Raise NewsletterError when the database has sent from elsewhere: there may be two of it."""
+    """Raise NewsletterError when the database has sent from elsewhere: it may exist twice."""
     home = _home(connection)
     if home and identity and home != identity:
         hint = "If it is to send from here, and the other one never again: newsletter adopt"
@@ -65,14 +63,14 @@ def require_home(connection: Connection, identity: str) -> None:
 
 
 def settle(connection: Connection, identity: str, now: datetime) -> None:
-    """Make this its home if it has none yet. Raises NewsletterError as `require_home` does."""
+    """Make this place the database's home if it has none yet. Raises NewsletterError as `require_home` does."""
     require_home(connection, identity)
     if identity and not _home(connection):
         adopt(connection, identity, now)
 
 
 def adopt(connection: Connection, identity: str, now: datetime) -> bool:
-    """Make this its home, whatever it was; False when it is already."""
+    """Make this place the database's home, whatever it was; False when it was already."""
     if _home(connection) == identity:
         return False
     connection.execute(delete(table))
@@ -85,13 +83,13 @@ def _home(connection: Connection) -> str:
 
 
 class LastSendMarker:
-    """`<database>.handed`, next to the database: one moment, as `times.stamp` writes it."""
+    """The file `<database>.handed`: the moment of the last hand-over, as `times.stamp` writes it."""
 
     def __init__(self, database: Database) -> None:
         self._path = Path(f"{database.name}.handed") if database.engine.dialect.name == "sqlite" else None
 
     def rise(self, at: str) -> None:
-        """Note a hand-over; for the one who sends. A folder that takes no file keeps nobody from sending."""
+        """Write a hand-over, as the sender. A folder that takes no file keeps nobody from sending."""
         if self._path:
             with suppress(OSError):
                 _write(self._path, at.encode("ascii"))
@@ -107,27 +105,27 @@ class LastSendMarker:
             )
 
     def is_above(self, connection: Connection) -> bool:
-        """Whether a batch was handed over later than any that the ledger knows."""
+        """Tell whether a batch was handed over later than any that the ledger knows."""
         return self.mark > (connection.execute(select(func.max(batch.c.handed_at))).scalar() or "")
 
     @property
     def mark(self) -> str:
-        """The last hand-over, empty when none is known."""
+        """Return the last hand-over, empty when none is known."""
         try:
-            found = self._path.read_text(encoding="ascii") if self._path else ""
-            datetime.fromisoformat(found)
+            moment = self._path.read_text(encoding="ascii") if self._path else ""
+            datetime.fromisoformat(moment)
         except (OSError, ValueError):
             return ""
-        return found
+        return moment
 
     def forget(self) -> None:
-        """From now on what the ledger knows counts."""
+        """Delete the marker: from now on the ledger is taken as it is."""
         if self._path:
             self._path.unlink(missing_ok=True)
 
 
 def _write(path: Path, text: bytes) -> None:
-    """In place and at once: these texts are all of one length."""
+    """Write the text in place, in one call: all texts have one length."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         os.pwrite(file, text, 0)

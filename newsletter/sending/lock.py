@@ -1,7 +1,7 @@
-"""One sender at a time on a database file: an operating-system lock that ends with its process.
+"""Lock a database file for one sender at a time: an operating-system lock, which ends with its process.
 
-Whoever gets it knows that no other process is sending, however the last one ended. Reading,
-pausing and everything else about campaigns needs no lock.
+The process that gets it knows that no other is sending, however the last one ended. Reading, pausing and everything
+else about campaigns needs no lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from newsletter.times import utc_now
 
 
 class SenderLock:
-    """`<database>.sender.lock`, next to the database; says who has it: process id, machine, since when (UTC)."""
+    """The lock `<database>.sender.lock`; the file names its holder: process id, machine, since when (UTC)."""
 
     def __init__(self, database_file: str) -> None:
         self._path = Path(f"{database_file}.sender.lock")
@@ -30,7 +30,7 @@ class SenderLock:
             self._file = None
 
     def acquire(self) -> bool:
-        """Whether it is ours now. Does not wait. Raises ConfigError when the file cannot be made."""
+        """Try to get the lock, without waiting; return whether it is ours. Raises ConfigError without a file."""
         import fcntl  # not on Windows: only sending needs it
 
         if self._file is not None:
@@ -49,7 +49,7 @@ class SenderLock:
 
     @property
     def owner(self) -> str:
-        """`process 4711 on box (since 2026-11-23 18:02 UTC)`, or `another process` while that one has not said so."""
+        """Name the holder: `process 4711 on box (since 2026-11-23 18:02 UTC)`, or else `another process`."""
         try:
             number, host, since = self._path.read_text(encoding="utf-8").strip().split(" ", 2)
         except (OSError, ValueError):

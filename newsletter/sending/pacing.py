@@ -25,7 +25,7 @@ WINDOW = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Deferral:
-    """How long single readers of a batch have been put off, while the provider takes other messages."""
+    """The time for which single readers of a batch have been put off, while the provider takes other messages."""
 
     since: datetime
     tries: int
@@ -33,7 +33,7 @@ class Deferral:
 
 @dataclass(frozen=True, kw_only=True)
 class RunHistory:
-    """What the answers of one run so far mean for the next one."""
+    """The memory of one run: what its answers so far mean for the next one."""
 
     answered: tuple[tuple[int, int], ...] = ()
     """The latest batches: pairs of how many messages were answered, and how many of them rejected."""
@@ -50,7 +50,7 @@ class RunHistory:
 
 @dataclass(frozen=True, kw_only=True)
 class Reaction:
-    """What a run does after a provider's answer."""
+    """The things that a run does after a provider's answer."""
 
     wait: float = 0.0
     """Seconds until those it did not take are tried again."""

@@ -28,7 +28,7 @@ class TurnTaker(Protocol):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether nothing more is to be handed over."""
+        """Tell whether nothing more is to be handed over."""
 
     def writer(self) -> AbstractContextManager[Connection]:
         """Open a transaction that writes."""

@@ -1,12 +1,8 @@
-"""How fast a provider may be used: limits that all senders share, and what a busy provider made of them.
+"""Keep how fast a provider may be used: a pace and quotas, which all senders share through the database.
 
-Kept in the database, one row per provider. How long to wait is `throttle`'s to say, what a
-quota has left `quotas`'; this remembers the pace.
-
-Quotas: so many messages in a time, and how many of them are used up.
-
-A rolling one holds for whatever stretch of its time, a warm-up plan's for a day of the
-calendar. Kept in `rate_spent`, which only this writes; how fast what is left may go is `rates`.
+Only this module writes `rate_bucket` (a row per provider: its pace, and the ceiling that a busy provider gets) and
+`rate_spent` (what of each quota is used up). A rolling quota holds for any stretch of its time, a warm-up plan's for a
+day of the calendar. The arithmetic is backoff.py; senders come here through rate_gate.py.
 """
 
 from __future__ import annotations
@@ -21,27 +17,27 @@ from newsletter.sending import backoff
 from newsletter.times import Rate, Warmup, Window, stamp
 
 JITTER = timedelta(seconds=5)
-"""By so much the times that several senders bring along may differ."""
+"""How far the clocks of several senders may differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderLimits:
-    """What the settings say."""
+    """The limits of the settings."""
 
     rate: Rate
     warmup: Warmup
     zone: tzinfo
-    """Where the days of a warm-up plan begin."""
+    """The time zone in which the days of a warm-up plan begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """When messages may leave."""
+    """A turn of some messages, or the reason why there is none."""
 
     wait: float
-    """Seconds until they do, or else until it is worth asking again."""
+    """Seconds until they may leave, or until it is worth asking again."""
     full: str = ""
-    """The quota that is used up: then nothing was reserved."""
+    """The quota that is used up, in which case nothing was reserved; else empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +51,18 @@ class _Bucket:
     seen_at: str | None = None
 
     def due(self, now: datetime) -> float:
-        """Unix time at which the last message that was reserved is due, by the clock as it is now."""
+        """Return the Unix time at which the last reserved message is due, by the clock as it is now."""
         seen = datetime.fromisoformat(self.seen_at) if self.seen_at else now
         set_back = max(timedelta(0), seen - now - JITTER)
         return (datetime.fromisoformat(self.tat) - set_back).timestamp()
 
 
 _FIELDS = [rate_bucket.c[name] for name in _Bucket.__dataclass_fields__]
-_GET = select(*_FIELDS).where(rate_bucket.c.key == bindparam("its")).with_for_update()
+_GET = select(*_FIELDS).where(rate_bucket.c.key == bindparam("provider")).with_for_update()
 
 
 def reserve(connection: Connection, key: str, count: int, limits: ProviderLimits, now: datetime) -> Reservation:
-    """Take the next `count` messages of the provider `key`'s pace and quotas."""
+    """Reserve the next `count` messages of the pace and quotas of the provider `key`."""
     bucket = _bucket(connection, key)
     all_quotas = _quotas(connection, key, bucket, limits, now)
     for quota in all_quotas:
@@ -83,7 +79,7 @@ def reserve(connection: Connection, key: str, count: int, limits: ProviderLimits
 
 
 def is_free(connection: Connection, key: str, limits: ProviderLimits, now: datetime) -> bool:
-    """Whether nothing limits the provider `key` at present, so that nothing has to be reserved."""
+    """Tell whether nothing limits the provider `key` at present, so that nothing has to be reserved."""
     has_quotas = bool(limits.rate.quotas or limits.warmup.first)
     return not has_quotas and not _pace(_bucket(connection, key), limits.rate, now)
 
@@ -100,10 +96,10 @@ def refund(connection: Connection, key: str, count: int, limits: ProviderLimits,
 def slow_down(
     connection: Connection, key: str, rate: Rate, *, seen: float, handed_at: datetime, wait: float, now: datetime
 ) -> None:
-    """A call handed over at `handed_at` was refused as too much: nothing for `wait` seconds, then slower.
+    """Let nothing leave for `wait` seconds, then go slower: a call handed over at `handed_at` was refused as too much.
 
     `seen` is how many messages a second went through lately; it counts where no rate is configured.
-    Calls that were in the air together slow it down once.
+    Calls that were under way together slow it down once.
     """
     bucket = _bucket(connection, key)
     hold = _text(max(bucket.due(now), now.timestamp() + wait))
@@ -114,18 +110,18 @@ def slow_down(
 
 
 def _quotas(connection: Connection, key: str, bucket: _Bucket, limits: ProviderLimits, now: datetime) -> list[Quota]:
-    found = [rolling(key, window, now) for window in limits.rate.quotas]
+    quotas = [rolling(key, window, now) for window in limits.rate.quotas]
     if limits.warmup.first:
         today = now.astimezone(limits.zone).date()
         if not bucket.warm_since:
             _keep(connection, key, warm_since=today.isoformat())
         since = date.fromisoformat(bucket.warm_since or today.isoformat())
-        found.append(of_the_day(key, limits.warmup, since, now, limits.zone))
-    return found
+        quotas.append(of_the_day(key, limits.warmup, since, now, limits.zone))
+    return quotas
 
 
 def _pace(bucket: _Bucket, rate: Rate, now: datetime) -> float:
-    """Messages a second at present; 0: as many as will go."""
+    """Return the messages a second at present; 0 for no limit."""
     if not bucket.slowed_at:
         return rate.per_second
     seconds = (now - datetime.fromisoformat(bucket.slowed_at)).total_seconds()
@@ -134,8 +130,8 @@ def _pace(bucket: _Bucket, rate: Rate, now: datetime) -> float:
 
 
 def _bucket(connection: Connection, key: str) -> _Bucket:
-    """The provider's row, locked where rows can be."""
-    row = connection.execute(_GET, {"its": key}).one_or_none()
+    """Read the provider's row, and lock it where the database can."""
+    row = connection.execute(_GET, {"provider": key}).one_or_none()
     return _Bucket(**row._asdict()) if row else _Bucket()
 
 
@@ -153,32 +149,32 @@ _WORDS = {60: "a minute", 3600: "an hour", 86400: "a day"}
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """So many messages in a time that is cut into slots."""
+    """A number of messages that may leave in a time, which is cut into slots."""
 
     name: str
-    """`50,000 a day`: for messages."""
+    """The quota's name for a person: `50,000 a day`."""
     key: str
-    """Whose: the provider's name."""
+    """The provider's name."""
     span: str
     most: int
     slot: int
-    """The present one."""
+    """The present slot."""
     oldest: int
-    """The first that still counts."""
+    """The first slot that still counts."""
     slot_0_until: float
-    """Unix time at which what was spent in slot 0 stops to count."""
+    """The Unix time at which messages of slot 0 stop to count."""
     length: float
     """Seconds from one slot to the next."""
 
     def wait(self, connection: Connection, count: int, now: datetime) -> float:
-        """Seconds until `count` more fit; 0: now."""
+        """Return the seconds until `count` more messages fit; 0 when they fit now."""
         counting = select(rate_spent.c.slot, rate_spent.c.messages).where(self._mine, rate_spent.c.slot >= self.oldest)
         rows = connection.execute(counting.order_by(rate_spent.c.slot))
         spent = [(self.slot_0_until + slot * self.length, messages) for slot, messages in rows]
         return backoff.room_in(spent, count, self.most, now.timestamp())
 
     def spend(self, connection: Connection, count: int) -> None:
-        """Write down what is used, or with a negative `count` given back; what does not count any more is deleted."""
+        """Add `count` messages, or give them back when negative; delete slots that do not count any more."""
         spent = (
             update(rate_spent)
             .where(self._mine, rate_spent.c.slot == self.slot)
@@ -196,7 +192,7 @@ class Quota:
 
 
 def rolling(key: str, window: Window, now: datetime) -> Quota:
-    """`50000/d`: never more than that in any 24 hours."""
+    """Return the quota of a rolling window: `50000/d` is never more than that in any 24 hours."""
     length = window.per / backoff.SLOTS
     slot = int(now.timestamp() // length)
     return Quota(
@@ -212,7 +208,7 @@ def rolling(key: str, window: Window, now: datetime) -> Quota:
 
 
 def of_the_day(key: str, plan: Warmup, since: date, now: datetime, zone: tzinfo) -> Quota:
-    """What the warm-up plan that began on `since` allows today, a day of `zone`."""
+    """Return the quota that a warm-up plan which began on `since` has for today, a day of `zone`."""
     today = now.astimezone(zone).date()
     most = plan.allowance((today - since).days)
     return Quota(

@@ -34,7 +34,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True)
 class BatchFinding:
-    """What was learned about one batch's unknown deliveries."""
+    """The knowledge about one batch's unknown deliveries."""
 
     unknown: Unknown
     sent: frozenset[int] = frozenset()
@@ -50,17 +50,17 @@ class BatchFinding:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the provider has all of them."""
+        """Tell whether the provider has all of them."""
         return len(self.sent) == len(self.unknown.ids)
 
     @property
     def is_decided(self) -> bool:
-        """Whether none of them stays unknown."""
+        """Tell whether all of them are decided."""
         return len(self.sent) + len(self.unsent) == len(self.unknown.ids)
 
     @property
     def is_open(self) -> bool:
-        """Whether the search answered and does not show everyone; `_absent` finds what that means."""
+        """Tell whether the search answered and does not show everyone; `_absent` finds what that means."""
         return not (self.remark or self.may_repeat or self.is_whole)
 
 

@@ -1,9 +1,7 @@
-"""The sender: one campaign, from its list of readers to the last answer.
+"""Send one campaign, from its list of readers to the last answer.
 
-Enqueues and sends at the same time: this thread writes the audience down page by
-page, a few others carry batches (`worker`). Of all processes on a database one sends; the others
-follow it, and take over when it ends. Which states there are and what they mean is `deliveries` and
-`campaigns`; what a provider says is `providers`.
+Enqueues and sends at the same time: this thread enqueues the audience page by page, a few others send batches
+(worker.py). One process on a database sends; the others follow it, and take over when it ends.
 """
 
 from __future__ import annotations
@@ -39,19 +37,19 @@ __all__ = ["THREADS", "Job", "SendResult", "Sender", "job_of", "lock_file"]
 logger = logging.getLogger(__name__)
 
 THREADS = 4
-"""Calls in the air at once: after a crash, as many batches may be unknown."""
+"""Calls under way at once: after a crash, as many batches may be unknown."""
 SHOW = 0.5
 """Seconds between two looks at how far it is: counting a large campaign is not free."""
 DRAIN = 7.5
-"""Seconds that a call may take after the wish to stop; one that takes longer is recovered at the next start."""
+"""Seconds that a call may take once it is to stop; one that takes longer is recovered at the next start."""
 REST = timedelta(minutes=1)
-"""What is due later than that is a later wave; a busy provider is tried again before."""
+"""The longest wait for the next batch before a run ends: a later one is another time zone's, not a busy provider's."""
 STOPPING = "Stopping: what is in the air is finished first. Once more stops at once."
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendResult:
-    """How a run ended."""
+    """The state of a campaign at the end of a run."""
 
     campaign: Campaign
     deliveries: dict[str, int]
@@ -61,12 +59,12 @@ class SendResult:
 
 
 class Sender:
-    """One run of one campaign in this process."""
+    """A run of one campaign in this process."""
 
     def __init__(
         self, job: Job, listener: ProgressListener, send_state: SendState | None = None, *, once: bool = False
     ) -> None:
-        """`once`: it ends when a quota is used up for longer than REST."""
+        """End, with `once`, when a quota is used up for longer than REST."""
         self._job = job
         self._longest = REST.total_seconds() if once else math.inf
         self._listener = listener
@@ -79,10 +77,10 @@ class Sender:
         campaign = job.campaign
         links = Links(job.publication)
         message = tracked(frozen, Level(campaign.tracking), links, campaign.id)
-        its = envelope(job.publication, campaign.list, campaign.date, campaign.key)
-        self._mailing = Mailing(message, its, addresses(links, campaign.issue))
+        headers = envelope(job.publication, campaign.list, campaign.date, campaign.key)
+        self._mailing = Mailing(message, headers, addresses(links, campaign.issue))
         self.worker = self._worker()
-        """Through the provider that it is at present."""
+        """Sends batches through the provider that is in use."""
 
     def run(self) -> SendResult:
         """Send until everyone has it, the campaign is paused, or a signal asks to stop. Raises NewsletterError."""
@@ -93,7 +91,7 @@ class Sender:
         return self._end()
 
     def work(self) -> SendResult:
-        """The same for whoever holds the lock and has recovered: until nothing is due for a while."""
+        """Send for a caller that holds the lock and has recovered; end when nothing is due for a while."""
         self._rests = True
         self._send()
         return self._end()
@@ -108,7 +106,7 @@ class Sender:
         return self._result()
 
     def _wait_for(self, lock: SenderLock) -> bool:
-        """Follow whoever is sending until the lock is ours; False when there is nothing left to wait for."""
+        """Follow the process that is sending until the lock is ours; False when nothing is left to wait for."""
         if lock.acquire():
             return True
         self._listener.say(f"{lock.owner[0].upper()}{lock.owner[1:]} is sending from this database; following it.")
@@ -119,7 +117,7 @@ class Sender:
         return True
 
     def _send(self) -> None:
-        """Through one provider after the other, as long as one stops and another is left."""
+        """Send through one provider after the other, as long as one stops and another is left."""
         self._send_through()
         while self.worker.successor and not (self._error or self._send_state.stop_asked.is_set()) and self._pass_on():
             self._send_through()
@@ -140,7 +138,7 @@ class Sender:
         return True
 
     def _pause(self, reason: str) -> bool:
-        """Pause: nobody is left to send through."""
+        """Pause the campaign, since no provider is left; False, since it does not go on."""
         with self._send_state.writer() as connection:
             if get_campaign(connection, self._job.campaign.id).state is CampaignState.SENDING:
                 change_state(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reason)
@@ -158,11 +156,11 @@ class Sender:
         self._watch(threads)
 
     def _work(self) -> None:
-        """A sender thread."""
+        """Send batches; for a thread of its own."""
         self._guarded(self.worker.work)
 
     def _watch(self, threads: Sequence[threading.Thread]) -> None:
-        """Until all have ended; a call that outlasts DRAIN after a wish to stop is left in the air."""
+        """Wait until all threads have ended; once it is to stop, a call that takes longer than DRAIN is left alone."""
         asked_at: float | None = None
         while alive := [thread for thread in threads if thread.is_alive()]:
             alive[0].join(SHOW)
@@ -173,30 +171,30 @@ class Sender:
                     return
 
     def _look(self) -> None:
-        """Show how far it is, and let the worker know when somebody has ended it."""
+        """Show how far it is, and end the worker when the campaign is over."""
         self._looked_at = time.monotonic()
         if self._show():
             self.worker.over.set()
 
     def _enqueue(self) -> None:
-        """Write the audience down, page by page; threads send what is there already: at first a batch for each."""
+        """Enqueue the audience, page by page; the first page has a batch for each thread, which begin at once."""
         size = batch_size(self._job.publication, self._job.provider, self._job.rate)
         page = THREADS * size
         while not self.worker.is_stopping:
             with self._send_state.writer() as connection:
-                found = get_campaign(connection, self._job.campaign.id)
-                if found.enqueued:
+                campaign = get_campaign(connection, self._job.campaign.id)
+                if campaign.enqueued:
                     return
-                if is_sending := found.state is CampaignState.SENDING:
-                    its, now = self._job.campaign.id, self._job.clock()
-                    audience.enqueue(connection, self._job.publication, its, size, now=now, page=page)
+                if is_sending := campaign.state is CampaignState.SENDING:
+                    now = self._job.clock()
+                    audience.enqueue(connection, self._job.publication, campaign.id, size, now=now, page=page)
             page = audience.PAGE
             self._send_state.tell_change()
             if not is_sending or time.monotonic() - self._looked_at > SHOW:
                 self._look()
 
     def _finish(self) -> None:
-        """Say that everyone has it, if so; whoever sees it first."""
+        """Call the campaign sent if nothing is left to be sent."""
         with self._send_state.writer() as connection:
             state = get_campaign(connection, self._job.campaign.id).state
             if state is CampaignState.SENDING and counts.is_done(connection, self._job.campaign.id):
@@ -210,7 +208,7 @@ class Sender:
         return due is not None and due - self._job.clock() > REST
 
     def _show(self) -> bool:
-        """Show how far it is; whether it is over."""
+        """Show how far it is; return whether it is over."""
         with self._job.database.read() as connection:
             campaign = get_campaign(connection, self._job.campaign.id)
             self._listener.progress(campaign, delivery_counts(connection, campaign.id))

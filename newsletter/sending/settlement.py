@@ -29,7 +29,7 @@ WITHOUT_LIMIT = Duration("9999d")
 
 @dataclass(frozen=True, kw_only=True)
 class SendPolicy:
-    """What the provider can do, and what the settings say about answers that are not plain."""
+    """The provider's abilities, and the settings about answers that are not plain."""
 
     provider: Provider
     patience: Duration
@@ -42,7 +42,7 @@ class SendPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """What is done about one answer."""
+    """The decision about one answer."""
 
     answer: Answer
     """The answer as it is written: recipients who were put off for too long are rejected in it."""

@@ -90,7 +90,7 @@ class TransactionalSender:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether nothing more is to be handed over."""
+        """Tell whether nothing more is to be handed over."""
         return self._stop_asked.is_set()
 
     def deliver(self) -> bool:

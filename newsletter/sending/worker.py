@@ -59,7 +59,7 @@ class PreparedCall:
 
     @property
     def size(self) -> int:
-        """How many messages it sends."""
+        """Return the number of messages it sends."""
         return len(self.recipients.to_send)
 
 
@@ -98,7 +98,7 @@ class SendWorker:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether nothing more is to be handed over, for whatever reason."""
+        """Tell whether nothing more is to be handed over, for whatever reason."""
         return self.over.is_set() or self._send_state.stop_asked.is_set()
 
     def work(self) -> None:

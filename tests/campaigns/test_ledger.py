@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.campaigns import audience, claims, ledger
 from newsletter.campaigns.batch_states import ARROWS, BatchState, TransitionError
-from newsletter.campaigns.ledger import Scope
+from newsletter.campaigns.ledger import BatchScope
 from newsletter.database.connection import Database, open_database
 from tests import ROOT
 from tests.support.sending import NOW, add_readers, settings, start_campaign
@@ -94,13 +94,13 @@ def test_what_is_no_arrow_is_refused_before_anything_is_written(
 ) -> None:
     for after in set(BatchState) - set(ARROWS.get(verb, {}).get(before, ())):
         with database.begin() as connection, pytest.raises(TransitionError, match=f"from {before} to {after}"):
-            ledger.transition(connection, verb, before, after, Scope.BATCH, THIS_BATCH)
+            ledger.transition(connection, verb, before, after, BatchScope.BATCH, THIS_BATCH)
 
 
 def test_a_batch_in_another_state_stays_where_it_is(database: Database) -> None:
     with database.begin() as connection:
         moved = ledger.transition(
-            connection, "resolve", BatchState.UNKNOWN, BatchState.SETTLED, Scope.BATCH, THIS_BATCH
+            connection, "resolve", BatchState.UNKNOWN, BatchState.SETTLED, BatchScope.BATCH, THIS_BATCH
         )
 
         assert moved == 0
