@@ -164,21 +164,21 @@ def settle(
         changes |= {"not_before": _later(now, wait)}
         if not was_handed:  # else an earlier call may have been taken: only the same key prevents a second copy
             changes |= {"generation": claim.generation + 1, "first_handed_at": None}
-    if state is BatchState.UNKNOWN and answer.doubt:  # once, not a row per reader
-        changes |= {"doubt": answer.doubt}
+    if state is BatchState.UNKNOWN and answer.unknown_reason:  # once, not a row per reader
+        changes |= {"doubt": answer.unknown_reason}
     _move(connection, claim, "settle", BatchState.HANDED, state, changes)
     exceptions = {id: result for id, result in results.items() if result.outcome is not usual and id not in recorded}
     record_exceptions(connection, claim, exceptions, now)
 
 
-def settle_for_repeat(connection: Connection, claim: Claim, *, now: datetime, wait: float, doubt: str = "") -> None:
+def settle_for_repeat(connection: Connection, claim: Claim, *, now: datetime, wait: float, reason: str = "") -> None:
     """Queue a handed batch for the same call, byte for byte, in `wait` seconds: only its key can tell the outcome.
 
-    `doubt` says why the outcome is unknown. A cancelled campaign makes no other call: its batch is unknown.
+    `reason` says why the outcome is unknown. A cancelled campaign makes no other call: its batch is unknown.
     Raises LostClaimError.
     """
     state = BatchState.UNKNOWN if _is_cancelled(connection, claim) else BatchState.QUEUED
-    changes = {"not_before": _later(now, wait)} | ({"doubt": doubt} if doubt else {})
+    changes = {"not_before": _later(now, wait)} | ({"doubt": reason} if reason else {})
     _move(connection, claim, "settle", BatchState.HANDED, state, changes)
 
 

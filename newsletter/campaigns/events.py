@@ -112,8 +112,8 @@ def figures(connection: Connection, campaign_id: int) -> list[Figure]:
 
 def of_reader(connection: Connection, campaign_id: int, subscriber_id: int) -> list[Event]:
     """Return the events of one reader's copy, the oldest first."""
-    asked = select(table).where(table.c.subscriber_id == subscriber_id, table.c.campaign_id == campaign_id)
-    return [_read(row) for row in connection.execute(asked.order_by(table.c.at, table.c.id))]
+    rows = select(table).where(table.c.subscriber_id == subscriber_id, table.c.campaign_id == campaign_id)
+    return [_read(row) for row in connection.execute(rows.order_by(table.c.at, table.c.id))]
 
 
 def forget_readers(connection: Connection, before: datetime) -> int:

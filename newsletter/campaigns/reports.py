@@ -105,7 +105,7 @@ def who_has_it(deliveries: Mapping[str, int]) -> str:
     return f"{'; '.join(said)}."
 
 
-def in_doubt(campaign: Campaign, deliveries: Mapping[str, int], in_a_call: int) -> Iterable[str]:
+def about_handed(campaign: Campaign, deliveries: Mapping[str, int], in_a_call: int) -> Iterable[str]:
     """Say how to go on with deliveries that count as handed: wait for the answer, or let the call be made again."""
     if in_a_call:
         yield f"{in_a_call:,} deliveries of campaign {campaign.id} are in a call right now: ask again when it is over."
@@ -125,5 +125,5 @@ def has(number: int) -> str:
 def named(deliveries: Iterable[ListedDelivery], total: int, state: str) -> str:
     """List up to MOST_SHOWN deliveries by address, each with its reason, then how many more there are."""
     shown = list(deliveries)[:MOST_SHOWN]
-    lines = [f"  {state}: {one.email or '(erased)'}{': ' + one.detail if one.detail else ''}" for one in shown]
+    lines = [f"  {state}: {item.email or '(erased)'}{': ' + item.detail if item.detail else ''}" for item in shown]
     return "\n".join(lines + ([f"  and {total - len(shown):,} more {state}"] if total > len(shown) else []))

@@ -8,12 +8,11 @@ rejected deliveries whose reason may have gone away.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
-from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from newsletter.campaigns import ledger
@@ -22,7 +21,7 @@ from newsletter.campaigns.campaign import CampaignState, get_campaign
 from newsletter.campaigns.delivery_states import DELIVERIES, STATE
 from newsletter.campaigns.ledger import BatchScope, DeliveryException
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note
-from newsletter.providers.base import Answer, Outcome
+from newsletter.providers.base import Outcome
 from newsletter.times import stamp
 
 Policy = Literal["hold", "resend", "assume-sent"]
@@ -52,20 +51,12 @@ class Unknown:
     """When they first may have been taken."""
     since: str
     """When their outcome became unknown: a stamp, as the ledger has it."""
-    doubt: str
+    reason: str
     """Why their outcome is unknown."""
     ids: tuple[int, ...]
     """Subscribers."""
     is_whole: bool
     """Whether the batch itself is unknown: then the same call may be made again where the provider knows its key."""
-
-
-def with_unknown_as(answer: Answer, outcome: Outcome) -> Answer:
-    """Return the answer with `outcome` in place of its unknown outcomes."""
-    if Outcome.UNKNOWN not in answer.outcomes:
-        return answer
-    results = (structs.replace(r, outcome=outcome) if r.outcome is Outcome.UNKNOWN else r for r in answer.results)
-    return replace(answer, results=tuple(results))
 
 
 def find_unknown(connection: Connection, campaign_id: int, no: int | None = None) -> list[Unknown]:
@@ -87,7 +78,7 @@ def find_unknown(connection: Connection, campaign_id: int, no: int | None = None
             provider=first.provider,
             handed_at=datetime.fromisoformat(first.first_handed_at or first.handed_at or first.settled_at),
             since=first.settled_at or first.handed_at or first.first_handed_at,
-            doubt=first.doubt,
+            reason=first.doubt,
             ids=tuple(row.subscriber_id for row in (first, *others)),
             is_whole=first.state == BatchState.UNKNOWN,
         )
@@ -193,7 +184,7 @@ def _split_up(connection: Connection, unknown: Unknown, now: datetime) -> None:
         return
     own = (delivery_exception.c.campaign_id == unknown.campaign_id) & (delivery_exception.c.batch_no == unknown.no)
     known = {*connection.execute(select(delivery_exception.c.subscriber_id).where(own)).scalars()}
-    exceptions = (DeliveryException(id, str(Outcome.UNKNOWN), unknown.doubt) for id in unknown.ids if id not in known)
+    exceptions = (DeliveryException(id, str(Outcome.UNKNOWN), unknown.reason) for id in unknown.ids if id not in known)
     ledger.add_exceptions(connection, unknown.campaign_id, unknown.no, exceptions, unknown.since)
 
 

@@ -42,9 +42,9 @@ def tracked(message: CompiledMessage, level: Level, links: Links, campaign_id: i
         token = track_token(links, 0, campaign_id)
     numbers = {url: number for number, url in targets(message, links).items()}
 
-    def through_us(found: re.Match[str]) -> str:
-        number = numbers.get(html.unescape(found[2] or found[3] or ""))
-        return found[0] if number is None else f'{found[1]}"{links.click_url(token, number)}"'
+    def through_us(link: re.Match[str]) -> str:
+        number = numbers.get(html.unescape(link[2] or link[3] or ""))
+        return link[0] if number is None else f'{link[1]}"{links.click_url(token, number)}"'
 
     page = _LINK.sub(through_us, message.html)
     before, closing, after = page.rpartition("</body>")

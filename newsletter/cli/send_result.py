@@ -93,7 +93,7 @@ def print_unsettled(database: Database, campaign: Campaign, counted: dict[str, i
     """Print on stderr what to do about deliveries that were handed over and have no outcome yet."""
     with database.read() as connection:
         in_a_call = counts.in_a_call(connection, campaign.id)
-    for sentence in reports.in_doubt(campaign, counted, in_a_call):
+    for sentence in reports.about_handed(campaign, counted, in_a_call):
         click.echo(sentence, err=True)
 
 

@@ -1,8 +1,8 @@
 """The tables, as SQLAlchemy Core sees them; `migrations/` makes them.
 
 Who may write: `subscribers` and `entries` the readers' tables, `consent` its two, `suppressions`, `signups`
-and `letters` their own, `limits` `form_use`, `campaigns` the campaign, `events` the event, and `audience` and
-`deliveries` with its companions the ledger (`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times
+and `letters` their own, `limits` `form_use`, `campaigns` the campaign, `events` the event, and `campaigns.ledger`
+alone the ledger (`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times
 are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
 

@@ -73,7 +73,7 @@ class Answer:
         return Counter([result.outcome for result in self.results])
 
     @property
-    def doubt(self) -> str:
+    def unknown_reason(self) -> str:
         """Return why the first unknown outcome is unknown; empty when there is none."""
         if Outcome.UNKNOWN not in self.outcomes:
             return ""

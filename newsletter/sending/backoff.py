@@ -7,7 +7,6 @@ A provider that was too busy gets a ceiling on its pace, which rises again by it
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 from newsletter.times import Rate, Warmup
@@ -71,15 +70,10 @@ def ceiling(height: float | None, seconds: float) -> float | None:
     return float(height * RECOVERY ** max(seconds, 0.0))
 
 
-def pause(tries: int, asked: float | None = None, jitter: float = 1.0) -> float:
+def pause(tries: int, retry_after: float | None = None, jitter: float = 1.0) -> float:
     """Return the seconds until a busy provider is tried again, after `tries` (1, 2, ...) in a row.
 
-    `asked` is what the provider itself said; otherwise doubling from a second, times `jitter`.
+    `retry_after` is what the provider itself said; otherwise doubling from a second, times `jitter`.
     """
-    wait = asked if asked is not None else 2.0 ** min(tries - 1, 10) * jitter
+    wait = retry_after if retry_after is not None else 2.0 ** min(tries - 1, 10) * jitter
     return min(max(wait, SHORTEST_PAUSE), LONGEST_PAUSE)
-
-
-def draw_jitter() -> float:
-    """Draw a factor for waits, so that several senders do not come back together."""
-    return random.uniform(0.75, 1.25)

@@ -16,7 +16,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.providers import dispatch
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
-from newsletter.sending.backoff import draw_jitter
+from newsletter.sending.job import draw_jitter
 from newsletter.sending.pacing import RunHistory
 from newsletter.sending.rate_gate import RateGate
 from newsletter.sending.settlement import Settlement, settlement, single_message_policy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
@@ -100,3 +101,8 @@ def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None
     """Log an error that a thread survives, with its traceback and without its message: that may name an address."""
     places = "".join(traceback.format_tb(error.__traceback__))
     logger.error("%s: %s\n%s", what, type(error).__name__, places)
+
+
+def draw_jitter() -> float:
+    """Draw a factor for waits, so that several senders do not come back together."""
+    return random.uniform(0.75, 1.25)

@@ -6,11 +6,13 @@ Pure: the answer, the claim, the policy, the history and the time come in, a Set
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from msgspec import structs
+
 from newsletter.campaigns.claims import Claim
-from newsletter.campaigns.resolution import Policy, with_unknown_as
+from newsletter.campaigns.resolution import Policy
 from newsletter.config import Publication, Share
 from newsletter.providers.base import Answer, Outcome, Provider
 from newsletter.sending import pacing
@@ -94,11 +96,11 @@ def settlement(
     is_repeat = claim is not None and _is_repeat(answer, claim, policy.provider, now)
     if claim:
         answer, history = pacing.reject_deferred(answer, no, policy.patience, history, now)
-    taken = with_unknown_as(answer, TAKEN_AS[policy.on_unknown])
+    taken = _with_unknown_as(answer, TAKEN_AS[policy.on_unknown])
     reaction = Reaction()
     if not answer.cut:
         reaction, history = pacing.react(
-            with_unknown_as(answer, Outcome.BUSY) if is_repeat else taken,
+            _with_unknown_as(answer, Outcome.BUSY) if is_repeat else taken,
             no,
             patience=policy.patience,
             max_rejected=policy.max_rejected,
@@ -114,6 +116,14 @@ def settlement(
         reaction=reaction,
         history=history,
     )
+
+
+def _with_unknown_as(answer: Answer, outcome: Outcome) -> Answer:
+    """Return the answer with `outcome` in place of its unknown outcomes."""
+    if Outcome.UNKNOWN not in answer.outcomes:
+        return answer
+    results = (structs.replace(r, outcome=outcome) if r.outcome is Outcome.UNKNOWN else r for r in answer.results)
+    return replace(answer, results=tuple(results))
 
 
 def _is_repeat(answer: Answer, claim: Claim, provider: Provider, now: datetime) -> bool:

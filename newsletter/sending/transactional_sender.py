@@ -25,8 +25,7 @@ from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings, successor
 from newsletter.providers.base import Answer, Batch
-from newsletter.sending.backoff import draw_jitter
-from newsletter.sending.job import log_failure
+from newsletter.sending.job import draw_jitter, log_failure
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import RunHistory
 from newsletter.sending.rate_gate import RateGate
@@ -240,5 +239,5 @@ class TransactionalSender:
         connection = stack.enter_context(
             self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         )
-        asked = text("SELECT pg_try_advisory_lock(hashtext('newsletter.subscribers.transactional_queue'))")
-        return lambda: bool(connection.scalar(asked))
+        attempt = text("SELECT pg_try_advisory_lock(hashtext('newsletter.subscribers.transactional_queue'))")
+        return lambda: bool(connection.scalar(attempt))

@@ -27,8 +27,7 @@ from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
 from newsletter.providers.base import Answer, Batch, Outcome
 from newsletter.providers.dispatch import Part
-from newsletter.sending.backoff import draw_jitter
-from newsletter.sending.job import Job, ProgressListener, SendState, log_failure
+from newsletter.sending.job import Job, ProgressListener, SendState, draw_jitter, log_failure
 from newsletter.sending.pacing import Reaction, RunHistory
 from newsletter.sending.progress_marks import BatchProgressLog
 from newsletter.sending.rate_gate import RateGate
@@ -242,11 +241,11 @@ class SendWorker:
     def _record(self, connection: Connection, call: PreparedCall, settled: Settlement, recorded: Set[int]) -> None:
         claim, now, wait = call.claim, self._job.clock(), settled.reaction.wait
         if settled.is_repeat:
-            claims.settle_for_repeat(connection, claim, now=now, wait=wait, doubt=settled.answer.doubt)
+            claims.settle_for_repeat(connection, claim, now=now, wait=wait, reason=settled.answer.unknown_reason)
             return
         ids = [*call.recipients.to_send]
         claims.settle(connection, claim, ids, settled.answer, now=now, wait=wait, recorded=recorded)
-        if settled.answer.doubt:
+        if settled.answer.unknown_reason:
             policy = settled.on_unknown
             resolution.resolve_batch(connection, claim.campaign_id, claim.no, policy, now=now, wait=wait)
 
@@ -320,8 +319,8 @@ class SendWorker:
 
     def _say_unknown(self, answer: Answer) -> None:
         """Say why deliveries are unknown, once for each reason: a provider that is down repeats it at every call."""
-        if answer.doubt and answer.doubt not in self._reasons_told:
-            self._reasons_told.add(answer.doubt)
+        if answer.unknown_reason and answer.unknown_reason not in self._reasons_told:
+            self._reasons_told.add(answer.unknown_reason)
             number = answer.outcomes[Outcome.UNKNOWN]
             are = "1 delivery is" if number == 1 else f"{number:,} deliveries are"
-            self._listener.say(f"{answer.doubt}: {are} unknown.")
+            self._listener.say(f"{answer.unknown_reason}: {are} unknown.")

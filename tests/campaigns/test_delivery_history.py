@@ -112,7 +112,7 @@ def test_a_dead_sender_leaves_its_own_reason(database: Database) -> None:
 def test_a_call_that_was_to_be_repeated_and_never_was_keeps_the_words_it_ended_with(database: Database) -> None:
     held = hand(database)
     with database.begin() as connection:
-        claims.settle_for_repeat(connection, held, now=LATER, wait=0, doubt="Resend answered 500: down")
+        claims.settle_for_repeat(connection, held, now=LATER, wait=0, reason="Resend answered 500: down")
         change_state(connection, 1, "cancel", now=LATER)
         abandoned_batches.cancel(connection, 1, LATER)
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.sending import backoff
+from newsletter.sending.job import draw_jitter
 from newsletter.times import Rate, Warmup
 
 OFF = Warmup("off")
@@ -72,7 +73,7 @@ def test_more_than_a_whole_quota_goes_when_nothing_else_counts() -> None:
 
 @given(tries=st.integers(min_value=1, max_value=10_000), asked=st.none() | st.floats(min_value=0, max_value=1e9))
 def test_a_busy_provider_is_tried_again_within_half_a_minute(tries: int, asked: float | None) -> None:
-    assert backoff.SHORTEST_PAUSE <= backoff.pause(tries, asked, backoff.draw_jitter()) <= backoff.LONGEST_PAUSE
+    assert backoff.SHORTEST_PAUSE <= backoff.pause(tries, asked, draw_jitter()) <= backoff.LONGEST_PAUSE
 
 
 def test_a_busy_provider_s_own_word_counts() -> None:
