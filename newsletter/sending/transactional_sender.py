@@ -163,7 +163,7 @@ class TransactionalSender:
         except NewsletterError as error:
             self.say_once(f"newsletter: error: {error}")
         except Exception as error:  # a mistake in the program is no reason to leave all messages
-            self.say_once(f"newsletter: error: letters: {type(error).__name__}: {error}")
+            self.say_once(f"newsletter: error: confirmations: {type(error).__name__}: {error}")
             log_failure(logger, "a step of the transactional sender failed", error)
         self.wait(AGAIN)
         return False
@@ -220,7 +220,7 @@ class TransactionalSender:
             if settled.is_throttled:
                 self._gate.slow_down(connection, len(outcomes), handed_at=handed_at, wait=wait)
         if settled.reaction.pause:
-            self.say_once(f"{self._provider.title} stopped: {settled.reaction.pause}. Letters wait.")
+            self.say_once(f"{self._provider.title} stopped: {settled.reaction.pause}. Confirmations and welcomes wait.")
             self._use_provider(successor(self._publication, self._provider.name))
 
     @contextlib.contextmanager

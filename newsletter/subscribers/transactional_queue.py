@@ -1,8 +1,8 @@
 """Queue mail to single readers that is no campaign's, and keep the outcome of each message.
 
-Confirmations, answers to those who are on the list already, welcomes. Only this module writes the `letter` table, in
-the order of the ledger: `handed` is committed before the first byte leaves, and a message whose process died after
-that is `unknown` and never sent again, unless its provider can hold a message only once.
+Confirmations, answers to those who are on the list already, welcomes. Only this module writes the table
+`transactional_message`, in the order of the ledger: `handed` is committed before the first byte leaves, and a message
+whose process died after that is `unknown` and never sent again, unless its provider can hold a message only once.
 `sending.transactional_sender` sends them.
 """
 
@@ -123,9 +123,9 @@ def take(connection: Connection, most: int, now: datetime) -> list[Transactional
     alike = [table.c[name] == getattr(first, name) for name in ("kind", "message", "list", "language")]
     rows = connection.execute(_with_readers().where(is_due, *alike).order_by(*in_turn).limit(most)).all()
     barred = suppressed(connection, [row.email_key for row in rows])
-    skipped = {row.letter_id: why for row in rows if (why := _why_not(row, barred.get(row.email_key, "")))}
+    skipped = {row.message_id: why for row in rows if (why := _why_not(row, barred.get(row.email_key, "")))}
     _skip(connection, skipped, now)
-    return [_message(row) for row in rows if row.letter_id not in skipped]
+    return [_message(row) for row in rows if row.message_id not in skipped]
 
 
 def hand(connection: Connection, messages: Sequence[TransactionalMessage], provider: str, now: datetime) -> None:
@@ -189,7 +189,7 @@ def counts(connection: Connection) -> dict[str, int]:
 
 def _with_readers() -> Any:
     on_list = and_(subscription.c.subscriber_id == table.c.subscriber_id, subscription.c.list == table.c.list)
-    labelled = (table.c.id.label("letter_id"), table.c.language.label("spoken"))
+    labelled = (table.c.id.label("message_id"), table.c.language.label("spoken"))
     own = (table.c.kind, table.c.message, table.c.list, table.c.signup_id, table.c.first_handed_at)
     return (
         select(*labelled, *own, *subscriber.c, subscription.c.status, signup.c.confirmed_at, signup.c.lists)
@@ -212,7 +212,7 @@ def _why_not(row: Row[Any], barred: str) -> str:
 
 def _message(row: Row[Any]) -> TransactionalMessage:
     return TransactionalMessage(
-        id=row.letter_id,
+        id=row.message_id,
         subscriber_id=row.id,
         kind=TransactionalKind(row.kind),
         message=row.message,
@@ -227,8 +227,8 @@ def _message(row: Row[Any]) -> TransactionalMessage:
 
 def _skip(connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:
     values = {"state": TransactionalState.SKIPPED, "settled_at": stamp(now)}
-    for letter_id, reason in reasons.items():
-        connection.execute(update(table).where(table.c.id == letter_id).values(**values, detail=reason))
+    for message_id, reason in reasons.items():
+        connection.execute(update(table).where(table.c.id == message_id).values(**values, detail=reason))
 
 
 def skip(connection: Connection, messages: Sequence[TransactionalMessage], reason: str, now: datetime) -> None:

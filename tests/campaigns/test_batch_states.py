@@ -45,17 +45,17 @@ def database(publication: Publication) -> Iterator[Database]:
 
 def take(database: Database, *, handed: bool = True) -> Claim:
     with database.begin() as connection:
-        held = claims.claim(connection, 1, owner="test", now=NOW)
-        assert held
+        claim = claims.claim(connection, 1, owner="test", now=NOW)
+        assert claim
         if handed:
-            claims.hand(connection, held, provider="outbox", now=NOW)
-    return held
+            claims.hand(connection, claim, provider="outbox", now=NOW)
+    return claim
 
 
-def settle(database: Database, held: Claim, *results: Result) -> None:
-    ids = range((held.no - 1) * 3 + 1, held.no * 3 + 1)
+def settle(database: Database, claim: Claim, *results: Result) -> None:
+    ids = range((claim.no - 1) * 3 + 1, claim.no * 3 + 1)
     with database.begin() as connection:
-        claims.settle(connection, held, ids, Answer(results=results), now=NOW)
+        claims.settle(connection, claim, ids, Answer(results=results), now=NOW)
 
 
 def counts(database: Database) -> dict[str, int]:
@@ -173,11 +173,11 @@ def test_a_retry_queues_the_refused_and_nobody_else_and_keeps_what_was_said(data
 
     assert counts(database) == {"accepted": 3, "rejected": 1, "queued": 2}
     with database.begin() as connection:
-        held = claims.claim(connection, 1, owner="test", now=NOW + SECOND)
-        assert held
-        claims.hand(connection, held, provider="outbox", now=NOW + 2 * SECOND)
+        claim = claims.claim(connection, 1, owner="test", now=NOW + SECOND)
+        assert claim
+        claims.hand(connection, claim, provider="outbox", now=NOW + 2 * SECOND)
         answer = Answer(results=(ACCEPTED, ACCEPTED))
-        claims.settle(connection, held, [1, 6], answer, now=NOW + 3 * SECOND)
+        claims.settle(connection, claim, [1, 6], answer, now=NOW + 3 * SECOND)
         assert resolution.count_retryable(connection, 1) == 0
         finished = change_state(connection, 1, "finish", now=NOW + 4 * SECOND)
         told = delivery_history.read_history(connection, finished, 1)

@@ -57,21 +57,21 @@ def enqueued(database: Database, publication: Publication, readers: int, size: i
 
 def take(database: Database, campaign_id: int = 1) -> Claim:
     with database.begin() as connection:
-        held = claims.claim(connection, campaign_id, owner="test", now=NOW)
-    assert held
-    return held
+        claim = claims.claim(connection, campaign_id, owner="test", now=NOW)
+    assert claim
+    return claim
 
 
-def hand(database: Database, held: Claim) -> None:
+def hand(database: Database, claim: Claim) -> None:
     with database.begin() as connection:
-        claims.hand(connection, held, provider="outbox", now=NOW)
+        claims.hand(connection, claim, provider="outbox", now=NOW)
 
 
-def settle(database: Database, held: Claim, *results: Result, wait: float = 0) -> None:
+def settle(database: Database, claim: Claim, *results: Result, wait: float = 0) -> None:
     with database.begin() as connection:
-        campaign = get_campaign(connection, held.campaign_id)
-        going = [*load_recipients(connection, held, campaign, NOW).to_send]
-        claims.settle(connection, held, going, Answer(results=results), now=NOW, wait=wait)
+        campaign = get_campaign(connection, claim.campaign_id)
+        going = [*load_recipients(connection, claim, campaign, NOW).to_send]
+        claims.settle(connection, claim, going, Answer(results=results), now=NOW, wait=wait)
 
 
 def counts(database: Database, campaign_id: int = 1) -> dict[str, int]:
@@ -80,9 +80,9 @@ def counts(database: Database, campaign_id: int = 1) -> dict[str, int]:
     return {state: number for state, number in found.items() if number}
 
 
-def roll(database: Database, held: Claim) -> tuple[list[int], dict[int, str]]:
+def roll(database: Database, claim: Claim) -> tuple[list[int], dict[int, str]]:
     with database.read() as connection:
-        found = load_recipients(connection, held, get_campaign(connection, held.campaign_id), NOW)
+        found = load_recipients(connection, claim, get_campaign(connection, claim.campaign_id), NOW)
     return [*found.to_send], dict(found.to_skip)
 
 
@@ -138,25 +138,25 @@ def test_a_claimed_batch_is_nobody_else_s(database: Database, publication: Publi
 
 def test_nothing_is_claimed_or_handed_over_of_a_paused_campaign(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 6, size=3)
-    held = take(database)
+    claim = take(database)
     with database.begin() as connection:
         change_state(connection, 1, "pause", now=NOW)
 
     with pytest.raises(LostClaimError):
-        hand(database, held)
+        hand(database, claim)
     with database.begin() as connection:
         assert claims.claim(connection, 1, owner="other", now=NOW) is None
-        claims.release(connection, held)
+        claims.release(connection, claim)
     assert counts(database) == {"queued": 6}
 
 
 def test_what_a_provider_accepted_is_settled_at_once(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 3)
-    held = take(database)
-    hand(database, held)
+    claim = take(database)
+    hand(database, claim)
     assert counts(database) == {"handed": 3}
 
-    settle(database, held, ACCEPTED, ACCEPTED, ACCEPTED)
+    settle(database, claim, ACCEPTED, ACCEPTED, ACCEPTED)
 
     assert counts(database) == {"accepted": 3}
     with database.read() as connection:
@@ -165,10 +165,10 @@ def test_what_a_provider_accepted_is_settled_at_once(database: Database, publica
 
 def test_a_rejected_reader_is_listed_with_the_provider_s_words(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 3)
-    held = take(database)
-    hand(database, held)
+    claim = take(database)
+    hand(database, claim)
 
-    settle(database, held, ACCEPTED, REJECTED, ACCEPTED)
+    settle(database, claim, ACCEPTED, REJECTED, ACCEPTED)
 
     assert counts(database) == {"accepted": 2, "rejected": 1}
     with database.read() as connection:
@@ -180,10 +180,10 @@ def test_those_a_provider_was_too_busy_for_wait_and_the_others_are_done(
     database: Database, publication: Publication
 ) -> None:
     enqueued(database, publication, 4)
-    held = take(database)
-    hand(database, held)
+    claim = take(database)
+    hand(database, claim)
 
-    settle(database, held, ACCEPTED, BUSY, REJECTED, BUSY, wait=10)
+    settle(database, claim, ACCEPTED, BUSY, REJECTED, BUSY, wait=10)
 
     assert counts(database) == {"accepted": 1, "rejected": 1, "queued": 2}
     with database.begin() as connection:
@@ -191,15 +191,15 @@ def test_those_a_provider_was_too_busy_for_wait_and_the_others_are_done(
         again = claims.claim(connection, 1, owner="test", now=NOW + timedelta(seconds=10))
     assert again
     assert roll(database, again)[0] == [2, 4]
-    assert again.key != held.key
+    assert again.key != claim.key
 
 
 def test_a_batch_without_an_answer_is_unknown_to_the_last_reader(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 2)
-    held = take(database)
-    hand(database, held)
+    claim = take(database)
+    hand(database, claim)
 
-    settle(database, held, UNKNOWN, UNKNOWN)
+    settle(database, claim, UNKNOWN, UNKNOWN)
 
     assert counts(database) == {"unknown": 2}
     with database.read() as connection:
@@ -211,10 +211,10 @@ def test_a_batch_without_an_answer_is_unknown_to_the_last_reader(database: Datab
 
 def test_unknown_among_accepted_is_kept_by_reader(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 2)
-    held = take(database)
-    hand(database, held)
+    claim = take(database)
+    hand(database, claim)
 
-    settle(database, held, ACCEPTED, UNKNOWN)
+    settle(database, claim, ACCEPTED, UNKNOWN)
 
     assert counts(database) == {"accepted": 1, "unknown": 1}
 
@@ -274,13 +274,13 @@ def test_those_who_left_meanwhile_are_skipped_each_with_the_reason(
         suppress(connection, "R2@example.com", Reason.BOUNCED, "", NOW)
         connection.execute(delete(subscriber).where(subscriber.c.id == 3))
 
-    held = take(database)
-    going, gone = roll(database, held)
+    claim = take(database)
+    going, gone = roll(database, claim)
 
     assert going == [4, 5]
     assert gone == {1: "unsubscribed", 2: "suppressed: bounced", 3: "erased"}
     with database.begin() as connection:
-        claims.skip(connection, held, gone, NOW)
+        claims.skip(connection, claim, gone, NOW)
     assert counts(database) == {"queued": 2, "skipped": 3}
 
 
@@ -288,9 +288,9 @@ def test_a_reader_who_has_or_may_have_the_issue_by_another_campaign_is_skipped(
     database: Database, publication: Publication
 ) -> None:
     enqueued(database, publication, 3)
-    held = take(database)
-    hand(database, held)
-    settle(database, held, ACCEPTED, REJECTED, UNKNOWN)
+    claim = take(database)
+    hand(database, claim)
+    settle(database, claim, ACCEPTED, REJECTED, UNKNOWN)
     with database.begin() as connection:
         for reader in (1, 2, 3):
             row = {"list": "weekly", "subscriber_id": reader, "status": "active", "changed_at": "2025"}
@@ -307,23 +307,23 @@ def test_nobody_is_left_out_of_a_batch_that_is_another_sender_s_by_now(
     database: Database, publication: Publication
 ) -> None:
     enqueued(database, publication, 2)
-    held = take(database)
+    claim = take(database)
     with database.begin() as connection:
-        claims.release(connection, held)
+        claims.release(connection, claim)
     take(database)
 
     with pytest.raises(LostClaimError), database.begin() as connection:
-        claims.skip(connection, held, {1: "erased"}, NOW)
+        claims.skip(connection, claim, {1: "erased"}, NOW)
 
     assert counts(database) == {"queued": 2}
 
 
 def test_a_batch_of_which_nobody_is_left_is_done(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 2)
-    held = take(database)
+    claim = take(database)
     with database.begin() as connection:
-        claims.skip(connection, held, {1: "erased", 2: "erased"}, NOW)
-        claims.close_empty(connection, held, NOW)
+        claims.skip(connection, claim, {1: "erased", 2: "erased"}, NOW)
+        claims.close_empty(connection, claim, NOW)
 
     assert counts(database) == {"skipped": 2}
 
@@ -356,25 +356,25 @@ def test_whatever_happens_every_reader_is_in_exactly_one_state(
 def _step(database: Database, data: st.DataObject) -> None:
     """One sender's life with one batch, ended at any point."""
     with database.begin() as connection:
-        held = claims.claim(connection, 1, owner="test", now=NOW + timedelta(days=1))
-        if held is None:
+        claim = claims.claim(connection, 1, owner="test", now=NOW + timedelta(days=1))
+        if claim is None:
             return
-        found = load_recipients(connection, held, get_campaign(connection, 1), NOW)
-        leaving = data.draw(st.sets(st.sampled_from([*found.to_send]))) if not held.first_handed_at else set()
-        claims.skip(connection, held, dict.fromkeys(leaving, "left"), NOW)
+        found = load_recipients(connection, claim, get_campaign(connection, 1), NOW)
+        leaving = data.draw(st.sets(st.sampled_from([*found.to_send]))) if not claim.first_handed_at else set()
+        claims.skip(connection, claim, dict.fromkeys(leaving, "left"), NOW)
         going = [id for id in found.to_send if id not in leaving]
         if not going:
-            return claims.close_empty(connection, held, NOW)
+            return claims.close_empty(connection, claim, NOW)
     end = data.draw(st.sampled_from(["released", "killed before", "killed after", "settled"]))
     with database.begin() as connection:
         if end == "released":
-            claims.release(connection, held)
+            claims.release(connection, claim)
         elif end != "killed before":
-            claims.hand(connection, held, provider="outbox", now=NOW)
+            claims.hand(connection, claim, provider="outbox", now=NOW)
     with database.begin() as connection:
         if end == "settled":
             results = tuple(data.draw(st.sampled_from([ACCEPTED, REJECTED, BUSY, UNKNOWN])) for _ in going)
-            claims.settle(connection, held, going, Answer(results=results), now=NOW)
+            claims.settle(connection, claim, going, Answer(results=results), now=NOW)
         else:
             replay = data.draw(st.booleans())
             abandoned_batches.recover(connection, lambda provider, at: replay)

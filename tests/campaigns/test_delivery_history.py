@@ -34,15 +34,15 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def hand(database: Database) -> Claim:
     with database.begin() as connection:
-        held = claims.claim(connection, 1, owner="test", now=NOW)
-        assert held
-        claims.hand(connection, held, provider="postmark", now=NOW if not held.first_handed_at else LATER)
-    return held
+        claim = claims.claim(connection, 1, owner="test", now=NOW)
+        assert claim
+        claims.hand(connection, claim, provider="postmark", now=NOW if not claim.first_handed_at else LATER)
+    return claim
 
 
-def answer(database: Database, held: Claim, *results: Result) -> None:
+def answer(database: Database, claim: Claim, *results: Result) -> None:
     with database.begin() as connection:
-        claims.settle(connection, held, [1, 2], Answer(results=results), now=LATER)
+        claims.settle(connection, claim, [1, 2], Answer(results=results), now=LATER)
 
 
 def told(database: Database, subscriber_id: int = 1) -> DeliveryHistory:
@@ -110,9 +110,9 @@ def test_a_dead_sender_leaves_its_own_reason(database: Database) -> None:
 
 
 def test_a_call_that_was_to_be_repeated_and_never_was_keeps_the_words_it_ended_with(database: Database) -> None:
-    held = hand(database)
+    claim = hand(database)
     with database.begin() as connection:
-        claims.settle_for_repeat(connection, held, now=LATER, wait=0, reason="Resend answered 500: down")
+        claims.settle_for_repeat(connection, claim, now=LATER, wait=0, reason="Resend answered 500: down")
         change_state(connection, 1, "cancel", now=LATER)
         abandoned_batches.cancel(connection, 1, LATER)
 
@@ -134,9 +134,9 @@ def test_a_decision_keeps_why_it_had_to_be_made(database: Database) -> None:
 
 
 def test_who_was_not_begun_when_a_sender_died_and_the_campaign_was_cancelled_is_skipped(database: Database) -> None:
-    held = hand(database)
+    claim = hand(database)
     with database.begin() as connection:
-        claims.save_progress(connection, held, started=b"\x01", finished=b"\x00", now=NOW)
+        claims.save_progress(connection, claim, started=b"\x01", finished=b"\x00", now=NOW)
         change_state(connection, 1, "cancel", now=LATER)
         abandoned_batches.recover_in_progress(connection, LATER)
 

@@ -117,10 +117,10 @@ def test_a_start_later_than_max_lateness_is_held_and_says_so(publication: Public
     add_readers(database, 1)
     scheduled(publication, database, "2025-01-18 07:00")
 
-    (held,) = begin(publication, database, TOMORROW + 3 * HOUR)
+    (claim,) = begin(publication, database, TOMORROW + 3 * HOUR)
 
-    assert held.state is CampaignState.PAUSED
-    assert held.reason == "it was to start at 2025-01-18 07:00 UTC, 3 h 0 min ago; max_lateness is 2h"
+    assert claim.state is CampaignState.PAUSED
+    assert claim.reason == "it was to start at 2025-01-18 07:00 UTC, 3 h 0 min ago; max_lateness is 2h"
     with database.begin() as connection:
         assert resume_campaign(connection, 1, now=TOMORROW + 4 * HOUR).state is CampaignState.SENDING
 
@@ -180,10 +180,10 @@ def test_each_reader_s_own_time_makes_waves_from_the_east_to_the_west(
     due = []
     for now in (tokyo, london, york):
         with database.begin() as connection:
-            held = claims.claim(connection, begun.id, owner="test", now=now)
-            assert held
+            claim = claims.claim(connection, begun.id, owner="test", now=now)
+            assert claim
             assert claims.claim(connection, begun.id, owner="test", now=now) is None
-            due.append((now, held.no))
+            due.append((now, claim.no))
 
     assert due == [(tokyo, 1), (london, 2), (york, 3)]
     with database.read() as connection:

@@ -206,10 +206,10 @@ def test_who_is_sent_it_again_is_in_new_batches_with_a_note(cases: list[Case], t
 def test_a_batch_that_a_dead_sender_had_marked_is_taken_apart(cases: list[Case], tmp_path: Path, port: int) -> None:
     case = make(cases, tmp_path, port, readers=20)
     with case.database.begin() as connection:
-        held = claims.claim(connection, 1, owner="dead", now=utc_now())
-        assert held
-        claims.hand(connection, held, provider="smtp", now=utc_now())
-        claims.save_progress(connection, held, bytes([0b00111111, 0, 0]), bytes([0b00001111, 0, 0]), utc_now())
+        claim = claims.claim(connection, 1, owner="dead", now=utc_now())
+        assert claim
+        claims.hand(connection, claim, provider="smtp", now=utc_now())
+        claims.save_progress(connection, claim, bytes([0b00111111, 0, 0]), bytes([0b00001111, 0, 0]), utc_now())
 
     with smtp_sink(tmp_path / "sink", port=port):
         case.send()

@@ -36,9 +36,9 @@ def hand_over(database: Database, publication: Publication) -> None:
     with database.begin() as connection:
         start_campaign(connection)
         audience.enqueue(connection, publication, 1, 500, now=NOW)
-        held = claims.claim(connection, 1, owner="test", now=NOW)
-        assert held
-        claims.hand(connection, held, provider="outbox", now=NOW)
+        claim = claims.claim(connection, 1, owner="test", now=NOW)
+        assert claim
+        claims.hand(connection, claim, provider="outbox", now=NOW)
 
 
 def require_newest(database: Database) -> None:

@@ -309,9 +309,9 @@ def test_what_a_dead_sender_had_handed_over_is_not_sent_again(
     begin(database, 1000)
     with database.begin() as connection:
         audience.enqueue(connection, publication, 1, 500, now=NOW)
-        held = claims.claim(connection, 1, owner="dead", now=NOW)
-        assert held
-        claims.hand(connection, held, provider="postmark", now=NOW)
+        claim = claims.claim(connection, 1, owner="dead", now=NOW)
+        assert claim
+        claims.hand(connection, claim, provider="postmark", now=NOW)
     watcher = Quiet()
 
     ending = send(publication, database, watcher=watcher)

@@ -1,4 +1,4 @@
-"""The postman: letters leave once, busy ones again, and what a dead process had in the air never."""
+"""Single messages leave once, busy ones again, and those that a dead process had handed over never."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def db(publication: Publication) -> Iterator[Database]:
 
 
 class World:
-    """A publication, its readers, a postman, and a clock that stands until it is moved."""
+    """A publication, its readers, a sender, and a clock that stands until it is moved."""
 
     def __init__(self, publication: Publication, db: Database, greetings: SignupEmails) -> None:
         self.now = NOW
@@ -67,9 +67,7 @@ class World:
         self.said: list[str] = []
         self.signups = Signups(publication, SignupLimits(b"key"))
         self.confirmations = Confirmations(publication, SignupLimits(b"key"), greetings.welcomes)
-        self.postman = TransactionalSender(
-            publication, db, greetings.messages, self.said.append, clock=lambda: self.now
-        )
+        self.sender = TransactionalSender(publication, db, greetings.messages, self.said.append, clock=lambda: self.now)
 
     def ask(self, email: str = "ada@example.com", shown: ShownForm = SHOWN) -> None:
         one = SignupRequest(
@@ -84,11 +82,11 @@ class World:
             self.confirmations.confirm(connection, [one])
 
     def deliver(self) -> None:
-        while self.postman.deliver():
+        while self.sender.deliver():
             pass
 
     @property
-    def letters(self) -> list[tuple[str, str, str]]:
+    def messages(self) -> list[tuple[str, str, str]]:
         with self.db.read() as connection:
             rows = connection.execute(select(transactional_message).order_by(transactional_message.c.id)).all()
         return [(row.message, row.state, row.detail) for row in rows]
@@ -105,7 +103,7 @@ def world(publication: Publication, db: Database, greetings: SignupEmails) -> Wo
 
 
 def provider(send: Send, monkeypatch: pytest.MonkeyPatch, name: str = "outbox") -> None:
-    """Let letters go through a provider that answers as told."""
+    """Let messages go through a provider that answers as told."""
     told = Provider(name=name, title="Told", settings=OUTBOX.settings, batch_size=10, send=send)
     monkeypatch.setattr(transactional_sender, "find_provider", lambda _publication, _name="": told)
 
@@ -116,7 +114,7 @@ def test_a_confirmation_goes_out_in_its_language_with_a_link_of_its_own(world: W
 
     (mail,) = world.outbox
 
-    assert world.letters == [("confirmation", "accepted", "")]
+    assert world.messages == [("confirmation", "accepted", "")]
     assert "Content-Language: de" in mail
     assert "https://news.example.com/confirm/" in mail.replace("=\n", "")
 
@@ -132,7 +130,7 @@ def test_welcomes_come_in_their_time_and_stop_when_the_reader_leaves(world: Worl
     world.now += timedelta(days=3)
     world.deliver()
 
-    assert world.letters[1:] == [("welcome", "accepted", ""), ("second", "skipped", "unsubscribed")]
+    assert world.messages[1:] == [("welcome", "accepted", ""), ("second", "skipped", "unsubscribed")]
     assert "Subject: Welcome, Ada" in world.outbox[1]
 
 
@@ -143,7 +141,7 @@ def test_whoever_is_suppressed_meanwhile_is_not_mailed(world: World) -> None:
 
     world.deliver()
 
-    assert world.letters == [("confirmation", "skipped", "suppressed: bounced")]
+    assert world.messages == [("confirmation", "skipped", "suppressed: bounced")]
     assert world.outbox == []
 
 
@@ -154,17 +152,17 @@ def test_busy_is_tried_again_and_given_up_when_patience_ends(
     world = World(publication, db, greetings)
     world.ask()
     world.deliver()
-    first = world.letters
+    first = world.messages
 
     for _ in range(5):
         world.now += timedelta(minutes=10)
         world.deliver()
 
     assert first == [("confirmation", "queued", "later")]
-    assert world.letters == [("confirmation", "rejected", "later")]
+    assert world.messages == [("confirmation", "rejected", "later")]
 
 
-def test_a_provider_that_stopped_keeps_letters_waiting_however_long(
+def test_a_provider_that_stopped_keeps_messages_waiting_however_long(
     publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "bad key", stop=True), monkeypatch)
@@ -175,8 +173,8 @@ def test_a_provider_that_stopped_keeps_letters_waiting_however_long(
         world.now += timedelta(minutes=30)
         world.deliver()
 
-    assert world.letters == [("confirmation", "queued", "bad key")]
-    assert world.said == ["Told stopped: bad key. Letters wait."]
+    assert world.messages == [("confirmation", "queued", "bad key")]
+    assert world.said == ["Told stopped: bad key. Confirmations and welcomes wait."]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +196,7 @@ def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_o
     world = World(publication, db, greetings)
     world.ask()
     with pytest.raises(KeyboardInterrupt):
-        world.postman.deliver()
+        world.sender.deliver()
     monkeypatch.undo()
 
     asked = threading.Event()
@@ -208,11 +206,11 @@ def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_o
         while len(world.outbox) < sent and time.monotonic() < deadline:
             asked.wait(0.05)
 
-    assert [became for _, became, _ in world.letters] == [state, "accepted"]
+    assert [became for _, became, _ in world.messages] == [state, "accepted"]
     assert len(world.outbox) == sent
 
 
-def test_letters_of_many_readers_travel_together(
+def test_messages_of_many_readers_travel_together(
     publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
