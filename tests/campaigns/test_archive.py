@@ -1,4 +1,4 @@
-"""The archive: which issues everybody may see, and that what was frozen is what they see."""
+"""The archive shows the issues that everybody may see, as they were approved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches: every arrow, what follows from what; leases that ran out; cancelled and retried."""
+"""Batches move along their arrows: after an answer, a death, a lease that ran out, a cancelling, a retry."""
 
 from __future__ import annotations
 

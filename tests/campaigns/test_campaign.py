@@ -1,4 +1,4 @@
-"""Campaigns: approved, found, moved along their arrows."""
+"""Campaigns are approved, found, and moved along their arrows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger: enqueued, claimed, handed, settled; every reader in one state at every moment."""
+"""Batches go from claim to settle, and every reader is in one state at every moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `why` tells of one reader's copy, however it went."""
+"""`why` tells what happened to one reader's copy, whatever that was."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from newsletter.campaigns import abandoned_batches, audience, claims, delivery_history, resolution
 from newsletter.campaigns.campaign import change_state, get_campaign
 from newsletter.campaigns.claims import Claim
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.delivery_history import DeliveryHistory
 from newsletter.database.connection import Database, open_database
 from newsletter.providers.base import Answer, Outcome, Result
@@ -150,3 +151,12 @@ def test_who_was_not_begun_when_a_sender_died_and_the_campaign_was_cancelled_is_
 def test_who_is_not_in_the_audience_has_no_story(database: Database) -> None:
     with database.read() as connection:
         assert delivery_history.read_history(connection, get_campaign(connection, 1), 99) is None
+
+
+def test_a_copy_whose_call_is_to_be_made_again_is_handed_as_the_counts_have_it(database: Database) -> None:
+    hand(database)
+    with database.begin() as connection:
+        abandoned_batches.recover(connection, lambda provider, at: True)
+
+        assert delivery_counts(connection, 1)["handed"] == 2
+    assert told(database).state == "handed"

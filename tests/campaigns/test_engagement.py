@@ -1,4 +1,4 @@
-"""Sightings: judged in company, written in groups, never lost by a server that stops in order."""
+"""Opens and clicks are judged together, written in groups, and not lost by a server that stops in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks: people's mail programs count, what looks at every message by itself does not."""
+"""People's mail programs count; programs that look at every message by themselves do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: the same is written once, counted, and let go."""
+"""Events are written once, counted, and made nobody's in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign in words and numbers."""
+"""Reports describe a campaign in words and numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When campaigns start: one moment for all, or each reader's own time; too late; changed; taken back."""
+"""Campaigns start at one moment for all or at each reader's own time; a start may be late, changed or taken back."""
 
 from __future__ import annotations
 

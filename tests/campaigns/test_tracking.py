@@ -1,4 +1,4 @@
-"""Tracking: what an email gains at each level, and what it never does."""
+"""Tracking adds to an email what its level says, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast, and how long to wait."""
+"""The arithmetic of rates and waits keeps what it promises."""
 
 from __future__ import annotations
 

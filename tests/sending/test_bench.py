@@ -1,4 +1,4 @@
-"""`newsletter bench`: what it prints is what happened."""
+"""`newsletter bench` prints what happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When so many messages are rejected that a person should look."""
+"""A campaign pauses when so many messages are rejected that a person should look."""
 
 from __future__ import annotations
 

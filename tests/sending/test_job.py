@@ -1,4 +1,4 @@
-"""The desk: who waits for something new is told of it, and misses nothing."""
+"""A thread that waits for something new is woken by it, and misses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One sender at a time, and the next one at once."""
+"""One process sends at a time, and the next one at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast a campaign really goes, what makes it slower, and what makes it pause."""
+"""A campaign keeps its rate, goes slower for a busy provider, and pauses when it should."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limits that all senders of a provider share, kept in the database."""
+"""All senders of a provider share its limits, which are kept in the database."""
 
 from __future__ import annotations
 

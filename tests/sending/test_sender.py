@@ -1,4 +1,4 @@
-"""The sender, against a server that speaks Postmark's API and one that fails as networks do."""
+"""The sender sends through a server that speaks Postmark's API, and one that fails as networks do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer means, as a table: nothing is sent, written or waited for."""
+"""Every kind of answer has its settlement; nothing is sent, written or waited for."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import transactional_message
+from newsletter.database.tables import rate_bucket, transactional_message
 from newsletter.errors import NewsletterError
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
 from newsletter.providers.outbox import OUTBOX
@@ -249,3 +249,40 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(
 
     assert world.said == ["newsletter: error: the database is locked"]
     assert len(world.outbox) == 1
+
+
+def test_a_mistake_in_the_program_is_logged_with_its_place_and_without_the_reader(
+    publication: Publication,
+    db: Database,
+    greetings: SignupEmails,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(batch: Batch, _settings: Settings) -> Answer:
+        raise ValueError(batch.recipients[0].email)
+
+    provider(fail, monkeypatch)
+    monkeypatch.setattr(transactional_sender, "AGAIN", 0.0)
+    world = World(publication, db, greetings)
+    world.ask()
+
+    assert not world.sender._try(world.sender.deliver)
+
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("newsletter.sending.transactional_sender", "ERROR")
+    assert "ValueError" in record.getMessage()
+    assert "in fail" in record.getMessage()
+    assert "ada@example.com" not in caplog.text
+
+
+def test_single_messages_take_their_turn_and_slow_campaigns_down(
+    publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "later", retry_after=1), monkeypatch)
+    world = World(publication, db, greetings)
+    world.ask()
+
+    world.deliver()
+
+    with db.read() as connection:
+        assert connection.execute(select(rate_bucket.c.key, rate_bucket.c.ceiling)).one() == ("outbox", 0.5)
