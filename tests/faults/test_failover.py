@@ -12,7 +12,6 @@ from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.config import load_publication
 from newsletter.errors import ConfigError
-from newsletter.providers import find_provider
 from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, Case
 from tests.support.provider_server import Postmark, Resend
@@ -106,9 +105,8 @@ def test_the_last_one_of_the_row_pauses_the_campaign(both: tuple[Case, Resend, P
 
 
 def test_every_provider_of_the_row_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
-    found = settings(tmp_path, '[send]\nprovider = ["outbox", "postmrk"]\n')
     with pytest.raises(ConfigError, match='no provider is named "postmrk"'):
-        find_provider(found)
+        settings(tmp_path, '[send]\nprovider = ["outbox", "postmrk"]\n')
 
 
 @pytest.mark.parametrize("value", ["[]", "7", "[7]"])
