@@ -37,12 +37,12 @@ from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import About, Recipient, WebPage
 from newsletter.providers import dispatch, find_provider, read_settings
 from newsletter.providers.base import Batch
+from newsletter.rates import Rate
 from newsletter.rendering.build import build_issue
 from newsletter.sending.bench import SLUG, TOKEN, prepare
 from newsletter.sending.recipients import RecipientRow, addresses, recipients
 from newsletter.sending.sender import THREADS, Job, Sender
 from newsletter.signed_links import Links
-from newsletter.times import Rate
 
 _PAGE = WebPage(about=About(slug="bench", title="", description="", date="2025-01-17"), html="")
 FULL, VARIABLE, BY_HAND = 40_000, 40_000, 200

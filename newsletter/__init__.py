@@ -24,8 +24,8 @@
 
     signed_links.py  the tokens in readers' links        fetch.py      one request to the web, with limits
     network.py       which addresses may be asked        signals.py    Ctrl-C and SIGTERM
-    times.py         durations, rates, clocks, zones     addresses.py  email addresses
-    errors.py        every error, and its exit code
+    rates.py         rates, quotas, warm-up plans        addresses.py  email addresses
+    times.py         durations, moments, zones, clock    errors.py     every error, and its exit code
 
 Beside the package: templates/ has everything that a designer touches (the emails' MJML and styles, the readers' pages,
 the preview's pages, translations), docs/glossary.md the words, tests/ mirrors the packages.

@@ -1,4 +1,4 @@
-"""Durations, rates and times as users write them."""
+"""Durations and times as users write them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.times import Duration, Rate, parse_moment, parse_zone
+from newsletter.times import Duration, parse_moment, parse_zone
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -18,40 +18,6 @@ NEW_YORK = ZoneInfo("America/New_York")
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
     assert Duration(text).delta == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    ("text", "per_second"),
-    [("50/s", 50), ("600/m", 10), ("7200/h", 2), ("86400/d", 1), ("off", 0), ("50000/d, 14/s", 14)],
-)
-def test_a_rate_is_a_number_per_unit(text: str, per_second: float) -> None:
-    assert Rate(text).per_second == per_second
-
-
-@pytest.mark.parametrize(
-    ("given", "usual", "both"),
-    [
-        ("1000/s", "14/s, 250/h, 50000/d", "1000/s, 50000/d, 250/h"),
-        ("2/s", "off", "2/s"),
-        ("2/s", "14/s", "2/s"),
-        ("off", "14/s, 250/h", "off"),
-    ],
-)
-def test_another_pace_leaves_the_quotas_as_they_are(given: str, usual: str, both: str) -> None:
-    assert Rate(given).within(Rate(usual)) == both
-
-
-@pytest.mark.parametrize("text", ["", "50", "50/w", "0/s", "-1/s", "1.5/s", "s", "50 per second", "50/s,", "off, 50/s"])
-def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(ValueError, match="write 50/s"):
-        Rate(text)
-
-
-def test_of_several_windows_the_fastest_is_the_pace_and_the_others_are_quotas() -> None:
-    rate = Rate("50000/d, 14/s, 5000/h")
-
-    assert [(quota.messages, quota.per) for quota in rate.quotas] == [(5000, 3600), (50000, 86400)]
-    assert Rate("14/s").quotas == ()
 
 
 @pytest.mark.parametrize("text", ["", "30", "30x", "-5m", "1h30m"])

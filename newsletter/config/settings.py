@@ -15,7 +15,8 @@ from msgspec import Meta, Struct, field
 
 from newsletter.addresses import Mailbox, parse_mailbox
 from newsletter.config.provider_settings import LOOPBACK
-from newsletter.times import OFF, DayTime, Duration, Rate, Warmup, parse_zone
+from newsletter.rates import Rate, Warmup
+from newsletter.times import OFF, DayTime, Duration, parse_zone
 
 
 class WebAddress(str):

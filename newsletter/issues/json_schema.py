@@ -19,7 +19,8 @@ from msgspec import inspect
 from newsletter.addresses import Mailbox
 from newsletter.config import Config, HexColour, Publication, WebAddress
 from newsletter.issues.templates import package_templates, template_names
-from newsletter.times import Duration, Rate
+from newsletter.rates import Rate
+from newsletter.times import Duration
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PAGE = "configuration.md"

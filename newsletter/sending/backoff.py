@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsletter.times import Rate, Warmup
+from newsletter.rates import Rate, Warmup
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries at a busy provider, whatever it asks for."""

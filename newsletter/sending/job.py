@@ -18,8 +18,9 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.base import Provider, Settings
+from newsletter.rates import Rate
 from newsletter.sending.database_guard import LastSendMarker
-from newsletter.times import Clock, Rate, utc_now
+from newsletter.times import Clock, utc_now
 
 
 @dataclass(frozen=True, kw_only=True)

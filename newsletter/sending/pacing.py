@@ -14,8 +14,9 @@ from msgspec import structs
 
 from newsletter.config import Publication, Share
 from newsletter.providers.base import Answer, Outcome, Provider, Result
+from newsletter.rates import Rate
 from newsletter.sending import backoff
-from newsletter.times import Duration, Rate
+from newsletter.times import Duration
 
 FEWEST_ANSWERED = 100
 """Answered messages before their share of rejections says anything."""

@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 
 from newsletter.campaigns import counts, schedule
 from newsletter.config import Publication
+from newsletter.rates import Rate
 from newsletter.sending import rate_limits
 from newsletter.sending.rate_limits import ProviderLimits, Reservation
-from newsletter.times import Clock, Rate
+from newsletter.times import Clock
 
 ASK_AGAIN = 10.0
 """Seconds, at most, between two looks at a quota that is used up."""

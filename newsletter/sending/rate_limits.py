@@ -13,8 +13,9 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from newsletter.database.tables import rate_bucket, rate_spent
+from newsletter.rates import Rate, SlottedWindow, Warmup, Window
 from newsletter.sending import backoff
-from newsletter.times import Rate, Warmup, Window, stamp
+from newsletter.times import stamp
 
 JITTER = timedelta(seconds=5)
 """How far the clocks of several senders may differ."""
@@ -193,8 +194,8 @@ class Quota:
 
 def rolling(key: str, window: Window, now: datetime) -> Quota:
     """Return the quota of a rolling window: `50000/d` is never more than that in any 24 hours."""
-    length = window.per / backoff.SLOTS
-    slot = int(now.timestamp() // length)
+    slotted = SlottedWindow(seconds=window.per, slots=backoff.SLOTS)
+    slot = slotted.slot_at(now.timestamp())
     return Quota(
         name=f"{window.messages:,} {_WORDS.get(window.per, 'a second')}",
         key=key,
@@ -202,8 +203,8 @@ def rolling(key: str, window: Window, now: datetime) -> Quota:
         most=window.messages,
         slot=slot,
         oldest=slot - backoff.SLOTS - 1,
-        slot_0_until=length + window.per,
-        length=length,
+        slot_0_until=slotted.counts_until(0),
+        length=slotted.length,
     )
 
 

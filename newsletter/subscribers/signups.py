@@ -23,11 +23,12 @@ from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import consent as consent_rows
 from newsletter.database.tables import consent_source, subscriber, subscription
 from newsletter.database.tables import signup as table
+from newsletter.rates import Rate
 from newsletter.subscribers import consent, suppressions, transactional_queue, writes
 from newsletter.subscribers.rate_limits import FormUse, SignupLimits, network_of
 from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, NewTransactionalMessage, TransactionalKind
 from newsletter.subscribers.writes import Status, SubscriberEntry
-from newsletter.times import Rate, stamp
+from newsletter.times import stamp
 
 MOST_NAME = 100
 """Characters of a name."""
@@ -84,7 +85,7 @@ class Signups:
         """Take forms, each in its turn. Whoever is known is answered as whoever is not."""
         now = max(one.at for one in askings)
         networks = [
-            FormUse(who=f"network {network_of(one.network)}", rate=self._settings.per_network) for one in askings
+            FormUse(counted_by=f"network {network_of(one.network)}", rate=self._settings.per_network) for one in askings
         ]
         allowed = self._limits.take(connection, networks, now)
         self._take(connection, [one for one, may in zip(askings, allowed, strict=True) if may], now)
@@ -134,7 +135,7 @@ def split_name(name: str) -> dict[str, str]:
 
 def use_of(email: str, rate: Rate) -> FormUse:
     """One confirmation to an address."""
-    return FormUse(who=f"address {address_key(email)}", rate=rate)
+    return FormUse(counted_by=f"address {address_key(email)}", rate=rate)
 
 
 def find(connection: Connection, signup_id: int, subscriber_id: int) -> Row[Any] | None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.rates import Rate, Warmup
 from newsletter.sending import backoff
 from newsletter.sending.job import draw_jitter
-from newsletter.times import Rate, Warmup
 
 OFF = Warmup("off")
 

@@ -22,8 +22,9 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
+from newsletter.rates import Rate
 from newsletter.sending.sender import Job, Sender, SendResult
-from newsletter.times import Clock, Rate, utc_now
+from newsletter.times import Clock, utc_now
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
 

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.database.connection import Database, open_database
+from newsletter.rates import Rate, Warmup
 from newsletter.sending.rate_limits import ProviderLimits, Reservation, is_free, refund, reserve, slow_down
-from newsletter.times import Rate, Warmup
 from tests.support.sending import settings
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)

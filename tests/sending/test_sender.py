@@ -20,10 +20,10 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
+from newsletter.rates import Rate
 from newsletter.sending.job import SendState
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.sender import THREADS, Job, Sender, SendResult, job_of
-from newsletter.times import Rate
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
 

@@ -18,11 +18,12 @@ from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
 from newsletter.providers import read_settings
 from newsletter.publishing.plan import Plan, frozen_plan, gated, make_plan, refuse, remarks, start_plan
+from newsletter.rates import Rate
 from newsletter.sending import database_guard
 from newsletter.sending.database_guard import LastSendMarker
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.sender import Job
-from newsletter.times import Rate, utc_now
+from newsletter.times import utc_now
 
 
 def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Rate | None:
