@@ -15,10 +15,10 @@ _PLAIN = re.compile(
     rf"@((?:{_LABEL}\.)+(?!(?:arpa|invalid|local|localhost|onion)\Z)[A-Za-z]{{2,63}})",
     re.IGNORECASE | re.ASCII,
 )
-"""What nearly every address looks like: a subset of what email-validator takes (a test compares), 50 times faster."""
+"""The form of nearly every address: a subset of what email-validator accepts (a test compares), 50 times faster."""
 _ROLES = {"info", "marketing", "sales", "support", "abuse", "noc", "security", "postmaster", "hostmaster", "usenet"}
 _ROLES |= {"news", "webmaster", "www", "uucp", "ftp"}
-"""RFC 2142: these names are one whatever their case, and email-validator lowers them."""
+"""Role names, which RFC 2142 makes equal in any case; email-validator lowers them."""
 
 
 class Mailbox(str):
@@ -28,24 +28,27 @@ class Mailbox(str):
     address: str
 
     def __new__(cls, *, name: str, address: str) -> Mailbox:
-        """From its two parts; the name may be empty."""
+        """Join a name, which may be empty, and an address."""
         self = super().__new__(cls, f"{name} <{address}>" if name else address)
         self.name, self.address = name, address
         return self
 
     @property
     def domain(self) -> str:
-        """What stands after the `@`."""
+        """The part after the `@`."""
         return self.address.rpartition("@")[2]
 
     @property
     def quoted(self) -> str:
-        """`"A, B" <a@example.com>`, for APIs: a name in quotes may hold anything (RFC 5322 section 3.2.4)."""
+        """The mailbox with its name in quotes, see `quoted`."""
         return quoted(self.name, self.address)
 
 
 def quoted(name: str, address: str) -> str:
-    """The same of a name, which may be empty, and an address."""
+    """Return `"A, B" <a@example.com>`: a name in quotes may have any character (RFC 5322 section 3.2.4).
+
+    Providers' APIs parse it as one mailbox. An empty name gives the address alone.
+    """
     if not name:
         return address
     if not name.isprintable():
@@ -56,7 +59,7 @@ def quoted(name: str, address: str) -> str:
 
 
 def parse_address(text: str) -> str:
-    """The address, its domain in lower case. Raises ValueError with what is wrong.
+    """Return the address with its domain in lower case. Raises ValueError with what is wrong.
 
     Syntax by email-validator; international domains become their ASCII form. No DNS.
     """
@@ -65,14 +68,14 @@ def parse_address(text: str) -> str:
     from email_validator import EmailNotValidError, validate_email  # 30 ms: only where readers come in
 
     try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, test_environment=True)
+        valid = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, test_environment=True)
     except EmailNotValidError as error:
         raise ValueError(f'"{text}" is not an email address: {error}') from error
-    return found.ascii_email or found.normalized
+    return valid.ascii_email or valid.normalized
 
 
 def parse_mailbox(text: str) -> Mailbox:
-    """A mailbox of newsletter.toml. Raises ValueError."""
+    """Parse a mailbox of newsletter.toml. Raises ValueError with what is allowed."""
     name, address = parseaddr(text)
     if address.count("@") != 1 or any(c in text for c in "\r\n"):
         raise ValueError(f'"{text}" is not an address; write "Name <name@example.com>"')
@@ -80,11 +83,11 @@ def parse_mailbox(text: str) -> Mailbox:
 
 
 def address_key(address: str) -> str:
-    """What two spellings of one address have in common: lower case (every large provider ignores case)."""
+    """Return the address in lower case: equal for all its spellings, because every large provider ignores case."""
     return address.strip().lower()
 
 
 def mask(address: str) -> str:
-    """For logs: `a***@example.com`."""
+    """Return the address for logs: `a***@example.com`."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}***@{domain}"

@@ -1,7 +1,7 @@
 """Every error raised on purpose, and the exit code it ends with.
 
-An error says what, where and what to do. What happens to one message of a
-campaign is a value (`providers.record.Outcome`), not an exception.
+An error says what is wrong, where, and what to do. The outcome of one message of a campaign is a value
+(`providers.base.Outcome`), not an exception.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_SHOWN = 10
 
 
 class NewsletterError(Exception):
-    """Refused or failed; nothing is half done. Shown to the user as it is."""
+    """Raised when a request is refused or fails; nothing is half done. Its text is shown to the user as it is."""
 
     exit_code = 1
 
@@ -25,9 +25,9 @@ class NewsletterError(Exception):
         super().__init__(message)
         self.message = message
         self.place = place
-        """Where, in the form an editor opens: `path:line:column`."""
+        """The place of the mistake as editors open it: `path:line:column`."""
         self.hint = hint
-        """What to do, one sentence."""
+        """One sentence that says what to do."""
 
     def __str__(self) -> str:
         first = f"{self.place}: {self.message}" if self.place else self.message
@@ -35,19 +35,19 @@ class NewsletterError(Exception):
 
 
 class ConfigError(NewsletterError):
-    """newsletter.toml, the environment or the command line is wrong."""
+    """Raised when newsletter.toml, the environment or the command line is wrong."""
 
     exit_code = 2
 
 
 class ProviderStopped(NewsletterError):  # noqa: N818 - a state of the world, named as the ledger names it
-    """The provider refuses everything (bad key, suspended, quota): the campaign is paused."""
+    """Raised when the provider refuses everything (bad key, suspended account, quota); the campaign is paused."""
 
     exit_code = 4
 
 
 class Severity(StrEnum):
-    """How bad a problem is: an `error` stops what was asked, a `warning` does not."""
+    """The severity of a problem: an `error` stops the command, a `warning` does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -56,20 +56,20 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """A part of one line to be replaced: a safe way to put a problem right."""
+    """A replacement of a part of one line that corrects a problem safely."""
 
     line: int
     column: int
     """From 1, in characters."""
     width: int
-    """How many characters go; 0 inserts."""
+    """The number of characters to delete; 0 inserts."""
     text: str
-    """What comes instead; no line break."""
+    """The new text, without line breaks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong at one place of one file."""
+    """A mistake at one place of one file."""
 
     rule: str
     """The rule's stable id: `NL003`."""
@@ -82,9 +82,9 @@ class Problem:
     severity: Severity = Severity.ERROR
     hint: str = ""
     width: int = 1
-    """How many characters of the line it is about."""
+    """The number of characters that are wrong."""
     edits: tuple[Edit, ...] = ()
-    """What puts it right without changing what readers are told; empty where a person must decide."""
+    """The edits that correct it without changing what readers are told; empty where a person must decide."""
 
     @property
     def place(self) -> str:
@@ -97,7 +97,7 @@ class Problem:
 
 
 class IssueError(NewsletterError):
-    """An issue file cannot be built; carries every problem found, in the file's order."""
+    """Raised when an issue file cannot be built; has every problem, in the file's order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.path, p.line, p.column)))
@@ -110,26 +110,26 @@ class IssueError(NewsletterError):
 
 
 def problem_of(error: NewsletterError) -> Problem:
-    """An error about one place as a Problem, for who lists them; its rule is empty."""
+    """Return an error about one place as a Problem without a rule, for lists of problems."""
     path, line, column = _place(error.place)
     return Problem(rule="", message=error.message, path=path, line=line, column=column, hint=error.hint)
 
 
 def _place(place: str) -> tuple[str, int, int]:
-    """`path:line:column` in its parts; 1 for what it does not say."""
-    found = re.fullmatch(r"(.*?)(?::(\d+))?(?::(\d+))?", place, re.DOTALL)
-    assert found is not None
-    return found[1], int(found[2] or 1), int(found[3] or 1)
+    """Split `path:line:column`; a number that is missing is 1."""
+    match = re.fullmatch(r"(.*?)(?::(\d+))?(?::(\d+))?", place, re.DOTALL)
+    assert match is not None
+    return match[1], int(match[2] or 1), int(match[3] or 1)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that `word` was probably meant to be, or an empty string."""
+    """Return the known word that was probably meant, or an empty string."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return close[0] if close else ""
 
 
 def suggestion(word: str, known: Iterable[str], label: str) -> str:
-    """`Did you mean "quote"? Blocks: article, button, ...`"""
+    """Return `Did you mean "quote"? Blocks: article, button, ...`, with `label` before the known words."""
     words = sorted(known)
     near = nearest(word, words)
     meant = f'Did you mean "{near}"? ' if near else ""

@@ -1,7 +1,7 @@
-"""The network as a program may use it: which addresses are asked, and connections to none but these.
+"""Connect to public addresses only, within limits of time.
 
-Resolves a host, refuses private addresses, and connects to the address it checked, so
-that a name cannot mean another machine a moment later. Speaks no HTTP; that is `fetch`.
+A host is resolved, private addresses are refused, and the connection goes to the address that was checked, so that
+a name cannot lead to another machine a moment later. HTTP is spoken by `fetch.py`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import Any
 from newsletter.errors import NewsletterError
 
 ALLOW_PRIVATE = "NEWSLETTER_ALLOW_PRIVATE"
-"""Set to `1` in the environment, private and loopback addresses may be asked too."""
+"""The environment variable that allows private and loopback addresses when it is `1`."""
 STEP_SECONDS = 10.0
-"""For a connection, and for each piece of an answer."""
+"""The time limit of a connection, and of each piece of an answer."""
 WHOLE_SECONDS = 30.0
-"""For an answer with all its redirects."""
+"""The time limit of an answer with all its redirects."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""RFC 6052: the last 32 bits are an IPv4 address."""
+"""IPv6 addresses whose last 32 bits are an IPv4 address (RFC 6052)."""
 
 
 class NetworkFailure(StrEnum):
-    """Why no answer came."""
+    """The kinds of failure to get a whole answer."""
 
     ADDRESS = "address"
     PRIVATE = "private"
@@ -43,41 +43,43 @@ class NetworkFailure(StrEnum):
 
 
 class FetchError(NewsletterError):
-    """No whole answer: `trouble` says of which kind, the message in words."""
+    """Raised when no whole answer came: `failure` has the kind, the message says it in words."""
 
-    def __init__(self, trouble: NetworkFailure, message: str, *, place: str = "", hint: str = "") -> None:
+    def __init__(self, failure: NetworkFailure, message: str, *, place: str = "", hint: str = "") -> None:
         super().__init__(message, place=place, hint=hint)
-        self.trouble = trouble
+        self.failure = failure
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkAccess:
-    """Whom this run may ask, and how long it waits."""
+    """The addresses that may be asked, and the time limits."""
 
     private: bool = False
-    """Private and loopback addresses too."""
+    """Whether private and loopback addresses may be asked, too."""
     own: str = ""
-    """The publication's URL: what is under it may be anywhere."""
+    """The publication's URL; addresses under it may be private."""
     step: float = STEP_SECONDS
+    """Seconds for a connection, and for each piece of an answer."""
     whole: float = WHOLE_SECONDS
+    """Seconds for an answer with all its redirects."""
 
     def allows(self, url: str) -> bool:
-        """Whether this address may lead to a private host."""
+        """Tell whether this URL may lead to a private host."""
         return self.private or (bool(self.own) and is_under(url, self.own))
 
 
 def network_of(own: str = "") -> NetworkAccess:
-    """The network as the environment allows it."""
+    """Return the access that the environment allows."""
     return NetworkAccess(private=os.environ.get(ALLOW_PRIVATE) == "1", own=own)
 
 
 def is_under(url: str, base: str) -> bool:
-    """`https://a.example/b/c` is under `https://a.example/b`; `https://a.example.org/b` is not."""
+    """Tell whether a URL is under another: `https://a.example/b/c` is under `https://a.example/b`."""
     return url == base or url.startswith((f"{base}/", f"{base}?", f"{base}#"))
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the internet at large (RFC 6890), whatever it is wrapped in."""
+    """Tell whether an IP address is public (RFC 6890); an IPv4 address inside an IPv6 one counts as well."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         wrapped = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
@@ -92,8 +94,8 @@ def _is_of_the_internet(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bo
     return ip.is_global and not ip.is_multicast
 
 
-class Line:
-    """The connections of one `ask`: each to an address that was checked, all of them cut when the time is up."""
+class Connections:
+    """The connections of one request: each goes to a checked address, and all are cut when the time is up."""
 
     def __init__(self, network: NetworkAccess) -> None:
         self.network = network
@@ -103,7 +105,7 @@ class Line:
         self._lock = threading.Lock()
 
     def open(self, host: str, port: int) -> socket.socket:
-        """A connection to `host`. Raises FetchError."""
+        """Connect to a host. Raises FetchError."""
         failed: OSError | None = None
         for family, kind, protocol, address in self._resolved(host, port):
             connection = socket.socket(family, kind, protocol)
@@ -114,31 +116,31 @@ class Line:
                 connection.close()
                 failed = error
                 continue
-            return self._kept(connection)
+            return self._remember(connection)
         if isinstance(failed, TimeoutError):
             raise FetchError(
                 NetworkFailure.SILENT, f"no connection to {host} within {self.network.step:g} s"
             ) from failed
-        words = (failed and failed.strerror) or "no address"
-        raise FetchError(NetworkFailure.UNREACHABLE, f"no connection to {host}: {words}") from failed
+        reason = (failed and failed.strerror) or "no address"
+        raise FetchError(NetworkFailure.UNREACHABLE, f"no connection to {host}: {reason}") from failed
 
     def _resolved(self, host: str, port: int) -> list[tuple[int, int, int, Any]]:
-        """Where `host` is. One private address among several is enough to refuse."""
+        """Return the addresses of a host. One private address among several is enough to refuse it."""
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except socket.gaierror as error:
-            trouble = NetworkFailure.SILENT if error.errno == socket.EAI_AGAIN else NetworkFailure.NAME
-            raise FetchError(trouble, f"the name {host} cannot be found") from error
+            failure = NetworkFailure.SILENT if error.errno == socket.EAI_AGAIN else NetworkFailure.NAME
+            raise FetchError(failure, f"the name {host} cannot be found") from error
         except (UnicodeError, OSError) as error:
             raise FetchError(NetworkFailure.NAME, f"{host!r} is not a host name") from error
-        private = next((str(address[0]) for *_, address in found if not is_public(str(address[0]))), None)
+        private = next((str(address[0]) for *_, address in infos if not is_public(str(address[0]))), None)
         if private and not self.network.allows(self.url):
             hint = f"Only public addresses are asked; {ALLOW_PRIVATE}=1 in the environment lifts that."
-            found_at = f" ({private})" if private != host.strip("[]") else ""
-            raise FetchError(NetworkFailure.PRIVATE, f"{host} is a private address{found_at}", hint=hint)
-        return [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
+            numbers = f" ({private})" if private != host.strip("[]") else ""
+            raise FetchError(NetworkFailure.PRIVATE, f"{host} is a private address{numbers}", hint=hint)
+        return [(family, kind, protocol, address) for family, kind, protocol, _, address in infos]
 
-    def _kept(self, connection: socket.socket) -> socket.socket:
+    def _remember(self, connection: socket.socket) -> socket.socket:
         with self._lock:
             if self._handle:
                 self._handle.close()
@@ -148,7 +150,7 @@ class Line:
         return connection
 
     def cut(self) -> None:
-        """The time is up."""
+        """Cut the connection, because the time is up."""
         with self._lock:
             self.expired = True
             self._shut()
@@ -161,7 +163,7 @@ class Line:
                 return  # it was closed by the other side
 
     def close(self) -> None:
-        """Forget the last connection."""
+        """Close the handle of the last connection."""
         with self._lock:
             if self._handle:
                 self._handle.close()
@@ -169,14 +171,14 @@ class Line:
 
 
 @contextmanager
-def connections(network: NetworkAccess) -> Iterator[Line]:
-    """A line that is cut after `network.whole` seconds, whatever it is waiting for."""
-    line = Line(network)
-    alarm = threading.Timer(network.whole, line.cut)
+def open_connections(network: NetworkAccess) -> Iterator[Connections]:
+    """Yield Connections that are cut after `network.whole` seconds, even in the middle of an answer."""
+    connections = Connections(network)
+    alarm = threading.Timer(network.whole, connections.cut)
     alarm.daemon = True
     alarm.start()
     try:
-        yield line
+        yield connections
     finally:
         alarm.cancel()
-        line.close()
+        connections.close()

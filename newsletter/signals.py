@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, asked politely once and obeyed at once the second time."""
+"""Stop on Ctrl-C and SIGTERM: the first signal finishes the work in hand, the second exits at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """While entered, the first signal sets `asked` and says so; the second ends the process."""
+    """A context in which the first signal sets `asked` and prints a sentence; the second ends the process.
+
+    Outside the main thread it leaves the signals alone: only the main thread may handle them.
+    """
 
     def __init__(self, sentence: str, asked: threading.Event | None = None) -> None:
         self.asked = asked or threading.Event()

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from newsletter.fetch import MOST_BYTES, ask, fetch
 from newsletter.network import (
     ALLOW_PRIVATE,
+    Connections,
     FetchError,
-    Line,
     NetworkAccess,
     NetworkFailure,
     is_public,
@@ -58,7 +58,7 @@ def test_no_spelling_of_this_machine_is_asked(host: str) -> None:
             fetch(NetworkAccess(), f"http://{host}:{web.port}/")
 
         assert web.asked == []
-    assert refused.value.trouble in (NetworkFailure.PRIVATE, NetworkFailure.NAME)
+    assert refused.value.failure in (NetworkFailure.PRIVATE, NetworkFailure.NAME)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -74,7 +74,7 @@ def test_a_redirect_into_the_private_network_is_refused(status: int) -> None:
 def test_the_address_that_was_checked_is_the_one_that_is_connected_to() -> None:
     """A name may mean another machine a moment later; it is looked up once for each connection."""
     with WebServer({"/": (200, "text/plain", b"hello")}) as web:
-        line = Line(ALLOWED)
+        line = Connections(ALLOWED)
         with line.open("127.0.0.1", web.port) as connection:
             assert connection.getpeername() == ("127.0.0.1", web.port)
         line.close()
@@ -121,7 +121,7 @@ def test_a_server_that_misbehaves_is_one_error_in_time(
             fetch(network, web.url + path)
 
     assert time.monotonic() - began < 9  # the usual limits are 10 and 30 seconds
-    assert failed.value.trouble is trouble
+    assert failed.value.failure is trouble
     assert failed.value.place == web.url + path
 
 
@@ -132,7 +132,7 @@ def test_a_server_that_never_answers_a_handshake_costs_no_more_than_the_time_the
             fetch(replace(ALLOWED, step=60, whole=0.5), f"https://127.0.0.1:{silent.getsockname()[1]}/")
 
     assert time.monotonic() - began < 50
-    assert failed.value.trouble is NetworkFailure.SILENT
+    assert failed.value.failure is NetworkFailure.SILENT
 
 
 def test_an_answer_of_exactly_the_limit_is_whole() -> None:
@@ -151,4 +151,4 @@ def test_what_is_no_web_address_is_refused_in_words(url: str) -> None:
     with pytest.raises(FetchError) as refused:
         fetch(ALLOWED, url)
 
-    assert refused.value.trouble in (NetworkFailure.ADDRESS, NetworkFailure.NAME)
+    assert refused.value.failure in (NetworkFailure.ADDRESS, NetworkFailure.NAME)

@@ -1,6 +1,6 @@
 """Record that readers left by the links in a campaign's email, in the transaction that changes their lists.
 
-`subscribers.preferences` makes the choices and knows no campaigns.
+`subscribers/preferences.py` makes the changes and knows no campaigns.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from newsletter.subscribers import preferences
 from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
 
 
-def choose(connection: Connection, choices: Sequence[PreferenceChange]) -> list[tuple[str, ...]]:
-    """Make these choices as `preferences.choose` does, and record an event of each campaign whose email was left by.
+def change_preferences(connection: Connection, changes: Sequence[PreferenceChange]) -> list[tuple[str, ...]]:
+    """Make changes as `preferences.change_preferences` does, and record an event for each campaign that lost a reader.
 
-    Returns, for each choice, the lists on which something changed. A second click on the same link records nothing.
+    Return for each change the lists on which something changed. A second click on a link records nothing.
     """
-    changed = preferences.choose(connection, choices)
+    changed = preferences.change_preferences(connection, changes)
     left = [
-        choice
-        for choice, lists in zip(choices, changed, strict=True)
-        if lists and choice.wish is PreferenceAction.LEAVE
+        change
+        for change, lists in zip(changes, changed, strict=True)
+        if lists and change.action is PreferenceAction.LEAVE
     ]
-    _record(connection, [choice for choice in left if choice.campaign_id])
+    _record(connection, [change for change in left if change.campaign_id])
     return changed
 
 
@@ -35,17 +35,17 @@ def _record(connection: Connection, left: Sequence[PreferenceChange]) -> None:
     """Write one event per campaign and reader; campaigns of another database are passed over."""
     if not left:
         return
-    named = {choice.campaign_id for choice in left}
+    named = {change.campaign_id for change in left}
     known = set(connection.scalars(select(campaign.c.id).where(campaign.c.id.in_(named))))
-    events.record(connection, [_event(choice) for choice in left if choice.campaign_id in known])
+    events.record(connection, [_event(change) for change in left if change.campaign_id in known])
 
 
-def _event(choice: PreferenceChange) -> Event:
+def _event(change: PreferenceChange) -> Event:
     return Event(
         kind=EventKind.UNSUBSCRIBED,
-        campaign_id=choice.campaign_id,
-        subscriber_id=choice.subscriber_id,
-        at=choice.at,
-        key=f"left:{choice.campaign_id}.{choice.subscriber_id}",
-        source=choice.source,
+        campaign_id=change.campaign_id,
+        subscriber_id=change.subscriber_id,
+        at=change.at,
+        key=f"left:{change.campaign_id}.{change.subscriber_id}",
+        source=change.source,
     )

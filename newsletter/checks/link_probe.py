@@ -85,7 +85,7 @@ def probe(network: NetworkAccess, target: Target) -> Verdict:
             answer = ask(network, method, target.url, most_bytes=0)
         except FetchError as error:
             verdict = _unanswered(error)
-            if error.trouble not in (NetworkFailure.BROKEN, NetworkFailure.SILENT):
+            if error.failure not in (NetworkFailure.BROKEN, NetworkFailure.SILENT):
                 return verdict
             continue
         verdict = _answered(target, answer.status, answer.kind)
@@ -105,5 +105,5 @@ def _answered(target: Target, status: int, kind: str) -> Verdict:
 
 
 def _unanswered(error: FetchError) -> Verdict:
-    state = LinkState.SILENT if error.trouble is NetworkFailure.SILENT else LinkState.DEAD
+    state = LinkState.SILENT if error.failure is NetworkFailure.SILENT else LinkState.DEAD
     return Verdict(state=state, reason=error.message)

@@ -14,7 +14,7 @@ import click
 from newsletter.cli.terminal import ProgressBar
 from newsletter.errors import ConfigError
 from newsletter.subscribers.csv import CsvWriter
-from newsletter.subscribers.imports import Refusal, Report
+from newsletter.subscribers.imports import ImportReport, Refusal
 
 MOST_SHOWN = 20
 """Refused rows that are printed; the rest are counted."""
@@ -66,7 +66,7 @@ class ImportProgress:
         rate = rows / max(self._bar.seconds, 0.001)
         self._bar.show(position, self._size, f"{rows:,} rows, {rate:,.0f}/s")
 
-    def conclude(self, report: Report) -> None:
+    def conclude(self, report: ImportReport) -> None:
         """Say what to do about the rows that were refused."""
         if self._writer and report.refused:
             where = Path(self._rejects or "")

@@ -1,7 +1,7 @@
-"""What is wrong in newsletter.toml, said with the key, the value and the line.
+"""Explain a mistake in newsletter.toml with the key, the value and the line.
 
-msgspec finds the mistake and names its path (`$.send.rate`); this turns it into a
-sentence, and finds the line in the text, which a TOML reader does not keep.
+msgspec finds the mistake and names its path (`$.send.rate`); this module turns its message into a sentence, and finds
+the line in the text, because a TOML reader keeps no lines.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ Check = Callable[[Any], object]
 
 
 def explain(error: str, raw: dict[str, Any], text: str, place: str, kind: type, check: Check) -> ConfigError:
-    """The ConfigError for a msgspec message about `raw`, which `check` (a conversion) refuses.
+    """Return the ConfigError for msgspec's message `error` about `raw`, which `check` (a conversion) refuses.
 
-    `text` is the file, `place` its path as shown, `kind` the Struct of the whole.
+    `text` is the text of the file, `place` its path as shown, `kind` the Struct of the whole file.
     """
-    message, _, where = error.partition(" - at `$")
-    keys = resolve(where.rstrip("`"), raw, error, check)
-    if found := _UNKNOWN.search(message):
-        line = locate(text, [*keys, found[1]])
-        hint = suggestion(found[1], _known(kind, keys), "Keys" if keys else "Sections")
-        return ConfigError(f'{_section(keys)}no setting is named "{found[1]}"', place=f"{place}:{line}", hint=hint)
-    if found := _MISSING.search(message):
-        return ConfigError(f'{_section(keys)}"{found[1]}" is missing', place=f"{place}:{locate(text, keys)}")
-    words = _value_message(message, keys, raw, _choices(kind, keys))
-    return ConfigError(words, place=f"{place}:{locate(text, keys)}")
+    message, _, path = error.partition(" - at `$")
+    keys = resolve(path.rstrip("`"), raw, error, check)
+    if unknown := _UNKNOWN.search(message):
+        line = locate(text, [*keys, unknown[1]])
+        hint = suggestion(unknown[1], _known(kind, keys), "Keys" if keys else "Sections")
+        return ConfigError(f'{_section(keys)}no setting is named "{unknown[1]}"', place=f"{place}:{line}", hint=hint)
+    if missing := _MISSING.search(message):
+        return ConfigError(f'{_section(keys)}"{missing[1]}" is missing', place=f"{place}:{locate(text, keys)}")
+    sentence = _value_message(message, keys, raw, _choices(kind, keys))
+    return ConfigError(sentence, place=f"{place}:{locate(text, keys)}")
 
 
 def locate(text: str, keys: Sequence[str]) -> int:
-    """The line (from 1) where `keys` is set in the TOML `text`, else that of its table, else 1."""
+    """Return the line (from 1) that sets `keys` in the TOML `text`, or else that of its table, or else 1."""
     table: list[str] = []
     best, depth = 1, 0
     for number, line in enumerate(text.splitlines(), start=1):
@@ -61,22 +61,22 @@ def locate(text: str, keys: Sequence[str]) -> int:
     return best
 
 
-def resolve(where: str, raw: Any, error: str, check: Check) -> list[str]:
-    """The keys of a msgspec path; `[...]`, which hides a key, becomes the key that fails by itself."""
+def resolve(path: str, raw: Any, error: str, check: Check) -> list[str]:
+    """Return the keys of a msgspec path; `[...]`, which hides a key, becomes the key that fails by itself."""
     keys: list[str] = []
-    for part in re.findall(r"\.([^.\[]+)|\[(\.\.\.|\d+)\]", where):
+    for part in re.findall(r"\.([^.\[]+)|\[(\.\.\.|\d+)\]", path):
         keys.append(part[0] or (_failing(keys, raw, error, check) if part[1] == "..." else part[1]))
     return keys
 
 
 def _failing(keys: list[str], raw: Any, error: str, check: Check) -> str:
-    """The one entry of the table at `keys` that makes `error` by itself."""
+    """Return the key of the entry of the table at `keys` that makes `error` by itself."""
     table = _at(raw, keys)
     for name in table:
         try:
             check(_replaced(raw, keys, {name: table[name]}))
-        except msgspec.ValidationError as found:
-            if str(found) == error:
+        except msgspec.ValidationError as failure:
+            if str(failure) == error:
                 return str(name)
     return str(next(iter(table)))
 
@@ -96,20 +96,20 @@ def _section(keys: Sequence[str]) -> str:
 
 
 def _value_message(message: str, keys: list[str], raw: Any, choices: Sequence[str]) -> str:
-    found = _EXPECTED.search(message)
+    expected = _EXPECTED.search(message)
     if choices:
         return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write one of {', '.join(choices)}"
     if limit := _LIMIT.search(message):
         most = "at least" if limit[1] == ">=" else "at most"
         return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write {most} {limit[2]}"
-    if not found:
+    if not expected:
         return f"{_section(keys[:-1])}{keys[-1]}: {message}" if keys else message
-    wanted = " or ".join(_KINDS.get(word.strip(), word.strip()) for word in found[1].split("|"))
+    wanted = " or ".join(_KINDS.get(word.strip(), word.strip()) for word in expected[1].split("|"))
     return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write {wanted}"
 
 
 def _choices(kind: Any, keys: Sequence[str]) -> list[str]:
-    """What the setting at `keys` may be, where it is one of a few words."""
+    """Return the values that the setting at `keys` may have, if they are a few words."""
     for key in keys:
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             names = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
@@ -120,7 +120,7 @@ def _choices(kind: Any, keys: Sequence[str]) -> list[str]:
 
 
 def _known(kind: type, keys: Sequence[str]) -> list[str]:
-    """The settings that the table at `keys` may have."""
+    """Return the settings that the table at `keys` may have."""
     for key in keys:
         hints = get_type_hints(kind)
         named = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
@@ -131,7 +131,7 @@ def _known(kind: type, keys: Sequence[str]) -> list[str]:
 
 
 def _keys_of(line: str, table: Sequence[str]) -> list[str]:
-    """The keys a line of TOML sets: a header's own, or the table's and the assignment's."""
+    """Return the keys that a line of TOML sets: a header's, or the table's and the assignment's; or none."""
     line = line.strip()
     if line.startswith("["):
         return _dotted(line.strip("[] \t").split("]")[0])
@@ -144,5 +144,7 @@ def _dotted(text: str) -> list[str]:
     return [part.strip().strip("\"'") for part in text.split(".")]
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+def _common(left: Sequence[str], right: Sequence[str]) -> int:
+    """Return how many keys the two have in common from the start."""
+    differing = (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b)
+    return next(differing, min(len(left), len(right)))

@@ -49,7 +49,7 @@ class ReaderColumn:
     kind: Literal["address", "field", "consent", "tags"] = "field"
     """A field is a text column of the database; the others have tables or a form of their own."""
     parse: Callable[[str], str] = _one_line
-    """Makes a field's value of what somebody wrote. Raises ValueError with what is allowed."""
+    """Returns a field's value from text. Raises ValueError with what is allowed."""
     in_merge_tags: bool = False
     """Whether issues may print it without declaring it."""
     metavar: str = "TEXT"

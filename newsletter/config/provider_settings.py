@@ -22,7 +22,7 @@ Fail = Callable[[Sequence[str], str, str], ConfigError]
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One key of `[providers.<name>]`."""
+    """A key of `[providers.<name>]`."""
 
     name: str
     default: str | None = None
@@ -75,10 +75,10 @@ PROVIDER_SETTINGS: Mapping[str, tuple[Setting, ...]] = {
 
 
 def check_providers(used: Sequence[str], tables: Mapping[str, Mapping[str, Any]], fail: Fail) -> None:
-    """Check the providers of `[send] provider` (`used`) and every `[providers.<name>]` table.
+    """Check the providers of `[send] provider` (`used`) and every `[providers.<name>]` table; read no secret.
 
-    Reads no secret. Raises what `fail` makes: an unknown provider or key, a value of another kind, a missing key of
-    a provider that is used.
+    Raises the error that `fail` makes for an unknown provider or key, a value of another kind, or a missing key of a
+    provider that is used.
     """
     for name in used:
         if name not in PROVIDER_SETTINGS:
@@ -94,12 +94,12 @@ def check_providers(used: Sequence[str], tables: Mapping[str, Mapping[str, Any]]
 
 
 def check_required(provider: str, tables: Mapping[str, Mapping[str, Any]], fail: Fail) -> None:
-    """Check that newsletter.toml gives every key that sending through `provider` needs; raises what `fail` makes."""
+    """Check that newsletter.toml gives every key that sending through `provider` needs; raises the error of `fail`."""
     for setting in PROVIDER_SETTINGS[provider]:
         if setting.default is None and setting.name not in tables.get(provider, {}):
             is_secret = setting.kind == "secret"
             example = "env:" + f"{provider}_{setting.name}".upper() if is_secret else "..."
-            # The table's own line; where there is no table, the line that asks for the provider.
+            # The line of the table, or else the line that asks for the provider.
             where = ("providers", provider) if provider in tables else ("send", "provider")
             hint = f'Add {setting.name} = "{example}" under [providers.{provider}].'
             raise fail(where, f'[providers.{provider}] "{setting.name}" is missing', hint)

@@ -1,7 +1,7 @@
 """Publication: the newsletter as a whole, read from newsletter.toml and checked once, whatever the command.
 
-A wrong value is one ConfigError with the key, the value and the line. Secrets are only named there (`env:NAME`) and
-read by `secret()` when first needed. No other module reads newsletter.toml or the environment's secrets.
+A wrong value is one ConfigError with the key, the value and the line. The file only names secrets (`env:NAME`);
+`secret()` reads them when they are first needed. No other module reads newsletter.toml or the environment's secrets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from newsletter.errors import ConfigError
 CONFIG_NAME = "newsletter.toml"
 _LIST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _DATABASE_URL = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+._-]*):(?://)?(?P<rest>.*)")
-_DATABASE_HINT = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."
+DATABASE_HINT = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +42,18 @@ class Publication:
 
     @cached_property
     def default_list(self) -> str:
-        """The list marked `default`, else the first."""
+        """The list marked `default`, or else the first one."""
         marked = (name for name, entry in self.config.lists.items() if entry.default)
         return next(marked, next(iter(self.config.lists)))
 
     @property
     def templates(self) -> Path:
-        """The publication's own templates; what is absent there comes from the package."""
+        """The folder of the publication's own templates; files that are absent there come from the package."""
         return self.root / "templates"
 
     @property
     def issues(self) -> Path:
-        """Where issue files live."""
+        """The folder of the issue files."""
         return self.root / "issues"
 
     def place(self, *keys: str) -> str:
@@ -66,7 +66,7 @@ class Publication:
 
 
 def find_config(path: str | None = None) -> Path:
-    """The file named by `--config`, else by NEWSLETTER_CONFIG, else ./newsletter.toml."""
+    """Return the path given by `--config`, or else by NEWSLETTER_CONFIG, or else ./newsletter.toml."""
     return Path(path or os.environ.get("NEWSLETTER_CONFIG") or CONFIG_NAME).absolute()
 
 
@@ -89,15 +89,15 @@ def load_publication(path: Path) -> Publication:
 
 
 def secret(value: str, *, key: str) -> str:
-    """The secret that `env:NAME` names: the variable, or the file that NAME_FILE names.
+    """Return the secret that `env:NAME` names: the variable, or the content of the file that NAME_FILE names.
 
-    `key` is the setting, for the message. Raises ConfigError.
+    `key` is the setting, for the message. Raises ConfigError when there is neither.
     """
     name = value.removeprefix("env:")
     if not value.startswith("env:") or not name:
         raise ConfigError(f"{key} holds a secret", hint='Write the name of a variable instead: "env:NAME".')
-    if found := os.environ.get(name):
-        return found
+    if value_of_name := os.environ.get(name):
+        return value_of_name
     if file := os.environ.get(f"{name}_FILE"):
         return _read(Path(file)).strip()
     raise ConfigError(
@@ -118,7 +118,7 @@ def _read(path: Path) -> str:
 
 
 def _short(path: Path) -> str:
-    """The path as the user would type it."""
+    """Return the path as the user would type it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):  # elsewhere; or the folder the user is in was deleted
@@ -126,19 +126,20 @@ def _short(path: Path) -> str:
 
 
 def _not_toml(path: Path, message: str) -> ConfigError:
-    found = re.search(r"\s*\(at line (\d+), column (\d+)\)", message)
-    if found is None:  # "(at end of document)"
+    position = re.search(r"\s*\(at line (\d+), column (\d+)\)", message)
+    if position is None:  # "(at end of document)"
         last = len(_read(path).splitlines())
         return ConfigError(f"not TOML: {message.split(' (at')[0]}", place=f"{_short(path)}:{last}")
-    return ConfigError(f"not TOML: {message[: found.start()]}", place=f"{_short(path)}:{found[1]}:{found[2]}")
+    place = f"{_short(path)}:{position[1]}:{position[2]}"
+    return ConfigError(f"not TOML: {message[: position.start()]}", place=place)
 
 
 def _check_lists(path: Path, text: str, config: Config) -> None:
-    """A publication has at least one list, and at most one default."""
+    """Check the lists' names, and that there is at least one list and at most one default."""
     for name in config.lists:
         if not _LIST_NAME.fullmatch(name):
             place = f"{_short(path)}:{locate(text, ['lists', name])}"
-            hint = "It stands in addresses and headers: letters, digits, `-` and `_`."
+            hint = "It is a part of addresses and headers: use letters, digits, `-` and `_`."
             raise ConfigError(f'no list can be named "{name}"', place=place, hint=hint)
     defaults = [name for name, entry in config.lists.items() if entry.default]
     if not config.lists:
@@ -152,14 +153,14 @@ def _check_lists(path: Path, text: str, config: Config) -> None:
 
 
 def check_database_url(url: str, fail: Fail) -> None:
-    """Check that `[database] url` names a SQLite file or PostgreSQL; opens nothing. Raises what `fail` makes."""
+    """Check that `[database] url` names a SQLite file or PostgreSQL; opens nothing. Raises the error of `fail`."""
     keys = ("database", "url")
     match = _DATABASE_URL.fullmatch(url)
     if match is None or "://" not in url:
-        raise fail(keys, "[database] url is not a database's address", _DATABASE_HINT)
+        raise fail(keys, "[database] url is not a database's address", DATABASE_HINT)
     if match["kind"] in ("postgresql", "postgres"):
         return
     if match["kind"] != "sqlite":
-        raise fail(keys, f'[database] url: no database is named "{match["kind"]}"', _DATABASE_HINT)
+        raise fail(keys, f'[database] url: no database is named "{match["kind"]}"', DATABASE_HINT)
     if match["rest"] in ("", "/", "/:memory:", ":memory:"):
-        raise fail(keys, "[database] url: a database in memory would forget every reader", _DATABASE_HINT)
+        raise fail(keys, "[database] url: a database in memory would forget every reader", DATABASE_HINT)

@@ -1,7 +1,7 @@
-"""What `[segments.<name>]` may say: the grammar, checked against the fields there are.
+"""Parse the rules of `[segments.<name>]`, and check them against the fields that readers have.
 
-Pure, and without SQL, so that checking an issue loads no database. What a rule selects is
-`segments`.
+Pure and without SQL, so that checking an issue loads no database. `subscribers/segments.py` selects readers by the
+rules.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from newsletter.errors import ConfigError, suggestion
 
 TAG_RULES = ("tags_any", "tags_all", "tags_none")
 COLUMNS = ("email", *BUILT_IN)
+"""The columns of `subscriber` that rules can compare."""
 _ORDER = ("at_least", "at_most", "above", "below")
 _OPERATORS = {
     "text": ("not", "contains", "missing"),
@@ -29,20 +30,20 @@ _EXAMPLES = {"text": '"pro"', "number": "10", "date": "2025-01-17", "boolean": "
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentRule:
-    """One line of a segment: all of them have to hold."""
+    """A rule of a segment; readers in the segment meet all its rules."""
 
     subject: str
     """`tags`, a built-in column or an own field."""
     kind: str
-    """tags, text, number, date or boolean."""
+    """`tags`, `text`, `number`, `date` or `boolean`."""
     operator: str
-    """any all none; is, not, contains, missing, at_least, at_most, above, below."""
+    """`any`, `all`, `none` for tags; `is`, `not`, `contains`, `missing`, `at_least`, `at_most`, `above`, `below`."""
     values: tuple[FieldValue, ...]
-    """One, or for `any all none is not` one or more."""
+    """One value; several are possible for `any`, `all`, `none`, `is` and `not`."""
 
 
 def list_named(publication: Publication, name: str | None) -> str:
-    """The list of that name, or the default one. Raises ConfigError."""
+    """Return the name if it is a list's, or the default list for None. Raises ConfigError for an unknown one."""
     if name is None:
         return publication.default_list
     if name not in publication.config.lists:
@@ -51,30 +52,30 @@ def list_named(publication: Publication, name: str | None) -> str:
 
 
 def rules_of(publication: Publication, segment: str) -> tuple[SegmentRule, ...]:
-    """The rules of a segment of newsletter.toml. Raises ConfigError with the line."""
+    """Return the rules of a segment of newsletter.toml. Raises ConfigError with the line."""
     known = publication.config.segments
     if segment not in known:
         hint = suggestion(segment, known, "Segments") or f"Add [segments.{segment}] to newsletter.toml."
         raise ConfigError(f'no segment is named "{segment}"', hint=hint)
-    reading = _Reading(publication, segment)
-    return tuple(rule for key, value in known[segment].items() for rule in reading.rules(key, value))
+    parser = _SegmentParser(publication, segment)
+    return tuple(rule for key, value in known[segment].items() for rule in parser.rules(key, value))
 
 
 def check_segments(publication: Publication) -> None:
-    """Read every segment. Raises ConfigError for the first that is wrong."""
+    """Parse every segment. Raises ConfigError for the first mistake."""
     for name in publication.config.segments:
         rules_of(publication, name)
 
 
-class _Reading:
-    """One segment being read: where it stands, for messages."""
+class _SegmentParser:
+    """A parser of one segment's rules."""
 
     def __init__(self, publication: Publication, segment: str) -> None:
         self.publication = publication
         self.segment = segment
 
     def rules(self, key: str, value: Any) -> list[SegmentRule]:
-        """What one setting means."""
+        """Return the rules of one setting of the segment."""
         if key in TAG_RULES:
             return [self._tags(key, value)]
         kind = self._kind(key)
@@ -89,7 +90,7 @@ class _Reading:
         return SegmentRule(subject="tags", kind="tags", operator=key.removeprefix("tags_"), values=tuple(tags))
 
     def _kind(self, key: str) -> str:
-        """A field's kind. Raises ConfigError for an unknown one."""
+        """Return a field's kind. Raises ConfigError for an unknown field."""
         declared = self.publication.config.fields
         if key in COLUMNS or key in declared:
             return "text" if key in COLUMNS else declared[key]
@@ -103,7 +104,7 @@ class _Reading:
             raise self._error(f'{key} cannot be compared by "{operator}"', keys, hint)
         values = value if isinstance(value, list) and operator in ("is", "not") else [value]
         wanted = "boolean" if operator == "missing" else kind
-        if not values or not all(_is(wanted, one) for one in values):
+        if not values or not all(_is(wanted, each) for each in values):
             raise self._error(f"{'.'.join(keys)} = {value!r}: {key} is a {kind}", keys, f"Write {_EXAMPLES[wanted]}.")
         return SegmentRule(subject=key, kind=kind, operator=operator, values=tuple(map(_plain, values)))
 
@@ -130,7 +131,7 @@ def _is_date(value: object) -> bool:
 
 
 def _plain(value: Any) -> FieldValue:
-    """TOML writes dates bare or in quotes; fields keep them as text."""
+    """Return the value as fields keep it: a date as text, whether TOML has it bare or in quotes."""
     if isinstance(value, date):
         return value.isoformat()
     plain: FieldValue = value

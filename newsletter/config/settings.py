@@ -1,6 +1,6 @@
 """Every setting of newsletter.toml and its default: one class per section, and `Config` for the whole.
 
-The reading of the file is publication.py's, the words about a mistake errors.py's.
+publication.py reads the file; errors.py explains its mistakes; docs/configuration.md describes the settings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Share(str):
     """0.05 for 5%; 1 when off."""
 
     def __new__(cls, text: str) -> Share:
-        """From the text a user wrote. Raises ValueError with what is allowed."""
+        """Parse what a user wrote. Raises ValueError with what is allowed."""
         match = re.fullmatch(r"(\d{1,2}(?:\.\d{1,3})?)\s*%", text.strip())
         if text != OFF and not match:
             raise ValueError(f'"{text}" is not a share; write 5%, or off')
@@ -48,7 +48,7 @@ class Share(str):
 
 
 class PublicationSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[publication]`: who writes, and where readers find it."""
+    """`[publication]`: its name, address, sender and language."""
 
     name: str
     url: WebAddress
@@ -60,7 +60,7 @@ class PublicationSection(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ListSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[lists.<name>]`: a newsletter a reader joins or leaves."""
+    """`[lists.<name>]`: a newsletter that readers join or leave."""
 
     title: str
     description: str = ""
@@ -69,7 +69,7 @@ class ListSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[signup]`: the words of the signup block, and the limits of its form."""
+    """`[signup]`: the texts of the sign-up block, and the limits of its form."""
 
     heading: str = "Join our daily newsletter"
     text: str = "Breaking news, product launches and research, explained every morning."
@@ -87,7 +87,7 @@ class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[send]`: through whom, how fast, how patient."""
+    """`[send]`: the providers, how fast they may be used, and what stops a campaign."""
 
     provider: str | Annotated[tuple[str, ...], Meta(min_length=1)] = "outbox"
     rate: Rate = Rate("off")
@@ -98,19 +98,19 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_rejected: Share = Share("5%")
 
     def __post_init__(self) -> None:
-        """One that stopped is not gone on through. Raises ValueError."""
+        """Refuse a provider that is named twice: a campaign never goes back to one that stopped. Raises ValueError."""
         for place, name in enumerate(self.providers):
             if name in self.providers[:place]:
                 raise ValueError(f'the provider "{name}" is there twice; name each once')
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """The one a campaign begins through, and those it goes on through when that one stops."""
+        """The provider that campaigns begin with, then those that take over when it stops."""
         return (self.provider,) if isinstance(self.provider, str) else self.provider
 
 
 class CheckSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[check]`: which rules `newsletter check` asks, and what it assumes."""
+    """`[check]`: the rules of `newsletter check`, and what they assume."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class CheckSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class DraftSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[draft]`: where `newsletter draft` looks, and how much it takes."""
+    """`[draft]`: the sources of `newsletter draft`, and how many stories it takes."""
 
     sources: tuple[str, ...] = field(name="from", default=())
     since: Duration = Duration("off")
@@ -131,13 +131,13 @@ class DraftSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[schedule]`: what `newsletter run` sends without being told."""
+    """`[schedule]`: when `newsletter run` sends the issue of the day."""
 
     daily: DayTime = DayTime("off")
 
 
 class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[serve]`: what stands before `newsletter serve`, or its certificate when nothing does."""
+    """`[serve]`: the proxies in front of `newsletter serve`, or its certificate when there are none."""
 
     proxies: tuple[NetworkRange, ...] = ()
     certificate: str = ""
@@ -145,33 +145,33 @@ class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PreviewSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[preview]`: what the preview opens lines with, and whom it sends tests to."""
+    """`[preview]`: the editor that opens lines, and the addresses that get tests."""
 
     editor: str = "vscode://file{path}:{line}:{column}"
     test_addresses: tuple[Mailbox, ...] = ()
 
 
 class TrackingSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[tracking]`: whether opens and clicks are counted, and how long they are known by reader."""
+    """`[tracking]`: whether opens and clicks are counted, and how long they are kept per reader."""
 
     level: Literal["none", "aggregate", "individual"] = "none"
     keep: Duration = Duration("90d")
 
 
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[database]`: a SQLAlchemy address; a relative SQLite path is relative to newsletter.toml."""
+    """`[database]`: a SQLAlchemy URL; a relative SQLite path is relative to newsletter.toml."""
 
     url: str = "sqlite:///newsletter.db"
 
 
 class EnvironmentSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[environment]`: the secret that signs links; without it one is made and kept."""
+    """`[environment]`: the secret that signs links; without it a secret is made and kept in a file."""
 
     secret: str = ""
 
 
 class ThemeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[theme]`: what a publication changes without touching a template."""
+    """`[theme]`: colours, fonts and logo, which need no change of a template."""
 
     accent: HexColour = HexColour("#0F5BD3")
     accent_dark: HexColour = HexColour("#8AB4FF")
@@ -188,7 +188,7 @@ class ThemeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class SponsorSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[sponsors.<id>]`: a sponsor that issues name by id."""
+    """`[sponsors.<id>]`: a sponsor, which issues name by its id."""
 
     name: str
     url: WebAddress | None = None
@@ -225,14 +225,14 @@ def read_config(raw: dict[str, Any]) -> Config:
 
 
 def _decode(kind: type, value: Any) -> Any:
-    """A setting that is more than TOML's own types. Raises ValueError with what is allowed."""
+    """Convert a setting whose type is not one of TOML's. Raises ValueError with what is allowed."""
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not text; put it in quotes")
     return _DECODERS[kind](value)
 
 
 def parse_web_address(value: str) -> WebAddress:
-    """An https address, or plain http on this machine; no trailing slash. Raises ValueError."""
+    """Return an https address, or an http one on this machine, without its trailing slash. Raises ValueError."""
     if re.fullmatch(r"https://[^\s/]+(/\S*)?", value) or (LOOPBACK.match(value) and " " not in value):
         return WebAddress(value.rstrip("/"))
     raise ValueError(f'"{value}" is not an https:// address')

@@ -1,6 +1,7 @@
-"""The database: its tables, how it is opened, and how many rows are written at once.
+"""The database: its tables, how it is opened, and how many rows are read and written at once.
 
-tables.py has every table, migrations/ the way to them, connection.py transactions, bulk.py large sets of rows.
+tables.py has every table, migrations/ makes them, connection.py opens the database and its transactions, bulk.py reads
+and writes large sets of rows.
 
-Belongs here: SQL that has no subject of its own. Does not: what rows mean, which their packages know.
+Belongs here: SQL that has no subject of its own. Does not: the meaning of rows, which the packages above know.
 """

@@ -1,6 +1,6 @@
-"""Rows: many at once into the database and out of it, as both databases do it best.
+"""Read and write many rows at once, in the way that is fastest on each of the two databases.
 
-Knows no table. Opening the database, and its transactions, are `database`.
+Knows no table. `connection.py` opens the database and its transactions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 
 @contextmanager
 def attempt(connection: Connection) -> Iterator[None]:
-    """What fails in it leaves the transaction as it was, and is no error; unless the transaction is gone with it.
+    """Undo and ignore what fails in this context, and keep the transaction; raise if the transaction is lost with it.
 
     SQLite undoes a failed statement by itself, but at some errors everything (https://sqlite.org/lang_transaction.html
     section 3); PostgreSQL undoes everything but for a savepoint.
@@ -50,15 +50,15 @@ def attempt(connection: Connection) -> Iterator[None]:
 
 
 def _raw(connection: Connection) -> sqlite3.Connection:
-    found = connection.connection.driver_connection
-    assert isinstance(found, sqlite3.Connection)
-    return found
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
 
 
 def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows, values in the order of `columns`: as SQLAlchemy would, in a third of its time.
+    """Insert rows with values in the order of `columns`, in a third of the time that SQLAlchemy takes.
 
-    For plain text and numbers only: no type of SQLAlchemy converts them.
+    Values must be plain text and numbers: SQLAlchemy's types do not convert them.
     """
     if not rows:
         return
@@ -74,13 +74,13 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
 
 @lru_cache(maxsize=64)
 def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tuple[str, Sequence[str] | None]:
-    """The statement, and the order of its values where they go by place."""
+    """Return the statement, and the order of its values if the driver takes them by position."""
     compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
     return str(compiled), compiled.positiontup
 
 
 def numbers(connection: Connection, statement: Select[Any]) -> list[int]:
-    """The one column of a `select`, all rows; as one text, for the reason that `read_as` has."""
+    """Return the only column of a `select`, all rows; from SQLite as one text, for the reason given in `read_as`."""
     if connection.dialect.name == "sqlite":
         (column,) = statement.subquery().c
         return _decode_numbers(connection.execute(select(func.json_group_array(column))).scalar_one())
@@ -91,7 +91,7 @@ _decode_numbers = msgspec.json.Decoder(list[int]).decode
 
 
 def listed(connection: Connection, values: Sequence[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """Numbers as rows of a statement: each one's place, from 0, and the number itself. They travel as one parameter."""
+    """Return two columns made of these numbers: place, from 0, and number. They are one parameter of the statement."""
     if connection.dialect.name == "sqlite":
         each = func.json_each(msgspec.json.encode(values).decode()).table_valued("key", "value")
         return each.c.key, each.c.value
@@ -101,10 +101,10 @@ def listed(connection: Connection, values: Sequence[int]) -> tuple[ColumnElement
 
 
 def read_as(connection: Connection, statement: Select[Any], kind: type[Row], values: Mapping[str, object]) -> list[Row]:
-    """All rows of a `select` as structs (msgspec, `array_like`) with its columns in their order; numbers and text only.
+    """Return all rows of a `select` as structs (msgspec, `array_like`) of its columns in order; numbers and text only.
 
-    From SQLite as one JSON text: Python's driver lets go of the interpreter at every row, and another
-    thread that computes keeps it for 5 ms each time (`sys.getswitchinterval`). Make the statement once.
+    SQLite returns them as one JSON text: Python's driver releases the interpreter's lock at every row, and another
+    thread that computes keeps it for 5 ms each time (`sys.getswitchinterval`). Make the statement once, it is cached.
     """
     if connection.dialect.name == "sqlite":
         return _decoder(kind).decode(connection.execute(_as_json(statement), values).scalar_one())
@@ -123,7 +123,7 @@ def _decoder(kind: type[Row]) -> msgspec.json.Decoder[list[Row]]:
 
 
 def among(connection: Connection, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    """`column IN (values)`, any number of them: they travel as one parameter, which both databases like better."""
+    """Return the condition `column IN (values)`. The values are one parameter: any number, and one cached statement."""
     if connection.dialect.name == "sqlite":
         each = func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
         return column.in_(select(each.c.value))
@@ -131,13 +131,13 @@ def among(connection: Connection, column: ColumnElement[Any], values: Sequence[A
 
 
 def reserve_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
-    """Ids that no row of the table ever had, when it counts them itself; knowing them first saves asking for each.
+    """Return ids that no row of the table ever had, so that inserted rows need not be asked for theirs.
 
-    Needs a transaction of `Database.begin`.
+    The table must number its rows itself (AUTOINCREMENT). Needs a transaction of `Database.begin`.
     """
     if connection.dialect.name == "postgresql":
-        asked = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
-        return connection.scalars(asked, {"table": table.name, "count": count}).all()
-    asked = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
-    last = connection.scalar(asked, {"table": table.name}) or 0
+        next_ids = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+        return connection.scalars(next_ids, {"table": table.name, "count": count}).all()
+    last_id = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
+    last = connection.scalar(last_id, {"table": table.name}) or 0
     return range(last + 1, last + 1 + count)

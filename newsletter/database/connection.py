@@ -1,7 +1,7 @@
-"""The database: open it, bring its schema up to date, read and write in transactions.
+"""Open the database, bring its schema up to date, and read and write in transactions.
 
-SQLite by default, PostgreSQL by its address. No table and no rule of a noun is here; migrations
-are in `migrations/`, and Alembic is loaded only when one has to run.
+SQLite by default, PostgreSQL by its URL. This module knows no table. Migrations are in `migrations/`; Alembic is
+loaded only when a migration has to run.
 """
 
 from __future__ import annotations
@@ -30,24 +30,23 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
-from newsletter.config import Publication
+from newsletter.config.publication import DATABASE_HINT, Publication
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.signed_links import link_secret
 
 HEAD = "0001"
 """The newest migration's revision."""
 PATIENCE = 30.0
-"""Seconds that a lock is waited for."""
+"""Seconds to wait for a lock."""
 CACHE_KIB = 16 * 1024
-"""SQLite's page cache, per connection."""
+"""The size of SQLite's page cache, per connection."""
 CHECKPOINT_PAGES = 8 * 1024
-"""Pages (4 KiB) of write-ahead log before they are copied: what many transactions change is copied once."""
-_SCHEMES = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."
+"""Pages (4 KiB) of write-ahead log before they are copied: a page that many transactions change is copied once."""
 _PICK = "Take another with [database] url in newsletter.toml."
 
 
 class LockedError(NewsletterError):
-    """Another process holds the database for longer than PATIENCE."""
+    """Raised when another process locks the database for longer than PATIENCE."""
 
 
 class Database:
@@ -56,18 +55,18 @@ class Database:
     def __init__(self, engine: Engine, name: str) -> None:
         self.engine = engine
         self.name = name
-        """The file, or the address without its password: for messages."""
+        """The file, or the URL without its password, for messages."""
         self._writing = engine.execution_options(newsletter_begin="BEGIN IMMEDIATE")
         self._changing = engine.execution_options(newsletter_begin="")
         self._file = 0
-        """Its number in the file system; 0: not watched."""
+        """The file's inode number; 0 when it is not watched."""
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A transaction that writes: committed at the end, rolled back on an exception.
+        """Open a transaction that writes: committed at the end, rolled back on an exception.
 
         On SQLite it takes the write lock at once and waits for it up to PATIENCE. Raises
-        NewsletterError when the database refuses (locked, full, read-only, broken, taken away).
+        NewsletterError when the database refuses (locked, full, read-only, broken, removed).
         """
         self.require_file()
         with self._explained(), self._writing.begin() as connection:
@@ -75,9 +74,10 @@ class Database:
 
     @contextmanager
     def change(self) -> Iterator[Connection]:
-        """The same for one statement that writes: SQLite begins and commits it by itself, in one call instead of three.
+        """Open a connection for one statement that writes, which SQLite begins and commits by itself.
 
-        At each call a thread lets go of the interpreter, and gets it back when another one has computed enough.
+        It is one call to SQLite instead of three. A thread releases the interpreter's lock at each call, and waits
+        for it while another thread computes. Raises NewsletterError like `begin`.
         """
         self.require_file()
         with self._explained(), self._changing.begin() as connection:
@@ -85,17 +85,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, of one moment on SQLite; it waits for no writer."""
+        """Open a transaction that only reads; it waits for no writer, and on SQLite sees the state of one moment."""
         with self._explained(), self.engine.connect() as connection:
             yield connection
 
     def watch_file(self) -> None:
-        """From now on, refuse to write when the name leads to another file, or to none."""
-        self._file = _number(self.name)
+        """Make later writes fail when the path leads to another file, or to none."""
+        self._file = _inode(self.name)
 
     def require_file(self) -> None:
-        """Raises NewsletterError when the file was taken away: what is written into it, nobody would find again."""
-        if self._file and _number(self.name) != self._file:
+        """Raise NewsletterError when the file was removed or replaced: writes to the open one would be lost."""
+        if self._file and _inode(self.name) != self._file:
             hint = "Put it back, or start the program again to use what is there now."
             raise NewsletterError("the database was taken away or replaced", place=self.name, hint=hint)
 
@@ -114,9 +114,9 @@ class Database:
 
 
 def open_database(publication: Publication, *, patience: float = PATIENCE) -> Database:
-    """The publication's database, made when absent, its schema up to date.
+    """Open the publication's database; create it when absent, and bring its schema up to date.
 
-    Raises ConfigError when the address, the file or the schema cannot be used.
+    Raises ConfigError when the URL, the file or the schema cannot be used.
     """
     url = _address(publication)
     name = (
@@ -137,15 +137,15 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
 
 
 def existing_database(publication: Publication) -> Database | None:
-    """The same, but None where there is none yet: whoever only looks makes no database."""
+    """Open the publication's database, or return None when there is none yet, for commands that only read."""
     url = _address(publication)
     if _is_sqlite(url) and not Path(str(url.database)).exists():
         return None
     return open_database(publication)
 
 
-def _number(name: str) -> int:
-    """A file's number in the file system; -1: there is none."""
+def _inode(name: str) -> int:
+    """Return a file's inode number, or -1 when there is no file."""
     try:
         return Path(name).stat().st_ino
     except OSError:
@@ -157,17 +157,15 @@ def _is_sqlite(url: URL) -> bool:
 
 
 def _address(publication: Publication) -> URL:
-    """`[database] url`, its path absolute, its driver the one we ship with."""
+    """Return `[database] url` with an absolute path and our driver; the settings' check has refused other kinds."""
     try:
         url = make_url(publication.config.database.url)
-    except ArgumentError as error:
-        raise ConfigError("[database] url is not a database's address", hint=_SCHEMES) from error
+    except (ArgumentError, ValueError) as error:
+        raise publication.error(
+            ("database", "url"), "[database] url is not a database's address", DATABASE_HINT
+        ) from error
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
-    if url.drivername != "sqlite":
-        raise ConfigError(f'[database] url: no database is named "{url.drivername}"', hint=_SCHEMES)
-    if url.database in (None, "", ":memory:"):
-        raise ConfigError("[database] url: a database in memory would forget every reader", hint=_SCHEMES)
     return url.set(database=str(_usable(publication.root / str(url.database))))
 
 
@@ -196,21 +194,21 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Python's sqlite3 would begin by itself, late and without the write lock.
     connection.isolation_level = None
     settings = {"synchronous": "FULL", "foreign_keys": "ON", "temp_store": "MEMORY", "cache_size": -CACHE_KIB}
-    # Who asks to be forgotten is gone from the file's free pages, too, whatever this SQLite was built to do.
+    # secure_delete: a reader who asks to be forgotten is overwritten in the file's free pages, too.
     for name, value in (settings | {"wal_autocheckpoint": CHECKPOINT_PAGES, "secure_delete": "ON"}).items():
         connection.execute(f"PRAGMA {name} = {value}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A reader that turns writer may find the database changed; a writer that begins as one only waits.
+    # A transaction that reads first and then writes may find the database changed, and fail; IMMEDIATE only waits.
     if begin := connection.get_execution_options().get("newsletter_begin", "BEGIN"):
         connection.exec_driver_sql(begin)
 
 
 def _use_wal(database: Database, patience: float) -> None:
-    """Switch to write-ahead logging, once for the file's life.
+    """Switch to write-ahead logging, which the file remembers.
 
-    SQLite answers a switch during another's with "locked" at once, whatever the timeout.
+    Retried here: SQLite refuses a switch during another one with "locked" at once, whatever the timeout.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -230,24 +228,24 @@ def _switch(database: Database) -> None:
         raise _explain(str(error), database.name) from error
 
 
-def _explain(said: str, name: str) -> NewsletterError:
-    """The driver's complaint, in words and with the database's name."""
-    if "locked" in said:
+def _explain(message: str, name: str) -> NewsletterError:
+    """Return the error for a message of the driver, with the database's name."""
+    if "locked" in message:
         hint = "Wait for it to end, then run this again."
         return LockedError("the database is locked by another program", place=name, hint=hint)
-    if "not a database" in said or "malformed" in said:
+    if "not a database" in message or "malformed" in message:
         return ConfigError("not a SQLite database, or a broken one", place=name, hint=_PICK)
-    if "unable to open" in said or "readonly" in said:
+    if "unable to open" in message or "readonly" in message:
         hint = "Check the permissions of the file and its folder."
         return ConfigError("the database cannot be written", place=name, hint=hint)
-    if "full" in said:
+    if "full" in message:
         hint = "Free some space, then run this again; what was committed is kept."
         return NewsletterError("the disk is full", place=name, hint=hint)
-    return NewsletterError(f"the database failed: {' '.join(said.split())}", place=name)
+    return NewsletterError(f"the database failed: {' '.join(message.split())}", place=name)
 
 
 def _migrate(database: Database) -> None:
-    """Run the migrations that are missing; of several processes at once, one does and the others wait."""
+    """Run the migrations that are missing; if several processes try, one runs them and the others wait."""
     with database.read() as connection:
         if _revision(connection, database.name) == HEAD:
             return
@@ -256,15 +254,15 @@ def _migrate(database: Database) -> None:
     with database.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('newsletter.migrations'))"))
-        found = _revision(connection, database.name)
-        if not upgrade(connection, found):
-            message = f"made by a newer newsletter (schema {found}), or by one before the first release"
+        revision = _revision(connection, database.name)
+        if not upgrade(connection, revision):
+            message = f"made by a newer newsletter (schema {revision}), or by one before the first release"
             hint = "Upgrade newsletter, or open another database with [database] url in newsletter.toml."
             raise ConfigError(message, place=database.name, hint=hint)
 
 
 def _revision(connection: Connection, name: str) -> str:
-    """The schema's revision, empty for a new database. Raises ConfigError when it is somebody else's."""
+    """Return the schema's revision, empty for a new database. Raises ConfigError for another program's database."""
     tables = inspect(connection).get_table_names()
     if "alembic_version" in tables:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""

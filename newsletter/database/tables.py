@@ -1,9 +1,11 @@
 """The tables, as SQLAlchemy Core sees them; `migrations/` makes them.
 
-Who may write: `subscribers` and `entries` the readers' tables, `consent` its two, `suppressions`, `signups`
-and `letters` their own, `limits` `form_use`, `campaigns` the campaign, `events` the event, and `campaigns.ledger`
-alone the ledger (`batch`, `delivery`, `delivery_exception`, `delivery_note`). Times
-are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
+Each table has one writer, whose docstring says so. Readers: `subscribers/subscriber.py` and `writes.py` write
+`subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
+`leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
+(`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own.
+
+Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _LEASED = text("state IN ('claimed', 'handed')")
 subscriber = Table(
     "subscriber",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),  # never reused: old links name it for ever
+    Column("id", Integer, primary_key=True, autoincrement=True),  # never reused: links in old mail name it
     Column("email", Text, nullable=False),  # as its owner writes it
     Column("email_key", Text, nullable=False, unique=True),  # addresses.address_key(email)
     Column("first_name", Text, nullable=False, server_default=""),
@@ -54,9 +56,11 @@ subscription = Table(
     Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
     Column("status", Text, nullable=False),  # pending active unsubscribed
     Column("changed_at", Text, nullable=False),
-    Column("paused_until", Text),  # active, but nothing is sent before this
+    Column("paused_until", Text),  # active, but no mail before this time
     Index("subscription_by_subscriber", "subscriber_id"),
-    Index("subscription_by_status", "list", "status", "subscriber_id", "paused_until"),  # who is active, by keyset
+    Index(
+        "subscription_by_status", "list", "status", "subscriber_id", "paused_until"
+    ),  # the active readers of a list, by keyset
     sqlite_with_rowid=False,
 )
 
@@ -70,7 +74,7 @@ consent_source = Table(
     sqlite_autoincrement=True,
 )
 
-consent = Table(  # evidence: appended, never changed
+consent = Table(  # evidence: rows are appended, never changed
     "consent",
     metadata,
     Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
@@ -79,7 +83,7 @@ consent = Table(  # evidence: appended, never changed
     Column("status", Text, nullable=False),
     Column("at", Text, nullable=False),
     Column("source_id", Integer, ForeignKey("consent_source.id"), nullable=False),
-    Column("detail", Text, nullable=False, server_default=""),  # JSON of this change alone: network addresses, times
+    Column("detail", Text, nullable=False, server_default=""),  # JSON about this change alone: network addresses, times
     sqlite_with_rowid=False,
 )
 
@@ -88,11 +92,11 @@ signup = Table(  # a reader asked to join; kept as long as the reader, since lin
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
-    Column("lists", Text, nullable=False),  # JSON list: what was asked for
-    Column("name", Text, nullable=False, server_default=""),  # as it was typed; counts once it is confirmed
+    Column("lists", Text, nullable=False),  # JSON list: the lists to join
+    Column("name", Text, nullable=False, server_default=""),  # as it was typed; used once the sign-up is confirmed
     Column("language", Text, nullable=False),
-    Column("source_id", Integer, ForeignKey("consent_source.id"), nullable=False),  # what they were shown
-    Column("proof", Text, nullable=False),  # JSON: page, network address, time of asking
+    Column("source_id", Integer, ForeignKey("consent_source.id"), nullable=False),  # the form that was shown
+    Column("proof", Text, nullable=False),  # JSON: page and network address of the request
     Column("asked_at", Text, nullable=False),
     Column("confirmed_at", Text),
     Index("signup_by_subscriber", "subscriber_id"),
@@ -105,12 +109,12 @@ transactional_message = Table(  # one message to one reader that is no campaign'
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
     Column("kind", Text, nullable=False),  # confirmation already welcome
-    Column("message", Text, nullable=False),  # which compiled message: the kind, or a welcome issue's slug
+    Column("message", Text, nullable=False),  # the compiled message: the kind, or a welcome issue's slug
     Column("list", Text, nullable=False),
     Column("language", Text, nullable=False),
-    Column("signup_id", Integer, ForeignKey("signup.id", ondelete="CASCADE")),  # whose it is, of a confirmation
+    Column("signup_id", Integer, ForeignKey("signup.id", ondelete="CASCADE")),  # the sign-up that a confirmation is for
     Column("state", Text, nullable=False),  # queued handed accepted rejected unknown skipped
-    Column("due_at", Text, nullable=False),  # not before this; later, when the provider was busy
+    Column("due_at", Text, nullable=False),  # not before this time; set later when the provider is busy
     Column("queued_at", Text, nullable=False),
     Column("first_handed_at", Text),
     Column("handed_at", Text),
@@ -124,13 +128,13 @@ transactional_message = Table(  # one message to one reader that is no campaign'
     sqlite_autoincrement=True,
 )
 
-form_use = Table(  # how often a form was used lately, by whom: keyed hashes only; old rows are deleted
+form_use = Table(  # recent uses of forms, by keyed hash; old rows are deleted
     "form_use",
     metadata,
-    Column("key", Text, primary_key=True),  # of a network or an email address, and of the limit's length
+    Column("key", Text, primary_key=True),  # hash of a network or an email address, with the seconds of the limit
     Column("slot", Integer, primary_key=True, autoincrement=False),
     Column("uses", Integer, nullable=False),
-    Column("until", Integer, nullable=False),  # Unix time from which it counts no more
+    Column("until", Integer, nullable=False),  # Unix time at which the uses stop to count
     Index("form_use_by_end", "until"),
     sqlite_with_rowid=False,
 )
@@ -138,14 +142,14 @@ form_use = Table(  # how often a form was used lately, by whom: keyed hashes onl
 suppression = Table(  # outlives the subscriber
     "suppression",
     metadata,
-    Column("email_key", Text, primary_key=True),  # of the erased a keyed hash: `suppressions.hashed`
+    Column("email_key", Text, primary_key=True),  # of erased readers a keyed hash, see suppressions.py
     Column("reason", Text, nullable=False),  # bounced complained unsubscribed erased by-hand
     Column("detail", Text, nullable=False, server_default=""),
     Column("at", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 
-leaving_reason = Table(  # why readers left, counted; nobody's in particular
+leaving_reason = Table(  # why readers left, counted; no row leads to a reader
     "leaving_reason",
     metadata,
     Column("list", Text, primary_key=True),
@@ -172,12 +176,12 @@ campaign = Table(
     Column("provider", Text, nullable=False),
     Column("checks", Text, nullable=False, server_default="[]"),  # JSON: what check said at approval
     Column("created_at", Text, nullable=False),
-    Column("send_at", Text),  # the moment it starts; null = when told
+    Column("send_at", Text),  # the moment it starts; null = by a command
     Column("started_at", Text),  # the Date header of every message
     Column("finished_at", Text),
-    Column("cursor", Integer, nullable=False, server_default="0"),  # the last subscriber enqueued
-    Column("enqueued", Boolean, nullable=False, server_default=false()),  # everyone is
-    Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive says of the issue
+    Column("cursor", Integer, nullable=False, server_default="0"),  # the last subscriber that is enqueued
+    Column("enqueued", Boolean, nullable=False, server_default=false()),  # whether all subscribers are enqueued
+    Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive prints about the issue
     Column("tracking", Text, nullable=False, server_default="none"),  # none aggregate individual
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
     Index("campaign_once", "issue", "list", "segment", unique=True),
@@ -191,22 +195,24 @@ batch = Table(
     Column("no", Integer, primary_key=True),  # 1, 2, ... per campaign
     Column("size", Integer, nullable=False),
     Column("state", Text, nullable=False),  # queued claimed handed settled unknown cancelled
-    Column("attempt", Integer, nullable=False, server_default="0"),  # the fencing number: every step names it
+    Column(
+        "attempt", Integer, nullable=False, server_default="0"
+    ),  # the fencing number: every step of a claim names it
     Column("generation", Integer, nullable=False, server_default="0"),  # +1 only when it is known that nothing was sent
     Column("owner", Text, nullable=False, server_default=""),
     Column("lease_until", Text),
-    Column("not_before", Text),  # BUSY, or its readers' own time: not before this
+    Column("not_before", Text),  # not before this time: the provider was busy, or its readers' own time
     Column("first_handed_at", Text),
     Column("handed_at", Text),
     Column("settled_at", Text),
-    Column("provider", Text, nullable=False, server_default=""),  # who was handed it
+    Column("provider", Text, nullable=False, server_default=""),  # the provider that was handed the batch
     Column("payload_hash", Text, nullable=False, server_default=""),  # a retry under the key must equal it
     Column("provider_ids", LargeBinary),  # JSON object by subscriber id, zlib
-    Column("started", LargeBinary),  # one-call providers: a bit per recipient, before the first byte
-    Column("finished", LargeBinary),  # and one after the answer
+    Column("started", LargeBinary),  # a bit per recipient, set before the first byte; one-call providers only
+    Column("finished", LargeBinary),  # a bit per recipient, set after the answer
     Column("enqueued_at", Text),
-    Column("doubt", Text, nullable=False, server_default=""),  # why it was not known whether it was sent, when it was
-    Index("batch_by_state", "campaign_id", "state", "no"),  # the next that waits, and whether any is left
+    Column("doubt", Text, nullable=False, server_default=""),  # why the outcome was unknown, while it was or after
+    Index("batch_by_state", "campaign_id", "state", "no"),  # the next batch that waits, and whether any is left
     Index("batch_leased", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
     sqlite_with_rowid=False,
 )
@@ -236,7 +242,7 @@ delivery_exception = Table(
     sqlite_with_rowid=False,
 )
 
-delivery_note = Table(  # what became of a delivery before its present state, when a person sent it on
+delivery_note = Table(  # earlier outcomes of a delivery that a person decided to send again
     "delivery_note",
     metadata,
     Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
@@ -247,22 +253,22 @@ delivery_note = Table(  # what became of a delivery before its present state, wh
     sqlite_with_rowid=False,
 )
 
-event = Table(  # what happened later; of opens and clicks a row per reader and link, or per hour and link of nobody
+event = Table(  # what happened after sending; opens and clicks: a row per reader and link, or per hour and link without reader
     "event",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("key", Text, nullable=False, unique=True),  # what is told again under it is the same event
+    Column("key", Text, nullable=False, unique=True),  # a second report with this key is not counted again
     Column("kind", Text, nullable=False),  # delivered deferred bounced opened clicked complained unsubscribed
     Column("campaign_id", Integer, ForeignKey("campaign.id"), nullable=False),
-    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE")),  # null = known of nobody
-    Column("reader", Integer),  # the same; after [tracking] keep, a number that stands for nobody
-    Column("link_no", Integer),  # in the frozen message's links
-    Column("at", Text, nullable=False),  # the first time; of nobody, the beginning of the hour
+    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE")),  # null = no reader is known
+    Column("reader", Integer),  # subscriber_id; after [tracking] keep, a number that belongs to no reader
+    Column("link_no", Integer),  # the place in the frozen message's links
+    Column("at", Text, nullable=False),  # the first time; without reader, the beginning of the hour
     Column("times", Integer, nullable=False, server_default="1"),
     Column(
         "machine", Text, nullable=False, server_default=""
-    ),  # what betrayed a program; "" = a person, as far as we see
-    Column("source", Text, nullable=False, server_default=""),  # tracking, or the provider who reports it
+    ),  # the sign that a program did it; "" = probably a person
+    Column("source", Text, nullable=False, server_default=""),  # tracking, or the provider that reports it
     Column("detail", Text, nullable=False, server_default=""),
     Index("event_by_campaign", "campaign_id", "kind"),
     Index("event_by_subscriber", "subscriber_id", "at"),
@@ -275,13 +281,13 @@ rate_bucket = Table(  # one row per provider; GCRA: the theoretical arrival time
     Column("key", Text, primary_key=True),
     Column("tat", Text, nullable=False),
     Column("warm_since", Text),  # the first day of its warm-up plan, in the publication's zone
-    Column("ceiling", Float),  # messages a second it was slowed down to
+    Column("ceiling", Float),  # messages a second that it was slowed down to
     Column("slowed_at", Text),
-    Column("seen_at", Text),  # when the last were reserved: a clock that shows less was set back
+    Column("seen_at", Text),  # when messages were last reserved: a clock that shows less was set back
     sqlite_with_rowid=False,
 )
 
-rate_spent = Table(  # what of a quota is used up, in slots of a fiftieth of its time; old ones are deleted
+rate_spent = Table(  # the used part of a quota, in slots of a fiftieth of its time; old rows are deleted
     "rate_spent",
     metadata,
     Column("key", Text, primary_key=True),
@@ -308,7 +314,7 @@ runner = Table(  # a row per `newsletter run`, kept fresh while it lives
     sqlite_with_rowid=False,
 )
 
-notice = Table(  # what the editors were told by email, so that they are told once
+notice = Table(  # alerts that were sent to the editors, so that each is sent once
     "notice",
     metadata,
     Column("key", Text, primary_key=True),
@@ -318,5 +324,8 @@ notice = Table(  # what the editors were told by email, so that they are told on
 
 
 def is_in(*states: str) -> ColumnElement[bool]:
-    """Whether a batch is in one of these states, spelled out: SQLite has to read that a partial index will do."""
+    """Return the condition that a batch is in one of these states.
+
+    They are written into the statement, because SQLite uses a partial index only where it can read the states.
+    """
     return batch.c.state.in_([literal_column(f"'{state}'") for state in states])

@@ -1,9 +1,10 @@
-"""Readers: who they are, what they agreed to, and what they decide themselves.
+"""Readers: their addresses and fields, their consent, and what they decide by the links in their mail.
 
-subscriber.py reads and changes one reader, writes.py many at once; consent.py keeps the evidence; signups.py and
-double_opt_in.py take sign-ups; preferences.py what readers choose by their links; imports.py and exports.py CSV
-files; segments.py who a segment selects; suppressions.py who must never be mailed; transactional_queue.py the
-single emails that readers are owed.
+subscriber.py reads and changes one reader, writes.py many at once; consent.py keeps the evidence of both. signups.py
+takes requests to join, double_opt_in.py confirms them; rate_limits.py, captcha.py and address_typos.py guard the form,
+transactional_queue.py queues the emails that answer. preferences.py: leave, pause, join; leaving_reasons.py counts why.
+imports.py, exports.py and csv.py: CSV files. segments.py selects readers, suppressions.py bars addresses for good,
+erasure.py deletes a reader from every table.
 
 Belongs here: facts about readers. Does not: campaigns, and sending.
 """

@@ -1,7 +1,8 @@
-"""Challenges: services that tell people from robots, for publications whose form is attacked.
+"""Captchas: services that tell people from robots, for publications whose sign-up form is attacked.
 
-Off unless `[signup] challenge` names one: it is somebody else's script on our page, and sees every
-reader who joins. A service is facts and nothing else; all of them are asked the same way.
+Off unless `[signup] challenge` names a service: it runs a script of another company on the page, which sees every
+reader who joins. The two services have one protocol, so each is a row of facts in SERVICES:
+https://developers.cloudflare.com/turnstile/ and https://docs.hcaptcha.com/.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from newsletter.config import Publication, secret
 from newsletter.errors import ConfigError
 
 CONNECT, READ = 5.0, 10.0
-"""Seconds."""
+"""Seconds to connect to the service, and to wait for its answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """What one wants on the page, and where its answers are checked."""
+    """A captcha service: its parts of the page, and the address that checks answers."""
 
     script: str
     element: str
-    """The class of the element that it fills."""
+    """The class of the element that the script fills."""
     field: str
-    """What its answer comes back as."""
+    """The form field that has the answer."""
     verify: str
     hosts: tuple[str, ...]
-    """What the page must be allowed to load from."""
+    """The hosts that the page must be allowed to load from."""
 
 
 SERVICES = {
@@ -52,7 +53,7 @@ Verdict = Literal["passed", "failed", "unasked"]
 
 @dataclass(frozen=True, kw_only=True)
 class Challenge:
-    """A service with a publication's keys."""
+    """A service with the keys of one publication."""
 
     service: Service
     site_key: str
@@ -61,26 +62,26 @@ class Challenge:
 
     @property
     def policy(self) -> str:
-        """What it adds to a Content-Security-Policy."""
+        """The part of a Content-Security-Policy that allows the service."""
         hosts = " ".join(self.service.hosts)
         return f"script-src {hosts}; frame-src {hosts}; connect-src {hosts}"
 
     def judge(self, answer: str, address: str) -> Verdict:
-        """What the service says of an answer; asked once, since an answer counts once."""
+        """Ask the service about an answer from a network address; never twice, because an answer counts once."""
         if not answer:
             return "failed"
         import requests  # 0.1 s that a server without a challenge does not need
 
         data = {"secret": self.secret, "response": answer, "remoteip": address, "sitekey": self.site_key}
         try:
-            said = requests.post(self.verify, data=data, timeout=(CONNECT, READ), allow_redirects=False).json()
+            reply = requests.post(self.verify, data=data, timeout=(CONNECT, READ), allow_redirects=False).json()
         except (requests.RequestException, ValueError):
             return "unasked"
-        return "passed" if isinstance(said, dict) and said.get("success") is True else "failed"
+        return "passed" if isinstance(reply, dict) and reply.get("success") is True else "failed"
 
 
 def find_challenge(publication: Publication) -> Challenge | None:
-    """The one that `[signup] challenge` names; None when it is off. Raises ConfigError for what is missing."""
+    """Return the challenge that `[signup] challenge` names, or None when off. Raises ConfigError for missing keys."""
     settings = publication.config.signup
     if settings.challenge == "off":
         return None

@@ -1,7 +1,7 @@
-"""CSV of any size: read record by record in little memory, written safe for spreadsheets.
+"""Read CSV files of any size record by record, and write CSV that spreadsheets open safely.
 
-A record that cannot be read is a Record with a problem, and the next line is tried: one
-bad line never costs the good ones. What the columns mean is `imports` and `exports`.
+A record that cannot be read becomes a Record with a problem, and reading goes on with the next line: a bad line
+never costs a good one. The meaning of the columns is known to `imports.py` and `exports.py`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _PROBLEMS = {
 
 
 class Record(NamedTuple):
-    """One record of a file."""
+    """A record of a CSV file."""
 
     row: int
-    """As spreadsheets count: the header is 1."""
+    """The row's number as spreadsheets count: the header is 1."""
     cells: Sequence[str]
     problem: str = ""
     """Why it could not be read; empty for a good one."""
 
 
 class _BadLineError(Exception):
-    """A line that is no text."""
+    """Raised for a line that is no text, or too long."""
 
 
 class CsvFile:
@@ -52,7 +52,7 @@ class CsvFile:
         self.header, self.delimiter = self._read_header(must_have)
 
     def _read_header(self, must_have: str) -> tuple[list[str], str]:
-        """The first line that holds anything, split by the delimiter that finds the wanted column."""
+        """Return the first line with content, split by the delimiter that finds the wanted column."""
         try:
             first = next((line for line in self._lines if line.strip(" ,;\t\r\n")), "")
         except _BadLineError as error:
@@ -87,7 +87,7 @@ class CsvFile:
 
 
 class _Lines:
-    """The lines of a file, in bytes of bounded number, decoded; can give back those of a bad record."""
+    """An iterator over the decoded lines of a file, of limited length, that can give back those of a bad record."""
 
     def __init__(self, file: BufferedIOBase) -> None:
         self._file = file
@@ -105,7 +105,10 @@ class _Lines:
         return line
 
     def retry(self, problem: str) -> str:
-        """Give back all lines of this record but the first: an open quote may have swallowed good rows."""
+        """Give back all lines of this record but the first, and return `problem`.
+
+        An open quote may have swallowed good rows.
+        """
         self._again.extendleft(reversed(self.since[1:]))
         return problem
 
@@ -131,7 +134,7 @@ def _decode(raw: bytes) -> str:
 
 
 def _split(line: str, delimiter: str) -> list[str]:
-    """A header's column names: `First Name` is first_name. Raises ValueError."""
+    """Return a header's column names: `First Name` is first_name. Raises ValueError when it cannot be read."""
     try:
         cells = next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -144,7 +147,7 @@ def _explain(error: Exception) -> str:
 
 
 def guard(cell: str) -> str:
-    """The cell as a spreadsheet takes it for text: `=1+1` gets an apostrophe in front.
+    """Return the cell so that a spreadsheet takes it for text: `=1+1` gets an apostrophe in front.
 
     OWASP, CSV injection: cells that begin with = + - @ tab or carriage return may be run.
     """
@@ -152,12 +155,12 @@ def guard(cell: str) -> str:
 
 
 def unguard(cell: str) -> str:
-    """The cell that `guard` was given."""
+    """Return the cell that `guard` was given."""
     return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
 class CsvWriter:
-    """Writes records that any spreadsheet may open."""
+    """Writes records that any spreadsheet may open safely."""
 
     def __init__(self, stream: TextIO) -> None:
         self._writer = csv.writer(stream, lineterminator="\n")

@@ -1,7 +1,7 @@
-"""Confirmations: a signup becomes a reader, once, when the owner of the address says that it was them.
+"""Double opt-in: a sign-up makes a reader active once the owner of the address confirms it.
 
-Nobody is active before. The evidence of both, asking and confirming, is written here with the change;
-the welcomes that follow are queued. Who asked, and for what, is `signups`.
+Nobody is active before. The evidence of the request and of the confirmation is written here with the change, and the
+welcomes that follow are queued. Requests to join are `signups.py`.
 """
 
 from __future__ import annotations
@@ -23,37 +23,38 @@ from newsletter.subscribers.writes import Status, SubscriberEntry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Confirming:
-    """Somebody follows the link of a confirmation and presses its button."""
+class ConfirmationRequest:
+    """A press of the button that a confirmation's link leads to."""
 
     signup_id: int
     subscriber_id: int
     network: str
+    """The network address that it came from."""
     at: datetime
 
 
-class Step(StrEnum):
-    """Where a signup stands."""
+class SignupStep(StrEnum):
+    """The steps of a sign-up."""
 
     OPEN = "open"
-    """To be confirmed."""
+    """It waits for its confirmation."""
     CONFIRMED = "confirmed"
-    """Just now."""
-    BEFORE = "before"
+    """It was confirmed by this request."""
+    CONFIRMED_BEFORE = "before"
     """It was confirmed earlier; nothing changes."""
     EXPIRED = "expired"
-    """Too late."""
+    """Its link is too old."""
     SENT_AGAIN = "sent again"
-    """Too late, and another confirmation is on its way, unless too many were sent."""
+    """Its link is too old; another confirmation is on its way, unless too many were sent."""
     GONE = "gone"
     """The reader was erased, or must not be mailed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signup:
-    """A signup as the pages show it."""
+    """A sign-up as the pages show it."""
 
-    step: Step
+    step: SignupStep
     email: str = ""
     lists: tuple[str, ...] = ()
     language: str = ""
@@ -61,14 +62,14 @@ class Signup:
 
 @dataclass(frozen=True, kw_only=True)
 class Welcome:
-    """A welcome issue: who gets it, and when."""
+    """A welcome issue, the list whose new readers get it, and how long after they joined."""
 
     slug: str
     list: str
     after: timedelta
 
 
-_GONE = Signup(step=Step.GONE)
+_GONE = Signup(step=SignupStep.GONE)
 
 
 class Confirmations:
@@ -80,75 +81,87 @@ class Confirmations:
         self._limits = limits
         self._welcomes = welcomes
 
-    def confirm(self, connection: Connection, confirmings: Sequence[Confirming]) -> list[Signup]:
-        """Make readers active, each once; one that comes too late is sent another confirmation."""
-        return [self._confirm(connection, one) for one in confirmings]
+    def confirm(self, connection: Connection, requests: Sequence[ConfirmationRequest]) -> list[Signup]:
+        """Make readers active, each once; a request that comes too late queues another confirmation."""
+        return [self._confirm(connection, request) for request in requests]
 
-    def look(self, connection: Connection, signup_id: int, subscriber_id: int, now: datetime) -> Signup:
-        """Where a signup stands, without changing it."""
-        row = signups.find(connection, signup_id, subscriber_id)
-        return self._seen(row, now) if row else _GONE
+    def find(self, connection: Connection, signup_id: int, subscriber_id: int, now: datetime) -> Signup:
+        """Return a sign-up without changing it; its step is GONE when there is none."""
+        row = signups.find_signup(connection, signup_id, subscriber_id)
+        return self._signup(row, now) if row else _GONE
 
-    def _seen(self, row: Row[Any], now: datetime) -> Signup:
+    def _signup(self, row: Row[Any], now: datetime) -> Signup:
         within = self._settings.confirm_within.delta
         is_late = bool(within) and now - datetime.fromisoformat(row.asked_at) > within
-        step = Step.BEFORE if row.confirmed_at else Step.EXPIRED if is_late else Step.OPEN
+        unconfirmed = SignupStep.EXPIRED if is_late else SignupStep.OPEN
+        step = SignupStep.CONFIRMED_BEFORE if row.confirmed_at else unconfirmed
         lists = tuple(name for name in json.loads(row.lists) if name in self._lists)
-        return Signup(step=step, email=row.email, lists=lists, language=row.spoken)
+        return Signup(step=step, email=row.email, lists=lists, language=row.language)
 
-    def _confirm(self, connection: Connection, one: Confirming) -> Signup:
-        row = signups.find(connection, one.signup_id, one.subscriber_id)
-        if row is None or _barred(connection, row.email_key):
+    def _confirm(self, connection: Connection, request: ConfirmationRequest) -> Signup:
+        row = signups.find_signup(connection, request.signup_id, request.subscriber_id)
+        if row is None or _is_barred(connection, row.email_key):
             return _GONE
-        found = self._seen(row, one.at)
-        if found.step is Step.EXPIRED:
-            self._send_again(connection, row, one)
-            return replace(found, step=Step.SENT_AGAIN)
-        if found.step is not Step.OPEN:
-            return found
-        self._make_active(connection, row, found, one)
-        return replace(found, step=Step.CONFIRMED)
+        signup = self._signup(row, request.at)
+        if signup.step is SignupStep.EXPIRED:
+            self._send_again(connection, row, request)
+            return replace(signup, step=SignupStep.SENT_AGAIN)
+        if signup.step is not SignupStep.OPEN:
+            return signup
+        self._make_active(connection, row, signup, request)
+        return replace(signup, step=SignupStep.CONFIRMED)
 
-    def _make_active(self, connection: Connection, row: Row[Any], found: Signup, one: Confirming) -> None:
-        statuses = signups.statuses_of(connection, [row.subscriber_id])[row.subscriber_id]
-        joined = [name for name in found.lists if statuses.get(name) != Status.ACTIVE]
-        asked = json.loads(row.proof)
-        proof = {
-            "page": asked["page"],
-            "asked_at": row.asked_at,
-            "asked_from": asked["network"],
-            "network": one.network,
-        }
+    def _make_active(self, connection: Connection, row: Row[Any], signup: Signup, request: ConfirmationRequest) -> None:
+        statuses = signups.list_statuses(connection, [row.subscriber_id])[row.subscriber_id]
+        joined = [name for name in signup.lists if statuses.get(name) != Status.ACTIVE]
         entry = SubscriberEntry(
             email=row.email,
-            statuses=tuple((name, str(Status.ACTIVE)) for name in found.lists),
-            columns={**signups.split_name(row.name), "language": row.spoken},
-            proof=json.dumps(proof),
+            statuses=tuple((name, str(Status.ACTIVE)) for name in signup.lists),
+            columns={**signups.split_name(row.name), "language": row.language},
+            proof=_proof(row, request),
         )
-        writes.enter(connection, [entry], row.source_id, one.at, resubscribe={row.email_key})
-        signups.close(connection, row.id, one.at)
-        self._welcome(connection, row.subscriber_id, joined, row.spoken, one.at)
+        writes.enter(connection, [entry], row.source_id, request.at, resubscribe={row.email_key})
+        signups.mark_confirmed(connection, row.id, request.at)
+        self._queue_welcomes(connection, row.subscriber_id, joined, row.language, request.at)
 
-    def _welcome(
+    def _queue_welcomes(
         self, connection: Connection, subscriber_id: int, lists: Iterable[str], language: str, now: datetime
     ) -> None:
         """Queue the welcome issues of the lists just joined, but none that the reader had before."""
         had = transactional_queue.had(connection, [subscriber_id])
-        due = [one for one in self._welcomes if one.list in lists and (subscriber_id, one.slug) not in had]
         new = [
-            NewTransactionalMessage(subscriber_id, TransactionalKind.WELCOME, w.slug, w.list, language, now + w.after)
-            for w in due
+            NewTransactionalMessage(
+                subscriber_id=subscriber_id,
+                kind=TransactionalKind.WELCOME,
+                message=welcome.slug,
+                list=welcome.list,
+                language=language,
+                due_at=now + welcome.after,
+            )
+            for welcome in self._welcomes
+            if welcome.list in lists and (subscriber_id, welcome.slug) not in had
         ]
         transactional_queue.queue(connection, new, now)
 
-    def _send_again(self, connection: Connection, row: Row[Any], one: Confirming) -> None:
-        """The same asking once more, from now."""
-        use = signups.use_of(row.email, self._settings.per_address)
-        if all(self._limits.take(connection, [use], one.at)):
-            signups.repeat(connection, row, one.network, one.at)
+    def _send_again(self, connection: Connection, row: Row[Any], request: ConfirmationRequest) -> None:
+        """Queue another confirmation, if the limit of the address allows it."""
+        use = signups.address_use(row.email, self._settings.per_address)
+        if all(self._limits.take(connection, [use], request.at)):
+            signups.request_again(connection, row, request.network, request.at)
 
 
-def _barred(connection: Connection, email_key: str) -> bool:
-    """Whether the address is suppressed for a reason that its owner cannot lift by joining again."""
-    why = suppressions.suppressed(connection, [email_key]).get(email_key)
-    return why is not None and why not in ASKED_THEMSELVES
+def _proof(row: Row[Any], request: ConfirmationRequest) -> str:
+    asked = json.loads(row.proof)
+    proof = {
+        "page": asked["page"],
+        "asked_at": row.asked_at,
+        "asked_from": asked["network"],
+        "network": request.network,
+    }
+    return json.dumps(proof)
+
+
+def _is_barred(connection: Connection, email_key: str) -> bool:
+    """Tell whether the address is suppressed for a reason that its owner cannot lift by joining again."""
+    reason = suppressions.suppressed(connection, [email_key]).get(email_key)
+    return reason is not None and reason not in ASKED_THEMSELVES

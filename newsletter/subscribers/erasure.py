@@ -1,7 +1,7 @@
-"""Erasure: what forgetting a reader takes, table by table.
+"""Erase readers from every table that knows them.
 
-The ledger keeps that something was sent, not to whom: its rows name an id that is nobody's any more, and
-the address goes from what providers said. A reader who asked to be forgotten leaves a hash in the suppressions.
+The ledger's rows stay, with an id that belongs to nobody any more; the address is taken out of the providers' words
+in it. A reader who asked to be forgotten leaves a keyed hash in the suppressions.
 """
 
 from __future__ import annotations
@@ -19,61 +19,63 @@ from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import find_subscriber, remove_subscriber
 
 GONE = "(erased)"
-"""Stands where the address stood."""
+"""The text that replaces the address."""
 _WORDS: Sequence[tuple[Table, Column[Any]]] = (
     (delivery_exception, delivery_exception.c.detail),
     (delivery_note, delivery_note.c.what),
 )
-"""Where providers' words about one reader are kept."""
+"""The columns that keep a provider's words about one reader."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forgetting:
-    """A reader's wish to be forgotten."""
+class ErasureRequest:
+    """A reader's request to be forgotten."""
 
     subscriber_id: int
     at: datetime
 
 
-def forget(connection: Connection, wishes: Sequence[Forgetting]) -> list[bool]:
-    """Erase these readers, and keep of each a keyed hash, so that no import brings them back; whether each was there.
+def forget(connection: Connection, requests: Sequence[ErasureRequest]) -> list[bool]:
+    """Erase these readers, but keep a keyed hash of each address; return whether each reader was there.
 
-    Whoever joins again by themself and confirms is a new reader.
+    The hash is a suppression, so no import brings them back. A reader who joins again and confirms is a new reader.
     """
-    return [_forget(connection, wish) for wish in wishes]
+    return [_forget(connection, request) for request in requests]
 
 
 def erase(connection: Connection, address: str) -> bool:
-    """Erase a reader and what was said of the address; no suppression is left. False when unknown."""
-    found = find_subscriber(connection, address)
-    if found is None:
+    """Erase a reader without leaving a suppression; return False when the address is unknown."""
+    reader = find_subscriber(connection, address)
+    if reader is None:
         return False
-    _clean(connection, found.id, found.email)
+    _clean_ledger(connection, reader.id, reader.email)
     return remove_subscriber(connection, address)
 
 
-def _forget(connection: Connection, wish: Forgetting) -> bool:
-    asked = select(subscriber.c.email, subscriber.c.email_key).where(subscriber.c.id == wish.subscriber_id)
-    row = connection.execute(asked).one_or_none()
+def _forget(connection: Connection, request: ErasureRequest) -> bool:
+    address = select(subscriber.c.email, subscriber.c.email_key).where(subscriber.c.id == request.subscriber_id)
+    row = connection.execute(address).one_or_none()
     if row is None:
         return False
-    suppressions.forget(connection, row.email_key, wish.at)
-    _clean(connection, wish.subscriber_id, row.email)
+    suppressions.forget(connection, row.email_key, request.at)
+    _clean_ledger(connection, request.subscriber_id, row.email)
     return remove_subscriber(connection, row.email)
 
 
-def _clean(connection: Connection, subscriber_id: int, email: str) -> None:
-    """Take the address out of what is told of deliveries."""
-    spelled = re.compile(re.escape(email), re.IGNORECASE)
+def _clean_ledger(connection: Connection, subscriber_id: int, email: str) -> None:
+    """Replace the address, in any case, in the providers' words about this reader's deliveries."""
+    address = re.compile(re.escape(email), re.IGNORECASE)
     for table, column in _WORDS:
-        known = table.c.campaign_id.in_(select(campaign.c.id))  # makes it look-ups; there is no index by reader
+        # The tables have no index by reader; with the campaigns named, the primary key is looked up once for each.
+        known = table.c.campaign_id.in_(select(campaign.c.id))
         theirs = and_(known, table.c.subscriber_id == subscriber_id, column.ilike(f"%{_literal(email)}%", escape="\\"))
         key = list(table.primary_key)
         for row in connection.execute(select(column, *key).where(theirs)).all():
             this = and_(*(part == getattr(row, part.name) for part in key))
-            said = spelled.sub(GONE, getattr(row, column.name))
-            connection.execute(update(table).where(this).values({column.name: said}))
+            cleaned = address.sub(GONE, getattr(row, column.name))
+            connection.execute(update(table).where(this).values({column.name: cleaned}))
 
 
 def _literal(text: str) -> str:
+    """Escape what LIKE takes for a pattern."""
     return re.sub(r"([\\%_])", r"\\\1", text)

@@ -1,7 +1,7 @@
-"""Exports: every reader as CSV, in the columns that `imports` reads back.
+"""Export every reader as CSV, in the columns that `imports.py` reads.
 
-What is exported and imported again changes nothing; a property test holds that. A cell that a
-spreadsheet would run gets an apostrophe in front, which an import takes off.
+Importing an export changes nothing; a property test proves it. A cell that a spreadsheet would run as a formula
+gets an apostrophe in front, which an import removes.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def export_csv(database: Database, publication: Publication, stream: TextIO) -> 
 
 
 def _cells(reader: Subscriber) -> dict[str, str]:
-    """Return the cells of one reader by column; what is not known has none."""
+    """Return the cells of one reader by column; unknown values have none."""
     consent = {"status": str(reader.status), "lists": _lists(reader), "tags": ",".join(reader.tags)}
     return {name: _text(value) for name, value in reader.fields.items()} | {"email": reader.email} | consent
 
 
 def _lists(reader: Subscriber) -> str:
-    """Return the lists; one with another status than the whole says so: `daily,weekly:unsubscribed`."""
+    """Return the cell of the lists; a status other than the reader's follows its list: `daily,weekly:unsubscribed`."""
     whole = reader.status
     return ",".join(name if status == whole else f"{name}:{status}" for name, status in reader.lists.items())
 

@@ -1,7 +1,7 @@
-"""Imports: readers from a CSV file of any size, in constant memory.
+"""Import readers from a CSV file of any size, in constant memory.
 
-Written in transactions of a few thousand rows: stopped half-way, the good rows before stay, and running
-it again finishes. What may happen to a reader is decided in `entries`; here is what columns mean.
+Rows are written in transactions of a few thousand: an import that is stopped keeps the good rows before, and running
+it again finishes it. This module knows what the columns mean; `writes.py` decides what may happen to a reader.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.subscribers import consent
 from newsletter.subscribers.csv import CsvFile, Record, unguard
-from newsletter.subscribers.writes import EVERYWHERE, MOST_ENTRIES, Effect, Entered, Status, SubscriberEntry, enter
+from newsletter.subscribers.writes import EVERYWHERE, MOST_ENTRIES, Effect, EntryResult, Status, SubscriberEntry, enter
 
 MOST_KEPT = 1_000
-"""Refusals that a report holds; all of them are counted and told one by one."""
+"""Refusals that a report keeps; all of them are counted, and passed to the listener."""
 _MOST_CACHED = 10_000
+"""Parsed cells that are kept: files have the same few lists and tags in every row."""
 _LONGEST_SHOWN = 300
+"""Characters of a cell that are printed."""
 
 
 class Refusal(NamedTuple):
@@ -35,12 +37,12 @@ class Refusal(NamedTuple):
     email: str
     reason: str
     cells: Sequence[str]
-    """As they stand in the file."""
+    """The cells as the file has them."""
 
 
 @dataclass(kw_only=True)
-class Report:
-    """What an import did; added, updated, unchanged and refused make up the rows."""
+class ImportReport:
+    """The counts of an import; added, updated, unchanged and refused add up to rows."""
 
     rows: int = 0
     added: int = 0
@@ -48,12 +50,12 @@ class Report:
     unchanged: int = 0
     refused: int = 0
     kept_unsubscribed: int = 0
-    """Rows of people who left and were not brought back; they count above as well."""
+    """Rows of readers who left and were not brought back; they are counted above as well."""
     refusals: list[Refusal] = field(default_factory=list)
-    """The first MOST_KEPT."""
+    """The first refusals, at most MOST_KEPT."""
 
     def as_json(self) -> dict[str, object]:
-        """As `subscribers import --json` prints it."""
+        """Return what `subscribers import --json` prints."""
         named = {"rows", "added", "updated", "unchanged", "refused", "kept_unsubscribed"}
         counts: dict[str, object] = {name: value for name, value in vars(self).items() if name in named}
         return counts | {"refusals": [{"row": r.row, "email": r.email, "reason": r.reason} for r in self.refusals]}
@@ -61,13 +63,14 @@ class Report:
 
 @dataclass(kw_only=True)
 class ImportListener:
-    """Who hears about an import while it runs."""
+    """Functions that an import calls while it runs."""
 
     started: Callable[[Sequence[str]], None] = lambda header: None
-    """Once the header is known to be good."""
+    """Called with the header once it is known to be good."""
     refused: Callable[[Refusal], None] = lambda refusal: None
+    """Called for each row that is refused."""
     progress: Callable[[int, int], None] = lambda rows, position: None
-    """After each transaction: rows so far, bytes read so far."""
+    """Called after each transaction with the rows and the bytes read so far."""
 
 
 def import_csv(
@@ -79,11 +82,11 @@ def import_csv(
     now: datetime,
     resubscribe: Collection[str] = (),
     listener: ImportListener | None = None,
-) -> Report:
-    """Import a seekable file.
+) -> ImportReport:
+    """Import a seekable file; return the counts.
 
-    `name` is the file's, for messages and as evidence, next to its SHA-256. `resubscribe` holds the address
-    keys of those who left and may be brought back. Raises NewsletterError when the file cannot be read at all.
+    `name` is the file's, for messages and for the evidence, which also has its SHA-256. `resubscribe` has the address
+    keys of readers who left and may be brought back. Raises NewsletterError when the file cannot be read at all.
     """
     listener = listener or ImportListener()
     digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -101,10 +104,10 @@ def import_csv(
     return run.report
 
 
-def _open(publication: Publication, file: BufferedIOBase, name: str) -> tuple[CsvFile, _Columns]:
+def _open(publication: Publication, file: BufferedIOBase, name: str) -> tuple[CsvFile, _FileColumns]:
     try:
         rows = CsvFile(file, must_have="email")
-        return rows, _Columns(publication, rows.header)
+        return rows, _FileColumns(publication, rows.header)
     except ValueError as error:
         named = ", ".join(READER_COLUMNS)
         hint = f"Nothing was imported. The first row names the columns: {named}, or fields of your own."
@@ -112,12 +115,12 @@ def _open(publication: Publication, file: BufferedIOBase, name: str) -> tuple[Cs
 
 
 def _shown(text: str) -> str:
-    """Short, and without what a terminal would act on."""
+    """Return the text cut short, without characters that a terminal would act on."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:_LONGEST_SHOWN])
 
 
 class _ImportRun:
-    """One import under way."""
+    """An import under way: the entries that wait for their transaction, and the counts."""
 
     def __init__(
         self, database: Database, source_id: int, now: datetime, resubscribe: Collection[str], listener: ImportListener
@@ -127,12 +130,12 @@ class _ImportRun:
         self.now = now
         self.resubscribe = resubscribe
         self.listener = listener
-        self.report = Report()
+        self.report = ImportReport()
         self.entries: list[SubscriberEntry] = []
         self.records: list[Record] = []
 
-    def take(self, record: Record, columns: _Columns) -> None:
-        """Read one record; a bad one is refused at once."""
+    def take(self, record: Record, columns: _FileColumns) -> None:
+        """Parse one record, and keep its entry for `flush`; a bad record is refused at once."""
         try:
             if record.problem:
                 raise ValueError(record.problem)
@@ -145,25 +148,25 @@ class _ImportRun:
             self.records.append(record)
 
     def flush(self, position: int) -> None:
-        """Write what was taken since the last time, in one transaction."""
+        """Write the entries taken since the last call, in one transaction."""
         if self.entries:
             with self.database.begin() as connection:
-                effects = enter(connection, self.entries, self.source_id, self.now, self.resubscribe)
-            for record, entry, entered in zip(self.records, self.entries, effects, strict=True):
-                self._count(record, entry, entered)
+                results = enter(connection, self.entries, self.source_id, self.now, self.resubscribe)
+            for record, entry, result in zip(self.records, self.entries, results, strict=True):
+                self._count(record, entry, result)
             self.entries, self.records = [], []
         self.listener.progress(self.report.rows, position)
 
-    def _count(self, record: Record, entry: SubscriberEntry, entered: Entered) -> None:
+    def _count(self, record: Record, entry: SubscriberEntry, result: EntryResult) -> None:
         report = self.report
-        if entered.effect is Effect.REFUSED:
-            self._refuse(record, entry.email, entered.reason)
+        if result.effect is Effect.REFUSED:
+            self._refuse(record, entry.email, result.reason)
             return
         report.rows += 1
-        report.added += entered.effect is Effect.ADDED
-        report.updated += entered.effect is Effect.UPDATED
-        report.unchanged += entered.effect is Effect.UNCHANGED
-        report.kept_unsubscribed += entered.kept_unsubscribed
+        report.added += result.effect is Effect.ADDED
+        report.updated += result.effect is Effect.UPDATED
+        report.unchanged += result.effect is Effect.UNCHANGED
+        report.kept_unsubscribed += result.kept_unsubscribed
 
     def _refuse(self, record: Record, email: str, reason: str) -> None:
         refusal = Refusal(record.row, _shown(email), _shown(reason), record.cells)
@@ -174,8 +177,8 @@ class _ImportRun:
         self.listener.refused(refusal)
 
 
-class _Columns:
-    """What each column of a file is."""
+class _FileColumns:
+    """The columns of a file by name; turns a row's cells into an entry."""
 
     def __init__(self, publication: Publication, header: list[str]) -> None:
         """Raises ValueError for columns that are double or cannot be fields."""
@@ -196,11 +199,11 @@ class _Columns:
         self._tags_of: dict[str, tuple[str, ...]] = {"": ()}
 
     def email_of(self, cells: Sequence[str]) -> str:
-        """What stands in the column `email`; for reports."""
+        """Return the cell of the column `email`, for reports."""
         return cells[self._email].strip() if len(cells) > self._email else ""
 
     def entry(self, cells: Sequence[str]) -> SubscriberEntry | None:
-        """What the row says; None when every cell is empty. Raises ValueError with what is wrong."""
+        """Return the entry of a row, or None when every cell is empty. Raises ValueError with what is wrong."""
         cells = [unguard(cell.strip()) for cell in cells]
         email = cells[self._email]
         if not email:
@@ -220,24 +223,24 @@ class _Columns:
         return "" if at is None else cells[at]
 
     def _tags(self, cell: str) -> tuple[str, ...]:
-        found = self._tags_of.get(cell)
-        if found is None:
-            found = self._tags_of[cell] = parse_tags([cell])
+        tags = self._tags_of.get(cell)
+        if tags is None:
+            tags = self._tags_of[cell] = parse_tags([cell])
             if len(self._tags_of) > _MOST_CACHED:
                 self._tags_of = {"": ()}
-        return found
+        return tags
 
     def _statuses(self, lists: str, status: str) -> tuple[tuple[str, str], ...]:
-        found = self._statuses_of.get((lists, status))
-        if found is None:
-            found = self._statuses_of[lists, status] = parse_statuses(self._lists, self._default, lists, status)
+        statuses = self._statuses_of.get((lists, status))
+        if statuses is None:
+            statuses = self._statuses_of[lists, status] = parse_statuses(self._lists, self._default, lists, status)
             if len(self._statuses_of) > _MOST_CACHED:
                 self._statuses_of = {}
-        return found
+        return statuses
 
 
 def parse_tags(texts: Sequence[str]) -> tuple[str, ...]:
-    """The tags of cells such as `pro, early bird`: separated by commas. Raises ValueError."""
+    """Return the tags of cells such as `pro, early bird`, sorted, each once. Raises ValueError."""
     tags = {tag.strip() for text in texts for tag in text.split(",")} - {""}
     if bad := next((tag for tag in tags if not tag.isprintable()), ""):
         raise ValueError(f"the tag {bad!r} has a control character")
@@ -245,9 +248,10 @@ def parse_tags(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def parse_statuses(known: Collection[str], default: str, lists: str, status: str = "") -> tuple[tuple[str, str], ...]:
-    """What cells such as `daily, weekly:unsubscribed` and `active` say: pairs of list and Status.
+    """Return pairs of list and Status from cells such as `daily, weekly:unsubscribed` and `active`.
 
-    No list: the default one, and to leave without saying which is to leave all. Raises ValueError.
+    Without a list it is the default list, but a reader unsubscribed from no list in particular leaves all. Raises
+    ValueError.
     """
     whole = _status(status) if status else Status.ACTIVE
     names = [name.strip() for name in lists.split(",") if name.strip()]

@@ -1,12 +1,8 @@
-"""Choices: what readers decide themselves by the links in their mail: leave, pause, come back, choose lists.
+"""Preferences: leave, pause, come back and choose lists, by the links in a reader's mail.
 
-Many readers' in one transaction, each with its evidence; a choice made twice is made once. Whose link it
-was, the caller knows; that a campaign's email led to it is recorded by `campaigns.unsubscribes`.
-What forgetting a reader takes is `erasure`.
-
-Parting words: why readers left, counted by list and day.
-
-Nobody's in particular: what is kept cannot be traced to a reader. No other module writes `leaving_reason`.
+Changes of many readers are made in one transaction, each with its evidence; a change made twice has one effect.
+The caller knows whose link it was. `campaigns/unsubscribes.py` wraps `change_preferences` and records which
+campaign's email a reader left by; erasing a reader is `erasure.py`.
 """
 
 from __future__ import annotations
@@ -14,14 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, select
 
 from newsletter.database.bulk import among
-from newsletter.database.tables import leaving_reason, subscriber, subscription
+from newsletter.database.tables import subscriber, subscription
 from newsletter.subscribers import consent, suppressions
 from newsletter.subscribers.consent import Change
 from newsletter.subscribers.subscriber import address_keys, pause_subscriptions
@@ -29,11 +25,11 @@ from newsletter.subscribers.writes import Status, subscribe
 from newsletter.times import stamp
 
 PAUSED = "paused"
-"""What the evidence of a pause says; on the list the reader stays active."""
+"""The status in the evidence of a pause; on the list the reader stays active."""
 
 
 class PreferenceAction(StrEnum):
-    """What a reader wants of a list."""
+    """An action of a reader on a list."""
 
     LEAVE = "leave"
     PAUSE = "pause"
@@ -43,153 +39,113 @@ class PreferenceAction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PreferenceChange:
-    """One reader's wish, and how we know of it."""
+    """A change that one reader asks for, and where it came from."""
 
     subscriber_id: int
-    wish: PreferenceAction
+    action: PreferenceAction
     lists: tuple[str, ...] | None
     """None: each list the reader is on."""
     source: str
-    """Of the evidence: `one click`, `unsubscribe page`, ..."""
+    """The kind of the evidence's source: `one click`, `unsubscribe page`, ..."""
     campaign_id: int = 0
-    """Whose email the link was in; 0: no campaign's."""
+    """The campaign whose email had the link; 0 when none had it."""
     at: datetime
     until: datetime | None = None
-    """Of a pause."""
+    """The end of a pause."""
 
 
-class ListStanding(NamedTuple):
-    """Where a reader stands on a list."""
+class ListState(NamedTuple):
+    """The state of a reader on a list."""
 
     status: str
     paused_until: str | None
-    """Past or not."""
+    """The end of a pause, past or not; None: never paused."""
 
 
-def standings(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, dict[str, ListStanding]]:
-    """Where each of these readers stands, by list; who is unknown is not in it."""
+def list_states(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, dict[str, ListState]]:
+    """Return the state of each of these readers on each list; unknown readers are left out."""
     ids = list(subscriber_ids)
-    found: dict[int, dict[str, ListStanding]] = {}
+    states: dict[int, dict[str, ListState]] = {}
     for (id,) in connection.execute(select(subscriber.c.id).where(among(connection, subscriber.c.id, ids))):
-        found[id] = {}
+        states[id] = {}
     columns = subscription.c
-    asked = select(columns.subscriber_id, columns.list, columns.status, columns.paused_until).order_by(columns.list)
-    for id, name, *standing in connection.execute(asked.where(among(connection, columns.subscriber_id, ids))):
-        found[id][name] = ListStanding(*standing)
-    return found
+    rows = select(columns.subscriber_id, columns.list, columns.status, columns.paused_until).order_by(columns.list)
+    for id, name, *state in connection.execute(rows.where(among(connection, columns.subscriber_id, ids))):
+        states[id][name] = ListState(*state)
+    return states
 
 
-def choose(connection: Connection, choices: Sequence[PreferenceChange]) -> list[tuple[str, ...]]:
-    """Make these choices, in their order; of each the lists on which something changed.
+def change_preferences(connection: Connection, changes: Sequence[PreferenceChange]) -> list[tuple[str, ...]]:
+    """Make these changes in their order; return for each the lists on which something changed.
 
-    Of a reader who is unknown nothing changes, and nobody joins who was never active: that takes a confirmation.
-    Whoever joins lifts a suppression that was their own wish.
+    A change for an unknown reader does nothing. A reader who was never active joins nothing: that takes a
+    confirmation. Joining lifts a suppression that the reader asked for.
     """
-    known = standings(connection, {choice.subscriber_id for choice in choices})
-    joining = {choice.subscriber_id for choice in choices if choice.wish is PreferenceAction.JOIN}
-    run = _PreferenceRun(known=known, proven=consent.once_active(connection, joining) if joining else frozenset())
+    states = list_states(connection, {change.subscriber_id for change in changes})
+    joining = {change.subscriber_id for change in changes if change.action is PreferenceAction.JOIN}
+    run = _PreferenceRun(states=states, proven=consent.once_active(connection, joining) if joining else frozenset())
     if joining := joining & run.proven:
         suppressions.lift_by_owner(connection, address_keys(connection, joining))
-    changed = [run.take(choice) for choice in choices]
+    changed = [run.apply(change) for change in changes]
     if run.stored:
-        run.write(connection, max(choice.at for choice in choices))
+        run.write(connection, max(change.at for change in changes))
     return changed
 
 
 @dataclass(kw_only=True)
 class _PreferenceRun:
-    """Choices while they are made: as things stand, and what has to be written."""
+    """Changes while they are made: the states they lead to, and what has to be written."""
 
-    known: dict[int, dict[str, ListStanding]]
+    states: dict[int, dict[str, ListState]]
     proven: frozenset[int]
-    stored: dict[tuple[int, str], ListStanding | None] = field(default_factory=dict)
-    """As it was before, of what changed."""
+    """The readers who were active at some time, so that their address is known to be theirs."""
+    stored: dict[tuple[int, str], ListState | None] = field(default_factory=dict)
+    """The states in the database, of those that changed, by reader and list."""
     evidence: dict[tuple[str, int], list[Change]] = field(default_factory=lambda: defaultdict(list))
-    """By source and campaign."""
+    """The consent to record, by source and campaign."""
 
-    def take(self, choice: PreferenceChange) -> tuple[str, ...]:
-        """Make one choice; the lists on which something changed."""
-        standing = self.known.get(choice.subscriber_id)
-        if standing is None:
+    def apply(self, change: PreferenceChange) -> tuple[str, ...]:
+        """Make one change; return the lists on which something changed."""
+        states = self.states.get(change.subscriber_id)
+        if states is None:
             return ()
-        names = standing if choice.lists is None else choice.lists
-        return tuple(name for name in list(names) if self._move(choice, standing, name))
+        names = states if change.lists is None else change.lists
+        return tuple(name for name in list(names) if self._move(change, states, name))
 
-    def _move(self, choice: PreferenceChange, standing: dict[str, ListStanding], name: str) -> bool:
-        before = standing.get(name)
-        after = self._after(choice, before)
+    def _move(self, change: PreferenceChange, states: dict[str, ListState], name: str) -> bool:
+        before = states.get(name)
+        after = self._after(change, before)
         if after is None or after == before:
             return False
-        standing[name] = after
-        self.stored.setdefault((choice.subscriber_id, name), before)
-        said = PAUSED if choice.wish is PreferenceAction.PAUSE else after.status
-        self.evidence[choice.source, choice.campaign_id].append(Change(choice.subscriber_id, name, said))
+        states[name] = after
+        self.stored.setdefault((change.subscriber_id, name), before)
+        status = PAUSED if change.action is PreferenceAction.PAUSE else after.status
+        self.evidence[change.source, change.campaign_id].append(Change(change.subscriber_id, name, status))
         return True
 
-    def _after(self, choice: PreferenceChange, before: ListStanding | None) -> ListStanding | None:
-        """Where the reader stands then; None when the wish cannot be granted."""
-        if choice.wish is PreferenceAction.JOIN:
-            return ListStanding(Status.ACTIVE, None) if choice.subscriber_id in self.proven else None
+    def _after(self, change: PreferenceChange, before: ListState | None) -> ListState | None:
+        """Return the state that a change leads to, or None when it may not be made."""
+        if change.action is PreferenceAction.JOIN:
+            return ListState(Status.ACTIVE, None) if change.subscriber_id in self.proven else None
         if before is None:
             return None
-        if choice.wish is PreferenceAction.LEAVE:
-            return ListStanding(Status.UNSUBSCRIBED, None)
-        return before._replace(paused_until=stamp(choice.until)) if choice.until and before.status == "active" else None
+        if change.action is PreferenceAction.LEAVE:
+            return ListState(Status.UNSUBSCRIBED, None)
+        return before._replace(paused_until=stamp(change.until)) if change.until and before.status == "active" else None
 
     def write(self, connection: Connection, now: datetime) -> None:
-        """The final standings, and every step to them as evidence."""
-        final = {key: self.known[key[0]][key[1]] for key in self.stored}
-        changes = {key: Change(*key, standing.status) for key, standing in final.items()}
+        """Write the final states, and every step to them as evidence."""
+        final = {key: self.states[key[0]][key[1]] for key in self.stored}
+        changes = {key: Change(*key, state.status) for key, state in final.items()}
         subscribe(
             connection,
             added=[change for key, change in changes.items() if self.stored[key] is None],
             changed=[change for key, change in changes.items() if self.stored[key] is not None],
             at=stamp(now),
         )
-        pause_subscriptions(connection, {key: one.paused_until for key, one in final.items() if one.paused_until})
+        pauses = {key: state.paused_until for key, state in final.items() if state.paused_until}
+        pause_subscriptions(connection, pauses)
         for (source, campaign_id), evidence in self.evidence.items():
             detail = {"campaign": campaign_id} if campaign_id else {}
             source_id = consent.shared_source(connection, source, detail, now)
             consent.record(connection, evidence, source_id, stamp(now))
-
-
-class LeavingReason(StrEnum):
-    """What a reader may say; the pages' words for it are in their templates."""
-
-    TOO_MUCH = "too-much"
-    NOT_FOR_ME = "not-for-me"
-    TOO_LONG = "too-long"
-    NEVER_JOINED = "never-joined"
-    LOOKS_WRONG = "looks-wrong"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeavingAnswer:
-    """One answer."""
-
-    list: str
-    day: date
-    reason: LeavingReason
-
-
-def count(connection: Connection, words: Sequence[LeavingAnswer]) -> list[None]:
-    """Add these answers to the numbers; a `Write` for the pages' write queue."""
-    rows = [{"list": word.list, "day": word.day.isoformat(), "reason": str(word.reason)} for word in words]
-    counted = text(
-        "INSERT INTO leaving_reason (list, day, reason, number) VALUES (:list, :day, :reason, 1)"
-        " ON CONFLICT (list, day, reason) DO UPDATE SET number = leaving_reason.number + 1"
-    )
-    connection.execute(counted, rows)
-    return [None] * len(words)
-
-
-def counted(connection: Connection, since: date) -> list[tuple[str, str, int]]:
-    """List, reason and how many said it since that day; of each list the most frequent first."""
-    number = func.sum(leaving_reason.c.number)
-    asked = select(leaving_reason.c.list, leaving_reason.c.reason, number).where(
-        leaving_reason.c.day >= since.isoformat()
-    )
-    asked = asked.group_by(leaving_reason.c.list, leaving_reason.c.reason)
-    found = connection.execute(asked.order_by(leaving_reason.c.list, number.desc(), leaving_reason.c.reason))
-    return [(name, reason, int(total)) for name, reason, total in found]

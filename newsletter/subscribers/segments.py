@@ -1,7 +1,7 @@
-"""Segments: who of a list is meant, asked from the database.
+"""Select the readers of a list or segment from the database.
 
-Reads only. The rules themselves are `segment_rules`; what SQLite and PostgreSQL say differently
-about JSON is here and nowhere else.
+Reads only. The rules of `[segments]` are parsed by `config/segments.py`; the differences between SQLite's and
+PostgreSQL's JSON functions are in this module alone.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ from newsletter.times import stamp
 
 Condition = ColumnElement[bool]
 _TURN = 2**32
+"""The range of the scattered ids."""
 _GOLDEN = 2654435769
-"""A turn divided by the golden ratio."""
+"""_TURN divided by the golden ratio."""
 
 
 def members(
@@ -50,21 +51,22 @@ def members(
     after: int = 0,
     limit: int = 10_000,
 ) -> list[int]:
-    """The ids of those who get mail of the list and are in the segment: ascending, above `after`, at most `limit`.
+    """Return the ids of readers who get the list's mail and are in the segment: ascending, above `after`.
 
     Raises ConfigError when newsletter.toml has no such segment or it is wrong.
     """
-    found = select(subscription.c.subscriber_id).where(subscription.c.subscriber_id > after)
-    found = _chosen(found, connection, publication, list_name, segment, now)
-    return numbers(connection, found.order_by(subscription.c.subscriber_id).limit(limit))
+    ids = select(subscription.c.subscriber_id).where(subscription.c.subscriber_id > after)
+    ids = _of_segment(ids, connection, publication, list_name, segment, now)
+    return numbers(connection, ids.order_by(subscription.c.subscriber_id).limit(limit))
 
 
 def count(
     connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, now: datetime
 ) -> int:
-    """How many `members` there are. Raises ConfigError as it does."""
-    found = _chosen(select(func.count()).select_from(subscription), connection, publication, list_name, segment, now)
-    return int(connection.execute(found).scalar_one())
+    """Return how many `members` there are. Raises ConfigError like it."""
+    number = select(func.count()).select_from(subscription)
+    number = _of_segment(number, connection, publication, list_name, segment, now)
+    return int(connection.execute(number).scalar_one())
 
 
 def sample(
@@ -76,70 +78,70 @@ def sample(
     number: int,
     now: datetime,
 ) -> list[int]:
-    """The ids of about `number` members, from all over the list, ascending; all of them when there are no more.
+    """Return the ids of about `number` members, spread over the list, ascending; of all members when there are fewer.
 
-    The same list gives the same sample. Raises ConfigError as `members` does.
+    A list that does not change gives one sample. Raises ConfigError like `members`.
     """
-    everyone = count(connection, publication, list_name, segment, now=now)
-    found = _chosen(select(subscription.c.subscriber_id), connection, publication, list_name, segment, now)
-    if everyone > number:
+    total = count(connection, publication, list_name, segment, now=now)
+    ids = _of_segment(select(subscription.c.subscriber_id), connection, publication, list_name, segment, now)
+    if total > number:
         # Multiples of the golden ratio lie evenly, whatever pattern the ids have (Knuth, TAOCP 3, section 6.4).
         scattered = subscription.c.subscriber_id * literal(_GOLDEN, BigInteger) % literal(_TURN, BigInteger)
-        found = found.where(scattered < literal(_TURN * number // everyone, BigInteger))
-    return list(connection.scalars(found.order_by(subscription.c.subscriber_id).limit(number)))
+        ids = ids.where(scattered < literal(_TURN * number // total, BigInteger))
+    return list(connection.scalars(ids.order_by(subscription.c.subscriber_id).limit(number)))
 
 
 def by_zone(
     connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, now: datetime
 ) -> dict[str, int]:
-    """How many `members` there are by the time zone they named; "": none. Raises ConfigError as it does."""
-    each = select(subscriber.c.timezone, func.count()).join_from(
+    """Return the number of `members` per time zone, "" for readers who named none. Raises ConfigError like it."""
+    zones = select(subscriber.c.timezone, func.count()).join_from(
         subscription, subscriber, subscriber.c.id == subscription.c.subscriber_id
     )
-    found = each.where(gets_mail(list_name, now))
+    zones = zones.where(gets_mail(list_name, now))
     if segment:
-        found = found.where(condition(connection, publication, segment))
-    return {zone: int(number) for zone, number in connection.execute(found.group_by(subscriber.c.timezone))}
+        zones = zones.where(condition(connection, publication, segment))
+    return {zone: int(number) for zone, number in connection.execute(zones.group_by(subscriber.c.timezone))}
 
 
 def gets_mail(list_name: str, now: datetime) -> Condition:
-    """Whether a row of `subscription` is of somebody active on the list, and not paused."""
+    """Return the condition that a row of `subscription` is active on the list, and not paused."""
     paused = and_(subscription.c.paused_until.is_not(None), subscription.c.paused_until > stamp(now))
     return and_(subscription.c.list == list_name, subscription.c.status == "active", not_(paused))
 
 
 def condition(connection: Connection, publication: Publication, segment: str) -> Condition:
-    """What the segment says about a row of `subscriber`, whatever its lists. Raises ConfigError."""
+    """Return the segment's condition on a row of `subscriber`, whatever its lists. Raises ConfigError."""
     return and_(true(), *(_where(rule, connection.dialect.name) for rule in rules_of(publication, segment)))
 
 
 def has_tag(connection: Connection, tag: str) -> Condition:
-    """Whether a row of `subscriber` has the tag."""
+    """Return the condition that a row of `subscriber` has the tag."""
     return _any_tag((tag,), connection.dialect.name)
 
 
 def field_names(connection: Connection) -> list[str]:
-    """Every own field that any reader has, sorted."""
+    """Return the names of all own fields that readers have, sorted."""
     if connection.dialect.name == "sqlite":
         each = func.json_each(subscriber.c.fields).table_valued("key")
-        asked = select(each.c.key).select_from(subscriber).join(each, true())
+        names = select(each.c.key).select_from(subscriber).join(each, true())
     else:
-        asked = select(func.jsonb_object_keys(cast(subscriber.c.fields, JSONB)))
-    return sorted(connection.scalars(asked.distinct()))
+        names = select(func.jsonb_object_keys(cast(subscriber.c.fields, JSONB)))
+    return sorted(connection.scalars(names.distinct()))
 
 
-def _chosen(
-    found: Select[Any],
+def _of_segment(
+    rows: Select[Any],
     connection: Connection,
     publication: Publication,
     list_name: str,
     segment: str | None,
     now: datetime,
 ) -> Select[Any]:
-    found = found.where(gets_mail(list_name, now))
+    rows = rows.where(gets_mail(list_name, now))
     if not segment:
-        return found
-    return found.join_from(subscription, subscriber).where(condition(connection, publication, segment))
+        return rows
+    return rows.join_from(subscription, subscriber).where(condition(connection, publication, segment))
 
 
 def _where(rule: SegmentRule, dialect: str) -> Condition:
@@ -162,12 +164,12 @@ def _where(rule: SegmentRule, dialect: str) -> Condition:
 def _tags(rule: SegmentRule, dialect: str) -> Condition:
     if rule.operator == "all":
         return and_(*(_any_tag((tag,), dialect) for tag in rule.values))
-    found = _any_tag(rule.values, dialect)
-    return found if rule.operator == "any" else not_(found)
+    has_any = _any_tag(rule.values, dialect)
+    return has_any if rule.operator == "any" else not_(has_any)
 
 
 def _missing(value: ColumnElement[Any], kind: str) -> Condition:
-    """An empty text is a missing one."""
+    """Return the condition that the value is missing; an empty text counts as missing."""
     return or_(value.is_(None), value == "") if kind in ("text", "date") else value.is_(None)
 
 
@@ -178,8 +180,8 @@ def _ordered(value: ColumnElement[Any], rule: SegmentRule) -> Condition:
 
 
 def _contains(value: ColumnElement[Any], part: str, dialect: str) -> Condition:
-    found: ColumnElement[int] = (func.instr if dialect == "sqlite" else func.strpos)(value, part)
-    return found > 0
+    position: ColumnElement[int] = (func.instr if dialect == "sqlite" else func.strpos)(value, part)
+    return position > 0
 
 
 def _any_tag(tags: tuple[Any, ...], dialect: str) -> Condition:
@@ -191,7 +193,7 @@ def _any_tag(tags: tuple[Any, ...], dialect: str) -> Condition:
 
 
 def _value(rule: SegmentRule, dialect: str) -> ColumnElement[Any]:
-    """The field's value; null when it is missing or of another kind."""
+    """Return the field's value; null when it is missing or of another kind."""
     if rule.subject in COLUMNS:
         return subscriber.c[rule.subject]
     return (_sqlite_value if dialect == "sqlite" else _postgresql_value)(rule)

@@ -1,8 +1,8 @@
-"""Signups: who asked to join by a form, and what came of it.
+"""Sign-ups: who asked to join by a form, and which email answers them.
 
-Alone writes the `signup` table. What a stranger can type for somebody else changes nothing that is
-known of them: a name, a list once left, count only from the confirmation on, which is
-`confirmations`. The mail that is due is queued here, and sent by `postman`.
+No other module writes the `signup` table. A stranger can type somebody else's address, so a form changes nothing
+that is known of a reader: a name, or a list once left, count only from the confirmation on (`double_opt_in.py`).
+The emails are queued here (`transactional_queue.py`) and sent by `sending/transactional_sender.py`.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from newsletter.subscribers.writes import Status, SubscriberEntry
 from newsletter.times import stamp
 
 MOST_NAME = 100
-"""Characters of a name."""
+"""The most characters of a name."""
 SOURCE = "form"
-"""What the evidence calls it."""
+"""The kind of the evidence's source."""
 KEPT = timedelta(days=30)
-"""How long somebody who never confirmed is kept, after the link stopped to work."""
+"""How long a reader who never confirmed is kept after the link has expired."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShownForm:
-    """What somebody saw when they asked: the evidence that many share."""
+    """The form that a reader filled in: the part of the evidence that many sign-ups share."""
 
     form: str
-    """Which version of the form."""
+    """The version of the form."""
     text: str
-    """Its wording."""
+    """The wording of the form."""
     text_sha256: str
     language: str
 
@@ -59,63 +59,62 @@ class SignupRequest:
     lists: tuple[str, ...]
     shown: ShownForm
     page: str
-    """Where the form stood."""
+    """The page that had the form."""
     network: str
     """The network address that it came from."""
     at: datetime
 
 
 class SignupAnswer(StrEnum):
-    """What became of an asking, as far as whoever asked may know."""
+    """The answer to a request, which tells nobody whether the address is known."""
 
-    TAKEN = "taken"
-    """Whether the address is known or not, and whether mail goes out or not."""
+    ACCEPTED = "accepted"
+    """For known and unknown addresses alike, whether an email goes out or not."""
     TOO_MANY = "too many"
-    """From this network."""
+    """Too many requests came from this network."""
 
 
 class Signups:
-    """The signups of one publication."""
+    """The sign-ups of one publication."""
 
     def __init__(self, publication: Publication, limits: SignupLimits) -> None:
         self._settings = publication.config.signup
         self._limits = limits
 
-    def ask(self, connection: Connection, askings: Sequence[SignupRequest]) -> list[SignupAnswer]:
-        """Take forms, each in its turn. Whoever is known is answered as whoever is not."""
-        now = max(one.at for one in askings)
-        networks = [
-            FormUse(counted_by=f"network {network_of(one.network)}", rate=self._settings.per_network) for one in askings
-        ]
-        allowed = self._limits.take(connection, networks, now)
-        self._take(connection, [one for one, may in zip(askings, allowed, strict=True) if may], now)
-        return [SignupAnswer.TAKEN if may else SignupAnswer.TOO_MANY for may in allowed]
+    def accept(self, connection: Connection, requests: Sequence[SignupRequest]) -> list[SignupAnswer]:
+        """Record requests in their order, those that the limits of their network allow; return the answers."""
+        now = max(request.at for request in requests)
+        per_network = self._settings.per_network
+        uses = [FormUse(counted_by=f"network {network_of(each.network)}", rate=per_network) for each in requests]
+        allowed = self._limits.take(connection, uses, now)
+        self._record(connection, [request for request, may in zip(requests, allowed, strict=True) if may], now)
+        return [SignupAnswer.ACCEPTED if may else SignupAnswer.TOO_MANY for may in allowed]
 
-    def _take(self, connection: Connection, askings: Sequence[SignupRequest], now: datetime) -> None:
-        """Those whose address was not asked for too often: enter them, and queue what answers them."""
-        addresses = [use_of(one.email, self._settings.per_address) for one in askings]
-        allowed = self._limits.take(connection, addresses, now)
-        alike: dict[ShownForm, list[SignupRequest]] = defaultdict(list)
-        for one, may in zip(askings, allowed, strict=True):
+    def _record(self, connection: Connection, requests: Sequence[SignupRequest], now: datetime) -> None:
+        """Record the requests that the limit of their address allows, and queue the emails that answer them."""
+        uses = [address_use(request.email, self._settings.per_address) for request in requests]
+        allowed = self._limits.take(connection, uses, now)
+        by_form: dict[ShownForm, list[SignupRequest]] = defaultdict(list)
+        for request, may in zip(requests, allowed, strict=True):
             if may:
-                alike[one.shown].append(one)
-        for shown, these in alike.items():
+                by_form[request.shown].append(request)
+        for shown, same_form in by_form.items():
             source_id = consent.shared_source(connection, SOURCE, vars(shown), now)
-            _enter(connection, these, source_id, now)
-            _keep(connection, these, source_id, now)
+            _enter_readers(connection, same_form, source_id, now)
+            _insert_signups(connection, same_form, source_id, now)
 
 
 def forget_unconfirmed(connection: Connection, publication: Publication, now: datetime) -> int:
-    """Erase those who asked by a form, never confirmed, and have let KEPT pass since their link expired; how many.
+    """Erase readers who asked by a form and never confirmed, KEPT after their link expired; return how many.
 
-    Whoever is known in any other way stays: by an import, by a list they are or were on.
+    Readers who are known in any other way stay: by an import, or by a list they are or were on.
     """
     within = publication.config.signup.confirm_within.delta
     if not within:
         return 0
-    mine = table.c.subscriber_id == subscriber.c.id
-    asked_lately = exists().where(mine, table.c.asked_at > stamp(now - within - KEPT))
-    is_somewhere = exists().where(
+    by_form = table.c.subscriber_id == subscriber.c.id
+    asked_lately = exists().where(by_form, table.c.asked_at > stamp(now - within - KEPT))
+    is_on_a_list = exists().where(
         subscription.c.subscriber_id == subscriber.c.id, subscription.c.status != Status.PENDING
     )
     otherwise_known = (
@@ -123,8 +122,8 @@ def forget_unconfirmed(connection: Connection, publication: Publication, now: da
         .where(consent_rows.c.subscriber_id == subscriber.c.id, consent_rows.c.source_id == consent_source.c.id)
         .where(consent_source.c.kind != SOURCE)
     )
-    gone = delete(subscriber).where(exists().where(mine), ~asked_lately, ~is_somewhere, ~otherwise_known)
-    return connection.execute(gone).rowcount
+    unconfirmed = delete(subscriber).where(exists().where(by_form), ~asked_lately, ~is_on_a_list, ~otherwise_known)
+    return connection.execute(unconfirmed).rowcount
 
 
 def split_name(name: str) -> dict[str, str]:
@@ -133,96 +132,116 @@ def split_name(name: str) -> dict[str, str]:
     return {"first_name": first, "last_name": last.strip()}
 
 
-def use_of(email: str, rate: Rate) -> FormUse:
-    """One confirmation to an address."""
+def address_use(email: str, rate: Rate) -> FormUse:
+    """Return the use of a form that a confirmation to this address counts as."""
     return FormUse(counted_by=f"address {address_key(email)}", rate=rate)
 
 
-def find(connection: Connection, signup_id: int, subscriber_id: int) -> Row[Any] | None:
-    """A signup with its reader's address, or None; `spoken` is its language."""
-    asked = (
-        select(table, table.c.language.label("spoken"), subscriber.c.email, subscriber.c.email_key)
+def find_signup(connection: Connection, signup_id: int, subscriber_id: int) -> Row[Any] | None:
+    """Return the row of a sign-up with its reader's `email` and `email_key`, or None."""
+    with_address = (
+        select(table, subscriber.c.email, subscriber.c.email_key)
         .join_from(table, subscriber, subscriber.c.id == table.c.subscriber_id)
         .where(table.c.id == signup_id, table.c.subscriber_id == subscriber_id)
     )
-    return connection.execute(asked).one_or_none()
+    return connection.execute(with_address).one_or_none()
 
 
-def close(connection: Connection, signup_id: int, at: datetime) -> None:
-    """Say that it is confirmed."""
+def mark_confirmed(connection: Connection, signup_id: int, at: datetime) -> None:
+    """Record that a sign-up is confirmed."""
     connection.execute(update(table).where(table.c.id == signup_id).values(confirmed_at=stamp(at)))
 
 
-def repeat(connection: Connection, row: Row[Any], network: str, now: datetime) -> None:
-    """The same asking once more, from now; `row` is what `find` found."""
-    proof = {**json.loads(row.proof), "network": network}
-    values = (row.subscriber_id, row.lists, row.name, row.spoken, row.source_id, json.dumps(proof))
+def request_again(connection: Connection, signup: Row[Any], network: str, now: datetime) -> None:
+    """Record a new sign-up like `signup` (a row of `find_signup`), and queue its confirmation."""
+    proof = {**json.loads(signup.proof), "network": network}
+    values = (signup.subscriber_id, signup.lists, signup.name, signup.language, signup.source_id, json.dumps(proof))
     _insert(connection, [values], [TransactionalKind.CONFIRMATION], now)
 
 
-def statuses_of(connection: Connection, ids: Sequence[int]) -> Mapping[int, dict[str, str]]:
-    """The lists of readers, by id."""
-    asked = select(subscription.c.subscriber_id, subscription.c.list, subscription.c.status)
-    found: dict[int, dict[str, str]] = defaultdict(dict)
-    for row in connection.execute(asked.where(among(connection, subscription.c.subscriber_id, ids))):
-        found[row.subscriber_id][row.list] = row.status
-    return found
+def list_statuses(connection: Connection, ids: Sequence[int]) -> Mapping[int, dict[str, str]]:
+    """Return the status on each list, of each of these readers."""
+    columns = subscription.c
+    rows = select(columns.subscriber_id, columns.list, columns.status)
+    statuses: dict[int, dict[str, str]] = defaultdict(dict)
+    for row in connection.execute(rows.where(among(connection, columns.subscriber_id, ids))):
+        statuses[row.subscriber_id][row.list] = row.status
+    return statuses
 
 
-def _enter(connection: Connection, askings: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
-    """New readers as pending, with name and language; of known ones, only lists they never had."""
-    keys = [address_key(one.email) for one in askings]
+def _enter_readers(connection: Connection, requests: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
+    """Write new readers as pending, with name and language; of known readers, only lists they never had."""
+    keys = [address_key(request.email) for request in requests]
     known = set(_ids(connection, keys))
-    own = {key for key, why in suppressions.suppressed(connection, keys).items() if why in ASKED_THEMSELVES}
-    rows = [_entry(one, is_new=key not in known) for one, key in zip(askings, keys, strict=True)]
-    writes.enter(connection, rows, source_id, now, asking=own)
+    suppressed = suppressions.suppressed(connection, keys)
+    by_owner = {key for key, reason in suppressed.items() if reason in ASKED_THEMSELVES}
+    entries = [_entry(request, is_new=key not in known) for request, key in zip(requests, keys, strict=True)]
+    writes.enter(connection, entries, source_id, now, asked_by_owner=by_owner)
 
 
-def _entry(one: SignupRequest, *, is_new: bool) -> SubscriberEntry:
+def _entry(request: SignupRequest, *, is_new: bool) -> SubscriberEntry:
     return SubscriberEntry(
-        email=one.email,
-        statuses=tuple((name, str(Status.PENDING)) for name in one.lists),
-        columns={**split_name(one.name), "language": one.shown.language} if is_new else {},
-        proof=_proof(one),
+        email=request.email,
+        statuses=tuple((name, str(Status.PENDING)) for name in request.lists),
+        columns={**split_name(request.name), "language": request.shown.language} if is_new else {},
+        proof=_proof(request),
     )
 
 
-def _proof(one: SignupRequest) -> str:
-    return json.dumps({"page": one.page, "network": one.network})
+def _proof(request: SignupRequest) -> str:
+    return json.dumps({"page": request.page, "network": request.network})
 
 
-def _keep(connection: Connection, askings: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
-    """Write the signups down and queue a letter for each: to confirm, or that they have joined already.
+def _insert_signups(connection: Connection, requests: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
+    """Write the sign-ups and queue an email for each: to confirm, or that the reader has joined already.
 
-    Both cost the same, so that the time an answer takes tells nobody who is on a list.
+    Both cost the same time, so that the duration of an answer tells nobody who is on a list.
     """
-    ids = _ids(connection, [address_key(one.email) for one in askings])
-    statuses = statuses_of(connection, list(ids.values()))
+    ids = _ids(connection, [address_key(request.email) for request in requests])
+    statuses = list_statuses(connection, list(ids.values()))
     rows, kinds = [], []
-    for one in askings:
-        reader = ids.get(address_key(one.email))
-        if reader is None:  # suppressed: nothing goes there
+    for request in requests:
+        reader = ids.get(address_key(request.email))
+        if reader is None:  # suppressed: no email goes there
             continue
-        is_on = all(statuses[reader].get(name) == Status.ACTIVE for name in one.lists)
-        kinds.append(TransactionalKind.ALREADY if is_on else TransactionalKind.CONFIRMATION)
-        rows.append((reader, json.dumps(one.lists), one.name, one.shown.language, source_id, _proof(one)))
+        is_on_all = all(statuses[reader].get(name) == Status.ACTIVE for name in request.lists)
+        kinds.append(TransactionalKind.ALREADY if is_on_all else TransactionalKind.CONFIRMATION)
+        shared = (request.name, request.shown.language, source_id, _proof(request))
+        rows.append((reader, json.dumps(request.lists), *shared))
     _insert(connection, rows, kinds, now)
+
+
+_COLUMNS = ("subscriber_id", "lists", "name", "language", "source_id", "proof")
+"""The columns of the rows that `_insert` takes."""
 
 
 def _insert(
     connection: Connection, rows: Sequence[tuple[Any, ...]], kinds: Sequence[TransactionalKind], now: datetime
 ) -> None:
-    numbers = reserve_ids(connection, table, len(rows)) if rows else ()
-    columns = ("id", "subscriber_id", "lists", "name", "language", "source_id", "proof", "asked_at")
-    insert_many(connection, table, columns, [(id, *row, stamp(now)) for id, row in zip(numbers, rows, strict=True)])
-    new = [
-        NewTransactionalMessage(row[0], kind, str(kind), json.loads(row[1])[0], row[3], now, number)
-        for number, row, kind in zip(numbers, rows, kinds, strict=True)
+    ids = reserve_ids(connection, table, len(rows)) if rows else ()
+    signups = [(id, *row, stamp(now)) for id, row in zip(ids, rows, strict=True)]
+    insert_many(connection, table, ("id", *_COLUMNS, "asked_at"), signups)
+    messages = [
+        _message(dict(zip(_COLUMNS, row, strict=True)), kind, id, now)
+        for id, row, kind in zip(ids, rows, kinds, strict=True)
     ]
-    transactional_queue.queue(connection, new, now)
+    transactional_queue.queue(connection, messages, now)
+
+
+def _message(signup: Mapping[str, Any], kind: TransactionalKind, id: int, now: datetime) -> NewTransactionalMessage:
+    return NewTransactionalMessage(
+        subscriber_id=signup["subscriber_id"],
+        kind=kind,
+        message=str(kind),
+        list=json.loads(signup["lists"])[0],
+        language=signup["language"],
+        due_at=now,
+        signup_id=id,
+    )
 
 
 def _ids(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
-    asked = select(subscriber.c.email_key, subscriber.c.id)
-    found = connection.execute(asked.where(among(connection, subscriber.c.email_key, keys)))
-    return {row.email_key: row.id for row in found}
+    rows = connection.execute(
+        select(subscriber.c.email_key, subscriber.c.id).where(among(connection, subscriber.c.email_key, keys))
+    )
+    return {row.email_key: row.id for row in rows}

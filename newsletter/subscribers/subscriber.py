@@ -1,7 +1,6 @@
-"""Subscribers: readers, what is known of them, and their consent per list.
+"""Find, page through, change and remove single readers: their fields, and their status per list.
 
-Finding, paging, changing one reader's lists, removing. Many readers at once are entered by `entries`.
-No other module but these two writes `subscriber` and `subscription`.
+Many readers at once are written by `writes.py`; no module but these two writes `subscriber` and `subscription`.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from newsletter.subscribers.writes import Status, subscribe
 from newsletter.times import stamp
 
 PAGE = 1_000
+"""Readers that are loaded together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,25 +34,25 @@ class Subscriber:
     id: int
     email: str
     fields: Mapping[str, FieldValue]
-    """Built-in ones (`first_name`, ...) and the publication's own; empty ones are absent."""
+    """Built-in fields (`first_name`, ...) and the publication's own; empty fields are absent."""
     tags: tuple[str, ...]
     lists: Mapping[str, Status]
     pauses: Mapping[str, str]
-    """By list, until when (UTC, ISO 8601) nothing is sent; also those that are over."""
+    """The end of each list's pause (UTC, ISO 8601), past or not."""
     consent: tuple[Consent, ...]
-    """Oldest first."""
+    """The evidence, oldest first."""
 
     @property
     def status(self) -> Status:
-        """Of the whole: active if any list is, else pending if any is, else unsubscribed."""
+        """The status over all lists: active if any list is, else pending if any is, else unsubscribed."""
         return whole_status(self.lists.values())
 
     def paused(self, now: datetime) -> dict[str, str]:
-        """The pauses that last."""
+        """Return the pauses that last, by list."""
         return {name: until for name, until in self.pauses.items() if until > stamp(now)}
 
     def as_json(self, now: datetime) -> dict[str, Any]:
-        """As `subscribers show --json` prints it; `paused` is there while something is."""
+        """Return what `subscribers show --json` prints; `paused` is there while a list is paused."""
         paused = self.paused(now)
         return {
             "email": self.email,
@@ -61,48 +61,48 @@ class Subscriber:
             **({"paused": paused} if paused else {}),
             "fields": self.fields,
             "tags": self.tags,
-            "consent": [msgspec.to_builtins(one) for one in self.consent],
+            "consent": [msgspec.to_builtins(proof) for proof in self.consent],
         }
 
 
 def whole_status(statuses: Iterable[str]) -> Status:
-    """Of a reader with these statuses: active before pending before unsubscribed."""
+    """Return the status over lists with these statuses: active before pending before unsubscribed."""
     known = set(statuses)
-    return next((one for one in (Status.ACTIVE, Status.PENDING) if one in known), Status.UNSUBSCRIBED)
+    return next((status for status in (Status.ACTIVE, Status.PENDING) if status in known), Status.UNSUBSCRIBED)
 
 
 def subscriber_fields(row: Any) -> Present:
-    """What merge tags may say of a row of `tables.subscriber`, or of what has its columns.
+    """Return the values that merge tags print, from a row with the columns of `tables.subscriber`.
 
-    The links to leave are the sender's to add.
+    The sender adds the links to leave.
     """
     own = {} if row.fields == "{}" else msgspec.json.decode(row.fields)
-    found = Present(present(own)) if own else Present()
-    found["email"] = row.email
+    values = Present(present(own)) if own else Present()
+    values["email"] = row.email
     if name := full_name(row.first_name, row.last_name, own):
-        found["name"] = name
+        values["name"] = name
     elif own:
-        found.pop("name", None)
+        values.pop("name", None)
     for column in BUILT_IN:
         if value := getattr(row, column):
-            found[column] = value
-    return found
+            values[column] = value
+    return values
 
 
 def get_subscriber(connection: Connection, subscriber_id: int) -> Subscriber | None:
-    """The reader of this id, or None."""
+    """Return the reader with this id, or None."""
     rows = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).all()
     return next(iter(_complete(connection, rows)), None)
 
 
 def find_subscriber(connection: Connection, address: str) -> Subscriber | None:
-    """The reader of this address in any spelling of it, or None."""
+    """Return the reader with this address, in any spelling of it, or None."""
     rows = connection.execute(select(subscriber).where(subscriber.c.email_key == address_key(address))).all()
     return next(iter(_complete(connection, rows)), None)
 
 
 def subscribers_by_id(connection: Connection, ids: Sequence[int]) -> list[Subscriber]:
-    """The readers with these ids, ascending; without their consent."""
+    """Return the readers with these ids, ascending, without their consent."""
     rows = connection.execute(
         select(subscriber).where(among(connection, subscriber.c.id, ids)).order_by(subscriber.c.id)
     )
@@ -112,14 +112,14 @@ def subscribers_by_id(connection: Connection, ids: Sequence[int]) -> list[Subscr
 def subscriber_pages(
     connection: Connection, *conditions: ColumnElement[bool], size: int = PAGE, with_consent: bool = True
 ) -> Iterator[list[Subscriber]]:
-    """Every reader that meets the conditions, in the order they joined, a page at a time.
+    """Yield the readers that meet the conditions, in the order they joined, a page at a time.
 
     Without consent, `Subscriber.consent` is empty, and reading them takes half the time.
     """
     last = 0
     while True:
-        asked = select(subscriber).where(subscriber.c.id > last, *conditions).order_by(subscriber.c.id).limit(size)
-        rows = connection.execute(asked).all()
+        page = select(subscriber).where(subscriber.c.id > last, *conditions).order_by(subscriber.c.id).limit(size)
+        rows = connection.execute(page).all()
         if not rows:
             return
         last = rows[-1].id
@@ -127,7 +127,10 @@ def subscriber_pages(
 
 
 def is_on_list(list_name: str | None, status: str | None) -> ColumnElement[bool]:
-    """Whether a row of `subscriber` is on the list with that status; None: any list, the status of the whole."""
+    """Return the condition that a row of `subscriber` is on the list with that status.
+
+    Without a list, the condition is on the status over all lists; without a status, any status will do.
+    """
     if list_name is None and status is not None:
         return _has_whole(status)
     these = [subscription.c.list == list_name, subscription.c.subscriber_id == subscriber.c.id]
@@ -135,8 +138,8 @@ def is_on_list(list_name: str | None, status: str | None) -> ColumnElement[bool]
 
 
 def _has_whole(status: str) -> ColumnElement[bool]:
-    def somewhere(one: Status) -> ColumnElement[bool]:
-        return exists().where(subscription.c.subscriber_id == subscriber.c.id, subscription.c.status == one)
+    def somewhere(status: Status) -> ColumnElement[bool]:
+        return exists().where(subscription.c.subscriber_id == subscriber.c.id, subscription.c.status == status)
 
     if status == Status.ACTIVE:
         return somewhere(Status.ACTIVE)
@@ -148,12 +151,13 @@ def _has_whole(status: str) -> ColumnElement[bool]:
 def set_status(
     connection: Connection, subscriber_id: int, statuses: Mapping[str, Status], source_id: int, now: datetime
 ) -> None:
-    """Move one reader between lists, with evidence; what does not change leaves none.
+    """Set one reader's status on these lists, with evidence of each that changes.
 
-    `source_id` is that of `consent.record_source`. Whether the reader may be moved is the caller's to know.
+    `source_id` is that of `consent.record_source`. The caller knows that the reader may be moved.
     """
-    asked = select(subscription.c.list, subscription.c.status).where(subscription.c.subscriber_id == subscriber_id)
-    known = {row.list: row.status for row in connection.execute(asked)}
+    columns = subscription.c
+    stored = select(columns.list, columns.status).where(columns.subscriber_id == subscriber_id)
+    known = {row.list: row.status for row in connection.execute(stored)}
     changes = [Change(subscriber_id, name, status) for name, status in statuses.items() if known.get(name) != status]
     subscribe(
         connection,
@@ -165,7 +169,7 @@ def set_status(
 
 
 def pause_subscriptions(connection: Connection, until: Mapping[tuple[int, str], str]) -> None:
-    """Send these readers nothing of these lists before these times (UTC, ISO 8601); they stay active."""
+    """Pause lists until these times (UTC, ISO 8601), by reader and list; the readers stay active."""
     this = (subscription.c.subscriber_id == bindparam("reader")) & (subscription.c.list == bindparam("of"))
     rows = [{"reader": id, "of": name, "paused_until": time} for (id, name), time in until.items()]
     if rows:
@@ -175,42 +179,42 @@ def pause_subscriptions(connection: Connection, until: Mapping[tuple[int, str], 
 def update_own_fields(
     connection: Connection, subscriber_id: int, built_in: Mapping[str, str], name: str, now: datetime
 ) -> None:
-    """What a reader says of themself: built-in fields, and their full name; empty ones are forgotten."""
+    """Store what readers say of themselves: built-in fields, and their full name; an empty value deletes the field."""
     row = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one_or_none()
     if row is None:
         return
     own = msgspec.json.decode(row.fields)
-    said = dict(built_in)
+    columns = dict(built_in)
     if name != full_name(row.first_name, row.last_name, own):
         own.pop("name", None)
-        said["first_name"], _, said["last_name"] = name.partition(" ")
+        columns["first_name"], _, columns["last_name"] = name.partition(" ")
     fields = msgspec.json.encode(own, order="sorted").decode()
-    values = {**said, "fields": fields, "updated_at": stamp(now)}
+    values = {**columns, "fields": fields, "updated_at": stamp(now)}
     connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
 
 
 def address_keys(connection: Connection, subscriber_ids: Iterable[int]) -> list[str]:
-    """The address keys of these readers."""
-    asked = select(subscriber.c.email_key).where(among(connection, subscriber.c.id, list(subscriber_ids)))
-    return list(connection.scalars(asked))
+    """Return the address keys of these readers."""
+    keys = select(subscriber.c.email_key).where(among(connection, subscriber.c.id, list(subscriber_ids)))
+    return list(connection.scalars(keys))
 
 
 def remove_subscriber(connection: Connection, address: str) -> bool:
-    """Erase a reader: fields, lists, tags and evidence. False when unknown.
+    """Delete a reader with fields, lists, tags and evidence; return False when the address is unknown.
 
-    The ledger's rows stay; what was not yet handed to a provider is skipped when its turn comes.
+    The ledger's rows stay; deliveries that were not yet handed to a provider are skipped by the sender.
     """
-    found = connection.execute(delete(subscriber).where(subscriber.c.email_key == address_key(address)))
-    return found.rowcount > 0
+    deleted = connection.execute(delete(subscriber).where(subscriber.c.email_key == address_key(address)))
+    return deleted.rowcount > 0
 
 
 def _complete(connection: Connection, rows: Sequence[Row[Any]], *, with_consent: bool = True) -> list[Subscriber]:
-    """The readers of these rows, with lists and evidence."""
+    """Return the readers of these rows, with their lists and, if wanted, their evidence."""
     ids = [row.id for row in rows]
-    lists: dict[int, dict[str, Status]] = {one: {} for one in ids}
-    pauses: dict[int, dict[str, str]] = {one: {} for one in ids}
-    asked = select(subscription).where(among(connection, subscription.c.subscriber_id, ids))
-    for row in connection.execute(asked.order_by(subscription.c.list)) if ids else ():
+    lists: dict[int, dict[str, Status]] = {id: {} for id in ids}
+    pauses: dict[int, dict[str, str]] = {id: {} for id in ids}
+    subscriptions = select(subscription).where(among(connection, subscription.c.subscriber_id, ids))
+    for row in connection.execute(subscriptions.order_by(subscription.c.list)) if ids else ():
         lists[row.subscriber_id][row.list] = Status(row.status)
         if row.paused_until:
             pauses[row.subscriber_id][row.list] = row.paused_until

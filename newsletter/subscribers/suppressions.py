@@ -1,8 +1,8 @@
-"""Suppressions: addresses never to mail, and why. They outlive the reader.
+"""Suppressions: addresses that must not be mailed, and why. They outlive the reader.
 
-No other module writes the `suppression` table. They are kept by `addresses.address_key`,
-so that two spellings of one address are one. Of a reader who asked to be forgotten there is only
-a hash, made with the publication's secret: it says whether an address is that one, and nothing else.
+No other module writes the `suppression` table. Addresses are kept by `addresses.address_key`, so that two spellings
+are one address. The address of a reader who asked to be forgotten is kept as a hash, made with the publication's
+secret: it can be compared with an address, and not be turned back into one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from newsletter.signed_links import Keyed
 from newsletter.times import stamp
 
 _HASHED = "hmac:"
-"""Begins what is the hash of an address, and no address."""
+"""The beginning of a row's `email_key` that is the hash of an address."""
 
 
 class Reason(StrEnum):
@@ -33,14 +33,14 @@ class Reason(StrEnum):
     COMPLAINED = "complained"
     """Its owner called our mail spam."""
     UNSUBSCRIBED = "unsubscribed"
-    """Its owner left everything, at the provider."""
+    """Its owner left all lists, at the provider."""
     ERASED = "erased"
     """Its owner asked to be forgotten."""
     BY_HAND = "by-hand"
 
 
 def suppress(connection: Connection, address: str, reason: Reason, detail: str, at: datetime) -> bool:
-    """Never mail this address again. The first reason stays; False when there was one."""
+    """Bar an address from all mail; return False, and keep the first reason, when it was barred already."""
     key = address_key(address)
     if suppressed(connection, [key]):
         return False
@@ -49,35 +49,38 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
 
 
 def forget(connection: Connection, email_key: str, at: datetime) -> None:
-    """Never mail this address again, and keep no more of it than that: not even an earlier reason's words."""
+    """Bar an address from all mail by its hash alone; the words of an earlier reason are deleted."""
     known = suppressed(connection, [email_key]).get(email_key)
     lift(connection, [email_key])
     _insert(connection, _hasher(connection)(email_key), Reason(known) if known else Reason.ERASED, "", at)
 
 
 def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, str]:
-    """Of these keys, the suppressed ones, each with its reason."""
+    """Return those of these keys that are suppressed, each with its reason."""
     spelled = _spellings(connection, email_keys)
-    asked = select(suppression.c.email_key, suppression.c.reason)
-    found = connection.execute(asked.where(among(connection, suppression.c.email_key, list(spelled))))
-    return {spelled[row.email_key]: row.reason for row in found}
+    reasons = select(suppression.c.email_key, suppression.c.reason)
+    rows = connection.execute(reasons.where(among(connection, suppression.c.email_key, list(spelled))))
+    return {spelled[row.email_key]: row.reason for row in rows}
 
 
 def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence[str]]) -> dict[str, str]:
-    """Of those that no table can be joined with; the keys are asked for only where there is a hash at all."""
+    """Return `suppressed` of those keys if any suppression is a hash, which no table can be joined with; else nothing.
+
+    `email_keys` is called only then: a batch need not load its addresses for it otherwise.
+    """
     return suppressed(connection, email_keys()) if _has_hashes(connection) else {}
 
 
 def lift(connection: Connection, email_keys: Iterable[str]) -> None:
-    """Mail these addresses again: only when a person said so, of each by name."""
+    """Delete the suppressions of these addresses; only for a person who named each of them."""
     spelled = _spellings(connection, list(email_keys))
     connection.execute(delete(suppression).where(among(connection, suppression.c.email_key, list(spelled))))
 
 
 def lift_by_owner(connection: Connection, email_keys: Iterable[str]) -> None:
-    """Mail these addresses again, if it was their owners who did not want to: they chose a list anew.
+    """Delete the suppressions that the owners of these addresses asked for, because they joined a list again.
 
-    What bounced, was called spam, or was suppressed by hand stays.
+    Addresses that bounced, complained or were suppressed by hand stay suppressed.
     """
     spelled = _spellings(connection, list(email_keys))
     theirs = suppression.c.reason.in_((Reason.UNSUBSCRIBED, Reason.ERASED))
@@ -90,7 +93,10 @@ def _insert(connection: Connection, key: str, reason: Reason, detail: str, at: d
 
 
 def _spellings(connection: Connection, email_keys: Sequence[str]) -> dict[str, str]:
-    """How these addresses may stand in the table, each with its key. The secret is needed only if a hash is there."""
+    """Return the forms in which the table may have these keys, each with its key; hashes only if it has any.
+
+    A publication without hashes thus needs no secret.
+    """
     plain = {key: key for key in email_keys}
     if not plain or not _has_hashes(connection):
         return plain
@@ -104,9 +110,9 @@ def _has_hashes(connection: Connection) -> bool:
 
 @cache
 def _hashes(dialect: str) -> Select[str]:
-    """Made once: it is asked with every batch."""
+    """Return the query for one hash; cached, because it runs with every batch."""
     column = suppression.c.email_key
-    # SQLite looks GLOB up in the key's index, LIKE not.
+    # SQLite uses the key's index for GLOB, and not for LIKE.
     like = column.op("GLOB")(f"{_HASHED}*") if dialect == "sqlite" else column.like(f"{_HASHED}%")
     return select(column).where(like).limit(1)
 

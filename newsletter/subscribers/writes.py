@@ -1,7 +1,7 @@
-"""Entries: what a row of a file or a command says about one reader, and writing many at once.
+"""Write many readers at once, each from an entry: what a row of a file, a form or a command says about one reader.
 
-The rules that protect readers are here: who left is not brought back unless named, a suppressed
-address is not added, nothing said erases nothing known. Reading files is `imports`.
+The rules that protect readers are here: readers who left are not brought back unless named, a suppressed address is
+not added, and an empty value erases nothing. CSV files are read by `imports.py`.
 """
 
 from __future__ import annotations
@@ -23,21 +23,20 @@ from newsletter.subscribers.consent import Change
 from newsletter.times import stamp
 
 MOST_ENTRIES = 5_000
-"""In one call: a transaction that others wait for a quarter of a second at most."""
+"""The most entries of one call: its transaction then takes a quarter of a second, for which others wait."""
 
 encode = msgspec.json.Encoder(order="sorted").encode
 decode = msgspec.json.Decoder().decode
 
-
 EVERYWHERE = "*"
-"""Instead of a list in an Entry: each list the reader is on."""
-_SAID = (*BUILT_IN, "fields", "tags")
+"""Stands for each list the reader is on, in the place of a list's name in a SubscriberEntry."""
+_ENTRY_COLUMNS = (*BUILT_IN, "fields", "tags")
 """The columns that an entry may change."""
 _NOTHING_KNOWN: Mapping[str, str] = dict.fromkeys(BUILT_IN, "")
 
 
 class Status(StrEnum):
-    """Of a reader on a list."""
+    """The status of a reader on a list."""
 
     PENDING = "pending"
     """Asked to join, not yet confirmed."""
@@ -46,10 +45,10 @@ class Status(StrEnum):
 
 
 class SubscriberEntry(NamedTuple):
-    """What is said about one reader; an empty value says nothing."""
+    """Facts about one reader, to be written; an empty value changes nothing."""
 
     email: str
-    """As `addresses.parse_address` returns it."""
+    """The address as `addresses.parse_address` returns it."""
     statuses: tuple[tuple[str, str], ...]
     """Pairs of list (or EVERYWHERE) and Status."""
     columns: Mapping[str, str] = {}
@@ -58,31 +57,31 @@ class SubscriberEntry(NamedTuple):
     tags: tuple[str, ...] = ()
     """Sorted, each once."""
     proof: str = ""
-    """What `consent.Change` says of these changes alone."""
+    """The `detail` of these changes' evidence, see `consent.Change`."""
 
 
 class Effect(StrEnum):
-    """What an entry did."""
+    """The effect of an entry."""
 
     ADDED = "added"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     REFUSED = "refused"
-    """The address is suppressed and unknown."""
+    """The address is suppressed, and no reader has it."""
 
 
-class Entered(NamedTuple):
-    """What became of an entry."""
+class EntryResult(NamedTuple):
+    """The result of an entry."""
 
     effect: Effect
     kept_unsubscribed: bool = False
-    """It would have brought back somebody who left; it did not."""
+    """True when the entry would have brought back a reader who left, and did not."""
     reason: str = ""
-    """Why it was refused."""
+    """Why the entry was refused."""
 
 
 class _ReaderState:
-    """A reader while a batch is entered: as in the database, and then as it will be."""
+    """A reader while entries are applied: first as in the database, then as it will be written."""
 
     __slots__ = (
         "changes", "columns", "email", "fields", "id", "is_new", "key", "learned", "statuses", "stored", "tags",
@@ -94,7 +93,7 @@ class _ReaderState:
         self.email = email
         self.is_new = is_new
         self.learned = False
-        """Whether something is known that is not in the row of `subscriber`."""
+        """Whether an entry changed columns of the row of `subscriber`."""
         self.columns: Mapping[str, str] = _NOTHING_KNOWN
         """Values of all built-in fields, by name; empty where not known."""
         self.fields = "{}"
@@ -103,19 +102,19 @@ class _ReaderState:
         self.stored: Container[str] = ()
         """The lists that have a row in the database."""
         self.changes: list[tuple[str, str, str]] = []
-        """List, status, and what is known of that change alone."""
+        """The changes of lists: list, status, and the proof of that change alone."""
 
     @property
-    def moved(self) -> dict[str, str]:
+    def changed_lists(self) -> dict[str, str]:
         """The lists that change, each with its last status."""
         return {name: status for name, status, _proof in self.changes}
 
     def has_left(self) -> bool:
-        """Active and pending nowhere, after having been somewhere."""
+        """Tell whether the reader was on lists, and is active or pending on none."""
         return bool(self.statuses) and all(status == Status.UNSUBSCRIBED for status in self.statuses.values())
 
     def learn(self, entry: SubscriberEntry) -> bool:
-        """Take over what the entry says besides consent; returns whether any of it is news."""
+        """Take over the entry's columns, fields and tags; return whether any of them changed."""
         before = self.columns, self.fields, self.tags
         if entry.columns:
             self.columns = {**self.columns, **{name: value for name, value in entry.columns.items() if value}}
@@ -125,13 +124,13 @@ class _ReaderState:
         if entry.tags:
             tags = entry.tags if self.tags == "[]" else sorted({*decode(self.tags), *entry.tags})
             self.tags = encode(tags).decode()
-        is_news = before != (self.columns, self.fields, self.tags)
-        self.learned |= is_news
-        return is_news
+        has_changed = before != (self.columns, self.fields, self.tags)
+        self.learned |= has_changed
+        return has_changed
 
-    def move(self, entry: SubscriberEntry, *, stays_out: bool, revives: bool) -> bool:
-        """Change lists; returns whether somebody who left was kept out of one."""
-        kept, statuses = False, entry.statuses
+    def change_lists(self, entry: SubscriberEntry, *, stays_out: bool, revives: bool) -> bool:
+        """Apply the entry's statuses; return whether a reader who left was kept out of a list."""
+        kept_out, statuses = False, entry.statuses
         if statuses and statuses[0][0] == EVERYWHERE:
             statuses = (*((name, statuses[0][1]) for name in self.statuses), *statuses[1:])
         for list_name, wanted in statuses:
@@ -139,11 +138,11 @@ class _ReaderState:
             if now == wanted or (wanted == Status.PENDING and now == Status.ACTIVE):
                 continue
             if wanted != Status.UNSUBSCRIBED and (stays_out or (now == Status.UNSUBSCRIBED and not revives)):
-                kept = True
+                kept_out = True
                 continue
             self.statuses[list_name] = wanted
             self.changes.append((list_name, wanted, entry.proof))
-        return kept
+        return kept_out
 
 
 def enter(
@@ -152,58 +151,63 @@ def enter(
     source_id: int,
     now: datetime,
     resubscribe: Container[str] = (),
-    asking: Container[str] = (),
-) -> list[Entered]:
-    """Write entries (at most MOST_ENTRIES), each in its turn; returns what each did.
+    asked_by_owner: Container[str] = (),
+) -> list[EntryResult]:
+    """Write entries (at most MOST_ENTRIES) in their order; return the result of each.
 
-    `source_id` is the evidence's, of `consent.record_source`; `resubscribe` holds the address
-    keys of those who may be brought back, `asking` of those who may be taken in although they are
-    suppressed, because they ask themselves. Needs a transaction of `Database.begin`.
+    `source_id` is that of `consent.record_source`. `resubscribe` has the address keys of readers who may be brought
+    back; `asked_by_owner` of suppressed addresses that may be added, because their owner asks to join. Needs a
+    transaction of `Database.begin`.
     """
     keys = [address_key(entry.email) for entry in entries]
-    _hold(connection)
+    _lock_readers(connection)
     readers = _load(connection, keys)
-    barred = {key: why for key, why in suppressions.suppressed(connection, keys).items() if key not in asking}
-    effects = []
+    suppressed = suppressions.suppressed(connection, keys)
+    barred = {key: reason for key, reason in suppressed.items() if key not in asked_by_owner}
+    results = []
     for key, entry in zip(keys, entries, strict=True):
-        named = key in resubscribe
-        if key in barred and named:
+        is_named = key in resubscribe
+        if key in barred and is_named:
             suppressions.lift(connection, [key])
             del barred[key]
-        effects.append(_enter_one(readers, key, entry, barred.get(key, ""), named))
+        results.append(_apply(readers, key, entry, barred.get(key, ""), is_named))
     _write(connection, readers, source_id, stamp(now))
-    return effects
+    return results
 
 
-def _enter_one(readers: dict[str, _ReaderState], key: str, entry: SubscriberEntry, barred: str, named: bool) -> Entered:
+def _apply(
+    readers: dict[str, _ReaderState], key: str, entry: SubscriberEntry, barred: str, is_named: bool
+) -> EntryResult:
+    """Apply one entry to the readers in memory. `barred` is why the address is suppressed; empty when it is not."""
     reader = readers.get(key)
     effect = Effect.UNCHANGED
     if reader is None:
         if barred:
-            return Entered(Effect.REFUSED, reason=f"this address is suppressed ({barred})")
+            return EntryResult(Effect.REFUSED, reason=f"this address is suppressed ({barred})")
         reader = readers[key] = _ReaderState(key, entry.email)
         effect = Effect.ADDED
-    is_news, moves = reader.learn(entry), len(reader.changes)
-    stays_out = bool(barred) or (not named and reader.has_left())
-    kept = reader.move(entry, stays_out=stays_out, revives=named)
-    if effect is Effect.UNCHANGED and (is_news or len(reader.changes) > moves):
+    has_learned, changes_before = reader.learn(entry), len(reader.changes)
+    stays_out = bool(barred) or (not is_named and reader.has_left())
+    kept_out = reader.change_lists(entry, stays_out=stays_out, revives=is_named)
+    if effect is Effect.UNCHANGED and (has_learned or len(reader.changes) > changes_before):
         effect = Effect.UPDATED
-    return Entered(effect, kept)
+    return EntryResult(effect, kept_unsubscribed=kept_out)
 
 
-def _hold(connection: Connection) -> None:
-    """On PostgreSQL, let one writer of readers in at a time; on SQLite, `begin` has done so."""
+def _lock_readers(connection: Connection) -> None:
+    """Let one transaction at a time write readers."""
+    # SQLite needs nothing: `Database.begin` takes its only write lock.
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _ReaderState]:
-    """Those of the addresses that are known, by key."""
+    """Return the readers who have one of these addresses, by key."""
     columns = subscriber.c
     built_in = (columns[name] for name in BUILT_IN)
-    asked = select(columns.id, columns.email_key, columns.email, columns.fields, columns.tags, *built_in)
+    rows = select(columns.id, columns.email_key, columns.email, columns.fields, columns.tags, *built_in)
     readers: dict[int, _ReaderState] = {}
-    for row in connection.execute(asked.where(among(connection, columns.email_key, keys))):
+    for row in connection.execute(rows.where(among(connection, columns.email_key, keys))):
         reader = readers[row[0]] = _ReaderState(row[1], row[2], is_new=False)
         reader.id, reader.fields, reader.tags = row[0], row[3], row[4]
         reader.columns = dict(zip(BUILT_IN, row[5:], strict=True))
@@ -214,9 +218,9 @@ def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _ReaderState
 
 def _load_statuses(connection: Connection, readers: dict[int, _ReaderState]) -> None:
     columns = subscription.c
-    asked = select(columns.subscriber_id, columns.list, columns.status)
-    asked = asked.where(among(connection, columns.subscriber_id, list(readers)))
-    for subscriber_id, list_name, status in connection.execute(asked):
+    rows = select(columns.subscriber_id, columns.list, columns.status)
+    rows = rows.where(among(connection, columns.subscriber_id, list(readers)))
+    for subscriber_id, list_name, status in connection.execute(rows):
         readers[subscriber_id].statuses[list_name] = status
     for reader in readers.values():
         reader.stored = frozenset(reader.statuses)
@@ -227,43 +231,46 @@ def _write(connection: Connection, readers: dict[str, _ReaderState], source_id: 
     if added:
         _insert(connection, added, at)
     _update(connection, [reader for reader in readers.values() if reader.learned and not reader.is_new], at)
-    _move(connection, [reader for reader in readers.values() if reader.changes], source_id, at)
+    _change_lists(connection, [reader for reader in readers.values() if reader.changes], source_id, at)
 
 
 def _insert(connection: Connection, readers: list[_ReaderState], at: str) -> None:
     for reader, subscriber_id in zip(readers, reserve_ids(connection, subscriber, len(readers)), strict=True):
         reader.id = subscriber_id
-    columns = ("id", "email", "email_key", *_SAID, "created_at", "updated_at")
-    rows = [(r.id, r.email, r.key, *_said(r), at, at) for r in readers]
+    columns = ("id", "email", "email_key", *_ENTRY_COLUMNS, "created_at", "updated_at")
+    rows = [(r.id, r.email, r.key, *_values(r), at, at) for r in readers]
     insert_many(connection, subscriber, columns, rows)
 
 
-def _said(reader: _ReaderState) -> tuple[str, ...]:
-    """Return the values of `_SAID`, in its order."""
+def _values(reader: _ReaderState) -> tuple[str, ...]:
+    """Return the values of `_ENTRY_COLUMNS`, in their order."""
     return (*(reader.columns[name] for name in BUILT_IN), reader.fields, reader.tags)
 
 
 def _update(connection: Connection, readers: list[_ReaderState], at: str) -> None:
     if readers:
-        changed = [dict(zip(_SAID, _said(r), strict=True)) for r in readers]
+        changed = [dict(zip(_ENTRY_COLUMNS, _values(r), strict=True)) for r in readers]
         rows = [row | {"reader": r.id, "updated_at": at} for r, row in zip(readers, changed, strict=True)]
         connection.execute(update(subscriber).where(subscriber.c.id == bindparam("reader")), rows)
 
 
-def _move(connection: Connection, readers: list[_ReaderState], source_id: int, at: str) -> None:
+def _change_lists(connection: Connection, readers: list[_ReaderState], source_id: int, at: str) -> None:
     """Write the final status per list, and every step to it as evidence."""
-    final = [Change(r.id, name, r.statuses[name]) for r in readers for name in r.moved if name not in r.stored]
-    again = [Change(r.id, name, r.statuses[name]) for r in readers for name in r.moved if name in r.stored]
-    subscribe(connection, added=final, changed=again, at=at)
-    for some, last in (([r for r in readers if r.is_new], {}), ([r for r in readers if not r.is_new], None)):
-        changes = [Change(reader.id, *change) for reader in some for change in reader.changes]
+    final = [(r, Change(r.id, name, r.statuses[name])) for r in readers for name in r.changed_lists]
+    added = [change for reader, change in final if change.list not in reader.stored]
+    changed = [change for reader, change in final if change.list in reader.stored]
+    subscribe(connection, added=added, changed=changed, at=at)
+    new, known = [r for r in readers if r.is_new], [r for r in readers if not r.is_new]
+    # New readers have no evidence yet, so the highest numbers need not be asked for.
+    for group, last in ((new, {}), (known, None)):
+        changes = [Change(reader.id, *change) for reader in group for change in reader.changes]
         consent.record(connection, changes, source_id, at, last)
 
 
 def subscribe(connection: Connection, *, added: Sequence[Change], changed: Sequence[Change], at: str) -> None:
-    """Write statuses without evidence: `added` to lists the reader had none on, `changed` where there was one.
+    """Write statuses without evidence: `added` on lists where the reader had none, `changed` on the others.
 
-    A pause ends with it.
+    A change ends a pause of the list.
     """
     rows = [(change.list, change.subscriber_id, change.status, at) for change in added]
     insert_many(connection, subscription, ("list", "subscriber_id", "status", "changed_at"), rows)

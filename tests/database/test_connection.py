@@ -230,6 +230,7 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
         ("sqlite:///:memory:", "in memory"),
         ("mysql://root@127.0.0.1/news", "mysql"),
         ("news.db", "not a database's address"),
+        ("postgresql://news@127.0.0.1:port/news", "not a database's address"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_one_clear_error(tmp_path: Path, url: str, words: str) -> None:

@@ -21,7 +21,7 @@ from newsletter.publishing.signup_emails import SignupEmails, compile_signup_ema
 from newsletter.sending import transactional_sender
 from newsletter.sending.transactional_sender import TransactionalSender
 from newsletter.subscribers import consent, suppressions, transactional_queue
-from newsletter.subscribers.double_opt_in import Confirmations, Confirming
+from newsletter.subscribers.double_opt_in import ConfirmationRequest, Confirmations
 from newsletter.subscribers.rate_limits import SignupLimits
 from newsletter.subscribers.signups import ShownForm, SignupRequest, Signups
 from newsletter.subscribers.subscriber import set_status
@@ -74,11 +74,11 @@ class World:
             email=email, name="Ada", lists=("daily",), shown=shown, page="", network="192.0.2.1", at=self.now
         )
         with self.db.begin() as connection:
-            self.signups.ask(connection, [one])
+            self.signups.accept(connection, [one])
 
     def confirm(self) -> None:
         with self.db.begin() as connection:
-            one = Confirming(signup_id=1, subscriber_id=1, network="192.0.2.1", at=self.now)
+            one = ConfirmationRequest(signup_id=1, subscriber_id=1, network="192.0.2.1", at=self.now)
             self.confirmations.confirm(connection, [one])
 
     def deliver(self) -> None:

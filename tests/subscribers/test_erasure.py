@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from newsletter.database.tables import delivery_exception, suppression
 from newsletter.subscribers import erasure, suppressions
-from newsletter.subscribers.erasure import Forgetting
+from newsletter.subscribers.erasure import ErasureRequest
 from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.writes import SubscriberEntry
 from newsletter.web.public import data_export
@@ -30,7 +30,7 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
 
 def forget(readers: Readers, subscriber_id: int = 1) -> list[bool]:
     with readers.database.begin() as connection:
-        return erasure.forget(connection, [Forgetting(subscriber_id=subscriber_id, at=NOW)])
+        return erasure.forget(connection, [ErasureRequest(subscriber_id=subscriber_id, at=NOW)])
 
 
 def kept(readers: Readers) -> list[tuple[str, str, str]]:

@@ -20,7 +20,7 @@ from newsletter.errors import NewsletterError
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.csv import LONGEST_LINE
 from newsletter.subscribers.exports import export_csv
-from newsletter.subscribers.imports import Report
+from newsletter.subscribers.imports import ImportReport
 from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.writes import MOST_ENTRIES
 from tests.support.readers import NOW, UNREAD, Readers, nobody_reading
@@ -33,7 +33,7 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
     readers.database.close()
 
 
-def counts(report: Report) -> str:
+def counts(report: ImportReport) -> str:
     """Added, updated, unchanged, refused."""
     return f"{report.added} {report.updated} {report.unchanged} {report.refused}"
 

@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from newsletter.subscribers import preferences
-from newsletter.subscribers.preferences import LeavingAnswer, LeavingReason
+from newsletter.subscribers import leaving_reasons
+from newsletter.subscribers.leaving_reasons import LeavingAnswer, LeavingReason
 from tests.conftest import Run
 from tests.support.readers import Readers
 
@@ -22,7 +22,7 @@ def test_answers_are_counted_by_list_and_shown_for_as_long_as_asked(newsletter: 
         (LeavingReason.OTHER, 100),
     ]
     with readers.database.begin() as connection:
-        preferences.count(
+        leaving_reasons.record_answers(
             connection,
             [LeavingAnswer(list="daily", day=today - timedelta(days=ago), reason=reason) for reason, ago in words],
         )

@@ -47,7 +47,7 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
 
 def choose(database: Database, *wishes: PreferenceChange) -> list[tuple[str, ...]]:
     with database.begin() as connection:
-        return unsubscribes.choose(connection, wishes)
+        return unsubscribes.change_preferences(connection, wishes)
 
 
 def choice(
@@ -60,7 +60,7 @@ def choice(
 ) -> PreferenceChange:
     """Without lists: all."""
     return PreferenceChange(
-        subscriber_id=subscriber_id, wish=wish, lists=lists or None, source=source, at=at, until=until
+        subscriber_id=subscriber_id, action=wish, lists=lists or None, source=source, at=at, until=until
     )
 
 
@@ -184,7 +184,7 @@ def test_a_campaign_hears_once_that_its_email_was_left_by(database: Database) ->
         for id in (1, 2, 2)
     ]
 
-    choose(database, *left, replace(left[0], wish=PreferenceAction.JOIN), replace(left[0], campaign_id=99), left[0])
+    choose(database, *left, replace(left[0], action=PreferenceAction.JOIN), replace(left[0], campaign_id=99), left[0])
 
     with database.read() as connection:
         [figure] = events.figures(connection, campaign.id)

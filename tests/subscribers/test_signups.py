@@ -14,7 +14,7 @@ from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import consent_source, form_use, signup, subscriber, transactional_message
 from newsletter.subscribers import consent, suppressions, writes
-from newsletter.subscribers.double_opt_in import Confirmations, Confirming, Signup, Step, Welcome
+from newsletter.subscribers.double_opt_in import ConfirmationRequest, Confirmations, Signup, SignupStep, Welcome
 from newsletter.subscribers.rate_limits import SignupLimits
 from newsletter.subscribers.signups import ShownForm, SignupAnswer, SignupRequest, Signups, forget_unconfirmed
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, remove_subscriber, set_status
@@ -51,7 +51,7 @@ def asking(
 
 def ask(db: Database, signups: Signups, *askings: SignupRequest) -> list[SignupAnswer]:
     with db.begin() as connection:
-        return signups.ask(connection, askings)
+        return signups.accept(connection, askings)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def confirm(
     db: Database, confirmations: Confirmations, signup_id: int = 1, reader: int = 1, at: datetime = NOW
 ) -> Signup:
     with db.begin() as connection:
-        one = Confirming(signup_id=signup_id, subscriber_id=reader, network="192.0.2.7", at=at)
+        one = ConfirmationRequest(signup_id=signup_id, subscriber_id=reader, network="192.0.2.7", at=at)
         return confirmations.confirm(connection, [one])[0]
 
 
@@ -90,7 +90,7 @@ def test_who_asks_is_pending_until_they_confirm(db: Database, signups: Signups, 
     step = confirm(db, confirmations).step
 
     assert before == {"daily": Status.PENDING}
-    assert step is Step.CONFIRMED
+    assert step is SignupStep.CONFIRMED
     assert find(db).lists == {"daily": Status.ACTIVE}
     assert find(db).fields == {"first_name": "Ada", "last_name": "Lovelace", "language": "de"}
 
@@ -134,7 +134,7 @@ def test_erasing_a_reader_erases_signups_letters_and_evidence(
         assert connection.scalar(select(func.count()).select_from(signup)) == 0
         assert connection.scalar(select(func.count()).select_from(transactional_message)) == 0
         assert "192.0.2.1" not in str(connection.execute(select(consent_source)).all())
-    assert confirm(db, confirmations).step is Step.GONE
+    assert confirm(db, confirmations).step is SignupStep.GONE
 
 
 def test_a_second_press_changes_nothing(db: Database, signups: Signups, confirmations: Confirmations) -> None:
@@ -144,7 +144,7 @@ def test_a_second_press_changes_nothing(db: Database, signups: Signups, confirma
 
     again = confirm(db, confirmations)
 
-    assert again.step is Step.BEFORE
+    assert again.step is SignupStep.CONFIRMED_BEFORE
     assert find(db).consent == evidence
 
 
@@ -195,7 +195,7 @@ def test_who_has_joined_already_is_told_so_by_mail(
 
     answers = ask(db, signups, asking())
 
-    assert answers == [SignupAnswer.TAKEN]
+    assert answers == [SignupAnswer.ACCEPTED]
     assert [kind for kind, _ in letters(db)] == ["confirmation", "welcome", "already"]
 
 
@@ -207,9 +207,9 @@ def test_a_link_that_is_too_old_confirms_nothing_and_sends_another(
 
     found = confirm(db, confirmations, at=late)
 
-    assert found.step is Step.SENT_AGAIN
+    assert found.step is SignupStep.SENT_AGAIN
     assert find(db).lists == {"daily": Status.PENDING}
-    assert confirm(db, confirmations, signup_id=2, at=late).step is Step.CONFIRMED
+    assert confirm(db, confirmations, signup_id=2, at=late).step is SignupStep.CONFIRMED
 
 
 def test_a_welcome_is_due_after_its_time_and_comes_once(
@@ -231,7 +231,7 @@ def test_a_welcome_is_due_after_its_time_and_comes_once(
 def test_one_address_is_sent_three_confirmations_a_day_whoever_asks(db: Database, signups: Signups) -> None:
     answers = [ask(db, signups, asking(network=f"192.0.2.{n}"))[0] for n in range(10)]
 
-    assert answers == [SignupAnswer.TAKEN] * 10
+    assert answers == [SignupAnswer.ACCEPTED] * 10
     assert len(letters(db)) == 3
 
 
@@ -239,8 +239,8 @@ def test_one_network_asks_thirty_times_an_hour_and_then_again(db: Database, sign
     first = ask(db, signups, *(asking(f"r{n}@example.com") for n in range(40)))
     later = ask(db, signups, asking("late@example.com", at=NOW + timedelta(hours=2)))
 
-    assert first == [SignupAnswer.TAKEN] * 30 + [SignupAnswer.TOO_MANY] * 10
-    assert later == [SignupAnswer.TAKEN]
+    assert first == [SignupAnswer.ACCEPTED] * 30 + [SignupAnswer.TOO_MANY] * 10
+    assert later == [SignupAnswer.ACCEPTED]
 
 
 def test_limits_keep_no_address(db: Database, signups: Signups) -> None:
@@ -259,7 +259,7 @@ def test_an_address_that_must_not_be_mailed_is_not_and_nobody_learns_it(
     with db.begin() as connection:
         suppressions.suppress(connection, "ada@example.com", reason, "", NOW)
 
-    assert ask(db, signups, asking()) == [SignupAnswer.TAKEN]
+    assert ask(db, signups, asking()) == [SignupAnswer.ACCEPTED]
     assert letters(db) == []
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.subscribers import consent
-from newsletter.subscribers.imports import ImportListener, Refusal, Report, import_csv
+from newsletter.subscribers.imports import ImportListener, ImportReport, Refusal, import_csv
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subscriber_pages
-from newsletter.subscribers.writes import Entered, SubscriberEntry, enter
+from newsletter.subscribers.writes import EntryResult, SubscriberEntry, enter
 
 UNREAD = 4_000
 """So many rows that are refused do not fit into a pipe that nobody reads."""
@@ -51,7 +51,7 @@ class Readers:
         publication = load_publication(path)
         return cls(publication, open_database(publication))
 
-    def read(self, csv: str | bytes, *, resubscribe: Collection[str] = (), now: datetime = NOW) -> Report:
+    def read(self, csv: str | bytes, *, resubscribe: Collection[str] = (), now: datetime = NOW) -> ImportReport:
         """Import a file; what was refused is in `refused`."""
         self.refused = []
         raw = csv.encode() if isinstance(csv, str) else csv
@@ -65,7 +65,7 @@ class Readers:
             listener=ImportListener(refused=self.refused.append),
         )
 
-    def enter(self, *entries: SubscriberEntry, resubscribe: Collection[str] = ()) -> list[Entered]:
+    def enter(self, *entries: SubscriberEntry, resubscribe: Collection[str] = ()) -> list[EntryResult]:
         """Enter readers as a command would."""
         with self.database.begin() as connection:
             return enter(connection, entries, consent.record_source(connection, "test", {}, NOW), NOW, resubscribe)

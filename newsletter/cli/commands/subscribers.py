@@ -24,11 +24,11 @@ from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.subscribers import consent, erasure, preferences, segments
+from newsletter.subscribers import consent, erasure, leaving_reasons, segments
 from newsletter.subscribers.exports import export_csv
-from newsletter.subscribers.imports import ImportListener, Report, import_csv, parse_statuses, parse_tags
+from newsletter.subscribers.imports import ImportListener, ImportReport, import_csv, parse_statuses, parse_tags
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, is_on_list, subscriber_pages
-from newsletter.subscribers.writes import Effect, Entered, Status, SubscriberEntry, enter
+from newsletter.subscribers.writes import Effect, EntryResult, Status, SubscriberEntry, enter
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -115,7 +115,7 @@ def _field(publication: Publication, text: str) -> tuple[str, FieldValue]:
     return name, parse_field(name, value, publication.config.fields)
 
 
-def _refuse_to_revive(entry: SubscriberEntry, entered: Entered) -> None:
+def _refuse_to_revive(entry: SubscriberEntry, entered: EntryResult) -> None:
     hint = "Nothing was changed. If they asked to be back, say so with --resubscribe."
     if entered.effect is Effect.REFUSED:
         raise NewsletterError(f"{entry.email}: {entered.reason}", hint=hint)
@@ -184,7 +184,7 @@ def _source(file: str) -> Iterator[BufferedIOBase]:
         yield cast(BufferedIOBase, kept)
 
 
-def _summary(report: Report) -> str:
+def _summary(report: ImportReport) -> str:
     names = ("added", "updated", "unchanged", "refused")
     parts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)]
     rows = "1 row" if report.rows == 1 else f"{report.rows:,} rows"
@@ -339,7 +339,7 @@ def reasons(session: Session, days: int, as_json: bool) -> None:
     """
     since = datetime.now(UTC).date() - timedelta(days=days - 1)
     with session.database.read() as connection:
-        counted = preferences.counted(connection, since)
+        counted = leaving_reasons.count_reasons(connection, since)
     if as_json:
         rows = [{"list": name, "reason": reason, "readers": number} for name, reason, number in counted]
         click.echo(_json(rows, indent=2))

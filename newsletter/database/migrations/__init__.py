@@ -1,7 +1,6 @@
-"""The schema's history, one numbered script per change, forward only.
+"""Migrations: one numbered script per change of the schema, forward only.
 
-`tables.py` says what the newest schema is; a test holds the two equal. Run by
-`database.open_database`, never by hand.
+`tables.py` has the newest schema; a test proves that the migrations lead to it. `connection.open_database` runs them.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from sqlalchemy import Connection
 
 
 def scripts() -> ScriptDirectory:
-    """The migrations that travel with the package."""
+    """Return the package's migrations."""
     return ScriptDirectory.from_config(_config())
 
 
 def upgrade(connection: Connection, revision: str) -> bool:
-    """Run every migration after `revision` (empty: all) in the connection's transaction.
+    """Run every migration after `revision` (all for an empty one) in the connection's transaction.
 
-    False, and nothing done, when there is no such revision.
+    Return False, and do nothing, when there is no such revision.
     """
     known = {script.revision for script in scripts().walk_revisions()}
     if revision and revision not in known:

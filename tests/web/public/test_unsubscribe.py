@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from newsletter.signed_links import Purpose
-from newsletter.subscribers import preferences
+from newsletter.subscribers import leaving_reasons
 from tests.web.public.leaving import People
 from tests.web.public.serving import Served, make_publication, serve, token_of
 
@@ -158,7 +158,7 @@ def test_reasons_are_counted_without_a_name(served: Served, people: People, ada:
     press(served, ada[1], reason="<script>", token=token)
 
     with people.database.read() as connection:
-        counted = preferences.counted(connection, today)
+        counted = leaving_reasons.count_reasons(connection, today)
     assert "Thank you" in answer.text
     assert counted == [("daily", "too-much", 1)]
 

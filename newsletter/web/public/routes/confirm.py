@@ -12,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from newsletter.signed_links import Claims, Purpose
-from newsletter.subscribers.double_opt_in import Confirming, Signup, Step
+from newsletter.subscribers.double_opt_in import ConfirmationRequest, Signup, SignupStep
 from newsletter.web.public.client import client_address
 from newsletter.web.public.reader_links import broken_link_page
 from newsletter.web.public.site import page, site_of, wants_json
 
-_STATUS = {Step.GONE: 410}
+_STATUS = {SignupStep.GONE: 410}
 
 
 async def show_confirmation(request: Request) -> Response:
@@ -33,7 +33,7 @@ async def confirm(request: Request) -> Response:
     site, claims = site_of(request), _claims(request)
     if claims is None:
         return _unknown_link(request)
-    confirming = Confirming(
+    confirming = ConfirmationRequest(
         # A confirmation's token holds the sign-up's id where others hold the campaign's.
         signup_id=claims.campaign_id,
         subscriber_id=claims.subscriber_id,
@@ -52,7 +52,7 @@ def _claims(request: Request) -> Claims | None:
 def _read_sign_up(request: Request, claims: Claims) -> Signup:
     site = site_of(request)
     with site.database.read() as connection:
-        return site.confirmations.look(connection, claims.campaign_id, claims.subscriber_id, site.clock())
+        return site.confirmations.find(connection, claims.campaign_id, claims.subscriber_id, site.clock())
 
 
 def _sign_up_response(request: Request, claims: Claims, sign_up: Signup) -> Response:

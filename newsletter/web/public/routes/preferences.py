@@ -21,7 +21,7 @@ from starlette.routing import Route
 from newsletter.campaigns import unsubscribes
 from newsletter.config.fields import full_name, parse_built_in
 from newsletter.subscribers import erasure
-from newsletter.subscribers.erasure import Forgetting
+from newsletter.subscribers.erasure import ErasureRequest
 from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
 from newsletter.subscribers.subscriber import Subscriber, update_own_fields
 from newsletter.web.public import data_export
@@ -49,7 +49,7 @@ class SavedPreferences:
 
 def save_preferences(connection: Connection, preferences: Sequence[SavedPreferences]) -> list[None]:
     """Write readers' preferences; a `Write` for the write queue."""
-    unsubscribes.choose(connection, [choice for saved in preferences for choice in saved.choices])
+    unsubscribes.change_preferences(connection, [choice for saved in preferences for choice in saved.choices])
     for saved in preferences:
         update_own_fields(connection, saved.subscriber_id, saved.built_in, saved.name, saved.at)
     return [None] * len(preferences)
@@ -113,7 +113,7 @@ def _parse_preferences(visit: Visit, reader: Subscriber, submitted: SubmittedFor
 def _choice(visit: Visit, action: PreferenceAction, lists: tuple[str, ...]) -> PreferenceChange:
     subscriber_id, campaign_id = visit.claims.subscriber_id, visit.claims.campaign_id
     return PreferenceChange(
-        subscriber_id=subscriber_id, wish=action, lists=lists, source=_SOURCE, campaign_id=campaign_id, at=visit.now
+        subscriber_id=subscriber_id, action=action, lists=lists, source=_SOURCE, campaign_id=campaign_id, at=visit.now
     )
 
 
@@ -121,7 +121,7 @@ async def _resume(visit: Visit, reader: Subscriber, submitted: SubmittedForm) ->
     """End every pause."""
     # Joining a list again ends its pause.
     paused = tuple(reader.paused(visit.now))
-    await visit.site.write_queue.run(unsubscribes.choose, _choice(visit, PreferenceAction.JOIN, paused))
+    await visit.site.write_queue.run(unsubscribes.change_preferences, _choice(visit, PreferenceAction.JOIN, paused))
     return await _preferences_page(visit, saved=True)
 
 
@@ -142,7 +142,7 @@ async def _forget(visit: Visit, reader: Subscriber, submitted: SubmittedForm) ->
     """Erase the reader, after a page that asks whether they are sure."""
     if submitted.first("sure") != "yes":
         return visit.page("forget.html", {"token": visit.site.form_tokens.token(FORM)}, reader)
-    await visit.site.write_queue.run(erasure.forget, Forgetting(subscriber_id=reader.id, at=visit.now))
+    await visit.site.write_queue.run(erasure.forget, ErasureRequest(subscriber_id=reader.id, at=visit.now))
     visit.site.metrics.count("forgotten")
     return visit.page("forgotten.html", {}, reader)
 

@@ -68,7 +68,7 @@ async def _subscribe(request: Request, submitted: SubmittedForm, form: FilledFor
     form = await _check_challenge(request, submitted, _check(request, submitted, form))
     if form.notice or form.problems:
         return _form_again(request, form, as_json=as_json)
-    answer = await site.write_queue.run(site.signups.ask, _signup_request(request, form))
+    answer = await site.write_queue.run(site.signups.accept, _signup_request(request, form))
     if answer is SignupAnswer.TOO_MANY:
         site.metrics.count("signup over the limit")
         return _too_many(request, as_json=as_json)

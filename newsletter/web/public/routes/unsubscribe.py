@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.campaigns.unsubscribes import choose
-from newsletter.subscribers import preferences
-from newsletter.subscribers.preferences import LeavingAnswer, LeavingReason, PreferenceAction, PreferenceChange
+from newsletter.campaigns.unsubscribes import change_preferences
+from newsletter.subscribers import leaving_reasons
+from newsletter.subscribers.leaving_reasons import LeavingAnswer, LeavingReason
+from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
 from newsletter.web.public.forms import SubmittedForm, read_form
 from newsletter.web.public.reader_links import Visit, active_lists, broken_link_page, visit_of
 from newsletter.web.public.site import wants_json
@@ -63,7 +64,7 @@ async def unsubscribe(request: Request) -> Response:
     if submitted.first("reason") in list(LeavingReason):
         return await _record_reason(visit, submitted)
     choice = submitted.first("choice") if submitted.first("choice") in _ACTIONS else ""
-    changed = await visit.site.write_queue.run(choose, _preference_change(visit, choice, submitted))
+    changed = await visit.site.write_queue.run(change_preferences, _preference_change(visit, choice, submitted))
     visit.site.metrics.count(_EVENTS.get(choice, "unsubscribed"), len(changed))
     if choice or "text/html" in request.headers.get("accept", ""):
         return await _left_page(visit, choice or "list", changed)
@@ -93,7 +94,7 @@ def _preference_change(visit: Visit, choice: str, submitted: SubmittedForm) -> P
         lists = tuple(name for name in submitted.all("list") if name in known)
     return PreferenceChange(
         subscriber_id=visit.claims.subscriber_id,
-        wish=_ACTIONS.get(choice, PreferenceAction.LEAVE),
+        action=_ACTIONS.get(choice, PreferenceAction.LEAVE),
         lists=lists,
         source="unsubscribe page" if choice else "one click",
         campaign_id=visit.claims.campaign_id,
@@ -120,7 +121,7 @@ async def _record_reason(visit: Visit, submitted: SubmittedForm) -> Response:
     if visit.site.form_tokens.age(submitted.first("token"), FORM, visit.now) is not None:
         reason = LeavingReason(submitted.first("reason"))
         answer = LeavingAnswer(list=visit.claims.list, day=visit.now.date(), reason=reason)
-        await visit.site.write_queue.run(preferences.count, answer)
+        await visit.site.write_queue.run(leaving_reasons.record_answers, answer)
     return visit.page("thanks.html", {}, await visit.reader())
 
 
