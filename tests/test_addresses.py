@@ -1,4 +1,4 @@
-"""Addresses: parsed, compared, masked."""
+"""Addresses: parse, compare, mask."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LABELS = st.sampled_from(["mail", "a--b", "xn--bcher-kva", "-a", "a-", "x" * 63,
 def test_the_fast_path_takes_nothing_that_email_validator_refuses(local: str, labels: list[str], end: str) -> None:
     text = f"{local}@{'.'.join([*labels, end])}"
     try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, test_environment=True)
+        valid = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, test_environment=True)
     except EmailNotValidError:
         with pytest.raises(ValueError, match="is not an email address"):
             parse_address(text)
     else:
-        assert parse_address(text) == (found.ascii_email or found.normalized)
+        assert parse_address(text) == (valid.ascii_email or valid.normalized)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Only public addresses are asked, on every hop, and nobody can keep the program waiting."""
+"""Only public addresses are asked, on every redirect, and no server can keep the program waiting."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_redirect_into_the_private_network_is_refused(status: int) -> None:
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_connected_to() -> None:
-    """A name may mean another machine a moment later; it is looked up once for each connection."""
+    """A name may lead to another machine a moment later, so it is resolved once for each connection."""
     with WebServer({"/": (200, "text/plain", b"hello")}) as web:
         line = Connections(ALLOWED)
         with line.open("127.0.0.1", web.port) as connection:

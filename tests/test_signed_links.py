@@ -1,4 +1,4 @@
-"""Signed links."""
+"""Signed links: tokens open the pages they were made for, and no others."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def test_links_that_were_mailed_once_open_for_ever(tmp_path: Path) -> None:
     (tmp_path / SECRET_FILE).parent.mkdir()
     (tmp_path / SECRET_FILE).write_text("an old secret, which is thirty-two characters\n")
 
-    found = Links(publication).read("Suzd0bclE7D6JGYhXS2fADWcif33GHGvifNR-Wk", Purpose.READER)
+    claims = Links(publication).read("Suzd0bclE7D6JGYhXS2fADWcif33GHGvifNR-Wk", Purpose.READER)
 
-    assert found == Claims(subscriber_id=12345, campaign_id=7, list="daily")
+    assert claims == Claims(subscriber_id=12345, campaign_id=7, list="daily")
 
 
 @given(text=st.text(max_size=80))
@@ -85,9 +85,9 @@ def test_neighbours_have_tokens_that_look_unrelated(links: Links) -> None:
 
 
 def test_another_publication_s_token_opens_nothing(links: Links, tmp_path: Path) -> None:
-    other = Links(publication_settings(tmp_path / "other"))
+    second = Links(publication_settings(tmp_path / "second"))
 
-    assert links.read(other.token(Purpose.READER, 1, 2, "daily"), Purpose.READER) is None
+    assert links.read(second.token(Purpose.READER, 1, 2, "daily"), Purpose.READER) is None
 
 
 def test_links_lead_to_the_publication(links: Links) -> None:
@@ -108,16 +108,16 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> 
 
 def test_several_who_make_the_secret_at_once_get_the_same(tmp_path: Path) -> None:
     publication = publication_settings(tmp_path)
-    found: list[str] = []
-    threads = [threading.Thread(target=lambda: found.append(link_secret(publication))) for _ in range(16)]
+    made: list[str] = []
+    threads = [threading.Thread(target=lambda: made.append(link_secret(publication))) for _ in range(16)]
 
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert len(found) == 16
-    assert len(set(found)) == 1
+    assert len(made) == 16
+    assert len(set(made)) == 1
 
 
 def test_a_secret_from_the_environment_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

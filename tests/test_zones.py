@@ -1,4 +1,4 @@
-"""Wall clock times in time zones, against the C library's calculation of the same."""
+"""Wall clock times in time zones, compared with the C library's calculation."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _the_machine_s_own_zone_comes_back() -> Iterator[None]:
 
 
 def rules_file(name: str) -> Path:
-    """The file that zoneinfo itself reads."""
+    """Return the file that zoneinfo itself reads."""
     places = [*map(Path, zoneinfo.TZPATH), Path(str(files("tzdata"))) / "zoneinfo"]
     return next(place / name for place in places if (place / name).is_file())
 
 
 def first_shown(wall: datetime, name: str) -> datetime:
-    """The first minute at which the C library shows `wall` or later, looked for from 15 hours before."""
+    """Return the first minute at which the C library shows `wall` or later, searched from 15 hours before."""
     os.environ["TZ"] = f":{rules_file(name)}"
     time.tzset()
     wanted = wall.timetuple()[:6]
@@ -52,7 +52,7 @@ def first_shown(wall: datetime, name: str) -> datetime:
 
 
 def next_transition(zone: ZoneInfo, now: datetime) -> datetime | None:
-    """The next change of the clocks within two years."""
+    """Return the next change of the clocks within two years."""
     for days in range(0, 731):
         early, late = now + timedelta(days=days), now + timedelta(days=days + 1)
         if early.astimezone(zone).utcoffset() == late.astimezone(zone).utcoffset():
@@ -99,7 +99,7 @@ def test_around_the_next_change_of_clocks_of_every_zone_times_are_what_the_c_lib
 
 @st.composite
 def schedules(draw: st.DrawFn) -> tuple[str, datetime]:
-    """A zone and a wall clock time; every other one within three hours of a change of its clocks."""
+    """Draw a zone and a wall clock time, half of them within three hours of a change of the clocks."""
     name = draw(st.sampled_from(ZONES))
     moment = draw(st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2060, 1, 1)))
     change = next_transition(ZoneInfo(name), moment.replace(tzinfo=UTC)) if draw(st.booleans()) else None

@@ -253,7 +253,7 @@ delivery_note = Table(  # earlier outcomes of a delivery that a person decided t
     sqlite_with_rowid=False,
 )
 
-event = Table(  # what happened after sending; opens and clicks: a row per reader and link, or per hour and link without reader
+event = Table(  # what happened after sending; opens and clicks: a row per reader and link, or per hour and link
     "event",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),

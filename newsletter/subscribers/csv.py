@@ -143,7 +143,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _explain(error: Exception) -> str:
-    return next((words for part, words in _PROBLEMS.items() if part in str(error)), str(error))
+    return next((problem for part, problem in _PROBLEMS.items() if part in str(error)), str(error))
 
 
 def guard(cell: str) -> str:

@@ -151,11 +151,11 @@ class Confirmations:
 
 
 def _proof(row: Row[Any], request: ConfirmationRequest) -> str:
-    asked = json.loads(row.proof)
+    signup = json.loads(row.proof)
     proof = {
-        "page": asked["page"],
+        "page": signup["page"],
         "asked_at": row.asked_at,
-        "asked_from": asked["network"],
+        "asked_from": signup["network"],
         "network": request.network,
     }
     return json.dumps(proof)

@@ -68,9 +68,11 @@ def _clean_ledger(connection: Connection, subscriber_id: int, email: str) -> Non
     for table, column in _WORDS:
         # The tables have no index by reader; with the campaigns named, the primary key is looked up once for each.
         known = table.c.campaign_id.in_(select(campaign.c.id))
-        theirs = and_(known, table.c.subscriber_id == subscriber_id, column.ilike(f"%{_literal(email)}%", escape="\\"))
+        mentions = and_(
+            known, table.c.subscriber_id == subscriber_id, column.ilike(f"%{_literal(email)}%", escape="\\")
+        )
         key = list(table.primary_key)
-        for row in connection.execute(select(column, *key).where(theirs)).all():
+        for row in connection.execute(select(column, *key).where(mentions)).all():
             this = and_(*(part == getattr(row, part.name) for part in key))
             cleaned = address.sub(GONE, getattr(row, column.name))
             connection.execute(update(table).where(this).values({column.name: cleaned}))

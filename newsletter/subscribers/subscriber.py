@@ -133,8 +133,8 @@ def is_on_list(list_name: str | None, status: str | None) -> ColumnElement[bool]
     """
     if list_name is None and status is not None:
         return _has_whole(status)
-    these = [subscription.c.list == list_name, subscription.c.subscriber_id == subscriber.c.id]
-    return exists().where(*these, *([subscription.c.status == status] if status else []))
+    on_list = [subscription.c.list == list_name, subscription.c.subscriber_id == subscriber.c.id]
+    return exists().where(*on_list, *([subscription.c.status == status] if status else []))
 
 
 def _has_whole(status: str) -> ColumnElement[bool]:

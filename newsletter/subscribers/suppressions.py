@@ -83,8 +83,8 @@ def lift_by_owner(connection: Connection, email_keys: Iterable[str]) -> None:
     Addresses that bounced, complained or were suppressed by hand stay suppressed.
     """
     spelled = _spellings(connection, list(email_keys))
-    theirs = suppression.c.reason.in_((Reason.UNSUBSCRIBED, Reason.ERASED))
-    connection.execute(delete(suppression).where(theirs, among(connection, suppression.c.email_key, list(spelled))))
+    by_owner = suppression.c.reason.in_((Reason.UNSUBSCRIBED, Reason.ERASED))
+    connection.execute(delete(suppression).where(by_owner, among(connection, suppression.c.email_key, list(spelled))))
 
 
 def _insert(connection: Connection, key: str, reason: Reason, detail: str, at: datetime) -> None:

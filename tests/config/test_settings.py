@@ -1,4 +1,4 @@
-"""newsletter.toml: what it may say, and where it is wrong when it is."""
+"""newsletter.toml: its settings, and the place of each mistake in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many rows at once: what is quick says what the slow way says."""
+"""Many rows at once: the fast ways give what the slow ways give."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_rows_are_structs_and_numbers_however_many_there_are_and_whatever_they_s
         place, number = listed(connection, [7, 5, 9])
         pairs = connection.execute(select(place, number).order_by(place)).all()
         each = func.json_each(json.dumps(odd)).table_valued("value")
-        asked = select(literal(1).label("id"), each.c.value, null().label("note"))
-        rows = read_as(connection, asked, Named, {})
-        none = read_as(connection, asked.where(false()), Named, {})
-        found = numbers(connection, select(number).order_by(number))
+        named = select(literal(1).label("id"), each.c.value, null().label("note"))
+        rows = read_as(connection, named, Named, {})
+        none = read_as(connection, named.where(false()), Named, {})
+        sorted_numbers = numbers(connection, select(number).order_by(number))
 
     assert [tuple(pair) for pair in pairs] == [(0, 7), (1, 5), (2, 9)]
     assert rows == [Named(1, name, None) for name in odd]
-    assert (none, found) == ([], [5, 7, 9])
+    assert (none, sorted_numbers) == ([], [5, 7, 9])
     database.close()

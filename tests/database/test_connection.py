@@ -1,4 +1,4 @@
-"""The database: opened, migrated, shared, refused."""
+"""The database: open it, migrate it, share it between processes, refuse what cannot be used."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def schema(path: Path | str) -> list[str]:
     with sqlite3.connect(path) as connection:
         kept = "sql IS NOT NULL AND name NOT IN ('alembic_version', 'sqlite_stat1')"
         rows = connection.execute(f"SELECT sql FROM sqlite_master WHERE {kept}")
-        found = sorted(_in_order(" ".join(sql.split())) for (sql,) in rows)
+        statements = sorted(_in_order(" ".join(sql.split())) for (sql,) in rows)
     connection.close()
-    return found
+    return statements
 
 
 def _in_order(sql: str) -> str:
-    """The parts of a statement sorted: a column that was added later stands after the table's constraints."""
+    """Sort the parts of a statement: a column that was added later comes after the table's constraints."""
     head, _, rest = sql.partition("(")
     body, _, tail = rest.rpartition(")")
     parts = re.split(r",(?![^(]*\))", body)
@@ -90,10 +90,10 @@ def test_a_database_is_durable_checks_its_foreign_keys_and_overwrites_what_is_de
     database = open_database(publication(tmp_path))
     with database.read() as connection:
         names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
-        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
     database.close()
 
-    assert found == ["wal", 2, 1, 1]
+    assert values == ["wal", 2, 1, 1]
 
 
 def test_alembic_is_loaded_once_and_never_again(tmp_path: Path) -> None:
@@ -137,12 +137,12 @@ def test_a_writer_waits_for_another_instead_of_failing(tmp_path: Path) -> None:
 
 def test_a_lock_that_is_never_released_is_said_in_words(tmp_path: Path) -> None:
     database = open_database(publication(tmp_path), patience=0.1)
-    other = sqlite3.connect(tmp_path / "news.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    writer = sqlite3.connect(tmp_path / "news.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(NewsletterError, match="locked by another program"), database.begin():
         pass
-    other.close()
+    writer.close()
     database.close()
 
 
@@ -179,16 +179,16 @@ def test_an_exception_undoes_the_whole_transaction(tmp_path: Path) -> None:
 
 def test_a_change_is_one_statement_that_is_kept_at_once(tmp_path: Path) -> None:
     database = open_database(publication(tmp_path))
-    said: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    statements: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
 
     with database.change() as connection:
         connection.execute(text("INSERT INTO rate_bucket (key, tat) VALUES ('a', '1')"))
-        with database.read() as other:
-            seen = other.execute(text("SELECT count(*) FROM rate_bucket")).scalar()
+        with database.read() as reading:
+            seen = reading.execute(text("SELECT count(*) FROM rate_bucket")).scalar()
 
     assert seen == 1
-    assert [words.split()[0] for words in said] == ["INSERT", "BEGIN", "SELECT"]
+    assert [statement.split()[0] for statement in statements] == ["INSERT", "BEGIN", "SELECT"]
     database.close()
 
 
@@ -221,7 +221,7 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("url", "message"),
     [
         ("sqlite:///missing/news.db", "folder does not exist"),
         ("sqlite:///.", "is a folder"),
@@ -233,8 +233,8 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
         ("postgresql://news@127.0.0.1:port/news", "not a database's address"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_one_clear_error(tmp_path: Path, url: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words) as caught:
+def test_an_address_that_cannot_be_used_is_one_clear_error(tmp_path: Path, url: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
         open_database(publication(tmp_path, url))
     assert caught.value.hint
 
@@ -242,7 +242,7 @@ def test_an_address_that_cannot_be_used_is_one_clear_error(tmp_path: Path, url: 
 def test_postgresql_without_its_driver_names_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['psycopg'] = None\n" + OPEN
     path = publication(tmp_path, "postgresql://news:pw@127.0.0.1:1/news").path
-    found = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    opened = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
 
-    assert "pip install 'psycopg[binary]'" in found.stderr
-    assert "pw@" not in found.stderr
+    assert "pip install 'psycopg[binary]'" in opened.stderr
+    assert "pw@" not in opened.stderr

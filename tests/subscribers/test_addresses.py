@@ -1,4 +1,4 @@
-"""Addresses that are known when a campaign begins: only the reader's token is left open, and nobody's copy changes."""
+"""Links that are known when a campaign begins: only the reader's token stays a slot, and no copy changes."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def test_every_reader_gets_the_same_copy_as_with_all_slots_open(token: str, firs
 
 
 def filled(mailing: Mailing, someone: Recipient) -> list[str]:
-    """As the provider would: each slot becomes the reader's value."""
+    """Return the texts as the provider fills them: each slot becomes the reader's value."""
     template, values = mailing.template(SYNTAX), [value for (value,) in mailing.variables([someone], SYNTAX)]
     texts = (template.subject, template.html, template.text, template.headers["List-Unsubscribe"])
-    return [re.sub(r"%recipient\.s(\d+)%", lambda found: values[int(found[1])], text) for text in texts]
+    return [re.sub(r"%recipient\.s(\d+)%", lambda slot: values[int(slot[1])], text) for text in texts]
 
 
 @given(token=tokens, first_name=st.text() | st.sampled_from(["Ada", "50 %", "<b>", "A  B", " A"]))
@@ -92,9 +92,11 @@ def test_an_address_that_would_have_to_be_made_safe_stays_open() -> None:
     someone = reader("t")
     fields = {**someone.fields, "unsubscribe_url": f"{SITE}/?a=1&t=t"}
 
-    said = Mailing(MESSAGE, ENVELOPE, odd).message(Recipient(delivery_id="1.2", email="r@example.com", fields=fields))
+    message = Mailing(MESSAGE, ENVELOPE, odd).message(
+        Recipient(delivery_id="1.2", email="r@example.com", fields=fields)
+    )
 
-    assert f'title="{SITE}/?a=1&amp;t=t"' in said.html
+    assert f'title="{SITE}/?a=1&amp;t=t"' in message.html
 
 
 def test_a_reader_without_a_token_gets_no_broken_links() -> None:

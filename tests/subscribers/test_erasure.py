@@ -1,4 +1,4 @@
-"""Erasure: forgotten to a keyed hash, and welcome again."""
+"""Erasure: only a keyed hash is left, and the reader may join again."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DAILY = (("daily", "active"),)
 
 @pytest.fixture
 def readers(publication_folder: Path) -> Iterator[Readers]:
-    found = Readers.of(publication_folder)
-    found.enter(SubscriberEntry("Ada.Lovelace@Example.com", DAILY))
-    yield found
-    found.database.close()
+    readers = Readers.of(publication_folder)
+    readers.enter(SubscriberEntry("Ada.Lovelace@Example.com", DAILY))
+    yield readers
+    readers.database.close()
 
 
 def forget(readers: Readers, subscriber_id: int = 1) -> list[bool]:
@@ -72,7 +72,7 @@ def test_an_import_cannot_bring_back_who_asked_to_be_forgotten_in_any_spelling(r
     readers.read("email,status\nADA.LOVELACE@example.com,active\nbob@example.com,active\n")
 
     assert readers.reasons() == [(2, "this address is suppressed (erased)")]
-    assert [one.email for one in readers.all()] == ["bob@example.com"]
+    assert [reader.email for reader in readers.all()] == ["bob@example.com"]
 
 
 def test_an_operator_who_names_them_may(readers: Readers) -> None:
@@ -99,10 +99,17 @@ def test_an_earlier_reason_outlives_the_words_it_came_with(readers: Readers) -> 
 def test_the_address_goes_from_what_providers_said(readers: Readers, forgotten: bool) -> None:
     with readers.database.begin() as connection:
         campaign = start_campaign(connection)
-        said = {"detail": "550 <ada.lovelace@example.com> no such user", "at": "", "batch_no": 1, "state": "rejected"}
+        rejected = {
+            "detail": "550 <ada.lovelace@example.com> no such user",
+            "at": "",
+            "batch_no": 1,
+            "state": "rejected",
+        }
         for id in (1, 2):
             connection.execute(
-                insert(delivery_exception).values(campaign_id=campaign.id, subscriber_id=id, retryable=False, **said)
+                insert(delivery_exception).values(
+                    campaign_id=campaign.id, subscriber_id=id, retryable=False, **rejected
+                )
             )
 
     if forgotten:
@@ -113,7 +120,7 @@ def test_the_address_goes_from_what_providers_said(readers: Readers, forgotten: 
 
     with readers.database.read() as connection:
         details = connection.scalars(select(delivery_exception.c.detail).order_by(delivery_exception.c.subscriber_id))
-        assert details.all() == ["550 <(erased)> no such user", said["detail"]]
+        assert details.all() == ["550 <(erased)> no such user", rejected["detail"]]
 
 
 def test_nothing_is_held_of_nobody(readers: Readers) -> None:

@@ -1,4 +1,4 @@
-"""Imports: what a file's rows do to readers, and what bad rows cost."""
+"""Imports: good rows become readers, and bad rows cost no good ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
 
 
 def counts(report: ImportReport) -> str:
-    """Added, updated, unchanged, refused."""
+    """Return the numbers of rows added, updated, unchanged and refused."""
     return f"{report.added} {report.updated} {report.unchanged} {report.refused}"
 
 
@@ -42,7 +42,7 @@ def test_a_file_of_addresses_makes_active_readers_of_the_default_list(readers: R
     report = readers.read("email\nada@example.com\nbob@example.com\n")
 
     assert counts(report) == "2 0 0 0"
-    assert [(one.email, dict(one.lists)) for one in readers.all()] == [
+    assert [(reader.email, dict(reader.lists)) for reader in readers.all()] == [
         ("ada@example.com", {"daily": "active"}),
         ("bob@example.com", {"daily": "active"}),
     ]
@@ -102,7 +102,7 @@ def test_files_of_every_spreadsheet_are_read(readers: Readers, text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         (b"", "the file is empty"),
         (b"\n , ,\n\n", "the file is empty"),
@@ -118,10 +118,10 @@ def test_files_of_every_spreadsheet_are_read(readers: Readers, text: str) -> Non
         (b"email," + b"x" * LONGEST_LINE + b"\n", "the line is longer"),
     ],
 )
-def test_a_file_that_cannot_be_read_at_all_is_refused_whole(readers: Readers, text: bytes, words: str) -> None:
+def test_a_file_that_cannot_be_read_at_all_is_refused_whole(readers: Readers, text: bytes, message: str) -> None:
     with pytest.raises(NewsletterError) as caught:
         readers.read(text)
-    assert words in caught.value.message
+    assert message in caught.value.message
     assert caught.value.place == "some.csv:1"
     assert readers.all() == []
 
@@ -157,7 +157,7 @@ def test_a_bad_row_is_refused_with_its_reason_and_costs_no_good_one(
     [(row, why)] = readers.reasons()
     assert row == 3
     assert reason in why
-    assert [one.email[0] for one in readers.all()] == ["a", "c"]
+    assert [reader.email[0] for reader in readers.all()] == ["a", "c"]
 
 
 def test_a_quote_that_is_never_closed_swallows_no_row(readers: Readers) -> None:
@@ -198,8 +198,8 @@ def test_rows_for_one_address_are_applied_in_turn(readers: Readers) -> None:
     report = readers.read("email,first_name,lists\na@example.com,One,\nA@example.com,Two,weekly\na@example.com,,\n")
 
     assert counts(report) == "1 1 1 0"
-    one = readers.find("a@example.com")
-    assert (one.fields, one.lists) == ({"first_name": "Two"}, {"daily": "active", "weekly": "active"})
+    reader = readers.find("a@example.com")
+    assert (reader.fields, reader.lists) == ({"first_name": "Two"}, {"daily": "active", "weekly": "active"})
 
 
 def test_people_who_left_are_not_brought_back_by_an_import(readers: Readers) -> None:
@@ -219,8 +219,8 @@ def test_whoever_is_named_is_brought_back_with_evidence(readers: Readers) -> Non
     report = readers.read("email\nada@example.com\nbob@example.com\n", resubscribe={"ada@example.com"})
 
     assert (counts(report), report.kept_unsubscribed) == ("0 1 1 0", 1)
-    assert [one.status for one in readers.all()] == ["active", "unsubscribed"]
-    assert [one.status for one in readers.find("ada@example.com").consent] == ["unsubscribed", "active"]
+    assert [reader.status for reader in readers.all()] == ["active", "unsubscribed"]
+    assert [proof.status for proof in readers.find("ada@example.com").consent] == ["unsubscribed", "active"]
 
 
 def test_a_reader_who_left_one_list_keeps_that_and_may_join_another(readers: Readers) -> None:
@@ -274,8 +274,8 @@ def test_more_rows_than_one_transaction_takes_all_arrive(readers: Readers) -> No
 
     assert report.added == many
     with readers.database.read() as connection:
-        found = connection.exec_driver_sql("SELECT count(*), max(id), count(DISTINCT email_key) FROM subscriber").one()
-    assert tuple(found) == (many, many, many)
+        ids = connection.exec_driver_sql("SELECT count(*), max(id), count(DISTINCT email_key) FROM subscriber").one()
+    assert tuple(ids) == (many, many, many)
 
 
 def test_an_import_killed_half_way_keeps_its_rows_and_finishes_when_run_again(readers: Readers, tmp_path: Path) -> None:
@@ -348,16 +348,17 @@ def test_what_is_exported_and_imported_again_changes_nothing(readers: Readers, r
     writer.writeheader()
     writer.writerows(rows)
     readers.read(text.getvalue())
-    before = [(one.email, one.lists, one.fields, one.tags) for one in readers.all()]
+    before = [(reader.email, reader.lists, reader.fields, reader.tags) for reader in readers.all()]
     exported = io.StringIO()
     export_csv(readers.database, readers.publication, exported)
 
-    again = readers.read(exported.getvalue())
+    report = readers.read(exported.getvalue())
 
-    assert (again.unchanged, again.kept_unsubscribed) == (len(before), 0)
+    assert (report.unchanged, report.kept_unsubscribed) == (len(before), 0)
     with readers.database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM subscriber")
     readers.read(exported.getvalue())
-    assert [(one.email, one.lists, one.fields, one.tags) for one in readers.all()] == before
+    after = [(reader.email, reader.lists, reader.fields, reader.tags) for reader in readers.all()]
+    assert after == before
     for cells in csv.reader(io.StringIO(exported.getvalue())):
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)

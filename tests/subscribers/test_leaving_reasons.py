@@ -1,4 +1,4 @@
-"""Parting words: why readers left, counted and shown."""
+"""Leaving reasons: counted by list and day, and shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.readers import Readers
 def test_answers_are_counted_by_list_and_shown_for_as_long_as_asked(newsletter: Run, publication_folder: Path) -> None:
     readers = Readers.of(publication_folder)
     today = datetime.now(UTC).date()
-    words = [
+    answers = [
         (LeavingReason.TOO_LONG, 0),
         (LeavingReason.TOO_MUCH, 0),
         (LeavingReason.TOO_MUCH, 20),
@@ -24,7 +24,7 @@ def test_answers_are_counted_by_list_and_shown_for_as_long_as_asked(newsletter: 
     with readers.database.begin() as connection:
         leaving_reasons.record_answers(
             connection,
-            [LeavingAnswer(list="daily", day=today - timedelta(days=ago), reason=reason) for reason, ago in words],
+            [LeavingAnswer(list="daily", day=today - timedelta(days=ago), reason=reason) for reason, ago in answers],
         )
     readers.database.close()
 
@@ -36,4 +36,4 @@ def test_answers_are_counted_by_list_and_shown_for_as_long_as_asked(newsletter: 
         ["1", "too-long", "daily"],
     ]
     assert shown.stderr == "3 readers\n"
-    assert {(one["reason"], one["readers"]) for one in json.loads(lately.stdout)} == {("too-long", 1), ("too-much", 1)}
+    assert {(row["reason"], row["readers"]) for row in json.loads(lately.stdout)} == {("too-long", 1), ("too-much", 1)}

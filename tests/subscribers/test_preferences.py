@@ -1,4 +1,4 @@
-"""Choices: what readers decide themselves, and what it means for campaigns."""
+"""Preferences: readers leave, pause and join by their links, and campaigns follow."""
 
 from __future__ import annotations
 
@@ -33,50 +33,50 @@ def publication(tmp_path: Path) -> Publication:
 
 @pytest.fixture
 def database(publication: Publication) -> Iterator[Database]:
-    found = open_database(publication)
-    yield found
-    found.close()
+    database = open_database(publication)
+    yield database
+    database.close()
 
 
 @pytest.fixture
 def readers(publication_folder: Path) -> Iterator[Readers]:
-    found = Readers.of(publication_folder)
-    yield found
-    found.database.close()
+    readers = Readers.of(publication_folder)
+    yield readers
+    readers.database.close()
 
 
-def choose(database: Database, *wishes: PreferenceChange) -> list[tuple[str, ...]]:
+def make(database: Database, *changes: PreferenceChange) -> list[tuple[str, ...]]:
     with database.begin() as connection:
-        return unsubscribes.change_preferences(connection, wishes)
+        return unsubscribes.change_preferences(connection, changes)
 
 
-def choice(
+def change(
     subscriber_id: int,
-    wish: PreferenceAction,
+    action: PreferenceAction,
     *lists: str,
     at: datetime = NOW,
     until: datetime | None = None,
     source: str = "page",
 ) -> PreferenceChange:
-    """Without lists: all."""
+    """Return a change of these lists, or of all lists when none is named."""
     return PreferenceChange(
-        subscriber_id=subscriber_id, action=wish, lists=lists or None, source=source, at=at, until=until
+        subscriber_id=subscriber_id, action=action, lists=lists or None, source=source, at=at, until=until
     )
 
 
 def test_the_paused_are_in_no_audience_until_their_pause_ends(database: Database, publication: Publication) -> None:
     add_readers(database, 3, ("daily", "weekly"))
-    choose(database, choice(2, PreferenceAction.PAUSE, "daily", until=MONTH))
+    make(database, change(2, PreferenceAction.PAUSE, "daily", until=MONTH))
 
     with database.read() as connection:
-        found = {
+        audiences = {
             (name, now): members(connection, publication, name, now=now)
             for name in ("daily", "weekly")
             for now in (NOW, MONTH)
         }
 
-    assert found["daily", NOW] == [1, 3]
-    assert found["daily", MONTH] == found["weekly", NOW] == found["weekly", MONTH] == [1, 2, 3]
+    assert audiences["daily", NOW] == [1, 3]
+    assert audiences["daily", MONTH] == audiences["weekly", NOW] == audiences["weekly", MONTH] == [1, 2, 3]
 
 
 def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
@@ -86,9 +86,7 @@ def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
     with database.begin() as connection:
         campaign = start_campaign(connection)
         audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
-    choose(
-        database, choice(1, PreferenceAction.LEAVE, "daily"), choice(2, PreferenceAction.PAUSE, "daily", until=MONTH)
-    )
+    make(database, change(1, PreferenceAction.LEAVE, "daily"), change(2, PreferenceAction.PAUSE, "daily", until=MONTH))
 
     with database.begin() as connection:
         held = claims.claim(connection, campaign.id, owner="test", now=NOW)
@@ -101,7 +99,7 @@ def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
 
 def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publication) -> None:
     add_readers(database, 1)
-    choose(database, choice(1, PreferenceAction.PAUSE, "daily", until=NOW))
+    make(database, change(1, PreferenceAction.PAUSE, "daily", until=NOW))
     with database.begin() as connection:
         campaign = start_campaign(connection)
         audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
@@ -111,31 +109,36 @@ def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publ
         assert [*load_recipients(connection, held, campaign, NOW).to_send] == [1]
 
 
-def test_many_choices_of_many_readers_are_made_in_their_order(readers: Readers) -> None:
+def test_many_changes_of_many_readers_are_made_in_their_order(readers: Readers) -> None:
     readers.enter(SubscriberEntry("ada@example.com", BOTH), SubscriberEntry("bob@example.com", BOTH))
 
-    changed = choose(
+    changed = make(
         readers.database,
-        choice(1, PreferenceAction.LEAVE, "daily"),
-        choice(1, PreferenceAction.LEAVE, "daily"),
-        choice(2, PreferenceAction.LEAVE),
-        choice(1, PreferenceAction.JOIN, "daily"),
-        choice(1, PreferenceAction.PAUSE, "daily", until=MONTH),
-        choice(99, PreferenceAction.LEAVE),
-        choice(1, PreferenceAction.LEAVE, "nowhere"),
+        change(1, PreferenceAction.LEAVE, "daily"),
+        change(1, PreferenceAction.LEAVE, "daily"),
+        change(2, PreferenceAction.LEAVE),
+        change(1, PreferenceAction.JOIN, "daily"),
+        change(1, PreferenceAction.PAUSE, "daily", until=MONTH),
+        change(99, PreferenceAction.LEAVE),
+        change(1, PreferenceAction.LEAVE, "nowhere"),
     )
 
     assert changed == [("daily",), (), ("daily", "weekly"), ("daily",), ("daily",), (), ()]
     ada, bob = readers.all()
     assert (ada.lists["daily"], bob.status) == ("active", "unsubscribed")
-    assert [one.status for one in ada.consent if one.list == "daily"] == ["active", "unsubscribed", "active", "paused"]
+    assert [proof.status for proof in ada.consent if proof.list == "daily"] == [
+        "active",
+        "unsubscribed",
+        "active",
+        "paused",
+    ]
 
 
 def test_whoever_leaves_while_paused_has_left(readers: Readers) -> None:
     readers.enter(SubscriberEntry("ada@example.com", BOTH))
 
-    choose(readers.database, choice(1, PreferenceAction.PAUSE, until=MONTH), choice(1, PreferenceAction.LEAVE, "daily"))
-    choose(readers.database, choice(1, PreferenceAction.PAUSE, until=MONTH))
+    make(readers.database, change(1, PreferenceAction.PAUSE, until=MONTH), change(1, PreferenceAction.LEAVE, "daily"))
+    make(readers.database, change(1, PreferenceAction.PAUSE, until=MONTH))
 
     ada = readers.find("ada@example.com")
     assert ada.lists == {"daily": "unsubscribed", "weekly": "active"}
@@ -146,7 +149,7 @@ def test_whoever_leaves_while_paused_has_left(readers: Readers) -> None:
 def test_nobody_joins_who_never_confirmed(readers: Readers) -> None:
     readers.enter(SubscriberEntry("ada@example.com", (("daily", "pending"),)))
 
-    assert choose(readers.database, choice(1, PreferenceAction.JOIN, "daily", "weekly")) == [()]
+    assert make(readers.database, change(1, PreferenceAction.JOIN, "daily", "weekly")) == [()]
     assert readers.find("ada@example.com").status is Status.PENDING
 
 
@@ -156,7 +159,7 @@ def test_joining_again_lifts_what_the_reader_asked_for_and_nothing_else(readers:
         suppressions.suppress(connection, "ada@example.com", Reason.UNSUBSCRIBED, "", NOW)
         suppressions.suppress(connection, "bob@example.com", Reason.COMPLAINED, "", NOW)
 
-    choose(readers.database, choice(1, PreferenceAction.JOIN, "daily"), choice(2, PreferenceAction.JOIN, "daily"))
+    make(readers.database, change(1, PreferenceAction.JOIN, "daily"), change(2, PreferenceAction.JOIN, "daily"))
 
     with readers.database.read() as connection:
         assert suppressions.suppressed(connection, ["ada@example.com", "bob@example.com"]) == {
@@ -168,23 +171,23 @@ def test_the_same_source_is_kept_once(readers: Readers) -> None:
     readers.enter(*(SubscriberEntry(f"r{n}@example.com", BOTH) for n in range(5)))
 
     for id in range(1, 6):
-        choose(readers.database, choice(id, PreferenceAction.LEAVE, "daily", source="one click"))
+        make(readers.database, change(id, PreferenceAction.LEAVE, "daily", source="one click"))
 
     with readers.database.read() as connection:
         kinds = connection.exec_driver_sql("SELECT kind FROM consent_source").scalars().all()
     assert kinds == ["test", "one click"]
 
 
-def test_a_campaign_hears_once_that_its_email_was_left_by(database: Database) -> None:
+def test_a_campaign_counts_a_reader_who_left_by_its_email_once(database: Database) -> None:
     add_readers(database, 2, ("daily", "weekly"))
     with database.begin() as connection:
         campaign = start_campaign(connection)
     left = [
-        replace(choice(id, PreferenceAction.LEAVE, "daily", source="one click"), campaign_id=campaign.id)
+        replace(change(id, PreferenceAction.LEAVE, "daily", source="one click"), campaign_id=campaign.id)
         for id in (1, 2, 2)
     ]
 
-    choose(database, *left, replace(left[0], action=PreferenceAction.JOIN), replace(left[0], campaign_id=99), left[0])
+    make(database, *left, replace(left[0], action=PreferenceAction.JOIN), replace(left[0], campaign_id=99), left[0])
 
     with database.read() as connection:
         [figure] = events.figures(connection, campaign.id)
@@ -193,7 +196,7 @@ def test_a_campaign_hears_once_that_its_email_was_left_by(database: Database) ->
 
 def test_show_json_tells_a_pause_while_it_lasts(readers: Readers) -> None:
     readers.enter(SubscriberEntry("ada@example.com", BOTH))
-    choose(readers.database, choice(1, PreferenceAction.PAUSE, "daily", until=MONTH))
+    make(readers.database, change(1, PreferenceAction.PAUSE, "daily", until=MONTH))
 
     with readers.database.read() as connection:
         ada = get_subscriber(connection, 1)

@@ -1,4 +1,4 @@
-"""Segments: rules of newsletter.toml, and whom they select."""
+"""Segments: rules of newsletter.toml select readers."""
 
 from __future__ import annotations
 
@@ -36,21 +36,25 @@ READERS = [
     SubscriberEntry(
         "ada@example.com",
         ACTIVE,
-        {"first_name": "Ada", "timezone": "Europe/London", "language": "en"},
-        {"plan": "pro", "score": 10},
-        ("vip",),
+        columns={"first_name": "Ada", "timezone": "Europe/London", "language": "en"},
+        fields={"plan": "pro", "score": 10},
+        tags=("vip",),
     ),
     SubscriberEntry(
         "b@example.com",
         ACTIVE,
-        {"first_name": "Bob", "language": "de"},
-        {"plan": "team", "score": 2.5, "beta": True},
-        ("a,b", "vip"),
+        columns={"first_name": "Bob", "language": "de"},
+        fields={"plan": "team", "score": 2.5, "beta": True},
+        tags=("a,b", "vip"),
     ),
-    SubscriberEntry("cyd@example.org", ACTIVE, {}, {"joined": "2025-01-10", "beta": False, "plan": 'p"r%o'}, ()),
-    SubscriberEntry("dan@example.org", ACTIVE, {}, {"score": -1, "joined": "2024-12-31"}, ('qu"o', "VIP")),
-    SubscriberEntry("eve@example.com", (("daily", "pending"),), {"first_name": "Eve"}, {"plan": "pro"}, ("vip",)),
-    SubscriberEntry("fay@example.com", (("weekly", "active"),), {"first_name": "Fay"}, {"plan": "pro"}, ("vip",)),
+    SubscriberEntry("cyd@example.org", ACTIVE, fields={"joined": "2025-01-10", "beta": False, "plan": 'p"r%o'}),
+    SubscriberEntry("dan@example.org", ACTIVE, fields={"score": -1, "joined": "2024-12-31"}, tags=('qu"o', "VIP")),
+    SubscriberEntry(
+        "eve@example.com", (("daily", "pending"),), columns={"first_name": "Eve"}, fields={"plan": "pro"}, tags=("vip",)
+    ),
+    SubscriberEntry(
+        "fay@example.com", (("weekly", "active"),), columns={"first_name": "Fay"}, fields={"plan": "pro"}, tags=("vip",)
+    ),
 ]
 Select = Callable[[str], str]
 
@@ -74,14 +78,14 @@ def database(publication_folder: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def chosen(database: Database, publication_folder: Path) -> Select:
-    """The first letters of those whom rules select."""
+    """Return a function from rules to the first letters of the readers that they select."""
 
     def selected(rules: str) -> str:
         publication = publication_with(publication_folder, rules)
         with database.read() as connection:
             ids = segments.members(connection, publication, "daily", "some", now=NOW)
             assert segments.count(connection, publication, "daily", "some", now=NOW) == len(ids)
-        return "".join(" abcdef"[one] for one in ids)
+        return "".join(" abcdef"[id] for id in ids)
 
     return selected
 
@@ -182,36 +186,36 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(value=TEXT, other=TEXT)
-def test_any_text_selects_those_who_have_exactly_it(database: Database, value: str, other: str) -> None:
-    two = {"g@example.com": value, "h@example.com": other}
-    entries = [SubscriberEntry(email, ACTIVE, fields={"plan": it}, tags=(it,)) for email, it in two.items()]
+@given(value=TEXT, second=TEXT)
+def test_any_text_selects_those_who_have_exactly_it(database: Database, value: str, second: str) -> None:
+    two = {"g@example.com": value, "h@example.com": second}
+    entries = [SubscriberEntry(email, ACTIVE, fields={"plan": text}, tags=(text,)) for email, text in two.items()]
     publication = SimpleNamespace(config=SimpleNamespace(fields={"plan": "text"}, segments={"it": {"plan": value}}))
     with database.engine.connect() as connection:
         enter(connection, entries, consent.record_source(connection, "test", {}, NOW), NOW)
         ours = subscriber.c.email_key.in_(list(two))
-        asked = select(subscriber.c.email_key).where(ours).order_by(subscriber.c.id)
-        is_it = segments.condition(connection, cast(Publication, publication), "it")
-        equal = connection.scalars(asked.where(is_it)).all()
-        tagged = connection.scalars(asked.where(segments.has_tag(connection, value))).all()
+        keys = select(subscriber.c.email_key).where(ours).order_by(subscriber.c.id)
+        has_plan = segments.condition(connection, cast(Publication, publication), "it")
+        equal = connection.scalars(keys.where(has_plan)).all()
+        tagged = connection.scalars(keys.where(segments.has_tag(connection, value))).all()
         connection.rollback()
-    assert equal == tagged == list(two)[: 2 if other == value else 1]
+    assert equal == tagged == list(two)[: 2 if second == value else 1]
 
 
 def test_a_sample_comes_from_all_over_the_list_and_is_the_same_each_time(publication_folder: Path) -> None:
     publication = publication_with(publication_folder, 'plan = "pro"')
     database = open_database(publication)
-    readers = [SubscriberEntry(f"r{n}@example.com", ACTIVE, {}, {"plan": "pro"}, ()) for n in range(2_000)]
+    readers = [SubscriberEntry(f"r{n}@example.com", ACTIVE, fields={"plan": "pro"}) for n in range(2_000)]
     with database.begin() as connection:
         enter(connection, readers, consent.record_source(connection, "test", {}, NOW), NOW)
 
     with database.read() as connection:
         taken = segments.sample(connection, publication, "daily", "some", number=100, now=NOW)
-        again = segments.sample(connection, publication, "daily", "some", number=100, now=NOW)
+        repeated = segments.sample(connection, publication, "daily", "some", number=100, now=NOW)
         everyone = segments.sample(connection, publication, "daily", "some", number=5_000, now=NOW)
     database.close()
 
-    assert taken == again == sorted(set(taken))
+    assert taken == repeated == sorted(set(taken))
     assert 90 <= len(taken) <= 100
     assert all(20 <= sum(start < id <= start + 500 for id in taken) <= 30 for start in range(0, 2_000, 500))
     assert len(everyone) == 2_000

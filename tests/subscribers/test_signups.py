@@ -1,4 +1,4 @@
-"""Signups: asked for, confirmed, asked for again; what strangers can do for somebody else, and what not."""
+"""Sign-ups: requested, confirmed, requested again; and strangers who type somebody else's address."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def signups(publication: Publication) -> Signups:
     return Signups(publication, SignupLimits(b"key"))
 
 
-def asking(
+def form(
     email: str = "ada@example.com", *, name: str = "", network: str = "192.0.2.1", at: datetime = NOW
 ) -> SignupRequest:
     page = "https://news.example.com/subscribe"
     return SignupRequest(email=email, name=name, lists=("daily",), shown=SHOWN, page=page, network=network, at=at)
 
 
-def ask(db: Database, signups: Signups, *askings: SignupRequest) -> list[SignupAnswer]:
+def accept(db: Database, signups: Signups, *requests: SignupRequest) -> list[SignupAnswer]:
     with db.begin() as connection:
-        return signups.accept(connection, askings)
+        return signups.accept(connection, requests)
 
 
 @pytest.fixture
@@ -64,18 +64,18 @@ def confirm(
     db: Database, confirmations: Confirmations, signup_id: int = 1, reader: int = 1, at: datetime = NOW
 ) -> Signup:
     with db.begin() as connection:
-        one = ConfirmationRequest(signup_id=signup_id, subscriber_id=reader, network="192.0.2.7", at=at)
-        return confirmations.confirm(connection, [one])[0]
+        press = ConfirmationRequest(signup_id=signup_id, subscriber_id=reader, network="192.0.2.7", at=at)
+        return confirmations.confirm(connection, [press])[0]
 
 
 def find(db: Database, email: str = "ada@example.com") -> Subscriber:
     with db.read() as connection:
-        found = find_subscriber(connection, email)
-    assert found
-    return found
+        reader = find_subscriber(connection, email)
+    assert reader
+    return reader
 
 
-def letters(db: Database) -> list[tuple[str, str]]:
+def queued(db: Database) -> list[tuple[str, str]]:
     with db.read() as connection:
         return [
             (row.kind, row.due_at)
@@ -84,7 +84,7 @@ def letters(db: Database) -> list[tuple[str, str]]:
 
 
 def test_who_asks_is_pending_until_they_confirm(db: Database, signups: Signups, confirmations: Confirmations) -> None:
-    ask(db, signups, asking(name="Ada Lovelace"))
+    accept(db, signups, form(name="Ada Lovelace"))
     before = find(db).lists
 
     step = confirm(db, confirmations).step
@@ -98,7 +98,7 @@ def test_who_asks_is_pending_until_they_confirm(db: Database, signups: Signups, 
 def test_evidence_says_what_was_shown_when_and_from_where(
     db: Database, signups: Signups, confirmations: Confirmations
 ) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
     confirm(db, confirmations, at=NOW + timedelta(hours=1))
 
     pending, active = find(db).consent
@@ -107,15 +107,15 @@ def test_evidence_says_what_was_shown_when_and_from_where(
     assert (pending.source, pending.status, pending.at) == ("form", "pending", "2026-11-23T12:00:00.000Z")
     assert pending.detail == {**shown, "network": "192.0.2.1"}
     assert (active.source, active.status, active.at) == ("form", "active", "2026-11-23T13:00:00.000Z")
-    asked = {"asked_at": "2026-11-23T12:00:00.000Z", "asked_from": "192.0.2.1"}
-    assert active.detail == {**shown, **asked, "network": "192.0.2.7"}
+    requested = {"asked_at": "2026-11-23T12:00:00.000Z", "asked_from": "192.0.2.1"}
+    assert active.detail == {**shown, **requested, "network": "192.0.2.7"}
 
 
 def test_a_thousand_who_saw_the_same_form_share_its_wording(db: Database, signups: Signups) -> None:
-    people = [asking(f"reader{n}@example.com", network=f"192.0.{n // 250}.{n % 250}") for n in range(1_000)]
+    people = [form(f"reader{n}@example.com", network=f"192.0.{n // 250}.{n % 250}") for n in range(1_000)]
 
-    ask(db, signups, *people[:500])
-    ask(db, signups, *people[500:])
+    accept(db, signups, *people[:500])
+    accept(db, signups, *people[500:])
 
     with db.read() as connection:
         assert connection.scalar(select(func.count()).select_from(consent_source)) == 1
@@ -125,7 +125,7 @@ def test_a_thousand_who_saw_the_same_form_share_its_wording(db: Database, signup
 def test_erasing_a_reader_erases_signups_letters_and_evidence(
     db: Database, signups: Signups, confirmations: Confirmations
 ) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
 
     with db.begin() as connection:
         remove_subscriber(connection, "ada@example.com")
@@ -138,20 +138,20 @@ def test_erasing_a_reader_erases_signups_letters_and_evidence(
 
 
 def test_a_second_press_changes_nothing(db: Database, signups: Signups, confirmations: Confirmations) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
     confirm(db, confirmations)
     evidence = find(db).consent
 
-    again = confirm(db, confirmations)
+    signup = confirm(db, confirmations)
 
-    assert again.step is SignupStep.CONFIRMED_BEFORE
+    assert signup.step is SignupStep.CONFIRMED_BEFORE
     assert find(db).consent == evidence
 
 
 def test_an_old_link_does_not_bring_back_who_left_since(
     db: Database, signups: Signups, confirmations: Confirmations
 ) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
     confirm(db, confirmations)
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
@@ -165,24 +165,24 @@ def test_an_old_link_does_not_bring_back_who_left_since(
 def test_who_left_comes_back_by_asking_and_confirming_and_not_by_asking_alone(
     db: Database, signups: Signups, confirmations: Confirmations
 ) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
         set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
 
-    ask(db, signups, asking())
-    asked = find(db).lists
+    accept(db, signups, form())
+    requested = find(db).lists
     confirm(db, confirmations, signup_id=2)
 
-    assert asked == {"daily": Status.UNSUBSCRIBED}
+    assert requested == {"daily": Status.UNSUBSCRIBED}
     assert find(db).lists == {"daily": Status.ACTIVE}
 
 
 def test_a_stranger_cannot_rename_a_reader(db: Database, signups: Signups, confirmations: Confirmations) -> None:
-    ask(db, signups, asking(name="Ada Lovelace"))
+    accept(db, signups, form(name="Ada Lovelace"))
     confirm(db, confirmations)
 
-    ask(db, signups, asking(name="Buy Now"))
+    accept(db, signups, form(name="Buy Now"))
 
     assert find(db).fields["first_name"] == "Ada"
 
@@ -190,24 +190,24 @@ def test_a_stranger_cannot_rename_a_reader(db: Database, signups: Signups, confi
 def test_who_has_joined_already_is_told_so_by_mail(
     db: Database, signups: Signups, confirmations: Confirmations
 ) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
     confirm(db, confirmations)
 
-    answers = ask(db, signups, asking())
+    answers = accept(db, signups, form())
 
     assert answers == [SignupAnswer.ACCEPTED]
-    assert [kind for kind, _ in letters(db)] == ["confirmation", "welcome", "already"]
+    assert [kind for kind, _ in queued(db)] == ["confirmation", "welcome", "already"]
 
 
 def test_a_link_that_is_too_old_confirms_nothing_and_sends_another(
     db: Database, signups: Signups, confirmations: Confirmations
 ) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
     late = NOW + timedelta(days=8)
 
-    found = confirm(db, confirmations, at=late)
+    signup = confirm(db, confirmations, at=late)
 
-    assert found.step is SignupStep.SENT_AGAIN
+    assert signup.step is SignupStep.SENT_AGAIN
     assert find(db).lists == {"daily": Status.PENDING}
     assert confirm(db, confirmations, signup_id=2, at=late).step is SignupStep.CONFIRMED
 
@@ -215,36 +215,36 @@ def test_a_link_that_is_too_old_confirms_nothing_and_sends_another(
 def test_a_welcome_is_due_after_its_time_and_comes_once(
     db: Database, signups: Signups, confirmations: Confirmations
 ) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
     confirm(db, confirmations)
     with db.begin() as connection:
         source = consent.record_source(connection, "link", {}, NOW)
         set_status(connection, 1, {"daily": Status.UNSUBSCRIBED}, source, NOW)
-    ask(db, signups, asking())
+    accept(db, signups, form())
     confirm(db, confirmations, signup_id=2)
 
-    welcomes = [due for kind, due in letters(db) if kind == "welcome"]
+    welcomes = [due for kind, due in queued(db) if kind == "welcome"]
 
     assert welcomes == ["2026-11-25T12:00:00.000Z"]
 
 
 def test_one_address_is_sent_three_confirmations_a_day_whoever_asks(db: Database, signups: Signups) -> None:
-    answers = [ask(db, signups, asking(network=f"192.0.2.{n}"))[0] for n in range(10)]
+    answers = [accept(db, signups, form(network=f"192.0.2.{n}"))[0] for n in range(10)]
 
     assert answers == [SignupAnswer.ACCEPTED] * 10
-    assert len(letters(db)) == 3
+    assert len(queued(db)) == 3
 
 
 def test_one_network_asks_thirty_times_an_hour_and_then_again(db: Database, signups: Signups) -> None:
-    first = ask(db, signups, *(asking(f"r{n}@example.com") for n in range(40)))
-    later = ask(db, signups, asking("late@example.com", at=NOW + timedelta(hours=2)))
+    first = accept(db, signups, *(form(f"r{n}@example.com") for n in range(40)))
+    later = accept(db, signups, form("late@example.com", at=NOW + timedelta(hours=2)))
 
     assert first == [SignupAnswer.ACCEPTED] * 30 + [SignupAnswer.TOO_MANY] * 10
     assert later == [SignupAnswer.ACCEPTED]
 
 
 def test_limits_keep_no_address(db: Database, signups: Signups) -> None:
-    ask(db, signups, asking())
+    accept(db, signups, form())
 
     with db.read() as connection:
         kept = str(connection.execute(select(form_use)).all())
@@ -259,15 +259,15 @@ def test_an_address_that_must_not_be_mailed_is_not_and_nobody_learns_it(
     with db.begin() as connection:
         suppressions.suppress(connection, "ada@example.com", reason, "", NOW)
 
-    assert ask(db, signups, asking()) == [SignupAnswer.ACCEPTED]
-    assert letters(db) == []
+    assert accept(db, signups, form()) == [SignupAnswer.ACCEPTED]
+    assert queued(db) == []
 
 
 def test_who_asked_to_be_forgotten_may_join_again(db: Database, signups: Signups, confirmations: Confirmations) -> None:
     with db.begin() as connection:
         suppressions.suppress(connection, "ada@example.com", Reason.ERASED, "", NOW)
 
-    ask(db, signups, asking())
+    accept(db, signups, form())
     confirm(db, confirmations)
 
     assert find(db).lists == {"daily": Status.ACTIVE}
@@ -278,22 +278,22 @@ def test_who_asked_to_be_forgotten_may_join_again(db: Database, signups: Signups
 def test_who_never_confirmed_is_not_kept(
     db: Database, signups: Signups, confirmations: Confirmations, publication: Publication
 ) -> None:
-    ask(db, signups, asking("never@example.com"))
-    ask(db, signups, asking("joined@example.com"))
+    accept(db, signups, form("never@example.com"))
+    accept(db, signups, form("joined@example.com"))
     confirm(db, confirmations, signup_id=2, reader=2)
-    ask(db, signups, asking("lately@example.com", at=NOW + timedelta(days=20)))
+    accept(db, signups, form("lately@example.com", at=NOW + timedelta(days=20)))
     with db.begin() as connection:
         source = consent.record_source(connection, "import", {}, NOW)
         writes.enter(
             connection, [SubscriberEntry(email="imported@example.com", statuses=(("daily", "pending"),))], source, NOW
         )
-    ask(db, signups, asking("imported@example.com"))
+    accept(db, signups, form("imported@example.com"))
 
     with db.begin() as connection:
         early = forget_unconfirmed(connection, publication, NOW + timedelta(days=36))
-        gone = forget_unconfirmed(connection, publication, NOW + timedelta(days=38))
+        late = forget_unconfirmed(connection, publication, NOW + timedelta(days=38))
 
     with db.read() as connection:
         left = set(connection.scalars(select(subscriber.c.email)))
-    assert (early, gone) == (0, 1)
+    assert (early, late) == (0, 1)
     assert left == {"joined@example.com", "lately@example.com", "imported@example.com"}

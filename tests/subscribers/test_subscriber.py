@@ -1,4 +1,4 @@
-"""Subscribers: found, paged, moved, erased."""
+"""Subscribers: find, page, move between lists, remove."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
 
 
 def letters(readers: Readers, list_name: str | None, status: str | None) -> str:
-    """The first letters of those who are on the list with the status."""
+    """Return the first letters of the readers who are on the list with the status."""
     with readers.database.read() as connection:
-        found = subscriber_pages(connection, is_on_list(list_name, status), with_consent=False)
-        return "".join(one.email[0] for page in found for one in page)
+        pages = subscriber_pages(connection, is_on_list(list_name, status), with_consent=False)
+        return "".join(reader.email[0] for page in pages for reader in page)
 
 
 def test_the_whole_is_active_if_any_list_is_then_pending_then_unsubscribed() -> None:
@@ -68,7 +68,7 @@ def test_an_address_is_found_in_any_spelling(readers: Readers) -> None:
 def test_pages_hold_every_reader_once_in_the_order_they_joined(readers: Readers) -> None:
     readers.enter(*(SubscriberEntry(f"r{n}@example.com", DAILY) for n in range(10)))
 
-    assert [one.email for one in readers.all()] == [f"r{n}@example.com" for n in range(10)]
+    assert [reader.email for reader in readers.all()] == [f"r{n}@example.com" for n in range(10)]
 
 
 def test_merge_tags_get_address_names_and_own_fields(readers: Readers) -> None:
@@ -76,10 +76,10 @@ def test_merge_tags_get_address_names_and_own_fields(readers: Readers) -> None:
         SubscriberEntry(
             "ada@example.com",
             DAILY,
-            {"first_name": "Ada", "last_name": "Lovelace", "language": "en"},
-            {"plan": "pro", "score": 2},
+            columns={"first_name": "Ada", "last_name": "Lovelace", "language": "en"},
+            fields={"plan": "pro", "score": 2},
         ),
-        SubscriberEntry("bob@example.com", DAILY, {"first_name": "Bob"}, {"name": "Dr Bob"}),
+        SubscriberEntry("bob@example.com", DAILY, columns={"first_name": "Bob"}, fields={"name": "Dr Bob"}),
         SubscriberEntry("cyd@example.com", DAILY, fields={"name": False, "plan": ""}),
     )
     with readers.database.read() as connection:
@@ -110,7 +110,7 @@ def test_moving_between_lists_leaves_evidence_of_what_changed(readers: Readers) 
 
     ada = readers.find("ada@example.com")
     assert ada.lists == {"daily": "unsubscribed", "weekly": "active"}
-    assert [(one.list, one.status, one.source) for one in ada.consent] == [
+    assert [(proof.list, proof.status, proof.source) for proof in ada.consent] == [
         ("daily", "active", "test"),
         ("daily", "unsubscribed", "form"),
         ("weekly", "active", "form"),
@@ -125,8 +125,8 @@ def test_removing_erases_all_that_is_known_and_the_id_is_never_used_again(reader
     with readers.database.begin() as connection:
         assert remove_subscriber(connection, "BOB@example.com")
         assert not remove_subscriber(connection, "bob@example.com")
-        counted = (f"SELECT count(*) FROM {name}" for name in ("consent", "subscription"))
-        left = [connection.exec_driver_sql(one).scalar() for one in counted]
+        counts = (f"SELECT count(*) FROM {name}" for name in ("consent", "subscription"))
+        left = [connection.exec_driver_sql(statement).scalar() for statement in counts]
 
     readers.enter(SubscriberEntry("eve@example.com", DAILY))
 
@@ -134,12 +134,12 @@ def test_removing_erases_all_that_is_known_and_the_id_is_never_used_again(reader
     assert readers.find("eve@example.com").id == last + 1
 
 
-def test_an_entry_says_what_it_did(readers: Readers) -> None:
+def test_an_entry_has_a_result(readers: Readers) -> None:
     same = SubscriberEntry("ada@example.com", DAILY, fields={"plan": "pro"})
 
-    effects = readers.enter(same, same, same._replace(fields={"plan": "team"}), same._replace(email="bob@example.com"))
+    results = readers.enter(same, same, same._replace(fields={"plan": "team"}), same._replace(email="bob@example.com"))
 
-    assert [one.effect for one in effects] == [Effect.ADDED, Effect.UNCHANGED, Effect.UPDATED, Effect.ADDED]
+    assert [result.effect for result in results] == [Effect.ADDED, Effect.UNCHANGED, Effect.UPDATED, Effect.ADDED]
 
 
 def test_json_has_the_shape_that_scripts_rely_on(readers: Readers) -> None:

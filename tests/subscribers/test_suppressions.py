@@ -1,4 +1,4 @@
-"""Suppressions: addresses never to mail."""
+"""Suppressions: addresses that must not be mailed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def readers(publication_folder: Path) -> Iterator[Readers]:
 def test_a_suppressed_address_is_found_in_any_spelling_among_thousands(readers: Readers) -> None:
     with readers.database.begin() as connection:
         assert suppressions.suppress(connection, "Ada@Example.com", Reason.BOUNCED, "550 no such user", NOW)
-        asked = [f"r{n}@example.com" for n in range(40_000)]
-        assert suppressions.suppressed(connection, [*asked, "ada@example.com"]) == {"ada@example.com": "bounced"}
+        unknown = [f"r{n}@example.com" for n in range(40_000)]
+        assert suppressions.suppressed(connection, [*unknown, "ada@example.com"]) == {"ada@example.com": "bounced"}
         assert suppressions.suppressed(connection, []) == {}
 
 

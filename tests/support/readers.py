@@ -21,7 +21,7 @@ from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subsc
 from newsletter.subscribers.writes import EntryResult, SubscriberEntry, enter
 
 UNREAD = 4_000
-"""So many rows that are refused do not fit into a pipe that nobody reads."""
+"""More refused rows than fit into a pipe that nobody reads."""
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
 SETTINGS = """
 [lists.weekly]
@@ -37,7 +37,7 @@ Plan = "text"
 
 @dataclass
 class Readers:
-    """An open database and short words for what tests do to it."""
+    """An open database, with short methods for what tests do to it."""
 
     publication: Publication
     database: Database
@@ -52,7 +52,7 @@ class Readers:
         return cls(publication, open_database(publication))
 
     def read(self, csv: str | bytes, *, resubscribe: Collection[str] = (), now: datetime = NOW) -> ImportReport:
-        """Import a file; what was refused is in `refused`."""
+        """Import a file; its refused rows are in `refused`."""
         self.refused = []
         raw = csv.encode() if isinstance(csv, str) else csv
         return import_csv(
@@ -71,25 +71,25 @@ class Readers:
             return enter(connection, entries, consent.record_source(connection, "test", {}, NOW), NOW, resubscribe)
 
     def find(self, address: str) -> Subscriber:
-        """The reader of this address, who has to be there."""
+        """Return the reader with this address, who has to exist."""
         with self.database.read() as connection:
-            found = find_subscriber(connection, address)
-        assert found
-        return found
+            reader = find_subscriber(connection, address)
+        assert reader
+        return reader
 
     def all(self) -> list[Subscriber]:
-        """Every reader, in the order they joined."""
+        """Return every reader, in the order they joined."""
         with self.database.read() as connection:
-            return [one for page in subscriber_pages(connection, size=3) for one in page]
+            return [reader for page in subscriber_pages(connection, size=3) for reader in page]
 
     def reasons(self) -> list[tuple[int, str]]:
-        """Row and reason of what the last import refused."""
-        return [(one.row, one.reason) for one in self.refused]
+        """Return row and reason of each refusal of the last import."""
+        return [(refusal.row, refusal.reason) for refusal in self.refused]
 
 
 @contextmanager
 def nobody_reading(path: Path, seconds: float | None = None) -> Iterator[Path]:
-    """A pipe for refused rows, so that an import stands still in the middle of them: for good, or for so long."""
+    """Yield a pipe for refused rows, read after `seconds` or never, so that an import stops in the middle of them."""
     os.mkfifo(path)
     pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     late = threading.Thread(target=_read_late, args=(pipe, seconds or 0))
