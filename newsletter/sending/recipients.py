@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import (
@@ -32,6 +32,7 @@ from newsletter.campaigns.campaign import Campaign, sibling_campaigns
 from newsletter.campaigns.claims import Claim
 from newsletter.campaigns.delivery_states import DELIVERIES, STATE
 from newsletter.campaigns.tracking import FIELD, Level, track_token
+from newsletter.config.fields import BUILT_IN
 from newsletter.database.bulk import read_as
 from newsletter.database.tables import batch, delivery, delivery_exception, subscriber, subscription, suppression
 from newsletter.messages.fragments import TOKEN
@@ -47,17 +48,21 @@ class RecipientRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     id: int
     email: str
-    """Empty, like every field after it, when the reader was erased."""
+    """Empty, like all columns of the reader, when the reader was erased."""
     email_key: str
-    first_name: str
-    last_name: str
-    timezone: str
-    language: str
     fields: str
     obstacle: str | None
     """Why the list itself says that they get nothing."""
     suppressed: str | None
     """Why they may not be mailed any more, whatever the list says."""
+
+
+_columns = [(name, str) for name in BUILT_IN]
+_RowWithColumns = cast(
+    "type[RecipientRow]",
+    msgspec.defstruct("_RowWithColumns", _columns, bases=(RecipientRow,), frozen=True, array_like=True, gc=False),
+)
+"""A RecipientRow followed by the built-in fields of READER_COLUMNS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +81,7 @@ def load_recipients(connection: Connection, claim: Claim, campaign: Campaign, no
     """
     is_frozen = bool(claim.first_handed_at)
     parameters = {"campaign": claim.campaign_id, "batch": claim.no, "list": campaign.list, "now": stamp(now)}
-    rows = {row.id: row for row in read_as(connection, _rows(is_frozen), RecipientRow, parameters)}
+    rows = {row.id: row for row in read_as(connection, _rows(is_frozen), _RowWithColumns, parameters)}
     to_skip = {id: row.obstacle for id, row in rows.items() if row.obstacle is not None}
     if not is_frozen:
         to_skip = _suppressed(connection, rows) | _served(connection, campaign, rows) | to_skip
@@ -90,9 +95,14 @@ def _rows(is_frozen: bool) -> Select[Any]:
     on_list = and_(
         subscription.c.subscriber_id == subscriber.c.id, subscription.c.list == bindparam("list", type_=Text)
     )
-    columns = (func.coalesce(subscriber.c[name], "").label(name) for name in RecipientRow.__struct_fields__[1:-2])
+    columns: dict[str, ColumnElement[Any]] = {
+        "id": delivery.c.subscriber_id,
+        "obstacle": _obstacle(is_frozen),
+        "suppressed": suppression.c.reason,
+        **{name: func.coalesce(subscriber.c[name], "") for name in ("email", "email_key", "fields", *BUILT_IN)},
+    }
     return (
-        select(delivery.c.subscriber_id, *columns, _obstacle(is_frozen).label("obstacle"), suppression.c.reason)
+        select(*(columns[name].label(name) for name in _RowWithColumns.__struct_fields__))
         .select_from(
             DELIVERIES.outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
             .outerjoin(subscription, on_list)

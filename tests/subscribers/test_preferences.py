@@ -89,12 +89,12 @@ def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
     make(database, change(1, PreferenceAction.LEAVE, "daily"), change(2, PreferenceAction.PAUSE, "daily", until=MONTH))
 
     with database.begin() as connection:
-        held = claims.claim(connection, campaign.id, owner="test", now=NOW)
-        assert held
-        roll = load_recipients(connection, held, campaign, NOW)
+        claim = claims.claim(connection, campaign.id, owner="test", now=NOW)
+        assert claim
+        batch = load_recipients(connection, claim, campaign, NOW)
 
-    assert [*roll.to_send] == [3]
-    assert roll.to_skip == {1: "unsubscribed", 2: "paused until 2025-02-16"}
+    assert [*batch.to_send] == [3]
+    assert batch.to_skip == {1: "unsubscribed", 2: "paused until 2025-02-16"}
 
 
 def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publication) -> None:
@@ -103,10 +103,10 @@ def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publ
     with database.begin() as connection:
         campaign = start_campaign(connection)
         audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
-        held = claims.claim(connection, campaign.id, owner="test", now=NOW)
-        assert held
+        claim = claims.claim(connection, campaign.id, owner="test", now=NOW)
+        assert claim
 
-        assert [*load_recipients(connection, held, campaign, NOW).to_send] == [1]
+        assert [*load_recipients(connection, claim, campaign, NOW).to_send] == [1]
 
 
 def test_many_changes_of_many_readers_are_made_in_their_order(readers: Readers) -> None:
