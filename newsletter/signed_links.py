@@ -214,7 +214,7 @@ def _create(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(new, path)
+        os.link(new, path)  # unlike a rename, it fails when there is a file: the first process wins
     except FileExistsError:
         pass
     finally:

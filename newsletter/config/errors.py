@@ -49,6 +49,7 @@ def explain(error: str, raw: dict[str, Any], text: str, place: str, kind: type, 
 
 def locate(text: str, keys: Sequence[str]) -> int:
     """Return the line (from 1) that sets `keys` in the TOML `text`, or else that of its table, or else 1."""
+    # Line by line, without a TOML parser: good enough for messages, and wrong only inside multi-line strings.
     table: list[str] = []
     best, depth = 1, 0
     for number, line in enumerate(text.splitlines(), start=1):

@@ -22,6 +22,7 @@ from newsletter.config.settings import Config, read_config
 from newsletter.errors import ConfigError
 
 CONFIG_NAME = "newsletter.toml"
+# The List-Id header (RFC 2919) and the addresses of pages have the name in them.
 _LIST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _DATABASE_URL = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+._-]*):(?://)?(?P<rest>.*)")
 DATABASE_HINT = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."

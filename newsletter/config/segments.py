@@ -114,7 +114,7 @@ class _SegmentParser:
 
 
 def _is(kind: str, value: object) -> bool:
-    if kind == "number":
+    if kind == "number":  # bool is a subclass of int
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind == "boolean":
         return isinstance(value, bool)

@@ -39,7 +39,7 @@ _ENDINGS = {"con": "com", "cmo": "com", "ocm": "com", "comm": "com", "vom": "com
 
 def suggestion(address: str) -> str:
     """Return the address that was probably meant, or an empty string."""
-    local, _, domain = address.rpartition("@")
+    local, _, domain = address.rpartition("@")  # a quoted local part may have an @
     meant = _meant(domain.lower())
     return f"{local}@{meant}" if meant else ""
 

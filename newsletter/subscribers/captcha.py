@@ -74,6 +74,7 @@ class Challenge:
 
         data = {"secret": self.secret, "response": answer, "remoteip": address, "sitekey": self.site_key}
         try:
+            # A redirect would take the secret to another host.
             reply = requests.post(self.verify, data=data, timeout=(CONNECT, READ), allow_redirects=False).json()
         except (requests.RequestException, ValueError):
             return "unasked"

@@ -50,6 +50,7 @@ def shared_source(connection: Connection, kind: str, detail: Mapping[str, object
     Many sign-ups come through one form, and share its source.
     """
     same = consent_source.c.kind == kind, consent_source.c.detail == msgspec.json.encode(detail).decode()
+    # The lowest id: two processes may have inserted equal sources at once.
     source_id = connection.execute(select(func.min(consent_source.c.id)).where(*same)).scalar()
     return int(source_id) if source_id else record_source(connection, kind, detail, at)
 

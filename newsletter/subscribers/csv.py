@@ -17,7 +17,7 @@ LONGEST_LINE = 1 << 20
 """Bytes; a longer line is refused without being held in memory."""
 LONGEST_CELL = 131_072
 """Characters, the csv module's own limit; it also ends a quote that is never closed."""
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t"  # spreadsheets write semicolons where the comma is the decimal sign
 _BOM = b"\xef\xbb\xbf"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _PROBLEMS = {
@@ -69,6 +69,7 @@ class CsvFile:
 
     def __iter__(self) -> Iterator[Record]:
         lines, width = self._lines, len(self.header)
+        # strict: without it, text after a closing quote is taken into the cell, and the mistake goes unseen.
         reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
         while True:
             lines.since.clear()

@@ -120,6 +120,7 @@ class Confirmations:
             columns={**signups.split_name(row.name), "language": row.language},
             proof=_proof(row, request),
         )
+        # The owner of the address has confirmed: who left once comes back, and their own suppression is lifted.
         writes.enter(connection, [entry], row.source_id, request.at, resubscribe={row.email_key})
         signups.mark_confirmed(connection, row.id, request.at)
         self._queue_welcomes(connection, row.subscriber_id, joined, row.language, request.at)

@@ -21,6 +21,7 @@ def export_csv(database: Database, publication: Publication, stream: TextIO) -> 
     out = CsvWriter(stream)
     count = 0
     with database.read() as connection:
+        # Fields that are not declared (any more) are exported, too: an export loses nothing.
         declared = list(publication.config.fields)
         names = declared + [name for name in field_names(connection) if name not in declared]
         columns = [*READER_COLUMNS, *names]

@@ -93,6 +93,7 @@ def import_csv(
     file.seek(0)
     rows, columns = _open(publication, file, name)
     listener.started(rows.header)
+    # In a transaction of its own: the evidence of every later one refers to it.
     with database.begin() as connection:
         source_id = consent.record_source(connection, "import", {"file": name, "sha256": digest}, now)
     run = _ImportRun(database, source_id, now, resubscribe, listener)
@@ -173,7 +174,7 @@ class _ImportRun:
         self.report.rows += 1
         self.report.refused += 1
         if len(self.report.refusals) < MOST_KEPT:
-            self.report.refusals.append(refusal._replace(cells=()))
+            self.report.refusals.append(refusal._replace(cells=()))  # a row may be a megabyte
         self.listener.refused(refusal)
 
 
@@ -189,6 +190,7 @@ class _FileColumns:
         header = [spelled.get(name, name) for name in header]
         if double := next((name for name in header if name and header.count(name) > 1), ""):
             raise ValueError(f'two columns are named "{double}"')
+        # A file of refused rows (--rejects) begins with _row and _reason, and may be imported as it is.
         self._at = {name: header.index(name) for name in header if name and not name.startswith("_")}
         self._email = self._at["email"]
         self._fields = [(name, at) for name, at in self._at.items() if name not in READER_COLUMNS]

@@ -118,6 +118,7 @@ class _PreferenceRun:
         if after is None or after == before:
             return False
         states[name] = after
+        # setdefault: of several changes of one list, the state before the first is the stored one.
         self.stored.setdefault((change.subscriber_id, name), before)
         status = PAUSED if change.action is PreferenceAction.PAUSE else after.status
         self.evidence[change.source, change.campaign_id].append(Change(change.subscriber_id, name, status))

@@ -72,7 +72,7 @@ class SignupLimits:
         return allowed
 
     def _hash(self, counted_by: str, window: Window) -> str:
-        return hmac.digest(self._key, f"{counted_by} {window.per}".encode(), "sha256").hex()[:32]
+        return hmac.digest(self._key, f"{counted_by} {window.per}".encode(), "sha256").hex()[:32]  # 128 bits are enough
 
 
 def _may(use: FormUse, keys: dict[_Limit, str], used: dict[str, int], taken: dict[_Limit, int]) -> bool:

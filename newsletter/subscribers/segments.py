@@ -180,6 +180,7 @@ def _ordered(value: ColumnElement[Any], rule: SegmentRule) -> Condition:
 
 
 def _contains(value: ColumnElement[Any], part: str, dialect: str) -> Condition:
+    # Not LIKE, which ignores case in SQLite and takes % and _ for patterns.
     position: ColumnElement[int] = (func.instr if dialect == "sqlite" else func.strpos)(value, part)
     return position > 0
 

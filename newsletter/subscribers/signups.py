@@ -94,6 +94,7 @@ class Signups:
         """Record the requests that the limit of their address allows, and queue the emails that answer them."""
         uses = [address_use(request.email, self._settings.per_address) for request in requests]
         allowed = self._limits.take(connection, uses, now)
+        # Grouped: thousands of sign-ups by one form share its source.
         by_form: dict[ShownForm, list[SignupRequest]] = defaultdict(list)
         for request, may in zip(requests, allowed, strict=True):
             if may:

@@ -81,7 +81,7 @@ def subscriber_fields(row: Any) -> Present:
     values["email"] = row.email
     if name := full_name(row.first_name, row.last_name, own):
         values["name"] = name
-    elif own:
+    elif own:  # an own field `name` without content is not printed
         values.pop("name", None)
     for column in BUILT_IN:
         if value := getattr(row, column):
@@ -117,6 +117,7 @@ def subscriber_pages(
     Without consent, `Subscriber.consent` is empty, and reading them takes half the time.
     """
     last = 0
+    # By keyset, not by OFFSET: readers who are removed meanwhile move no others to another page.
     while True:
         page = select(subscriber).where(subscriber.c.id > last, *conditions).order_by(subscriber.c.id).limit(size)
         rows = connection.execute(page).all()
