@@ -1,18 +1,24 @@
 """Pictures of the publication: whether a file is there, inside the folder and an image, and how large it is.
 
-The first bytes decide the kind, not the name; imagesize reads the size. Nothing is decoded, nothing is fetched.
+The first bytes decide the kind, and the name must end accordingly; imagesize reads the size. Nothing is decoded,
+nothing is fetched, and a file whose place or name is no picture's is never opened: closing SQLite's file drops the
+locks that this process holds on it (https://sqlite.org/howtocorrupt.html, section 2.2).
 """
 
 from __future__ import annotations
 
+import codecs
 import io
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 MOST_NAMED = 500
-_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"))
+_KIND_BY_SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp", ".svg": "svg"}
+PRIVATE_FOLDERS = frozenset(("issues", "outbox", "build", "exports"))
+"""Folders of the publication that hold drafts, mail and readers' data: no server gives out anything in them."""
 _ENOUGH = 65_536  # a JPEG's frame header comes after its Exif data
 MEDIA_TYPES = {
     "png": "image/png",
@@ -22,7 +28,10 @@ MEDIA_TYPES = {
     "svg": "image/svg+xml",
 }
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"GIF8", "gif"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp"))
-"""The first bytes of the kinds that mail clients show. SVG is text and is recognised by its element."""
+"""The first bytes of the kinds that mail clients show. SVG is text and is recognised by its root element."""
+_BEFORE_ROOT = re.compile(rb"\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^<>\[]*(?:\[[^\]]*\]\s*)?>", re.DOTALL | re.IGNORECASE)
+"""What XML allows before the root element: space, declarations, comments, a document type."""
+_SVG_ROOT = re.compile(rb"<(?:[\w.-]+:)?svg[\s/>]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +54,29 @@ def is_remote(path: str) -> bool:
 
 def find_picture(root: Path, path: str) -> ImageFile:
     """Return the picture at a path inside the publication's folder. Raises PictureError."""
-    return read_picture(_beginning(_existing_file(root, path), path), path)
+    file = locate_picture(root, path)
+    picture = read_picture(_beginning(file, path), path)
+    if picture.kind != _KIND_BY_SUFFIX[file.suffix.lower()]:
+        suffix = next(suffix for suffix, kind in _KIND_BY_SUFFIX.items() if kind == picture.kind)
+        raise PictureError(f'"{path}" holds a {picture.kind.upper()}: rename it to end in {suffix}')
+    return picture
 
 
-def _existing_file(root: Path, path: str) -> Path:
-    """Return the file at a path inside the publication's folder. Raises PictureError."""
+def locate_picture(root: Path, path: str) -> Path:
+    """Return the file at a path, judged by its place and name alone, not opened. Raises PictureError."""
+    folder = root.resolve()
     file = (root / path).resolve()
-    # resolve() follows symbolic links, so that none leads out of the folder.
-    if not file.is_relative_to(root.resolve()):
+    # resolve() follows symbolic links, so that none leads out of the folder or to another kind of file.
+    if not file.is_relative_to(folder):
         raise PictureError(f'picture "{path}" is outside the publication')
     if not file.is_file():
         raise PictureError(f'no picture "{path}"')
+    if file.suffix.lower() not in _KIND_BY_SUFFIX:
+        raise PictureError(f'"{path}" is not a picture: its name does not end in {", ".join(_KIND_BY_SUFFIX)}')
+    parts = file.relative_to(folder).parts
+    # Lower case: some file systems do not tell `Issues` from `issues`.
+    if parts[0].lower() in PRIVATE_FOLDERS or any(part.startswith(".") for part in parts):
+        raise PictureError(f'picture "{path}" is in a folder that is never published: move it to images/')
     return file
 
 
@@ -85,7 +106,15 @@ def _kind_of(head: bytes) -> str:
     for magic, kind in _KINDS:
         if head.startswith(magic) and (kind != "webp" or head[8:12] == b"WEBP"):
             return kind
-    return "svg" if b"<svg" in head[:1024] else ""
+    return "svg" if _is_svg(head) else ""
+
+
+def _is_svg(head: bytes) -> bool:
+    """Tell whether the root element of an XML document is `<svg>`; an element further inside does not count."""
+    start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    while skipped := _BEFORE_ROOT.match(head, start):
+        start = skipped.end()
+    return _SVG_ROOT.match(head, start) is not None
 
 
 def _size_of(head: bytes) -> tuple[int, int]:
@@ -101,7 +130,7 @@ def _size_of(head: bytes) -> tuple[int, int]:
 
 def image_names(root: Path) -> list[str]:
     """Return the paths in `images/` that look like pictures, as an issue would name them; at most MOST_NAMED."""
-    files = sorted(file for file in (root / "images").rglob("*") if file.suffix.lower() in _SUFFIXES)
+    files = sorted(file for file in (root / "images").rglob("*") if file.suffix.lower() in _KIND_BY_SUFFIX)
     return [file.relative_to(root).as_posix() for file in files[:MOST_NAMED] if file.is_file()]
 
 

@@ -24,6 +24,7 @@ from newsletter.web.public.image_cache import ImageCache
 from newsletter.web.public.link_targets import LinkTargets
 from newsletter.web.public.metrics import Metrics
 from newsletter.web.public.pages import Pages
+from newsletter.web.public.sent_pictures import SentPictures
 from newsletter.web.public.write_queue import WriteQueue
 
 
@@ -57,7 +58,7 @@ class Site:
     @cached_property
     def image_cache(self) -> ImageCache:
         """The publication's images."""
-        return ImageCache(self.publication.root)
+        return ImageCache(self.publication.root, SentPictures(self.publication, self.database).names)
 
 
 def site_of(request: Request) -> Site:

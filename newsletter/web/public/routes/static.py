@@ -16,7 +16,7 @@ WEEK = "public, max-age=604800"
 
 async def show_image(request: Request) -> Response:
     """Return an image, which browsers may keep for a week."""
-    image = site_of(request).image_cache.find(request.path_params["path"])
+    image = await site_of(request).image_cache.find(request.path_params["path"])
     if image is None:
         raise HTTPException(404)
     headers = {

@@ -1,0 +1,74 @@
+"""Which pictures outside `images/` readers may load: those that something we sent names.
+
+An email that went out keeps its pictures for ever, wherever they stand; a draft's are nobody's business. Frozen
+messages never change, so each is read once.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import zlib
+from urllib.parse import unquote
+
+from sqlalchemy import Connection, select
+from starlette.concurrency import run_in_threadpool
+
+from newsletter.config import Publication
+from newsletter.database.connection import Database
+from newsletter.database.tables import campaign, transactional_message
+from newsletter.issues.images import is_remote, picture_url
+
+REFRESH_SECONDS = 1.0
+"""Seconds between two queries: as long as a picture of an issue that starts may be missing."""
+_PATH = re.compile(r"/images/([\w.~/%-]+)", re.ASCII)
+"""The path in a picture's address, whose other characters `picture_url` quotes."""
+
+
+class SentPictures:
+    """The paths below `/images/` that sent issues, sent welcomes and the settings name."""
+
+    def __init__(self, publication: Publication, database: Database) -> None:
+        self._publication = publication
+        self._database = database
+        self._by_campaign: dict[int, frozenset[str]] = {}
+        self._paths: frozenset[str] = frozenset()
+        self._welcomes: tuple[str, ...] = ()
+        self._refreshed_at = -REFRESH_SECONDS
+
+    async def names(self, path: str) -> bool:
+        """Tell whether something sent names the picture at a path. Raises NewsletterError without the database."""
+        return await run_in_threadpool(self._names, path)
+
+    def _names(self, path: str) -> bool:
+        # An address that was allowed once stays allowed: a sent issue cannot be taken back.
+        if path in self._paths or path == self._logo():
+            return True
+        if time.monotonic() - self._refreshed_at >= REFRESH_SECONDS:
+            with self._database.read() as connection:
+                self._refresh(connection)
+            self._refreshed_at = time.monotonic()
+        return path in self._paths or any(self._welcome_names(slug, path) for slug in self._welcomes)
+
+    def _refresh(self, connection: Connection) -> None:
+        started = connection.execute(select(campaign.c.id).where(campaign.c.started_at.is_not(None))).scalars().all()
+        for campaign_id in sorted(set(started) - self._by_campaign.keys()):
+            columns = (campaign.c.message, campaign.c.page)
+            frozen = connection.execute(select(*columns).where(campaign.c.id == campaign_id)).one()
+            texts = (zlib.decompress(packed).decode() for packed in frozen)
+            self._by_campaign[campaign_id] = frozenset(
+                unquote(address) for text in texts for address in _PATH.findall(text)
+            )
+        self._paths = frozenset().union(*self._by_campaign.values())
+        is_sent = (transactional_message.c.kind == "welcome") & transactional_message.c.first_handed_at.is_not(None)
+        slugs = select(transactional_message.c.message).distinct().where(is_sent)
+        self._welcomes = tuple(connection.execute(slugs).scalars())
+
+    def _welcome_names(self, slug: str, path: str) -> bool:
+        """Tell whether a welcome's file names a picture: welcomes are not frozen, their files are what is sent."""
+        files = (file for file in self._publication.issues.glob("*.md") if file.stem in (slug, file.stem[:11] + slug))
+        return any(path in file.read_text(encoding="utf-8", errors="replace") for file in files)
+
+    def _logo(self) -> str:
+        logo = self._publication.config.theme.logo
+        return "" if not logo or is_remote(logo) else unquote(picture_url("", logo).removeprefix("/images/"))
