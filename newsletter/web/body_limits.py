@@ -37,7 +37,8 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        announced = int(length) if length.isdigit() else 0
+        # A length of more digits is too large for any limit, and `int` refuses thousands of them.
+        announced = int(length[:15]) if length.isdigit() else 0
         await self._app(scope, _limited(receive, self._limit_of(scope["path"]), announced), send)
 
 

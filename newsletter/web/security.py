@@ -6,10 +6,11 @@ Each application decides what its policies allow and which requests it refuses.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from newsletter.web.request_values import split_address
 
 IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """Content-Security-Policy of an image: an SVG opened by itself is a document, which runs and loads nothing."""
@@ -57,4 +58,8 @@ def is_cross_site(request: Request, own_hosts: Collection[str]) -> bool:
     if (site := request.headers.get("sec-fetch-site")) is not None:
         return site not in _OWN_SITE
     origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc not in own_hosts
+    if origin is None:
+        return False
+    parts = split_address(origin)
+    # An Origin that is no address comes from no page of ours.
+    return parts is None or parts.netloc not in own_hosts

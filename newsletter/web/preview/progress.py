@@ -155,6 +155,6 @@ def pause(request: Request) -> Response:
 
 ROUTES = [
     Route("/issues/{slug}/progress", show_progress),
-    Route("/campaigns/{campaign:int}/pause", pause_question),
-    Route("/campaigns/{campaign:int}/pause", pause, methods=["POST"]),
+    Route("/campaigns/{campaign:number}/pause", pause_question),
+    Route("/campaigns/{campaign:number}/pause", pause, methods=["POST"]),
 ]

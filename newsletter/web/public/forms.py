@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from newsletter.times import Clock, utc_now
+from newsletter.web.request_values import refuse_unwritable
 
 LIFE = timedelta(hours=1)
 """How long a form may be open before it is sent."""
@@ -79,6 +80,12 @@ class SubmittedForm:
 
 async def read_form(request: Request) -> SubmittedForm:
     """Read a form in either encoding, or JSON with its fields. Raises HTTPException, 400 or 415."""
+    submitted = await _read(request)
+    refuse_unwritable(text for name, values in submitted.values.items() for text in (name, *values))
+    return submitted
+
+
+async def _read(request: Request) -> SubmittedForm:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
         return SubmittedForm(values=_json_fields(await request.body()))
@@ -86,7 +93,10 @@ async def read_form(request: Request) -> SubmittedForm:
         return SubmittedForm(values=_urlencoded_fields(await request.body()))
     if kind == "multipart/form-data":
         # None of our forms sends a file.
-        form = await request.form(max_files=0, max_fields=MAX_FIELDS)
+        try:
+            form = await request.form(max_files=0, max_fields=MAX_FIELDS)
+        except ValueError as error:  # the sender's charset may be one that Python has, but not for texts
+            raise HTTPException(400, _UNREADABLE) from error
         return SubmittedForm(values={name: _texts(form, name) for name in form})
     # Some mail programs post nothing at all to unsubscribe.
     if kind or await request.body():

@@ -7,8 +7,6 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -19,14 +17,13 @@ from newsletter.rendering.translations import Language
 from newsletter.subscribers import address_typos
 from newsletter.subscribers.captcha import Challenge
 from newsletter.subscribers.signups import MOST_NAME, ShownForm
+from newsletter.web.public.form_page import form_page
 from newsletter.web.public.forms import SubmittedForm
 from newsletter.web.public.pages import Pages
 from newsletter.web.public.site import site_of
 
 FORM = "subscribe"
 """The name in this form's tokens."""
-MAX_PAGE = 500
-"""Characters kept of the address of the page that the form stood on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +63,7 @@ def empty_form(request: Request) -> dict[str, object]:
     """
     site = site_of(request)
     lists = _known_lists(site.publication, tuple(request.query_params.getlist("list")))
-    token, page = site.form_tokens.token(FORM), _page_of(request)
+    token, page = site.form_tokens.token(FORM), form_page(request)
     return FilledForm(lists=lists, token=token, page=page, challenge=site.challenge).values()
 
 
@@ -86,7 +83,7 @@ def filled_form(request: Request, submitted: SubmittedForm) -> FilledForm:
         email=(submitted.first("use") or submitted.first("email")).strip(),
         name=submitted.first("name").strip(),
         lists=_chosen_lists(site.publication, submitted.all("list")),
-        page=(submitted.first("page") or _page_of(request))[:MAX_PAGE],
+        page=form_page(request, submitted.first("page")),
         token=submitted.first("token"),
         token_sent=bool(submitted.first("token")),
         challenge=site.challenge,
@@ -154,12 +151,3 @@ def _parse_name(text: str) -> str | None:
         return parse_built_in("first_name", text) if len(text) <= MOST_NAME else None
     except ValueError:
         return None
-
-
-def _page_of(request: Request) -> str:
-    """Return the address of the page that the form stood on, as the browser tells it, without its query."""
-    referer: Any = urlsplit(request.headers.get("referer", ""))
-    if referer.scheme in ("http", "https"):
-        return f"{referer.scheme}://{referer.netloc}{referer.path}"[:MAX_PAGE]
-    base: str = site_of(request).publication.config.publication.url
-    return f"{base}{request.url.path}"

@@ -28,7 +28,7 @@ async def show_archive(request: Request) -> Response:
     """Show a page of the archive's list."""
     site, language = site_of(request), language_of(request)
     snapshot = await site.archive_cache.snapshot()
-    number = int(request.path_params.get("number", 1))
+    number = request.path_params.get("number", 1)
     if not 1 <= number <= page_count(snapshot.entries):
         raise HTTPException(404)
     if number == 1 and "number" in request.path_params:
@@ -85,7 +85,7 @@ def _issue_response(site: Site, snapshot: Snapshot, index: int) -> CachedRespons
 ROUTES = [
     Route("/issues", redirect_to_archive),
     Route("/issues/", show_archive),
-    Route("/issues/page/{number:int}", show_archive),
+    Route("/issues/page/{number:number}", show_archive),
     Route("/issues/{slug}", show_issue),
     Route("/issues/{slug}/", redirect_to_issue),
 ]
