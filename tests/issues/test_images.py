@@ -97,3 +97,32 @@ def test_a_png_cut_anywhere_is_refused_or_as_large_as_the_whole(length: int) -> 
 def test_an_svg_has_no_size_and_is_never_parsed() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><svg width="&b;" height="10"/>'
     assert read_picture(bomb, "x") == ImageFile(kind="svg", width=0, height=0)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("images/a.gif", r"holds a PNG: rename it to end in \.png"),
+        ("newsletter.db", "does not end in"),
+        ("images/link.png", "does not end in"),
+        ("issues/a.png", "move it to images/"),
+        (".cache/a.png", "move it to images/"),
+    ],
+)
+def test_a_picture_that_readers_would_not_get_is_refused_with_what_to_do(tmp_path: Path, path: str, words: str) -> None:
+    for name in ("images", "issues", ".cache"):
+        (tmp_path / name).mkdir()
+    for name in ("images/a.gif", "newsletter.db", "issues/a.png", ".cache/a.png"):
+        (tmp_path / name).write_bytes((ROOT / "images" / "chips.png").read_bytes())
+    (tmp_path / "images" / "link.png").symlink_to(tmp_path / "newsletter.db")
+
+    with pytest.raises(PictureError, match=words):
+        find_picture(tmp_path, path)
+
+
+@pytest.mark.parametrize(
+    "head", [b"a <svg/>", b"<html><svg/></html>", b"<svgx/>", b"SQLite format 3\0<svg/>", b"<!--<svg/>"]
+)
+def test_an_svg_inside_something_else_is_not_a_picture(head: bytes) -> None:
+    with pytest.raises(PictureError, match="not a picture"):
+        read_picture(head, "x")

@@ -209,3 +209,10 @@ def test_the_server_survives_bytes_that_are_no_http(preview: Preview) -> None:
             wire.recv(100)
 
     assert preview.get("/").status_code == 200
+
+
+def test_an_origin_that_is_no_address_and_a_campaign_of_thousands_of_digits_are_refused(preview: Preview) -> None:
+    foreign = preview.post("/new?title=x", headers={"Origin": "http://["})
+    endless = preview.get(f"/campaigns/{'9' * 4_400}/pause")
+
+    assert (foreign.status_code, endless.status_code) == (403, 404)

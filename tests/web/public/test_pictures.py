@@ -119,6 +119,20 @@ def test_a_picture_outside_images_is_there_once_its_issue_was_sent(served: Serve
     assert (before.status_code, picture(served, "photos/later.png").status_code) == (404, 200)
 
 
+def test_a_picture_of_a_welcome_is_there_once_a_reader_was_welcomed(served: Served) -> None:
+    shutil.copy(served.folder / "images" / "a.png", served.folder / "photos" / "hello.png")
+    text = ISSUE.format("kind: welcome\n", "photos/hello.png")
+    (served.folder / "issues" / "hello.md").write_text(text, encoding="utf-8")
+    before = picture(served, "photos/hello.png")
+    with closing(sqlite3.connect(served.folder / "newsletter.db")) as database, database:
+        names = "subscriber_id, kind, message, list, language, state, due_at, queued_at, first_handed_at"
+        values = "1, 'welcome', 'hello', 'daily', '', 'accepted', '2025', '2025', '2025'"
+        database.execute(f"INSERT INTO transactional_message ({names}) VALUES ({values})")
+    time.sleep(1.1)
+
+    assert (before.status_code, picture(served, "photos/hello.png").status_code) == (404, 200)
+
+
 def test_sign_ups_after_somebody_asked_for_the_database_as_a_picture_are_kept(served: Served) -> None:
     for path in ("newsletter.db", "newsletter.db-wal", "db.png", "wal.svg", "all/newsletter.db"):
         picture(served, path)
