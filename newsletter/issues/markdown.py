@@ -11,15 +11,20 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline, autolink, image, link
 from markdown_it.token import Token
 
+from newsletter.issues.lost_lines import lost_lines
 from newsletter.messages.merge_tags import TagStore
 
+DEEPEST = 100
+"""Levels of nesting that are read: 100 quotations, or 50 lists, which are lists and items in turn."""
 _OPEN = re.compile(r"(:{3,})\s*([^\s:].*)?$")
 _VOID = re.compile(r"(.*\S)\s+/|([\w-]+)/")
 _FENCE = re.compile(r"(`{3,}|~{3,})")
@@ -43,6 +48,10 @@ class Environment:
 
     tag_store: TagStore
     problems: list[BlockProblem] = field(default_factory=list)
+    skipped: list[Sequence[int]] = field(default_factory=list)
+    """Runs of lines that have no token by right: comments, closing lines, link definitions."""
+    is_too_deep: bool = False
+    """True when a line nested too deep was found; the first is enough to say."""
     _searched: str = ""
     _last: int = -1
 
@@ -63,9 +72,25 @@ def parse_markdown(text: str, tag_store: TagStore) -> tuple[list[Token], list[Bl
     `block_close` pair, a condition a `condition` token whose content is the tag's token.
     """
     environment = Environment(tag_store=tag_store)
-    tokens = _parser.parse(text, {"newsletter": environment})
-    _place(tokens, text.split("\n"))
+    env: dict[str, Any] = {"newsletter": environment}
+    tokens = _parser.parse(text, env)
+    lines = text.split("\n")
+    _place(tokens, lines)
+    # A line that already has its problem may have no token.
+    if not environment.problems:
+        definitions = [*env.get("references", {}).values(), *env.get("duplicate_refs", ())]
+        known = [*environment.skipped, *(definition["map"] for definition in definitions)]
+        environment.problems.extend(_lost(line) for line in lost_lines(tokens, lines, known))
     return tokens, environment.problems
+
+
+def _lost(line: int) -> BlockProblem:
+    return BlockProblem(
+        rule="NL004",
+        message="this line would be missing from the email",
+        hint="Leave an empty line before and after it, and report it as a bug of newsletter.",
+        line=line,
+    )
 
 
 def place_in(token: Token, at: int, lines: Sequence[str], first: int = 0) -> tuple[int, int]:
@@ -115,6 +140,21 @@ def _line(state: StateBlock, line: int) -> str:
     return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 
+def _depth(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Refuse a line that is nested too deep; markdown-it would drop it and all that follows, and say nothing."""
+    if state.level <= DEEPEST:
+        return False
+    environment = _environment(state)
+    if not environment.is_too_deep:
+        environment.is_too_deep = True
+        message = "lists or quotations are nested too deep"
+        hint = f"At most {DEEPEST // 2} lists or {DEEPEST} quotations may stand inside each other."
+        problem = BlockProblem(rule="NL004", message=message, hint=hint, line=start, column=state.tShift[start] + 1)
+        environment.problems.append(problem)
+    state.line = start + 1
+    return True
+
+
 def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Read `:::name` at the top level, up to the `:::` that closes it."""
     opening = _OPEN.match(_line(state, start))
@@ -158,6 +198,7 @@ def _push_block(state: StateBlock, start: int, stop: int, info: str, void: bool)
     state.push("block_close", "div", -1).block = True
     closing = _OPEN.match(_line(state, stop)) if not void and stop < state.lineMax else None
     state.line = stop + 1 if closing and not closing[2] else stop
+    _environment(state).skipped.append((stop, state.line))
 
 
 def _close(state: StateBlock, start: int, end: int, name: str) -> int:
@@ -219,6 +260,7 @@ def _comment_block(state: StateBlock, start: int, stop: int, silent: bool) -> bo
         return False
     if not silent:
         state.line = line + 1
+        _environment(state).skipped.append((start, state.line))
     return True
 
 
@@ -246,17 +288,37 @@ def _placed(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline,
     return run
 
 
+def _read_inline(state: StateCore) -> None:
+    """Read the words of every paragraph, heading and cell."""
+    for token in state.tokens:
+        if token.type == "inline":
+            token.children = token.children or []
+            _inline_parser.inline.parse(token.content, _inline_parser, state.env, token.children)
+
+
 def _make_parser() -> MarkdownIt:
     # Raw HTML becomes text, so that nothing an author pastes can break an email.
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    # markdown-it's own limit must never be met: lists go two levels deeper at a time.
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 5}).enable("table")
     everywhere: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    parser.block.ruler.before("table", "newsletter_depth", _depth)
     parser.block.ruler.before("code", "newsletter_block", _block, everywhere)
     parser.block.ruler.before("code", "newsletter_condition", _condition, everywhere)
     parser.block.ruler.before("code", "newsletter_comment", _comment_block, everywhere)
+    parser.core.ruler.at("inline", _read_inline)
+    return parser
+
+
+def _make_inline_parser() -> MarkdownIt:
+    """Return the parser of words, with markdown-it's own limit of nesting.
+
+    Beyond it brackets are words and nothing is lost; the higher limit of lists would take four times as long.
+    """
+    parser = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
     for name, rule in (("link", link), ("image", image), ("autolink", autolink)):
         parser.inline.ruler.at(name, _placed(rule))
     parser.inline.ruler.before("autolink", "newsletter_comment", _comment_inline)
     return parser
 
 
-_parser = _make_parser()
+_parser, _inline_parser = _make_parser(), _make_inline_parser()

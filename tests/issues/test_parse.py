@@ -9,16 +9,29 @@ from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
+from markdown_it.token import Token
 
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, NewsletterError
 from newsletter.issues.issue import Block, Condition, find_issue
+from newsletter.issues.lost_lines import lost_lines
 from newsletter.issues.markdown import parse_markdown
 from newsletter.issues.parse import inspect_issue
 from newsletter.messages.merge_tags import TagStore
 from newsletter.rendering.build import build_issue
 from newsletter.rendering.theme import Theme
 from tests.support.writing import built, problems, write
+
+DEEP = [
+    "> " * 100 + "x\n",
+    "- " * 50 + "x\n",
+    "- " * 60 + "x\n",
+    "[" * 99 + "x\n\n",
+    "> - " * 33 + "x\n\n",
+    "[",
+    "![",
+    "*a **b ",
+]
 
 
 def test_the_column_is_the_authors_own_even_after_merge_tags(publication_folder: Path) -> None:
@@ -142,6 +155,52 @@ def test_an_issue_is_named_by_path_by_slug_or_by_a_part_that_is_unique(publicati
         assert words in str(caught.value)
 
 
+def _nested_list(depth: int) -> str:
+    return "\n".join(f"{'  ' * level}- level {level + 1}" for level in range(depth))
+
+
+@pytest.mark.parametrize(
+    "nested", [_nested_list(10), _nested_list(50), "> " * 100 + "level 50", "> - " * 33 + "level 10"]
+)
+def test_what_follows_a_deep_list_or_quotation_is_in_both_parts(publication_folder: Path, nested: str) -> None:
+    button = ":::button https://example.com/read\nRead the report\n:::"
+    message = built(
+        publication_folder, f"{nested}\n\n## After\n\n[Link](https://example.com/after)\n\n{button}"
+    ).message
+    for part in (message.html, message.text):
+        for words in (nested.split()[-2] + " " + nested.split()[-1], "After", "Link", "Read the report"):
+            assert words in part
+    assert {"https://example.com/after", "https://example.com/read"} <= set(message.links)
+
+
+@pytest.mark.parametrize("nested", [_nested_list(60), "\n" * 50 + "> " * 101 + "words"])
+def test_a_list_or_quotation_too_deep_to_be_read_is_refused_at_its_line(publication_folder: Path, nested: str) -> None:
+    (problem,) = problems(publication_folder, f"---\nsubject: x\n---\n{nested}\n\nAfter.\n")
+    assert (problem.rule, problem.line) == ("NL004", 54)
+
+
+def test_a_line_that_no_token_holds_is_told_and_not_left_out(publication_folder: Path) -> None:
+    lines = ["Kept.", "", "> - ", "", "Lost."]
+    kept = Token("paragraph_open", "p", 1, map=[0, 1])
+    assert [*lost_lines([kept], lines, [])] == [4]
+    assert [*lost_lines([kept], lines, [(4, 5)])] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[a]: https://example.com/a\n[a]: https://example.com/b\n\n[a]",
+        "> [b]: https://example.com/b\n>\n> - [b]",
+        "<!-- one\n\ntwo -->\n\nWords <!-- three\nfour --> go on.",
+        "- <!-- one -->\n\n1.\n\n>\n> >\n> -",
+        "Title\n=====\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\n\n:::\n```\n\n    code\n\n\n    code",
+        ":::note\nWords.\n:::\n:::divider /\n:::divider\n:::\n{% if first_name %}\nHi.\n{% endif %}\n- a\n***\n- b",
+    ],
+)
+def test_a_line_that_stands_for_nothing_by_right_is_no_mistake(publication_folder: Path, body: str) -> None:
+    built(publication_folder, body)
+
+
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(publication_folder: Path) -> None:
     path = publication_folder / "issues" / "2025-01-17-hello.md"
     plain = built(publication_folder, "Hello {{ first_name }}.\n\n- a\n- b").message
@@ -150,7 +209,9 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(publication_fold
     assert build_issue(publication, path).message == plain
 
 
-@pytest.mark.parametrize("hostile", ["{{ ", "{% ", "<!-- ", '{{ "', "x\n<!-- ", ":::\n", ":::note\n", "{{ a }} "])
+@pytest.mark.parametrize(
+    "hostile", ["{{ ", "{% ", "<!-- ", '{{ "', "x\n<!-- ", ":::\n", ":::note\n", "{{ a }} ", *DEEP]
+)
 def test_a_large_file_of_half_open_things_is_read_in_a_moment(publication_folder: Path, hostile: str) -> None:
     tag_store = TagStore.for_text(hostile)
     text = hostile * (200_000 // len(hostile))
