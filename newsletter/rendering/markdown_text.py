@@ -29,10 +29,10 @@ class _TextWriter:
         self.out: list[str] = []
         self.prefixes: list[str] = []
         """The beginning of each line, a part for every list item and quotation around it."""
+        self.markers: list[str] = []
+        """As `prefixes`, for the next line: with the bullet or number of each item that has no text yet."""
         self.counters: list[int | None] = []
         """The next number of each open list; None for bullets."""
-        self.marker = ""
-        """The bullet or number of an item that has no text yet."""
         self.opening = False
         """True when a list or table has begun and nothing of it is written."""
         self.is_tight = False
@@ -49,7 +49,7 @@ class _TextWriter:
     def _bullet_list(self, token: Token) -> None:
         if token.nesting > 0:
             is_ordered = token.type.startswith("ordered")
-            self.opening = not self.counters
+            self.opening = self.opening or not self.counters
             self.counters.append(int(token.attrs.get("start", 1)) if is_ordered else None)
         else:
             self.counters.pop()
@@ -58,18 +58,26 @@ class _TextWriter:
 
     def _list_item(self, token: Token) -> None:
         if token.nesting < 0:
-            self.prefixes.pop()
+            self._leave()
             return
         count = self.counters[-1]
-        self.marker = "- " if count is None else f"{count}. "
+        marker = "- " if count is None else f"{count}. "
         self.counters[-1] = None if count is None else count + 1
-        self.prefixes.append(" " * len(self.marker))
+        self._enter(marker, " " * len(marker))
 
     def _blockquote(self, token: Token) -> None:
         if token.nesting > 0:
-            self.prefixes.append("> ")
+            self._enter("> ", "> ")
         else:
-            self.prefixes.pop()
+            self._leave()
+
+    def _enter(self, marker: str, prefix: str) -> None:
+        self.markers.append(marker)
+        self.prefixes.append(prefix)
+
+    def _leave(self) -> None:
+        self.markers.pop()
+        self.prefixes.pop()
 
     def _paragraph(self, token: Token) -> None:
         self.is_tight = token.hidden
@@ -80,7 +88,6 @@ class _TextWriter:
     def _tr(self, token: Token) -> None:
         if token.nesting < 0:
             self._put(" | ".join(self.cells or []), close=not self.opening)
-            self.opening = False
         self.cells = [] if token.nesting > 0 else None
 
     def _table(self, token: Token) -> None:
@@ -93,7 +100,7 @@ class _TextWriter:
             return
         if underline := _UNDERLINES.get(self.heading):
             words = f"{words}\n{underline}"
-        self._put(words, close=bool(self.marker) and self.is_tight and not self.opening)
+        self._put(words, close=self.markers != self.prefixes and self.is_tight and not self.opening)
 
     def _fence(self, token: Token) -> None:
         self._put("\n".join(f"    {line}" for line in token.content.rstrip("\n").split("\n")))
@@ -108,14 +115,11 @@ class _TextWriter:
 
     def _put(self, text: str, *, close: bool = False) -> None:
         """Write a paragraph behind its prefixes; `close` leaves out the empty line before it."""
-        prefix = "".join(self.prefixes)
-        first = prefix[: len(prefix) - len(self.marker)] + self.marker if self.marker else prefix
+        first, prefix = "".join(self.markers), "".join(self.prefixes)
         lines = text.split("\n")
         self.out.append("\n" if close else "\n\n")
         self.out.append("\n".join([first + lines[0], *(prefix + line for line in lines[1:])]))
-        if self.marker:
-            self.opening = False
-        self.marker = ""
+        self.markers, self.opening = [*self.prefixes], False
 
 
 def inline_text(children: Iterable[Token]) -> str:

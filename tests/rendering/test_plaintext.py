@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.support.writing import PNG, built
 
 BODY = """
@@ -67,6 +69,21 @@ a | b
 1 | 2
 """
     assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("- > a quotation first\n\nThen.", "- > a quotation first\n\nThen."),
+        ("Words.\n\n1. - list first\n   - second\n2. 1. one", "Words.\n\n1. - list first\n   - second\n2. 1. one\n"),
+        ("> - > deep\n>   > on\n>\n>   more", "> - > deep on\n\n>   more\n"),
+        ("- ```\n  a\n\n  b\n  ```", "-     a\n      \n      b\n"),
+        ("1. > 5. one\n   > 6. two\n2. | a |\n   |---|\n   | b |", "1. > 5. one\n   > 6. two\n\n2. a\n   b\n"),
+        ("-\n- b", "- b\n"),
+    ],
+)
+def test_every_marker_of_an_item_is_in_the_text(publication_folder: Path, body: str, expected: str) -> None:
+    assert expected in text_of(publication_folder, body)
 
 
 def test_blocks_read_as_text(publication_folder: Path) -> None:
