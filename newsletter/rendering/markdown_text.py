@@ -98,6 +98,10 @@ class _TextWriter:
         if self.cells is not None:
             self.cells.append(words)
             return
+        # A picture that only decorates has no words; comments and spaces beside it stand for nothing.
+        words = words.strip()
+        if not words:
+            return
         if underline := _UNDERLINES.get(self.heading):
             words = f"{words}\n{underline}"
         self._put(words, close=self.markers != self.prefixes and self.is_tight and not self.opening)

@@ -38,6 +38,9 @@ Broken line.
 """
 
 
+DECORATION = "![](https://example.com/a.png)"
+
+
 def text_of(folder: Path, body: str) -> str:
     return built(folder, body).message.text
 
@@ -83,6 +86,22 @@ a | b
     ],
 )
 def test_every_marker_of_an_item_is_in_the_text(publication_folder: Path, body: str, expected: str) -> None:
+    assert expected in text_of(publication_folder, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (f"Before.\n\n{DECORATION} <!-- nl-ignore NL201: decorates -->\n\nAfter.", "\nBefore.\n\nAfter.\n"),
+        (f"> Before.\n>\n> {DECORATION}\n>\n> After.", "\n> Before.\n\n> After.\n"),
+        (f"Before.\n\n## {DECORATION}\n\nAfter.", "\nBefore.\n\nAfter.\n"),
+        (f"Before.\n\n- {DECORATION}\n\n  Words.\n- After.", "\nBefore.\n\n- Words.\n\n- After.\n"),
+        ("Before.\n\n&nbsp;\n\n<!-- a --> <!-- b -->\n\nAfter.\n<!-- c -->", "\nBefore.\n\nAfter.\n"),
+    ],
+)
+def test_a_picture_that_only_decorates_leaves_no_empty_paragraph_in_the_text(
+    publication_folder: Path, body: str, expected: str
+) -> None:
     assert expected in text_of(publication_folder, body)
 
 
