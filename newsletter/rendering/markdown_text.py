@@ -11,6 +11,8 @@ from markdown_it.token import Token
 
 from newsletter.issues.blocks import DOUBLE_RULE, RULE
 
+_SIGNS = {"softbreak": " ", "hardbreak": "\n", "s_open": "~", "s_close": "~"}
+"""Signs for tokens that are no words. Bold and italic words mean the same without theirs, struck ones the opposite."""
 _UNDERLINES = {"h1": DOUBLE_RULE, "h2": RULE}
 
 
@@ -127,7 +129,10 @@ class _TextWriter:
 
 
 def inline_text(children: Iterable[Token]) -> str:
-    """Return the words of a run of inline tokens; links keep their address, pictures their alt text."""
+    """Return the words of a run of inline tokens; links keep their address, pictures their alt text.
+
+    Struck words stand between tildes.
+    """
     out: list[str] = []
     links: list[tuple[str, int]] = []
     for token in children:
@@ -140,7 +145,7 @@ def inline_text(children: Iterable[Token]) -> str:
         elif token.type == "image":
             out.append(picture_text(token.content))
         else:
-            out.append({"softbreak": " ", "hardbreak": "\n"}.get(token.type, token.content))
+            out.append(_SIGNS.get(token.type, token.content))
     return "".join(out)
 
 

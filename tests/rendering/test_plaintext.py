@@ -50,7 +50,7 @@ def test_markdown_reads_as_text(publication_folder: Path) -> None:
     expected = """Title
 ========================================
 
-Text with bold, code, a link <https://example.com/a>, an <https://example.com/auto> and gone. Next line.
+Text with bold, code, a link <https://example.com/a>, an <https://example.com/auto> and ~gone~. Next line.
 Broken line.
 
 1. one
@@ -103,6 +103,13 @@ def test_a_picture_that_only_decorates_leaves_no_empty_paragraph_in_the_text(
     publication_folder: Path, body: str, expected: str
 ) -> None:
     assert expected in text_of(publication_folder, body)
+
+
+def test_struck_words_are_told_from_the_others_in_the_text(publication_folder: Path) -> None:
+    struck = "Now ~~$100~~ $50 a year, ~~[old](https://example.com/old)~~."
+    body = f"{struck}\n\n| a |\n|---|\n| ~~b~~ |\n\n:::news\n- **~~Two~~** ~~x~~\n:::"
+    text = text_of(publication_folder, body)
+    assert "Now ~$100~ $50 a year, ~old <https://example.com/old>~.\n\na\n~b~\n\n* ~Two~\n  ~x~\n" in text
 
 
 def test_blocks_read_as_text(publication_folder: Path) -> None:
