@@ -5,7 +5,6 @@ Plain tags without styles, which the theme's inline.css adds; merge tags stay to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,5 +91,5 @@ def _renderer(find_image: FindImage, traced_from: int | None) -> _Renderer:
 
 
 def _finished(html: str, tag_store: TagStore) -> str:
-    """Return the HTML with single line breaks, and with the braces that their author escaped."""
-    return tag_store.literal(re.sub(r"\n+", "\n", html).strip())
+    """Return the HTML without space around it, and with the braces that their author escaped."""
+    return tag_store.literal(html.strip())

@@ -121,6 +121,16 @@ def test_text_that_looks_like_our_own_tokens_stays_as_it_is(publication_folder: 
     assert "NLM00000xNL and NLB00000xNL and Ada" in message_for(built_issue, first_name="Ada").html
 
 
+@pytest.mark.parametrize("around", ["{}", ":::note\n{}\n:::", "- Item\n\n{}", "Words.\n\n{}\n\nMore words."])
+def test_blank_lines_in_code_are_in_both_parts(publication_folder: Path, around: str) -> None:
+    code = "```python\nimport os\n\n\ndef a():\n    return 1\n```"
+    indent = "  " if around.startswith("- ") else ""
+    lines = "\n".join(f"{indent}{line}" if line else "" for line in code.split("\n"))
+    message = built(publication_folder, around.format(lines)).message
+    assert "import os\n\n\ndef a():\n    return 1" in html.unescape(re.sub(r"<[^>]*>", "", message.html))
+    assert "import os\n\n\ndef a():\n    return 1" in re.sub(r"(?m)^ +(?=import|def|$)|^ +(?=    r)", "", message.text)
+
+
 def test_raw_html_is_shown_as_text_and_comments_are_dropped(publication_folder: Path) -> None:
     body = "<script>alert(1)</script> <!-- {{ nonsense --> end\n\n<!-- nl-ignore NL210: why\n two lines -->\n\n<b>x</b>"
     built_issue = built(publication_folder, body)
