@@ -1,4 +1,4 @@
-"""Find the lines of a body that Markdown read into no token, whose words would vanish without a word.
+"""Find the lines and cells of a body that Markdown read into no token, whose words would silently be missing.
 
 markdown.py asks after each parse. Lines may stand for nothing by right: link definitions, dropped comments
 and the `:::` that closes a block; the parser's rules know those lines and hand them over.
@@ -37,3 +37,22 @@ def _runs(tokens: Iterable[Token]) -> Iterator[Sequence[int]]:
         elif token.map and token.type == "block_open":
             # Its map ends before the closing line; a block that closes itself has none.
             yield (token.map[0], token.map[0] + 1)
+
+
+def cut_rows(tokens: Sequence[Token], lines: Sequence[str]) -> Iterator[int]:
+    """Yield each line (from 0) of a table's row with words behind its last cell: Markdown drops the cells too many."""
+    line, last = 0, ""
+    for index, token in enumerate(tokens):
+        if token.type == "tr_open" and token.map:
+            line, last = token.map[0], ""
+        elif token.type == "inline" and tokens[index - 1].type in ("td_open", "th_open"):
+            last = _without_bars(token.content) or last
+        elif token.type == "tr_close" and line < len(lines):
+            # A bar inside a cell is written with a backslash, which Markdown takes away.
+            written = _without_bars(lines[line].replace("\\|", "|"))
+            if not written.endswith(last) or (not last and not _ONLY_MARKS.fullmatch(written.replace("|", ""))):
+                yield line
+
+
+def _without_bars(text: str) -> str:
+    return re.sub(r"[\s|]+\Z", "", text)

@@ -20,7 +20,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline, autolink, image, link
 from markdown_it.token import Token
 
-from newsletter.issues.lost_lines import lost_lines
+from newsletter.issues.lost_lines import cut_rows, lost_lines
 from newsletter.messages.merge_tags import TagStore
 
 DEEPEST = 100
@@ -81,6 +81,7 @@ def parse_markdown(text: str, tag_store: TagStore) -> tuple[list[Token], list[Bl
         definitions = [*env.get("references", {}).values(), *env.get("duplicate_refs", ())]
         known = [*environment.skipped, *(definition["map"] for definition in definitions)]
         environment.problems.extend(_lost(line) for line in lost_lines(tokens, lines, known))
+        environment.problems.extend(_cut(line) for line in cut_rows(tokens, lines))
     return tokens, environment.problems
 
 
@@ -91,6 +92,11 @@ def _lost(line: int) -> BlockProblem:
         hint="Leave an empty line before and after it, and report it as a bug of newsletter.",
         line=line,
     )
+
+
+def _cut(line: int) -> BlockProblem:
+    message, hint = "the row has more cells than its table", "Give the first row a cell more, or write a bar as `\\|`."
+    return BlockProblem(rule="NL004", message=message, hint=hint, line=line)
 
 
 def place_in(token: Token, at: int, lines: Sequence[str], first: int = 0) -> tuple[int, int]:

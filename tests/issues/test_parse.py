@@ -186,6 +186,21 @@ def test_a_line_that_no_token_holds_is_told_and_not_left_out(publication_folder:
     assert [*lost_lines([kept], lines, [(4, 5)])] == []
 
 
+@pytest.mark.parametrize("row", ["| 1 | 2 | lost |", "1|2|lost", "| | | lost |", "|`a\\|b`|2|lost|"])
+@pytest.mark.parametrize("indent", ["", "> ", "   "])
+def test_a_row_with_more_cells_than_its_table_is_refused(publication_folder: Path, row: str, indent: str) -> None:
+    table = "\n".join(indent + line for line in ("| a | b |", "|---|---|", "| 1 | 2 |", row))
+    (problem,) = problems(publication_folder, f"---\nsubject: x\n---\n1. words\n\n{table}\n")
+    assert (problem.rule, problem.line) == ("NL004", 9)
+
+
+@pytest.mark.parametrize(
+    "row", ["| 1 |", "1|1", "| | |", "| x \\| | `a\\|b` |", "| 1 | \\| |", "| 1 | 2 | |", "| {{ email }} |"]
+)
+def test_a_row_with_fewer_cells_or_escaped_bars_is_no_mistake(publication_folder: Path, row: str) -> None:
+    built(publication_folder, f"1. | a | b |\n   |---|---|\n   {row}\n\n> | a | b |\n> |---|---|\n> {row}")
+
+
 @pytest.mark.parametrize(
     "body",
     [
