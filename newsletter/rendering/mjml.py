@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache
+from types import ModuleType
+from typing import cast
 
 from newsletter.errors import NewsletterError
 from newsletter.rendering.assemble import Document
@@ -57,13 +60,25 @@ def _laid_out(mjml: str) -> str:
 
 def _inlined(html: str, css: str) -> str:
     """Put the theme's rules for bodies on their elements; MRML's and the theme's style sheets stay to the letter."""
-    from premailer import (
-        Premailer,  # it imports requests, which it would ask for linked style sheets; ours link to none
-    )
-
+    premailer = _premailer()
     marked = re.sub(r"<style(?=[\s>])", '<style data-premailer="ignore"', html)
-    out: str = Premailer(marked, css_text=css, **PREMAILER).transform(pretty_print=False)
+    out: str = premailer.Premailer(marked, css_text=css, **PREMAILER).transform(pretty_print=False)
     return out.replace(' data-premailer="ignore"', "")  # premailer leaves it in comments
+
+
+@cache
+def _premailer() -> ModuleType:
+    """Import premailer, and let its CSS parser judge no values.
+
+    It imports requests too, for linked style sheets, which ours never are. premailer reads styles in attributes with
+    validation whatever it is told, which compiles the patterns of CSS properties and changes nothing of the result;
+    without cssutils' profiles there is nothing to compile.
+    """
+    import cssutils
+    import premailer
+
+    cssutils.profile.removeProfile(all=True)
+    return cast(ModuleType, premailer)
 
 
 def _check_tokens(document: Document, html: str) -> None:

@@ -156,7 +156,7 @@ def test_what_was_written_is_told_to_programs(folder: Path) -> None:
     ("arguments", "message"),
     [
         (["build"], "--site DIR"),
-        (["build", "zero-sum", "--until", "2025-01-17"], "--until goes with --site"),
+        (["build", "zero-sum", "--until", "2025-01-17"], "--until works only with --site"),
         (["build", "--site", "x", "--until", "tomorrow"], '"tomorrow" is not a date'),
     ],
 )
