@@ -53,9 +53,9 @@ _parser_rule(
 )
 _parser_rule(
     "NL004",
-    "A block is not closed, or a `:::` closes nothing.",
-    "The block would swallow the text behind it.",
-    "Close each block with a line `:::`; blocks do not nest.",
+    "A block is not closed, a `:::` closes nothing, or words would be lost: too deep a list, a table's row too long.",
+    "The text behind it, or the cells too many, would be missing in the email.",
+    "Close each block with a line `:::`; blocks do not nest. Write fewer levels, and as many cells as the header has.",
     Example(body=':::quote by="Ada"\nWords.'),
 )
 _parser_rule(
