@@ -63,8 +63,8 @@ def recover(
             and row.campaign_state != CampaignState.CANCELLED
             and may_replay(row.provider, row.first_handed_at)
         )
-        doubt = {"doubt": SILENCE} if is_handed else {}
-        _recover(connection, row, after_death(state, may_replay=is_replayed), doubt)
+        reason = {"unknown_reason": SILENCE} if is_handed else {}
+        _recover(connection, row, after_death(state, may_replay=is_replayed), reason)
         sizes = replayed_of if is_replayed else unknown_of
         sizes[row.campaign_id] += row.open_size if is_handed else 0
     return Recovered(replayed_of=+replayed_of, unknown_of=+unknown_of)

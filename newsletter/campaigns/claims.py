@@ -165,7 +165,7 @@ def settle(
         if not was_handed:  # else an earlier call may have been taken: only the same key prevents a second copy
             changes |= {"generation": claim.generation + 1, "first_handed_at": None}
     if state is BatchState.UNKNOWN and answer.unknown_reason:  # once, not a row per reader
-        changes |= {"doubt": answer.unknown_reason}
+        changes |= {"unknown_reason": answer.unknown_reason}
     _move(connection, claim, "settle", BatchState.HANDED, state, changes)
     exceptions = {id: result for id, result in results.items() if result.outcome is not usual and id not in recorded}
     record_exceptions(connection, claim, exceptions, now)
@@ -178,7 +178,7 @@ def settle_for_repeat(connection: Connection, claim: Claim, *, now: datetime, wa
     Raises LostClaimError.
     """
     state = BatchState.UNKNOWN if _is_cancelled(connection, claim) else BatchState.QUEUED
-    changes = {"not_before": _later(now, wait)} | ({"doubt": reason} if reason else {})
+    changes = {"not_before": _later(now, wait)} | ({"unknown_reason": reason} if reason else {})
     _move(connection, claim, "settle", BatchState.HANDED, state, changes)
 
 

@@ -107,7 +107,7 @@ def _exceptional(connection: Connection, campaign_id: int, state: str, limit: in
 def _unknown(connection: Connection, campaign_id: int, limit: int) -> list[ListedDelivery]:
     """Return the deliveries of unknown batches, then those that are unknown by themselves."""
     rows = (
-        select(delivery.c.subscriber_id, subscriber.c.email, batch.c.doubt)
+        select(delivery.c.subscriber_id, subscriber.c.email, batch.c.unknown_reason)
         .select_from(DELIVERIES.outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id))
         .where(batch.c.campaign_id == campaign_id, batch.c.state == BatchState.UNKNOWN)
         .where(delivery_exception.c.state.is_(None))

@@ -113,6 +113,6 @@ def _steps(row: Row[Any], campaign: Campaign, provider_id: str) -> Iterator[tupl
         name = f" as {provider_id}" if provider_id else ""
         yield row.settled_at, f"accepted by {row.provider}{name}"
     elif row.state == BatchState.UNKNOWN:
-        yield row.settled_at or row.handed_at, f"unknown: {row.doubt or 'no answer came back'}"
+        yield row.settled_at or row.handed_at, f"unknown: {row.unknown_reason or 'no answer came back'}"
     elif row.state == BatchState.CANCELLED:
         yield row.settled_at, f"skipped: {CANCELLED}"

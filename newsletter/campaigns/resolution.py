@@ -78,7 +78,7 @@ def find_unknown(connection: Connection, campaign_id: int, no: int | None = None
             provider=first.provider,
             handed_at=datetime.fromisoformat(first.first_handed_at or first.handed_at or first.settled_at),
             since=first.settled_at or first.handed_at or first.first_handed_at,
-            reason=first.doubt,
+            reason=first.unknown_reason,
             ids=tuple(row.subscriber_id for row in (first, *others)),
             is_whole=first.state == BatchState.UNKNOWN,
         )

@@ -211,7 +211,9 @@ batch = Table(
     Column("started", LargeBinary),  # a bit per recipient, set before the first byte; one-call providers only
     Column("finished", LargeBinary),  # a bit per recipient, set after the answer
     Column("enqueued_at", Text),
-    Column("doubt", Text, nullable=False, server_default=""),  # why the outcome was unknown, while it was or after
+    Column(
+        "unknown_reason", Text, nullable=False, server_default=""
+    ),  # why the outcome was unknown, while it was or after
     Index("batch_by_state", "campaign_id", "state", "no"),  # the next batch that waits, and whether any is left
     Index("batch_leased", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
     sqlite_with_rowid=False,

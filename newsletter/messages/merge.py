@@ -48,7 +48,7 @@ def _simple_renderer(name: str, default: object, escape: Escape) -> Render:
 
 
 def _conditional_renderer(slot: ConditionalSlot) -> Render:
-    branches = [(_condition(condition), joined(branch)) for condition, branch in slot.branches]
+    branches = [(condition_test(condition), joined(branch)) for condition, branch in slot.branches]
 
     def render(fields: Fields) -> str:
         return next((content(fields) for holds, content in branches if holds(fields)), "")
@@ -56,7 +56,8 @@ def _conditional_renderer(slot: ConditionalSlot) -> Render:
     return render
 
 
-def _condition(source: str) -> Callable[[Fields], bool]:
+def condition_test(source: str) -> Callable[[Fields], bool]:
+    """Return the test of a condition: an empty one holds for every reader, one that fails for none."""
     if not source:
         return lambda fields: True
     holds = truth(source)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from jinja2 import nodes
 
 from newsletter.messages.escapes import clean
-from newsletter.messages.expressions import EvaluationError, Fields, compile_expression, names, parse, present, truth
+from newsletter.messages.expressions import EvaluationError, Fields, compile_expression, names, parse, present
 from newsletter.messages.fragments import ConditionalSlot, ValueSlot, html_fragment, text_fragment
+from newsletter.messages.merge import condition_test
 from newsletter.messages.types import CompiledMessage, Recipient
 
 _ALWAYS = frozenset(("email", "unsubscribe_url", "preferences_url", "web_url"))
@@ -104,7 +105,7 @@ def _skeleton(choice: ConditionalSlot) -> Iterator[object]:
 
 def _choice(choice: ConditionalSlot) -> FactFinder:
     """Return the finder of the branch that is taken, and of the facts inside it."""
-    branches = [(condition, _holder(condition), _facts_of(branch)) for condition, branch in choice.branches]
+    branches = [(condition, condition_test(condition), _facts_of(branch)) for condition, branch in choice.branches]
 
     def facts(fields: Fields) -> Iterator[Fact]:
         for condition, holds, inside in branches:
@@ -116,19 +117,6 @@ def _choice(choice: ConditionalSlot) -> FactFinder:
             yield Fact(subject=condition, holds=False)
 
     return facts
-
-
-def _holder(condition: str) -> Callable[[Fields], bool]:
-    """Return a function that tells whether a condition holds; one that fails does not, as in `messages.merge`."""
-    holds = truth(condition) if condition else bool
-
-    def safely(fields: Fields) -> bool:
-        try:
-            return holds(fields)
-        except EvaluationError:
-            return False
-
-    return safely
 
 
 def _value(expression: str) -> FactFinder:

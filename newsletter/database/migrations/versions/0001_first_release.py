@@ -237,7 +237,7 @@ def _make_campaigns() -> None:
         sa.Column("started", sa.LargeBinary(), nullable=True),
         sa.Column("finished", sa.LargeBinary(), nullable=True),
         sa.Column("enqueued_at", sa.Text(), nullable=True),
-        sa.Column("doubt", sa.Text(), server_default="", nullable=False),
+        sa.Column("unknown_reason", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["campaign_id"],
             ["campaign.id"],
