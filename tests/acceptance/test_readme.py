@@ -23,8 +23,9 @@ when that is taken meanwhile, `serve` finds one by itself at 0."""
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 UNTIL_STOPPED = """
 until_stopped() {
+    rm -f printed   # else the words of the server before could be taken for this one's
     "$@" > printed 2>&1 &
-    until grep -q Ctrl-C printed; do kill -0 $! || break; sleep 0.1; done
+    until grep -qs Ctrl-C printed; do kill -0 $! || break; sleep 0.1; done
     cat printed
     kill $! && wait $!
 }
