@@ -110,6 +110,7 @@ def test_f26_a_kept_connection_that_the_server_closed_is_opened_again(case: Case
     case.check(server)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_any_row_of_faults_leaves_nobody_twice_or_out(server: ProviderServer, tmp_path: Path, seed: int) -> None:
     randomly = random.Random(seed)
