@@ -93,7 +93,7 @@ def add(session: Session, /, address: str, resubscribe: bool, as_json: bool, **s
 
 
 def _entry(publication: Publication, address: str, said: dict[str, Any]) -> SubscriberEntry:
-    """What the options of `add` say. Raises ConfigError."""
+    """Return the entry that the options of `add` describe. Raises ConfigError."""
     known = publication.config.lists
     try:
         return SubscriberEntry(
