@@ -19,6 +19,7 @@ import msgspec
 from newsletter.config.provider_settings import Setting
 from newsletter.messages.types import Envelope, JsonMessage, Recipient, Syntax, Template
 from newsletter.providers.body import NOTHING, RequestBody
+from newsletter.providers.webhooks import Webhook
 
 
 class Outcome(StrEnum):
@@ -230,6 +231,8 @@ class Provider:
     """Whose List-Unsubscribe header readers get; `option`: ours when the account is set up so."""
     lookup: Lookup | None = None
     """Its search; None when it cannot be asked."""
+    webhook: Webhook | None = None
+    """What it reports afterwards; None when it reports nothing."""
     request: Callable[[Batch, Settings], Request] | None = None
     outcomes: Callable[[Response, Batch], Answer] | None = None
     send: Callable[[Batch, Settings], Answer] | None = None
