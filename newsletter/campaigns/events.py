@@ -59,6 +59,8 @@ class Event:
     """The sign that a program did it; empty for a person, as far as can be seen."""
     source: str = TRACKING
     detail: str = ""
+    bounce: str = ""
+    """Of a bounce: `hard`, `soft` or `blocked`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +78,16 @@ class Figure:
 
 def record(connection: Connection, events: Sequence[Event]) -> int:
     """Record events; return how many were new. A known key changes nothing; events of erased readers are dropped."""
+    return len(record_new(connection, events))
+
+
+def record_new(connection: Connection, events: Sequence[Event]) -> set[str]:
+    """Record events like `record`; return the keys of those that were new."""
     rows = _rows(connection, events)
     if not rows:
-        return 0
+        return set()
     made = _insert(connection).on_conflict_do_nothing(index_elements=[table.c.key])
-    return len(connection.execute(made.returning(table.c.id), rows).all())
+    return set(connection.scalars(made.returning(table.c.key), rows))
 
 
 def tally(connection: Connection, events: Sequence[Event]) -> None:
@@ -173,6 +180,7 @@ def _read(row: Any) -> Event:
         machine=row.machine,
         source=row.source,
         detail=row.detail,
+        bounce=row.bounce,
     )
 
 
@@ -189,4 +197,5 @@ def _row(event: Event) -> dict[str, object]:
         "machine": event.machine,
         "source": event.source,
         "detail": event.detail,
+        "bounce": event.bounce,
     }

@@ -39,6 +39,8 @@ class Setting:
 _WEBHOOK = (
     Setting(name="webhook_token", default="", kind="secret", sending=False),
     Setting(name="webhook_secret", default="", kind="secret", sending=False),
+    Setting(name="webhook_user", default="", sending=False),
+    Setting(name="webhook_password", default="", kind="secret", sending=False),
 )
 
 PROVIDER_SETTINGS: Mapping[str, tuple[Setting, ...]] = {

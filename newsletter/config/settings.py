@@ -158,6 +158,18 @@ class TrackingSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keep: Duration = Duration("90d")
 
 
+class EventsSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[events]`: how long the raw calls of providers are kept."""
+
+    keep: Duration = Duration("30d")
+
+
+class BouncesSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[bounces]`: when an address that bounces for now is given up."""
+
+    soft: Annotated[int, Meta(ge=1, le=100)] = 5
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy URL; a relative SQLite path is relative to newsletter.toml."""
 
@@ -213,6 +225,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     serve: ServeSection = ServeSection()
     preview: PreviewSection = PreviewSection()
     tracking: TrackingSection = TrackingSection()
+    events: EventsSection = EventsSection()
+    bounces: BouncesSection = BouncesSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()

@@ -64,6 +64,17 @@ def read_settings(publication: Publication, provider: Provider) -> Settings:
     return {setting.name: _value(publication, provider, setting, given) for setting in needed}
 
 
+def read_webhook_settings(publication: Publication, name: str) -> Settings:
+    """Return the settings that a provider's webhook needs, by key; the keys of sending that are secrets are left out.
+
+    Raises ConfigError with the line when a secret is not set.
+    """
+    provider = find_provider(publication, name)
+    given = publication.config.providers.get(name, {})
+    needed = (setting for setting in provider.settings if not setting.sending or setting.kind not in ("secret", "pem"))
+    return {setting.name: _value(publication, provider, setting, given) for setting in needed}
+
+
 def _value(publication: Publication, provider: Provider, setting: Setting, given: Mapping[str, Any]) -> str:
     value = str(given.get(setting.name, setting.default))
     key = f"[providers.{provider.name}] {setting.name}"

@@ -34,6 +34,18 @@ from newsletter.providers.base import (
 )
 from newsletter.providers.body import RequestBody
 from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.webhooks import (
+    FetchCertificate,
+    Report,
+    ReportKind,
+    Webhook,
+    WebhookCall,
+    check_age,
+    check_hmac,
+    decode,
+    event_key,
+    unix_moment,
+)
 
 SYNTAX = Syntax(
     slot="%recipient.s{}%",
@@ -189,6 +201,103 @@ def sight(response: Response) -> Sight | None:
     return Sight(delivery_ids=ids, more=events.paging.next if events.items else "")
 
 
+class _Signature(msgspec.Struct, frozen=True):
+    timestamp: str = ""
+    token: str = ""
+    signature: str = ""
+
+
+class _DeliveryStatus(msgspec.Struct, frozen=True):
+    message: str | None = ""
+    description: str | None = ""
+    enhanced_code: str | None = msgspec.field(name="enhanced-code", default="")
+
+
+class _EventMessage(msgspec.Struct, frozen=True):
+    headers: dict[str, str | None] = {}
+
+
+class _WebhookEvent(msgspec.Struct, frozen=True):
+    event: str
+    timestamp: float
+    id: str = ""
+    recipient: str = ""
+    severity: str = ""
+    reason: str = ""
+    url: str = ""
+    tags: list[str] = []
+    variables: dict[str, object] = msgspec.field(name="user-variables", default_factory=dict)
+    status: _DeliveryStatus = msgspec.field(name="delivery-status", default_factory=_DeliveryStatus)
+    message: _EventMessage = _EventMessage()
+
+
+class _WebhookBody(msgspec.Struct, frozen=True):
+    """A webhook's body: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads."""
+
+    event: _WebhookEvent = msgspec.field(name="event-data")
+    signature: _Signature = _Signature()
+
+
+EVENTS = {
+    "accepted": ReportKind.TAKEN,
+    "delivered": ReportKind.DELIVERED,
+    "complained": ReportKind.COMPLAINED,
+    "unsubscribed": ReportKind.UNSUBSCRIBED,
+    "opened": ReportKind.OPENED,
+    "clicked": ReportKind.CLICKED,
+    "rejected": ReportKind.BLOCKED,
+}
+SUPPRESSED = {
+    "suppress-bounce": ReportKind.HARD_BOUNCE,
+    "suppress-complaint": ReportKind.COMPLAINED,
+    "suppress-unsubscribe": ReportKind.UNSUBSCRIBED,
+}
+"""Permanent failures because Mailgun's own list has the address, and why it has it."""
+
+
+def verify(call: WebhookCall, settings: Settings, _fetch: FetchCertificate) -> None:
+    """Check the signature, which is part of the body and signs a time and a token, not the event.
+
+    https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
+    """
+    signed = decode(call.body, _WebhookBody).signature
+    check_age(call, signed.timestamp)
+    content = f"{signed.timestamp}{signed.token}".encode()
+    check_hmac(settings["webhook_secret"].encode(), content, [signed.signature], bytes.hex)
+
+
+def reports(body: bytes) -> list[Report]:
+    """Read a webhook's body; it has one event."""
+    event = decode(body, _WebhookBody).event
+    kind = _failure(event) if event.event == "failed" else EVENTS.get(event.event)
+    if kind is None:
+        return []
+    return [
+        Report(
+            kind=kind,
+            delivery_id=str(event.variables.get("delivery_id", "")),
+            tag=event.tags[0] if event.tags else "",
+            address=event.recipient,
+            at=unix_moment(event.timestamp),
+            key=event.id or event_key(event.event, event.timestamp, event.recipient, event.url),
+            provider_id=event.message.headers.get("message-id") or "",
+            link=event.url,
+            detail=event.status.message or event.status.description or event.reason,
+        )
+    ]
+
+
+def _failure(event: _WebhookEvent) -> ReportKind:
+    """Return what a failure is: Mailgun tries again after a temporary one."""
+    if event.severity != "permanent":
+        return ReportKind.DEFERRED
+    if event.reason in SUPPRESSED:
+        return SUPPRESSED[event.reason]
+    # RFC 3463 section 3.8: a policy's refusal says nothing about the mailbox.
+    words = f"{event.status.enhanced_code or ''} {event.status.message or ''}"
+    return ReportKind.BLOCKED if re.search(r"\b5\.7\.\d", words) else ReportKind.HARD_BOUNCE
+
+
 MAILGUN = Provider(
     name="mailgun",
     title="Mailgun",
@@ -196,6 +305,12 @@ MAILGUN = Provider(
     batch_size=1000,
     byte_cap=25_000_000,
     lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=30)),
+    webhook=Webhook(
+        verify=verify,
+        needs_secret=True,
+        reports=reports,
+        switch_on=("accepted", "delivered", "permanent_fail", "temporary_fail", "complained", "unsubscribed"),
+    ),
     request=request,
     outcomes=outcomes,
 )

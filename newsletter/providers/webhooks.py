@@ -5,10 +5,13 @@ Pure, like the rest of a provider: bytes in, values out. What a report changes i
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -101,3 +104,50 @@ class Webhook:
     """Returns the address that confirms the subscription which a verified call asks for; else empty (SNS)."""
     switch_on: tuple[str, ...] = ()
     """The events to switch on at the provider, in its words."""
+
+
+Body = TypeVar("Body")
+
+
+def decode(body: bytes, kind: type[Body]) -> Body:
+    """Return a JSON body as a type of msgspec. Raises UnreadableError."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableError(f"the body is not what the provider documents: {error}"[:200]) from error
+
+
+def moment(text: str) -> datetime:
+    """Return the time that a report names in ISO 8601, in UTC when it names no zone. Raises UnreadableError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UnreadableError(f"{text[:40]!r} is not a time") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def unix_moment(seconds: float) -> datetime:
+    """Return the time that a report names as Unix time. Raises UnreadableError."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UnreadableError(f"{seconds!r} is not a time") from error
+
+
+def check_age(call: WebhookCall, seconds: str) -> None:
+    """Raise UnverifiedError unless the signed time, Unix seconds as text, is within MAX_AGE of the call."""
+    is_number = seconds.isascii() and seconds.isdigit() and len(seconds) < 12
+    if not is_number or abs(call.at - unix_moment(int(seconds))) > MAX_AGE:
+        raise UnverifiedError("the time of the signature is more than five minutes off")
+
+
+def check_hmac(secret: bytes, content: bytes, signatures: Sequence[str], spelled: Callable[[bytes], str]) -> None:
+    """Raise UnverifiedError unless one of the signatures is the HMAC-SHA256 (RFC 2104) of the content, as spelled."""
+    expected = spelled(hmac.digest(secret, content, hashlib.sha256)).encode()
+    if not any(hmac.compare_digest(signature.encode(), expected) for signature in signatures):
+        raise UnverifiedError("the signature is missing or wrong")
+
+
+def event_key(*parts: object) -> str:
+    """Return the key of an event that the provider gives no stable id: a hash of what tells it from others."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32]

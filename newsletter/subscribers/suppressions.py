@@ -8,12 +8,15 @@ secret: it can be compared with an address, and not be turned back into one.
 from __future__ import annotations
 
 import hmac
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from newsletter.addresses import address_key
 from newsletter.database.bulk import among
@@ -46,6 +49,72 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
         return False
     _insert(connection, key, reason, detail, at)
     return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedSuppression:
+    """A suppression that a provider's report asks for."""
+
+    address: str
+    reason: Reason
+    detail: str
+    at: datetime
+    """When the event happened; aware."""
+
+
+GIVEN_UP = "soft bounces, campaign after campaign"
+"""The detail of an address that was given up for soft bounces: a delivered message lifts it."""
+_GRAVITY = {Reason.BOUNCED: 1, Reason.UNSUBSCRIBED: 2, Reason.COMPLAINED: 3}
+"""Graver reasons replace others. Those that a person gave (`by-hand`, `erased`) are never replaced."""
+
+
+def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppression]) -> None:
+    """Bar the addresses of reports: of several reasons the gravest stays, of equal ones the earliest.
+
+    So the result does not depend on the order in which reports come.
+    """
+    by_key: dict[str, list[ReportedSuppression]] = defaultdict(list)
+    for report in reports:
+        by_key[address_key(report.address)].append(report)
+    if not by_key:
+        return
+    stored = _stored(connection, list(by_key))
+    for key, own in by_key.items():
+        gravest = max(own, key=lambda report: _rank(report.reason, report.detail, stamp(report.at)))
+        row = stored.get(key)
+        if row is None:
+            _insert(connection, key, gravest.reason, gravest.detail, gravest.at)
+        elif _rank(gravest.reason, gravest.detail, stamp(gravest.at)) > _rank(Reason(row.reason), row.detail, row.at):
+            new = {"reason": str(gravest.reason), "detail": gravest.detail, "at": stamp(gravest.at)}
+            connection.execute(update(suppression).where(suppression.c.email_key == row.email_key).values(new))
+
+
+def _rank(reason: Reason, detail: str, at: str) -> tuple[int, bool, tuple[int, ...], str]:
+    """Return the order of suppressions of one address: graver, not given up, and earlier ones come last."""
+    return _GRAVITY.get(reason, 9), detail != GIVEN_UP, tuple(-ord(character) for character in at), detail
+
+
+def given_up(connection: Connection, addresses: Iterable[str]) -> set[str]:
+    """Return those of these addresses that are suppressed for soft bounces alone."""
+    by_key = {address_key(address): address for address in addresses}
+    rows = _stored(connection, list(by_key))
+    return {by_key[key] for key, row in rows.items() if row.detail == GIVEN_UP}
+
+
+def lift_given_up(connection: Connection, addresses: Iterable[str]) -> None:
+    """Delete the suppressions of those of these addresses that were given up for soft bounces alone."""
+    keys = [address_key(address) for address in given_up(connection, addresses)]
+    if keys:
+        lift(connection, keys)
+
+
+def _stored(connection: Connection, email_keys: Sequence[str]) -> dict[str, Row[Any]]:
+    """Return the rows of those of these keys that are suppressed."""
+    if not email_keys:
+        return {}
+    spelled = _spellings(connection, email_keys)
+    rows = connection.execute(select(suppression).where(among(connection, suppression.c.email_key, list(spelled))))
+    return {spelled[row.email_key]: row for row in rows}
 
 
 def forget(connection: Connection, email_key: str, at: datetime) -> None:

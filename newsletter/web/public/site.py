@@ -12,6 +12,8 @@ from starlette.responses import HTMLResponse
 from newsletter.campaigns.engagement import EngagementRecorder
 from newsletter.config import Publication
 from newsletter.database.connection import Database
+from newsletter.events.applier import EventApplier
+from newsletter.events.receive import WebhookGate
 from newsletter.rendering.translations import Language
 from newsletter.signed_links import Links
 from newsletter.subscribers.captcha import Challenge
@@ -42,6 +44,9 @@ class Site:
     form_tokens: FormTokens
     challenge: Challenge | None = None
     engagement: EngagementRecorder
+    webhooks: WebhookGate
+    event_applier: EventApplier | None = None
+    """Woken when a provider's call was kept; None where another process applies them."""
     metrics: Metrics = field(default_factory=Metrics)
     clock: Clock = utc_now
 
