@@ -39,6 +39,8 @@ COMMANDS = {
     "reconcile": "Ask the provider about unknown deliveries.",
     "resolve": "Decide about unknown deliveries.",
     "why": "Show what happened to one reader's copy.",
+    "suppressions": "List and change the addresses never mailed.",
+    "events": "Apply what providers reported once more.",
     "adopt": "Let a database that was copied here send from here.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""

@@ -20,7 +20,7 @@ from newsletter.subscribers.preferences import PreferenceAction, PreferenceChang
 from newsletter.subscribers.suppressions import Reason, ReportedSuppression
 from newsletter.times import stamp
 
-_REASONS = {
+REASONS = {
     ReportKind.HARD_BOUNCE: Reason.BOUNCED,
     ReportKind.COMPLAINED: Reason.COMPLAINED,
     ReportKind.UNSUBSCRIBED: Reason.UNSUBSCRIBED,
@@ -43,7 +43,7 @@ class OurReport:
 
 def act(connection: Connection, provider: str, new: Sequence[OurReport], now: datetime) -> None:
     """Suppress and unsubscribe as these reports ask, each of which is new."""
-    asking = [our for our in new if our.report.kind in _REASONS]
+    asking = [our for our in new if our.report.kind in REASONS]
     if not asking:
         return
     joined = _joined_at(connection, asking)
@@ -69,7 +69,7 @@ def _suppression(provider: str, our: OurReport) -> ReportedSuppression:
     words = our.report.detail.strip()
     return ReportedSuppression(
         address=our.address,
-        reason=_REASONS[our.report.kind],
+        reason=REASONS[our.report.kind],
         detail=f"{provider}: {words}"[:500] if words else provider,
         at=our.report.at,
     )

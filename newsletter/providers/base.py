@@ -19,7 +19,7 @@ import msgspec
 from newsletter.config.provider_settings import Setting
 from newsletter.messages.types import Envelope, JsonMessage, Recipient, Syntax, Template
 from newsletter.providers.body import NOTHING, RequestBody
-from newsletter.providers.webhooks import Webhook
+from newsletter.providers.webhooks import ReportKind, Webhook
 
 
 class Outcome(StrEnum):
@@ -201,6 +201,36 @@ Settings = Mapping[str, str]
 """The keys of `[providers.<name>]`, defaults filled in, secrets read, paths absolute."""
 
 
+class ListedAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """An address that the provider does not mail."""
+
+    address: str
+    kind: ReportKind
+    """HARD_BOUNCE, COMPLAINED or UNSUBSCRIBED."""
+    at: datetime | None = None
+    """Since when; aware, None when it does not say."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuppressionPage:
+    """A page of a provider's list."""
+
+    addresses: Sequence[ListedAddress]
+    more: Request | None = None
+    """The request for the next page; None after the last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuppressionList:
+    """A provider's own suppression list."""
+
+    requests: Callable[[Settings], Sequence[Request]]
+    """The requests for the first pages, one for each of its lists."""
+    page: Callable[[Request, Response, Settings], SuppressionPage | None]
+    """Reads an answer to a request; returns None when it is no page (an error)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """A provider: its facts, and the functions that speak its protocol.
@@ -231,6 +261,8 @@ class Provider:
     """Whose List-Unsubscribe header readers get; `option`: ours when the account is set up so."""
     lookup: Lookup | None = None
     """Its search; None when it cannot be asked."""
+    suppressions: SuppressionList | None = None
+    """Its own list of addresses that it does not mail; None when it cannot be read."""
     webhook: Webhook | None = None
     """What it reports afterwards; None when it reports nothing."""
     request: Callable[[Batch, Settings], Request] | None = None

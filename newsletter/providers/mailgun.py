@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from itertools import starmap
 from urllib.parse import quote, urlencode, urlsplit
@@ -22,6 +23,7 @@ from newsletter.messages.types import Recipient, Syntax
 from newsletter.providers.base import (
     Answer,
     Batch,
+    ListedAddress,
     Lookup,
     Outcome,
     Provider,
@@ -31,6 +33,8 @@ from newsletter.providers.base import (
     Search,
     Settings,
     Sight,
+    SuppressionList,
+    SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
 from newsletter.providers.transport import wait_asked_for
@@ -298,6 +302,61 @@ def _failure(event: _WebhookEvent) -> ReportKind:
     return ReportKind.BLOCKED if re.search(r"\b5\.7\.\d", words) else ReportKind.HARD_BOUNCE
 
 
+class _Suppressed(msgspec.Struct, frozen=True):
+    address: str
+    error: str = ""
+    created_at: str = ""
+
+
+class _Suppressions(msgspec.Struct, frozen=True):
+    """A page of a list: https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/suppressions."""
+
+    items: list[_Suppressed]
+    paging: _Paging = _Paging()
+
+
+LISTS = {
+    "bounces": ReportKind.HARD_BOUNCE,
+    "complaints": ReportKind.COMPLAINED,
+    "unsubscribes": ReportKind.UNSUBSCRIBED,
+}
+
+
+def list_suppressions(settings: Settings) -> list[Request]:
+    """Return the calls `GET /v3/<domain>/bounces` and so on, one for each of the domain's three lists."""
+    urls = (f"{_domain(settings)}/{name}?limit=1000" for name in LISTS)
+    return [Request(method="GET", url=url, headers=_headers(settings)) for url in urls]
+
+
+def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
+    """Read a page; an empty one is the last."""
+    if response.status != 200:
+        return None
+    try:
+        page = msgspec.json.decode(response.body, type=_Suppressions)
+    except msgspec.DecodeError:
+        return None
+    kind = LISTS[urlsplit(request.url).path.split("/")[3]]
+    addresses = [
+        ListedAddress(address=item.address, kind=kind, at=_date(item.created_at), detail=item.error)
+        for item in page.items
+    ]
+    more = None
+    if page.items and page.paging.next:  # a whole address, but our key is sent to base_url alone
+        place = urlsplit(page.paging.next)
+        more = Request(method="GET", url=f"{settings['base_url']}{place.path}?{place.query}", headers=request.headers)
+    return SuppressionPage(addresses=addresses, more=more)
+
+
+def _date(text: str) -> datetime | None:
+    """Return a time as Mailgun writes it, `Fri, 21 Oct 2011 11:02:55 UTC`; None when it cannot be read."""
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 MAILGUN = Provider(
     name="mailgun",
     title="Mailgun",
@@ -305,6 +364,7 @@ MAILGUN = Provider(
     batch_size=1000,
     byte_cap=25_000_000,
     lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=30)),
+    suppressions=SuppressionList(requests=list_suppressions, page=suppression_page),
     webhook=Webhook(
         verify=verify,
         needs_secret=True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -18,6 +18,7 @@ from newsletter.messages.types import JsonMessage
 from newsletter.providers.base import (
     Answer,
     Batch,
+    ListedAddress,
     Lookup,
     Outcome,
     Provider,
@@ -27,6 +28,8 @@ from newsletter.providers.base import (
     Search,
     Settings,
     Sight,
+    SuppressionList,
+    SuppressionPage,
 )
 from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.transport import wait_asked_for
@@ -248,6 +251,47 @@ def reports(body: bytes) -> list[Report]:
     ]
 
 
+class _Suppressed(msgspec.Struct, frozen=True):
+    address: str = msgspec.field(name="EmailAddress")
+    reason: str = msgspec.field(name="SuppressionReason", default="")
+    origin: str = msgspec.field(name="Origin", default="")
+    created_at: str = msgspec.field(name="CreatedAt", default="")
+
+
+class _Suppressions(msgspec.Struct, frozen=True):
+    """The list: https://postmarkapp.com/developer/api/suppressions-api#suppression-dump."""
+
+    suppressions: list[_Suppressed] = msgspec.field(name="Suppressions")
+
+
+def list_suppressions(settings: Settings) -> list[Request]:
+    """Return the call `GET /message-streams/<stream>/suppressions/dump`, which has no pages."""
+    url = f"{settings['base_url']}/message-streams/{quote(settings['message_stream'], safe='')}/suppressions/dump"
+    return [Request(method="GET", url=url, headers=_headers(settings))]
+
+
+def suppression_page(_request: Request, response: Response, _settings: Settings) -> SuppressionPage | None:
+    """Read the list."""
+    if response.status != 200:
+        return None
+    try:
+        entries = msgspec.json.decode(response.body, type=_Suppressions).suppressions
+    except msgspec.DecodeError:
+        return None
+    return SuppressionPage(
+        addresses=[
+            ListedAddress(
+                address=entry.address,
+                kind=SUPPRESSIONS[entry.reason],
+                at=moment(entry.created_at) if entry.created_at else None,
+                detail=f"{entry.reason} by {entry.origin}" if entry.origin else entry.reason,
+            )
+            for entry in entries
+            if entry.reason in SUPPRESSIONS
+        ]
+    )
+
+
 POSTMARK = Provider(
     name="postmark",
     title="Postmark",
@@ -256,6 +300,7 @@ POSTMARK = Provider(
     byte_cap=50_000_000,
     unsubscribe="option",
     lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=10)),
+    suppressions=SuppressionList(requests=list_suppressions, page=suppression_page),
     webhook=Webhook(
         verify=None,
         reports=reports,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -68,16 +68,14 @@ _GRAVITY = {Reason.BOUNCED: 1, Reason.UNSUBSCRIBED: 2, Reason.COMPLAINED: 3}
 """Graver reasons replace others. Those that a person gave (`by-hand`, `erased`) are never replaced."""
 
 
-def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppression]) -> None:
+def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppression]) -> int:
     """Bar the addresses of reports: of several reasons the gravest stays, of equal ones the earliest.
 
-    So the result does not depend on the order in which reports come.
+    So the result does not depend on the order in which reports come. Return how many addresses were not barred yet.
     """
     by_key: dict[str, list[ReportedSuppression]] = defaultdict(list)
     for report in reports:
         by_key[address_key(report.address)].append(report)
-    if not by_key:
-        return
     stored = _stored(connection, list(by_key))
     for key, own in by_key.items():
         gravest = max(own, key=lambda report: _rank(report.reason, report.detail, stamp(report.at)))
@@ -87,6 +85,7 @@ def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppress
         elif _rank(gravest.reason, gravest.detail, stamp(gravest.at)) > _rank(Reason(row.reason), row.detail, row.at):
             new = {"reason": str(gravest.reason), "detail": gravest.detail, "at": stamp(gravest.at)}
             connection.execute(update(suppression).where(suppression.c.email_key == row.email_key).values(new))
+    return len(by_key) - len(stored)
 
 
 def _rank(reason: Reason, detail: str, at: str) -> tuple[int, bool, tuple[int, ...], str]:
@@ -138,6 +137,47 @@ def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence
     `email_keys` is called only then: a batch need not load its addresses for it otherwise.
     """
     return suppressed(connection, email_keys()) if _has_hashes(connection) else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppression:
+    """An address that must not be mailed."""
+
+    email: str
+    """The address as it is compared; empty for an erased reader, of whom only a hash is kept."""
+    reason: str
+    detail: str
+    at: str
+    """Since when: a stamp."""
+
+    def as_json(self) -> dict[str, str]:
+        """Return what `suppressions list --json` prints."""
+        return {"email": self.email, "reason": self.reason, "detail": self.detail, "at": self.at}
+
+
+def pages(connection: Connection, *, reason: str = "", size: int = 5_000) -> Iterator[list[Suppression]]:
+    """Yield all suppressions, or those of one reason, by address."""
+    last = ""
+    while True:
+        statement = select(suppression).where(suppression.c.email_key > last)
+        if reason:
+            statement = statement.where(suppression.c.reason == reason)
+        rows = connection.execute(statement.order_by(suppression.c.email_key).limit(size)).all()
+        if not rows:
+            return
+        yield [_suppression(row) for row in rows]
+        last = rows[-1].email_key
+
+
+def find(connection: Connection, address: str) -> Suppression | None:
+    """Return the suppression of an address, also where only its hash is kept; None when it may be mailed."""
+    row = _stored(connection, [address_key(address)]).get(address_key(address))
+    return _suppression(row) if row is not None else None
+
+
+def _suppression(row: Row[Any]) -> Suppression:
+    email = "" if row.email_key.startswith(_HASHED) else row.email_key
+    return Suppression(email=email, reason=row.reason, detail=row.detail, at=row.at)
 
 
 def lift(connection: Connection, email_keys: Iterable[str]) -> None:

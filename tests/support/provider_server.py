@@ -20,6 +20,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 KEY = "key-of-the-account"
+AT = "2025-01-17T12:00:00-05:00"
 Answer = tuple[int, object]
 
 
@@ -48,6 +49,8 @@ class ProviderServer:
         self.faults: list[str] = []
         self.busy_with: tuple[dict[str, str], str] | None = None
         """Headers and words of the next 429 or 503, instead of the provider's own form."""
+        self.suppressed: list[tuple[str, str]] = []
+        """Addresses on the provider's own list, and why, in its words."""
         self.down = False
         """Whether the search answers 503."""
         self.hidden: set[str] = set()
@@ -170,6 +173,12 @@ class Postmark(ProviderServer):
         return 429, {"ErrorCode": 429, "Message": "Rate limit exceeded."}, {"Retry-After": "0"}
 
     def get(self, path: str, query: dict[str, str]) -> Answer:
+        if path.endswith("/suppressions/dump"):
+            entries = [
+                {"EmailAddress": address, "SuppressionReason": reason, "Origin": "Recipient", "CreatedAt": AT}
+                for address, reason in self.suppressed
+            ]
+            return 200, {"Suppressions": entries}
         ids = self.found(query["metadata_batch"])
         messages = [{"Metadata": {"delivery_id": id, "batch": query["metadata_batch"]}} for id in ids]
         return 200, {"TotalCount": len(messages), "Messages": messages[: int(query["count"])]}
@@ -255,11 +264,21 @@ class Mailgun(ProviderServer):
         self.accepted.append((address, filled["v:delivery_id"], fields.get("o:tag", "")))
 
     def get(self, path: str, query: dict[str, str]) -> Answer:
+        if not path.endswith("/events"):
+            return self._list(path, query)
         ids = self.found(query["tags"])
         start = int(query.get("page", "0"))
         items = [{"event": "accepted", "user-variables": {"delivery_id": id}} for id in ids[start : start + 300]]
         after = f"https://api.mailgun.net{path}?tags={query['tags']}&page={start + 300}"
         return 200, {"items": items, "paging": {"next": after}}
+
+    def _list(self, path: str, query: dict[str, str]) -> Answer:
+        """Answer a page of bounces, complaints or unsubscribes, two on each."""
+        start = int(query.get("page", "0"))
+        mine = [address for address, name in self.suppressed if path.endswith(f"/{name}")]
+        items = [{"address": address, "created_at": "Fri, 17 Jan 2025 12:00:00 UTC"} for address in mine]
+        paging = {"next": f"https://api.mailgun.net{path}?page={start + 2}"}
+        return 200, {"items": items[start : start + 2], "paging": paging}
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"message": "Too many requests, please try again after 0 seconds."}, {}
