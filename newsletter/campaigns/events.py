@@ -117,6 +117,12 @@ def figures(connection: Connection, campaign_id: int) -> list[Figure]:
     ]
 
 
+def reader_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """Return how many readers each kind of event happened to, by people only; every kind is there."""
+    counted = {figure.kind: figure.readers for figure in figures(connection, campaign_id)}
+    return {str(kind): counted.get(kind, 0) for kind in EventKind}
+
+
 def of_reader(connection: Connection, campaign_id: int, subscriber_id: int) -> list[Event]:
     """Return the events of one reader's copy, the oldest first."""
     rows = select(table).where(table.c.subscriber_id == subscriber_id, table.c.campaign_id == campaign_id)

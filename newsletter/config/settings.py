@@ -96,6 +96,8 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     on_unknown: Literal["hold", "resend", "assume-sent"] = "hold"
     patience: Duration = Duration("30m")
     max_rejected: Share = Share("5%")
+    max_complaints: Share = Share("0.3%")
+    max_bounced: Share = Share("5%")
 
     def __post_init__(self) -> None:
         """Refuse a provider that is named twice: a campaign never goes back to one that stopped. Raises ValueError."""

@@ -19,6 +19,7 @@ from newsletter.errors import NewsletterError
 from newsletter.events import calls
 from newsletter.events.apply import Applied, apply_reports
 from newsletter.events.calls import KeptCall
+from newsletter.events.guard import Limits, guard_campaigns
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.webhooks import Report, UnreadableError
 from newsletter.times import Clock, utc_now
@@ -96,7 +97,20 @@ def apply_calls(connection: Connection, publication: Publication, kept: Sequence
         by_provider[call.provider].append(call)
     applied = [_apply_group(connection, publication, name, group, clock) for name, group in by_provider.items()]
     calls.mark_applied(connection, [call.id for call in kept], clock())
-    return Applied(new=sum(each.new for each in applied), foreign=sum(each.foreign for each in applied))
+    total = _sum(applied)
+    send = publication.config.send
+    limits = Limits(complaints=send.max_complaints, bounced=send.max_bounced)
+    for sentence in guard_campaigns(connection, sorted(total.troubled), limits, clock()):
+        logger.warning("%s", sentence)
+    return total
+
+
+def _sum(applied: Sequence[Applied]) -> Applied:
+    return Applied(
+        new=sum(each.new for each in applied),
+        foreign=sum(each.foreign for each in applied),
+        troubled=frozenset().union(*(each.troubled for each in applied)),
+    )
 
 
 def _apply_group(
@@ -112,8 +126,7 @@ def _apply_group(
         if len(group) == 1:
             logger.exception("the events of kept call %d of %s were not applied", group[0].id, provider)
             return Applied(new=0, foreign=0)
-    each = [_apply_group(connection, publication, provider, [call], clock) for call in group]
-    return Applied(new=sum(one.new for one in each), foreign=sum(one.foreign for one in each))
+    return _sum([_apply_group(connection, publication, provider, [call], clock) for call in group])
 
 
 def _reports(publication: Publication, provider: str, call: KeptCall) -> Sequence[Report]:

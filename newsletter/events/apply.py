@@ -45,6 +45,8 @@ class Applied:
     """Events that were not known before."""
     foreign: int
     """Reports of mail that is not ours, or of readers who are gone."""
+    troubled: frozenset[int] = frozenset()
+    """Campaigns with new complaints or hard bounces."""
 
 
 def apply_reports(
@@ -57,7 +59,10 @@ def apply_reports(
     reported.accept_reported(connection, [(our.campaign_id, our.subscriber_id) for our in ours], now)
     consequences.act(connection, provider, new, now)
     soft_bounces.recount(connection, new, soft_limit)
-    return Applied(new=len(new_keys), foreign=len(reports) - len(ours))
+    troubled = frozenset(
+        our.campaign_id for our in new if our.report.kind in (ReportKind.COMPLAINED, ReportKind.HARD_BOUNCE)
+    )
+    return Applied(new=len(new_keys), foreign=len(reports) - len(ours), troubled=troubled)
 
 
 def our_reports(connection: Connection, reports: Sequence[Report]) -> list[OurReport]:

@@ -130,7 +130,7 @@ def test_a_report_that_comes_again_changes_nothing(publisher: Publisher) -> None
     first = publisher.apply(report, report)
     before = publisher.state()
 
-    assert first == Applied(new=1, foreign=0)
+    assert first == Applied(new=1, foreign=0, troubled=frozenset({1}))
     assert publisher.apply(report) == Applied(new=0, foreign=0)
     assert publisher.state() == before
 

@@ -42,7 +42,9 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
         sys.exit(send_result.exit_code(last.campaign, last.deliveries))
     now = campaign_status(session.database, found.id)
     if as_json:
-        click.echo(json.dumps(counts.status(now.campaign, now.deliveries)))
+        with session.database.read() as connection:
+            reported = events.reader_counts(connection, found.id)
+        click.echo(json.dumps({**counts.status(now.campaign, now.deliveries), "events": reported}))
         return
     click.echo(reports.table(now.campaign, now.deliveries, now.pace, now.rest))
     with session.database.read() as connection:

@@ -24,7 +24,7 @@ from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.subscribers import consent, erasure, leaving_reasons, segments
+from newsletter.subscribers import consent, erasure, leaving_reasons, segments, suppressions
 from newsletter.subscribers.exports import export_csv
 from newsletter.subscribers.imports import ImportListener, ImportReport, import_csv, parse_statuses, parse_tags
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, is_on_list, subscriber_pages
@@ -285,8 +285,10 @@ def show(session: Session, address: str, as_json: bool) -> None:
     """
     with session.database.read() as connection:
         reader = _found(connection, address)
+        barred = suppressions.find(connection, reader.email)
     if as_json:
-        click.echo(_json(reader.as_json(datetime.now(UTC)), indent=2))
+        suppressed = {"suppressed": barred.as_json()} if barred is not None else {}
+        click.echo(_json({**reader.as_json(datetime.now(UTC)), **suppressed}, indent=2))
         return
     click.echo(f"{reader.email}  {reader.status}")
     for name, status in reader.lists.items():
@@ -296,6 +298,8 @@ def show(session: Session, address: str, as_json: bool) -> None:
         click.echo(f"  {field}: {value}")
     if reader.tags:
         click.echo(f"  tags: {', '.join(reader.tags)}")
+    if barred is not None:
+        click.echo(f"  suppressed: {barred.reason}, since {barred.at} ({barred.detail})")
     for one in reader.consent:
         click.echo(f"  {one.at}  {one.status} on {one.list}, by {one.source} {_json(one.detail)}")
 
