@@ -144,10 +144,13 @@ _LOGIN = frozenset({530, 534, 535, 538})
 _ABOUT_CODE = {521: About.CONNECTION, 554: About.SENDER, 556: About.READER, 571: About.SENDER}
 """Codes that say so by themselves (RFC 7504 for 521 and 556), whatever was offered."""
 
-_API_RECIPIENT = _pattern(r"[`'\"]?\b(?:to|recipients?)\b[`'\"]? (?:parameter|field|address|email|list)")
+_API_RECIPIENT = _pattern(
+    r"[`'\"]?\b(?:to|recipients?)\b[`'\"]? (?:parameter|field|address|email|list)",
+    r"[`'\"](?:to|recipients?)[`'\"]",
+)
 _API_SENDER = _pattern(
     r"[`'\"]?\b(?:from|sender|reply[-_ ]?to)\b[`'\"]? (?:parameter|field|address|email|domain|header|signature)",
-    r"[`'\"](?:from|sender)\b",
+    r"[`'\"](?:from|sender)[`'\"]",
 )
 _API_ACCOUNT = _pattern(
     r"\baccount\b",

@@ -88,6 +88,13 @@ class CircuitBreaker:
                 self._in_the_air -= 1
                 self._changed.notify_all()
 
+    def add_refusals(self, number: int) -> None:
+        """Count messages that their readers' own servers put off for too long."""
+        with self._changed:
+            for _ in range(number):
+                self._note(is_bad=True)
+            self._count_share()
+
     def at_the_end(self) -> Trip | None:
         """Return what it means when no message is left: a campaign too small for a run, refused as a whole."""
         with self._changed:

@@ -233,6 +233,9 @@ class SendWorker:
             now, jitter = self._job.clock(), draw_jitter()
             settled = settlement(answer, call.claim, self._policy, self._history, now, jitter=jitter)
             self._history = settled.history
+        late = settled.answer.outcomes.get(Outcome.REJECTED, 0) - answer.outcomes.get(Outcome.REJECTED, 0)
+        if late:
+            self._breaker.add_refusals(late)
         reaction = settled.reaction
         with self.writer() as connection:
             self._record(connection, call, settled, recorded)
