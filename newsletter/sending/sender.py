@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import abandoned_batches, audience, counts
+from newsletter.campaigns import abandoned_batches, audience, counts, schedule
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, frozen_message, get_campaign, pass_on
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.tracking import Level, tracked
@@ -64,7 +64,12 @@ class Sender:
     def __init__(
         self, job: Job, listener: ProgressListener, send_state: SendState | None = None, *, once: bool = False
     ) -> None:
-        """End, with `once`, when a quota is used up for longer than REST."""
+        """End, with `once`, when a quota is used up for longer than REST.
+
+        Raises ConfigError when newsletter.toml has no longer what the campaign needs.
+        """
+        if missing := schedule.missing_setting(job.publication, job.campaign):
+            raise ConfigError(f"campaign {job.campaign.id} cannot be sent: {missing}")
         self._job = job
         self._longest = REST.total_seconds() if once else math.inf
         self._listener = listener

@@ -6,7 +6,9 @@ import pytest
 
 from newsletter.config import Share
 from newsletter.providers.base import Answer, Outcome, Result
-from newsletter.sending.pacing import RunHistory, count_rejections, too_many_rejected
+from newsletter.providers.postmark import POSTMARK
+from newsletter.sending import circuit_breaker
+from tests.support.sending import NOW
 
 
 def answer(accepted: int, rejected: int = 0, busy: int = 0) -> Answer:
@@ -18,12 +20,11 @@ class CircuitBreaker:
     """The answers of one run, one after the other."""
 
     def __init__(self, most: Share) -> None:
-        self._most = most
-        self._history = RunHistory()
+        self._breaker = circuit_breaker.CircuitBreaker(most, POSTMARK, lambda: NOW, lambda: False)
 
     def follow(self, answer: Answer) -> str:
-        self._history = count_rejections(answer, self._history)
-        return too_many_rejected(self._history, self._most)
+        self._breaker.watch(lambda: answer)
+        return self._breaker.trip.why.partition(". ")[0] if self._breaker.trip else ""
 
 
 def test_a_few_rejections_are_everyday() -> None:
