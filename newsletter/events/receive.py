@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -108,9 +109,20 @@ def _endpoints(publication: Publication) -> list[tuple[str, Endpoint]]:
             continue
         webhook = find_provider(publication, name).webhook
         if webhook is not None:
+            _require(publication, name, webhook)
             settings = read_webhook_settings(publication, name)
             endpoints.append((name, Endpoint(webhook=webhook, settings=settings)))
     return endpoints
+
+
+def _require(publication: Publication, name: str, webhook: Webhook) -> None:
+    """Raise ConfigError unless everything is installed that the webhook's signatures need."""
+    missing = [module for module in webhook.modules if importlib.util.find_spec(module) is None]
+    if missing:
+        message = f"[providers.{name}] webhook_token: {', '.join(missing)} is not installed"
+        raise publication.error(
+            ("providers", name, "webhook_token"), message, "Install the extra: pip install '.[webhooks]'"
+        )
 
 
 def _has_password(settings: Settings, call: WebhookCall) -> bool:

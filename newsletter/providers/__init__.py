@@ -1,8 +1,9 @@
 """Mail providers: one file each, and what they share.
 
 base.py has the record of a provider and the values that go in and out, webhooks.py those of what it reports later;
-transport.py makes HTTP requests, body.py their bytes; dispatch.py hands a batch over and never raises; smtp.py uses
-smtp_session.py and dkim.py.
+refusals.py classifies a "no"; transport.py makes HTTP requests, body.py their bytes, substitution.py readers' values,
+aws_signature.py Amazon's signature; dispatch.py hands a batch over and never raises. ses.py reads its events by sns.py;
+smtp.py uses smtp_session.py and dkim.py.
 
 Add a provider: a file here that holds a `base.Provider`, its line in PROVIDERS, its keys in
 `config/provider_settings.py`, recorded replies in `tests/providers/`, a paragraph in `docs/providers.md`.
@@ -28,6 +29,12 @@ PROVIDERS = {
     "postmark": "newsletter.providers.postmark:POSTMARK",
     "resend": "newsletter.providers.resend:RESEND",
     "mailgun": "newsletter.providers.mailgun:MAILGUN",
+    "ses": "newsletter.providers.ses:SES",
+    "sendgrid": "newsletter.providers.sendgrid:SENDGRID",
+    "brevo": "newsletter.providers.brevo:BREVO",
+    "mailjet": "newsletter.providers.mailjet:MAILJET",
+    "mailersend": "newsletter.providers.mailersend:MAILERSEND",
+    "sparkpost": "newsletter.providers.sparkpost:SPARKPOST",
     "smtp": "newsletter.providers.smtp:SMTP",
 }
 """Every provider, and where its record is: `module:NAME`, imported on use."""
@@ -51,6 +58,22 @@ def provider_record(name: str) -> Provider:
     module, _, attribute = PROVIDERS[name].partition(":")
     provider: Provider = getattr(importlib.import_module(module), attribute)
     return provider
+
+
+def unsubscribe_header(publication: Publication, provider: Provider) -> str:
+    """Return whose List-Unsubscribe header readers get: `ours`, `option` or `theirs`."""
+    given = publication.config.providers.get(provider.name, {})
+    return provider.unsubscribe_of(given) if provider.unsubscribe_of else provider.unsubscribe
+
+
+def require_unsubscribe_events(publication: Publication, provider: Provider) -> None:
+    """Raise ConfigError when readers leave by the provider's own link and nothing would tell us."""
+    table = publication.config.providers.get(provider.name, {})
+    if unsubscribe_header(publication, provider) != "theirs" or table.get("webhook_token"):
+        return
+    message = f"[providers.{provider.name}] {provider.title} puts its own unsubscribe link in place of ours"
+    hint = "Set webhook_token, so that `newsletter serve` hears who left by it: docs/providers.md."
+    raise publication.error(("providers", provider.name), message, hint)
 
 
 def successor(publication: Publication, name: str) -> str:

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from newsletter.config.provider_settings import Setting
-from newsletter.messages.types import Envelope, JsonMessage, Recipient, Syntax, Template
+from newsletter.messages.types import Envelope, JsonMessage, Message, Recipient, Syntax, Template
 from newsletter.providers.body import NOTHING, RequestBody
 from newsletter.providers.webhooks import ReportKind, Webhook
 
@@ -116,6 +116,9 @@ class ProviderMailing(Protocol):
 
     def mime(self, recipient: Recipient) -> bytes:
         """Return the finished RFC 5322 message, with CRLF."""
+
+    def message(self, recipient: Recipient) -> Message:
+        """Return the message in parts, decoded, for providers that look at its text."""
 
     def json_message(self, recipient: Recipient) -> JsonMessage:
         """Return the message in parts, for providers that take JSON."""
@@ -274,6 +277,8 @@ class Provider:
     """Whether a message that is handed over again takes its own place, so that nobody can have it twice."""
     unsubscribe: Literal["ours", "option", "theirs"] = "ours"
     """Whose List-Unsubscribe header readers get; `option`: ours when the account is set up so."""
+    unsubscribe_of: Callable[[Mapping[str, str]], Literal["ours", "option", "theirs"]] | None = None
+    """The same, where a key of `[providers.<name>]` decides; takes the keys that newsletter.toml gives."""
     lookup: Lookup | None = None
     """Its search; None when it cannot be asked."""
     suppressions: SuppressionList | None = None

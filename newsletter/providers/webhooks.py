@@ -100,6 +100,8 @@ class Webhook:
     """Whether `verify` needs `webhook_secret`; without it every call is refused."""
     reports: Callable[[bytes], Sequence[Report]]
     """Reads a body; kinds that change nothing and pings give no report. Raises UnreadableError."""
+    modules: tuple[str, ...] = ()
+    """What has to be installed for `verify`, beyond what sending needs: the extra `webhooks`."""
     confirmation: Callable[[bytes], str] | None = None
     """Returns the address that confirms the subscription which a verified call asks for; else empty (SNS)."""
     switch_on: tuple[str, ...] = ()

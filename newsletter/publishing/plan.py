@@ -34,7 +34,7 @@ from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.issues.issue import find_issue, slug_of
 from newsletter.messages.types import CompiledMessage, WebPage
-from newsletter.providers import find_provider
+from newsletter.providers import find_provider, require_unsubscribe_events
 from newsletter.providers.base import Provider
 from newsletter.rendering.build import Built, build_issue
 from newsletter.subscribers import segments
@@ -125,6 +125,7 @@ def make_plan(
         _require_settings(publication, campaign)
         waiting = _waiting(connection, publication, campaign, to, part, clock())
     provider = find_provider(publication, campaign.provider if campaign else "")
+    require_unsubscribe_events(publication, provider)
     return Plan(file=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
 
 

@@ -22,6 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 KEY = "key-of-the-account"
 AT = "2025-01-17T12:00:00-05:00"
 Answer = tuple[int, object]
+Rendered = dict[str, str]
+"""Subject, html, text, headers and the provider's other fields of a message, by name."""
 
 
 class ProviderServer:
@@ -51,6 +53,10 @@ class ProviderServer:
         """Headers and words of the next 429 or 503, instead of the provider's own form."""
         self.suppressed: list[tuple[str, str]] = []
         """Addresses on the provider's own list, and why, in its words."""
+        self.reply_headers: dict[str, str] = {}
+        """Headers of the answers to accepted calls."""
+        self.rendered: dict[str, Rendered] = {}
+        """What each address got, where the server fills in the slots or takes parts."""
         self.down = False
         """Whether the search answers 503."""
         self.hidden: set[str] = set()
@@ -235,7 +241,6 @@ class Mailgun(ProviderServer):
         super().__init__()
         self.largest = self.most
         """The largest batch that the account may send."""
-        self.rendered: dict[str, dict[str, str]] = {}
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
         if headers["Authorization"] != "Basic " + base64.b64encode(f"api:{KEY}".encode()).decode():
@@ -353,17 +358,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.hang_up()
         elif fault == "cut":
             body = json.dumps(content).encode()
-            self.answer(status, body[: len(body) // 2], length=len(body))
+            self.answer(status, body[: len(body) // 2], self.server.provider.reply_headers, length=max(len(body), 9))
             self.hang_up()
         elif fault == "a page":
             self.answer(200, b"<html>Welcome</html>")
         elif fault == "then away":
-            self.answer(status, content)
+            self.answer(status, content, self.server.provider.reply_headers)
             self.close_connection = True
         elif fault:
             self.answer(int(fault), b"<html>Bad gateway</html>")
         else:
-            self.answer(status, content)
+            self.answer(status, content, self.server.provider.reply_headers)
 
     def hang_up(self) -> None:
         self.close_connection = True

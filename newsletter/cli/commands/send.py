@@ -16,7 +16,7 @@ from newsletter.cli.send_result import exit_code, print_unsettled, recover_first
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
-from newsletter.providers import read_settings
+from newsletter.providers import read_settings, unsubscribe_header
 from newsletter.publishing.plan import (
     Plan,
     UnpreparedError,
@@ -162,6 +162,14 @@ def _warmup(session: Session) -> str:
     return f", warm-up {warmup}" if warmup.first else ""
 
 
+_HEADERS = {
+    "ours": "Readers leave with one click by our own unsubscribe header.",
+    "option": "{title} may put its own unsubscribe link beside ours: docs/providers.md.",
+    "theirs": "{title} puts its own unsubscribe link in place of ours, and its webhook tells who used it.",
+}
+"""The sentence about whose List-Unsubscribe header readers get."""
+
+
 def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
     size = batch_size(session.publication, plan.provider, pace)
     click.echo(f'Would send "{plan.subject}" to {plan.audience} through {plan.provider.name}.', err=True)
@@ -169,8 +177,8 @@ def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None
     click.echo(
         f"{calls:,} {'batch' if calls == 1 else 'batches'} of up to {size}, rate {pace}{_warmup(session)}.", err=True
     )
-    if plan.provider.unsubscribe != "ours":
-        click.echo(f"{plan.provider.title} may put its own unsubscribe link beside ours: docs/sending.md.", err=True)
+    header = _HEADERS[unsubscribe_header(session.publication, plan.provider)]
+    click.echo(header.format(title=plan.provider.title), err=True)
     click.echo("Nothing was changed.", err=True)
     if as_json:
         queued = {**dict.fromkeys(STATES, 0), "queued": plan.waiting}
