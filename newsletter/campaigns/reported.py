@@ -40,16 +40,26 @@ def accept_reported(connection: Connection, places: Iterable[tuple[int, int]], n
 
 def accept_batch(connection: Connection, campaign_id: int, no: int, now: datetime) -> int:
     """Accept those of a batch's unknown deliveries of which an event is known; return how many."""
+    return _accept_known(connection, campaign_id, no, now)
+
+
+def accept_campaign(connection: Connection, campaign_id: int, now: datetime) -> int:
+    """Accept those of a campaign's unknown deliveries of which an event is known; return how many."""
+    return _accept_known(connection, campaign_id, None, now)
+
+
+def _accept_known(connection: Connection, campaign_id: int, no: int | None, now: datetime) -> int:
     ids = {id for unknown in find_unknown(connection, campaign_id, no) for id in unknown.ids}
     if not ids:
         return 0
     mine = among(connection, event.c.subscriber_id, [*ids])
-    seen = select(event.c.subscriber_id).where(event.c.campaign_id == campaign_id, mine).distinct()
+    # Columns of the index on readers: a campaign may have a million events.
+    seen = select(event.c.subscriber_id).where(mine, event.c.campaign_id == campaign_id).distinct()
     reported_ids = {id for id in connection.scalars(seen) if id is not None}
     return _accept(connection, campaign_id, no, reported_ids, now) if reported_ids else 0
 
 
-def _accept(connection: Connection, campaign_id: int, no: int, ids: Collection[int], now: datetime) -> int:
+def _accept(connection: Connection, campaign_id: int, no: int | None, ids: Collection[int], now: datetime) -> int:
     accepted = 0
     for unknown in find_unknown(connection, campaign_id, no):
         mine = [id for id in unknown.ids if id in ids]

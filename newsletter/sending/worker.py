@@ -19,7 +19,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import claims, counts, resolution
+from newsletter.campaigns import claims, counts, reported, resolution
 from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
 from newsletter.campaigns.claims import ChangedPayloadError, Claim, LostClaimError
 from newsletter.campaigns.counts import delivery_counts
@@ -258,6 +258,8 @@ class SendWorker:
         ids = [*call.recipients.to_send]
         claims.settle(connection, claim, ids, settled.answer, now=now, wait=wait, recorded=recorded)
         if settled.answer.unknown_reason:
+            # Events may have come before the answer that was lost.
+            reported.accept_batch(connection, claim.campaign_id, claim.no, now)
             policy = settled.on_unknown
             resolution.resolve_batch(connection, claim.campaign_id, claim.no, policy, now=now, wait=wait)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from newsletter.campaigns import claims
+from newsletter.campaigns import abandoned_batches, claims, reported
 from newsletter.campaigns.audience import enqueue
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication
@@ -88,12 +90,21 @@ def publisher(tmp_path: Path) -> Iterator[Publisher]:
 @contextmanager
 def make_publisher(folder: Path) -> Iterator[Publisher]:
     """Open a publication with three readers and one campaign that is sending."""
-    publication = settings(folder)
-    database = open_database(publication)
+    database = open_database(settings(folder))
     add_readers(database, 3, ("daily", "weekly"))
     with database.begin() as connection:
         start_campaign(connection, provider="postmark")
-        key = connection.execute(select(campaign.c.key)).scalar_one()
+    database.close()
+    with opened(folder) as publisher:
+        yield publisher
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Publisher]:
+    publication = settings(folder)
+    database = open_database(publication)
+    with database.read() as connection:
+        key = connection.execute(select(campaign.c.key).where(campaign.c.id == 1)).scalar_one()
     yield Publisher(publication, database, key)
     database.close()
 
@@ -213,12 +224,23 @@ def more_campaigns(publisher: Publisher, number: int) -> None:
 KINDS = st.sampled_from(list(ReportKind))
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a publication whose database is copied: making one takes longer than an example."""
+    folder = tmp_path_factory.mktemp("template")
+    with make_publisher(folder) as publisher:
+        more_campaigns(publisher, 6)
+    return folder
+
+
+@hypothesis_settings(max_examples=40)
 @given(
     told=st.lists(st.tuples(KINDS, st.integers(1, 2), st.integers(1, 6), st.integers(0, 400)), max_size=14),
     seed=st.integers(0, 2**32),
     cuts=st.lists(st.integers(0, 20), max_size=4),
 )
 def test_any_order_any_repeats_and_any_cuts_lead_to_the_same_state(
+    template: Path,
     tmp_path_factory: pytest.TempPathFactory,
     told: Sequence[tuple[ReportKind, int, int, int]],
     seed: int,
@@ -226,8 +248,9 @@ def test_any_order_any_repeats_and_any_cuts_lead_to_the_same_state(
 ) -> None:
     states = []
     for shuffled in (False, True):
-        with make_publisher(tmp_path_factory.mktemp("events")) as publisher:
-            more_campaigns(publisher, 6)
+        folder = tmp_path_factory.mktemp("events")
+        shutil.copy(template / "newsletter.db", folder)
+        with opened(folder) as publisher:
             reports = [
                 publisher.report(kind, reader, campaign_id=number, hours=hours) for kind, reader, number, hours in told
             ]
@@ -259,6 +282,21 @@ def test_a_report_settles_a_delivery_whose_answer_was_lost(publisher: Publisher)
         claims.settle(connection, claim, [1, 2, 3], lost, now=NOW)
 
     publisher.apply(publisher.report(ReportKind.TAKEN, 1), publisher.report(ReportKind.DEFERRED, 3))
+
+    with publisher.database.read() as connection:
+        counted = delivery_counts(connection, 1)
+    assert (counted["accepted"], counted["unknown"]) == (2, 1)
+
+
+def test_a_report_that_comes_before_the_lost_answer_settles_the_delivery_when_the_answer_does_not_come(
+    publisher: Publisher,
+) -> None:
+    handed(publisher)
+    publisher.apply(publisher.report(ReportKind.DELIVERED, 1), publisher.report(ReportKind.HARD_BOUNCE, 2))
+
+    with publisher.database.begin() as connection:
+        abandoned_batches.recover(connection, lambda _name, _at: False)
+        assert reported.accept_campaign(connection, 1, NOW + HOUR) == 2
 
     with publisher.database.read() as connection:
         counted = delivery_counts(connection, 1)
