@@ -40,6 +40,7 @@ COMMANDS = {
     "resolve": "Decide about unknown deliveries.",
     "why": "Show what happened to one reader's copy.",
     "suppressions": "List and change the addresses never mailed.",
+    "bounces": "Read the mail that comes back.",
     "events": "Apply what providers reported once more.",
     "adopt": "Let a database that was copied here send from here.",
 }

@@ -167,9 +167,11 @@ class EventsSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class BouncesSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[bounces]`: when an address that bounces for now is given up."""
+    """`[bounces]`: when an address that bounces for now is given up, and the mailbox of the return path."""
 
     soft: Annotated[int, Meta(ge=1, le=100)] = 5
+    imap: str = ""
+    imap_password: str = ""
 
 
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,8 +18,10 @@ from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.events import calls
 from newsletter.events.apply import Applied, apply_reports
+from newsletter.events.bounces import MAIL, read_bounce
 from newsletter.events.calls import KeptCall
 from newsletter.events.guard import Limits, guard_campaigns
+from newsletter.events.return_path import delivery_reader
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.webhooks import Report, UnreadableError
 from newsletter.times import Clock, utc_now
@@ -130,6 +132,9 @@ def _apply_group(
 
 
 def _reports(publication: Publication, provider: str, call: KeptCall) -> Sequence[Report]:
+    if provider == MAIL:
+        report = read_bounce(call.body, delivery_reader(publication), call.at)
+        return (report,) if report else ()
     webhook = find_provider(publication, provider).webhook if provider in PROVIDERS else None
     try:
         return webhook.reports(call.body) if webhook else ()

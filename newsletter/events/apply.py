@@ -80,7 +80,7 @@ def our_reports(connection: Connection, reports: Sequence[Report]) -> list[OurRe
             continue
         key, list_name = campaigns[campaign_id]
         email = readers[subscriber_id]
-        if report.tag.startswith(f"{key}-") if report.tag else address_key(report.address) == address_key(email):
+        if _is_ours(report, key, email):
             our = OurReport(
                 report=report,
                 campaign_id=campaign_id,
@@ -90,6 +90,13 @@ def our_reports(connection: Connection, reports: Sequence[Report]) -> list[OurRe
             )
             ours.append(our)
     return ours
+
+
+def _is_ours(report: Report, key: str, email: str) -> bool:
+    """Tell whether a report is about our campaign with this key and this reader."""
+    if report.is_ours:
+        return True
+    return report.tag.startswith(f"{key}-") if report.tag else address_key(report.address) == address_key(email)
 
 
 def _place(delivery_id: str) -> tuple[int, int] | None:

@@ -50,6 +50,12 @@ def next_calls(connection: Connection, limit: int) -> list[KeptCall]:
     return [_call(row) for row in connection.execute(waiting)]
 
 
+def latest(connection: Connection, count: int) -> list[KeptCall]:
+    """Return the calls that were kept last, the oldest first."""
+    rows = connection.execute(select(table).order_by(table.c.id.desc()).limit(count)).all()
+    return [_call(row) for row in reversed(rows)]
+
+
 def calls_after(connection: Connection, id: int, since: datetime | None, limit: int) -> list[KeptCall]:
     """Return at most `limit` kept calls with a higher number than `id`, in their order; with `since`, from then on."""
     later: Select[Any] = select(table).where(table.c.id > id).order_by(table.c.id).limit(limit)

@@ -54,6 +54,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):  # many a call: a struc
     """Names the event among all of this provider's: a report that is repeated has the same key."""
     tag: str = ""
     """The tag of the batch, `<campaign's key>-<number>`, where the provider's metadata holds it."""
+    is_ours: bool = False
+    """Whether our own signature proves the delivery id, so that neither tag nor address has to."""
     provider_id: str = ""
     """The provider's own name for the message."""
     link: str = ""
