@@ -103,6 +103,12 @@ def troubles(connection: Connection, campaign_id: int) -> list[Trouble]:
     return found
 
 
+def warnings(connection: Connection, campaign_id: int) -> list[Trouble]:
+    """Return a campaign's complaints, if their share is one that is warned about: the worst first."""
+    complaints = (each for each in troubles(connection, campaign_id) if each.kind is EventKind.COMPLAINED)
+    return sorted((each for each in complaints if each.share >= WARNING), key=lambda each: -each.share)[:1]
+
+
 def _setting(trouble: Trouble) -> str:
     return "max_complaints" if trouble.kind is EventKind.COMPLAINED else "max_bounced"
 

@@ -15,6 +15,7 @@ from newsletter.config.settings import Share
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
 from newsletter.events.guard import Limits, guard_campaigns, troubles
+from newsletter.publishing.complaints import complaint_warnings
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
 READERS = 4_000
@@ -95,3 +96,22 @@ def test_the_guard_can_be_switched_off(database: Database) -> None:
     assert guard(database, Limits(complaints=Share("off"), bounced=Share("off")))[0] == "sending"
     with database.read() as connection:
         assert troubles(connection, 1)[-1].readers == READERS - 1
+
+
+def test_complaints_below_the_limit_are_warned_about_by_status_and_by_email(database: Database) -> None:
+    report(database, EventKind.DELIVERED, range(1, READERS + 1))
+    report(database, EventKind.COMPLAINED, range(1, 4))
+    report(database, EventKind.COMPLAINED, range(READERS, READERS + 1))
+
+    [warning] = complaint_warnings(database, NOW)
+
+    assert guard(database)[0] == "sending"
+    assert warning.key == "complaints-1"
+    assert "3 of 2,000 messages were called spam (0.15%), at mail.example.org" in warning.sentence
+
+
+def test_a_campaign_without_trouble_is_not_warned_about(database: Database) -> None:
+    report(database, EventKind.DELIVERED, range(1, READERS + 1))
+    report(database, EventKind.COMPLAINED, range(1, 2))
+
+    assert complaint_warnings(database, NOW) == []
