@@ -69,8 +69,8 @@ class EventApplier:
         pruned_at = self._clock() - PRUNE
         while not self._closing:
             try:
-                if self._queue.call(self._apply, MAX_CALLS) == MAX_CALLS:
-                    continue  # more wait
+                if self._queue.call(self._apply, MAX_CALLS):
+                    continue  # more may wait
                 if self._clock() - pruned_at >= PRUNE and not self._queue.call(self._prune, None):
                     pruned_at = self._clock()
             except NewsletterError:

@@ -7,7 +7,7 @@ killed afterwards loses no event.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,8 @@ from newsletter.database.bulk import among
 from newsletter.database.tables import webhook_call as table
 from newsletter.times import stamp
 
+MAX_BYTES = 512 * 1024
+"""Bytes of calls that are applied in one transaction: a thousand events or so, during which readers wait."""
 MAX_PRUNED = 1_000
 """Calls deleted in one transaction."""
 
@@ -45,9 +47,22 @@ def keep(connection: Connection, calls: Sequence[KeptCall]) -> list[None]:
 
 
 def next_calls(connection: Connection, limit: int) -> list[KeptCall]:
-    """Return the oldest calls that are not applied yet, at most `limit`."""
+    """Return the oldest calls that are not applied yet: at most `limit`, and of MAX_BYTES together unless it is one."""
     waiting = select(table).where(table.c.applied_at.is_(None)).order_by(table.c.id).limit(limit)
-    return [_call(row) for row in connection.execute(waiting)]
+    return _within(connection.execute(waiting))
+
+
+def _within(rows: Iterable[Row[Any]]) -> list[KeptCall]:
+    """Return the first calls, as many as MAX_BYTES allow."""
+    kept: list[KeptCall] = []
+    size = 0
+    for row in rows:
+        call = _call(row)
+        size += len(call.body)
+        if kept and size > MAX_BYTES:
+            break
+        kept.append(call)
+    return kept
 
 
 def latest(connection: Connection, count: int) -> list[KeptCall]:
@@ -61,7 +76,7 @@ def calls_after(connection: Connection, id: int, since: datetime | None, limit: 
     later: Select[Any] = select(table).where(table.c.id > id).order_by(table.c.id).limit(limit)
     if since is not None:
         later = later.where(table.c.received_at >= stamp(since))
-    return [_call(row) for row in connection.execute(later)]
+    return _within(connection.execute(later))
 
 
 def mark_applied(connection: Connection, ids: Sequence[int], now: datetime) -> None:

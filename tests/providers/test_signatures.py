@@ -71,6 +71,25 @@ def notification(key: rsa.RSAPrivateKey, version: str = "2", **changes: str) -> 
     return {**fields, "Signature": base64.b64encode(signature).decode(), **changes}
 
 
+def confirmation(key: rsa.RSAPrivateKey) -> dict[str, str]:
+    """Return the call by which a topic asks for its subscription to be confirmed, signed."""
+    fields = {
+        "Type": "SubscriptionConfirmation",
+        "MessageId": "165545c9-2a5c-472c-8df2-7ff2be2b3b1b",
+        "Token": "t",
+        "TopicArn": TOPIC,
+        "Message": "You have chosen to subscribe to the topic.",
+        "SubscribeURL": f"{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=t",
+        "Timestamp": "2025-01-17T13:00:00.000Z",
+        "SignatureVersion": "2",
+        "SigningCertURL": PEM_URL,
+    }
+    names = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+    text = "".join(f"{name}\n{fields[name]}\n" for name in names)
+    signature = key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return {**fields, "Signature": base64.b64encode(signature).decode()}
+
+
 def check(fields: Mapping[str, str], fetch: Callable[[str], bytes], *, topic: str = "", at: datetime = NOW) -> None:
     sns.verify(call(json.dumps(fields).encode(), at=at), {"topic_arn": topic}, fetch)
 
