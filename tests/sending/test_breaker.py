@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -83,6 +84,15 @@ def closed(provider: Provider = POSTMARK, most: str = "off") -> circuit_breaker.
     return circuit_breaker.CircuitBreaker(Share(most), provider, lambda: NOW, lambda: False)
 
 
+def follow(breaker: circuit_breaker.CircuitBreaker, *answers: Answer) -> None:
+    for answer in answers:
+        breaker.watch(partial(take, answer))
+
+
+def take(answer: Answer) -> Answer:
+    return answer
+
+
 def calls_until_open(breaker: circuit_breaker.CircuitBreaker, answer: Answer, threads: int) -> int:
     """How many calls are made when these threads get nothing but this answer, the first ones all at once."""
     made, lock, together = 0, threading.Lock(), threading.Barrier(threads)
@@ -131,8 +141,7 @@ def test_an_answer_of_the_provider_s_own_ends_a_row_of_lost_ones() -> None:
     breaker = closed()
 
     for _ in range(50):
-        for answer in (LOST, LOST, TAKEN):
-            assert breaker.watch(lambda answer=answer: answer) is answer
+        follow(breaker, LOST, LOST, TAKEN)
 
     assert breaker.trip is None
 
@@ -140,24 +149,23 @@ def test_an_answer_of_the_provider_s_own_ends_a_row_of_lost_ones() -> None:
 def test_a_call_that_was_not_taken_neither_adds_to_a_row_nor_ends_it() -> None:
     breaker, busy = closed(), Answer(results=(Result(outcome=Outcome.BUSY),))
 
-    for answer in (LOST, busy, LOST, busy):
-        breaker.watch(lambda answer=answer: answer)
-    assert breaker.trip is None
-    breaker.watch(lambda: LOST)
+    follow(breaker, LOST, busy, LOST, busy)
+    before = breaker.trip
+    follow(breaker, LOST)
 
-    assert breaker.trip is not None
+    assert (before, breaker.trip is None) == (None, False)
 
 
 def test_only_equal_refusals_make_a_row_and_dead_addresses_between_do_not_end_it() -> None:
     breaker = closed(SMTP)
     for number in range(9):
         for words in (f"550 5.7.1 <r{number}@example.com> blocked", f"554 too long, see 4F{number}"):
-            breaker.watch(lambda words=words: Answer(results=(refused(words),)))
-            breaker.watch(lambda: GONE)
-    assert breaker.trip is None
+            follow(breaker, Answer(results=(refused(words),)), GONE)
+    before = breaker.trip
 
-    breaker.watch(lambda: Answer(results=(refused("550 5.7.1 <r10@example.com> blocked"),)))
+    follow(breaker, Answer(results=(refused("550 5.7.1 <r10@example.com> blocked"),)))
 
+    assert before is None
     assert breaker.trip
     assert (breaker.trip.cause, breaker.trip.since) == ("5.7.1", NOW)
 
@@ -166,9 +174,7 @@ def test_an_accepted_message_ends_a_row_of_refusals() -> None:
     breaker = closed(SMTP)
 
     for _ in range(20):
-        for _ in range(9):
-            breaker.watch(lambda: Answer(results=(refused("550 5.7.1 blocked"),)))
-        breaker.watch(lambda: TAKEN)
+        follow(breaker, *[Answer(results=(refused("550 5.7.1 blocked"),))] * 9, TAKEN)
 
     assert breaker.trip is None
 
@@ -229,7 +235,7 @@ def test_whatever_comes_nobody_is_lost_or_made_accepted(calls: list[list[str]], 
     for names in calls:
         answer = Answer(results=tuple(kinds[name] for name in names))
         is_open = breaker.trip is not None
-        seen = breaker.watch(lambda answer=answer: answer)
+        seen = breaker.watch(partial(take, answer))
         assert (seen is None) == is_open
         for before, after in zip(answer.results, seen.results if seen else (), strict=False):
             assert after == before or (before.outcome, after.outcome) == (Outcome.REJECTED, Outcome.BUSY)
