@@ -27,8 +27,11 @@ WINDOW = 1000
 """The latest answered messages that count."""
 MOST_EQUAL = 10
 """Equal refusals in a row, none of them about a reader, that open it."""
-MOST_LOST = 3
-"""Calls in a row without an answer of the provider's own that open it; a call of one message counts as a refusal."""
+MOST_LOST = 4
+"""Calls in a row without an answer of the provider's own that open it: as many as a run has in the air.
+
+A lost call of a single message counts as a refusal instead.
+"""
 LOOK = 0.2
 """Seconds between two looks at whether the run is ending, while a call is held back."""
 
