@@ -82,14 +82,15 @@ class CircuitBreaker:
         """
         if not self._begin():
             return None
+        answer = None
         try:
             answer = call()
-            with self._changed:
-                return self._counted(answer)
         finally:
-            with self._changed:
+            with self._changed:  # one lock for both: a mail server's answers are thousands a second
+                answer = answer and self._counted(answer)
                 self._in_the_air -= 1
                 self._changed.notify_all()
+        return answer
 
     def add_refusals(self, number: int) -> None:
         """Count messages that their readers' own servers put off for too long."""
