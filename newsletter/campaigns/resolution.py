@@ -180,8 +180,11 @@ def retry(connection: Connection, campaign_id: int, size: int, now: datetime) ->
 def take_back(connection: Connection, campaign_id: int, cause: str, since: datetime, size: int, now: datetime) -> int:
     """Queue again what was refused since then for an equal cause, which is not about readers; return how many.
 
-    A refusal proves that nothing was sent. Batches that a sender works on keep theirs until it settles them.
+    A refusal proves that nothing was sent. Batches that a sender works on keep theirs until it settles them, and a
+    campaign that has ended sends nobody anything.
     """
+    if get_campaign(connection, campaign_id).state not in (CampaignState.SENDING, CampaignState.PAUSED):
+        return 0
     own = delivery_exception.c
     lately = and_(own.campaign_id == campaign_id, own.at >= stamp(since), _IS_RETRYABLE, batch.c.state.not_in(IN_HAND))
     rows = connection.execute(select(own.subscriber_id, own.detail).select_from(EXCEPTIONS).where(lately))

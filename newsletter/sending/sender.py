@@ -16,14 +16,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import abandoned_batches, audience, counts, schedule
+from newsletter.campaigns import abandoned_batches, audience, counts
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, frozen_message, get_campaign, pass_on
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.tracking import Level, tracked
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.providers import find_provider, read_settings
-from newsletter.sending.job import Job, ProgressListener, SendState, job_of, log_failure
+from newsletter.sending.job import Job, ProgressListener, SendState, job_of, log_failure, require_settings
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.recipients import addresses
@@ -68,8 +68,7 @@ class Sender:
 
         Raises ConfigError when newsletter.toml has no longer what the campaign needs.
         """
-        if missing := schedule.missing_setting(job.publication, job.campaign):
-            raise ConfigError(f"campaign {job.campaign.id} cannot be sent: {missing}")
+        require_settings(job.publication, job.campaign)
         self._job = job
         self._longest = REST.total_seconds() if once else math.inf
         self._listener = listener

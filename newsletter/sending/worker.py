@@ -282,14 +282,14 @@ class SendWorker:
             return reaction
         id = self._job.campaign.id
         if (trip := self._breaker.trip) is None:
-            trip = self._breaker.at_the_end() if counts.is_done(connection, id) else None
-            if trip is None or delivery_counts(connection, id)["accepted"]:
+            trip = self._breaker.at_the_end()
+            if trip is None or not counts.is_done(connection, id) or delivery_counts(connection, id)["accepted"]:
                 return reaction
             self._breaker.open(trip)
         if trip.cause and trip.since:
             size = batch_size(self._job.publication, self._job.provider, self._job.rate)
             resolution.take_back(connection, id, trip.cause, trip.since, size, self._job.clock())
-        if trip.is_about_the_rest and counts.is_done(connection, id):
+        if trip.is_about_the_rest and not counts.has_unsent(connection, id):
             return reaction
         return Reaction(pause=trip.why, gives_way=trip.is_of_provider)
 

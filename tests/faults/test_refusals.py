@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from newsletter.sending.sender import THREADS
 from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, Case
 from tests.support.provider_server import Mailgun, Postmark, ProviderServer, Resend
+from tests.support.sending import NOW
 
 ABOUT_FROM: dict[str, tuple[int, object]] = {
     "mailgun": (400, {"message": "from parameter is not a valid address. please check documentation"}),
@@ -252,6 +254,35 @@ def test_a_provider_without_answers_of_its_own_pauses_before_more_is_unknown_tha
         go_on(case, server)
         assert case.counts() == {"unknown": 50 * calls, "accepted": 1000 - 50 * calls}
         case.check(server)
+
+
+def test_when_nothing_is_left_to_send_lost_answers_end_the_campaign_and_list_who_is_unknown(
+    cases: list[Case], tmp_path: Path, postmark: Postmark
+) -> None:
+    postmark.faults = ["a page"] * THREADS
+    case = make(cases, tmp_path, postmark, readers=50 * THREADS, size=50)
+    postmark.answers.clear()
+    sending = threading.Thread(target=case.send)
+    sending.start()
+    postmark.wait_for_calls(THREADS)  # all of it is in the air
+
+    postmark.answers.set()
+    sending.join()
+
+    assert (case.campaign.state, case.counts()) == (CampaignState.SENT, {"unknown": 50 * THREADS})
+    case.check(postmark)
+
+
+def test_a_campaign_that_is_cancelled_meanwhile_takes_nobody_back(
+    cases: list[Case], tmp_path: Path, postmark: Postmark
+) -> None:
+    refuse(postmark, range(1, 101), 1109, "The stream is full.")
+    case = make(cases, tmp_path, postmark, readers=100, size=1)
+    case.send()
+    case.move("cancel")
+
+    with case.database.begin() as connection:
+        assert resolution.take_back(connection, 1, "the stream is full. (code #", NOW, 50, utc_now()) == 0
 
 
 @pytest.mark.parametrize("kind", [Postmark, Mailgun])

@@ -21,6 +21,7 @@ from newsletter.campaigns.campaign import (
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
+from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.publishing.scheduler import Runner
 from newsletter.sending import reconcile
 from newsletter.sending.sender import Sender, job_of
@@ -185,3 +186,27 @@ def test_send_says_what_is_missing_and_holds_the_campaign(
     assert f"go on with: newsletter resume {held.id} && newsletter send hello" in sent.stderr
     status = newsletter("status", str(held.id), cwd=publication.root)
     assert LEFT[name][1] in status.stdout + status.stderr
+
+
+@pytest.mark.parametrize("name", ["list", "provider"])
+def test_retry_queues_nobody_when_the_campaign_cannot_be_sent(
+    publication: Publication, newsletter: Callable[..., subprocess.CompletedProcess[str]], name: str
+) -> None:
+    database, campaign = approved(publication, "hello", name)
+    add_readers(database, 1, ["daily", "weekly"])
+    with database.begin() as connection:
+        audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
+        claim = claims.claim(connection, campaign.id, owner="x", now=NOW)
+        assert claim
+        claims.hand(connection, claim, provider="outbox", now=NOW)
+        refused = Result(outcome=Outcome.REJECTED, reason="no", retryable=True)
+        claims.settle(connection, claim, [1], Answer(results=(refused,)), now=NOW)
+        change_state(connection, campaign.id, "finish", now=NOW)
+    without(publication, name)
+
+    result = newsletter("retry", str(campaign.id), "--yes", cwd=publication.root)
+
+    assert result.returncode == 2
+    assert LEFT[name][1] in result.stderr
+    assert read(database, campaign.id).state is CampaignState.SENT
+    database.close()
