@@ -39,7 +39,7 @@ def test_a_token_says_what_it_was_made_for(
 def test_many_readers_tokens_are_those_that_each_has_alone(links: Links, subscribers: list[int], name: str) -> None:
     alone = [links.token(Purpose.READER, subscriber, 7, name) for subscriber in subscribers]
 
-    assert links.tokens(Purpose.READER, subscribers, 7, name) == alone
+    assert links.tokens(Purpose.READER, [(each, "") for each in subscribers], 7, name) == alone
 
 
 def test_links_that_were_mailed_once_open_for_ever(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from newsletter.database.bulk import among
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch, delivery
 from newsletter.errors import NewsletterError
+from newsletter.subscribers.subscriber import link_keys
 from newsletter.times import Clock, Duration, utc_now
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ class EngagementEvent:
     campaign_id: int
     subscriber_id: int | None
     """The reader; None when it is counted by the hour and for nobody."""
+    reader_key: str | None = None
+    """The key in the reader's link, which must be the reader's; None: no link names a reader."""
     at: datetime
     link: int | None = None
     of_links: int = 0
@@ -113,7 +116,12 @@ def _burst(seen: Sequence[EngagementEvent], indexes: Sequence[int]) -> set[int]:
 
 
 def write(connection: Connection, seen: Sequence[EngagementEvent]) -> None:
-    """Count events; those of a reader that come right after the hand-over are a program's."""
+    """Count events; those of a reader that come right after the hand-over are a program's.
+
+    Left out are those by the link of another reader, who had the number before.
+    """
+    keys = link_keys(connection, {event.subscriber_id for event in seen if event.subscriber_id is not None})
+    seen = [event for event in seen if event.reader_key in (None, keys.get(event.subscriber_id or 0))]
     handed = _handed(connection, seen)
     events.tally(connection, [_event(event, handed) for event in seen])
 

@@ -52,9 +52,12 @@ def tracked(message: CompiledMessage, level: Level, links: Links, campaign_id: i
     return replace(message, html=f"{before}{pixel}{closing}{after}" if closing else page + pixel)
 
 
-def track_token(links: Links, subscriber_id: int, campaign_id: int) -> str:
-    """Make the token of tracked links: it names the campaign and its reader (0 for none), and gives no access."""
-    return links.token(Purpose.TRACK, subscriber_id, campaign_id, "")
+def track_token(links: Links, subscriber_id: int, campaign_id: int, key: str = "") -> str:
+    """Make the token of tracked links: it names the campaign and its reader (0 for none), and gives no access.
+
+    `key` is the key of the reader's links.
+    """
+    return links.token(Purpose.TRACK, subscriber_id, campaign_id, "", key)
 
 
 def is_tracked(message: CompiledMessage, url: str, links: Links) -> bool:

@@ -18,6 +18,7 @@ from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue
 from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import subscriber, subscription
+from newsletter.signed_links import new_keys
 from newsletter.subscribers import consent, suppressions
 from newsletter.subscribers.consent import Change
 from newsletter.times import stamp
@@ -237,8 +238,11 @@ def _write(connection: Connection, readers: dict[str, _ReaderState], source_id: 
 def _insert(connection: Connection, readers: list[_ReaderState], at: str) -> None:
     for reader, subscriber_id in zip(readers, reserve_ids(connection, subscriber, len(readers)), strict=True):
         reader.id = subscriber_id
-    columns = ("id", "email", "email_key", *_ENTRY_COLUMNS, "created_at", "updated_at")
-    rows = [(r.id, r.email, r.key, *_values(r), at, at) for r in readers]
+    columns = ("id", "email", "email_key", *_ENTRY_COLUMNS, "created_at", "updated_at", "link_key")
+    link_keys = new_keys(len(readers))
+    rows = [
+        (r.id, r.email, r.key, *_values(r), at, at, link_key) for r, link_key in zip(readers, link_keys, strict=True)
+    ]
     insert_many(connection, subscriber, columns, rows)
 
 

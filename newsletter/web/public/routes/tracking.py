@@ -67,6 +67,7 @@ def _record(request: Request, site: Site, claims: Claims, kind: EventKind, link:
             kind=kind,
             campaign_id=claims.campaign_id,
             subscriber_id=subscriber_id or None,
+            reader_key=claims.key if subscriber_id else None,
             at=site.clock(),
             link=link,
             of_links=link_count,
