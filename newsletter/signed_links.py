@@ -1,8 +1,8 @@
 """Make and read the signed links in readers' mail: unsubscribe, preferences, confirm, counted clicks and opens.
 
 A link's token names the reader and the purpose it was made for, and only this publication can read it. Links in old
-mail keep working: tokens do not expire. A database that is restored from a backup gives the numbers of later readers out
-again, so a token also holds the key of its reader's links (`subscriber.link_key`, random); who reads it compares the key.
+mail keep working: tokens do not expire. A database that is restored from a backup gives later readers' numbers out
+again, so a token also holds the random key of its reader's links, which its user compares with `subscriber.link_key`.
 """
 
 from __future__ import annotations
