@@ -77,7 +77,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command a user means. Raises click.UsageError with the nearest name, or for bytes that are no text."""
+        """Find the command a user means. Raises click.UsageError: with the nearest name, or about an argument."""
         _refuse_unwritable(args, ctx)
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from newsletter.errors import suggestion
@@ -88,7 +88,7 @@ class LazyGroup(click.Group):
 
 
 def _refuse_unwritable(args: list[str], ctx: click.Context) -> None:
-    """Refuse an argument that is not UTF-8, unless it is a file's name: no database can keep it, and no page show it."""
+    """Refuse an argument that is not UTF-8, unless it names a file: no database can keep it, and no page show it."""
     for argument in args:
         if not argument.isascii() and _UNWRITABLE.search(argument) and not os.path.lexists(argument):
             shown = os.fsencode(argument).decode("utf-8", "backslashreplace")

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from newsletter.config import Publication
-from newsletter.subscribers import signups, suppressions, writes
+from newsletter.subscribers import consent, signups, suppressions, writes
 from newsletter.subscribers.evidence import read_details
 from newsletter.subscribers.preferences import (
     ListState,
@@ -82,6 +82,8 @@ class Signup:
     lists: tuple[str, ...] = ()
     """The lists that its step is about."""
     language: str = ""
+    was_active: bool = False
+    """Whether a reader who left was active before, and comes back with one press."""
     paused_until: str = ""
     """The end of the reader's pause, when all those lists are paused."""
 
@@ -120,7 +122,8 @@ class Confirmations:
         has_left_all = barred is not None and (bool(row.confirmed_at) or barred.at > row.asked_at)
         stays = () if has_left_all else tuple(name for name in known if not _has_left(row, states.get(name)))
         if not stays:
-            return replace(shown, step=SignupStep.LEFT)
+            was_active = row.subscriber_id in consent.once_active(connection, [row.subscriber_id])
+            return replace(shown, step=SignupStep.LEFT, was_active=was_active)
         return replace(self._at_step(row, states, stays, now), email=row.email, language=row.language)
 
     def _at_step(self, row: Row[Any], states: Mapping[str, ListState], lists: tuple[str, ...], now: datetime) -> Signup:

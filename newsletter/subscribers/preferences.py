@@ -1,7 +1,8 @@
 """Preferences: leave, pause, come back and choose lists, by the links in a reader's mail.
 
 Changes of many readers are made in one transaction, each with its evidence; a change made twice has one effect.
-A link was mailed to the reader's address: whoever has it reads that mailbox, and so may join without a confirmation.
+A link was mailed to the reader's address: whoever fills in the form behind it reads that mailbox, and may join there
+without another confirmation.
 `campaigns/unsubscribes.py` wraps `change_preferences` and records which campaign's email a reader left by; erasing a
 reader is `erasure.py`.
 """
@@ -60,6 +61,8 @@ class PreferenceChange:
     """The end of a pause."""
     key: str | None = None
     """The key in the reader's link, which must be the reader's; None: no link asks for it."""
+    is_confirmation: bool = False
+    """Whether the reader filled in a form that the link showed, so that the address is known to be theirs."""
     network: str = ""
     """The network address that it came from; kept as evidence when the reader joins."""
     welcomes: tuple[Welcome, ...] = ()
@@ -95,8 +98,8 @@ def change_preferences(connection: Connection, changes: Sequence[PreferenceChang
     """Make these changes in their order; return for each the lists on which something changed.
 
     A change for an unknown reader does nothing, nor does one by the link of another reader who had the number before.
-    Without a link, a reader who was never active joins nothing: that takes a confirmation. Joining lifts a suppression
-    that the reader asked for; whose address is suppressed for any other reason joins nothing.
+    A reader who was never active joins nothing: that takes a confirmation, or a form that the reader's link showed.
+    Joining lifts a suppression that the reader asked for; with any other suppression nothing is joined.
     """
     ids = {change.subscriber_id for change in changes}
     joining = {change.subscriber_id for change in changes if change.action is PreferenceAction.JOIN}
@@ -189,7 +192,7 @@ class _PreferenceRun:
 
     def _may_join(self, change: PreferenceChange) -> bool:
         may = change.subscriber_id not in self.barred
-        may = may and (change.key is not None or change.subscriber_id in self.proven)
+        may = may and (change.is_confirmation or change.subscriber_id in self.proven)
         if may:
             self.joined.add(change.subscriber_id)
         return may

@@ -41,12 +41,10 @@ def split_address(address: str) -> SplitResult | None:
 def refuse_unwritable(texts: Iterable[str]) -> None:
     """Raise HTTPException 400 for a text that has no UTF-8, such as half of a surrogate pair (`"\\\\ud800"` in JSON).
 
-    Python reads such a text, but no database, page or terminal can write it. PostgreSQL cannot keep NUL either.
+    Python reads such a text, but no database, page or terminal can write it.
     """
     for text in texts:
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise HTTPException(400, "a field holds a character that does not exist; type it again") from error
-        if "\0" in text:
-            raise HTTPException(400, "a field holds a character that cannot be kept (NUL); type it again")

@@ -78,6 +78,7 @@ def _sign_up_response(request: Request, claims: Claims, sign_up: Signup) -> Resp
         "token": request.path_params["token"],
         "email": sign_up.email,
         "lists_asked": sign_up.lists,
+        "may_return": sign_up.was_active,
         "paused_until": until,
         "leave": site.pages.path(f"/unsubscribe/{reader_token}"),
         "titles": [lists[name].title for name in sign_up.lists],

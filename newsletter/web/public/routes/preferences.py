@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -111,12 +111,17 @@ def _parse_preferences(
     }
     lists = {action: tuple(each for each in known if each in names) for action, names in changes.items()}
     return SavedPreferences(
-        choices=tuple(visit.change(action, names, _SOURCE) for action, names in lists.items() if names),
+        choices=tuple(_choice(visit, action, names) for action, names in lists.items() if names),
         subscriber_id=reader.id,
         built_in=built_in,
         name=parse_built_in("first_name", name) if name else "",
         at=visit.now,
     )
+
+
+def _choice(visit: Visit, action: PreferenceAction, lists: tuple[str, ...] | None) -> PreferenceChange:
+    # A token in the form proves that the link was opened, so that the mailbox is the reader's.
+    return replace(visit.change(action, lists, _SOURCE), is_confirmation=True)
 
 
 def _left_since(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> list[str]:
@@ -141,7 +146,7 @@ def _is_leaving_after(proof: Consent, moment: str) -> bool:
 async def _resume(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> Response:
     """End every pause."""
     ended = await visit.site.write_queue.run(
-        unsubscribes.change_preferences, visit.change(PreferenceAction.RESUME, None, _SOURCE)
+        unsubscribes.change_preferences, _choice(visit, PreferenceAction.RESUME, None)
     )
     return await _preferences_page(visit, saved=bool(ended))
 

@@ -21,7 +21,6 @@ from newsletter.subscribers.leaving_reasons import LeavingAnswer, LeavingReason
 from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
 from newsletter.subscribers.subscriber import Subscriber
 from newsletter.subscribers.writes import Status
-from newsletter.times import stamp
 from newsletter.web.public.forms import SubmittedForm, read_form
 from newsletter.web.public.reader_links import Visit, active_lists, broken_link_page, visit_of
 from newsletter.web.public.site import wants_json
@@ -60,8 +59,15 @@ async def _leave_page(visit: Visit, reader: Subscriber | None) -> Response:
         "paused_until": visit.date(datetime.fromisoformat(until).date(), reader) if until else "",
         "pause_until": visit.date((visit.now + PAUSE).date(), reader),
         "is_barred": reader is not None and await visit.is_barred(reader),
+        "is_pending": reader is not None and _is_pending(visit, reader),
     }
     return visit.page("unsubscribe.html", values, reader)
+
+
+def _is_pending(visit: Visit, reader: Subscriber) -> bool:
+    """Tell whether the reader has still to confirm the list; of a list that is gone, whether they confirmed any."""
+    status = reader.status if visit.list_name is None else reader.lists.get(visit.list_name)
+    return status is Status.PENDING
 
 
 async def unsubscribe(request: Request) -> Response:
@@ -112,24 +118,20 @@ async def _result_page(visit: Visit, choice: str, change: PreferenceChange, chan
     reader = await visit.reader()
     active = active_lists(reader) if reader else []
     wanted = [name for name in active if change.lists is None or name in change.lists]
-    if change.action is not PreferenceAction.LEAVE and not wanted:
+    is_coming = change.action in (PreferenceAction.JOIN, PreferenceAction.RESUME)
+    is_barred = is_coming and reader is not None and await visit.is_barred(reader)
+    if change.action is not PreferenceAction.LEAVE and (not wanted or is_barred):
         return await _leave_page(visit, reader)
     values = {
         "choice": choice,
         "changed": changed,
         "wanted": visit.titles(wanted),
-        "is_new": reader is not None and _is_new(reader, visit.now),
         "still": visit.titles(active),
         "until": visit.date((visit.now + PAUSE).date(), reader),
         "reasons": list(LeavingReason),
         "token": visit.site.form_tokens.token(FORM),
     }
     return visit.page("left.html", values, reader)
-
-
-def _is_new(reader: Subscriber, now: datetime) -> bool:
-    """Tell whether the reader was active on no list before this moment."""
-    return all(proof.status != Status.ACTIVE or proof.at >= stamp(now) for proof in reader.consent)
 
 
 async def _record_reason(visit: Visit, submitted: SubmittedForm) -> Response:
