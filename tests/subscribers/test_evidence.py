@@ -6,7 +6,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def test_what_is_no_json_is_shown_as_it_is() -> None:
 
 
 @pytest.fixture(scope="module")
-def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a publication with a reader whose evidence, sign-up, fields and tags are damaged or hold a token."""
     folder = make_publication(tmp_path_factory.mktemp("damaged") / "news", '[signup]\nmin_time = "0s"')
     people = People(folder)
@@ -89,7 +88,12 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         database.execute('UPDATE consent_source SET detail = \'{"text": "\\udfff"}\'')
         database.execute('UPDATE subscriber SET fields = \'{"plan": "\\ud800"}\', tags = \'["\\ud800"\'')
         database.commit()
-    yield folder
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "newsletter", "subscribers", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +108,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ids=" ".join,
 )
 def test_commands_show_readers_whose_evidence_is_damaged(damaged: Path, command: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "newsletter", "subscribers", *command], cwd=damaged, capture_output=True
-    )
+    done = run(damaged, *command)
 
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
     assert b"ada@example.com" in done.stdout
@@ -140,10 +142,4 @@ def test_a_reader_whose_evidence_is_damaged_sees_saves_and_downloads(damaged: Pa
 
 
 def test_a_reader_whose_evidence_is_damaged_can_be_removed(damaged: Path) -> None:
-    removed = subprocess.run(
-        [sys.executable, "-m", "newsletter", "subscribers", "remove", "ada@example.com"],
-        cwd=damaged,
-        capture_output=True,
-    )
-
-    assert removed.returncode == 0
+    assert run(damaged, "remove", "ada@example.com").returncode == 0
