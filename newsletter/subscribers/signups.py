@@ -27,6 +27,7 @@ from newsletter.database.tables import signup as table
 from newsletter.rates import Rate
 from newsletter.subscribers import consent, suppressions, transactional_queue, writes
 from newsletter.subscribers.evidence import read_details, read_object
+from newsletter.subscribers.preferences import ListState, list_states
 from newsletter.subscribers.rate_limits import FormUse, SignupLimits, network_of
 from newsletter.subscribers.subscriber import split_name
 from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, NewTransactionalMessage, TransactionalKind
@@ -200,21 +201,29 @@ def _insert_signups(connection: Connection, requests: Sequence[SignupRequest], s
 
     Both cost the same time, so that the duration of an answer tells nobody who is on a list.
     """
-    ids = _ids(connection, [address_key(request.email) for request in requests])
-    statuses = list_statuses(connection, list(ids.values()))
+    keys = [address_key(request.email) for request in requests]
+    ids = _ids(connection, keys)
+    states = list_states(connection, ids.values())
+    suppressed = suppressions.suppressed(connection, keys)
     languages = _languages(connection, list(ids.values()))
     rows, kinds, spoken = [], [], []
-    for request in requests:
-        reader = ids.get(address_key(request.email))
+    for request, key in zip(requests, keys, strict=True):
+        reader = ids.get(key)
         if reader is None:  # suppressed: no email goes there
             continue
-        is_on_all = all(statuses[reader].get(name) == Status.ACTIVE for name in request.lists)
+        is_mailed = key not in suppressed
+        is_on_all = is_mailed and all(_gets(states[reader].get(name), now) for name in request.lists)
         kinds.append(TransactionalKind.ALREADY if is_on_all else TransactionalKind.CONFIRMATION)
         # Readers are told in their own language that they have joined, whoever filled in the form.
         spoken.append((is_on_all and languages[reader]) or request.shown.language)
         shared = (request.name, request.shown.language, source_id, _proof(request))
         rows.append((reader, json.dumps(request.lists), *shared))
     _insert(connection, rows, kinds, spoken, now)
+
+
+def _gets(state: ListState | None, now: datetime) -> bool:
+    """Tell whether a reader with this state gets the list's issues today: active, and not taking a break."""
+    return state is not None and state.status == Status.ACTIVE and (state.paused_until or "") <= stamp(now)
 
 
 _COLUMNS = ("subscriber_id", "lists", "name", "language", "source_id", "proof")

@@ -18,7 +18,13 @@ from newsletter.subscribers import consent, suppressions, writes
 from newsletter.subscribers.double_opt_in import ConfirmationRequest, Confirmations, Signup, SignupStep
 from newsletter.subscribers.rate_limits import SignupLimits
 from newsletter.subscribers.signups import ShownForm, SignupAnswer, SignupRequest, Signups, forget_unconfirmed
-from newsletter.subscribers.subscriber import Subscriber, find_subscriber, remove_subscriber, set_status
+from newsletter.subscribers.subscriber import (
+    Subscriber,
+    find_subscriber,
+    pause_subscriptions,
+    remove_subscriber,
+    set_status,
+)
 from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.welcomes import Welcome
 from newsletter.subscribers.writes import Status, SubscriberEntry
@@ -378,3 +384,26 @@ def test_readers_are_told_in_their_own_language_that_they_have_joined(
     with db.read() as connection:
         spoken = select(transactional_message.c.language).where(transactional_message.c.kind == "already")
         assert connection.scalars(spoken).all() == ["fr"]
+
+
+@pytest.mark.parametrize("left", ["pause", "provider"])
+def test_whoever_takes_a_break_or_left_at_the_provider_is_asked_to_confirm_again(
+    db: Database, signups: Signups, confirmations: Confirmations, left: str
+) -> None:
+    accept(db, signups, form())
+    confirm(db, confirmations)
+    with db.begin() as connection:
+        if left == "pause":
+            pause_subscriptions(connection, {(1, "daily"): "2026-12-24T00:00:00.000Z"})
+        else:
+            suppressions.suppress(connection, "ada@example.com", Reason.UNSUBSCRIBED, "", NOW)
+    later = NOW + timedelta(hours=1)
+
+    accept(db, signups, form(at=later))
+    step = confirm(db, confirmations, signup_id=2, at=later).step
+
+    assert [kind for kind, _due in queued(db)].count("confirmation") == 2
+    assert step is SignupStep.CONFIRMED
+    assert find(db).paused(later) == {}
+    with db.read() as connection:
+        assert suppressions.suppressed(connection, ["ada@example.com"]) == {}
