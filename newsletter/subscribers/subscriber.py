@@ -84,7 +84,7 @@ def subscriber_fields(row: Any) -> Present:
 
     The sender adds the links to leave.
     """
-    own = {} if row.fields == "{}" else msgspec.json.decode(row.fields)
+    own = {} if row.fields == "{}" else _own_fields(row.fields)
     values = Present(present(own)) if own else Present()
     values["email"] = row.email
     if name := full_name(row.first_name, row.last_name, own):
@@ -95,6 +95,14 @@ def subscriber_fields(row: Any) -> Present:
         if value := getattr(row, column):
             values[column] = value
     return values
+
+
+def _own_fields(stored: str) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(stored)
+    except msgspec.DecodeError:  # one reader's damaged row must not stop the others' mail
+        return read_object(stored)
+    return fields
 
 
 def get_subscriber(connection: Connection, subscriber_id: int) -> Subscriber | None:

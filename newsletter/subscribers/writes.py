@@ -21,13 +21,13 @@ from newsletter.database.tables import subscriber, subscription
 from newsletter.signed_links import new_keys
 from newsletter.subscribers import consent, suppressions
 from newsletter.subscribers.consent import Change
+from newsletter.subscribers.evidence import read_list, read_object
 from newsletter.times import stamp
 
 MOST_ENTRIES = 5_000
 """The most entries of one call: its transaction then takes a quarter of a second, for which others wait."""
 
 encode = msgspec.json.Encoder(order="sorted").encode
-decode = msgspec.json.Decoder().decode
 
 EVERYWHERE = "*"
 """Stands for each list the reader is on, in the place of a list's name in a SubscriberEntry."""
@@ -120,10 +120,10 @@ class _ReaderState:
         if entry.columns:
             self.columns = {**self.columns, **{name: value for name, value in entry.columns.items() if value}}
         if entry.fields:
-            known = entry.fields if self.fields == "{}" else decode(self.fields) | entry.fields
+            known = entry.fields if self.fields == "{}" else read_object(self.fields) | entry.fields
             self.fields = encode(known).decode()
         if entry.tags:
-            tags = entry.tags if self.tags == "[]" else sorted({*decode(self.tags), *entry.tags})
+            tags = entry.tags if self.tags == "[]" else sorted({*read_list(self.tags), *entry.tags})
             self.tags = encode(tags).decode()
         has_changed = before != (self.columns, self.fields, self.tags)
         self.learned |= has_changed

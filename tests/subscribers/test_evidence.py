@@ -141,5 +141,19 @@ def test_a_reader_whose_evidence_is_damaged_sees_saves_and_downloads(damaged: Pa
     assert [answer.status_code for answer in confirmed] == [200] * 5
 
 
+def test_a_reader_whose_fields_are_damaged_is_mailed_and_told_more_about(damaged: Path) -> None:
+    (damaged / "issues").mkdir()
+    issue = "---\nsubject: Hello\ndate: 2025-01-17\n---\n\nHello {{ plan | default('you') }}.\n"
+    (damaged / "issues" / "2025-01-17-hello.md").write_text(issue, encoding="utf-8")
+
+    added = run(damaged, "add", "ada@example.com", "--field", "city=Bern", "--tag", "vip")
+    sent = subprocess.run(
+        [sys.executable, "-m", "newsletter", "send", "hello", "--yes"], cwd=damaged, capture_output=True, check=False
+    )
+
+    assert [added.returncode, sent.returncode] == [0, 0]
+    assert len(list(damaged.glob("outbox/*-hello/*.eml"))) == 1
+
+
 def test_a_reader_whose_evidence_is_damaged_can_be_removed(damaged: Path) -> None:
     assert run(damaged, "remove", "ada@example.com").returncode == 0
