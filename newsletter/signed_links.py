@@ -53,7 +53,10 @@ class Claims:
     campaign_id: int
     """The campaign, 0 for none; in a token to confirm, the sign-up's id."""
     list: str
-    """The list; in a token to confirm, the digits of the time at which its sign-up was asked for."""
+    """The list; in a token to confirm, the digits of the time at which its sign-up was asked for.
+
+    In a token that counts, the beginning of the campaign's key.
+    """
     key: str = ""
     """The key of the reader's links; empty for readers whose row is older than the keys, and for no reader."""
 

@@ -174,7 +174,7 @@ def recipients(rows: Iterable[RecipientRow], campaign: Campaign, links: Links) -
         fields["preferences_url"] = preferences + token
         fields["web_url"] = web
         if is_tracked:
-            fields[FIELD] = track_token(links, id, campaign.id, key)
+            fields[FIELD] = track_token(links, id, campaign.id, key, campaign.key)
         result.append(Recipient(delivery_id=f"{prefix}{id}", email=reader.email, fields=fields))
     return tuple(result)
 

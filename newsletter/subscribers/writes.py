@@ -120,7 +120,7 @@ class _ReaderState:
         if entry.columns:
             self.columns = {**self.columns, **{name: value for name, value in entry.columns.items() if value}}
         if entry.fields:
-            known = entry.fields if self.fields == "{}" else read_object(self.fields) | entry.fields
+            known = entry.fields if self.fields == "{}" else {**read_object(self.fields), **entry.fields}
             self.fields = encode(known).decode()
         if entry.tags:
             tags = entry.tags if self.tags == "[]" else sorted({*read_list(self.tags), *entry.tags})

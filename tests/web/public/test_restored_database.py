@@ -144,6 +144,12 @@ def test_the_links_of_those_who_were_in_the_backup_work(restored: Restored) -> N
     assert restored.people.find("ada@example.com").status == "unsubscribed"
 
 
+def test_a_link_of_a_campaign_that_is_not_in_the_backup_leads_to_no_other_campaign_s_pages(restored: Restored) -> None:
+    answer = requests.get(restored.served.url + restored.bob["click"], timeout=60, allow_redirects=False)
+
+    assert answer.status_code == 404
+
+
 def test_opens_and_clicks_by_them_are_not_counted_for_the_next(restored: Restored) -> None:
     browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"}
     for each in ("click", "open"):
