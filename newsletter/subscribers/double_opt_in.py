@@ -39,7 +39,7 @@ RESUMED = "confirmation page"
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmationRequest:
-    """A press of the button that a confirmation's link leads to."""
+    """A visit to the page that a confirmation's link leads to, or a press of its button."""
 
     signup_id: int
     subscriber_id: int

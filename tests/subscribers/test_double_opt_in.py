@@ -58,7 +58,7 @@ class Reader:
         self.status: Status | None = None
         self.name = ""
 
-    def found(self) -> Subscriber:
+    def stored(self) -> Subscriber:
         reader = find_subscriber(self.connection, self.address)
         assert reader
         return reader
@@ -77,7 +77,7 @@ class Reader:
         if which >= len(self.asked):
             return
         number, at, name = self.asked[which]
-        reader = self.found()
+        reader = self.stored()
         request = ConfirmationRequest(
             signup_id=number,
             subscriber_id=reader.id,
@@ -99,7 +99,7 @@ class Reader:
     def leave(self, _nothing: None) -> None:
         if self.status is None:
             return
-        reader = self.found()
+        reader = self.stored()
         change = PreferenceChange(
             subscriber_id=reader.id,
             key=reader.link_key,
@@ -116,9 +116,9 @@ class Reader:
         """Compare the reader with what the steps should have led to."""
         if self.status is None:
             return
-        found = self.found()
-        names = (str(found.fields.get(each, "")) for each in ("first_name", "last_name"))
-        assert found.lists == {"daily": self.status}
+        reader = self.stored()
+        names = (str(reader.fields.get(each, "")) for each in ("first_name", "last_name"))
+        assert reader.lists == {"daily": self.status}
         assert " ".join(filter(None, names)) == self.name
 
 
