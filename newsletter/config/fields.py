@@ -24,6 +24,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
 
 
@@ -100,8 +101,12 @@ def full_name(first_name: str, last_name: str, fields: Mapping[str, object]) -> 
 
 
 def _check_text(name: str, text: str) -> None:
-    if not text.isprintable() and _CONTROL.search(text):
+    if text.isprintable():
+        return
+    if _CONTROL.search(text):
         raise ValueError(f"{name} has a control character")
+    if _SURROGATE.search(text):
+        raise ValueError(f"{name} has a character that does not exist: half of a surrogate pair")
 
 
 def _text(_name: str, text: str) -> str:

@@ -211,8 +211,9 @@ class TransactionalSender:
         """Return a message's recipient; before they confirmed, with nothing but the address: a stranger may ask."""
         is_welcome = message.kind is TransactionalKind.WELCOME
         known = subscriber_fields(message.reader) if is_welcome else {"email": message.reader.email}
-        personal = personal_links(self._links, message.subscriber_id, 0, message.list, message.message)
-        confirm = self._links.token(Purpose.CONFIRM, message.subscriber_id, message.signup_id, "")
+        named = message.subscriber_id, message.reader.link_key
+        personal = personal_links(self._links, named, 0, message.list, message.message)
+        confirm = self._links.token(Purpose.CONFIRM, named[0], message.signup_id, message.asked, named[1])
         lists = self._publication.config.lists
         titles = [lists[name].title for name in message.lists if name in lists]
         own = {"confirm_url": self._links.confirm_url(confirm), "lists_asked": ", ".join(titles)}

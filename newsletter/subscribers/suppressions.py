@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -125,10 +125,15 @@ def forget(connection: Connection, email_key: str, at: datetime) -> None:
 
 def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, str]:
     """Return those of these keys that are suppressed, each with its reason."""
+    return {key: row.reason for key, row in reasons(connection, email_keys).items()}
+
+
+def reasons(connection: Connection, email_keys: Sequence[str]) -> Mapping[str, Any]:
+    """Return those of these keys that are suppressed, each with `reason` and `at`."""
     spelled = _spellings(connection, email_keys)
-    reasons = select(suppression.c.email_key, suppression.c.reason)
-    rows = connection.execute(reasons.where(among(connection, suppression.c.email_key, list(spelled))))
-    return {spelled[row.email_key]: row.reason for row in rows}
+    columns = select(suppression.c.email_key, suppression.c.reason, suppression.c.at)
+    rows = connection.execute(columns.where(among(connection, suppression.c.email_key, list(spelled))))
+    return {spelled[row.email_key]: row for row in rows}
 
 
 def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence[str]]) -> dict[str, str]:

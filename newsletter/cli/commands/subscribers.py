@@ -168,7 +168,8 @@ import_.help = (import_.help or "").replace("{columns}", f"email, then any of {'
 
 
 def _name(file: str) -> str:
-    return "standard input" if file == "-" else os.path.basename(file)
+    # A name that is not UTF-8 is written with the sign for a character that does not exist.
+    return "standard input" if file == "-" else click.format_filename(file, shorten=True)
 
 
 @contextmanager
