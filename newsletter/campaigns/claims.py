@@ -70,12 +70,20 @@ def claim(
     return Claim(**row._asdict()) if row else None
 
 
-def skip(connection: Connection, claim: Claim, reasons: Mapping[int, str], now: datetime) -> None:
-    """Leave out these subscribers of a claimed batch, each for its reason. Raises LostClaimError.
+def skip(
+    connection: Connection,
+    claim: Claim,
+    reasons: Mapping[int, str],
+    now: datetime,
+    *,
+    state_of_batch: BatchState = BatchState.CLAIMED,
+) -> None:
+    """Leave out these subscribers of a batch, each for its reason. Raises LostClaimError.
 
-    If the batch may have been handed over before, they may have the message: they are unknown, not skipped.
+    The batch is claimed, or handed and their messages have not begun. If it may have been handed over before, they
+    may have the message: they are unknown, not skipped.
     """
-    _change(connection, claim, BatchState.CLAIMED, {"lease_until": stamp(now + LEASE)})
+    _change(connection, claim, state_of_batch, {"lease_until": stamp(now + LEASE)})
     state = "unknown" if claim.first_handed_at else "skipped"
     exceptions = (DeliveryException(id, state, reason) for id, reason in reasons.items())
     ledger.add_exceptions(connection, claim.campaign_id, claim.no, exceptions, stamp(now))

@@ -82,7 +82,7 @@ class Answer:
     @property
     def is_busy(self) -> bool:
         """Tell whether nothing of the call was taken, and all of it may be tried again."""
-        is_all = self.outcomes.keys() <= {Outcome.BUSY}
+        is_all = self.outcomes.keys() == {Outcome.BUSY}
         return not self.cut and is_all and not any(result.alone for result in self.results)
 
     @property

@@ -62,6 +62,20 @@ class PreparedCall:
         return len(self.recipients.to_send)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HandedCall:
+    """A call that was made, and its answer."""
+
+    call: PreparedCall
+    handed_at: datetime
+    answer: Answer
+    """A result for each recipient who was not skipped."""
+    recorded: Set[int] = frozenset()
+    """Subscribers whose outcomes the ledger has already."""
+    skipped: Set[int] = frozenset()
+    """Subscribers who left while their batch was going out; the ledger has them already."""
+
+
 class SendWorker:
     """Take batches of one campaign from claim to settle, through one provider."""
 
@@ -115,7 +129,7 @@ class SendWorker:
             call = self.prepare(claim)
             call = call and self._take_turn(call)
             if call and self._hand(call):
-                return self._settle(call, self._job.clock(), *self._hand_over(call))
+                return self._settle(self._hand_over(call))
         except BaseException:
             try:
                 self._release(claim)
@@ -211,25 +225,31 @@ class SendWorker:
             return False
         return True
 
-    def _hand_over(self, call: PreparedCall) -> tuple[Answer, Set[int]]:
-        """Make the calls; return the answer, and the subscribers whose outcomes the ledger has already."""
-        window = self._job.provider.window
+    def _hand_over(self, call: PreparedCall) -> HandedCall:
+        """Make the calls."""
+        handed_at, window = self._job.clock(), self._job.provider.window
         if not window:
-            return dispatch.hand_over(call.parts), frozenset()
-        log = BatchProgressLog(self._send_state, call.claim, self._job.clock, lambda: not self.is_stopping, window)
-        return dispatch.hand_over(call.parts, log), log.recorded
+            return HandedCall(call=call, handed_at=handed_at, answer=dispatch.hand_over(call.parts))
+        may_go_on, list_name = lambda: not self.is_stopping, self._job.campaign.list
+        log = BatchProgressLog(self._send_state, call.claim, list_name, self._job.clock, may_go_on, window)
+        answer = dispatch.hand_over(call.parts, log)
+        return HandedCall(
+            call=call, handed_at=handed_at, answer=answer, recorded=log.recorded, skipped=log.skipped
+        )
 
-    def _settle(self, call: PreparedCall, handed_at: datetime, answer: Answer, recorded: Set[int]) -> Claim | None:
+    def _settle(self, handed: HandedCall) -> Claim | None:
         """Write the settlement of an answer, then follow it; return the next batch, claimed in one transaction."""
+        call, answer = handed.call, handed.answer
         with self._deciding:
             now, jitter = self._job.clock(), draw_jitter()
             settled = settlement(answer, call.claim, self._policy, self._history, now, jitter=jitter)
             self._history = settled.history
         reaction = settled.reaction
         with self.writer() as connection:
-            self._record(connection, call, settled, recorded)
+            self._record(connection, handed, settled)
+            self.gate.give_back(connection, len(handed.skipped))
             if settled.is_throttled:
-                self.gate.slow_down(connection, len(answer.results), handed_at=handed_at, wait=reaction.wait)
+                self.gate.slow_down(connection, len(answer.results), handed_at=handed.handed_at, wait=reaction.wait)
             if reaction.pause:
                 self._end(connection, reaction)
             is_last = reaction.pause or reaction.wait or self.is_stopping
@@ -238,13 +258,13 @@ class SendWorker:
         self._follow(settled)
         return claim
 
-    def _record(self, connection: Connection, call: PreparedCall, settled: Settlement, recorded: Set[int]) -> None:
-        claim, now, wait = call.claim, self._job.clock(), settled.reaction.wait
+    def _record(self, connection: Connection, handed: HandedCall, settled: Settlement) -> None:
+        claim, now, wait = handed.call.claim, self._job.clock(), settled.reaction.wait
         if settled.is_repeat:
             claims.settle_for_repeat(connection, claim, now=now, wait=wait, reason=settled.answer.unknown_reason)
             return
-        ids = [*call.recipients.to_send]
-        claims.settle(connection, claim, ids, settled.answer, now=now, wait=wait, recorded=recorded)
+        ids = [id for id in handed.call.recipients.to_send if id not in handed.skipped]
+        claims.settle(connection, claim, ids, settled.answer, now=now, wait=wait, recorded=handed.recorded)
         if settled.answer.unknown_reason:
             policy = settled.on_unknown
             resolution.resolve_batch(connection, claim.campaign_id, claim.no, policy, now=now, wait=wait)

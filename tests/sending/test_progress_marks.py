@@ -1,0 +1,126 @@
+"""Readers who leave while their batch goes out message by message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, select, update
+
+from newsletter.campaigns import counts
+from newsletter.campaigns.campaign import CampaignState
+from newsletter.database.tables import rate_spent, subscription
+from newsletter.providers.smtp import WINDOW
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.erasure import erase
+from newsletter.subscribers.suppressions import Reason
+from newsletter.times import stamp, utc_now
+from tests.faults.case import ARROWS, Case
+from tests.support.mail_server import Script
+
+TOML = """[send]
+provider = "smtp"
+{send}
+[providers.smtp]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+"""
+READERS, AFTER = 100, 30
+"""One batch; readers leave when so many messages have been taken."""
+
+
+@pytest.fixture
+def cases() -> Iterator[list[Case]]:
+    """Those made by `sent`, closed in the end."""
+    made: list[Case] = []
+    yield made
+    for case in made:
+        case.database.close()
+
+
+def sent(
+    cases: list[Case], folder: Path, change: Callable[[Connection], object], send: str = ""
+) -> tuple[Case, list[str]]:
+    """Send to everyone; when AFTER messages are taken, make `change`. Return who got it, in order."""
+
+    def leave(number: int) -> None:
+        if number == AFTER:
+            with cases[0].database.begin() as connection:
+                change(connection)
+
+    with Script({}, on_message=leave) as server:
+        toml = TOML.format(port=server.port, send=send)
+        cases.append(Case(folder / "publication", toml, "smtp", readers=READERS, size=READERS))
+        cases[0].send()
+    assert cases[0].moves() <= ARROWS
+    return cases[0], [address for _, address in server.taken]
+
+
+def address(number: int) -> str:
+    return f"r{number}@example.com"
+
+
+def leaves(number: int) -> Callable[[Connection], object]:
+    this = subscription.c.subscriber_id == number
+    return lambda connection: connection.execute(update(subscription).where(this).values(status="unsubscribed"))
+
+
+def pauses(number: int) -> Callable[[Connection], object]:
+    until = stamp(utc_now() + timedelta(days=30))
+    this = subscription.c.subscriber_id == number
+    return lambda connection: connection.execute(update(subscription).where(this).values(paused_until=until))
+
+
+def is_suppressed(number: int) -> Callable[[Connection], object]:
+    return lambda connection: suppressions.suppress(connection, address(number), Reason.COMPLAINED, "", utc_now())
+
+
+def is_erased(number: int) -> Callable[[Connection], object]:
+    return lambda connection: erase(connection, address(number))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (leaves, "unsubscribed"),
+        (pauses, "paused until"),
+        (is_suppressed, "suppressed: complained"),
+        (is_erased, "erased"),
+    ],
+)
+def test_who_leaves_while_a_long_batch_goes_out_is_not_mailed_minutes_later(
+    cases: list[Case], tmp_path: Path, change: Callable[[int], Callable[[Connection], object]], reason: str
+) -> None:
+    case, taken = sent(cases, tmp_path, change(READERS))
+
+    assert address(READERS) not in taken
+    assert case.counts() == {"accepted": READERS - 1, "skipped": 1}
+    assert case.campaign.state is CampaignState.SENT
+    with case.database.read() as connection:
+        (skipped,) = counts.named(connection, 1, "skipped", 10)
+    assert skipped.detail.startswith(reason)
+
+
+def test_who_leaves_is_mailed_only_if_the_next_twenty_messages_were_begun(cases: list[Case], tmp_path: Path) -> None:
+    def everyone_leaves(connection: Connection) -> None:
+        connection.execute(update(subscription).values(status="unsubscribed"))
+
+    case, taken = sent(cases, tmp_path, everyone_leaves)
+
+    assert len(taken) <= AFTER + WINDOW
+    assert case.counts() == {"accepted": len(taken), "skipped": READERS - len(taken)}
+    assert case.campaign.state is CampaignState.SENT
+
+
+def test_who_was_skipped_costs_nothing_of_a_quota(cases: list[Case], tmp_path: Path) -> None:
+    def most_leave(connection: Connection) -> None:
+        connection.execute(update(subscription).where(subscription.c.subscriber_id > 40).values(status="unsubscribed"))
+
+    case, taken = sent(cases, tmp_path, most_leave, send='rate = "1000/s, 1000/d"')
+
+    assert len(taken) < 100
+    with case.database.read() as connection:
+        assert connection.scalar(select(func.sum(rate_spent.c.messages))) == len(taken)
