@@ -33,6 +33,19 @@ class Outcome(StrEnum):
     """May have been sent: the request left, and no whole answer came back."""
 
 
+class About(StrEnum):
+    """The things that a refusal can be about."""
+
+    READER = "reader"
+    """The address, or what its own server allows it."""
+    MESSAGE = "message"
+    """The content or the size, which all readers' messages share."""
+    CONNECTION = "connection"
+    """The client's address or greeting, the encryption, the number of connections or calls."""
+    SENDER = "sender"
+    """The sender's address or domain, the account, its quota, its right to send."""
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):  # once per message: takes a seventh of a dataclass's time
     """The outcome of one message."""
 
@@ -50,6 +63,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):  # once per message: ta
     """
     alone: bool = False
     """Busy, but for this recipient only: the provider takes the others."""
+    about: About = About.READER
+    """What a refusal is about: a run of equal ones that are not about readers pauses the campaign."""
 
 
 @dataclass(frozen=True, kw_only=True)
