@@ -115,6 +115,11 @@ def hand(connection: Connection, claim: Claim, *, provider: str, now: datetime, 
     _move(connection, claim, "hand", BatchState.CLAIMED, BatchState.HANDED, changes, scope)
 
 
+def renew(connection: Connection, campaign_id: int, *, owner: str, now: datetime) -> None:
+    """Renew the leases of all batches of a campaign that this sender has in hand: it waits for their answers."""
+    ledger.renew_leases(connection, campaign_id, owner, now)
+
+
 def release(connection: Connection, claim: Claim) -> None:
     """Queue a claimed batch again, of which nothing left; a batch in another state or of another sender stays."""
     parameters = _parameters(claim)

@@ -248,3 +248,7 @@ class Provider:
     request: Callable[[Batch, Settings], Request] | None = None
     outcomes: Callable[[Response, Batch], Answer] | None = None
     send: Callable[[Batch, Settings], Answer] | None = None
+    abort: Callable[[], None] | None = None
+    """Ends the calls under way, when the program has to end: those whose outcome is open are UNKNOWN."""
+    rest: Callable[[], None] | None = None
+    """Closes connections that no call uses, when there is nothing to send for a while."""

@@ -233,9 +233,7 @@ class SendWorker:
         may_go_on, list_name = lambda: not self.is_stopping, self._job.campaign.list
         log = BatchProgressLog(self._send_state, call.claim, list_name, self._job.clock, may_go_on, window)
         answer = dispatch.hand_over(call.parts, log)
-        return HandedCall(
-            call=call, handed_at=handed_at, answer=answer, recorded=log.recorded, skipped=log.skipped
-        )
+        return HandedCall(call=call, handed_at=handed_at, answer=answer, recorded=log.recorded, skipped=log.skipped)
 
     def _settle(self, handed: HandedCall) -> Claim | None:
         """Write the settlement of an answer, then follow it; return the next batch, claimed in one transaction."""
