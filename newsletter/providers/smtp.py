@@ -33,7 +33,13 @@ _ABOUT = {
     Stage.BODY: About.MESSAGE,
 }
 """What is offered at each step: what a refusal is about that says nothing else."""
+_OF_SERVER = re.compile(r"\b4\.[35]\.\d{1,3}\b")
+"""Statuses that name the server as the cause (RFC 3463); servers give them for a lookup that failed for one reader."""
 _ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+
+
+Said = Result | RefusedError | BrokenError
+"""What became of a message: an outcome, the server's refusal, or a connection that broke before the message left."""
 
 
 class _StopError(Exception):
@@ -69,13 +75,11 @@ def _handed(batch: Batch, recipient: Recipient, settings: Settings) -> Result:
     connections.drop(session)
     renewed = _take(connections, batch, settings, new=True)
     again = _offered(renewed, batch, recipient, data)
-    _learn(connections, session, again)
+    _learn(connections, session, said, again)
     return _settled(connections, renewed, again, settings)
 
 
-def _offered(
-    session: SmtpSession, batch: Batch, recipient: Recipient, data: bytes
-) -> Result | RefusedError | BrokenError:
+def _offered(session: SmtpSession, batch: Batch, recipient: Recipient, data: bytes) -> Said:
     """Return the server's answer to a message, or how the connection broke before the message left."""
     try:
         session.envelope(batch.mailing.envelope.sender.address, recipient.email, len(data))
@@ -88,7 +92,7 @@ def _offered(
     return Result(outcome=Outcome.ACCEPTED, provider_id=session.said[:100])
 
 
-def _may_pass_anew(connections: Connections, session: SmtpSession, said: Result | RefusedError | BrokenError) -> bool:
+def _may_pass_anew(connections: Connections, session: SmtpSession, said: Said) -> bool:
     """Tell whether a message may pass over a new connection that certainly did not pass over this one.
 
     A server that takes no more messages over a connection hangs up, or answers 4xx to anything and stays. Where a new
@@ -107,17 +111,16 @@ def _may_pass_anew(connections: Connections, session: SmtpSession, said: Result 
     return session.refusals > 1 or refusals.cause(str(said)) not in connections.unhelped
 
 
-def _learn(connections: Connections, first: SmtpSession, again: Result | RefusedError | BrokenError) -> None:
+def _learn(connections: Connections, first: SmtpSession, said: Said, again: Said) -> None:
     """Learn from a second connection whether the first had taken all the messages that it may."""
     if isinstance(again, RefusedError) and again.code < 500:
         connections.unhelped.add(refusals.cause(str(again)))
     elif isinstance(again, Result) and first.taken:
+        connections.unhelped.discard(refusals.cause(str(said)))
         connections.note_limit(first.taken)
 
 
-def _settled(
-    connections: Connections, session: SmtpSession, said: Result | RefusedError | BrokenError, settings: Settings
-) -> Result:
+def _settled(connections: Connections, session: SmtpSession, said: Said, settings: Settings) -> Result:
     """Give a connection back, and return what became of the message. Raises _StopError."""
     if isinstance(said, BrokenError):
         connections.drop(session)
@@ -135,9 +138,15 @@ def _refusal(refused: RefusedError) -> Result:
 
 
 def _classified(refused: RefusedError) -> Refusal:
-    """Classify a refusal; a message that is put off after its final dot waits alone, like one whose reader is."""
-    is_put_off = refused.code < 500 and refused.stage is Stage.BODY
-    return refusals.smtp_refusal(refused.code, refused.said, About.READER if is_put_off else _ABOUT[refused.stage])
+    """Classify a refusal.
+
+    What is put off in answer to RCPT, or after the final dot, was offered for one reader: that reader waits alone, and
+    nobody else is held up. A server that puts everyone off does so ten times in a row (`dispatch.MOST_ALONE`).
+    """
+    about, said = _ABOUT[refused.stage], refused.said
+    if refused.code < 500 and refused.stage in (Stage.RCPT, Stage.BODY):
+        about, said = About.READER, _OF_SERVER.sub("", said)
+    return refusals.smtp_refusal(refused.code, said, about)
 
 
 def _hint(refused: RefusedError) -> str:

@@ -155,7 +155,7 @@ class Script:
         connection.sendall(greeting)
         if greeting[:1] in (b"4", b"5"):
             return
-        buffer, in_message, recipient, delivered = b"", False, "", 0
+        buffer, in_message, recipient, delivered, is_refused = b"", False, "", 0, False
         while piece := connection.recv(1 << 20):
             self.packets.append(piece)
             buffer += piece
@@ -174,7 +174,10 @@ class Script:
                     self.heard.append(command)
                 if command.startswith("RCPT"):
                     recipient = command.partition("<")[2].partition(">")[0]
-                reply = self._answer(command, self._usual(command), delivered)
+                is_refused = is_refused and not command.startswith(("MAIL", "RSET"))
+                usual = "503 5.5.1 no valid recipient" if is_refused and not in_message else self._usual(command)
+                reply = self._answer(command, usual, delivered)
+                is_refused = is_refused or (command.startswith(("MAIL", "RCPT")) and not reply.startswith(b"2"))
                 if command == "." and reply.startswith(b"2"):
                     with self._lock:
                         self.taken.append((number, recipient))
