@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from smtplib import SMTPException
 
-from msgspec import structs
-
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Recipient
 from newsletter.providers import refusals, smtp_connections

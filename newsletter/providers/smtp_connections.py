@@ -55,9 +55,10 @@ class Connections:
         return number if times > 1 else 0
 
     def take(self, hello: str, *, new: bool = False) -> SmtpSession:
-        """Return a connection that is ready for a message, and nobody else's until it is given back; with `new`, a new one.
+        """Return a connection that is ready for a message, and nobody else's until it is given back.
 
-        Waits while as many are in use as the server takes. Raises BrokenError, RefusedError or SMTPException.
+        With `new`, one that was never used. Waits while as many are in use as the server takes. Raises BrokenError,
+        RefusedError or SMTPException.
         """
         with self._changed:
             stops = self._stops
@@ -90,7 +91,7 @@ class Connections:
             self._limits = (number, times + 1 if number == known else 1)
 
     def abort(self) -> None:
-        """End every wait: for an answer, a connection, or the server's greeting. Connections made later are not ended."""
+        """End every wait for an answer, a greeting or a connection; connections that are made later are not ended."""
         with self._changed:
             self._stops += 1
             sessions = [*self._open]

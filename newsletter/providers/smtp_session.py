@@ -361,7 +361,7 @@ class SmtpSession(smtplib.SMTP):
             if len(said) > LONGEST:
                 raise smtplib.SMTPServerDisconnected("its answer does not end")
         is_answer = line[:3].isdigit() and line[3:4] in (b" ", b"\r", b"\n")
-        return (int(line[:3]), said) if is_answer else (-1, said or line)
+        return (int(line[:3]), said) if is_answer else (-1, line)
 
     def _line(self) -> bytes:
         while b"\n" not in self._read:

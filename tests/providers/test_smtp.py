@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
@@ -249,6 +248,15 @@ def test_a_port_may_be_a_number_and_secrets_are_read_only_when_set(tmp_path: Pat
     assert SMTP.window == 20
 
 
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for localhost and its key."""
+    path, key = folder / "certificate.pem", folder / "key.pem"
+    command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(path)], check=True, capture_output=True)
+    return path, key
+
+
 class _Server(Controller):
     """A mail server (aiosmtpd) with TLS and a login, which keeps the recipients."""
 
@@ -284,23 +292,8 @@ class _Server(Controller):
 
 class tls_server:  # noqa: N801 - a context manager
     def __init__(self, folder: Path, *, implicit: bool) -> None:
-        certificate, key = folder / "certificate.pem", folder / "key.pem"
-        command = [
-            program("openssl"),
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "1",
-            "-subj",
-            "/CN=localhost",
-        ]
-        command += ["-addext", "subjectAltName=DNS:localhost"]
-        subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(*certificate(folder))
         self._server = _Server(context, implicit=implicit)
 
     def __enter__(self) -> _Server:

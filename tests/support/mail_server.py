@@ -80,8 +80,11 @@ class Script:
         most: int = 1000,
         on_message: Callable[[int], None] = lambda _number: None,
         wrap: Callable[[socket.socket], socket.socket] = lambda connection: connection,
+        loses_packets: bool = False,
     ) -> None:
         """`most`: connections that are open at once; another is answered with `TOO_MANY` and closed.
+
+        `loses_packets`: of several commands in one packet only the first is read.
 
         `on_message` is called with the number of every message that is taken, before it is answered.
         """
@@ -98,7 +101,7 @@ class Script:
         self.connections = 0
         self.refused = 0
         """Connections that were one too many."""
-        self._most, self._on_message, self._wrap = most, on_message, wrap
+        self._most, self._on_message, self._wrap, self._loses = most, on_message, wrap, loses_packets
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -146,7 +149,8 @@ class Script:
                 connection.sendall(f"{TOO_MANY}\r\n".encode())
                 return
             try:
-                self._talk(self._wrap(connection), number)
+                with self._wrap(connection) as talking:
+                    self._talk(talking, number)
             finally:
                 self._open.discard(connection)
 
@@ -158,6 +162,8 @@ class Script:
         buffer, in_message, recipient, delivered, is_refused = b"", False, "", 0, False
         while piece := connection.recv(1 << 20):
             self.packets.append(piece)
+            if self._loses and not in_message:
+                piece = piece.partition(b"\n")[0] + b"\n"
             buffer += piece
             while True:
                 end = b"\r\n.\r\n" if in_message else b"\r\n"
@@ -178,7 +184,7 @@ class Script:
                 usual = "503 5.5.1 no valid recipient" if is_refused and not in_message else self._usual(command)
                 reply = self._answer(command, usual, delivered)
                 is_refused = is_refused or (command.startswith(("MAIL", "RCPT")) and not reply.startswith(b"2"))
-                if command == "." and reply.startswith(b"2"):
+                if command == "." and message and reply.startswith(b"2"):
                     with self._lock:
                         self.taken.append((number, recipient))
                         count = len(self.taken)
