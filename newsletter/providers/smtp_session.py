@@ -30,6 +30,8 @@ TAKEN_SECONDS = 600
 """Seconds for the answer to the final dot (section 4.5.3.2.6): a server may scan and store the message before it
 answers. Who hangs up earlier leaves a message unknown that the server then delivers. An HTTP API only queues what it
 is given, so transport.py gives it a tenth of that."""
+RESET_SECONDS = 30
+"""Seconds for the answer to RSET; without one another connection does as well."""
 PIPELINE_SECONDS = 60
 """Seconds between two answers to commands in one packet; a server that loses the others never sends them."""
 FAREWELL_SECONDS = 2
@@ -295,7 +297,7 @@ class SmtpSession(smtplib.SMTP):
             raise smtplib.SMTPServerDisconnected(f"421 {said}")
         try:
             self._write(b"RSET\r\n")
-            code, _ = self._reply()
+            code, _ = self._reply(RESET_SECONDS)
         except (smtplib.SMTPException, OSError):
             code = -1
         if not 200 <= code < 300:  # the refusal counts all the same, but no other message goes this way
@@ -337,17 +339,17 @@ class SmtpSession(smtplib.SMTP):
             return words
         raise BrokenError(words) from error
 
-    def _write(self, data: bytes, seconds: float = ANSWER_SECONDS) -> None:
+    def _write(self, data: bytes, seconds: float | None = None) -> None:
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("it hung up")
-        self.sock.settimeout(seconds)
+        self.sock.settimeout(seconds or ANSWER_SECONDS)
         self.sock.sendall(data)
 
-    def _reply(self, seconds: float = ANSWER_SECONDS) -> tuple[int, str]:
+    def _reply(self, seconds: float | None = None) -> tuple[int, str]:
         """Read an answer (RFC 5321 section 4.2.1) and its words; smtplib's own reader takes three times as long."""
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("it hung up")
-        self.sock.settimeout(seconds)
+        self.sock.settimeout(seconds or ANSWER_SECONDS)
         code, said = self._lines()
         return code, _text(said)
 

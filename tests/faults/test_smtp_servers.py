@@ -1,4 +1,4 @@
-"""Campaigns through mail servers that limit, put off, answer late, or answer nonsense: who has the message afterwards."""
+"""Campaigns through mail servers that limit, put off, answer late or answer nonsense: who has the message then."""
 
 from __future__ import annotations
 
@@ -174,20 +174,23 @@ def test_a_pause_while_a_server_stores_a_message_lets_nothing_else_leave(cases: 
 
 
 LINES = st.sampled_from(
-    ["250 ok", "250", "250-ok\r\n250 ok", "2500 ok", "25", "ok", "", "354 go on", "221 bye", "250 ok\r\n250 ok"]
-    + ["450 later", "550 no", "421 bye", "250-ok\r\n550 no", "250-ok", "\xff\xfe", "999 what", "503 5.5.1 bad sequence"]
+    (
+        *("250 ok", "250", "250-ok\r\n250 ok", "2500 ok", "25", "ok", "", "354 go on", "221 bye", "250 ok\r\n250 ok"),
+        *("450 later", "550 no", "421 bye", "250-ok\r\n550 no", "250-ok", "\xff\xfe", "999 what", "503 5.5.1 sequence"),
+    )
 )
 COMMANDS = ("CONNECT", "EHLO", "MAIL", "RCPT", "DATA", ".", "RSET")
 
 
 @pytest.mark.parametrize("features", [("PIPELINING", "SIZE 10"), ("8BITMIME", "SMTPUTF8")], ids=["pipelined", "plain"])
-@hypothesis_settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(replies=st.dictionaries(st.sampled_from(COMMANDS), LINES, max_size=3))
 def test_whatever_a_server_says_nobody_has_it_twice_and_nobody_it_took_counts_as_unsent(
     monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], replies: dict[str, str]
 ) -> None:
-    for name in ("ANSWER_SECONDS", "DATA_SECONDS", "TAKEN_SECONDS", "PIPELINE_SECONDS", "FAREWELL_SECONDS"):
-        monkeypatch.setattr(smtp_session, name, 0.2)
+    for name in dir(smtp_session):
+        if name.endswith("_SECONDS"):
+            monkeypatch.setattr(smtp_session, name, 0.1)
     with Script(replies, features) as server:
         wanted = {**PLAIN, **UNSIGNED, "port": str(server.port)}
         answers = [send(batch(recipient(number)), wanted) for number in (1, 2, 3)]
@@ -249,6 +252,6 @@ def test_a_refusal_of_a_server_that_hangs_up_in_the_middle_of_a_long_message_is_
         session = SmtpSession({**PLAIN, "port": str(listening.getsockname()[1])}, "news.example.com")
         session.open()
         session.envelope("news@example.com", "r1@example.com", 50_000_000)
-        with pytest.raises(RefusedError, match="554 5.7.1 we do not want that"):
+        with pytest.raises(RefusedError, match="we do not want that"):
             session.body(b"x" * 50_000_000 + b"\r\n")
         thread.join()
