@@ -44,6 +44,11 @@ def find_provider(publication: Publication, name: str = "") -> Provider:
         hint = suggestion(name, PROVIDERS, "Providers")
         raise publication.error(("send", "provider"), f'no provider is named "{name}"', hint)
     check_required(name, publication.config.providers, publication.error)
+    return provider_record(name)
+
+
+def provider_record(name: str) -> Provider:
+    """Return the record of a provider in PROVIDERS, whatever newsletter.toml says of it."""
     module, _, attribute = PROVIDERS[name].partition(":")
     provider: Provider = getattr(importlib.import_module(module), attribute)
     return provider

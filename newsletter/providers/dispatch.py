@@ -18,6 +18,8 @@ from newsletter.messages.types import Recipient
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Result, Settings
 
 Call = Callable[[], Answer]
+Watch = Callable[[Call], Answer | None]
+"""Makes a call and counts its answer; returns None when no further call may be made."""
 MOST_ALONE = 10
 """Recipients in a row who are put off for themselves; then the provider is taken to put everyone off."""
 
@@ -80,7 +82,12 @@ def payload_hash(parts: Sequence[Part]) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest() if all(digests) else ""
 
 
-def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None) -> Answer:
+def make(call: Call) -> Answer | None:
+    """Make a call that nobody watches."""
+    return call()
+
+
+def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None, watch: Watch = make) -> Answer:
     """Make the calls, one after the other; after one that was not taken, the others are not made and BUSY.
 
     The answer has no results of the recipients whom `progress` skips.
@@ -93,10 +100,15 @@ def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None) -> Ans
         step = progress.advance(done, coming) if progress else Step.GO
         if cut := step is Step.STOP:
             break
-        part, done = waiting.popleft(), []
         if step is Step.SKIP:
+            waiting.popleft()
+            done = []
             continue
-        answer = part.call()
+        answer = watch(waiting[0].call)
+        if answer is None:
+            cut = True
+            break
+        part, done = waiting.popleft(), []
         if answer.split and len(part.batch.recipients) > 1:
             waiting.extendleft(reversed(part.halves()))
             continue

@@ -78,14 +78,14 @@ _RELAYED = _pattern(r"\bhost \S+ said\b", r"\bun(?:verified|deliverable) address
 """The server quotes the reader's own one, which it asked about the address."""
 _RECIPIENT = _pattern(
     r"\b(?:user|recipient|mailbox|addressee) (?:is )?(?:unknown|unavailable|disabled|inactive|full|over)\b",
-    r"\b(?:unknown|invalid|inactive|no such|bad|nonexistent) (?:local )?(?:user|recipient|mailbox|person|address|account)",
+    r"\b(?:unknown|invalid|inactive|no such|bad) (?:local )?(?:user|recipient|mailbox|person|address|account)",
     r"\b(?:user|recipient|mailbox|address|account)\b.{0,40}\b(?:not found|not exist|doesn't exist|not listed)\b",
     r"\bmailbox\b.{0,20}\b(?:full|quota)\b",
     r"\b(?:inbox|recipient)\b.{0,30}\b(?:storage|quota|full)\b",
     r"\bno mailbox\b",
     r"\baccount that you tried to reach\b",
     r"\bgr[ea]y-?list",
-    r"\bto (?:send|post|submit)(?: \w+){0,3} to (?:this|that|the) (?:\w+ )?(?:list|group|address|recipient|user|mailbox)",
+    r"\bto (?:send|post)(?: \w+){0,3} to (?:this|that|the) (?:\w+ )?(?:list|group|address|recipient|user|mailbox)",
 )
 _SENDER = _pattern(
     r"\brelay(?:ing|ed)?\b.*\b(?:denied|prohibited|not permitted|not allowed|refused)\b",
@@ -144,10 +144,13 @@ _LOGIN = frozenset({530, 534, 535, 538})
 _ABOUT_CODE = {521: About.CONNECTION, 554: About.SENDER, 556: About.READER, 571: About.SENDER}
 """Codes that say so by themselves (RFC 7504 for 521 and 556), whatever was offered."""
 
-_API_RECIPIENT = _pattern(r"[`'\"]?\b(?:to|recipients?)\b[`'\"]? (?:parameter|field|address|email|list)")
+_API_RECIPIENT = _pattern(
+    r"[`'\"]?\b(?:to|recipients?)\b[`'\"]? (?:parameter|field|address|email|list)",
+    r"[`'\"](?:to|recipients?)[`'\"]",
+)
 _API_SENDER = _pattern(
     r"[`'\"]?\b(?:from|sender|reply[-_ ]?to)\b[`'\"]? (?:parameter|field|address|email|domain|header|signature)",
-    r"[`'\"](?:from|sender)\b",
+    r"[`'\"](?:from|sender)[`'\"]",
 )
 _API_ACCOUNT = _pattern(
     r"\baccount\b",
@@ -177,7 +180,7 @@ def result(refusal: Refusal, reason: str, *, retry_after: float | None = None) -
 def listed(entries: Iterable[Result | tuple[Refusal, str]]) -> Answer:
     """Return the answer of an API that has an entry for each recipient, in their order.
 
-    An entry is the Result of an accepted message, or a refusal with the API's words. The first STOP pauses the campaign.
+    An entry is the Result of an accepted message, or a refusal with the API's words. A STOP pauses the campaign.
     """
     rows = [*entries]
     results = tuple(row if isinstance(row, Result) else result(*row) for row in rows)
@@ -207,7 +210,7 @@ def by_words(words: str, default: Refusal) -> Refusal:
 
 
 def smtp_refusal(code: int, said: str, stage: About) -> Refusal:
-    """Classify a mail server's refusal by words, enhanced status (RFC 3463, RFC 5248) and code (RFC 5321), in this order.
+    """Classify a mail server's refusal by its words, then enhanced status (RFC 3463, RFC 5248), then code (RFC 5321).
 
     `stage` is what was offered when the refusal came: READER for RCPT, SENDER for MAIL, MESSAGE for DATA and the body,
     CONNECTION for anything earlier. It counts only when code and words say nothing.
@@ -234,7 +237,7 @@ def cause(reason: str) -> str:
 
 
 def _is_of_sender(code: int, status: str, words: str) -> bool:
-    """Tell whether a refusal is certainly about the sender, the account or this machine, so that it stops everything."""
+    """Tell whether a refusal is certainly about the sender, the account or this machine."""
     if relayed := _RELAYED.search(words):  # what follows are another server's words
         return bool(_SENDER.search(words[: relayed.start()]))
     return code in _LOGIN or status in _OF_SENDER or bool(_SENDER.search(words))

@@ -176,7 +176,7 @@ class TransactionalSender:
     def _take(self, connection: Connection, count: int) -> tuple[list[TransactionalMessage], CompiledMessage | None]:
         """Take messages that are due, and what they say; if there is no such message any more, skip them."""
         now = self._clock()
-        queued = transactional_queue.take(connection, count, now)
+        queued = self._without_lost_lists(connection, transactional_queue.take(connection, count, now))
         if not queued:
             return [], None
         names = (queued[0].message, queued[0].language), (queued[0].message, "")
@@ -185,11 +185,23 @@ class TransactionalSender:
             transactional_queue.skip(connection, queued, "there is no such message any more", now)
         return queued, message
 
+    def _without_lost_lists(
+        self, connection: Connection, queued: list[TransactionalMessage]
+    ) -> list[TransactionalMessage]:
+        """Skip messages whose lists have all left newsletter.toml; they must not keep others waiting."""
+        lists = self._publication.config.lists
+        lost = [single for single in queued if lists.keys().isdisjoint((single.list, *single.lists))]
+        if lost:
+            transactional_queue.skip(connection, lost, "its list is not in newsletter.toml any more", self._clock())
+        return [single for single in queued if single not in lost]
+
     def _batch(self, queued: Sequence[TransactionalMessage], message: CompiledMessage, now: datetime) -> Batch:
         """Make a batch under a new key: what is tried again is known not to have left."""
         key = secrets.token_hex(8)
+        lists, own = self._publication.config.lists, queued[0].list
+        list_name = own if own in lists else self._publication.default_list
         return Batch(
-            mailing=Mailing(message, envelope(self._publication, queued[0].list, now, key)),
+            mailing=Mailing(message, envelope(self._publication, list_name, now, key)),
             recipients=tuple(self._recipient(single) for single in queued),
             key=f"letters-{key}",
             label="other",

@@ -26,7 +26,7 @@ from tests.faults.case import ARROWS, Case
 from tests.faults.test_smtp import SENDER, TOML
 from tests.providers.test_postmark import batch, recipient
 from tests.providers.test_smtp import PLAIN, UNSIGNED, outcomes
-from tests.support.mail_server import Reply, Script
+from tests.support.mail_server import Reply, Script, after_seconds
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_message_that_is_stored_slowly_is_waited_for(
     """With times a hundredth as long as they are."""
     for name in ("ANSWER_SECONDS", "DATA_SECONDS", "TAKEN_SECONDS"):
         monkeypatch.setattr(smtp_session, name, getattr(smtp_session, name) / 300)
-    with Script({".": lambda _: (time.sleep(1.2), None)[1]}) as server:
+    with Script({".": after_seconds(1.2)}) as server:
         case = make(cases, tmp_path, server, readers=2)
         case.send()
     assert case.counts() == {"accepted": 2}

@@ -15,7 +15,7 @@ from newsletter.providers.smtp import send
 from newsletter.providers.smtp_connections import Connections, connections_to
 from tests.providers.test_postmark import batch, recipient
 from tests.providers.test_smtp import PLAIN, UNSIGNED, outcomes
-from tests.support.mail_server import Reply, Script
+from tests.support.mail_server import Reply, Script, after_seconds
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +111,7 @@ def together(server: Script, threads: int, each: int, **more: str) -> list[Answe
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_a_server_that_takes_few_connections_at_a_time_gets_everything(most: int) -> None:
-    with Script({".": lambda _: (time.sleep(0.005), None)[1]}, most=most) as server:
+    with Script({".": after_seconds(0.005)}, most=most) as server:
         answers = together(server, threads=4, each=25)
 
     assert [outcomes(answer) for answer in answers] == [["accepted"] * 25] * 4
@@ -128,7 +128,7 @@ def test_a_server_that_takes_one_connection_and_few_messages_over_each_gets_ever
 
 
 def test_no_more_connections_are_open_than_the_setting_says() -> None:
-    with Script({".": lambda _: (time.sleep(0.005), None)[1]}) as server:
+    with Script({".": after_seconds(0.005)}) as server:
         answers = together(server, threads=4, each=10, connections="2")
 
     assert [outcomes(answer) for answer in answers] == [["accepted"] * 10] * 4

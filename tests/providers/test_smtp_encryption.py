@@ -15,7 +15,7 @@ from newsletter.providers.base import Answer
 from newsletter.providers.smtp import send
 from tests.providers.test_postmark import batch, recipient
 from tests.providers.test_smtp import PLAIN, UNSIGNED, certificate, outcomes
-from tests.support.mail_server import Script
+from tests.support.mail_server import Script, after_seconds
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def test_a_server_that_asks_for_encryption_is_named(stage: str) -> None:
 
 
 def test_a_server_that_greets_late_is_waited_for() -> None:
-    with Script({"CONNECT": lambda _: (time.sleep(1), None)[1]}) as server:
+    with Script({"CONNECT": after_seconds(1)}) as server:
         answer = hand_over(server, "none")
 
     assert outcomes(answer) == ["accepted"] * 2

@@ -68,6 +68,15 @@ Reply = str | Callable[[int], str | None]
 """An answer; or a function of how many messages the connection has delivered, None for the usual answer."""
 
 
+def after_seconds(seconds: float) -> Reply:
+    """Give the usual answer after so many seconds."""
+
+    def wait(_delivered: int) -> None:
+        time.sleep(seconds)
+
+    return wait
+
+
 class Script:
     """A mail server that answers each command from a table, and keeps what it received."""
 
@@ -184,7 +193,7 @@ class Script:
                 usual = "503 5.5.1 no valid recipient" if is_refused and not in_message else self._usual(command)
                 reply = self._answer(command, usual, delivered)
                 is_refused = is_refused or (command.startswith(("MAIL", "RCPT")) and not reply.startswith(b"2"))
-                if command == "." and message and reply.startswith(b"2"):
+                if command == "." and message and reply.strip().rpartition(b"\n")[2].startswith(b"2"):
                     with self._lock:
                         self.taken.append((number, recipient))
                         count = len(self.taken)
