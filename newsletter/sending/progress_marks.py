@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 from sqlalchemy import Connection
@@ -39,10 +39,14 @@ class BatchProgressLog:
         clock: Clock,
         may_go_on: Callable[[], bool],
         window: int,
+        threads: int,
     ) -> None:
+        """`threads` work on batches at once: together they look at the readers again after `window` messages."""
         self._send_state, self._claim, self._list = send_state, claim, list_name
         self._clock, self._may_go_on = clock, may_go_on
-        self._window = window
+        self._window, self._look_after = window, max(window // threads, 1)
+        self._seen = 0
+        """How many may leave before those left of the window are looked at again."""
         self._coming = deque[int]()
         """Those whose start is written, or who are skipped, and who have not been asked for yet."""
         self._written_at = 0.0
@@ -62,13 +66,15 @@ class BatchProgressLog:
             return Step.STOP
         if not self._coming or time.monotonic() - self._written_at > LOOK:
             self._coming = deque(_subscriber(recipient) for recipient in islice(coming, self._window))
-            self._write()
+            self._write(self._departed())
             self._written_at = time.monotonic()
+        elif not self._seen and (gone := self._departed()):
+            self._write(gone)
+        self._seen -= 1
         return Step.SKIP if self._coming.popleft() in self.skipped else Step.GO
 
-    def _write(self) -> None:
+    def _write(self, gone: Mapping[int, str]) -> None:
         """Write the outcomes so far, who of the window is skipped, and that the others begin."""
-        gone = self._gone()
         done = {_subscriber(recipient): result for recipient, result in self._done}
         unusual = (Outcome.REJECTED, Outcome.UNKNOWN)
         exceptions = {id: result for id, result in done.items() if result.outcome in unusual}
@@ -89,8 +95,9 @@ class BatchProgressLog:
         self.recorded |= exceptions.keys()
         self._done = []
 
-    def _gone(self) -> dict[int, str]:
+    def _departed(self) -> dict[int, str]:
         """Return who of the window is not to be mailed any more; whoever is skipped already is not among them."""
+        self._seen = self._look_after
         with self._send_state.database.read() as connection:  # beside the writer, who has others to serve
             return departed(connection, self._claim, self._list, self._coming, self._clock())
 

@@ -24,7 +24,7 @@ from newsletter.campaigns.tracking import Level, tracked
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.providers import find_provider, read_settings
-from newsletter.sending.job import Job, ProgressListener, SendState, job_of, log_failure, require_settings
+from newsletter.sending.job import THREADS, Job, ProgressListener, SendState, job_of, log_failure, require_settings
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.recipients import addresses
@@ -37,8 +37,6 @@ __all__ = ["THREADS", "Job", "SendResult", "Sender", "job_of", "lock_file"]
 
 logger = logging.getLogger(__name__)
 
-THREADS = 4
-"""Calls under way at once, where the provider has no setting `connections`: after a crash, so many may be unknown."""
 SHOW = 0.5
 """Seconds between two looks at how far it is: counting a large campaign is not free."""
 DRAIN = 7.5
@@ -159,8 +157,8 @@ class Sender:
             abandoned_batches.leave_behind(
                 connection, self._job.campaign.id, self._job.provider.name, self._job.clock()
             )
-        number = int(self._job.settings.get("connections", THREADS))
-        threads = [threading.Thread(target=self._work, name=f"sender-{n}", daemon=True) for n in range(number)]
+        names = [f"sender-{number}" for number in range(self._job.threads)]
+        threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
         for thread in threads:
             thread.start()
         self._guarded(self._enqueue)
@@ -205,7 +203,7 @@ class Sender:
     def _enqueue(self) -> None:
         """Enqueue the audience, page by page; the first page has a batch for each thread, which begin at once."""
         size = batch_size(self._job.publication, self._job.provider, self._job.rate)
-        page = THREADS * size
+        page = self._job.threads * size
         while not self.worker.is_stopping:
             with self._send_state.writer() as connection:
                 campaign = get_campaign(connection, self._job.campaign.id)

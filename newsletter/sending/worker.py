@@ -234,8 +234,10 @@ class SendWorker:
         """Make the calls."""
         handed_at, window, log = self._job.clock(), self._job.provider.window, None
         if window:
-            list_name, clock = self._job.campaign.list, self._job.clock
-            log = BatchProgressLog(self._send_state, call.claim, list_name, clock, self._may_go_on, window)
+            job, may_go_on = self._job, self._may_go_on
+            log = BatchProgressLog(
+                self._send_state, call.claim, job.campaign.list, job.clock, may_go_on, window, job.threads
+            )
         answer = dispatch.hand_over(call.parts, log, self._breaker.watch)
         is_cut = answer.cut or (bool(self._breaker.trip) and not answer.stop)
         return HandedCall(
