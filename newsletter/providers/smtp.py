@@ -17,7 +17,8 @@ from newsletter.providers.base import About, Answer, Batch, Outcome, Provider, R
 from newsletter.providers.dkim import SigningError, signature
 from newsletter.providers.refusals import Refusal, Verdict
 from newsletter.providers.smtp_connections import Connections
-from newsletter.providers.smtp_session import BrokenError, OutOfStepError, RefusedError, SmtpSession, Stage
+from newsletter.providers.smtp_errors import BrokenError, OutOfStepError, RefusedError, Stage
+from newsletter.providers.smtp_session import SmtpSession
 
 WINDOW = 20
 """Messages between two entries in the ledger, and so the most that are unknown after a crash."""
@@ -67,12 +68,14 @@ def _handed(batch: Batch, recipient: Recipient, settings: Settings) -> Result:
     data = _signed(batch.mailing.mime(recipient), batch, settings)
     connections = smtp_connections.connections_to(settings)
     session = _take(connections, batch, settings)
-    said = _offered(session, batch, recipient, data)
+    with connections.owning(session):
+        said = _offered(session, batch, recipient, data)
     if not _may_pass_anew(connections, session, said):
         return _settled(connections, session, said, settings)
     connections.drop(session)
     renewed = _take(connections, batch, settings, new=True)
-    again = _offered(renewed, batch, recipient, data)
+    with connections.owning(renewed):
+        again = _offered(renewed, batch, recipient, data)
     _learn(connections, session, said, again)
     return _settled(connections, renewed, again, settings)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from smtplib import SMTPException
 
 from newsletter.providers.base import Settings
-from newsletter.providers.smtp_session import BrokenError, RefusedError, SmtpSession
+from newsletter.providers.smtp_errors import BrokenError, RefusedError
+from newsletter.providers.smtp_session import SmtpSession
 
 IDLE_SECONDS = 5.0
 """Seconds that a connection waits for another message before it is closed."""
@@ -83,6 +85,15 @@ class Connections:
         """Close a connection; return once the server has closed it, too, so that it counts it no more."""
         session.leave_and_wait()
         self._forget(session)
+
+    @contextmanager
+    def owning(self, session: SmtpSession) -> Iterator[None]:
+        """Drop a connection when the block fails, so that it is not counted for ever."""
+        try:
+            yield
+        except BaseException:
+            self.drop(session)
+            raise
 
     def note_limit(self, number: int) -> None:
         """Learn that a connection took `number` messages, and that the next one needed another connection."""
@@ -164,6 +175,9 @@ class Connections:
                     raise
                 self._most, self._grows_at = min(others, self._most), self._clock() + GROWS_AFTER
             return False
+        except BaseException:
+            self._forget(session)
+            raise
         return True
 
     def _forget(self, session: SmtpSession) -> int:

@@ -12,10 +12,19 @@ import re
 import smtplib
 import socket
 import ssl
-from enum import StrEnum
 
 from newsletter.providers import smtp_encryption, smtp_login
 from newsletter.providers.base import Settings
+from newsletter.providers.smtp_errors import (
+    BrokenError,
+    OutOfStepError,
+    Refusal,
+    RefusedError,
+    Stage,
+    explained,
+    text,
+    words,
+)
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 5
@@ -39,42 +48,6 @@ FAREWELL_SECONDS = 2
 LONGEST = 8192
 """Bytes of an answer, at most; RFC 5321 section 4.5.3.1.5 allows 512 for a line, but servers send more."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-class Stage(StrEnum):
-    """The step of a conversation that the server refused."""
-
-    CONNECT = "the connection"
-    LOGIN = "the login"
-    MAIL = "the sender"
-    RCPT = "the recipient"
-    DATA = "the beginning of the message"
-    BODY = "the message"
-
-
-Refusal = tuple[Stage, int, str]
-"""The refused step, the code, and the server's words."""
-
-
-class RefusedError(Exception):
-    """The server refused with an answer; the connection can still be used."""
-
-    def __init__(self, stage: Stage, code: int, said: str) -> None:
-        super().__init__(f"{stage} was refused: {code} {said}")
-        self.stage, self.code, self.said = stage, code, said
-
-
-class BrokenError(Exception):
-    """The connection cannot be used any more, and the message did not leave over it."""
-
-    def __init__(self, reason: str, *, stop: bool = False) -> None:
-        super().__init__(reason)
-        self.stop = stop
-        """True when trying again cannot help."""
-
-
-class OutOfStepError(BrokenError):
-    """Commands in one packet were not answered one by one: the server does not keep to RFC 2920."""
 
 
 class SmtpSession(smtplib.SMTP):
@@ -111,13 +84,13 @@ class SmtpSession(smtplib.SMTP):
         try:
             code, said = self.connect(self._settings["host"], int(self._settings["port"]))
             if code < 0:
-                raise BrokenError(f"it does not greet like a mail server: {_text(said)[:100]}", stop=True)
+                raise BrokenError(f"it does not greet like a mail server: {text(said)[:100]}", stop=True)
             if code != 220:
-                raise RefusedError(Stage.CONNECT, code, _text(said))
+                raise RefusedError(Stage.CONNECT, code, text(said))
             self._begin()
         except BaseException as error:
             self.close()
-            raise _explained(error) from error
+            raise explained(error) from error
 
     def close(self) -> None:
         """Close the connection at once."""
@@ -187,7 +160,7 @@ class SmtpSession(smtplib.SMTP):
         try:
             self.ehlo_or_helo_if_needed()
         except smtplib.SMTPHeloError as error:
-            raise RefusedError(Stage.CONNECT, error.smtp_code, _text(error.smtp_error)) from error
+            raise RefusedError(Stage.CONNECT, error.smtp_code, text(error.smtp_error)) from error
         if self._security == "starttls":
             self._encrypt()
         if settings["username"]:
@@ -203,7 +176,7 @@ class SmtpSession(smtplib.SMTP):
         try:
             self.starttls(context=ssl.create_default_context())
         except smtplib.SMTPResponseException as error:
-            raise RefusedError(Stage.CONNECT, error.smtp_code, _text(error.smtp_error)) from error
+            raise RefusedError(Stage.CONNECT, error.smtp_code, text(error.smtp_error)) from error
         # What came before the encryption may be an attacker's (RFC 3207 section 5).
         self._read = b""
         if not 200 <= self.ehlo()[0] < 300:
@@ -234,7 +207,7 @@ class SmtpSession(smtplib.SMTP):
             if refused:
                 self._reset_envelope(refused)
         except (smtplib.SMTPException, OSError) as error:
-            raise BrokenError(_words(error)) from error
+            raise BrokenError(words(error)) from error
         if refused:
             self.refusals += refused[1] < 500
             raise RefusedError(*refused)
@@ -315,7 +288,7 @@ class SmtpSession(smtplib.SMTP):
         try:
             code, self.said = self._reply(TAKEN_SECONDS)
         except (smtplib.SMTPException, OSError) as error:
-            return f"the connection broke after the message: {_words(error)}"
+            return f"the connection broke after the message: {words(error)}"
         if code == 421:
             raise BrokenError(f"421 {self.said}")
         if code < 200 or 300 <= code < 400:
@@ -333,11 +306,11 @@ class SmtpSession(smtplib.SMTP):
             if code >= 400 and code != 421:
                 self.close()
                 raise RefusedError(Stage.BODY, code, said) from error
-        words = f"the connection broke in the message: {_words(error)}"
+        reason = f"the connection broke in the message: {words(error)}"
         # Without TLS a failed write means that the final dot did not leave; under TLS it may have left.
         if isinstance(self.sock, ssl.SSLSocket):
-            return words
-        raise BrokenError(words) from error
+            return reason
+        raise BrokenError(reason) from error
 
     def _write(self, data: bytes, seconds: float | None = None) -> None:
         if self.sock is None:
@@ -351,7 +324,7 @@ class SmtpSession(smtplib.SMTP):
             raise smtplib.SMTPServerDisconnected("it hung up")
         self.sock.settimeout(seconds or ANSWER_SECONDS)
         code, said = self._lines()
-        return code, _text(said)
+        return code, text(said)
 
     def _lines(self) -> tuple[int, bytes]:
         """Read an answer: the code of its last line, -1 if that is no answer, and the words of all its lines."""
@@ -381,30 +354,3 @@ class SmtpSession(smtplib.SMTP):
 
 def _goes_on(stage: Stage, code: int) -> bool:
     return code == 354 if stage is Stage.DATA else 200 <= code < 300
-
-
-def _explained(error: BaseException) -> BaseException:
-    """Return our exception for the error that prevented a connection."""
-    if isinstance(error, smtp_encryption.WrongSecurityError):
-        return BrokenError(str(error), stop=True)
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return RefusedError(Stage.LOGIN, error.smtp_code, _text(error.smtp_error))
-    if isinstance(error, ssl.SSLError):
-        return BrokenError(f"no encrypted connection: {_words(error)}", stop=True)
-    if isinstance(error, (OSError, smtplib.SMTPServerDisconnected)) and not isinstance(
-        error, (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException)
-    ):
-        return BrokenError(f"no connection: {_words(error)}")
-    return error
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _text(said: bytes | str) -> str:
-    return " ".join((said if isinstance(said, str) else said.decode("utf-8", "replace")).split())

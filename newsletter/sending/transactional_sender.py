@@ -12,7 +12,7 @@ import contextlib
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
@@ -24,7 +24,8 @@ from newsletter.errors import NewsletterError
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings, successor
-from newsletter.providers.base import Answer, Batch
+from newsletter.providers.base import Answer, Batch, Result
+from newsletter.providers.dispatch import Step
 from newsletter.sending.job import draw_jitter, log_failure
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import RunHistory
@@ -48,7 +49,9 @@ MOST = 50
 SWEEP = timedelta(days=1)
 """The time between two looks for those who never confirmed."""
 DRAIN = 8.0
-"""Seconds that a call under way may take once it is stopping."""
+"""Seconds that a call under way may take once it is stopping; then it is ended, where the provider can."""
+ABORT = 1.5
+"""Seconds in which the outcomes of an ended call are written."""
 
 Messages = Mapping[tuple[str, str], CompiledMessage]
 """Compiled messages by name and language; the language "" stands for every one."""
@@ -86,6 +89,9 @@ class TransactionalSender:
     def __exit__(self, *_exception: object) -> None:
         self._stop_asked.set()
         self._thread.join(DRAIN)
+        if self._thread.is_alive() and self._provider.abort:
+            self._provider.abort()
+            self._thread.join(ABORT)
 
     @property
     def is_stopping(self) -> bool:
@@ -105,7 +111,7 @@ class TransactionalSender:
             handed_at = self._clock()
             parts = dispatch.prepare(self._provider, self._batch(queued, message, handed_at), self._settings)
             transactional_queue.hand(connection, queued, self._provider.name, handed_at)
-        self._settle(queued, dispatch.hand_over(parts), handed_at)
+        self._settle(queued, dispatch.hand_over(parts, _UntilStopped(self)), handed_at)
         return True
 
     def writer(self) -> AbstractContextManager[Connection]:
@@ -253,3 +259,13 @@ class TransactionalSender:
         )
         attempt = text("SELECT pg_try_advisory_lock(hashtext('newsletter.subscribers.transactional_queue'))")
         return lambda: bool(connection.scalar(attempt))
+
+
+class _UntilStopped:
+    """A `dispatch.ProgressLog` that keeps nothing, and lets messages leave until the sender is to stop."""
+
+    def __init__(self, sender: TransactionalSender) -> None:
+        self._sender = sender
+
+    def advance(self, _done: Sequence[tuple[Recipient, Result]], _coming: Iterable[Recipient]) -> Step:
+        return Step.STOP if self._sender.is_stopping else Step.GO

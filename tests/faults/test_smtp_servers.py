@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.providers import smtp_connections, smtp_session
 from newsletter.providers.smtp import send
-from newsletter.providers.smtp_session import RefusedError, SmtpSession
+from newsletter.providers.smtp_errors import RefusedError
+from newsletter.providers.smtp_session import SmtpSession
 from tests import ROOT
 from tests.faults.case import ARROWS, Case
 from tests.faults.test_smtp import SENDER, TOML

@@ -199,3 +199,11 @@ def test_a_wait_for_an_answer_can_be_ended() -> None:
         silent.set()
 
     assert outcomes(answers[0]) == ["unknown"]
+
+
+def test_a_host_that_cannot_be_stops_with_a_sentence_each_time() -> None:
+    nowhere = {**PLAIN, **UNSIGNED, "host": "x" * 70 + ".example.com", "port": "25", "connections": "1"}
+
+    answers = [send(batch(recipient(1)), nowhere) for _ in range(3)]
+
+    assert all("a host cannot have such a name" in answer.stop for answer in answers)
