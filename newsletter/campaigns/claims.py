@@ -94,11 +94,20 @@ def close_empty(connection: Connection, claim: Claim, now: datetime) -> None:
     _move(connection, claim, "close", BatchState.CLAIMED, BatchState.SETTLED, {"settled_at": stamp(now)})
 
 
-def hand(connection: Connection, claim: Claim, *, provider: str, now: datetime, payload_hash: str = "") -> None:
+def hand(
+    connection: Connection,
+    claim: Claim,
+    *,
+    provider: str,
+    now: datetime,
+    payload_hash: str = "",
+    is_by_message: bool = False,
+) -> None:
     """Write that the first byte may leave; commit before it does.
 
-    Raises LostClaimError when the batch is another's by now or its campaign is not sending, and
-    ChangedPayloadError when its key stands for another payload.
+    `is_by_message`: messages leave one by one, and none before `save_progress` said that it begins, so that a kill
+    between the two leaves nobody unknown. Raises LostClaimError when the batch is another's by now or its campaign is
+    not sending, and ChangedPayloadError when its key stands for another payload.
     """
     if claim.first_handed_at and claim.payload_hash not in ("", payload_hash):
         raise ChangedPayloadError(f"batch {claim.no} is not what was handed over under its key")
@@ -108,7 +117,7 @@ def hand(connection: Connection, claim: Claim, *, provider: str, now: datetime, 
         "provider": provider,
         "payload_hash": payload_hash,
         "lease_until": stamp(now + LEASE),
-        "started": None,
+        "started": b"" if is_by_message else None,
         "finished": None,
     }
     scope = BatchScope.CLAIM_WHILE_SENDING

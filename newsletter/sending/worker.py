@@ -217,11 +217,18 @@ class SendWorker:
 
     def _hand(self, call: PreparedCall) -> bool:
         """Commit that the first byte may leave; False when it may not any more."""
-        name, now = self._job.provider.name, self._job.clock()
-        payload_hash = dispatch.payload_hash(call.parts)
+        provider, now = self._job.provider, self._job.clock()
+        payload_hash, by_message = dispatch.payload_hash(call.parts), bool(provider.window)
         try:
             with self._send_state.single_writer() as connection:
-                claims.hand(connection, call.claim, provider=name, now=now, payload_hash=payload_hash)
+                claims.hand(
+                    connection,
+                    call.claim,
+                    provider=provider.name,
+                    now=now,
+                    payload_hash=payload_hash,
+                    is_by_message=by_message,
+                )
             self._send_state.last_send_marker.rise(stamp(now))
         except ChangedPayloadError:
             self._give_up(call.claim)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,15 +21,18 @@ from hypothesis import strategies as st
 
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.providers import smtp_connections, smtp_session
-from newsletter.providers.smtp import send
+from newsletter.providers.smtp import WINDOW, send
 from newsletter.providers.smtp_errors import RefusedError
 from newsletter.providers.smtp_session import SmtpSession
+from newsletter.sending.sender import THREADS
 from tests import ROOT
 from tests.faults.case import ARROWS, Case
 from tests.faults.test_smtp import SENDER, TOML
+from tests.faults.test_smtp import check as check_dumped
 from tests.providers.test_postmark import batch, recipient
 from tests.providers.test_smtp import PLAIN, UNSIGNED, outcomes
-from tests.support.mail_server import Reply, Script, after_seconds
+from tests.support.mail_server import Reply, Script, after_seconds, smtp_sink, wait_until_heard
+from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -172,6 +177,32 @@ def test_a_pause_while_a_server_stores_a_message_lets_nothing_else_leave(cases: 
     assert case.campaign.state is CampaignState.PAUSED
     assert case.counts() == {"accepted": 3, "queued": 37}
     check(case, server)
+
+
+@pytest.mark.slow
+def test_however_often_a_sender_is_killed_nobody_has_it_twice_and_what_is_unknown_was_in_the_air(
+    cases: list[Case], tmp_path: Path
+) -> None:
+    """NEWSLETTER_KILLS says how often."""
+    kills, chance, sink = int(os.environ.get("NEWSLETTER_KILLS", 5)), random.Random(7), tmp_path / "sink"
+    with smtp_sink(sink, port=free_port()) as port:
+        toml = TOML.format(port=port, policy="hold", patience="30m")
+        cases.append(Case(tmp_path / "publication", toml, "smtp", readers=150 * kills, size=60))
+        command = [sys.executable, "-c", SENDER, str(cases[0].publication.root)]
+        for _ in range(kills):
+            before = len(os.listdir(sink))
+            with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+                while len(os.listdir(sink)) == before and process.poll() is None:
+                    time.sleep(0.005)
+                time.sleep(chance.uniform(0, 0.15))
+                process.send_signal(signal.SIGKILL)
+            wait_until_heard(port)  # what it had got whole it still writes down
+        cases[0].send()
+
+    counted = cases[0].counts()
+    assert counted.get("unknown", 0) <= kills * WINDOW * THREADS
+    assert counted["accepted"] == cases[0].readers - counted.get("unknown", 0)
+    check_dumped(cases[0], sink)
 
 
 LINES = st.sampled_from(

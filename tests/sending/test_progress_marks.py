@@ -13,6 +13,7 @@ from newsletter.campaigns import counts
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import rate_spent, subscription
 from newsletter.providers.smtp import WINDOW
+from newsletter.sending.progress_marks import BatchProgressLog
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.erasure import erase
 from newsletter.subscribers.suppressions import Reason
@@ -124,3 +125,25 @@ def test_who_was_skipped_costs_nothing_of_a_quota(cases: list[Case], tmp_path: P
     assert len(taken) < 100
     with case.database.read() as connection:
         assert connection.scalar(select(func.sum(rate_spent.c.messages))) == len(taken)
+
+
+def test_killed_before_the_first_message_of_a_batch_begins_nobody_is_unknown(
+    cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        """Ends the sender like a kill: nothing else is written."""
+
+    def kill(*_anything: object) -> None:
+        raise KilledError
+
+    with Script({}) as server:
+        toml = TOML.format(port=server.port, send="")
+        cases.append(Case(tmp_path / "publication", toml, "smtp", readers=READERS, size=READERS))
+        with monkeypatch.context() as patched:
+            patched.setattr(BatchProgressLog, "advance", kill)
+            with pytest.raises(KilledError):
+                cases[0].send()
+        cases[0].send()
+
+    assert cases[0].counts() == {"accepted": READERS}
+    assert not any("unknown" in sentence for sentence in cases[0].watcher.said)
