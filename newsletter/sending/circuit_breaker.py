@@ -27,8 +27,11 @@ WINDOW = 1000
 """The latest answered messages that count."""
 MOST_EQUAL = 10
 """Equal refusals in a row, none of them about a reader, that open it."""
-MOST_LOST = 3
-"""Calls in a row without an answer of the provider's own that open it; a call of one message counts as a refusal."""
+MOST_LOST = 4
+"""Calls in a row without an answer of the provider's own that open it: as many as a run has in the air.
+
+A lost call of a single message counts as a refusal instead.
+"""
 LOOK = 0.2
 """Seconds between two looks at whether the run is ending, while a call is held back."""
 
@@ -79,14 +82,15 @@ class CircuitBreaker:
         """
         if not self._begin():
             return None
+        answer = None
         try:
             answer = call()
-            with self._changed:
-                return self._counted(answer)
         finally:
-            with self._changed:
+            with self._changed:  # one lock for both: a mail server's answers are thousands a second
+                answer = answer and self._counted(answer)
                 self._in_the_air -= 1
                 self._changed.notify_all()
+        return answer
 
     def add_refusals(self, number: int) -> None:
         """Count messages that their readers' own servers put off for too long."""

@@ -141,7 +141,7 @@ def test_an_answer_of_the_provider_s_own_ends_a_row_of_lost_ones() -> None:
     breaker = closed()
 
     for _ in range(50):
-        follow(breaker, LOST, LOST, TAKEN)
+        follow(breaker, LOST, LOST, LOST, TAKEN)
 
     assert breaker.trip is None
 
@@ -149,7 +149,7 @@ def test_an_answer_of_the_provider_s_own_ends_a_row_of_lost_ones() -> None:
 def test_a_call_that_was_not_taken_neither_adds_to_a_row_nor_ends_it() -> None:
     breaker, busy = closed(), Answer(results=(Result(outcome=Outcome.BUSY),))
 
-    follow(breaker, LOST, busy, LOST, busy)
+    follow(breaker, LOST, busy, LOST, busy, LOST, busy)
     before = breaker.trip
     follow(breaker, LOST)
 
@@ -202,7 +202,7 @@ def test_a_call_is_made_no_more_when_the_run_ends_while_it_is_held_back() -> Non
     ending = threading.Event()
     breaker = circuit_breaker.CircuitBreaker(Share("off"), POSTMARK, lambda: NOW, ending.is_set)
     in_the_air = threading.Event()
-    for _ in range(2):
+    for _ in range(3):
         breaker.watch(lambda: LOST)
     slow = threading.Thread(target=breaker.watch, args=(lambda: in_the_air.wait(10) and TAKEN,))
     slow.start()
