@@ -100,6 +100,8 @@ def test_with_three_in_ten_leaving_during_a_campaign_nobody_is_mailed_later_than
                 thread.start()
             for thread in threads:
                 thread.join()
+            while not sender.has_ended():
+                threading.Event().wait(0.1)
             code = sender.wait()
             said = sender.said()
 
