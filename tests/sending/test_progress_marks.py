@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select, update
 
-from newsletter.campaigns import counts
+from newsletter.campaigns import claims, counts
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import rate_spent, subscription
 from newsletter.providers.smtp import WINDOW
@@ -147,3 +147,22 @@ def test_killed_before_the_first_message_of_a_batch_begins_nobody_is_unknown(
 
     assert cases[0].counts() == {"accepted": READERS}
     assert not any("unknown" in sentence for sentence in cases[0].watcher.said)
+
+
+def test_a_call_that_waits_ten_minutes_for_its_answer_is_not_taken_for_a_dead_sender_s(
+    cases: list[Case], tmp_path: Path
+) -> None:
+    case = Case(tmp_path / "publication", TOML.format(port=1, send=""), "smtp", readers=1, size=1)
+    cases.append(case)
+    now = utc_now()
+    with case.database.begin() as connection:
+        claim = claims.claim(connection, 1, owner="7", now=now)
+        assert claim
+        claims.hand(connection, claim, provider="smtp", now=now, is_by_message=True)
+        for minutes in range(11):
+            later = now + timedelta(minutes=minutes)
+            assert counts.is_in_the_air(connection, 1, later)
+            claims.renew(connection, 1, owner="7", now=later)
+        claims.renew(connection, 1, owner="8", now=now + timedelta(hours=1))
+
+        assert not counts.is_in_the_air(connection, 1, now + timedelta(minutes=20))
