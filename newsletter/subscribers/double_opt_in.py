@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row
 
 from newsletter.config import Publication
 from newsletter.subscribers import signups, suppressions, transactional_queue, writes
-from newsletter.subscribers.rate_limits import SignupLimits
+from newsletter.subscribers.rate_limits import SignupLimits, address_use
 from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, NewTransactionalMessage, TransactionalKind
 from newsletter.subscribers.writes import Status, SubscriberEntry
 
@@ -145,8 +145,10 @@ class Confirmations:
         transactional_queue.queue(connection, new, now)
 
     def _send_again(self, connection: Connection, row: Row[Any], request: ConfirmationRequest) -> None:
-        """Queue another confirmation, if the limit of the address allows it."""
-        use = signups.address_use(row.email, self._settings.per_address)
+        """Queue another confirmation, if the limit of the address allows it, and none was queued a moment ago."""
+        if signups.was_requested_again(connection, row, request.at):
+            return
+        use = address_use(row.email, self._settings.per_address)
         if all(self._limits.take(connection, [use], request.at)):
             signups.request_again(connection, row, request.network, request.at)
 

@@ -1,7 +1,8 @@
 """Sign-ups: who asked to join by a form, and which email answers them.
 
-No other module writes the `signup` table. A stranger can type somebody else's address, so a form changes nothing
-that is known of a reader: a name, or a list once left, count only from the confirmation on (`double_opt_in.py`).
+No other module writes the `signup` table, but for names that a repeated form corrects (`repeated_signups.py`).
+A stranger can type somebody else's address, so a form changes nothing that is known of a reader: a name, or a list
+once left, count only from the confirmation on (`double_opt_in.py`).
 The emails are queued here (`transactional_queue.py`) and sent by `sending/transactional_sender.py`.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -23,9 +24,9 @@ from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import consent as consent_rows
 from newsletter.database.tables import consent_source, subscriber, subscription
 from newsletter.database.tables import signup as table
-from newsletter.rates import Rate
-from newsletter.subscribers import consent, suppressions, transactional_queue, writes
-from newsletter.subscribers.rate_limits import FormUse, SignupLimits, network_of
+from newsletter.subscribers import consent, repeated_signups, suppressions, transactional_queue, writes
+from newsletter.subscribers.rate_limits import SignupLimits, address_use, network_use
+from newsletter.subscribers.repeated_signups import Wish
 from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, NewTransactionalMessage, TransactionalKind
 from newsletter.subscribers.writes import Status, SubscriberEntry
 from newsletter.times import stamp
@@ -84,14 +85,21 @@ class Signups:
     def accept(self, connection: Connection, requests: Sequence[SignupRequest]) -> list[SignupAnswer]:
         """Record requests in their order, those that the limits of their network allow; return the answers."""
         now = max(request.at for request in requests)
-        per_network = self._settings.per_network
-        uses = [FormUse(counted_by=f"network {network_of(each.network)}", rate=per_network) for each in requests]
+        repeated_signups.take_turn(connection)
+        uses = [network_use(request.network, self._settings.per_network) for request in requests]
         allowed = self._limits.take(connection, uses, now)
         self._record(connection, [request for request, may in zip(requests, allowed, strict=True) if may], now)
         return [SignupAnswer.ACCEPTED if may else SignupAnswer.TOO_MANY for may in allowed]
 
     def _record(self, connection: Connection, requests: Sequence[SignupRequest], now: datetime) -> None:
-        """Record the requests that the limit of their address allows, and queue the emails that answer them."""
+        """Record the requests that the limit of their address allows, and queue the emails that answer them.
+
+        A form that was sent twice is answered once.
+        """
+        wishes = repeated_signups.without_repeats(connection, [_wish(request) for request in requests], now)
+        requests = [
+            replace(request, name=wish.name) for request, wish in zip(requests, wishes, strict=True) if wish is not None
+        ]
         uses = [address_use(request.email, self._settings.per_address) for request in requests]
         allowed = self._limits.take(connection, uses, now)
         # Grouped: thousands of sign-ups by one form share its source.
@@ -127,15 +135,14 @@ def forget_unconfirmed(connection: Connection, publication: Publication, now: da
     return connection.execute(unconfirmed).rowcount
 
 
+def _wish(request: SignupRequest) -> Wish:
+    return Wish(address_key(request.email), request.lists, request.name, request.network)
+
+
 def split_name(name: str) -> dict[str, str]:
     """Return the columns of a full name: first_name up to the first space, last_name the rest."""
     first, _, last = name.strip().partition(" ")
     return {"first_name": first, "last_name": last.strip()}
-
-
-def address_use(email: str, rate: Rate) -> FormUse:
-    """Return the use of a form that a confirmation to this address counts as."""
-    return FormUse(counted_by=f"address {address_key(email)}", rate=rate)
 
 
 def find_signup(connection: Connection, signup_id: int, subscriber_id: int) -> Row[Any] | None:
@@ -146,6 +153,13 @@ def find_signup(connection: Connection, signup_id: int, subscriber_id: int) -> R
         .where(table.c.id == signup_id, table.c.subscriber_id == subscriber_id)
     )
     return connection.execute(with_address).one_or_none()
+
+
+def was_requested_again(connection: Connection, signup: Row[Any], now: datetime) -> bool:
+    """Tell whether `request_again` was called for this sign-up within a minute: its button was pressed twice."""
+    repeated_signups.take_turn(connection)
+    wish = Wish(signup.email_key, tuple(json.loads(signup.lists)), signup.name, json.loads(signup.proof)["network"])
+    return repeated_signups.is_answered(connection, wish, now, after=signup.id)
 
 
 def mark_confirmed(connection: Connection, signup_id: int, at: datetime) -> None:
