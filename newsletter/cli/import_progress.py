@@ -13,6 +13,7 @@ import click
 
 from newsletter.cli.terminal import ProgressBar
 from newsletter.errors import ConfigError
+from newsletter.private_files import private_text
 from newsletter.subscribers.csv import CsvWriter
 from newsletter.subscribers.imports import ImportReport, Refusal
 
@@ -47,7 +48,7 @@ class ImportProgress:
         if not self._rejects:
             return
         try:
-            stream = self._stack.enter_context(open(self._rejects, "w", encoding="utf-8", newline=""))  # noqa: SIM115
+            stream = self._stack.enter_context(private_text(Path(self._rejects)))
         except OSError as error:
             raise ConfigError(f"cannot be written: {error.strerror}", place=self._rejects) from error
         self._writer = CsvWriter(stream)

@@ -29,6 +29,7 @@ from newsletter.database.connection import Database
 from newsletter.database.tables import hand_over
 from newsletter.database.tables import host as table
 from newsletter.errors import NewsletterError
+from newsletter.private_files import open_private
 from newsletter.times import stamp
 
 MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -184,7 +185,7 @@ def markers(database: Database) -> list[LastSendMarker]:
 
 def _write(path: Path, text: bytes) -> None:
     """Write the text in place, in one call: all texts have one length."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    file = open_private(path, os.O_WRONLY)
     try:
         os.pwrite(file, text, 0)
     finally:
