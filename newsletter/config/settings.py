@@ -137,9 +137,10 @@ class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[serve]`: the proxies in front of `newsletter serve`, or its certificate when there are none."""
+    """`[serve]`: the proxies in front of `newsletter serve` or its certificate, and who may read its counts."""
 
     proxies: tuple[NetworkRange, ...] = ()
+    metrics_from: tuple[NetworkRange, ...] = ()
     certificate: str = ""
     key: str = ""
 
