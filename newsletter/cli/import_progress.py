@@ -14,7 +14,7 @@ import click
 from newsletter.cli.terminal import ProgressBar
 from newsletter.errors import ConfigError
 from newsletter.private_files import private_text
-from newsletter.subscribers.csv import CsvWriter
+from newsletter.subscribers.csv import CsvWriter, unguard
 from newsletter.subscribers.imports import ImportReport, Refusal
 
 MOST_SHOWN = 20
@@ -58,7 +58,7 @@ class ImportProgress:
         """Write a refused row to the file of refused rows; without one, print the first few."""
         self._refused += 1
         if self._writer:
-            self._writer.write([str(refusal.row), refusal.reason, *refusal.cells])
+            self._writer.write([str(refusal.row), refusal.reason, *map(unguard, refusal.cells)])
         elif self._refused <= MOST_SHOWN:
             self._bar.say(f"{self._name}:{refusal.row}: {refusal.reason}")
 

@@ -19,7 +19,14 @@ LONGEST_CELL = 131_072
 """Characters, the csv module's own limit; it also ends a quote that is never closed."""
 DELIMITERS = ",;\t"  # spreadsheets write semicolons where the comma is the decimal sign
 _BOM = b"\xef\xbb\xbf"
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_RUN = r"'*[ \"]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(rf"^(?=(?:{_RUN}|'*[\t\r\n]))|(?<=[,;\t\r\n])(?={_RUN})")
+"""The places of a cell where a spreadsheet could take what follows for a formula.
+
+A spreadsheet that separates by semicolons or tabs splits our cells, and does not see the quotes around them: a cell
+may begin behind each separator and each line end.
+"""
+_GUARDED = re.compile(_FORMULA.pattern.replace("(?=", "'(?="))
 _PROBLEMS = {
     "larger than field limit": f"a cell is longer than {LONGEST_CELL:,} characters, or its quote is never closed",
     "unexpected end of data": "a quote is opened and never closed",
@@ -148,16 +155,17 @@ def _explain(error: Exception) -> str:
 
 
 def guard(cell: str) -> str:
-    """Return the cell so that a spreadsheet takes it for text: `=1+1` gets an apostrophe in front.
+    """Return the cell so that a spreadsheet takes it for text: `=1+1` gets an apostrophe in front, `a;=1` one inside.
 
-    OWASP, CSV injection: cells that begin with = + - @ tab or carriage return may be run.
+    OWASP, CSV injection: cells that begin with = + - @ (also of full width), tab or a line end may be run, and a cell
+    may be split at separators: https://owasp.org/www-community/attacks/CSV_Injection.
     """
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return _FORMULA.sub("'", cell)
 
 
 def unguard(cell: str) -> str:
     """Return the cell that `guard` was given."""
-    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+    return _GUARDED.sub("", cell)
 
 
 class CsvWriter:
