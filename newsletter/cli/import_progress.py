@@ -13,6 +13,7 @@ import click
 
 from newsletter.cli.terminal import ProgressBar
 from newsletter.errors import ConfigError
+from newsletter.printable import one_line
 from newsletter.private_files import private_text
 from newsletter.subscribers.csv import CsvWriter, unguard
 from newsletter.subscribers.imports import ImportReport, Refusal
@@ -60,7 +61,7 @@ class ImportProgress:
         if self._writer:
             self._writer.write([str(refusal.row), refusal.reason, *map(unguard, refusal.cells)])
         elif self._refused <= MOST_SHOWN:
-            self._bar.say(f"{self._name}:{refusal.row}: {refusal.reason}")
+            self._bar.say(one_line(f"{self._name}:{refusal.row}: {refusal.reason}"))
 
     def progress(self, rows: int, position: int) -> None:
         """Move the bar: rows so far, bytes of the file read so far."""

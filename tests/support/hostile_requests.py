@@ -16,7 +16,21 @@ PATIENCE = 0.5
 """Seconds until a request that is not answered is ended by its client."""
 METHODS = (*["GET"] * 8, *["POST"] * 8, "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "CONNECT")
 ODD_METHODS = ("get", "PROPFIND", "M-SEARCH", "QUERY", "X" * 300, "GET\t", "")
-USUAL = ("ada@example.com", "daily", "weekly", "de", "UTC", "1", "save", "download", "pause", "all", "text", "yes", "Ada")
+USUAL = (
+    "ada@example.com",
+    "daily",
+    "weekly",
+    "de",
+    "UTC",
+    "1",
+    "save",
+    "download",
+    "pause",
+    "all",
+    "text",
+    "yes",
+    "Ada",
+)
 VALUES = (
     *("", " ", "0", "-1", "1e9", "9" * 20, "9" * 5_000, "NaN", "null", "true", "[]", "{}", "%", "%%", "%00", "%0a%0d"),
     *("\x00", "\x1b[31m", "\x7f", "\x85", "\u202e", "\u2028", "\ufeff", "\U0001f600", "é" * 300, "ａ", "a" * 20_000),

@@ -24,6 +24,7 @@ from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.printable import one_line
 from newsletter.subscribers import consent, erasure, leaving_reasons, segments
 from newsletter.subscribers.exports import export_csv
 from newsletter.subscribers.imports import ImportListener, ImportReport, import_csv, parse_statuses, parse_tags
@@ -203,10 +204,13 @@ def export(session: Session) -> None:
     Examples:
         newsletter subscribers export > readers.csv
     """
-    stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    count = export_csv(session.database, session.publication, stream)
-    stream.flush()
-    stream.detach()
+    if sys.stdout.isatty():  # a terminal gets no control characters, a file or a program every byte
+        count = export_csv(session.database, session.publication, sys.stdout)
+    else:
+        stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+        count = export_csv(session.database, session.publication, stream)
+        stream.flush()
+        stream.detach()
     click.echo(_readers(count), err=True)
 
 
@@ -264,7 +268,7 @@ def _array() -> Iterator[None]:
 def _table(page: list[Subscriber]) -> list[str]:
     width = max(len(one.email) for one in page)
     return [
-        f"{one.email:<{width}}  {one.status:<12}  {', '.join(one.lists):<16}  {', '.join(one.tags)}".rstrip()
+        f"{one.email:<{width}}  {one.status:<12}  {', '.join(one.lists):<16}  {one_line(', '.join(one.tags))}".rstrip()
         for one in page
     ]
 
@@ -293,9 +297,9 @@ def show(session: Session, address: str, as_json: bool) -> None:
         until = reader.paused(datetime.now(UTC)).get(name)
         click.echo(f"  list {name}: {status}" + (f", paused until {until}" if until else ""))
     for field, value in reader.fields.items():
-        click.echo(f"  {field}: {value}")
+        click.echo(f"  {field}: {one_line(str(value))}")
     if reader.tags:
-        click.echo(f"  tags: {', '.join(reader.tags)}")
+        click.echo(f"  tags: {one_line(', '.join(reader.tags))}")
     for one in reader.consent:
         click.echo(f"  {one.at}  {one.status} on {one.list}, by {one.source} {_json(one.detail)}")
 
