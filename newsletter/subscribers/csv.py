@@ -173,7 +173,11 @@ class CsvWriter:
 
     def __init__(self, stream: TextIO) -> None:
         self._writer = csv.writer(stream, lineterminator="\n")
+        self._quoting = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
     def write(self, cells: Iterable[str]) -> None:
         """Write one record, every cell guarded."""
-        self._writer.writerow([guard(cell) for cell in cells])
+        guarded = [guard(cell) for cell in cells]
+        # Before Python 3.13 the module leaves a carriage return without quotes, where it ends the row.
+        writer = self._quoting if any("\r" in cell for cell in guarded) else self._writer
+        writer.writerow(guarded)

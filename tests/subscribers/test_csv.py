@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.subscribers.csv import CsvWriter, guard, unguard
+from newsletter.subscribers.csv import CsvFile, CsvWriter, guard, unguard
 from tests.conftest import Run
 from tests.support.sending import settings
 
@@ -43,6 +43,14 @@ def test_no_spreadsheet_finds_a_formula(delimiter: str, cells: list[str]) -> Non
     for quotes in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
         for cell in cells_of(text, delimiter, quotes) if (delimiter, quotes) != (",", csv.QUOTE_NONE) else []:
             assert not cell.lstrip(' "').startswith(tuple(RUN)), (text, cell)
+
+
+@given(cells=st.lists(HOSTILE.filter(lambda cell: "\0" not in cell), min_size=1, max_size=3))
+def test_every_cell_comes_back_whole(cells: list[str]) -> None:
+    file = CsvFile(io.BufferedReader(io.BytesIO(b"email,a\n" + written(*cells).encode())), must_have="email")  # type: ignore[arg-type]
+    file.header = ["email", *cells]
+
+    assert [unguard(cell) for record in file for cell in record.cells] == ["ada@example.com", *cells]
 
 
 @pytest.mark.parametrize(
