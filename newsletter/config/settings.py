@@ -141,10 +141,12 @@ class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[serve]`: the proxies in front of `newsletter serve` or its certificate, and who may read its counts."""
+    """`[serve]`: proxies or a certificate, who may read the counts, how often readers may change something."""
 
     proxies: tuple[NetworkRange, ...] = ()
     metrics_from: tuple[NetworkRange, ...] = ()
+    changes_per_reader: Rate = Rate("60/h")
+    changes_per_network: Rate = Rate("600/h")
     certificate: str = ""
     key: str = ""
 

@@ -113,6 +113,33 @@ class SignupLimits:
         return hmac.digest(self._key, f"{counted_by} {window.per}".encode(), "sha256").hex()[:32]  # 128 bits are enough
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReaderUse:
+    """A form of a reader's own page that was sent."""
+
+    subscriber_id: int
+    network: str
+    """The network address that it came from."""
+    at: datetime
+
+
+class ReaderLimits:
+    """The limits of the forms that readers reach by their own link: by reader, and by network."""
+
+    def __init__(self, limits: SignupLimits, per_reader: Rate, per_network: Rate) -> None:
+        self._limits = limits
+        self._per_reader, self._per_network = per_reader, per_network
+
+    def take(self, connection: Connection, uses: Sequence[ReaderUse]) -> list[bool]:
+        """Count the uses in their order, each if its limits allow it; return which are allowed."""
+        now = max(use.at for use in uses)
+        return self._limits.take(connection, [self._form_use(use) for use in uses], now)
+
+    def _form_use(self, use: ReaderUse) -> FormUse:
+        reader = UseLimit(counted_by=f"reader {use.subscriber_id}", windows=self._per_reader.windows)
+        return FormUse(limits=(reader, *network_use(use.network, self._per_network, "changes from").limits))
+
+
 def _may(use: FormUse, keys: dict[_Limit, str], used: dict[str, int], taken: dict[_Limit, int]) -> bool:
     """Tell whether all windows of the use have room, and add it to `taken` if so."""
     limits = _limits(use)
