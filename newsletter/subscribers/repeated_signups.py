@@ -108,7 +108,7 @@ def _answered(connection: Connection, keys: Sequence[str], now: datetime) -> dic
     return answered
 
 
-def _lists(row: Row[Any], statuses: dict[str, Row[Any]]) -> frozenset[str]:
+def _lists(row: Any, statuses: dict[str, Row[Any]]) -> frozenset[str]:
     """Return the lists that the sign-up's mail still answers for.
 
     While it waits to be confirmed: those that the reader has not left since. When it said that they are on the lists:

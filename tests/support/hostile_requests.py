@@ -226,7 +226,7 @@ class HostileRequests:
         return body, right if self._random.random() < 0.8 else self._random.choice(TYPES)
 
     def _json(self, fields: dict[str, str]) -> bytes:
-        values = [*fields.values(), None, 1, 1.5, True, [], {}, ["a", 1], "\ud800", ["daily", "weekly"]]
+        values: list[object] = [*fields.values(), None, 1, 1.5, True, [], {}, ["a", 1], "\ud800", ["daily", "weekly"]]
         mixed = {name: self._random.choice(values) for name in fields} | {"list": self._random.choice(values)}
         odd = (b"[" * 50_000, b"{", b"NaN", b"1" * 5_000, b'"\xff"', b"\xef\xbb\xbf{}", b"[]", b'{"a":' * 5_000)
         return json.dumps(mixed).encode() if self._random.random() < 0.8 else self._random.choice(odd)

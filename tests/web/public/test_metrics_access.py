@@ -34,7 +34,11 @@ def is_let_in(peer: str, headers: dict[str, str], proxies: tuple[str, ...] = (),
 
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
     scope = {"type": "http", "client": (peer, 40000), "headers": raw, "path": "/metrics", "method": "GET"}
-    asyncio.run(with_client_address(app, proxies, lambda _sentence: None)(scope, receive, send))
+
+    async def ask() -> None:
+        await with_client_address(app, proxies, lambda _sentence: None)(scope, receive, send)
+
+    asyncio.run(ask())
     return verdicts[0]
 
 
