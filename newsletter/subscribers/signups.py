@@ -97,6 +97,7 @@ class Signups:
         A form that was sent twice is answered once.
         """
         wishes = repeated_signups.without_repeats(connection, [_wish(request) for request in requests], now)
+        repeats = [request for request, wish in zip(requests, wishes, strict=True) if wish is None]
         requests = [
             replace(request, name=wish.name) for request, wish in zip(requests, wishes, strict=True) if wish is not None
         ]
@@ -111,6 +112,9 @@ class Signups:
             source_id = consent.shared_source(connection, SOURCE, vars(shown), now)
             _enter_readers(connection, same_form, source_id, now)
             _insert_signups(connection, same_form, source_id, now)
+        for request in repeats:  # written like the others, so that the answer takes as long
+            source_id = consent.shared_source(connection, SOURCE, vars(request.shown), now)
+            _insert_signups(connection, [request], source_id, now, skipped="the form was sent twice")
 
 
 def forget_unconfirmed(connection: Connection, publication: Publication, now: datetime) -> int:
@@ -207,7 +211,9 @@ def _proof(request: SignupRequest) -> str:
     return json.dumps({"page": request.page, "network": request.network})
 
 
-def _insert_signups(connection: Connection, requests: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
+def _insert_signups(
+    connection: Connection, requests: Sequence[SignupRequest], source_id: int, now: datetime, skipped: str = ""
+) -> None:
     """Write the sign-ups and queue an email for each: to confirm, or that the reader has joined already.
 
     Both cost the same time, so that the duration of an answer tells nobody who is on a list.
@@ -223,7 +229,7 @@ def _insert_signups(connection: Connection, requests: Sequence[SignupRequest], s
         kinds.append(TransactionalKind.ALREADY if is_on_all else TransactionalKind.CONFIRMATION)
         shared = (request.name, request.shown.language, source_id, _proof(request))
         rows.append((reader, json.dumps(request.lists), *shared))
-    _insert(connection, rows, kinds, now)
+    _insert(connection, rows, kinds, now, skipped)
 
 
 _COLUMNS = ("subscriber_id", "lists", "name", "language", "source_id", "proof")
@@ -231,13 +237,17 @@ _COLUMNS = ("subscriber_id", "lists", "name", "language", "source_id", "proof")
 
 
 def _insert(
-    connection: Connection, rows: Sequence[tuple[Any, ...]], kinds: Sequence[TransactionalKind], now: datetime
+    connection: Connection,
+    rows: Sequence[tuple[Any, ...]],
+    kinds: Sequence[TransactionalKind],
+    now: datetime,
+    skipped: str = "",
 ) -> None:
     ids = reserve_ids(connection, table, len(rows)) if rows else ()
     signups = [(id, *row, stamp(now)) for id, row in zip(ids, rows, strict=True)]
     insert_many(connection, table, ("id", *_COLUMNS, "asked_at"), signups)
     messages = [
-        _message(dict(zip(_COLUMNS, row, strict=True)), kind, id, now)
+        _message(dict(zip(_COLUMNS, row, strict=True)), kind, id, now)._replace(skipped=skipped)
         for id, row, kind in zip(ids, rows, kinds, strict=True)
     ]
     transactional_queue.queue(connection, messages, now)

@@ -20,7 +20,7 @@ from newsletter.subscribers.rate_limits import SignupLimits
 from newsletter.subscribers.signups import SignupAnswer, SignupRequest, Signups
 from newsletter.subscribers.subscriber import set_status
 from newsletter.subscribers.writes import Status
-from tests.subscribers.test_signups import NOW, accept, confirm, form, queued
+from tests.subscribers.test_signups import NOW, accept, confirm, form
 
 SECOND = timedelta(seconds=1)
 
@@ -47,10 +47,20 @@ def confirmations(publication: Publication) -> Confirmations:
     return Confirmations(publication, SignupLimits(b"key"))
 
 
+def queued(db: Database) -> list[tuple[str, str]]:
+    """The kind of each mail that is not left out as a repeat, and when it is due."""
+    table = transactional_message
+    mails = select(table).where(table.c.detail != "the form was sent twice").order_by(table.c.id)
+    with db.read() as connection:
+        return [(row.kind, row.due_at) for row in connection.execute(mails)]
+
+
 def asked(db: Database) -> list[tuple[str, str]]:
     """The lists and the name of each sign-up that is recorded."""
     with db.read() as connection:
-        return [(row.lists, row.name) for row in connection.execute(select(signup).order_by(signup.c.id))]
+        mails = select(transactional_message.c.signup_id).where(transactional_message.c.state != "skipped")
+        rows = connection.execute(select(signup).where(signup.c.id.in_(mails)).order_by(signup.c.id))
+        return [(row.lists, row.name) for row in rows]
 
 
 def weekly(request: SignupRequest) -> SignupRequest:
