@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, insert, select
 
@@ -47,6 +47,28 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
         return False
     _insert(connection, key, reason, detail, at)
     return True
+
+
+class Barred(NamedTuple):
+    """An address to suppress, and why."""
+
+    address: str
+    reason: Reason
+    detail: str
+
+
+def suppress_all(connection: Connection, barred: Sequence[Barred], at: datetime) -> int:
+    """Bar addresses from all mail; return how many were not barred before. The first reason of each is kept."""
+    by_key = {address_key(entry.address): entry for entry in reversed(barred)}
+    known = suppressed(connection, list(by_key)) if by_key else {}
+    new = {key: entry for key, entry in by_key.items() if key not in known}
+    if new:
+        rows = [
+            {"email_key": key, "reason": str(entry.reason), "detail": entry.detail, "at": stamp(at)}
+            for key, entry in new.items()
+        ]
+        connection.execute(insert(suppression), rows)
+    return len(new)
 
 
 def forget(connection: Connection, email_key: str, at: datetime) -> None:
