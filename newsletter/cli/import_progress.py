@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from contextlib import ExitStack
 from pathlib import Path
@@ -62,7 +63,7 @@ class ImportProgress:
     def _open(self, file: ImportFile) -> _RejectsWriter:
         path = _rejects_path(Path(self._rejects or ""), file)
         try:
-            stream = self._stack.enter_context(path.open("wb"))
+            stream = self._stack.enter_context(open(path, "wb", opener=_private))  # noqa: SIM115
         except OSError as error:
             raise ConfigError(f"cannot be written: {error.strerror}", place=str(path)) from error
         self._writer = _RejectsWriter(stream, file)
@@ -100,6 +101,11 @@ class ImportProgress:
         if kept := report.kept_unsubscribed:
             them = "1 reader who left was" if kept == 1 else f"{kept:,} readers who left were"
             click.echo(f"{them} not brought back; name those who asked with --resubscribe ADDRESS.", err=True)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read: it has addresses."""
+    return os.open(path, flags, 0o600)
 
 
 def _rejects_path(path: Path, file: ImportFile) -> Path:

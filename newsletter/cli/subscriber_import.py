@@ -101,7 +101,8 @@ import_command.help = (import_command.help or "").replace(
 
 
 def _name(file: str) -> str:
-    return "standard input" if file == "-" else os.path.basename(file)
+    # A name that is not UTF-8 is written with the sign for a character that does not exist.
+    return "standard input" if file == "-" else click.format_filename(file, shorten=True)
 
 
 @contextmanager

@@ -73,6 +73,7 @@ def test_a_refused_row_is_kept_whole_in_its_bytes(
     rejects = (publication_folder / "rejects.csv").read_bytes()
     assert run.returncode == 0
     assert rejects.endswith(kept)
+    assert (publication_folder / "rejects.csv").stat().st_mode & 0o077 == 0
     assert rejects.startswith(b"_row" + raw[5:6] + b"_reason" + raw[5:6] + b"email")
 
 

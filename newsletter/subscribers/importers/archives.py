@@ -81,8 +81,14 @@ def _check(members: list[zipfile.ZipInfo]) -> None:
 
 
 def _is_table(name: str) -> bool:
-    last = name.replace("\\", "/").rpartition("/")[2]
+    last = _last_part(name)
     return last.lower().endswith(_TABLES) and not last.startswith(".") and not name.startswith("__MACOSX/")
+
+
+def _last_part(name: str) -> str:
+    """Return a file's name without folders and without signs that a terminal would act on."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(sign if sign.isprintable() else "_" for sign in last)
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> PackedFile:
@@ -100,4 +106,4 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> Pac
                 )
             copy.write(block)
     copy.seek(0)
-    return PackedFile(name=member.filename.replace("\\", "/").rpartition("/")[2], file=cast(BufferedIOBase, copy))
+    return PackedFile(name=_last_part(member.filename), file=cast(BufferedIOBase, copy))
