@@ -18,7 +18,7 @@ from newsletter.addresses import parse_address
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.subscribers.csv import CsvFile, Record
-from newsletter.subscribers.importers.answers import Answer
+from newsletter.subscribers.importers.answers import Answer, fold
 from newsletter.subscribers.importers.archives import PackedFile, is_archive, unpacked
 from newsletter.subscribers.importers.cells import clean_address
 from newsletter.subscribers.importers.columns import ColumnsRefused, FileColumns, file_columns, has_address
@@ -32,6 +32,14 @@ _SAMPLE = 1_000
 """Rows by which columns are understood."""
 _NAMED = 10
 """Left out files and columns that are named; the rest are counted."""
+_LEFT_FILE = re.compile(
+    r"(?P<unsubscribed>\b(?:unsub\w*|opt(?:ed)? ?outs?|abgemeldet\w*|desabonne\w*|desinscri\w*|disiscritt\w*|"
+    r"uitgeschreven)\b)|(?P<bounced>\b(?:hard ?)?bounce[ds]?\b)|(?P<complained>\bcomplain\w*|\bmarked as spam\b)"
+    r"|(?P<blocked>\b(?:black|block) ?list\w*|\bsuppress\w*|\bdo ?not ?(?:e ?mail|mail|contact)\b)"
+)
+_WITHOUT_THEM = re.compile(
+    r"\b(?:no|not|non|without|minus|excl\w*|removed|deleted|clean\w*|ohne|sans|sin|senza|zonder)\b"
+)
 Tell = Callable[[str], None]
 
 
@@ -195,6 +203,8 @@ class _Opener:
         sample = [record.cells for record in islice(table, _SAMPLE) if not record.problem]
         try:
             columns = file_columns(self._publication, table.titles, platform, self._options, sample)
+            if platform is PLAIN and not columns.consent and columns.status is None:
+                answer = _said_by_name(name)
             if platform.needs_answer and answer is Answer.NOTHING and not columns.consent and columns.status is None:
                 raise ColumnsRefused(
                     "it is unclear who may be mailed", f"Nothing was imported. {platform.needs_answer}."
@@ -238,6 +248,13 @@ def _file_answer(platform: Platform, name: str) -> Answer:
     """Return what a file's name says of all its rows."""
     fitting = (answer for pattern, answer in platform.file_answers.items() if re.search(pattern, name.lower()))
     return next(fitting, Answer.NOTHING)
+
+
+def _said_by_name(name: str) -> Answer:
+    """Return what a name such as `unsubscribed.csv` says of rows whose columns say nothing about consent."""
+    words = fold(re.sub(r"\W+", " ", name.rpartition(".")[0] or name))
+    match = _LEFT_FILE.search(words)
+    return Answer(match.lastgroup or "") if match and not _WITHOUT_THEM.search(words) else Answer.NOTHING
 
 
 def _tell_about(files: list[ImportFile], others: list[str], options: ImportOptions, tell: Tell) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
+from contextlib import closing
+from typing import Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from newsletter.errors import NewsletterError
-from newsletter.subscribers.csv import LONGEST_LINE, MOST_COLUMNS
+from newsletter.subscribers.csv import DELIMITERS, LONGEST_LINE, MOST_COLUMNS, CsvFile
+from newsletter.subscribers.importers.text_files import open_text
 from tests.support.readers import Readers
 
 
@@ -162,3 +169,37 @@ def test_a_file_whose_only_fault_is_half_a_character_is_not_taken_for_another_en
     report = readers.read(b"email,plan\na@example.com,\xed\xa0\x80\nb@example.com,pro\n")
 
     assert (report.added, readers.told) == (1, [])
+
+
+CELLS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp")), max_size=8)
+ROWS = st.lists(st.tuples(CELLS.map(str.strip), CELLS.map(str.strip)), min_size=1, max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=ROWS,
+    delimiter=st.sampled_from(DELIMITERS),
+    ending=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    breaks=st.booleans(),
+)
+def test_what_any_program_writes_as_csv_is_read_as_it_was(
+    rows: list[tuple[str, str]], delimiter: str, ending: str, quoting: Literal[0, 1], encoding: str, breaks: bool
+) -> None:
+    inside = "\n" if breaks and ending != "\r" else " "
+    written = [
+        ("email", f"First{inside}Name", "note"),
+        *((f"r{n}@example.com", a, f"x{inside}{b}") for n, (a, b) in enumerate(rows)),
+    ]
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=delimiter, lineterminator=ending, quoting=quoting).writerows(written)
+
+    text = open_text(io.BytesIO(stream.getvalue().encode(encoding)))
+    with closing(text.file):
+        file = CsvFile(text.file, encoding=text.encoding, fits=lambda header: "email" in header)
+        read = list(file)
+
+    assert (file.delimiter, file.header) == (delimiter, ["email", "first_name", "note"])
+    assert [record.problem for record in read] == [""] * len(rows)
+    assert [tuple(record.cells) for record in read] == written[1:]

@@ -135,6 +135,28 @@ def test_the_lines_that_a_stopped_import_prints_work(readers: Readers) -> None:
     assert readers.statuses() == {"a": "pending", "b": "unsubscribed", "a2": "active", "b2": "active"}
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("unsubscribers.csv", "unsubscribed"),
+        ("news-Unsubscribed (2).csv", "unsubscribed"),
+        ("opt-outs_2024.csv", "unsubscribed"),
+        ("bounces.csv", "unsubscribed"),
+        ("blacklist.csv", "unsubscribed"),
+        ("Désabonnés.csv", "unsubscribed"),
+        ("bounces_removed.csv", "active"),
+        ("not-unsubscribed.csv", "active"),
+        ("readers.csv", "active"),
+        ("option-list.csv", "active"),
+    ],
+)
+def test_a_list_of_those_who_left_makes_nobody_active(readers: Readers, name: str, status: str) -> None:
+    readers.read("email,city\na@example.com,Berlin\n", name)
+
+    assert readers.statuses() == {"a": status}
+    assert bool(readers.told) == (status != "active")
+
+
 def test_a_person_may_say_what_a_column_means(readers: Readers) -> None:
     text = "Courriel,Etat,opt\na@example.com,A,x\nb@example.com,P,y\nc@example.com,B,\nd@example.com,?,\n"
 
