@@ -10,7 +10,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from newsletter.network import is_public
 
@@ -29,7 +29,7 @@ _UNPRINTABLE = re.compile(
 _WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
 """Quotes and dashes of Windows-1252 in text that was declared as Latin-1."""
 _COMMENT_SIGNS = re.compile(r"<!--|-->|<!\[CDATA\[|\]\]>")
-_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|_hs(?:enc|mi)|igshid|yclid", re.IGNORECASE)
+_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|_hs(?:enc|mi)|igshid|yclid|xtor", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?…]{1,4}[\"'”’»)\]]{0,3}(?=\s[\"'“‘«(¿¡]{0,3}[^\W_a-z]|$)|[。！？]")
 _ABBREVIATION = re.compile(
     r"(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|no|inc|ltd|co|corp|gen|sen|rep|gov|u\.s|u\.k|e\.g|i\.e|approx|est|vol|fig|[^\W\d_])",
@@ -119,7 +119,10 @@ def link_of(raw: str, base: str = "") -> str:
 
 
 def link_key(url: str) -> str:
-    """Return a key that all spellings of an address share: without scheme, `www.`, tracking, order and final slash."""
+    """Return a key that all spellings of an address share: without scheme, `www.`, tracking, order and final slash.
+
+    A `#fragment` is part of it, because one page may hold many stories, unless it names none.
+    """
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").removeprefix("www."), parts.port
@@ -127,7 +130,14 @@ def link_key(url: str) -> str:
         return url
     place = host if port in (None, 80, 443) else f"{host}:{port}"
     query = urlencode(sorted(parse_qsl(_without_tracking(parts.query), keep_blank_values=True)))
-    return f"{place}{parts.path.rstrip('/')}?{query}"
+    return f"{place}{parts.path.rstrip('/')}?{query}#{_part_of_page(parts.fragment)}"
+
+
+def _part_of_page(fragment: str) -> str:
+    """Return a fragment that names a part of the page; empty for its top, a text to mark (`:~:`) and for tracking."""
+    name = unquote(fragment.partition(":~:")[0])
+    # https://html.spec.whatwg.org/multipage/browsing-the-web.html#the-indicated-part-of-the-document
+    return "" if name.lower() == "top" or _TRACKING.fullmatch(name.partition("=")[0]) else name
 
 
 def _is_public_name(host: str) -> bool:
