@@ -93,7 +93,10 @@ def _guarded(function: Callable[..., Any], growth: Callable[..., None] | None) -
             bounded(value)
         if growth:
             growth(*values, **kwargs)
-        result = function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except AssertionError as error:  # truncate() asserts that the length has room for its dots
+            raise ValueError(str(error)) from error
         return bounded(list(result) if hasattr(result, "__next__") else result)
 
     return call

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 
+from newsletter.characters import INVISIBLE
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.places import Spot, code_lines, field_spot, texts
 from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
@@ -115,8 +117,26 @@ def _elements(text: str, spot: Spot) -> Iterator[Finding]:
     passes=Example(body="Good morning."),
 )
 def _invisible_characters(context: Context) -> Iterator[Finding]:
-    # U+202A to U+202E change the direction of the text behind them, the others have no width.
+    code = code_lines(context)
     for number, line in enumerate(context.lines, start=1):
-        for match in re.finditer("[\u202a-\u202e\u200b\u2060\ufeff]", line):
-            name = unicodedata.name(match[0], "").lower()
-            yield Finding.at(Spot(number, match.start() + 1), f"an invisible character stands here ({name})")
+        for match in INVISIBLE.finditer(line):
+            if not match[1]:
+                yield _invisible(match[0], Spot(number, match.start() + 1))
+        # In the body Markdown makes characters of `&zwnj;` and `&#8203;`, but not in code.
+        if number >= context.body_line and number not in code and "&" in line:
+            for match in _REFERENCE.finditer(line):
+                character = html.unescape(match[2] or "")
+                before, after = line[: match.start()][-1:], line[match.end() :][:1]
+                if any(seen[0] == character for seen in INVISIBLE.finditer(before + character + after)):
+                    yield _invisible(character, Spot(number, match.start() + 1, len(match[0])))
+
+
+def _invisible(character: str, spot: Spot) -> Finding:
+    name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
+    return Finding.at(spot, f"an invisible character stands here ({name})")
+
+
+_REFERENCE = re.compile(
+    r"(?<!`)(`+)(?!`)[^`]*(?<!`)\1(?!`)|\\.|(&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]\w{1,31});)"
+)
+"""A reference to a character; code between backticks and escaped signs are matched so that they are passed over."""

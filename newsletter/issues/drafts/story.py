@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
+from newsletter.characters import without_forbidden
 from newsletter.network import is_public
 
 LONGEST_TITLE = 200
@@ -22,8 +23,8 @@ LONGEST_TEXT = 20_000
 LONGEST_LINK = 2_000
 
 _UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufffd-\uffff]"
-    "|[\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u202a-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufffd-\uffff]"
+    "|[\ud800-\udfff]"
 )
 """Control characters, direction overrides, invisible characters and code points that are no characters."""
 _WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
@@ -76,7 +77,7 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return the words of a text on one line, cut at a word when it has more than `longest` characters."""
     # Cut before it is cleaned: a stranger's text may have any size.
     text = _COMMENT_SIGNS.sub(" ", text[: 4 * LONGEST_TEXT]).translate(_WINDOWS)
-    words = " ".join(_UNPRINTABLE.sub("", text).split())
+    words = without_forbidden(" ".join(_UNPRINTABLE.sub("", text).split()))
     if len(words) <= longest:
         return words
     return words[: longest - 1].rsplit(" ", 1)[0].rstrip(",;:–—- ") + "…"
