@@ -137,6 +137,6 @@ def _invisible(character: str, spot: Spot) -> Finding:
 
 
 _REFERENCE = re.compile(
-    r"(?<!`)(`+)(?!`)[^`]*(?<!`)\1(?!`)|\\.|(&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]\w{1,31});)"
+    r"(?<!`)(`+)(?!`).{1,500}?(?<!`)\1(?!`)|\\.|(&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]\w{1,31});)"
 )
 """A reference to a character; code between backticks and escaped signs are matched so that they are passed over."""
