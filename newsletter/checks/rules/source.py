@@ -126,7 +126,7 @@ def _invisible_characters(context: Context) -> Iterator[Finding]:
         if number >= context.body_line and number not in code and "&" in line:
             for match in _REFERENCE.finditer(line):
                 character = html.unescape(match[2] or "")
-                before, after = line[: match.start()][-1:], line[match.end() :][:1]
+                before, after = line[max(0, match.start() - 1) : match.start()], line[match.end() : match.end() + 1]
                 if any(seen[0] == character for seen in INVISIBLE.finditer(before + character + after)):
                     yield _invisible(character, Spot(number, match.start() + 1, len(match[0])))
 
