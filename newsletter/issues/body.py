@@ -21,6 +21,11 @@ from newsletter.issues.news_block import list_mistake
 from newsletter.issues.parse_state import ParseState
 from newsletter.messages.merge_tags import TagStore
 
+MOST_PARTS = 50_000
+"""Tokens of Markdown in an issue: each takes some 50 microseconds to build and to check."""
+MOST_BLOCKS = 1_000
+"""Blocks of an issue: each takes some milliseconds."""
+
 
 def read_content(state: ParseState, hidden: str) -> tuple[Block | Condition, ...]:
     """Return the pieces of a whole file, whose merge tags are hidden; add its mistakes to `state`."""
@@ -29,7 +34,25 @@ def read_content(state: ParseState, hidden: str) -> tuple[Block | Condition, ...
     tokens, problems = parse_markdown(body, state.tag_store)
     for problem in problems:
         _add_block_problem(state, problem, offset)
+    if too_many := _too_many(tokens):
+        message, line = too_many
+        hint = "Split it: readers and mailboxes take a hundredth of it."
+        state.add_problem("NL004", message, line + offset + 1, 1, hint)
+        return ()
     return tuple(_pieces(state, tokens, offset + 1))
+
+
+def _too_many(tokens: list[Token]) -> tuple[str, int] | None:
+    """Return what an issue has too much of to be built within seconds, and the line (from 0) of the first too many."""
+    parts = blocks = line = 0
+    for token in tokens:
+        parts, blocks = parts + 1 + len(token.children or ()), blocks + (token.type == "block_open")
+        line = token.map[0] if token.map else line
+        if blocks > MOST_BLOCKS:
+            return f"the issue has more than {MOST_BLOCKS:,} blocks", line
+        if parts > MOST_PARTS:
+            return f"the issue has more than {MOST_PARTS:,} paragraphs, items, cells, links and other parts", line
+    return None
 
 
 def _add_block_problem(state: ParseState, problem: BlockProblem, offset: int) -> None:

@@ -111,6 +111,7 @@ _environment.filters = filter_table()
 _environment.tests = {name: _environment.tests[name] for name in TESTS}
 
 
+@lru_cache(maxsize=4096)
 def parse(source: str) -> nodes.Expr:
     """Return the tree of an expression. Raises ExpressionError."""
     if not source.strip():
