@@ -19,7 +19,7 @@ import msgspec
 from newsletter.config.errors import explain, locate
 from newsletter.config.provider_settings import Fail, check_providers
 from newsletter.config.settings import Config, read_config
-from newsletter.errors import ConfigError
+from newsletter.errors import ConfigError, not_utf8
 
 CONFIG_NAME = "newsletter.toml"
 # The List-Id header (RFC 2919) and the addresses of pages have the name in them.
@@ -126,17 +126,9 @@ def _read(path: Path) -> str:
         hint = "Make one with `newsletter init`, or name another with --config."
         raise ConfigError("no such file", place=_short(path), hint=hint) from error
     except UnicodeDecodeError as error:
-        line, column = _place_of_byte(error.object, error.start)
-        message = f"not UTF-8 (byte 0x{error.object[error.start]:02x})"
-        raise ConfigError(message, place=f"{_short(path)}:{line}:{column}", hint="Save the file as UTF-8.") from error
+        raise not_utf8(error, _short(path), ConfigError) from error
     except OSError as error:
         raise ConfigError(error.strerror or "cannot be read", place=_short(path)) from error
-
-
-def _place_of_byte(content: bytes, at: int) -> tuple[int, int]:
-    """Return line and column, in characters from 1, of the byte at which a text stops being UTF-8."""
-    before = content[content.rfind(b"\n", 0, at) + 1 : at]
-    return content.count(b"\n", 0, at) + 1, len(before.decode("utf-8", "replace")) + 1
 
 
 def _check_nesting(path: Path, text: str) -> None:
