@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from markdown_it.token import Token
 
@@ -23,6 +24,8 @@ from newsletter.messages.merge_tags import TagStore
 
 MOST_PARTS = 50_000
 """Tokens of Markdown in an issue: each takes some 50 microseconds to build and to check."""
+MOST_LINES, MOST_BRACKETS = 50_000, 20_000
+"""Lines and `[` of a body, before Markdown reads it: each bracket may take 50 microseconds."""
 MOST_BLOCKS = 1_000
 """Blocks of an issue: each takes some milliseconds."""
 
@@ -31,15 +34,29 @@ def read_content(state: ParseState, hidden: str) -> tuple[Block | Condition, ...
     """Return the pieces of a whole file, whose merge tags are hidden; add its mistakes to `state`."""
     parts = split(hidden)
     body, offset = (parts[1], parts[2]) if parts else ("", 0)
+    if too_many := _too_many_signs(body):
+        return _refuse(state, *too_many, offset)
     tokens, problems = parse_markdown(body, state.tag_store)
     for problem in problems:
         _add_block_problem(state, problem, offset)
     if too_many := _too_many(tokens):
-        message, line = too_many
-        hint = "Split it: readers and mailboxes take a hundredth of it."
-        state.add_problem("NL004", message, line + offset + 1, 1, hint)
-        return ()
+        return _refuse(state, *too_many, offset)
     return tuple(_pieces(state, tokens, offset + 1))
+
+
+def _refuse(state: ParseState, message: str, line: int, offset: int) -> tuple[Block | Condition, ...]:
+    hint = "Split it: readers and mailboxes take a hundredth of it."
+    state.add_problem("NL004", message, line + offset + 1, 1, hint)
+    return ()
+
+
+def _too_many_signs(body: str) -> tuple[str, int] | None:
+    """Return what a body has too much of to be read within seconds, and the line (from 0) of the first too many."""
+    for sign, most, name in (("\n", MOST_LINES, "lines"), ("[", MOST_BRACKETS, "opening brackets")):
+        if body.count(sign) > most:
+            at = next(islice((match.start() for match in re.finditer(re.escape(sign), body)), most, None))
+            return f"the issue has more than {most:,} {name}", body.count("\n", 0, at)
+    return None
 
 
 def _too_many(tokens: list[Token]) -> tuple[str, int] | None:
