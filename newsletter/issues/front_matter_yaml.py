@@ -87,8 +87,8 @@ def _too_long(source: str, path: str) -> Problem:
     return _problem(message, path, line, column, 'Text belongs below the second "---".')
 
 
-def _first_too_deep(source: str) -> yaml.Mark | None:
-    """Return the place of the first list or map that stands too deep inside others."""
+def _first_too_deep(source: str) -> Any:
+    """Return the mark of the first list or map that stands too deep inside others; None when none does."""
     depth = 0
     for event in yaml.parse(source, Loader=Loader):
         if isinstance(event, yaml.CollectionStartEvent):
