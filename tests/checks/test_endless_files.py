@@ -18,7 +18,7 @@ import pytest
 from tests.checks.publications import SETTINGS
 
 FRONT = "---\nsubject: The rules\n---\n"
-SIZE = 300_000
+SIZE = 150_000
 """Characters; a time that grows with the square of the size shows as hundreds of times that of words."""
 MOST = 25
 """Times the processor time of plain words of the same size."""
