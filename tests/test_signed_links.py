@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import stat
 import threading
 from collections import Counter
@@ -13,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import ConfigError
-from newsletter.signed_links import SECRET_FILE, Claims, Keyed, Links, Purpose, link_secret
+from newsletter.signed_links import SECRET_FILE, Claims, Keyed, Links, Purpose, link_secret, new_keys
 from tests.support.sending import settings as publication_settings
 
 IDS = st.integers(min_value=0, max_value=2**63 - 1)
+KEYS = st.text(alphabet="AZaz09-_", max_size=8)
 NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
@@ -25,21 +27,30 @@ def links(tmp_path_factory: pytest.TempPathFactory) -> Links:
     return Links(publication_settings(tmp_path_factory.mktemp("links")))
 
 
-@given(subscriber=IDS, campaign=IDS, name=NAMES, purpose=st.sampled_from(Purpose))
+@given(subscriber=IDS, campaign=IDS, name=NAMES, purpose=st.sampled_from(Purpose), key=KEYS)
 def test_a_token_says_what_it_was_made_for(
-    links: Links, subscriber: int, campaign: int, name: str, purpose: Purpose
+    links: Links, subscriber: int, campaign: int, name: str, purpose: Purpose, key: str
 ) -> None:
-    token = links.token(purpose, subscriber, campaign, name)
+    token = links.token(purpose, subscriber, campaign, name, key)
 
-    assert links.read(token, purpose) == Claims(subscriber_id=subscriber, campaign_id=campaign, list=name)
-    assert token == links.token(purpose, subscriber, campaign, name)
+    assert links.read(token, purpose) == Claims(subscriber_id=subscriber, campaign_id=campaign, list=name, key=key)
+    assert token == links.token(purpose, subscriber, campaign, name, key)
 
 
-@given(subscribers=st.lists(IDS, max_size=5), name=NAMES)
-def test_many_readers_tokens_are_those_that_each_has_alone(links: Links, subscribers: list[int], name: str) -> None:
-    alone = [links.token(Purpose.READER, subscriber, 7, name) for subscriber in subscribers]
+@given(readers=st.lists(st.tuples(IDS, KEYS), max_size=5), name=NAMES)
+def test_many_readers_tokens_are_those_that_each_has_alone(
+    links: Links, readers: list[tuple[int, str]], name: str
+) -> None:
+    alone = [links.token(Purpose.READER, subscriber, 7, name, key) for subscriber, key in readers]
 
-    assert links.tokens(Purpose.READER, subscribers, 7, name) == alone
+    assert links.tokens(Purpose.READER, readers, 7, name) == alone
+
+
+def test_every_new_reader_gets_another_key(links: Links) -> None:
+    keys = new_keys(10_000)
+
+    assert len(set(keys)) == 10_000
+    assert all(re.fullmatch(r"[\w-]{8}", key, re.ASCII) for key in keys)
 
 
 def test_links_that_were_mailed_once_open_for_ever(tmp_path: Path) -> None:

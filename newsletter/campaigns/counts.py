@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, and_, exists, func, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from newsletter.campaigns.batch_states import IN_HAND, OPEN, BatchState
 from newsletter.campaigns.campaign import Campaign, CampaignState
@@ -66,6 +66,15 @@ def is_done(connection: Connection, campaign_id: int) -> bool:
     is_open = exists().where(batch.c.campaign_id == campaign_id, batch.c.state.in_(OPEN))
     done = select(and_(campaign.c.enqueued, ~is_open)).where(campaign.c.id == campaign_id)
     return bool(connection.execute(done).scalar())
+
+
+def has_unsent(connection: Connection, campaign_id: int) -> bool:
+    """Tell whether somebody is not enqueued yet, or waits in a batch that is in no call."""
+    waits = exists().where(
+        batch.c.campaign_id == campaign_id, batch.c.state.in_((BatchState.QUEUED, BatchState.CLAIMED))
+    )
+    unsent = select(or_(~campaign.c.enqueued, waits)).where(campaign.c.id == campaign_id)
+    return bool(connection.execute(unsent).scalar())
 
 
 def next_due(connection: Connection, campaign_id: int) -> datetime | None:

@@ -16,11 +16,12 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from newsletter.campaigns import ledger
-from newsletter.campaigns.batch_states import BatchState
+from newsletter.campaigns.batch_states import IN_HAND, BatchState
 from newsletter.campaigns.campaign import CampaignState, get_campaign
-from newsletter.campaigns.delivery_states import DELIVERIES, STATE
+from newsletter.campaigns.delivery_states import DELIVERIES, EXCEPTIONS, STATE
 from newsletter.campaigns.ledger import BatchScope, DeliveryException
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note
+from newsletter.providers import refusals
 from newsletter.providers.base import Outcome
 from newsletter.times import stamp
 
@@ -32,8 +33,13 @@ SENT_AGAIN = "queued again, whether it was sent or not"
 """The note of a delivery that was unknown and is sent again: the reader may have it twice."""
 RETRIED = "queued again by a retry"
 """The note of a rejected delivery that is sent again."""
+TAKEN_BACK = "queued again: the provider refuses everybody, for a reason that is not the reader's"
+"""The note of a rejected delivery that goes back into the queue, since the provider took nothing."""
 BATCH = 500
 """Recipients in a batch of those who are sent it again; the provider's own limit cuts larger ones."""
+
+MOST_NAMED = 10_000
+"""Subscribers named in one statement; SQLite takes 32,766 values."""
 
 _IS_UNKNOWN = delivery_exception.c.state == Outcome.UNKNOWN
 _IS_RETRYABLE = and_(delivery_exception.c.state == Outcome.REJECTED, delivery_exception.c.retryable)
@@ -169,6 +175,27 @@ def count_retryable(connection: Connection, campaign_id: int) -> int:
 def retry(connection: Connection, campaign_id: int, size: int, now: datetime) -> int:
     """Queue the retryable deliveries of a campaign in new batches of `size`; return how many."""
     return ledger.requeue(connection, campaign_id, _IS_RETRYABLE, size, now, note=RETRIED)
+
+
+def take_back(connection: Connection, campaign_id: int, cause: str, since: datetime, size: int, now: datetime) -> int:
+    """Queue again what was refused since then for an equal cause, which is not about readers; return how many.
+
+    A refusal proves that nothing was sent. Batches that a sender works on keep theirs until it settles them, and a
+    campaign that has ended sends nobody anything.
+    """
+    if get_campaign(connection, campaign_id).state not in (CampaignState.SENDING, CampaignState.PAUSED):
+        return 0
+    own = delivery_exception.c
+    lately = and_(own.campaign_id == campaign_id, own.at >= stamp(since), _IS_RETRYABLE, batch.c.state.not_in(IN_HAND))
+    rows = connection.execute(select(own.subscriber_id, own.detail).select_from(EXCEPTIONS).where(lately))
+    ids = [id for id, detail in rows if refusals.cause(detail) == cause]
+    starts = range(0, len(ids), MOST_NAMED)
+    return sum(
+        ledger.requeue(
+            connection, campaign_id, own.subscriber_id.in_(ids[start : start + MOST_NAMED]), size, now, note=TAKEN_BACK
+        )
+        for start in starts
+    )
 
 
 def _resolve(

@@ -1,7 +1,7 @@
 """Start campaigns on time, and find the moment that each reader's own clock shows.
 
-A campaign whose time has gone by for too long is paused with the reason. `publishing.scheduler` asks once a second;
-what a time means in a time zone is times.py.
+A campaign whose time has gone by for too long is paused with the reason, and so is one that needs what newsletter.toml
+has no longer. `publishing.scheduler` asks once a second; what a time means in a time zone is times.py.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from functools import cache
 from sqlalchemy import Connection, select
 
 from newsletter.campaigns import reports
-from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state, change_state
+from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state, change_state, get_campaign
 from newsletter.config import Publication
 from newsletter.database.tables import subscriber
+from newsletter.errors import ConfigError
+from newsletter.providers import find_provider
 from newsletter.subscribers import segments
 from newsletter.times import OFF, Duration, Moment, first_moment, zone_or
 
@@ -67,12 +69,39 @@ def begin_due(connection: Connection, publication: Publication, now: datetime) -
 def _begin(
     connection: Connection, publication: Publication, campaign_id: int, start: datetime, now: datetime
 ) -> Campaign:
+    if reason := missing_setting(publication, get_campaign(connection, campaign_id)):
+        return change_state(connection, campaign_id, "pause", now=now, reason=reason)
     most = publication.config.send.max_lateness
     if not is_too_late(start, now, most):
         return change_state(connection, campaign_id, "start", now=now)
     late = reports.duration(now - start)
     reason = f"it was to start at {wall_clock(publication, start)}, {late} ago; max_lateness is {most}"
     return change_state(connection, campaign_id, "pause", now=now, reason=reason)
+
+
+def missing_setting(publication: Publication, campaign: Campaign) -> str:
+    """Return why newsletter.toml has not what an approved campaign needs of it; empty when it has.
+
+    Its message and page are frozen, and once everyone is enqueued its readers are, too.
+    """
+    if campaign.list not in publication.config.lists:
+        return f'the list "{campaign.list}" is not in newsletter.toml any more'
+    if campaign.segment and not campaign.enqueued and campaign.segment not in publication.config.segments:
+        return f'the segment "{campaign.segment}" is not in newsletter.toml any more'
+    try:
+        find_provider(publication, campaign.provider)
+    except ConfigError as error:
+        return f"its provider, {campaign.provider}, cannot be used any more: {error.message}"
+    return ""
+
+
+def hold_unprepared(
+    connection: Connection, publication: Publication, campaign_id: int, now: datetime
+) -> Campaign | None:
+    """Pause a campaign that is sending and for which a setting is missing; return it, or None when it may go on."""
+    campaign = get_campaign(connection, campaign_id)
+    reason = missing_setting(publication, campaign) if campaign.state is CampaignState.SENDING else ""
+    return change_state(connection, campaign_id, "pause", now=now, reason=reason) if reason else None
 
 
 def wall_clock(publication: Publication, moment: datetime) -> str:

@@ -35,7 +35,7 @@ _LEASED = text("state IN ('claimed', 'handed')")
 subscriber = Table(
     "subscriber",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),  # never reused: links in old mail name it
+    Column("id", Integer, primary_key=True, autoincrement=True),  # reused only after an older database is restored
     Column("email", Text, nullable=False),  # as its owner writes it
     Column("email_key", Text, nullable=False, unique=True),  # addresses.address_key(email)
     Column("first_name", Text, nullable=False, server_default=""),
@@ -46,6 +46,7 @@ subscriber = Table(
     Column("tags", Text, nullable=False, server_default="[]"),  # JSON list, sorted
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
+    Column("link_key", Text, nullable=False, server_default=""),  # in the reader's links; "" = older than the keys
     sqlite_autoincrement=True,
 )
 

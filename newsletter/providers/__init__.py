@@ -1,7 +1,8 @@
 """Mail providers: one file each, and what they share.
 
-base.py has the record of a provider and the values that go in and out; transport.py makes HTTP requests, body.py their
-bytes; dispatch.py hands a batch over and never raises; smtp.py uses smtp_session.py and dkim.py.
+base.py has the record of a provider and the values that go in and out; refusals.py says what a refusal is about;
+transport.py makes HTTP requests, body.py their bytes; dispatch.py hands a batch over and never raises; smtp.py uses
+smtp_session.py and dkim.py.
 
 Add a provider: a file here that holds a `base.Provider`, its line in PROVIDERS, its keys in
 `config/provider_settings.py`, recorded replies in `tests/providers/`, a paragraph in `docs/providers.md`.
@@ -42,6 +43,11 @@ def find_provider(publication: Publication, name: str = "") -> Provider:
         hint = suggestion(name, PROVIDERS, "Providers")
         raise publication.error(("send", "provider"), f'no provider is named "{name}"', hint)
     check_required(name, publication.config.providers, publication.error)
+    return provider_record(name)
+
+
+def provider_record(name: str) -> Provider:
+    """Return the record of a provider in PROVIDERS, whatever newsletter.toml says of it."""
     module, _, attribute = PROVIDERS[name].partition(":")
     provider: Provider = getattr(importlib.import_module(module), attribute)
     return provider

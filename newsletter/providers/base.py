@@ -2,6 +2,23 @@
 
 No I/O, no database, no settings file: a provider sees recipients, a mailing and its own settings, and is tested as
 data in, data out.
+
+A provider's errors are data, too: a table from its own code or name to a `refusals.Refusal`, which has a verdict and
+says what the refusal is about.
+
+    READER_GONE        SUPPRESS  the address takes no mail            REJECTED, never tried again
+    READER_REFUSED     FAIL      this reader, for now                 REJECTED, `newsletter retry` tries again
+    READER_DEFERRED    RETRY     this reader, later                   BUSY; the others are served meanwhile
+    MESSAGE_REFUSED    FAIL      content, size, or not clear          REJECTED; a run of equal ones pauses the campaign
+    SENDER_REFUSED     STOP      key, account, quota, from address    BUSY for all; the campaign pauses at once
+    PROVIDER_BUSY      RETRY     too many calls, maintenance          BUSY for all; waited for
+    NOT_CLEAR          UNKNOWN   it may have been taken               UNKNOWN
+
+`refusals.listed` makes the Answer of an API with an entry for each recipient, `refusals.whole` that of a call that was
+refused as a whole (FAIL halves it, to find the one recipient), `refusals.by_words` looks at the words where one code
+means many things: sender and recipient have the same status at most APIs. postmark.py and resend.py are examples.
+What is in no table is MESSAGE_REFUSED for one message and SENDER_REFUSED for a call, so that nobody is rejected by
+mistake.
 """
 
 from __future__ import annotations
@@ -33,6 +50,19 @@ class Outcome(StrEnum):
     """May have been sent: the request left, and no whole answer came back."""
 
 
+class About(StrEnum):
+    """The things that a refusal can be about."""
+
+    READER = "reader"
+    """The address, or what its own server allows it."""
+    MESSAGE = "message"
+    """The content or the size, which all readers' messages share."""
+    CONNECTION = "connection"
+    """The client's address or greeting, the encryption, the number of connections or calls."""
+    SENDER = "sender"
+    """The sender's address or domain, the account, its quota, its right to send."""
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):  # once per message: takes a seventh of a dataclass's time
     """The outcome of one message."""
 
@@ -50,6 +80,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):  # once per message: ta
     """
     alone: bool = False
     """Busy, but for this recipient only: the provider takes the others."""
+    about: About = About.READER
+    """What a refusal is about: a run of equal ones that are not about readers pauses the campaign."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ from newsletter.messages.types import Recipient
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Result, Settings
 
 Call = Callable[[], Answer]
+Watch = Callable[[Call], Answer | None]
+"""Makes a call and counts its answer; returns None when no further call may be made."""
 MOST_ALONE = 10
 """Recipients in a row who are put off for themselves; then the provider is taken to put everyone off."""
 
@@ -68,7 +70,12 @@ def payload_hash(parts: Sequence[Part]) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest() if all(digests) else ""
 
 
-def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None) -> Answer:
+def make(call: Call) -> Answer | None:
+    """Make a call that nobody watches."""
+    return call()
+
+
+def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None, watch: Watch = make) -> Answer:
     """Make the calls, one after the other; after one that was not taken, the others are not made and BUSY."""
     results: list[Result] = []
     done: list[tuple[Recipient, Result]] = []
@@ -77,8 +84,11 @@ def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None) -> Ans
         if progress and not progress.advance(done, (part.batch.recipients[0] for part in waiting)):
             cut = True
             break
+        answer = watch(waiting[0].call)
+        if answer is None:
+            cut = True
+            break
         part, done = waiting.popleft(), []
-        answer = part.call()
         if answer.split and len(part.batch.recipients) > 1:
             waiting.extendleft(reversed(part.halves()))
             continue

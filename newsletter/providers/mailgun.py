@@ -19,6 +19,7 @@ import msgspec
 from newsletter.addresses import quoted
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Recipient, Syntax
+from newsletter.providers import refusals
 from newsletter.providers.base import (
     Answer,
     Batch,
@@ -42,8 +43,8 @@ SYNTAX = Syntax(
 )
 DELIVERY = "%recipient.d%"
 
-ONE_IS_WRONG = ("parameter is not a valid address", "not allowed to send large batches")
-"""Words of a 400 or 403 that is about one reader: halves of the batch find them. Others are about the account."""
+PROBATION = "not allowed to send large batches"
+"""Words of the 403 for a new account: halves of the batch may pass."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -119,11 +120,16 @@ def outcomes(response: Response, batch: Batch) -> Answer:
         return batch.everyone(Outcome.BUSY, f"Mailgun is busy: {words}", retry_after=wait)
     if response.status >= 500 or response.status in (201, 202, 408):
         return batch.everyone(Outcome.UNKNOWN, f"Mailgun answered {words}")
-    if response.status == 413 or any(phrase in words for phrase in ONE_IS_WRONG):
-        if len(batch.recipients) == 1:
-            return batch.everyone(Outcome.REJECTED, words, retryable=True)
-        return Answer(results=batch.everyone(Outcome.BUSY, words).results, split=True)
-    return batch.everyone(Outcome.BUSY, f"Mailgun refused the request: {words}", stop=True)
+    refusal = _refusal(response.status, words, len(batch.recipients))
+    stops = refusal.verdict is refusals.Verdict.STOP
+    return refusals.whole(batch, refusal, f"Mailgun refused the request: {words}" if stops else words)
+
+
+def _refusal(status: int, words: str, count: int) -> refusals.Refusal:
+    """Classify a refusal of a call to `count` recipients: 400 is the status of a bad recipient and of a bad sender."""
+    if status == 413 or (PROBATION in words and count > 1):
+        return refusals.MESSAGE_REFUSED
+    return refusals.by_words(words, refusals.SENDER_REFUSED) if status == 400 else refusals.SENDER_REFUSED
 
 
 def _accepted(response: Response, batch: Batch) -> Answer:

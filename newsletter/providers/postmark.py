@@ -6,7 +6,6 @@ search is asked. Every message has our delivery id and its batch in its `Metadat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +14,7 @@ import msgspec
 
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import JsonMessage
+from newsletter.providers import refusals
 from newsletter.providers.base import (
     Answer,
     Batch,
@@ -32,10 +32,14 @@ from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.transport import wait_asked_for
 
 # https://postmarkapp.com/developer/api/overview#error-codes
-STOPPING = frozenset({10, 400, 401, 405, 412, 413, *range(1220, 1240)})
-"""Errors of token, sender signature, credits, account or message stream: every further call would fail."""
-WAITING = frozenset({100, 429})
-"""Errors that pass: maintenance, and too many calls."""
+REFUSALS = {
+    # Token, sender signature, credits, account, message stream: every further call would fail.
+    **dict.fromkeys((10, 400, 401, 405, 412, 413, *range(1220, 1240)), refusals.SENDER_REFUSED),
+    # Maintenance, and too many calls.
+    **dict.fromkeys((100, 429), refusals.PROVIDER_BUSY),
+    406: refusals.READER_GONE,
+}
+"""Error codes that mean one thing; of the others, such as 300 (invalid request), the words tell."""
 INVALID, INACTIVE = 300, 406
 """Errors of one message or address."""
 
@@ -101,14 +105,15 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     if response.status == 200:
         return _listed(response, batch)
     words = _words(response)
-    if response.status in (429, 503) or _code(response) in WAITING:
+    if response.status in (429, 503) or REFUSALS.get(_code(response)) == refusals.PROVIDER_BUSY:
         wait = wait_asked_for(response.headers, words)
         return batch.everyone(Outcome.BUSY, f"Postmark is busy: {words}", retry_after=wait)
     # The documentation says that after a 500 the message is lost "in most cases", which is not all.
     if response.status >= 500 or response.status in (201, 202, 408):
         return batch.everyone(Outcome.UNKNOWN, f"Postmark answered {words}")
-    if len(batch.recipients) == 1 and _code(response) in (INVALID, INACTIVE):
-        return batch.everyone(Outcome.REJECTED, words, retryable=_code(response) != INACTIVE)
+    refusal, is_single = _refusal(_code(response), words), len(batch.recipients) == 1
+    if is_single and _code(response) in (INVALID, INACTIVE) and refusal.verdict is not refusals.Verdict.STOP:
+        return refusals.whole(batch, refusal, words)
     return batch.everyone(Outcome.BUSY, f"Postmark refused the request: {words}", stop=True)
 
 
@@ -120,28 +125,28 @@ def _listed(response: Response, batch: Batch) -> Answer:
     if len(verdicts) != len(batch.recipients):
         reason = f"Postmark answered {len(verdicts)} results for {len(batch.recipients)} messages"
         return batch.everyone(Outcome.UNKNOWN, reason)
-    return Answer(results=tuple(map(_result, verdicts)), stop=_stop(verdicts))
+    return refusals.listed(map(_entry, verdicts))
 
 
-def _result(verdict: _Verdict) -> Result:
-    reason = f"{verdict.words} (code {verdict.code})"
+def _entry(verdict: _Verdict) -> Result | tuple[refusals.Refusal, str]:
     if verdict.code == 0:
         return Result(outcome=Outcome.ACCEPTED, provider_id=verdict.message_id)
-    if verdict.code in WAITING | STOPPING:
-        return Result(outcome=Outcome.BUSY, reason=f"Postmark: {reason}")
-    return Result(outcome=Outcome.REJECTED, reason=reason, retryable=verdict.code != INACTIVE)
+    refusal, reason = _refusal(verdict.code, verdict.words), f"{verdict.words} (code {verdict.code})"
+    if refusal.verdict is refusals.Verdict.STOP:
+        return refusal, f"Postmark refused to send: {reason}"
+    return refusal, f"Postmark: {reason}" if refusal == refusals.PROVIDER_BUSY else reason
 
 
-def _stop(verdicts: Sequence[_Verdict]) -> str:
-    stopping = next((verdict for verdict in verdicts if verdict.code in STOPPING), None)
-    return f"Postmark refused to send: {stopping.words} (code {stopping.code})" if stopping else ""
+def _refusal(code: int, words: str) -> refusals.Refusal:
+    return REFUSALS.get(code) or refusals.by_words(words, refusals.MESSAGE_REFUSED)
 
 
-def _code(response: Response) -> int | None:
+def _code(response: Response) -> int:
+    """Return the code of a whole answer; -1 when it has none."""
     try:
         return _decode_one(response.body).code
     except msgspec.DecodeError:
-        return None
+        return -1
 
 
 def _words(response: Response) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import JsonMessage
+from newsletter.providers import refusals
 from newsletter.providers.base import (
     Answer,
     Batch,
@@ -30,6 +31,8 @@ from newsletter.providers.transport import wait_asked_for
 # https://resend.com/docs/api-reference/errors
 QUOTAS = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded"})
 """Names of refusals that are 429, too, but do not pass today."""
+REFUSALS = dict.fromkeys(("invalid_from_address", "invalid_access", "invalid_region"), refusals.SENDER_REFUSED)
+"""Names of refusals of the content that are about the sender; of the others the words tell."""
 IN_FLIGHT, OTHER_PAYLOAD = "concurrent_idempotent_requests", "invalid_idempotent_request"
 
 _encode = msgspec.json.Encoder().encode
@@ -90,15 +93,11 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     if response.status >= 500 or response.status in (202, 408) or name == OTHER_PAYLOAD:
         return batch.everyone(Outcome.UNKNOWN, f"Resend answered {words}")
     if response.status in (400, 413, 422) and refusal:
-        return _invalid(batch, words)
+        # One bad address refuses a batch: unless the words are about something else, its halves are tried next.
+        kind = REFUSALS.get(name) or refusals.by_words(words, refusals.MESSAGE_REFUSED)
+        stops = kind.verdict is refusals.Verdict.STOP
+        return refusals.whole(batch, kind, f"Resend refused the request: {words}" if stops else words)
     return batch.everyone(Outcome.BUSY, f"Resend refused the request: {words}", stop=True)
-
-
-def _invalid(batch: Batch, words: str) -> Answer:
-    """Answer a refusal of the content: one bad address refuses a batch, so its halves are tried next."""
-    if len(batch.recipients) == 1:
-        return batch.everyone(Outcome.REJECTED, words, retryable=True)
-    return Answer(results=batch.everyone(Outcome.BUSY, words).results, split=True)
 
 
 def _accepted(response: Response, batch: Batch) -> Answer:

@@ -27,7 +27,7 @@ from newsletter.campaigns.campaign import (
     start_now,
 )
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.campaigns.schedule import Timing, is_too_late, timing, wall_clock
+from newsletter.campaigns.schedule import Timing, hold_unprepared, is_too_late, missing_setting, timing, wall_clock
 from newsletter.checks.gate import gate
 from newsletter.config import Publication
 from newsletter.database.connection import Database
@@ -43,6 +43,15 @@ from newsletter.times import Clock, Moment, first_moment, utc_now
 
 _WEST = timezone(timedelta(hours=-12))
 """The zone in which clocks show a time last."""
+
+
+class UnpreparedError(ConfigError):
+    """A campaign that is not over needs a list, segment or provider that newsletter.toml has no longer."""
+
+    def __init__(self, campaign: Campaign, missing: str) -> None:
+        hint = f"Put it back, or end the campaign with `newsletter cancel {campaign.id}`."
+        super().__init__(f"campaign {campaign.id} cannot be sent: {missing}", hint=hint)
+        self.campaign = campaign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +115,15 @@ def make_plan(
 ) -> Plan:
     """Plan an issue as a user names it; list and segment are the issue's own unless given.
 
-    Raises IssueError, and ConfigError for an unknown list, segment or provider.
+    Raises IssueError, and ConfigError for an unknown list, segment or provider: UnpreparedError where a campaign of
+    the issue that is not over needs it.
     """
     built = build_issue(publication, find_issue(publication, issue))
     _refuse_welcome(built)
     to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
     with database.read() as connection:
         campaign = campaign_of_issue(connection, built.issue.slug, to, part)
+        _require_settings(publication, campaign)
         waiting = _waiting(connection, publication, campaign, to, part, clock())
     provider = find_provider(publication, campaign.provider if campaign else "")
     return Plan(file=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
@@ -127,7 +138,10 @@ def frozen_plan(
     segment: str | None,
     clock: Clock = utc_now,
 ) -> Plan | None:
-    """Plan the campaign that was approved already, without reading its file; None when there is none."""
+    """Plan the campaign that was approved already, without reading its file; None when there is none.
+
+    Raises UnpreparedError when newsletter.toml has no longer what the campaign needs.
+    """
     path = Path(issue)
     slug = slug_of(path) if path.suffix == ".md" else issue
     with database.read() as connection:
@@ -136,22 +150,36 @@ def frozen_plan(
         campaign = next(fits, None)
         if campaign is None:
             return None
+        _require_settings(publication, campaign)
         to, part = campaign.list, campaign.segment
         waiting = _waiting(connection, publication, campaign, to, part, clock())
     provider = find_provider(publication, campaign.provider)
     return Plan(file=None, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
 
 
+def _require_settings(publication: Publication, campaign: Campaign | None) -> None:
+    if campaign and campaign.state not in ENDED and (missing := missing_setting(publication, campaign)):
+        raise UnpreparedError(campaign, missing)
+
+
+def hold(publication: Publication, database: Database, campaign: Campaign, now: datetime) -> bool:
+    """Pause the campaign of an UnpreparedError if it is sending; return whether it is paused now."""
+    with database.begin() as connection:
+        hold_unprepared(connection, publication, campaign.id, now)
+        return get_campaign(connection, campaign.id).state is CampaignState.PAUSED
+
+
 def _waiting(
     connection: Connection, publication: Publication, campaign: Campaign | None, to: str, part: str, now: datetime
 ) -> int:
     """Readers who would be mailed now: the audience, or what is left of it."""
+    if campaign and campaign.enqueued:
+        return delivery_counts(connection, campaign.id)["queued"]
     readers = segments.count(connection, publication, to, part, now=now)
     if campaign is None:
         return readers
     counted = delivery_counts(connection, campaign.id)
-    left = 0 if campaign.enqueued else max(0, readers - sum(counted.values()))
-    return counted["queued"] + left
+    return counted["queued"] + max(0, readers - sum(counted.values()))
 
 
 def _list(publication: Publication, name: str) -> str:

@@ -141,7 +141,18 @@ class Runner:
         self._start_due(now)
         self._running = {id: thread for id, thread in self._running.items() if thread.is_alive()}
         for campaign in self._waiting(now)[: MOST_AT_ONCE - len(self._running)]:
-            self._start_sender(campaign)
+            if not self._hold(campaign, now):
+                self._start_sender(campaign)
+
+    def _hold(self, campaign: Campaign, now: datetime) -> bool:
+        """Pause a campaign for which newsletter.toml lacks something; tell whether it did."""
+        if not schedule.missing_setting(self._publication, campaign):
+            return False
+        with self._send_state.writer() as connection:
+            held = schedule.hold_unprepared(connection, self._publication, campaign.id, now)
+        if held:
+            self._listener.began(held)
+        return True
 
     def _look_for_today(self, now: datetime) -> None:
         problems = daily.schedule_today(self._publication, self._database, now)

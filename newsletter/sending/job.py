@@ -13,9 +13,11 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from newsletter.campaigns import schedule
 from newsletter.campaigns.campaign import Campaign
 from newsletter.config import Publication
 from newsletter.database.connection import Database
+from newsletter.errors import ConfigError
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.base import Provider, Settings
 from newsletter.rates import Rate
@@ -37,7 +39,11 @@ class Job:
 
 
 def job_of(publication: Publication, database: Database, campaign: Campaign, clock: Clock = utc_now) -> Job:
-    """Make the job of a campaign at the configured rate. Raises ConfigError when its provider is set wrong."""
+    """Make the job of a campaign at the configured rate.
+
+    Raises ConfigError when newsletter.toml has no longer what the campaign needs, or its provider is set wrong.
+    """
+    require_settings(publication, campaign)
     provider = find_provider(publication, campaign.provider)
     return Job(
         publication=publication,
@@ -48,6 +54,12 @@ def job_of(publication: Publication, database: Database, campaign: Campaign, clo
         rate=publication.config.send.rate,
         clock=clock,
     )
+
+
+def require_settings(publication: Publication, campaign: Campaign) -> None:
+    """Raise ConfigError when newsletter.toml has no longer what the campaign needs."""
+    if missing := schedule.missing_setting(publication, campaign):
+        raise ConfigError(f"campaign {campaign.id} cannot be sent: {missing}")
 
 
 class SendState:

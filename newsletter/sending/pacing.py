@@ -1,7 +1,7 @@
-"""Decide how long a busy provider is waited for, and when a campaign had better pause and ask a person.
+"""Decide how long a busy provider is waited for, and when a campaign pauses because it stays busy.
 
 Pure: what happened so far comes in as a RunHistory and goes out as the next one. The rate that all senders share is
-rate_limits.py; the arithmetic of waiting is backoff.py; what else an answer means is settlement.py.
+rate_limits.py; the arithmetic of waiting is backoff.py; refusals and lost answers are circuit_breaker.py.
 """
 
 from __future__ import annotations
@@ -12,16 +12,11 @@ from datetime import datetime, timedelta
 
 from msgspec import structs
 
-from newsletter.config import Publication, Share
+from newsletter.config import Publication
 from newsletter.providers.base import Answer, Outcome, Provider, Result
 from newsletter.rates import Rate
 from newsletter.sending import backoff
 from newsletter.times import Duration
-
-FEWEST_ANSWERED = 100
-"""Answered messages before their share of rejections says anything."""
-WINDOW = 1000
-"""The latest answered messages that count, in whole batches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +31,6 @@ class Deferral:
 class RunHistory:
     """The memory of one run: what its answers so far mean for the next one."""
 
-    answered: tuple[tuple[int, int], ...] = ()
-    """The latest batches: pairs of how many messages were answered, and how many of them rejected."""
     accepted_at: datetime | None = None
     """When a message was last accepted."""
     busy_since: datetime | None = None
@@ -101,7 +94,6 @@ def react(
     no: int,
     *,
     patience: Duration,
-    max_rejected: Share,
     history: RunHistory,
     now: datetime,
     jitter: float = 1.0,
@@ -109,9 +101,6 @@ def react(
     """Decide what to do about the answer to batch `no`, after `reject_deferred`."""
     if answer.stop:
         return Reaction(pause=answer.stop, gives_way=True), history
-    history = count_rejections(answer, history)
-    if numbers := too_many_rejected(history, max_rejected):
-        return Reaction(pause=f"{numbers}. Look at the reasons before you go on"), history
     busy = [result for result in answer.results if result.outcome is Outcome.BUSY]
     provider_words = next((result.reason for result in busy if not result.alone), None)
     if provider_words is not None:
@@ -119,28 +108,6 @@ def react(
     if len(busy) < len(answer.results):
         history = replace(history, busy_since=None, busy_until=None, busy_tries=0)
     return _wait_for_readers(busy[0].reason, no, patience, history, now, jitter) if busy else Reaction(), history
-
-
-def count_rejections(answer: Answer, history: RunHistory) -> RunHistory:
-    """Add an answer to the latest ones, and drop those that WINDOW leaves out."""
-    rejected = answer.outcomes.get(Outcome.REJECTED, 0)
-    answered = [*history.answered, (answer.outcomes.get(Outcome.ACCEPTED, 0) + rejected, rejected)]
-    total = sum(number for number, _ in answered)
-    while total - answered[0][0] >= WINDOW:
-        total -= answered.pop(0)[0]
-    return replace(history, answered=tuple(answered))
-
-
-def too_many_rejected(history: RunHistory, most: Share) -> str:
-    """Return the numbers when more than `most` of the latest messages were rejected; empty when not.
-
-    A bought list, a blocked domain or a broken template shows here before it costs a reputation.
-    """
-    answered = sum(number for number, _ in history.answered)
-    rejected = sum(number for _, number in history.answered)
-    if answered < FEWEST_ANSWERED or rejected <= answered * most.part:
-        return ""
-    return f"{rejected:,} of the last {answered:,} messages were rejected, more than {most}"
 
 
 def _wait_for_readers(

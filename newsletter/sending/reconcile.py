@@ -21,6 +21,7 @@ from newsletter.campaigns.resolution import Unknown
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch
+from newsletter.errors import ConfigError
 from newsletter.providers import PROVIDERS, find_provider, read_settings
 from newsletter.providers.base import Lookup, Provider, Response, Search, Settings
 from newsletter.sending.recovery import may_repeat
@@ -86,7 +87,10 @@ def _ask(publication: Publication, campaign: Campaign, unknown: Unknown, last: d
     """Ask about one batch; `last` is when its provider was handed the last unknown one."""
     if unknown.provider not in PROVIDERS:
         return BatchFinding(unknown=unknown, remark=f'no provider is named "{unknown.provider}"')
-    provider = find_provider(publication, unknown.provider)
+    try:
+        provider = find_provider(publication, unknown.provider)
+    except ConfigError as error:
+        return BatchFinding(unknown=unknown, remark=f"{unknown.provider} cannot be asked: {error.message}")
     if unknown.is_whole and may_repeat(provider, unknown.handed_at.isoformat(), now):
         return _repeat(provider, campaign, unknown)
     if provider.lookup is None:

@@ -15,7 +15,7 @@ from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.providers import PROVIDERS, find_provider
+from newsletter.providers import PROVIDERS, provider_record
 from newsletter.providers.base import Provider
 from newsletter.sending import database_guard
 from newsletter.sending.database_guard import LastSendMarker
@@ -41,7 +41,7 @@ def recover(send_state: SendState, publication: Publication, listener: ProgressL
     """
 
     def may_replay(name: str, first_handed_at: str) -> bool:
-        return name in PROVIDERS and may_repeat(find_provider(publication, name), first_handed_at, clock())
+        return name in PROVIDERS and may_repeat(provider_record(name), first_handed_at, clock())
 
     with send_state.writer() as connection:
         database_guard.settle(connection, database_guard.here(send_state.database), clock())

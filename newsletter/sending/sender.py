@@ -23,7 +23,7 @@ from newsletter.campaigns.tracking import Level, tracked
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.providers import find_provider, read_settings
-from newsletter.sending.job import Job, ProgressListener, SendState, job_of, log_failure
+from newsletter.sending.job import Job, ProgressListener, SendState, job_of, log_failure, require_settings
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.recipients import addresses
@@ -64,7 +64,11 @@ class Sender:
     def __init__(
         self, job: Job, listener: ProgressListener, send_state: SendState | None = None, *, once: bool = False
     ) -> None:
-        """End, with `once`, when a quota is used up for longer than REST."""
+        """End, with `once`, when a quota is used up for longer than REST.
+
+        Raises ConfigError when newsletter.toml has no longer what the campaign needs.
+        """
+        require_settings(job.publication, job.campaign)
         self._job = job
         self._longest = REST.total_seconds() if once else math.inf
         self._listener = listener
@@ -76,7 +80,7 @@ class Sender:
             frozen = frozen_message(connection, job.campaign.id)
         campaign = job.campaign
         links = Links(job.publication)
-        message = tracked(frozen, Level(campaign.tracking), links, campaign.id)
+        message = tracked(frozen, Level(campaign.tracking), links, campaign.id, campaign.key)
         headers = envelope(job.publication, campaign.list, campaign.date, campaign.key)
         self._mailing = Mailing(message, headers, addresses(links, campaign.issue))
         self.worker = self._worker()

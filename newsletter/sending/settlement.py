@@ -13,7 +13,7 @@ from msgspec import structs
 
 from newsletter.campaigns.claims import Claim
 from newsletter.campaigns.resolution import Policy
-from newsletter.config import Publication, Share
+from newsletter.config import Publication
 from newsletter.providers.base import Answer, Outcome, Provider
 from newsletter.sending import pacing
 from newsletter.sending.pacing import Reaction, RunHistory
@@ -36,8 +36,6 @@ class SendPolicy:
     provider: Provider
     patience: Duration
     """How long a busy provider, or a busy recipient, is waited for."""
-    max_rejected: Share
-    """The share of rejected messages at which a campaign pauses."""
     on_unknown: Policy
     """What becomes of unknown outcomes; `hold` where the provider can tell them by the key of the call."""
 
@@ -66,7 +64,6 @@ def campaign_policy(publication: Publication, provider: Provider) -> SendPolicy:
     return SendPolicy(
         provider=provider,
         patience=send.patience,
-        max_rejected=send.max_rejected,
         on_unknown="hold" if provider.dedupe else send.on_unknown,
     )
 
@@ -76,7 +73,7 @@ def single_message_policy(provider: Provider) -> SendPolicy:
 
     What is unknown is never sent again: the reader may ask anew.
     """
-    return SendPolicy(provider=provider, patience=WITHOUT_LIMIT, max_rejected=Share("off"), on_unknown="hold")
+    return SendPolicy(provider=provider, patience=WITHOUT_LIMIT, on_unknown="hold")
 
 
 def settlement(
@@ -103,7 +100,6 @@ def settlement(
             _with_unknown_as(answer, Outcome.BUSY) if is_repeat else taken,
             no,
             patience=policy.patience,
-            max_rejected=policy.max_rejected,
             history=history,
             now=now,
             jitter=jitter,

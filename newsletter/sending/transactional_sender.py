@@ -184,7 +184,7 @@ class TransactionalSender:
     def _take(self, connection: Connection, count: int) -> tuple[list[TransactionalMessage], CompiledMessage | None]:
         """Take messages that are due, and what they say; if there is no such message any more, skip them."""
         now = self._clock()
-        queued = transactional_queue.take(connection, count, now)
+        queued = self._without_lost_lists(connection, transactional_queue.take(connection, count, now))
         if not queued:
             return [], None
         names = (queued[0].message, queued[0].language), (queued[0].message, "")
@@ -193,11 +193,23 @@ class TransactionalSender:
             transactional_queue.skip(connection, queued, "there is no such message any more", now)
         return queued, message
 
+    def _without_lost_lists(
+        self, connection: Connection, queued: list[TransactionalMessage]
+    ) -> list[TransactionalMessage]:
+        """Skip messages whose lists have all left newsletter.toml; they must not keep others waiting."""
+        lists = self._publication.config.lists
+        lost = [single for single in queued if lists.keys().isdisjoint((single.list, *single.lists))]
+        if lost:
+            transactional_queue.skip(connection, lost, "its list is not in newsletter.toml any more", self._clock())
+        return [single for single in queued if single not in lost]
+
     def _batch(self, queued: Sequence[TransactionalMessage], message: CompiledMessage, now: datetime) -> Batch:
         """Make a batch under a new key: what is tried again is known not to have left."""
         key = secrets.token_hex(8)
+        lists, own = self._publication.config.lists, queued[0].list
+        list_name = own if own in lists else self._publication.default_list
         return Batch(
-            mailing=Mailing(message, envelope(self._publication, queued[0].list, now, key)),
+            mailing=Mailing(message, envelope(self._publication, list_name, now, key)),
             recipients=tuple(self._recipient(single) for single in queued),
             key=f"letters-{key}",
             label="other",
@@ -207,8 +219,9 @@ class TransactionalSender:
         """Return a message's recipient; before they confirmed, with nothing but the address: a stranger may ask."""
         is_welcome = message.kind is TransactionalKind.WELCOME
         known = subscriber_fields(message.reader) if is_welcome else {"email": message.reader.email}
-        personal = personal_links(self._links, message.subscriber_id, 0, message.list, message.message)
-        confirm = self._links.token(Purpose.CONFIRM, message.subscriber_id, message.signup_id, "")
+        named = message.subscriber_id, message.reader.link_key
+        personal = personal_links(self._links, named, 0, message.list, message.message)
+        confirm = self._links.token(Purpose.CONFIRM, named[0], message.signup_id, message.asked, named[1])
         lists = self._publication.config.lists
         titles = [lists[name].title for name in message.lists if name in lists]
         own = {"confirm_url": self._links.confirm_url(confirm), "lists_asked": ", ".join(titles)}

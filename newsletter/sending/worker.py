@@ -14,21 +14,23 @@ import threading
 import time
 from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import claims, resolution
+from newsletter.campaigns import claims, counts, resolution
 from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
 from newsletter.campaigns.claims import ChangedPayloadError, Claim, LostClaimError
+from newsletter.campaigns.counts import delivery_counts
 from newsletter.database.bulk import attempt
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
 from newsletter.providers.base import Answer, Batch, Outcome
 from newsletter.providers.dispatch import Part
+from newsletter.sending.circuit_breaker import CircuitBreaker
 from newsletter.sending.job import Job, ProgressListener, SendState, draw_jitter, log_failure
-from newsletter.sending.pacing import Reaction, RunHistory
+from newsletter.sending.pacing import Reaction, RunHistory, batch_size
 from newsletter.sending.progress_marks import BatchProgressLog
 from newsletter.sending.rate_gate import RateGate
 from newsletter.sending.recipients import BatchRecipients, load_recipients, recipients
@@ -82,6 +84,9 @@ class SendWorker:
         self._links = Links(job.publication)
         self._policy = campaign_policy(job.publication, job.provider)
         self._history = RunHistory()
+        self._breaker = CircuitBreaker(
+            job.publication.config.send.max_rejected, job.provider, job.clock, lambda: self.is_stopping
+        )
         self._deciding = threading.Lock()
         self._said = ""
         self._reasons_told: set[str] = set()
@@ -214,10 +219,13 @@ class SendWorker:
     def _hand_over(self, call: PreparedCall) -> tuple[Answer, Set[int]]:
         """Make the calls; return the answer, and the subscribers whose outcomes the ledger has already."""
         window = self._job.provider.window
-        if not window:
-            return dispatch.hand_over(call.parts), frozenset()
-        log = BatchProgressLog(self._send_state, call.claim, self._job.clock, lambda: not self.is_stopping, window)
-        return dispatch.hand_over(call.parts, log), log.recorded
+        log = window and BatchProgressLog(self._send_state, call.claim, self._job.clock, self._may_go_on, window)
+        answer = dispatch.hand_over(call.parts, log or None, self._breaker.watch)
+        is_cut = answer.cut or (bool(self._breaker.trip) and not answer.stop)
+        return replace(answer, cut=is_cut), log.recorded if log else frozenset()
+
+    def _may_go_on(self) -> bool:
+        return not (self.is_stopping or self._breaker.trip)
 
     def _settle(self, call: PreparedCall, handed_at: datetime, answer: Answer, recorded: Set[int]) -> Claim | None:
         """Write the settlement of an answer, then follow it; return the next batch, claimed in one transaction."""
@@ -225,9 +233,13 @@ class SendWorker:
             now, jitter = self._job.clock(), draw_jitter()
             settled = settlement(answer, call.claim, self._policy, self._history, now, jitter=jitter)
             self._history = settled.history
+        late = settled.answer.outcomes.get(Outcome.REJECTED, 0) - answer.outcomes.get(Outcome.REJECTED, 0)
+        if late:
+            self._breaker.add_refusals(late)
         reaction = settled.reaction
         with self.writer() as connection:
             self._record(connection, call, settled, recorded)
+            reaction = self._reaction(connection, reaction)
             if settled.is_throttled:
                 self.gate.slow_down(connection, len(answer.results), handed_at=handed_at, wait=reaction.wait)
             if reaction.pause:
@@ -235,7 +247,7 @@ class SendWorker:
             is_last = reaction.pause or reaction.wait or self.is_stopping
             claim = None if is_last else self._claim_too(connection)
         self._send_state.tell_change()
-        self._follow(settled)
+        self._follow(settled, reaction)
         return claim
 
     def _record(self, connection: Connection, call: PreparedCall, settled: Settlement, recorded: Set[int]) -> None:
@@ -259,9 +271,28 @@ class SendWorker:
             claim = self.claim(connection)
         return claim
 
-    def _follow(self, settled: Settlement) -> None:
+    def _reaction(self, connection: Connection, reaction: Reaction) -> Reaction:
+        """Return the reaction to an answer, which is a pause when the breaker is open or opens at the end.
+
+        Refusals that were not their readers' are queued again in the transaction that pauses.
+        """
+        if reaction.pause:
+            return reaction
+        id = self._job.campaign.id
+        if (trip := self._breaker.trip) is None:
+            trip = self._breaker.at_the_end()
+            if trip is None or not counts.is_done(connection, id) or delivery_counts(connection, id)["accepted"]:
+                return reaction
+            self._breaker.open(trip)
+        if trip.cause and trip.since:
+            size = batch_size(self._job.publication, self._job.provider, self._job.rate)
+            resolution.take_back(connection, id, trip.cause, trip.since, size, self._job.clock())
+        if trip.is_about_the_rest and not counts.has_unsent(connection, id):
+            return reaction
+        return Reaction(pause=trip.why, gives_way=trip.is_of_provider)
+
+    def _follow(self, settled: Settlement, reaction: Reaction) -> None:
         """Do what a settlement asks of the run, after it was written."""
-        reaction = settled.reaction
         if reaction.pause:
             self.over.set()
         elif reaction.remark:

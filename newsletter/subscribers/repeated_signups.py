@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, and_, select, text, update
 from newsletter.database.bulk import among
 from newsletter.database.tables import signup, subscriber, subscription
 from newsletter.database.tables import transactional_message as message
+from newsletter.subscribers.evidence import read_details
 from newsletter.subscribers.transactional_queue import TransactionalKind, TransactionalState
 from newsletter.subscribers.writes import Status
 from newsletter.times import stamp
@@ -102,7 +103,7 @@ def _answered(connection: Connection, keys: Sequence[str], now: datetime) -> dic
     statuses = _statuses(connection, [row.subscriber_id for row in rows])
     answered: dict[str, list[_Answered]] = defaultdict(list)
     for row in rows:
-        network = json.loads(row.proof)["network"]
+        network = str(read_details(row.proof).get("network", ""))
         lists = _lists(row, statuses[row.subscriber_id])
         answered[row.email_key].append(_Answered(row.id, lists, row.name, network))
     return answered

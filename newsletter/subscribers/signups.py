@@ -20,13 +20,17 @@ from sqlalchemy import Connection, Row, delete, exists, select, update
 
 from newsletter.addresses import address_key
 from newsletter.config import Publication
+from newsletter.config.fields import full_name
 from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import consent as consent_rows
 from newsletter.database.tables import consent_source, subscriber, subscription
 from newsletter.database.tables import signup as table
 from newsletter.subscribers import consent, repeated_signups, suppressions, transactional_queue, writes
+from newsletter.subscribers.evidence import read_details, read_object
+from newsletter.subscribers.preferences import ListState, list_states
 from newsletter.subscribers.rate_limits import SignupLimits, address_use, network_use
 from newsletter.subscribers.repeated_signups import Wish
+from newsletter.subscribers.subscriber import split_name
 from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, NewTransactionalMessage, TransactionalKind
 from newsletter.subscribers.writes import Status, SubscriberEntry
 from newsletter.times import stamp
@@ -143,16 +147,18 @@ def _wish(request: SignupRequest) -> Wish:
     return Wish(address_key(request.email), request.lists, request.name, request.network)
 
 
-def split_name(name: str) -> dict[str, str]:
-    """Return the columns of a full name: first_name up to the first space, last_name the rest."""
-    first, _, last = name.strip().partition(" ")
-    return {"first_name": first, "last_name": last.strip()}
+def name_is_typed(connection: Connection, subscriber_id: int) -> bool:
+    """Tell whether the reader's name is one that was typed into a form, whoever typed it."""
+    row = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one()
+    typed = connection.scalars(select(table.c.name).where(table.c.subscriber_id == subscriber_id))
+    current = full_name(row.first_name, row.last_name, read_object(row.fields))
+    return any(full_name(**split_name(name), fields={}) == current for name in typed if name)
 
 
 def find_signup(connection: Connection, signup_id: int, subscriber_id: int) -> Row[Any] | None:
-    """Return the row of a sign-up with its reader's `email` and `email_key`, or None."""
+    """Return the row of a sign-up with its reader's `email`, `email_key` and `link_key`, or None."""
     with_address = (
-        select(table, subscriber.c.email, subscriber.c.email_key)
+        select(table, subscriber.c.email, subscriber.c.email_key, subscriber.c.link_key)
         .join_from(table, subscriber, subscriber.c.id == table.c.subscriber_id)
         .where(table.c.id == signup_id, table.c.subscriber_id == subscriber_id)
     )
@@ -162,7 +168,12 @@ def find_signup(connection: Connection, signup_id: int, subscriber_id: int) -> R
 def was_requested_again(connection: Connection, signup: Row[Any], now: datetime) -> bool:
     """Tell whether `request_again` was called for this sign-up within a minute: its button was pressed twice."""
     repeated_signups.take_turn(connection)
-    wish = Wish(signup.email_key, tuple(json.loads(signup.lists)), signup.name, json.loads(signup.proof)["network"])
+    wish = Wish(
+        signup.email_key,
+        tuple(json.loads(signup.lists)),
+        signup.name,
+        str(read_details(signup.proof).get("network", "")),
+    )
     return repeated_signups.is_answered(connection, wish, now, after=signup.id)
 
 
@@ -173,9 +184,9 @@ def mark_confirmed(connection: Connection, signup_id: int, at: datetime) -> None
 
 def request_again(connection: Connection, signup: Row[Any], network: str, now: datetime) -> None:
     """Record a new sign-up like `signup` (a row of `find_signup`), and queue its confirmation."""
-    proof = {**json.loads(signup.proof), "network": network}
+    proof = {**read_details(signup.proof), "network": network}
     values = (signup.subscriber_id, signup.lists, signup.name, signup.language, signup.source_id, json.dumps(proof))
-    _insert(connection, [values], [TransactionalKind.CONFIRMATION], now)
+    _insert(connection, [values], [TransactionalKind.CONFIRMATION], [signup.language], now)
 
 
 def list_statuses(connection: Connection, ids: Sequence[int]) -> Mapping[int, dict[str, str]]:
@@ -189,20 +200,17 @@ def list_statuses(connection: Connection, ids: Sequence[int]) -> Mapping[int, di
 
 
 def _enter_readers(connection: Connection, requests: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
-    """Write new readers as pending, with name and language; of known readers, only lists they never had."""
+    """Write new readers as pending, and known readers on lists they never had; nothing else that a form says."""
     keys = [address_key(request.email) for request in requests]
-    known = set(_ids(connection, keys))
     suppressed = suppressions.suppressed(connection, keys)
     by_owner = {key for key, reason in suppressed.items() if reason in ASKED_THEMSELVES}
-    entries = [_entry(request, is_new=key not in known) for request, key in zip(requests, keys, strict=True)]
-    writes.enter(connection, entries, source_id, now, asked_by_owner=by_owner)
+    writes.enter(connection, [_entry(request) for request in requests], source_id, now, asked_by_owner=by_owner)
 
 
-def _entry(request: SignupRequest, *, is_new: bool) -> SubscriberEntry:
+def _entry(request: SignupRequest) -> SubscriberEntry:
     return SubscriberEntry(
         email=request.email,
         statuses=tuple((name, str(Status.PENDING)) for name in request.lists),
-        columns={**split_name(request.name), "language": request.shown.language} if is_new else {},
         proof=_proof(request),
     )
 
@@ -218,18 +226,29 @@ def _insert_signups(
 
     Both cost the same time, so that the duration of an answer tells nobody who is on a list.
     """
-    ids = _ids(connection, [address_key(request.email) for request in requests])
-    statuses = list_statuses(connection, list(ids.values()))
-    rows, kinds = [], []
-    for request in requests:
-        reader = ids.get(address_key(request.email))
+    keys = [address_key(request.email) for request in requests]
+    ids = _ids(connection, keys)
+    states = list_states(connection, ids.values())
+    suppressed = suppressions.suppressed(connection, keys)
+    languages = _languages(connection, list(ids.values()))
+    rows, kinds, spoken = [], [], []
+    for request, key in zip(requests, keys, strict=True):
+        reader = ids.get(key)
         if reader is None:  # suppressed: no email goes there
             continue
-        is_on_all = all(statuses[reader].get(name) == Status.ACTIVE for name in request.lists)
+        is_mailed = key not in suppressed
+        is_on_all = is_mailed and all(_gets(states[reader].get(name), now) for name in request.lists)
         kinds.append(TransactionalKind.ALREADY if is_on_all else TransactionalKind.CONFIRMATION)
+        # Readers are told in their own language that they have joined, whoever filled in the form.
+        spoken.append((is_on_all and languages[reader]) or request.shown.language)
         shared = (request.name, request.shown.language, source_id, _proof(request))
         rows.append((reader, json.dumps(request.lists), *shared))
-    _insert(connection, rows, kinds, now, skipped)
+    _insert(connection, rows, kinds, spoken, now, skipped)
+
+
+def _gets(state: ListState | None, now: datetime) -> bool:
+    """Tell whether a reader with this state gets the list's issues today: active, and not taking a break."""
+    return state is not None and state.status == Status.ACTIVE and (state.paused_until or "") <= stamp(now)
 
 
 _COLUMNS = ("subscriber_id", "lists", "name", "language", "source_id", "proof")
@@ -240,15 +259,19 @@ def _insert(
     connection: Connection,
     rows: Sequence[tuple[Any, ...]],
     kinds: Sequence[TransactionalKind],
+    languages: Sequence[str],
     now: datetime,
     skipped: str = "",
 ) -> None:
+    """Write sign-ups, and queue an email of each kind in each language."""
     ids = reserve_ids(connection, table, len(rows)) if rows else ()
     signups = [(id, *row, stamp(now)) for id, row in zip(ids, rows, strict=True)]
     insert_many(connection, table, ("id", *_COLUMNS, "asked_at"), signups)
     messages = [
-        _message(dict(zip(_COLUMNS, row, strict=True)), kind, id, now)._replace(skipped=skipped)
-        for id, row, kind in zip(ids, rows, kinds, strict=True)
+        _message(dict(zip(_COLUMNS, row, strict=True)) | {"language": language}, kind, id, now)._replace(
+            skipped=skipped
+        )
+        for id, row, kind, language in zip(ids, rows, kinds, languages, strict=True)
     ]
     transactional_queue.queue(connection, messages, now)
 
@@ -263,6 +286,14 @@ def _message(signup: Mapping[str, Any], kind: TransactionalKind, id: int, now: d
         due_at=now,
         signup_id=id,
     )
+
+
+def _languages(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Return the language that each of these readers chose; empty when none."""
+    rows = connection.execute(
+        select(subscriber.c.id, subscriber.c.language).where(among(connection, subscriber.c.id, ids))
+    )
+    return {row.id: row.language for row in rows}
 
 
 def _ids(connection: Connection, keys: Sequence[str]) -> dict[str, int]:

@@ -31,5 +31,6 @@ F24  a schedule is overdue after a downtime                        test_around
 F25  a mail server hangs up, refuses or stalls at every stage      test_smtp
 F26  a kept connection was closed by the server                    test_http
 
+A "no" that is not a reader's fault, and a provider that answers nothing of its own, are in test_refusals.
 The same in one go, at random and with real kills: acceptance/test_kill.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from newsletter.config import Share
 from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.sending import pacing
 from newsletter.sending.pacing import Reaction, RunHistory
@@ -33,9 +32,7 @@ class Run:
 
     def answered(self, no: int, answer: Answer) -> tuple[Answer, Reaction]:
         answer, self.history = pacing.reject_deferred(answer, no, self._patience, self.history, self.now)
-        reaction, self.history = pacing.react(
-            answer, no, patience=self._patience, max_rejected=Share("5%"), history=self.history, now=self.now
-        )
+        reaction, self.history = pacing.react(answer, no, patience=self._patience, history=self.history, now=self.now)
         return answer, reaction
 
 

@@ -12,6 +12,7 @@ from newsletter.config import Share
 from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.providers.postmark import POSTMARK
 from newsletter.providers.resend import RESEND
+from newsletter.sending.circuit_breaker import CircuitBreaker
 from newsletter.sending.pacing import RunHistory
 from newsletter.sending.settlement import SendPolicy, Settlement, settlement, single_message_policy
 from newsletter.times import Duration, stamp
@@ -21,11 +22,11 @@ ACCEPTED = Result(outcome=Outcome.ACCEPTED)
 REJECTED = Result(outcome=Outcome.REJECTED, reason="no such mailbox")
 BUSY = Result(outcome=Outcome.BUSY, reason="down for a while", retry_after=7)
 UNKNOWN = Result(outcome=Outcome.UNKNOWN, reason="no answer")
-KEYED = SendPolicy(provider=RESEND, patience=Duration("30m"), max_rejected=Share("5%"), on_unknown="hold")
+KEYED = SendPolicy(provider=RESEND, patience=Duration("30m"), on_unknown="hold")
 
 
 def keyless(on_unknown: Policy) -> SendPolicy:
-    return SendPolicy(provider=POSTMARK, patience=Duration("30m"), max_rejected=Share("5%"), on_unknown=on_unknown)
+    return SendPolicy(provider=POSTMARK, patience=Duration("30m"), on_unknown=on_unknown)
 
 
 def claim(first_handed_at: str | None = None) -> Claim:
@@ -105,10 +106,12 @@ def test_a_call_that_we_broke_off_says_nothing_about_the_provider() -> None:
 def test_many_rejections_pause_a_campaign_and_never_the_mail_of_single_readers() -> None:
     answer = Answer(results=(REJECTED,) * 100)
 
-    paused = settlement(answer, claim(), keyless("hold"), RunHistory(), NOW)
+    breaker = CircuitBreaker(Share("5%"), POSTMARK, lambda: NOW, lambda: False)
+    breaker.watch(lambda: answer)
     single = settlement(answer, None, single_message_policy(POSTMARK), RunHistory(), NOW)
 
-    assert "100 of the last 100 messages were rejected" in paused.reaction.pause
+    assert breaker.trip
+    assert "100 of the last 100 messages were rejected" in breaker.trip.why
     assert single.reaction.pause == ""
 
 

@@ -286,3 +286,25 @@ def test_single_messages_take_their_turn_and_slow_campaigns_down(
 
     with db.read() as connection:
         assert connection.execute(select(rate_bucket.c.key, rate_bucket.c.ceiling)).one() == ("outbox", 0.5)
+
+
+def test_a_confirmation_of_a_list_that_left_newsletter_toml_keeps_nobody_waiting(
+    publication: Publication, db: Database, greetings: SignupEmails
+) -> None:
+    path = publication.root / "newsletter.toml"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before + '[lists.weekly]\ntitle = "Weekly"\n', encoding="utf-8")
+    world = World(load_publication(path), db, greetings)
+    for email, lists in {"ada": ("weekly",), "bob": ("weekly", "daily"), "cy": ("daily",)}.items():
+        asked = SignupRequest(
+            email=f"{email}@example.com", name="", lists=lists, shown=SHOWN, page="", network="192.0.2.1", at=NOW
+        )
+        with db.begin() as connection:
+            world.signups.accept(connection, [asked])
+    path.write_text(before, encoding="utf-8")
+
+    World(load_publication(path), db, greetings).deliver()
+
+    with db.read() as connection:
+        states = [*connection.scalars(select(transactional_message.c.state).order_by(transactional_message.c.id))]
+    assert states == ["skipped", "accepted", "accepted"]

@@ -47,8 +47,8 @@ def test_no_spreadsheet_finds_a_formula(delimiter: str, cells: list[str]) -> Non
 
 @given(cells=st.lists(HOSTILE.filter(lambda cell: "\0" not in cell), min_size=1, max_size=3))
 def test_every_cell_comes_back_whole(cells: list[str]) -> None:
-    file = CsvFile(io.BufferedReader(io.BytesIO(b"email,a\n" + written(*cells).encode())), must_have="email")
-    file.header = ["email", *cells]
+    header = ",".join(["email", *"abc"[: len(cells)]])
+    file = CsvFile(io.BufferedReader(io.BytesIO(f"{header}\n{written(*cells)}".encode())))
 
     assert [unguard(cell) for record in file for cell in record.cells] == ["ada@example.com", *cells]
 

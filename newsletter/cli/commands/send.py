@@ -8,7 +8,7 @@ import sys
 import click
 
 from newsletter.campaigns import counts, reports
-from newsletter.campaigns.campaign import CampaignState
+from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.delivery_states import STATES
 from newsletter.cli.options import audience_options, json_option
@@ -17,7 +17,17 @@ from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
 from newsletter.providers import read_settings
-from newsletter.publishing.plan import Plan, frozen_plan, gated, make_plan, refuse, remarks, start_plan
+from newsletter.publishing.plan import (
+    Plan,
+    UnpreparedError,
+    frozen_plan,
+    gated,
+    hold,
+    make_plan,
+    refuse,
+    remarks,
+    start_plan,
+)
 from newsletter.rates import Rate
 from newsletter.sending import database_guard
 from newsletter.sending.database_guard import LastSendMarker
@@ -74,7 +84,12 @@ def command(
         newsletter send chip-rules
         newsletter send chip-rules --list weekly --segment engaged --rate 20/s --yes
     """
-    plan = _plan(session, issue, list_name, segment)
+    try:
+        plan = _plan(session, issue, list_name, segment)
+    except UnpreparedError as error:
+        if not dry_run and hold(session.publication, session.database, error.campaign, utc_now()):
+            click.echo(_held(error.campaign), err=True)
+        raise
     configured = session.publication.config.send.rate
     pace = rate.within(configured) if rate else configured
     _print_remarks(session, plan)
@@ -113,6 +128,11 @@ def _plan(session: Session, issue: str, list_name: str | None, segment: str | No
         instead = f"what was approved as campaign {plan.campaign.id} is sent"
         click.echo(f"newsletter: warning: {error}\n  The file cannot be built; {instead}.", err=True)
         return plan
+
+
+def _held(campaign: Campaign) -> str:
+    again = f"newsletter resume {campaign.id} && {reports.send_command(campaign)}"
+    return f"Campaign {campaign.id} is paused. When the setting is back, go on with: {again}"
 
 
 def _print_remarks(session: Session, plan: Plan) -> None:

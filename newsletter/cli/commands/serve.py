@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from newsletter.campaigns.engagement import EngagementRecorder
     from newsletter.config import Publication
     from newsletter.publishing.scheduler import Runner
-    from newsletter.subscribers.double_opt_in import Welcome
+    from newsletter.subscribers.welcomes import Welcome
     from newsletter.web.public.site import Site
     from newsletter.web.public.write_queue import WriteQueue
     from newsletter.web.server import Certificate
