@@ -1,7 +1,8 @@
 """Make and read the signed links in readers' mail: unsubscribe, preferences, confirm, counted clicks and opens.
 
 A link's token names the reader and the purpose it was made for, and only this publication can read it. Links in old
-mail keep working: tokens do not expire, and subscriber ids are never used again.
+mail keep working: tokens do not expire. A database that is restored from a backup gives later readers' numbers out
+again, so a token also holds the random key of its reader's links, which its user compares with `subscriber.link_key`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -20,10 +21,13 @@ from pathlib import Path
 
 from newsletter.config import Publication, secret
 from newsletter.errors import ConfigError
+from newsletter.private_files import make_private, open_private
 
 SHORTEST = 32
-"""The fewest characters of a secret in `.newsletter/secret`; the program makes longer ones."""
+"""The fewest characters of a secret; the program makes longer ones."""
 SECRET_FILE = Path(".newsletter") / "secret"
+KEY_BYTES = 6
+"""Random bytes of the key of a reader's links; the text has 8 characters."""
 BLOCK = 64
 """Bytes of a block of SHA-256."""
 MAC_SIZE = 16
@@ -50,6 +54,12 @@ class Claims:
     campaign_id: int
     """The campaign, 0 for none; in a token to confirm, the sign-up's id."""
     list: str
+    """The list; in a token to confirm, the digits of the time at which its sign-up was asked for.
+
+    In a token that counts, the beginning of the campaign's key.
+    """
+    key: str = ""
+    """The key of the reader's links; empty for readers whose row is older than the keys, and for no reader."""
 
 
 class Keyed:
@@ -75,7 +85,7 @@ class Links:
         self._publication = publication
         self._url = publication.config.publication.url
 
-    def token(self, purpose: Purpose, subscriber_id: int, campaign_id: int, list: str) -> str:
+    def token(self, purpose: Purpose, subscriber_id: int, campaign_id: int, list: str, key: str = "") -> str:
         """Return the token for this reader and purpose; equal arguments give equal tokens.
 
         Deterministic authenticated encryption as in SIV (RFC 5297), with HMAC-SHA256 as its
@@ -83,18 +93,20 @@ class Links:
         An outsider can learn only whether two tokens are equal, no counter or nonce has to be
         kept, and a reader gets equal bytes on every attempt.
         """
-        return self.tokens(purpose, [subscriber_id], campaign_id, list)[0]
+        return self.tokens(purpose, [(subscriber_id, key)], campaign_id, list)[0]
 
-    def tokens(self, purpose: Purpose, subscriber_ids: Iterable[int], campaign_id: int, name: str) -> list[str]:
-        """Return `token` of many readers of one campaign and list.
+    def tokens(
+        self, purpose: Purpose, readers: Iterable[tuple[int, str]], campaign_id: int, name: str
+    ) -> Sequence[str]:
+        """Return `token` of many readers of one campaign and list, each given by id and key.
 
         It runs once per message, so the steps of Keyed.digest are written out in the loop.
         """
         sign, mask = self._keys
         head, tail = purpose.value + b"\0", b" %d %s" % (campaign_id, name.encode())
         tokens = []
-        for id in subscriber_ids:
-            claims = b"%d%b" % (id, tail)
+        for id, key in readers:
+            claims = b"%d.%b%b" % (id, key.encode(), tail) if key else b"%d%b" % (id, tail)
             inner, outer = sign.inner(), sign.outer()
             inner.update(head + claims)
             outer.update(inner.digest())
@@ -118,8 +130,11 @@ class Links:
         # Base64 has several spellings of the same bytes; only ours counts.
         if not known or _encoded(raw) != token:
             return None
-        subscriber_id, campaign_id, name = claims.split(b" ", 2)
-        return Claims(subscriber_id=int(subscriber_id), campaign_id=int(campaign_id), list=name.decode())
+        reader, campaign_id, name = claims.split(b" ", 2)
+        subscriber_id, _, key = reader.partition(b".")
+        return Claims(
+            subscriber_id=int(subscriber_id), campaign_id=int(campaign_id), list=name.decode(), key=key.decode()
+        )
 
     def unsubscribe_url(self, token: str) -> str:
         """Return the page to leave a list; a POST to it is RFC 8058's one click."""
@@ -156,6 +171,12 @@ class Links:
         return Keyed(root.digest(b"newsletter: sign links")), Keyed(root.digest(b"newsletter: mask links"))
 
 
+def new_keys(count: int) -> list[str]:
+    """Return keys for the links of new readers: random, of letters, digits, `-` and `_`."""
+    drawn = os.urandom(KEY_BYTES * count)
+    return [_encoded(drawn[at : at + KEY_BYTES]) for at in range(0, len(drawn), KEY_BYTES)]
+
+
 def _masked(claims: bytes, stream: bytes) -> bytes:
     """Mask or unmask claims with a stream of 32 bytes, which is made longer for longer claims."""
     size = len(claims)
@@ -175,16 +196,25 @@ def _encoded(raw: bytes) -> str:
 def link_secret(publication: Publication) -> str:
     """Return `[environment] secret`, or else the secret in `.newsletter/secret`, which is made at first use.
 
-    With another secret, links in mail already sent stop working. Raises ConfigError when it cannot be read.
+    With another secret, links in mail already sent stop working. Raises ConfigError when it cannot be read, or is so
+    short that it could be guessed.
     """
     if named := publication.config.environment.secret:
-        return secret(named, key="[environment] secret")
+        return _long_enough(publication, secret(named, key="[environment] secret"), named.removeprefix("env:"))
     path = publication.root / SECRET_FILE
     try:
         return _stored_secret(path)
     except OSError as error:
         hint = "Its folder must be writable, or name a secret with [environment] secret."
         raise ConfigError(f"the secret that signs links: {error.strerror}", place=str(path), hint=hint) from error
+
+
+def _long_enough(publication: Publication, text: str, name: str) -> str:
+    if len(text.strip()) >= SHORTEST:
+        return text
+    message = f"the secret in {name} has {len(text.strip())} characters and could be guessed; it needs {SHORTEST}"
+    hint = "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+    raise publication.error(("environment", "secret"), message, hint)
 
 
 def derived_key(publication: Publication, purpose: bytes) -> bytes:
@@ -195,6 +225,7 @@ def derived_key(publication: Publication, purpose: bytes) -> bytes:
 def _stored_secret(path: Path) -> str:
     if not path.exists():
         _create(path, secrets.token_urlsafe(32))
+    make_private(path)
     stored = path.read_text(encoding="ascii", errors="replace").strip()
     if len(stored) >= SHORTEST:
         return stored
@@ -209,7 +240,7 @@ def _create(path: Path, text: str) -> None:
     """
     path.parent.mkdir(mode=0o700, exist_ok=True)
     new = path.with_name(f"secret.{os.getpid()}.{secrets.token_hex(4)}")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+    with open(open_private(new, os.O_WRONLY | os.O_EXCL), "w", encoding="ascii") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -39,6 +39,11 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def digits(written: str) -> str:
+    """Return the digits of a time that `stamp` wrote, which a link can hold without spaces and signs."""
+    return "".join(filter(str.isdigit, written))
+
+
 class Duration(str):
     """`30s`, `15m`, `2h`, `1d`, or `off` for none; the text as written, with its meaning.
 

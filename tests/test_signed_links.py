@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import stat
 import threading
 from collections import Counter
@@ -13,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import ConfigError
-from newsletter.signed_links import SECRET_FILE, Claims, Keyed, Links, Purpose, link_secret
+from newsletter.signed_links import SECRET_FILE, Claims, Keyed, Links, Purpose, link_secret, new_keys
 from tests.support.sending import settings as publication_settings
 
 IDS = st.integers(min_value=0, max_value=2**63 - 1)
+KEYS = st.text(alphabet="AZaz09-_", max_size=8)
 NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
@@ -25,21 +27,30 @@ def links(tmp_path_factory: pytest.TempPathFactory) -> Links:
     return Links(publication_settings(tmp_path_factory.mktemp("links")))
 
 
-@given(subscriber=IDS, campaign=IDS, name=NAMES, purpose=st.sampled_from(Purpose))
+@given(subscriber=IDS, campaign=IDS, name=NAMES, purpose=st.sampled_from(Purpose), key=KEYS)
 def test_a_token_says_what_it_was_made_for(
-    links: Links, subscriber: int, campaign: int, name: str, purpose: Purpose
+    links: Links, subscriber: int, campaign: int, name: str, purpose: Purpose, key: str
 ) -> None:
-    token = links.token(purpose, subscriber, campaign, name)
+    token = links.token(purpose, subscriber, campaign, name, key)
 
-    assert links.read(token, purpose) == Claims(subscriber_id=subscriber, campaign_id=campaign, list=name)
-    assert token == links.token(purpose, subscriber, campaign, name)
+    assert links.read(token, purpose) == Claims(subscriber_id=subscriber, campaign_id=campaign, list=name, key=key)
+    assert token == links.token(purpose, subscriber, campaign, name, key)
 
 
-@given(subscribers=st.lists(IDS, max_size=5), name=NAMES)
-def test_many_readers_tokens_are_those_that_each_has_alone(links: Links, subscribers: list[int], name: str) -> None:
-    alone = [links.token(Purpose.READER, subscriber, 7, name) for subscriber in subscribers]
+@given(readers=st.lists(st.tuples(IDS, KEYS), max_size=5), name=NAMES)
+def test_many_readers_tokens_are_those_that_each_has_alone(
+    links: Links, readers: list[tuple[int, str]], name: str
+) -> None:
+    alone = [links.token(Purpose.READER, subscriber, 7, name, key) for subscriber, key in readers]
 
-    assert links.tokens(Purpose.READER, subscribers, 7, name) == alone
+    assert links.tokens(Purpose.READER, readers, 7, name) == alone
+
+
+def test_every_new_reader_gets_another_key(links: Links) -> None:
+    keys = new_keys(10_000)
+
+    assert len(set(keys)) == 10_000
+    assert all(re.fullmatch(r"[\w-]{8}", key, re.ASCII) for key in keys)
 
 
 def test_links_that_were_mailed_once_open_for_ever(tmp_path: Path) -> None:
@@ -120,11 +131,32 @@ def test_several_who_make_the_secret_at_once_get_the_same(tmp_path: Path) -> Non
     assert len(set(made)) == 1
 
 
+LONG = "a long and secret text that nobody guesses"
+
+
+@pytest.mark.parametrize("text", ["short", "x" * 31, " " * 20 + "x" * 31 + " " * 20])
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_secret_that_could_be_guessed_is_refused_with_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, is_file: bool
+) -> None:
+    publication = publication_settings(tmp_path, '[environment]\nsecret = "env:LINK_SECRET"\n')
+    (tmp_path / "kept").write_text(text)
+    name, value = ("LINK_SECRET_FILE", str(tmp_path / "kept")) if is_file else ("LINK_SECRET", text)
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigError, match=r"LINK_SECRET has \d+ characters and could be guessed") as refused:
+        link_secret(publication)
+
+    assert "newsletter.toml:" in str(refused.value)
+    assert "token_urlsafe" in str(refused.value)
+    assert text.strip() not in str(refused.value)
+
+
 def test_a_secret_from_the_environment_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publication = publication_settings(tmp_path, '[environment]\nsecret = "env:LINK_SECRET"\n')
-    monkeypatch.setenv("LINK_SECRET", "a long and secret text")
+    monkeypatch.setenv("LINK_SECRET", LONG)
 
-    assert link_secret(publication) == "a long and secret text"
+    assert link_secret(publication) == LONG
     assert not (tmp_path / ".newsletter").exists()
 
 

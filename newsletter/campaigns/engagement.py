@@ -24,8 +24,9 @@ from newsletter.campaigns.delivery_states import DELIVERIES
 from newsletter.campaigns.events import Event, EventKind
 from newsletter.database.bulk import among
 from newsletter.database.connection import Database
-from newsletter.database.tables import batch, delivery
+from newsletter.database.tables import batch, campaign, delivery
 from newsletter.errors import NewsletterError
+from newsletter.subscribers.subscriber import link_keys
 from newsletter.times import Clock, Duration, utc_now
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,10 @@ class EngagementEvent:
     campaign_id: int
     subscriber_id: int | None
     """The reader; None when it is counted by the hour and for nobody."""
+    campaign_key: str = ""
+    """What the link holds of the campaign's key; empty in links of earlier versions."""
+    reader_key: str | None = None
+    """The key in the reader's link, which must be the reader's; None: no link names a reader."""
     at: datetime
     link: int | None = None
     of_links: int = 0
@@ -113,7 +118,19 @@ def _burst(seen: Sequence[EngagementEvent], indexes: Sequence[int]) -> set[int]:
 
 
 def write(connection: Connection, seen: Sequence[EngagementEvent]) -> None:
-    """Count events; those of a reader that come right after the hand-over are a program's."""
+    """Count events; those of a reader that come right after the hand-over are a program's.
+
+    Left out are those by the link of another reader or campaign, which had the number before.
+    """
+    readers = link_keys(connection, {event.subscriber_id for event in seen if event.subscriber_id is not None})
+    rows = select(campaign.c.id, campaign.c.key).where(campaign.c.id.in_({event.campaign_id for event in seen}))
+    campaigns = {row.id: row.key for row in connection.execute(rows)}
+    seen = [
+        event
+        for event in seen
+        if event.reader_key in (None, readers.get(event.subscriber_id or 0))
+        and campaigns.get(event.campaign_id, "").startswith(event.campaign_key)
+    ]
     handed = _handed(connection, seen)
     events.tally(connection, [_event(event, handed) for event in seen])
 

@@ -17,6 +17,8 @@ from newsletter.signed_links import Links, Purpose
 
 FIELD = "_track"
 """The merge field with a reader's token; no publication can have a field of this name."""
+KEY_SIZE = 8
+"""Characters of a campaign's key in a token."""
 _LINK = re.compile(r"(<a\b[^>]*?\shref=)(?:\"([^\"]*)\"|'([^']*)')")
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;border:0;width:1px;height:1px">'
 
@@ -31,7 +33,9 @@ class Level(StrEnum):
     """Counts opens and clicks by reader."""
 
 
-def tracked(message: CompiledMessage, level: Level, links: Links, campaign_id: int) -> CompiledMessage:
+def tracked(
+    message: CompiledMessage, level: Level, links: Links, campaign_id: int, campaign_key: str = ""
+) -> CompiledMessage:
     """Return the message as it is sent at this level, unchanged at `none`. The text part is never changed."""
     if level is Level.NONE:
         return message
@@ -39,7 +43,7 @@ def tracked(message: CompiledMessage, level: Level, links: Links, campaign_id: i
         token = f"{message.prefix}{len(message.tags):05d}xNL"
         message = replace(message, tags=(*message.tags, f"{{{{ {FIELD} }}}}"))
     else:
-        token = track_token(links, 0, campaign_id)
+        token = track_token(links, 0, campaign_id, campaign_key=campaign_key)
     numbers = {url: number for number, url in targets(message, links).items()}
 
     def through_us(link: re.Match[str]) -> str:
@@ -52,9 +56,13 @@ def tracked(message: CompiledMessage, level: Level, links: Links, campaign_id: i
     return replace(message, html=f"{before}{pixel}{closing}{after}" if closing else page + pixel)
 
 
-def track_token(links: Links, subscriber_id: int, campaign_id: int) -> str:
-    """Make the token of tracked links: it names the campaign and its reader (0 for none), and gives no access."""
-    return links.token(Purpose.TRACK, subscriber_id, campaign_id, "")
+def track_token(links: Links, subscriber_id: int, campaign_id: int, key: str = "", campaign_key: str = "") -> str:
+    """Make the token of tracked links: it names the campaign and its reader (0 for none), and gives no access.
+
+    `key` is the key of the reader's links. A restored database gives a campaign's number out again, too: the token
+    holds the beginning of the campaign's key; none in tokens of earlier versions.
+    """
+    return links.token(Purpose.TRACK, subscriber_id, campaign_id, campaign_key[:KEY_SIZE], key)
 
 
 def is_tracked(message: CompiledMessage, url: str, links: Links) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import sys
 
 import click
@@ -45,6 +46,9 @@ COMMANDS = {
 _FILES = dict.fromkeys(("pause", "resume", "cancel"), "campaign_state")
 """Commands that share a file of `commands/`, which holds each under its own name."""
 
+_UNWRITABLE = re.compile(r"[\ud800-\udfff]")
+"""Stands for a byte that is not UTF-8 (PEP 383)."""
+
 
 def load_command(name: str) -> click.Command:
     """Import a command of COMMANDS."""
@@ -73,7 +77,8 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command a user means. Raises click.UsageError with the nearest name."""
+        """Find the command a user means. Raises click.UsageError: with the nearest name, or about an argument."""
+        _refuse_unwritable(args, ctx)
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from newsletter.errors import suggestion
 
@@ -82,7 +87,15 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def _refuse_unwritable(args: list[str], ctx: click.Context) -> None:
+    """Refuse an argument that is not UTF-8, unless it names a file: no database can keep it, and no page show it."""
+    for argument in args:
+        if not argument.isascii() and _UNWRITABLE.search(argument) and not os.path.lexists(argument):
+            shown = os.fsencode(argument).decode("utf-8", "backslashreplace")
+            raise click.UsageError(f'The argument "{shown}" is not UTF-8 text; write it in UTF-8.', ctx)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "color": True})
 @click.option("--config", metavar="PATH", help="Another newsletter.toml  (env: NEWSLETTER_CONFIG)")
 @click.option("--verbose", is_flag=True, help="Log what happens to standard error  (env: NEWSLETTER_LOG=info)")
 @click.version_option(__version__, prog_name="newsletter")
@@ -99,14 +112,17 @@ def cli(ctx: click.Context, config: str | None, verbose: bool) -> None:
     from newsletter.cli.logs import start_logging
     from newsletter.cli.session import Session
 
+    # click would drop colour codes from what is piped, and say nothing: safe_output.py shows them instead.
     start_logging(verbose=verbose)
     ctx.obj = ctx.with_resource(Session(config))
 
 
 def main() -> None:
     """Run the `newsletter` command, and turn errors raised on purpose into words and an exit code."""
+    from newsletter.cli.safe_output import protect_terminal
     from newsletter.errors import NewsletterError
 
+    protect_terminal()
     gc.set_threshold(20_000)  # imports make many objects and no garbage; looking for it so often shows in a build
     try:
         cli(standalone_mode=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from newsletter.errors import ConfigError, suggestion
 
@@ -18,6 +19,7 @@ LOOPBACK = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$
 
 MOST_CONNECTIONS = 100
 """Connections to a mail server, at most: each has a thread."""
+_NEVER_IN_A_HOST = re.compile(r"""[\s"'<>\\^`{|};,%]""")
 
 Fail = Callable[[Sequence[str], str, str], ConfigError]
 """Makes the error at the line of newsletter.toml that sets these keys: keys, message, hint."""
@@ -109,6 +111,19 @@ def check_required(provider: str, tables: Mapping[str, Mapping[str, Any]], fail:
             raise fail(where, f'[providers.{provider}] "{setting.name}" is missing', hint)
 
 
+def is_well_formed(address: str) -> bool:
+    """Tell whether a web address can be taken apart: it has a host, and a port is a number up to 65535.
+
+    `http://[` cannot; a host with spaces, quotes or semicolons would end a header or an attribute that holds it.
+    """
+    try:
+        parts = urlsplit(address)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_host and not _NEVER_IN_A_HOST.search(parts.netloc) and address.isprintable()
+
+
 def is_safe_address(value: str) -> bool:
     """Tell whether keys may travel to this address: TLS, or a loopback address, which nothing leaves."""
     return value.startswith("https://") or bool(LOOPBACK.match(value))
@@ -133,5 +148,5 @@ def _check_value(where: Sequence[str], key: str, value: object, setting: Setting
         raise fail(where, f"{key} = {value!r}: write text in quotes", "")
     if setting.choices and value not in setting.choices:
         raise fail(where, f'{key} = "{value}"', suggestion(value, setting.choices, "Values"))
-    if setting.kind == "address" and not is_safe_address(value):
+    if setting.kind == "address" and not (is_safe_address(value) and is_well_formed(value)):
         raise fail(where, f'{key} = "{value}" is not an https:// address', "")

@@ -35,7 +35,7 @@ _LEASED = text("state IN ('claimed', 'handed')")
 subscriber = Table(
     "subscriber",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),  # never reused: links in old mail name it
+    Column("id", Integer, primary_key=True, autoincrement=True),  # reused only after an older database is restored
     Column("email", Text, nullable=False),  # as its owner writes it
     Column("email_key", Text, nullable=False, unique=True),  # addresses.address_key(email)
     Column("first_name", Text, nullable=False, server_default=""),
@@ -46,6 +46,7 @@ subscriber = Table(
     Column("tags", Text, nullable=False, server_default="[]"),  # JSON list, sorted
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
+    Column("link_key", Text, nullable=False, server_default=""),  # in the reader's links; "" = older than the keys
     sqlite_autoincrement=True,
 )
 
@@ -305,6 +306,14 @@ host = Table(  # one row: the machine and file this database belongs to
     Column("id", Integer, primary_key=True),
     Column("host_id", Text, nullable=False),
     Column("since", Text, nullable=False),
+)
+
+hand_over = Table(  # how many calls each queue of mail has handed over: more than a backup of this database knows
+    "hand_over",
+    metadata,
+    Column("queue", Text, primary_key=True),  # campaigns letters
+    Column("number", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 runner = Table(  # a row per `newsletter run`, kept fresh while it lives

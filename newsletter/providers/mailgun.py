@@ -12,7 +12,7 @@ import re
 from datetime import timedelta
 from functools import cache
 from itertools import starmap
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -178,9 +178,14 @@ def look(search: Search, settings: Settings) -> Request:
     query = {"begin": begin, "ascending": "yes", "limit": 300, "tags": search.tag, "event": "accepted"}
     url = f"{_domain(settings)}/events?{urlencode(query)}"
     if search.page:  # Mailgun names a whole address, but our key is sent to base_url alone
-        next_page = urlsplit(search.page)
-        url = f"{settings['base_url']}{next_page.path}?{next_page.query}"
+        url = f"{settings['base_url']}{_after_the_host(search.page)}"
     return Request(method="GET", url=url, headers=_headers(settings))
+
+
+def _after_the_host(page: str) -> str:
+    """Return the path and query of an address as text: Mailgun's answer may hold what is no address."""
+    _, _, rest = page.partition("://")
+    return "/" + rest.partition("/")[2].partition("#")[0]
 
 
 def sight(response: Response) -> Sight | None:

@@ -60,7 +60,7 @@ def _mail(
     now: datetime,
 ) -> Result:
     key, to, name = secrets.token_hex(8), _editors(publication), publication.default_list
-    links = personal_links(Links(publication), 0, 0, name, message.slug)
+    links = personal_links(Links(publication), (0, ""), 0, name, message.slug)
     batch = Batch(
         mailing=Mailing(message, envelope(publication, name, now, key)),
         recipients=(Recipient(delivery_id=f"{message.slug}-{key}", email=to, fields={"email": to, **links}),),

@@ -22,8 +22,8 @@ from newsletter.rendering.build import build_issue, compiled
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.theme import Theme
 from newsletter.rendering.translations import Language
-from newsletter.subscribers.double_opt_in import Welcome
 from newsletter.subscribers.transactional_queue import TransactionalKind
+from newsletter.subscribers.welcomes import Welcome
 
 EVERY = ""
 """The language code of welcomes: they are sent in their author's language to every reader."""

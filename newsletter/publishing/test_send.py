@@ -109,7 +109,7 @@ def _recipient(
     fields: Mapping[str, object] | None,
 ) -> Recipient:
     known = _subscriber(database, address)
-    links = personal_links(Links(publication), known.id if known else 0, 0, built.issue.list, built.issue.slug)
+    links = personal_links(Links(publication), known.named if known else (0, ""), 0, built.issue.list, built.issue.slug)
     shown = _known_fields(known) if fields is None else fields
     return Recipient(delivery_id=delivery_id, email=address, fields={**shown, "email": address, **links})
 

@@ -51,6 +51,8 @@ class RecipientRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Empty, like all columns of the reader, when the reader was erased."""
     email_key: str
     fields: str
+    link_key: str
+    """The key in the reader's links."""
     obstacle: str | None
     """Why the list itself says that they get nothing."""
     suppressed: str | None
@@ -63,6 +65,9 @@ FULL_ROW = cast(
     msgspec.defstruct("FullRecipientRow", _columns, bases=(RecipientRow,), frozen=True, array_like=True, gc=False),
 )
 """A RecipientRow followed by the built-in fields of READER_COLUMNS."""
+
+
+_READER_COLUMNS = ("email", "email_key", "fields", "link_key", *BUILT_IN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +133,7 @@ def _rows(is_frozen: bool) -> Select[Any]:
         "id": delivery.c.subscriber_id,
         "obstacle": _obstacle(is_frozen),
         "suppressed": suppression.c.reason,
-        **{name: func.coalesce(subscriber.c[name], "") for name in ("email", "email_key", "fields", *BUILT_IN)},
+        **{name: func.coalesce(subscriber.c[name], "") for name in _READER_COLUMNS},
     }
     return (
         select(*(columns[name].label(name) for name in FULL_ROW.__struct_fields__))
@@ -185,20 +190,20 @@ def _served(connection: Connection, campaign: Campaign, ids: Collection[int]) ->
 def recipients(rows: Iterable[RecipientRow], campaign: Campaign, links: Links) -> tuple[Recipient, ...]:
     """Return what the messages may say of these readers, with each one's own links."""
     readers = [*rows]
-    ids = [reader.id for reader in readers]
-    tokens = links.tokens(Purpose.READER, ids, campaign.id, campaign.list)
+    named = [(reader.id, reader.link_key) for reader in readers]
+    tokens = links.tokens(Purpose.READER, named, campaign.id, campaign.list)
     unsubscribe, preferences = links.unsubscribe_url(""), links.preferences_url("")
     web = links.web_url(campaign.issue)
     is_tracked, prefix = campaign.tracking == Level.INDIVIDUAL, f"{campaign.id}."
     result = []
-    for id, reader, token in zip(ids, readers, tokens, strict=True):
+    for (id, key), reader, token in zip(named, readers, tokens, strict=True):
         fields = subscriber_fields(reader)
         fields[TOKEN] = token
         fields["unsubscribe_url"] = unsubscribe + token
         fields["preferences_url"] = preferences + token
         fields["web_url"] = web
         if is_tracked:
-            fields[FIELD] = track_token(links, id, campaign.id)
+            fields[FIELD] = track_token(links, id, campaign.id, key, campaign.key)
         result.append(Recipient(delivery_id=f"{prefix}{id}", email=reader.email, fields=fields))
     return tuple(result)
 
@@ -212,7 +217,9 @@ def addresses(links: Links, slug: str) -> dict[str, str]:
     }
 
 
-def personal_links(links: Links, subscriber_id: int, campaign_id: int, list_name: str, slug: str) -> dict[str, str]:
-    """Return those addresses with one reader's token; an id of 0 stands for no reader, or no campaign."""
-    token = links.token(Purpose.READER, subscriber_id, campaign_id, list_name)
+def personal_links(
+    links: Links, reader: tuple[int, str], campaign_id: int, list_name: str, slug: str
+) -> dict[str, str]:
+    """Return those addresses with the token of one reader, given by id and link key; ids of 0 stand for none."""
+    token = links.token(Purpose.READER, reader[0], campaign_id, list_name, reader[1])
     return {name: url.replace("{}", token) for name, url in addresses(links, slug).items()}

@@ -84,7 +84,7 @@ class Sender:
             frozen = frozen_message(connection, job.campaign.id)
         campaign = job.campaign
         links = Links(job.publication)
-        message = tracked(frozen, Level(campaign.tracking), links, campaign.id)
+        message = tracked(frozen, Level(campaign.tracking), links, campaign.id, campaign.key)
         headers = envelope(job.publication, campaign.list, campaign.date, campaign.key)
         self._mailing = Mailing(message, headers, addresses(links, campaign.issue))
         self.worker = self._worker()

@@ -3,7 +3,8 @@
 One thread at a database does it, for as long as the server runs. Messages wait for the turn that campaigns wait for
 (rate_gate.py), and their answers are settled by the same rules (settlement.py). `handed` is committed before the
 first byte leaves, the outcome after the answer. A process that dies in between leaves messages `unknown`, which are
-never sent again: the reader may ask anew. Only the outbox gets them again, since a file takes its own place.
+never sent again: the reader may ask anew. Only the outbox gets them again, since a file takes its own place. A copy of
+a database, and a backup that was put back, send nothing (database_guard.py): the other one may have.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings, successor
 from newsletter.providers.base import Answer, Batch, Result
 from newsletter.providers.dispatch import Step
+from newsletter.sending import database_guard
+from newsletter.sending.database_guard import LastSendMarker, MailQueue
 from newsletter.sending.job import draw_jitter, log_failure
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import RunHistory
@@ -76,6 +79,7 @@ class TransactionalSender:
         self._say = say
         self._clock = clock
         self._links = Links(publication)
+        self._last_send_marker = LastSendMarker(database, MailQueue.LETTERS)
         self._stop_asked = stop_asked or threading.Event()
         self._thread = threading.Thread(target=self._run, name="transactional-sender", daemon=True)
         self._said = ""
@@ -110,7 +114,9 @@ class TransactionalSender:
                 return bool(queued)
             handed_at = self._clock()
             parts = dispatch.prepare(self._provider, self._batch(queued, message, handed_at), self._settings)
+            hand_over = self._last_send_marker.count(connection, handed_at)
             transactional_queue.hand(connection, queued, self._provider.name, handed_at)
+        self._last_send_marker.rise(hand_over)
         self._settle(queued, dispatch.hand_over(parts, _UntilStopped(self)), handed_at)
         return True
 
@@ -145,8 +151,10 @@ class TransactionalSender:
                 self.wait(0.0 if self._try(self._round) else LOOK)
 
     def _recover(self) -> bool:
-        """Decide about the messages that a dead process had handed over."""
+        """Decide about the messages that a dead process had handed over. Raises NewsletterError in a copy or backup."""
         with self.writer() as connection:
+            database_guard.settle(connection, database_guard.here(self._database), self._clock())
+            self._last_send_marker.require_newest(connection)
             transactional_queue.recover(connection, self._provider, self._clock())
         return True
 
@@ -217,8 +225,9 @@ class TransactionalSender:
         """Return a message's recipient; before they confirmed, with nothing but the address: a stranger may ask."""
         is_welcome = message.kind is TransactionalKind.WELCOME
         known = subscriber_fields(message.reader) if is_welcome else {"email": message.reader.email}
-        personal = personal_links(self._links, message.subscriber_id, 0, message.list, message.message)
-        confirm = self._links.token(Purpose.CONFIRM, message.subscriber_id, message.signup_id, "")
+        named = message.subscriber_id, message.reader.link_key
+        personal = personal_links(self._links, named, 0, message.list, message.message)
+        confirm = self._links.token(Purpose.CONFIRM, named[0], message.signup_id, message.asked, named[1])
         lists = self._publication.config.lists
         titles = [lists[name].title for name in message.lists if name in lists]
         own = {"confirm_url": self._links.confirm_url(confirm), "lists_asked": ", ".join(titles)}

@@ -37,7 +37,6 @@ from newsletter.sending.recipients import BatchRecipients, load_recipients, reci
 from newsletter.sending.recovery import may_repeat
 from newsletter.sending.settlement import Settlement, campaign_policy, settlement
 from newsletter.signed_links import Links
-from newsletter.times import stamp
 
 LOOK = 1.0
 """Seconds between two looks at the campaign's state while a call waits for its turn."""
@@ -220,7 +219,8 @@ class SendWorker:
         provider, now = self._job.provider, self._job.clock()
         payload_hash, by_message = dispatch.payload_hash(call.parts), bool(provider.window)
         try:
-            with self._send_state.single_writer() as connection:
+            with self.writer() as connection:
+                hand_over = self._send_state.last_send_marker.count(connection, now)
                 claims.hand(
                     connection,
                     call.claim,
@@ -229,7 +229,7 @@ class SendWorker:
                     payload_hash=payload_hash,
                     is_by_message=by_message,
                 )
-            self._send_state.last_send_marker.rise(stamp(now))
+            self._send_state.last_send_marker.rise(hand_over)
         except ChangedPayloadError:
             self._give_up(call.claim)
             return False

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from newsletter.database.bulk import among, insert_many
 from newsletter.database.tables import consent, consent_source
+from newsletter.subscribers.evidence import read_details
 from newsletter.times import stamp
 
 
@@ -86,7 +87,7 @@ def evidence(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int,
     )
     records: dict[int, list[Consent]] = defaultdict(list)
     for row in connection.execute(with_source):
-        detail = msgspec.json.decode(row.shared) | (msgspec.json.decode(row.detail) if row.detail else {})
+        detail = read_details(row.shared) | (read_details(row.detail) if row.detail else {})
         proof = Consent(list=row.list, status=row.status, at=row.at, source=row.kind, detail=detail)
         records[row.subscriber_id].append(proof)
     return records

@@ -20,6 +20,7 @@ from newsletter.database.tables import subscriber, subscription
 from newsletter.messages.expressions import Present, present
 from newsletter.subscribers import consent
 from newsletter.subscribers.consent import Change, Consent
+from newsletter.subscribers.evidence import read_list, read_object
 from newsletter.subscribers.writes import Status, subscribe
 from newsletter.times import stamp
 
@@ -41,6 +42,13 @@ class Subscriber:
     """The end of each list's pause (UTC, ISO 8601), past or not."""
     consent: tuple[Consent, ...]
     """The evidence, oldest first."""
+    link_key: str
+    """The key in the reader's links."""
+
+    @property
+    def named(self) -> tuple[int, str]:
+        """The two things that name the reader in links: id and key."""
+        return self.id, self.link_key
 
     @property
     def status(self) -> Status:
@@ -76,7 +84,7 @@ def subscriber_fields(row: Any) -> Present:
 
     The sender adds the links to leave.
     """
-    own = {} if row.fields == "{}" else msgspec.json.decode(row.fields)
+    own = {} if row.fields == "{}" else _own_fields(row.fields)
     values = Present(present(own)) if own else Present()
     values["email"] = row.email
     if name := full_name(row.first_name, row.last_name, own):
@@ -87,6 +95,14 @@ def subscriber_fields(row: Any) -> Present:
         if value := getattr(row, column):
             values[column] = value
     return values
+
+
+def _own_fields(stored: str) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(stored)
+    except msgspec.DecodeError:  # one reader's damaged row must not stop the others' mail
+        return read_object(stored)
+    return fields
 
 
 def get_subscriber(connection: Connection, subscriber_id: int) -> Subscriber | None:
@@ -184,7 +200,7 @@ def update_own_fields(
     row = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one_or_none()
     if row is None:
         return
-    own = msgspec.json.decode(row.fields)
+    own = read_object(row.fields)
     columns = dict(built_in)
     if name != full_name(row.first_name, row.last_name, own):
         own.pop("name", None)
@@ -192,6 +208,30 @@ def update_own_fields(
     fields = msgspec.json.encode(own, order="sorted").decode()
     values = {**columns, "fields": fields, "updated_at": stamp(now)}
     connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
+
+
+def rename(connection: Connection, subscriber_id: int, name: str, now: datetime) -> None:
+    """Store the reader's full name; an empty one deletes it."""
+    row = connection.execute(select(subscriber.c.fields).where(subscriber.c.id == subscriber_id)).one_or_none()
+    if row is None:
+        return
+    own = read_object(row.fields)
+    own.pop("name", None)
+    values = {**split_name(name), "fields": msgspec.json.encode(own, order="sorted").decode(), "updated_at": stamp(now)}
+    connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
+
+
+def split_name(name: str) -> dict[str, str]:
+    """Return the columns of a full name: first_name up to the first space, last_name the rest."""
+    first, _, last = name.strip().partition(" ")
+    return {"first_name": first, "last_name": last.strip()}
+
+
+def link_keys(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, str]:
+    """Return the key in the links of each of these readers; unknown readers are left out."""
+    keys = select(subscriber.c.id, subscriber.c.link_key)
+    these = among(connection, subscriber.c.id, list(subscriber_ids))
+    return {row.id: row.link_key for row in connection.execute(keys.where(these))}
 
 
 def address_keys(connection: Connection, subscriber_ids: Iterable[int]) -> list[str]:
@@ -228,9 +268,10 @@ def _subscriber(row: Row[Any], lists: dict[str, Status], pauses: dict[str, str],
     return Subscriber(
         id=row.id,
         email=row.email,
-        fields=built_in | msgspec.json.decode(row.fields),
-        tags=tuple(msgspec.json.decode(row.tags)),
+        fields=built_in | read_object(row.fields),
+        tags=tuple(read_list(row.tags)),
         lists=lists,
         pauses=pauses,
         consent=tuple(proof),
+        link_key=row.link_key,
     )

@@ -8,10 +8,11 @@ secret: it can be compared with an address, and not be turned back into one.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, insert, select
 
@@ -48,6 +49,28 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
     return True
 
 
+class Barred(NamedTuple):
+    """An address to suppress, and why."""
+
+    address: str
+    reason: Reason
+    detail: str
+
+
+def suppress_all(connection: Connection, barred: Sequence[Barred], at: datetime) -> int:
+    """Bar addresses from all mail; return how many were not barred before. The first reason of each is kept."""
+    by_key = {address_key(entry.address): entry for entry in reversed(barred)}
+    known = suppressed(connection, list(by_key)) if by_key else {}
+    new = {key: entry for key, entry in by_key.items() if key not in known}
+    if new:
+        rows = [
+            {"email_key": key, "reason": str(entry.reason), "detail": entry.detail, "at": stamp(at)}
+            for key, entry in new.items()
+        ]
+        connection.execute(insert(suppression), rows)
+    return len(new)
+
+
 def forget(connection: Connection, email_key: str, at: datetime) -> None:
     """Bar an address from all mail by its hash alone; the words of an earlier reason are deleted."""
     known = suppressed(connection, [email_key]).get(email_key)
@@ -57,10 +80,15 @@ def forget(connection: Connection, email_key: str, at: datetime) -> None:
 
 def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, str]:
     """Return those of these keys that are suppressed, each with its reason."""
+    return {key: row.reason for key, row in reasons(connection, email_keys).items()}
+
+
+def reasons(connection: Connection, email_keys: Sequence[str]) -> Mapping[str, Any]:
+    """Return those of these keys that are suppressed, each with `reason` and `at`."""
     spelled = _spellings(connection, email_keys)
-    reasons = select(suppression.c.email_key, suppression.c.reason)
-    rows = connection.execute(reasons.where(among(connection, suppression.c.email_key, list(spelled))))
-    return {spelled[row.email_key]: row.reason for row in rows}
+    columns = select(suppression.c.email_key, suppression.c.reason, suppression.c.at)
+    rows = connection.execute(columns.where(among(connection, suppression.c.email_key, list(spelled))))
+    return {spelled[row.email_key]: row for row in rows}
 
 
 def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence[str]]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from newsletter.database.tables import signup, subscriber, subscription
 from newsletter.database.tables import transactional_message as table
 from newsletter.providers.base import Outcome, Provider, Result
 from newsletter.subscribers.suppressions import Reason, suppressed
-from newsletter.times import stamp
+from newsletter.times import digits, stamp
 
 ASKED_THEMSELVES = (Reason.UNSUBSCRIBED, Reason.ERASED)
 """Suppressions that readers asked for themselves, and lift by joining again."""
@@ -67,6 +67,8 @@ class NewTransactionalMessage(NamedTuple):
     language: str
     due_at: datetime
     signup_id: int | None = None
+    skipped: str = ""
+    """Why it is not to be sent; it is only written down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,8 @@ class TransactionalMessage:
     """The sign-up that it belongs to; 0 for none."""
     lists: tuple[str, ...]
     """The lists that its sign-up asks for."""
+    asked: str
+    """The digits of the time of its sign-up, as links to confirm hold them; empty for none."""
     reader: Row[Any]
     """The reader's row of the subscriber table."""
     first_handed_at: str | None
@@ -90,10 +94,32 @@ class TransactionalMessage:
 
 def queue(connection: Connection, messages: Sequence[NewTransactionalMessage], now: datetime) -> None:
     """Queue messages."""
-    columns = ("subscriber_id", "kind", "message", "list", "language", "signup_id", "state", "due_at", "queued_at")
-    at, queued = stamp(now), str(TransactionalState.QUEUED)
+    columns = (
+        "subscriber_id",
+        "kind",
+        "message",
+        "list",
+        "language",
+        "signup_id",
+        "state",
+        "due_at",
+        "queued_at",
+        "detail",
+    )
+    at, queued, skipped = stamp(now), str(TransactionalState.QUEUED), str(TransactionalState.SKIPPED)
     rows = [
-        (new.subscriber_id, str(new.kind), new.message, new.list, new.language, new.signup_id, queued, due, at)
+        (
+            new.subscriber_id,
+            str(new.kind),
+            new.message,
+            new.list,
+            new.language,
+            new.signup_id,
+            skipped if new.skipped else queued,
+            due,
+            at,
+            new.skipped,
+        )
         for new, due in ((new, stamp(new.due_at)) for new in messages)
     ]
     insert_many(connection, table, columns, rows)
@@ -191,8 +217,9 @@ def _with_readers() -> Any:
     on_list = and_(subscription.c.subscriber_id == table.c.subscriber_id, subscription.c.list == table.c.list)
     labelled = (table.c.id.label("message_id"), table.c.language.label("spoken"))
     own = (table.c.kind, table.c.message, table.c.list, table.c.signup_id, table.c.first_handed_at)
+    of_signup = (signup.c.confirmed_at, signup.c.lists, signup.c.asked_at)
     return (
-        select(*labelled, *own, *subscriber.c, subscription.c.status, signup.c.confirmed_at, signup.c.lists)
+        select(*labelled, *own, *subscriber.c, subscription.c.status, *of_signup)
         .join_from(table, subscriber, subscriber.c.id == table.c.subscriber_id)
         .outerjoin(subscription, on_list)
         .outerjoin(signup, signup.c.id == table.c.signup_id)
@@ -220,6 +247,7 @@ def _message(row: Row[Any]) -> TransactionalMessage:
         language=row.spoken,
         signup_id=row.signup_id or 0,
         lists=tuple(json.loads(row.lists)) if row.lists else (),
+        asked=digits(row.asked_at or ""),
         reader=row,
         first_handed_at=row.first_handed_at,
     )

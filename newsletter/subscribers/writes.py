@@ -18,15 +18,16 @@ from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue
 from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import subscriber, subscription
+from newsletter.signed_links import new_keys
 from newsletter.subscribers import consent, suppressions
 from newsletter.subscribers.consent import Change
+from newsletter.subscribers.evidence import read_list, read_object
 from newsletter.times import stamp
 
 MOST_ENTRIES = 5_000
 """The most entries of one call: its transaction then takes a quarter of a second, for which others wait."""
 
 encode = msgspec.json.Encoder(order="sorted").encode
-decode = msgspec.json.Decoder().decode
 
 EVERYWHERE = "*"
 """Stands for each list the reader is on, in the place of a list's name in a SubscriberEntry."""
@@ -119,10 +120,10 @@ class _ReaderState:
         if entry.columns:
             self.columns = {**self.columns, **{name: value for name, value in entry.columns.items() if value}}
         if entry.fields:
-            known = entry.fields if self.fields == "{}" else decode(self.fields) | entry.fields
+            known = entry.fields if self.fields == "{}" else {**read_object(self.fields), **entry.fields}
             self.fields = encode(known).decode()
         if entry.tags:
-            tags = entry.tags if self.tags == "[]" else sorted({*decode(self.tags), *entry.tags})
+            tags = entry.tags if self.tags == "[]" else sorted({*read_list(self.tags), *entry.tags})
             self.tags = encode(tags).decode()
         has_changed = before != (self.columns, self.fields, self.tags)
         self.learned |= has_changed
@@ -237,8 +238,11 @@ def _write(connection: Connection, readers: dict[str, _ReaderState], source_id: 
 def _insert(connection: Connection, readers: list[_ReaderState], at: str) -> None:
     for reader, subscriber_id in zip(readers, reserve_ids(connection, subscriber, len(readers)), strict=True):
         reader.id = subscriber_id
-    columns = ("id", "email", "email_key", *_ENTRY_COLUMNS, "created_at", "updated_at")
-    rows = [(r.id, r.email, r.key, *_values(r), at, at) for r in readers]
+    columns = ("id", "email", "email_key", *_ENTRY_COLUMNS, "created_at", "updated_at", "link_key")
+    link_keys = new_keys(len(readers))
+    rows = [
+        (r.id, r.email, r.key, *_values(r), at, at, link_key) for r, link_key in zip(readers, link_keys, strict=True)
+    ]
     insert_many(connection, subscriber, columns, rows)
 
 

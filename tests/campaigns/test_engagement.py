@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -99,6 +100,23 @@ def enqueue(connection: object) -> None:
     assert isinstance(connection, Connection)
     connection.execute(insert(batch).values(campaign_id=1, no=1, size=1, state="queued"))
     connection.execute(insert(delivery).values(campaign_id=1, subscriber_id=1, batch_no=1))
+
+
+@pytest.mark.parametrize(
+    ("reader_key", "campaign_key", "times"),
+    [(None, "", 1), ("own", "", 1), ("own", "CAMPAIGN", 1), ("other", "CAMPAIGN", 0), ("", "", 0), ("own", "other", 0)],
+)
+def test_links_of_a_reader_or_campaign_that_had_the_number_before_count_for_nobody(
+    database: Database, reader_key: str | None, campaign_key: str, times: int
+) -> None:
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE subscriber SET link_key = 'own' WHERE id = 1")
+        own = connection.exec_driver_sql("SELECT substr(key, 1, 8) FROM campaign").scalar_one()
+        asked = campaign_key.replace("CAMPAIGN", own)
+
+        engagement.write(connection, [replace(click(0), reader_key=reader_key, campaign_key=asked)])
+
+        assert sum(figure.times for figure in events.figures(connection, 1)) == times
 
 
 def test_a_server_that_stops_writes_what_it_holds(database: Database) -> None:

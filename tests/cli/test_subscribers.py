@@ -203,3 +203,49 @@ def test_a_long_import_draws_a_bar_on_a_terminal_and_nothing_elsewhere(publicati
     assert running.communicate()[0] == f"{15_000 + UNREAD:,} rows: 15,000 added, {UNREAD:,} refused\n"
     assert b" rows, " in drawn
     assert b"/s" in drawn
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["add", b"ad\xffa@example.com"],
+        ["add", "ada@example.com", "--first-name", b"Ad\xff"],
+        ["add", "ada@example.com", b"--last-name=L\xe9"],
+        ["add", "ada@example.com", "--tag", b"v\xffip"],
+        ["add", "ada@example.com", "--list", b"d\xff"],
+        ["add", "ada@example.com", "--field", b"plan=p\xff"],
+        ["add", "ada@example.com", "--field", b"pl\xff=pro"],
+        ["show", b"ad\xffa@example.com"],
+        ["remove", b"ad\xffa@example.com"],
+        ["list", "--tag", b"\xed\xa0\x80"],
+    ],
+)
+def test_an_argument_that_is_not_utf_8_is_one_clear_error(
+    publication_folder: Path, arguments: list[str | bytes]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "newsletter", "subscribers", *arguments],
+        cwd=publication_folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not UTF-8 text; write it in UTF-8." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_whose_name_is_not_utf_8_is_imported(publication_folder: Path) -> None:
+    name = os.fsencode(publication_folder) + b"/readers-\xe9.csv"
+    with open(name, "w", encoding="utf-8") as file:
+        file.write("email\nada@example.com\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "newsletter", "subscribers", "import", name],
+        cwd=publication_folder,
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)

@@ -7,19 +7,24 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import newest_revision, open_database
-from newsletter.database.migrations import scripts
+from newsletter.database.migrations import _config, scripts
 from newsletter.database.tables import metadata
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.subscribers.consent import record_source
+from newsletter.subscribers.writes import SubscriberEntry, enter
 
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TOML = """
 [publication]
 name = "Daily"
@@ -64,6 +69,35 @@ def test_migrations_make_exactly_the_tables_that_the_program_uses(tmp_path: Path
     engine.dispose()
 
     assert schema(tmp_path / "news.db") == schema(tmp_path / "wanted.db")
+
+
+def first_release(file: Path) -> None:
+    """Make a database as the first release made it."""
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+
+
+def test_readers_of_the_first_release_keep_their_links_and_new_readers_get_keys(tmp_path: Path) -> None:
+    path = publication(tmp_path)
+    first_release(tmp_path / "news.db")
+    with sqlite3.connect(tmp_path / "news.db") as old:
+        row = "INSERT INTO subscriber (email, email_key, created_at, updated_at) VALUES (?, ?, '2026', '2026')"
+        old.execute(row, ["old@example.com", "old@example.com"])
+    old.close()
+
+    database = open_database(path)
+    with database.begin() as connection:
+        entries = [SubscriberEntry(f"{name}@example.com", (("daily", "active"),)) for name in ("one", "two")]
+        enter(connection, entries, record_source(connection, "test", {}, NOW), NOW)
+        keys = connection.execute(text("SELECT link_key FROM subscriber ORDER BY id")).scalars().all()
+    database.close()
+
+    assert [len(key) for key in keys] == [0, 8, 8]
+    assert len(set(keys)) == 3
 
 
 def test_alembic_sees_no_difference_between_migrations_and_tables(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage
 from newsletter.publishing.signup_emails import EVERY, compile_signup_emails
 from newsletter.rendering.build import sample_recipient
-from newsletter.subscribers.double_opt_in import Welcome
+from newsletter.subscribers.welcomes import Welcome
 from tests.conftest import Run
 from tests.subscribers.test_signups import NOW
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,18 @@ from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import consent_source, form_use, signup, subscriber, transactional_message
 from newsletter.subscribers import consent, suppressions, writes
-from newsletter.subscribers.double_opt_in import ConfirmationRequest, Confirmations, Signup, SignupStep, Welcome
+from newsletter.subscribers.double_opt_in import ConfirmationRequest, Confirmations, Signup, SignupStep
 from newsletter.subscribers.rate_limits import SignupLimits
 from newsletter.subscribers.signups import ShownForm, SignupAnswer, SignupRequest, Signups, forget_unconfirmed
-from newsletter.subscribers.subscriber import Subscriber, find_subscriber, remove_subscriber, set_status
+from newsletter.subscribers.subscriber import (
+    Subscriber,
+    find_subscriber,
+    pause_subscriptions,
+    remove_subscriber,
+    set_status,
+)
 from newsletter.subscribers.suppressions import Reason
+from newsletter.subscribers.welcomes import Welcome
 from newsletter.subscribers.writes import Status, SubscriberEntry
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -43,10 +51,16 @@ def signups(publication: Publication) -> Signups:
 
 
 def form(
-    email: str = "ada@example.com", *, name: str = "", network: str = "192.0.2.1", at: datetime = NOW
+    email: str = "ada@example.com",
+    *,
+    name: str = "",
+    network: str = "192.0.2.1",
+    at: datetime = NOW,
+    lists: tuple[str, ...] = ("daily",),
+    language: str = "de",
 ) -> SignupRequest:
-    page = "https://news.example.com/subscribe"
-    return SignupRequest(email=email, name=name, lists=("daily",), shown=SHOWN, page=page, network=network, at=at)
+    page, shown = "https://news.example.com/subscribe", replace(SHOWN, language=language)
+    return SignupRequest(email=email, name=name, lists=lists, shown=shown, page=page, network=network, at=at)
 
 
 def accept(db: Database, signups: Signups, *requests: SignupRequest) -> list[SignupAnswer]:
@@ -229,7 +243,8 @@ def test_a_welcome_is_due_after_its_time_and_comes_once(
 
 
 def test_one_address_is_sent_three_confirmations_a_day_whoever_asks(db: Database, signups: Signups) -> None:
-    answers = [accept(db, signups, form(network=f"192.0.2.{n}"))[0] for n in range(10)]
+    later = [NOW + timedelta(minutes=2 * n) for n in range(10)]
+    answers = [accept(db, signups, form(network=f"192.0.2.{n}", at=at))[0] for n, at in enumerate(later)]
 
     assert answers == [SignupAnswer.ACCEPTED] * 10
     assert len(queued(db)) == 3
@@ -297,3 +312,99 @@ def test_who_never_confirmed_is_not_kept(
         left = set(connection.scalars(select(subscriber.c.email)))
     assert (early, late) == (0, 1)
     assert left == {"joined@example.com", "lately@example.com", "imported@example.com"}
+
+
+def test_a_name_that_a_stranger_typed_does_not_stay_when_the_owner_confirms(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
+    accept(db, signups, form(name="Some Stranger", language="de"))
+    accept(db, signups, form(name="", language="fr"))
+    before = find(db).fields
+
+    confirm(db, confirmations, signup_id=2)
+
+    assert before == {}
+    assert find(db).fields == {"language": "fr"}
+
+
+def test_an_empty_name_replaces_one_that_another_form_brought(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
+    accept(db, signups, form(name="Some Stranger"), form(name=""))
+
+    confirm(db, confirmations, signup_id=1)
+    confirm(db, confirmations, signup_id=2)
+
+    assert "first_name" not in find(db).fields
+
+
+def test_a_shorter_name_leaves_nothing_of_the_one_before(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
+    accept(db, signups, form(name="Some Stranger"), form(name="Ada"))
+
+    confirm(db, confirmations, signup_id=1)
+    confirm(db, confirmations, signup_id=2)
+
+    assert find(db).fields["first_name"] == "Ada"
+    assert "last_name" not in find(db).fields
+
+
+def test_a_name_from_an_import_stays_when_a_form_names_none(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
+    with db.begin() as connection:
+        source = consent.record_source(connection, "import", {}, NOW)
+        entry = SubscriberEntry("ada@example.com", (("weekly", "active"),), {"first_name": "Ada"})
+        writes.enter(connection, [entry], source, NOW)
+    accept(db, signups, form(name="Some Stranger"), form(name=""))
+
+    confirm(db, confirmations, signup_id=2)
+
+    assert find(db).fields["first_name"] == "Ada"
+
+
+def test_lists_that_a_stranger_asked_for_are_not_joined_by_the_owner_s_confirmation(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
+    accept(db, signups, form(lists=("daily", "weekly")), form(lists=("daily",)))
+
+    confirm(db, confirmations, signup_id=2)
+
+    assert find(db).lists == {"daily": Status.ACTIVE, "weekly": Status.PENDING}
+
+
+def test_readers_are_told_in_their_own_language_that_they_have_joined(
+    db: Database, signups: Signups, confirmations: Confirmations
+) -> None:
+    accept(db, signups, form(language="fr"))
+    confirm(db, confirmations)
+
+    accept(db, signups, form(language="de"))
+
+    with db.read() as connection:
+        spoken = select(transactional_message.c.language).where(transactional_message.c.kind == "already")
+        assert connection.scalars(spoken).all() == ["fr"]
+
+
+@pytest.mark.parametrize("left", ["pause", "provider"])
+def test_whoever_takes_a_break_or_left_at_the_provider_is_asked_to_confirm_again(
+    db: Database, signups: Signups, confirmations: Confirmations, left: str
+) -> None:
+    accept(db, signups, form())
+    confirm(db, confirmations)
+    with db.begin() as connection:
+        if left == "pause":
+            pause_subscriptions(connection, {(1, "daily"): "2026-12-24T00:00:00.000Z"})
+        else:
+            suppressions.suppress(connection, "ada@example.com", Reason.UNSUBSCRIBED, "", NOW)
+    later = NOW + timedelta(hours=1)
+
+    accept(db, signups, form(at=later))
+    step = confirm(db, confirmations, signup_id=2, at=later).step
+
+    assert [kind for kind, _due in queued(db)].count("confirmation") == 2
+    assert step is SignupStep.CONFIRMED
+    assert find(db).paused(later) == {}
+    with db.read() as connection:
+        assert suppressions.suppressed(connection, ["ada@example.com"]) == {}

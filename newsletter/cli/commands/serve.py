@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from newsletter.campaigns.engagement import EngagementRecorder
     from newsletter.config import Publication
     from newsletter.publishing.scheduler import Runner
-    from newsletter.subscribers.double_opt_in import Welcome
+    from newsletter.subscribers.welcomes import Welcome
     from newsletter.web.public.site import Site
     from newsletter.web.public.write_queue import WriteQueue
     from newsletter.web.server import Certificate
@@ -95,13 +95,13 @@ def _site(
     from newsletter.signed_links import Links, derived_key
     from newsletter.subscribers.captcha import find_challenge
     from newsletter.subscribers.double_opt_in import Confirmations
-    from newsletter.subscribers.rate_limits import SignupLimits
+    from newsletter.subscribers.rate_limits import ReaderLimits, SignupLimits
     from newsletter.subscribers.signups import Signups
     from newsletter.web.public.forms import FormTokens
     from newsletter.web.public.pages import Pages
     from newsletter.web.public.site import Site
 
-    publication = session.publication
+    publication, settings = session.publication, session.publication.config.serve
     limits = SignupLimits(derived_key(publication, b"count uses of forms"))
     return Site(
         publication=publication,
@@ -111,6 +111,7 @@ def _site(
         write_queue=write_queue,
         signups=Signups(publication, limits),
         confirmations=Confirmations(publication, limits, welcomes),
+        reader_limits=ReaderLimits(limits, settings.changes_per_reader, settings.changes_per_network),
         form_tokens=FormTokens(derived_key(publication, b"sign forms")),
         challenge=find_challenge(publication),
         engagement=engagement,

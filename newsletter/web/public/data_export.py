@@ -15,6 +15,7 @@ from newsletter.campaigns import delivery_history
 from newsletter.campaigns.campaign import get_campaign
 from newsletter.database.tables import campaign, delivery, event, signup, subscriber, transactional_message
 from newsletter.subscribers import suppressions
+from newsletter.subscribers.evidence import without_tokens
 from newsletter.subscribers.subscriber import get_subscriber
 
 
@@ -41,9 +42,14 @@ def reader_data(connection: Connection, subscriber_id: int, now: datetime) -> di
 
 
 def _rows(connection: Connection, table: Table, subscriber_id: int) -> list[dict[str, Any]]:
-    """Return a table's rows of the reader, column by column."""
+    """Return a table's rows of the reader, column by column; without tokens that earlier versions kept."""
     query = select(table).where(table.c.subscriber_id == subscriber_id).order_by(table.c.id)
-    return [{**row} for row in connection.execute(query).mappings()]
+    rows = connection.execute(query).mappings()
+    return [{name: _clean(value) for name, value in row.items()} for row in rows]
+
+
+def _clean(value: Any) -> Any:
+    return without_tokens(value) if isinstance(value, str) else value
 
 
 def _deliveries(connection: Connection, subscriber_id: int, email: str) -> list[dict[str, Any]]:

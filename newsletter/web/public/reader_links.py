@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.addresses import address_key
 from newsletter.rendering.translations import Language
 from newsletter.signed_links import Claims, Purpose
+from newsletter.subscribers import suppressions
+from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
+from newsletter.subscribers.rate_limits import ReaderUse
 from newsletter.subscribers.subscriber import Subscriber, get_subscriber
+from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES
 from newsletter.subscribers.writes import Status
+from newsletter.web.public.client import client_address
 from newsletter.web.public.pages import isolated
 from newsletter.web.public.site import Site, language_of, page, site_of
 
@@ -40,12 +47,48 @@ class Visit:
         return config.lists[self.list_name].title if self.list_name else config.publication.name
 
     async def reader(self) -> Subscriber | None:
-        """Return the link's reader; None when the reader was erased, or never existed."""
+        """Return the link's reader; None when there is none any more, though another may have the number."""
         return await run_in_threadpool(self._reader)
 
     def _reader(self) -> Subscriber | None:
         with self.site.database.read() as connection:
-            return get_subscriber(connection, self.claims.subscriber_id)
+            reader = get_subscriber(connection, self.claims.subscriber_id)
+        return reader if reader and reader.link_key == self.claims.key else None
+
+    async def is_barred(self, reader: Subscriber) -> bool:
+        """Tell whether no mail may go to the reader, for a reason that joining does not lift."""
+        return await run_in_threadpool(self._is_barred, reader)
+
+    def _is_barred(self, reader: Subscriber) -> bool:
+        key = address_key(reader.email)
+        with self.site.database.read() as connection:
+            reason = suppressions.suppressed(connection, [key]).get(key)
+        return reason is not None and reason not in ASKED_THEMSELVES
+
+    def change(self, action: PreferenceAction, lists: tuple[str, ...] | None, source: str) -> PreferenceChange:
+        """Return a change of these lists (None: all of the reader's) by this visit's link."""
+        return PreferenceChange(
+            subscriber_id=self.claims.subscriber_id,
+            key=self.claims.key,
+            action=action,
+            lists=lists,
+            source=source,
+            campaign_id=self.claims.campaign_id,
+            at=self.now,
+            network=client_address(self.request),
+            welcomes=self.site.confirmations.welcomes,
+        )
+
+    async def count_change(self) -> None:
+        """Count that the reader changes something or asks for everything. Raises HTTPException 429 over a limit.
+
+        Leaving is never counted: a mailbox provider's few addresses send the one click for all of its users, and
+        nobody may be kept on a list. Confirming is not either: its link does something once.
+        """
+        use = ReaderUse(subscriber_id=self.claims.subscriber_id, network=client_address(self.request), at=self.now)
+        if not await self.site.write_queue.run(self.site.reader_limits.take, use):
+            self.site.metrics.count("change over the limit")
+            raise HTTPException(429, "too many changes; try again later", headers={"Retry-After": "3600"})
 
     def page(
         self, name: str, values: Mapping[str, object], reader: Subscriber | None, *, status: int = 200

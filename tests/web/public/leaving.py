@@ -13,7 +13,7 @@ from newsletter.config.fields import BUILT_IN
 from newsletter.database.connection import Database, open_database
 from newsletter.signed_links import Links, Purpose
 from newsletter.subscribers import consent
-from newsletter.subscribers.subscriber import Subscriber, find_subscriber
+from newsletter.subscribers.subscriber import Subscriber, find_subscriber, link_keys
 from newsletter.subscribers.writes import SubscriberEntry, enter
 
 BOTH: Mapping[str, str] = {"daily": "active", "weekly": "active"}
@@ -52,4 +52,6 @@ class People:
             return find_subscriber(connection, address)
 
     def token(self, subscriber_id: int, list_name: str = "daily", purpose: Purpose = Purpose.READER) -> str:
-        return Links(self.publication).token(purpose, subscriber_id, 7, list_name)
+        with self.database.read() as connection:
+            key = link_keys(connection, [subscriber_id]).get(subscriber_id, "")
+        return Links(self.publication).token(purpose, subscriber_id, 7, list_name, key)

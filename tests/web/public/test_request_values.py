@@ -140,5 +140,34 @@ def test_evidence_of_consent_names_a_public_page_and_holds_no_reader_s_key(
     assert token not in "".join(served.lines)
 
 
+@pytest.mark.parametrize("body", ["name=%ED%A0%80", "name=%FF", "name=Jos%E9", "%FF=x", b"name=\xe9"])
+def test_a_form_that_is_not_utf_8_is_refused_and_changes_nothing(served: Served, body: str | bytes) -> None:
+    rest = f"email=latin@example.com&token={form_token(served)}&".encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    data = rest + (body if isinstance(body, bytes) else body.encode())
+
+    answer = requests.post(f"{served.url}/subscribe", data=data, headers=kind, timeout=60)
+
+    assert answer.status_code == 400
+    assert Mail(served.folder).now("latin@example.com") == []
+
+
+@pytest.mark.parametrize("field", ["email", "name", "list", "page", "token"])
+@pytest.mark.parametrize("as_json", [True, False], ids=["JSON", "form"])
+def test_nul_is_never_kept(served: Served, field: str, as_json: bool) -> None:
+    address = f"nul-{field}-{as_json}@example.com".lower()
+    fields = {"email": address, "token": form_token(served), "name": "Ada", "list": "daily", "page": "/"}
+    fields[field] += "\0"
+    body = {"data": json.dumps(fields), "headers": JSON} if as_json else {"data": fields}
+
+    answer = requests.post(f"{served.url}/subscribe", timeout=60, **body)
+
+    assert answer.status_code in (200, 400)
+    with closing(sqlite3.connect(served.folder / "newsletter.db")) as database:
+        kept = "\n".join(row for row in database.iterdump())
+    assert "\0" not in kept
+    assert "u0000" not in kept
+
+
 def test_nothing_of_all_this_was_an_error_of_the_server(served: Served) -> None:
     assert "Traceback" not in "".join(served.lines)

@@ -6,8 +6,8 @@ Each form carries a token that proves we showed it, besides the link's own: a pa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +21,12 @@ from starlette.routing import Route
 from newsletter.campaigns import unsubscribes
 from newsletter.config.fields import full_name, parse_built_in
 from newsletter.subscribers import erasure
+from newsletter.subscribers.consent import Consent
 from newsletter.subscribers.erasure import ErasureRequest
 from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
 from newsletter.subscribers.subscriber import Subscriber, update_own_fields
+from newsletter.subscribers.writes import Status
+from newsletter.times import stamp
 from newsletter.web.public import data_export
 from newsletter.web.public.forms import SubmittedForm, read_form
 from newsletter.web.public.locale_choices import city_of, language_names, zones_by_region
@@ -32,6 +35,8 @@ from newsletter.web.public.security import is_foreign
 
 FORM = "preferences"
 """The name in these forms' tokens."""
+WAS = "was"
+"""The form's field with the lists that were ticked when it was shown, separated by spaces."""
 MAX_NAME = 100
 _SOURCE = "preferences page"
 
@@ -75,20 +80,24 @@ async def change_preferences(request: Request) -> Response:
     reader = await visit.reader()
     if reader is None:
         return await _preferences_page(visit)
+    await visit.count_change()
     return await _ACTIONS.get(submitted.first("action"), _save)(visit, reader, submitted)
 
 
 async def _save(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> Response:
+    left_since = _left_since(visit, reader, submitted)
     try:
-        preferences = _parse_preferences(visit, reader, submitted)
+        preferences = _parse_preferences(visit, reader, submitted, left_since)
     except ValueError:
         return await _preferences_page(visit, problem=True)
     await visit.site.write_queue.run(save_preferences, preferences)
     visit.site.metrics.count("preferences")
-    return await _preferences_page(visit, saved=True)
+    return await _preferences_page(visit, saved=True, left_since=left_since)
 
 
-def _parse_preferences(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> SavedPreferences:
+def _parse_preferences(
+    visit: Visit, reader: Subscriber, submitted: SubmittedForm, left_since: Collection[str]
+) -> SavedPreferences:
     """Return what the form says. Raises ValueError for a value our form does not offer, and for too long a name."""
     name = " ".join(submitted.first("name").split())
     if len(name) > MAX_NAME:
@@ -98,11 +107,12 @@ def _parse_preferences(visit: Visit, reader: Subscriber, submitted: SubmittedFor
     ticked, known = set(submitted.all("list")), visit.site.publication.config.lists
     active = set(active_lists(reader))
     changes = {
-        PreferenceAction.LEAVE: tuple(list_name for list_name in known if list_name in active - ticked),
-        PreferenceAction.JOIN: tuple(list_name for list_name in known if list_name in ticked - active),
+        PreferenceAction.LEAVE: active - ticked,
+        PreferenceAction.JOIN: ticked - active - {*left_since},
     }
+    lists = {action: tuple(each for each in known if each in names) for action, names in changes.items()}
     return SavedPreferences(
-        choices=tuple(_choice(visit, action, lists) for action, lists in changes.items() if lists),
+        choices=tuple(_choice(visit, action, names) for action, names in lists.items() if names),
         subscriber_id=reader.id,
         built_in=built_in,
         name=parse_built_in("first_name", name) if name else "",
@@ -110,32 +120,49 @@ def _parse_preferences(visit: Visit, reader: Subscriber, submitted: SubmittedFor
     )
 
 
-def _choice(visit: Visit, action: PreferenceAction, lists: tuple[str, ...]) -> PreferenceChange:
-    subscriber_id, campaign_id = visit.claims.subscriber_id, visit.claims.campaign_id
-    return PreferenceChange(
-        subscriber_id=subscriber_id, action=action, lists=lists, source=_SOURCE, campaign_id=campaign_id, at=visit.now
-    )
+def _choice(visit: Visit, action: PreferenceAction, lists: tuple[str, ...] | None) -> PreferenceChange:
+    # A token in the form proves that the link was opened, so that the mailbox is the reader's.
+    return replace(visit.change(action, lists, _SOURCE), is_confirmation=True)
+
+
+def _left_since(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> list[str]:
+    """Return the ticked lists that the reader has left since the form was shown: no tick of theirs brings them back.
+
+    The form says which boxes were ticked when it was shown; without that, the time of leaving decides. It is not so
+    the other way round: whoever saves a form without a tick leaves, also after joining elsewhere meanwhile.
+    """
+    ticked = set(submitted.all("list")).difference(active_lists(reader))
+    if WAS in submitted.values:
+        return sorted(ticked & {*submitted.first(WAS).split()})
+    age = visit.site.form_tokens.age(submitted.first("token"), FORM, visit.now)
+    shown_at = stamp(visit.now - age) if age is not None else ""
+    last = {proof.list: proof for proof in reader.consent}
+    return sorted(name for name in ticked & last.keys() if _is_leaving_after(last[name], shown_at))
+
+
+def _is_leaving_after(proof: Consent, moment: str) -> bool:
+    return proof.status == Status.UNSUBSCRIBED and proof.at > moment
 
 
 async def _resume(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> Response:
     """End every pause."""
-    # Joining a list again ends its pause.
-    paused = tuple(reader.paused(visit.now))
-    await visit.site.write_queue.run(unsubscribes.change_preferences, _choice(visit, PreferenceAction.JOIN, paused))
-    return await _preferences_page(visit, saved=True)
+    ended = await visit.site.write_queue.run(
+        unsubscribes.change_preferences, _choice(visit, PreferenceAction.RESUME, None)
+    )
+    return await _preferences_page(visit, saved=bool(ended))
 
 
 async def _download(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> Response:
     """Return everything that is kept about the reader, as a file."""
-    data = await run_in_threadpool(_reader_data, visit)
+    data = await run_in_threadpool(_reader_data, visit, reader.id)
     content = json.dumps(data, ensure_ascii=False, indent=2, default=dict) + "\n"
     disposition = 'attachment; filename="newsletter-data.json"'
     return Response(content, media_type="application/json", headers={"Content-Disposition": disposition})
 
 
-def _reader_data(visit: Visit) -> dict[str, Any] | None:
+def _reader_data(visit: Visit, subscriber_id: int) -> dict[str, Any] | None:
     with visit.site.database.read() as connection:
-        return data_export.reader_data(connection, visit.claims.subscriber_id, visit.now)
+        return data_export.reader_data(connection, subscriber_id, visit.now)
 
 
 async def _forget(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> Response:
@@ -148,7 +175,12 @@ async def _forget(visit: Visit, reader: Subscriber, submitted: SubmittedForm) ->
 
 
 async def _preferences_page(
-    visit: Visit, *, saved: bool = False, expired: bool = False, problem: bool = False
+    visit: Visit,
+    *,
+    saved: bool = False,
+    expired: bool = False,
+    problem: bool = False,
+    left_since: Sequence[str] = (),
 ) -> Response:
     reader = await visit.reader()
     if reader is None:
@@ -159,6 +191,9 @@ async def _preferences_page(
         "saved": saved,
         "expired": expired,
         "problem": problem,
+        "left_since": visit.titles(left_since),
+        "is_barred": await visit.is_barred(reader),
+        "is_pending": reader.status is Status.PENDING,
         "active": active_lists(reader),
         "pauses": _pauses(visit, reader),
         "name": _name(reader),

@@ -35,7 +35,7 @@ async def follow_link(request: Request) -> Response:
     # `int` takes seconds for a million digits.
     if claims is None or not (number.isascii() and number.isdigit() and len(number) < 6):
         raise HTTPException(404)
-    targets = await site.link_targets.of_campaign(claims.campaign_id)
+    targets = await site.link_targets.of_campaign(claims.campaign_id, claims.list)
     url = targets.get(int(number))
     if url is None:
         raise HTTPException(404)
@@ -66,7 +66,9 @@ def _record(request: Request, site: Site, claims: Claims, kind: EventKind, link:
         EngagementEvent(
             kind=kind,
             campaign_id=claims.campaign_id,
+            campaign_key=claims.list,
             subscriber_id=subscriber_id or None,
+            reader_key=claims.key if subscriber_id else None,
             at=site.clock(),
             link=link,
             of_links=link_count,

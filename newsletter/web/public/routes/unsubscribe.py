@@ -7,6 +7,7 @@ at once, without a redirect, and sending it twice changes nothing more. GET chan
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from starlette.exceptions import HTTPException
@@ -18,6 +19,8 @@ from newsletter.campaigns.unsubscribes import change_preferences
 from newsletter.subscribers import leaving_reasons
 from newsletter.subscribers.leaving_reasons import LeavingAnswer, LeavingReason
 from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
+from newsletter.subscribers.subscriber import Subscriber
+from newsletter.subscribers.writes import Status
 from newsletter.web.public.forms import SubmittedForm, read_form
 from newsletter.web.public.reader_links import Visit, active_lists, broken_link_page, visit_of
 from newsletter.web.public.site import wants_json
@@ -30,9 +33,10 @@ _ACTIONS = {
     "all": PreferenceAction.LEAVE,
     "pause": PreferenceAction.PAUSE,
     "return": PreferenceAction.JOIN,
+    "resume": PreferenceAction.RESUME,
 }
 """The actions by what the page's buttons send as `choice`."""
-_EVENTS = {"pause": "paused", "return": "returned"}
+_EVENTS = {"pause": "paused", "return": "returned", "resume": "returned"}
 """The names of counted events by `choice`; any other choice counts as `unsubscribed`."""
 _EMPTY = SubmittedForm(values={})
 
@@ -42,7 +46,10 @@ async def show_unsubscribe(request: Request) -> Response:
     visit = visit_of(request)
     if visit is None:
         return broken_link_page(request)
-    reader = await visit.reader()
+    return await _leave_page(visit, await visit.reader())
+
+
+async def _leave_page(visit: Visit, reader: Subscriber | None) -> Response:
     active = active_lists(reader) if reader else []
     until = reader.paused(visit.now).get(visit.claims.list, "") if reader else ""
     values = {
@@ -51,8 +58,16 @@ async def show_unsubscribe(request: Request) -> Response:
         "others": visit.titles([name for name in active if name != visit.list_name]) if visit.list_name else [],
         "paused_until": visit.date(datetime.fromisoformat(until).date(), reader) if until else "",
         "pause_until": visit.date((visit.now + PAUSE).date(), reader),
+        "is_barred": reader is not None and await visit.is_barred(reader),
+        "is_pending": reader is not None and _is_pending(visit, reader),
     }
     return visit.page("unsubscribe.html", values, reader)
+
+
+def _is_pending(visit: Visit, reader: Subscriber) -> bool:
+    """Tell whether the reader has still to confirm the list; of a list that is gone, whether they confirmed any."""
+    status = reader.status if visit.list_name is None else reader.lists.get(visit.list_name)
+    return status is Status.PENDING
 
 
 async def unsubscribe(request: Request) -> Response:
@@ -62,12 +77,16 @@ async def unsubscribe(request: Request) -> Response:
         return broken_link_page(request)
     submitted = await _read_form(request)
     if submitted.first("reason") in list(LeavingReason):
+        await visit.count_change()
         return await _record_reason(visit, submitted)
     choice = submitted.first("choice") if submitted.first("choice") in _ACTIONS else ""
-    changed = await visit.site.write_queue.run(change_preferences, _preference_change(visit, choice, submitted))
+    if choice in _EVENTS:  # leaving is never refused
+        await visit.count_change()
+    change = _preference_change(visit, choice, submitted)
+    changed = await visit.site.write_queue.run(change_preferences, change)
     visit.site.metrics.count(_EVENTS.get(choice, "unsubscribed"), len(changed))
     if choice or "text/html" in request.headers.get("accept", ""):
-        return await _left_page(visit, choice or "list", changed)
+        return await _result_page(visit, choice or "list", change, changed)
     # A mail program shows its answer to nobody.
     return JSONResponse({"unsubscribed": changed}) if wants_json(request) else PlainTextResponse("unsubscribed\n")
 
@@ -88,27 +107,29 @@ def _preference_change(visit: Visit, choice: str, submitted: SubmittedForm) -> P
 
     A link for a list that is gone leaves all lists: nobody can tell any more which one replaced it.
     """
-    known = visit.site.publication.config.lists
     lists: tuple[str, ...] | None = (visit.list_name,) if visit.list_name and choice != "all" else None
-    if choice == "return":
-        lists = tuple(name for name in submitted.all("list") if name in known)
-    return PreferenceChange(
-        subscriber_id=visit.claims.subscriber_id,
-        action=_ACTIONS.get(choice, PreferenceAction.LEAVE),
-        lists=lists,
-        source="unsubscribe page" if choice else "one click",
-        campaign_id=visit.claims.campaign_id,
-        at=visit.now,
-        until=visit.now + PAUSE if choice == "pause" else None,
-    )
+    if choice in ("return", "resume"):
+        known = visit.site.publication.config.lists
+        lists = tuple(name for name in submitted.all("list") if name in known) or lists or ()
+    action = _ACTIONS.get(choice, PreferenceAction.LEAVE)
+    change = visit.change(action, lists, "unsubscribe page" if choice else "one click")
+    return replace(change, until=visit.now + PAUSE) if action is PreferenceAction.PAUSE else change
 
 
-async def _left_page(visit: Visit, choice: str, changed: Sequence[str]) -> Response:
+async def _result_page(visit: Visit, choice: str, change: PreferenceChange, changed: Sequence[str]) -> Response:
+    """Return the page that tells what is so now, whatever the form was about when it was shown."""
     reader = await visit.reader()
+    active = active_lists(reader) if reader else []
+    wanted = [name for name in active if change.lists is None or name in change.lists]
+    is_coming = change.action in (PreferenceAction.JOIN, PreferenceAction.RESUME)
+    is_barred = is_coming and reader is not None and await visit.is_barred(reader)
+    if change.action is not PreferenceAction.LEAVE and (not wanted or is_barred):
+        return await _leave_page(visit, reader)
     values = {
         "choice": choice,
         "changed": changed,
-        "still": visit.titles(active_lists(reader)) if reader else [],
+        "wanted": visit.titles(wanted),
+        "still": visit.titles(active),
         "until": visit.date((visit.now + PAUSE).date(), reader),
         "reasons": list(LeavingReason),
         "token": visit.site.form_tokens.token(FORM),
