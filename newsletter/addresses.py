@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from email.utils import parseaddr
 
+from newsletter.characters import one_line
+
 _LABEL = r"(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PLAIN = re.compile(
     r"(?=.{1,254}\Z)(?=[^@]{1,64}@)"
@@ -19,6 +21,10 @@ _PLAIN = re.compile(
 _ROLES = {"info", "marketing", "sales", "support", "abuse", "noc", "security", "postmaster", "hostmaster", "usenet"}
 _ROLES |= {"news", "webmaster", "www", "uucp", "ftp"}
 """Role names, which RFC 2142 makes equal in any case; email-validator lowers them."""
+
+
+_GMAIL = ("gmail.com", "googlemail.com")
+"""The domains of Gmail's own mailboxes; both lead to the same."""
 
 
 class Mailbox(str):
@@ -51,8 +57,7 @@ def quoted(name: str, address: str) -> str:
     """
     if not name:
         return address
-    if not name.isprintable():
-        name = "".join(character if character.isprintable() else " " for character in name)
+    name = one_line(name)
     if "\\" in name or '"' in name:
         name = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{name}" <{address}>'
@@ -85,6 +90,20 @@ def parse_mailbox(text: str) -> Mailbox:
 def address_key(address: str) -> str:
     """Return the address in lower case: equal for all its spellings, because every large provider ignores case."""
     return address.strip().lower()
+
+
+def mailbox_key(address: str) -> str:
+    """Return an equal text for addresses that reach one mailbox: `ada+news@example.com` is `ada@example.com`.
+
+    For limits only: two addresses that differ in their tag are two readers. A tag begins with `+` (RFC 5233), as
+    Gmail, Outlook, iCloud, Fastmail and Proton have it. Gmail leaves out dots, too
+    (https://support.google.com/mail/answer/7436150); elsewhere they tell people apart.
+    """
+    local, _, domain = address_key(address).rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        local, domain = local.replace(".", "") or local, _GMAIL[0]
+    return f"{local}@{domain}"
 
 
 def mask(address: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from newsletter.printable import one_line
+
 MOST_SHOWN = 10
 """At most this many problems are printed; the rest are counted."""
 
@@ -30,7 +32,7 @@ class NewsletterError(Exception):
         """One sentence that says what to do."""
 
     def __str__(self) -> str:
-        first = f"{self.place}: {self.message}" if self.place else self.message
+        first = one_line(f"{self.place}: {self.message}" if self.place else self.message)
         return f"{first}\n  {self.hint}" if self.hint else first
 
 
@@ -92,7 +94,7 @@ class Problem:
         return f"{self.path}:{self.line}:{self.column}"
 
     def __str__(self) -> str:
-        first = f"{self.place}: {self.message} [{self.rule}]"
+        first = one_line(f"{self.place}: {self.message} [{self.rule}]")
         return f"{first}\n  {self.hint}" if self.hint else first
 
 
@@ -107,6 +109,19 @@ class IssueError(NewsletterError):
         shown = [str(problem) for problem in self.problems[:MOST_SHOWN]]
         left = len(self.problems) - MOST_SHOWN
         return "\n".join(shown + ([f"and {left} more"] if left > 0 else []))
+
+
+def not_utf8(error: UnicodeDecodeError, place: str, kind: type[NewsletterError] = NewsletterError) -> NewsletterError:
+    """Return the error about a file that is not UTF-8, at the line and column of its first wrong byte."""
+    line, column = utf8_place(error)
+    message = f"not UTF-8 (byte 0x{error.object[error.start]:02x})"
+    return kind(message, place=f"{place}:{line}:{column}", hint="Save the file as UTF-8.")
+
+
+def utf8_place(error: UnicodeDecodeError) -> tuple[int, int]:
+    """Return line and column, in characters from 1, of the byte at which a text stops being UTF-8."""
+    before = error.object[error.object.rfind(b"\n", 0, error.start) + 1 : error.start]
+    return error.object.count(b"\n", 0, error.start) + 1, len(before.decode("utf-8", "replace")) + 1
 
 
 def problem_of(error: NewsletterError) -> Problem:

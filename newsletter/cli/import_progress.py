@@ -5,31 +5,40 @@ All of it goes to standard error, or to the file of refused rows. `subscribers.i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+import os
+import re
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from newsletter.cli.terminal import ProgressBar
 from newsletter.errors import ConfigError
-from newsletter.subscribers.csv import CsvWriter
+from newsletter.printable import one_line
+from newsletter.subscribers.csv import guard
+from newsletter.subscribers.import_files import ImportFile
 from newsletter.subscribers.imports import ImportReport, Refusal
 
 MOST_SHOWN = 20
 """Refused rows that are printed; the rest are counted."""
+_BOM = b"\xef\xbb\xbf"
+_SHARES = 1_000
+"""The steps of the bar."""
 
 
 class ImportProgress:
     """The report of one import; enter it before the import, leave it after."""
 
-    def __init__(self, name: str, size: int, rejects: str | None) -> None:
-        """`name` is the file's, `size` in bytes; `rejects` the path for refused rows."""
+    def __init__(self, name: str, rejects: str | None) -> None:
+        """`name` is the file's; `rejects` the path for refused rows."""
         self._name = name
-        self._size = size
         self._rejects = rejects
         self._stack = ExitStack()
-        self._writer: CsvWriter | None = None
+        self._writer: _RejectsWriter | None = None
+        self._written: list[Path] = []
         self._refused = 0
         self._bar = self._stack.enter_context(ProgressBar())
 
@@ -39,41 +48,109 @@ class ImportProgress:
     def __exit__(self, *_exception: object) -> None:
         self._stack.close()
 
-    def started(self, header: Sequence[str]) -> None:
-        """Begin the file of refused rows, whose first two columns are skipped when it is imported.
+    def say(self, text: str) -> None:
+        """Print what a person should know of the file."""
+        self._bar.say(text)
+
+    def started(self, file: ImportFile) -> None:
+        """Begin the file of refused rows; for a file of a zip file, only when one is refused.
 
         Raises ConfigError when the file cannot be written.
         """
-        if not self._rejects:
-            return
+        self._writer = None
+        if self._rejects and not file.is_part:
+            self._open(file)
+
+    def _open(self, file: ImportFile) -> _RejectsWriter:
+        path = _rejects_path(Path(self._rejects or ""), file)
         try:
-            stream = self._stack.enter_context(open(self._rejects, "w", encoding="utf-8", newline=""))  # noqa: SIM115
+            stream = self._stack.enter_context(open(path, "wb", opener=_private))  # noqa: SIM115
         except OSError as error:
-            raise ConfigError(f"cannot be written: {error.strerror}", place=self._rejects) from error
-        self._writer = CsvWriter(stream)
-        self._writer.write(["_row", "_reason", *header])
+            raise ConfigError(f"cannot be written: {error.strerror}", place=str(path)) from error
+        self._writer = _RejectsWriter(stream, file)
+        self._written.append(path)
+        return self._writer
 
     def refused(self, refusal: Refusal) -> None:
         """Write a refused row to the file of refused rows; without one, print the first few."""
         self._refused += 1
-        if self._writer:
-            self._writer.write([str(refusal.row), refusal.reason, *refusal.cells])
+        if self._rejects:
+            writer = self._writer or self._open(refusal.file)
+            writer.write(refusal)
         elif self._refused <= MOST_SHOWN:
-            self._bar.say(f"{self._name}:{refusal.row}: {refusal.reason}")
+            name = f"{self._name}/{refusal.file.name}" if refusal.file.is_part else self._name
+            self._bar.say(one_line(f"{name}:{refusal.row}: {refusal.reason}"))
 
-    def progress(self, rows: int, position: int) -> None:
-        """Move the bar: rows so far, bytes of the file read so far."""
+    def progress(self, rows: int, share: float) -> None:
+        """Move the bar: rows so far, the share of all bytes read so far."""
         rate = rows / max(self._bar.seconds, 0.001)
-        self._bar.show(position, self._size, f"{rows:,} rows, {rate:,.0f}/s")
+        self._bar.show(int(share * _SHARES), _SHARES, f"{rows:,} rows, {rate:,.0f}/s")
 
     def conclude(self, report: ImportReport) -> None:
-        """Say what to do about the rows that were refused."""
-        if self._writer and report.refused:
-            where = Path(self._rejects or "")
+        """Say who is not to be mailed, and what to do about the rows that were refused."""
+        if report.unsubscribed:
+            barred = f"; {report.suppressed:,} suppressed (bounced, complained or blocked)" if report.suppressed else ""
+            them = "1 reader is" if report.unsubscribed == 1 else f"{report.unsubscribed:,} readers are"
+            click.echo(f"{them} not to be mailed, by the file, and unsubscribed here{barred}", err=True)
+        if self._written and report.refused:
+            where = ", ".join(str(path) for path in self._written)
             them = "1 refused row is" if report.refused == 1 else f"{report.refused:,} refused rows are"
-            click.echo(f"{them} in {where}: mend and import that file.", err=True)
+            what = "mend and import that file" if len(self._written) == 1 else "mend and import those files"
+            click.echo(f"{them} in {where}: {what}.", err=True)
         elif report.refused > MOST_SHOWN:
             click.echo(f"and {report.refused - MOST_SHOWN:,} more refused; --rejects FILE keeps them all", err=True)
         if kept := report.kept_unsubscribed:
             them = "1 reader who left was" if kept == 1 else f"{kept:,} readers who left were"
             click.echo(f"{them} not brought back; name those who asked with --resubscribe ADDRESS.", err=True)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read: it has addresses."""
+    return os.open(path, flags, 0o600)
+
+
+def _rejects_path(path: Path, file: ImportFile) -> Path:
+    """Return where a file's refused rows go: each file of a zip file has its own, named after both."""
+    if not file.is_part:
+        return path
+    part = re.sub(r"[^\w.-]+", "_", Path(file.name).stem)
+    return path.with_name(f"{path.stem}.{part}{path.suffix or '.csv'}")
+
+
+class _RejectsWriter:
+    """Writes refused rows byte for byte as they stand, after their number and the reason.
+
+    Both columns begin with `_`, and are skipped when the file is imported.
+    """
+
+    def __init__(self, stream: BinaryIO, file: ImportFile) -> None:
+        self._stream = stream
+        self._delimiter = file.records.delimiter
+        self._encoding = file.text.encoding
+        header = (
+            file.raw_header() or self._line(*file.records.titles).encode(self._encoding, "backslashreplace") + b"\n"
+        )
+        self._ending = b"\r" if header.endswith(b"\r") else b"\r\n" if header.endswith(b"\r\n") else b"\n"
+        if header.startswith(_BOM):
+            stream.write(_BOM)
+        self._write("_row", "_reason", header.removeprefix(_BOM))
+
+    def write(self, refusal: Refusal) -> None:
+        """Write one row."""
+        self._write(str(refusal.row), guard(refusal.reason), b"")
+        last = b""
+        for last in refusal.raw():
+            self._stream.write(last)
+        if not last.endswith(self._ending[-1:]):
+            self._stream.write(self._ending)
+
+    def _write(self, row: str, reason: str, rest: bytes) -> None:
+        line = self._line(row, reason).encode(self._encoding, "backslashreplace")
+        self._stream.write(line + self._delimiter.encode() + rest)
+        if rest and not rest.endswith(self._ending[-1:]):
+            self._stream.write(self._ending)
+
+    def _line(self, *cells: str) -> str:
+        line = io.StringIO()
+        csv.writer(line, delimiter=self._delimiter, lineterminator="").writerow(cells)
+        return line.getvalue()

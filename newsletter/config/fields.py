@@ -20,7 +20,9 @@ FieldValue = str | int | float | bool
 Kinds = Mapping[str, str]
 """`[fields]`: text, number, date or boolean by name."""
 
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_LANGUAGE = re.compile(
+    r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*"
+)  # RFC 5646 section 2.2.1: longer ones are registered to none
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -38,9 +40,10 @@ def _zone(text: str) -> str:
 
 
 def _language(text: str) -> str:
-    if not _LANGUAGE.fullmatch(text):
+    tag = text.partition(".")[0].replace("_", "-")  # `fr_CA.UTF-8`, as Unix writes it
+    if not _LANGUAGE.fullmatch(tag):
         raise ValueError(f'language "{text}" is not one; write it as en or pt-BR')
-    return text
+    return tag
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from newsletter.addresses import Mailbox, parse_mailbox
-from newsletter.config.provider_settings import LOOPBACK
+from newsletter.config.provider_settings import LOOPBACK, is_well_formed
 from newsletter.rates import Rate, Warmup
 from newsletter.times import OFF, DayTime, Duration, parse_zone
 
@@ -29,6 +29,10 @@ class HexColour(str):
 
 class NetworkRange(str):
     """`127.0.0.1`, `10.0.0.0/8`, `::1`: a machine or a network."""
+
+
+class PicturePlace(str):
+    """A picture's path inside the publication, or its web address; empty for no picture."""
 
 
 class Share(str):
@@ -83,7 +87,7 @@ class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     challenge: Literal["off", "turnstile", "hcaptcha"] = "off"
     challenge_key: str = ""
     challenge_secret: str = ""
-    challenge_url: str = ""
+    challenge_url: WebAddress | None = None
 
 
 class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,9 +143,12 @@ class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[serve]`: the proxies in front of `newsletter serve`, or its certificate when there are none."""
+    """`[serve]`: proxies or a certificate, who may read the counts, how often readers may change something."""
 
     proxies: tuple[NetworkRange, ...] = ()
+    metrics_from: tuple[NetworkRange, ...] = ()
+    changes_per_reader: Rate = Rate("60/h")
+    changes_per_network: Rate = Rate("600/h")
     certificate: str = ""
     key: str = ""
 
@@ -197,7 +204,7 @@ class ThemeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     card_dark: HexColour = HexColour("#1D2025")
     heading_font: str = "Georgia, 'Times New Roman', serif"
     body_font: str = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
-    logo: str = ""
+    logo: PicturePlace = PicturePlace("")
     logo_alt: str = ""
     logo_width: int = 160
     social: dict[str, WebAddress] = {}
@@ -208,7 +215,7 @@ class SponsorSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     url: WebAddress | None = None
-    image: str = ""
+    image: PicturePlace = PicturePlace("")
     alt: str = ""
     text: str = ""
 
@@ -251,9 +258,16 @@ def _decode(kind: type, value: Any) -> Any:
 
 def parse_web_address(value: str) -> WebAddress:
     """Return an https address, or an http one on this machine, without its trailing slash. Raises ValueError."""
-    if re.fullmatch(r"https://[^\s/]+(/\S*)?", value) or (LOOPBACK.match(value) and " " not in value):
+    is_secure = re.fullmatch(r"https://[^\s/]+(/\S*)?", value) or (LOOPBACK.match(value) and " " not in value)
+    if is_secure and is_well_formed(value):
         return WebAddress(value.rstrip("/"))
     raise ValueError(f'"{value}" is not an https:// address')
+
+
+def _decode_picture(value: str) -> PicturePlace:
+    if "://" in value and not is_well_formed(value):
+        raise ValueError(f'"{value}" is neither a path nor a web address')
+    return PicturePlace(value)
 
 
 def _decode_colour(value: str) -> HexColour:
@@ -272,6 +286,7 @@ def _decode_network(value: str) -> NetworkRange:
 _DECODERS: dict[type, Any] = {
     WebAddress: parse_web_address,
     HexColour: _decode_colour,
+    PicturePlace: _decode_picture,
     NetworkRange: _decode_network,
     Duration: Duration,
     Rate: Rate,

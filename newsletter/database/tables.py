@@ -324,6 +324,14 @@ host = Table(  # one row: the machine and file this database belongs to
     Column("since", Text, nullable=False),
 )
 
+hand_over = Table(  # how many calls each queue of mail has handed over: more than a backup of this database knows
+    "hand_over",
+    metadata,
+    Column("queue", Text, primary_key=True),  # campaigns letters
+    Column("number", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 runner = Table(  # a row per `newsletter run`, kept fresh while it lives
     "runner",
     metadata,

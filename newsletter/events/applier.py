@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from newsletter.campaigns.return_paths import delivery_reader
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.events import calls
@@ -21,7 +22,6 @@ from newsletter.events.apply import Applied, apply_reports
 from newsletter.events.bounces import MAIL, read_bounce
 from newsletter.events.calls import KeptCall
 from newsletter.events.guard import Limits, guard_campaigns
-from newsletter.events.return_path import delivery_reader
 from newsletter.providers import PROVIDERS, find_provider
 from newsletter.providers.webhooks import Report, UnreadableError
 from newsletter.times import Clock, utc_now

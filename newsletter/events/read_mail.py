@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from newsletter.campaigns.return_paths import delivery_reader
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.events import calls
@@ -12,7 +13,6 @@ from newsletter.events.applier import apply_calls
 from newsletter.events.bounces import MAIL, read_bounce
 from newsletter.events.calls import KeptCall
 from newsletter.events.mailbox import ImapMailbox
-from newsletter.events.return_path import delivery_reader
 from newsletter.times import Clock, utc_now
 
 

@@ -115,7 +115,7 @@ class Answer:
     @property
     def is_busy(self) -> bool:
         """Tell whether nothing of the call was taken, and all of it may be tried again."""
-        is_all = self.outcomes.keys() <= {Outcome.BUSY}
+        is_all = self.outcomes.keys() == {Outcome.BUSY}
         return not self.cut and is_all and not any(result.alone for result in self.results)
 
     @property
@@ -160,10 +160,20 @@ class Batch:
     tag: str = ""
     """Names the ledger's batch in the provider's own search; every part and attempt repeats it."""
 
+    return_path: Callable[[str], str] | None = None
+    """Returns the address that gets a delivery's bounces, by its id; None: the sender's. For SMTP alone."""
+
     def piece(self, recipients: tuple[Recipient, ...], key: str) -> Batch:
         """Return a batch of some of the recipients, under a key of its own."""
         # Called once per message; `dataclasses.replace` takes five times as long.
-        return Batch(mailing=self.mailing, recipients=recipients, key=key, label=self.label, tag=self.tag)
+        return Batch(
+            mailing=self.mailing,
+            recipients=recipients,
+            key=key,
+            label=self.label,
+            tag=self.tag,
+            return_path=self.return_path,
+        )
 
     def everyone(
         self,
@@ -305,3 +315,7 @@ class Provider:
     request: Callable[[Batch, Settings], Request] | None = None
     outcomes: Callable[[Response, Batch], Answer] | None = None
     send: Callable[[Batch, Settings], Answer] | None = None
+    abort: Callable[[], None] | None = None
+    """Ends the calls under way, when the program has to end: those whose outcome is open are UNKNOWN."""
+    rest: Callable[[], None] | None = None
+    """Closes connections that no call uses, when there is nothing to send for a while."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from itertools import starmap
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -38,7 +38,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
-from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.transport import after_the_host, wait_asked_for
 from newsletter.providers.webhooks import (
     FetchCertificate,
     Report,
@@ -194,8 +194,7 @@ def look(search: Search, settings: Settings) -> Request:
     query = {"begin": begin, "ascending": "yes", "limit": 300, "tags": search.tag, "event": "accepted"}
     url = f"{_domain(settings)}/events?{urlencode(query)}"
     if search.page:  # Mailgun names a whole address, but our key is sent to base_url alone
-        next_page = urlsplit(search.page)
-        url = f"{settings['base_url']}{next_page.path}?{next_page.query}"
+        url = f"{settings['base_url']}{after_the_host(search.page)}"
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
@@ -342,15 +341,15 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
         page = msgspec.json.decode(response.body, type=_Suppressions)
     except msgspec.DecodeError:
         return None
-    kind = LISTS[urlsplit(request.url).path.split("/")[3]]
+    kind = LISTS[after_the_host(request.url).partition("?")[0].split("/")[3]]
     addresses = [
         ListedAddress(address=item.address, kind=kind, at=_date(item.created_at), detail=item.error)
         for item in page.items
     ]
     more = None
     if page.items and page.paging.next:  # a whole address, but our key is sent to base_url alone
-        place = urlsplit(page.paging.next)
-        more = Request(method="GET", url=f"{settings['base_url']}{place.path}?{place.query}", headers=request.headers)
+        url = f"{settings['base_url']}{after_the_host(page.paging.next)}"
+        more = Request(method="GET", url=url, headers=request.headers)
     return SuppressionPage(addresses=addresses, more=more)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -36,7 +36,7 @@ from newsletter.providers.base import (
 from newsletter.providers.body import RequestBody
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.substitution import reader_values
-from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.transport import after_the_host, wait_asked_for
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, moment, unix_moment
 
 SYNTAX = Syntax(slot="{{{{{{s{}}}}}}}", literal=re.compile(r"\{(?=\{)"), mark="{")
@@ -239,8 +239,7 @@ def look(search: Search, settings: Settings) -> Request:
     query = {"events": "injection", "campaigns": search.tag, "from": start, "per_page": 10_000}
     url = f"{settings['base_url']}/api/v1/events/message?{urlencode(query)}"
     if search.page:
-        place = urlsplit(search.page)
-        url = f"{settings['base_url']}{place.path}?{place.query}"
+        url = f"{settings['base_url']}{after_the_host(search.page)}"
     return Request(method="GET", url=url, headers={"Authorization": settings["api_key"]})
 
 
@@ -302,10 +301,9 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
     ]
     links = page.links if isinstance(page.links, list) else [{"rel": "next", "href": page.links.next}]
     href = next((link.get("href", "") for link in links if link.get("rel") == "next"), "")
-    place = urlsplit(href)
     more = None
     if href:
-        url = f"{settings['base_url']}{place.path}?{place.query}"
+        url = f"{settings['base_url']}{after_the_host(href)}"
         more = Request(method="GET", url=url, headers=request.headers)
     return SuppressionPage(addresses=addresses, more=more)
 

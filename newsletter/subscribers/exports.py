@@ -12,6 +12,7 @@ from newsletter.config import Publication
 from newsletter.config.fields import READER_COLUMNS
 from newsletter.database.connection import Database
 from newsletter.subscribers.csv import CsvWriter
+from newsletter.subscribers.importers.cells import join_tags
 from newsletter.subscribers.segments import field_names
 from newsletter.subscribers.subscriber import Subscriber, subscriber_pages
 
@@ -36,7 +37,7 @@ def export_csv(database: Database, publication: Publication, stream: TextIO) -> 
 
 def _cells(reader: Subscriber) -> dict[str, str]:
     """Return the cells of one reader by column; unknown values have none."""
-    consent = {"status": str(reader.status), "lists": _lists(reader), "tags": ",".join(reader.tags)}
+    consent = {"status": str(reader.status), "lists": _lists(reader), "tags": join_tags(reader.tags)}
     return {name: _text(value) for name, value in reader.fields.items()} | {"email": reader.email} | consent
 
 

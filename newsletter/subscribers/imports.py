@@ -1,33 +1,42 @@
-"""Import readers from a CSV file of any size, in constant memory.
+"""Import readers from a CSV file of any size, or a platform's zip file of several, in constant memory.
 
 Rows are written in transactions of a few thousand: an import that is stopped keeps the good rows before, and running
-it again finishes it. This module knows what the columns mean; `writes.py` decides what may happen to a reader.
+it again finishes it. `importers/` knows what the columns mean; `writes.py` decides what may happen to a reader.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BufferedIOBase
 from typing import NamedTuple
 
-from newsletter.addresses import parse_address
+from newsletter.characters import with_marks
 from newsletter.config import Publication
-from newsletter.config.fields import BUILT_IN, READER_COLUMNS, check_name, parse_built_in, parse_field
 from newsletter.database.connection import Database
-from newsletter.errors import NewsletterError, suggestion
 from newsletter.subscribers import consent
-from newsletter.subscribers.csv import CsvFile, Record, unguard
-from newsletter.subscribers.writes import EVERYWHERE, MOST_ENTRIES, Effect, EntryResult, Status, SubscriberEntry, enter
+from newsletter.subscribers.csv import Record
+from newsletter.subscribers.import_files import ImportFile, opened
+from newsletter.subscribers.importers.answers import Answer
+from newsletter.subscribers.importers.entries import ImportedRow
+from newsletter.subscribers.importers.options import ImportOptions
+from newsletter.subscribers.suppressions import Reason, ReportedSuppression, suppress_reported
+from newsletter.subscribers.writes import MOST_ENTRIES, Effect, EntryResult, enter
 
 MOST_KEPT = 1_000
 """Refusals that a report keeps; all of them are counted, and passed to the listener."""
-_MOST_CACHED = 10_000
-"""Parsed cells that are kept: files have the same few lists and tags in every row."""
 _LONGEST_SHOWN = 300
 """Characters of a cell that are printed."""
+_REASONS = {
+    Answer.BOUNCED: Reason.BOUNCED,
+    Answer.COMPLAINED: Reason.COMPLAINED,
+    # Most were blocked because they unsubscribed, and their owners may join again.
+    Answer.BLOCKED: Reason.UNSUBSCRIBED,
+}
+"""Why an address is suppressed, by what its row says."""
+_ADDRESS = re.compile(r"[^\s\"'<>,;@]{1,64}@[^\s\"'<>,;@]{1,255}")
 
 
 class Refusal(NamedTuple):
@@ -36,8 +45,19 @@ class Refusal(NamedTuple):
     row: int
     email: str
     reason: str
-    cells: Sequence[str]
-    """The cells as the file has them."""
+    file: ImportFile
+    start: int
+    """The place of the row's first byte in the file."""
+    end: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return the refusal for the report; the file is named if it was in a zip file."""
+        named: dict[str, object] = {"file": self.file.name} if self.file.is_part else {}
+        return named | {"row": self.row, "email": self.email, "reason": self.reason}
+
+    def raw(self) -> Iterator[bytes]:
+        """Yield the row as the file has it, byte for byte."""
+        return self.file.bytes_of(self.start, self.end)
 
 
 @dataclass(kw_only=True)
@@ -51,26 +71,36 @@ class ImportReport:
     refused: int = 0
     kept_unsubscribed: int = 0
     """Rows of readers who left and were not brought back; they are counted above as well."""
+    unsubscribed: int = 0
+    """Rows of readers who are not to be mailed, by a column or a file of another system."""
+    suppressed: int = 0
+    """Addresses that were suppressed, because they bounced, complained or were blocked there."""
     refusals: list[Refusal] = field(default_factory=list)
     """The first refusals, at most MOST_KEPT."""
+    platform: str = ""
+    """Whose export it is; empty for any other CSV file."""
 
     def as_json(self) -> dict[str, object]:
         """Return what `subscribers import --json` prints."""
-        named = {"rows", "added", "updated", "unchanged", "refused", "kept_unsubscribed"}
-        counts: dict[str, object] = {name: value for name, value in vars(self).items() if name in named}
-        return counts | {"refusals": [{"row": r.row, "email": r.email, "reason": r.reason} for r in self.refusals]}
+        named = ("rows", "added", "updated", "unchanged", "refused", "kept_unsubscribed")
+        counts: dict[str, object] = {name: getattr(self, name) for name in named}
+        more = {name: getattr(self, name) for name in ("platform", "unsubscribed", "suppressed")}
+        counts |= {name: value for name, value in more.items() if value}
+        return counts | {"refusals": [refusal.as_json() for refusal in self.refusals]}
 
 
 @dataclass(kw_only=True)
 class ImportListener:
     """Functions that an import calls while it runs."""
 
-    started: Callable[[Sequence[str]], None] = lambda header: None
-    """Called with the header once it is known to be good."""
+    started: Callable[[ImportFile], None] = lambda file: None
+    """Called with each file before its rows."""
     refused: Callable[[Refusal], None] = lambda refusal: None
     """Called for each row that is refused."""
-    progress: Callable[[int, int], None] = lambda rows, position: None
-    """Called after each transaction with the rows and the bytes read so far."""
+    progress: Callable[[int, float], None] = lambda rows, share: None
+    """Called after each transaction with the rows so far, and the share of all bytes that were read."""
+    told: Callable[[str], None] = lambda text: None
+    """Called with what a person should know of the file: whose it is, its encoding, what is left out."""
 
 
 def import_csv(
@@ -81,199 +111,113 @@ def import_csv(
     *,
     now: datetime,
     resubscribe: Collection[str] = (),
+    options: ImportOptions | None = None,
     listener: ImportListener | None = None,
 ) -> ImportReport:
     """Import a seekable file; return the counts.
 
     `name` is the file's, for messages and for the evidence, which also has its SHA-256. `resubscribe` has the address
-    keys of readers who left and may be brought back. Raises NewsletterError when the file cannot be read at all.
+    keys of readers who left and may be brought back. Raises NewsletterError when the file cannot be read, or it is
+    unclear who may be mailed; nothing is imported then.
     """
     listener = listener or ImportListener()
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    file.seek(0)
-    rows, columns = _open(publication, file, name)
-    listener.started(rows.header)
-    # In a transaction of its own: the evidence of every later one refers to it.
-    with database.begin() as connection:
-        source_id = consent.record_source(connection, "import", {"file": name, "sha256": digest}, now)
-    run = _ImportRun(database, source_id, now, resubscribe, listener)
-    for record in rows:
-        run.take(record, columns)
-        if len(run.entries) == MOST_ENTRIES:
-            run.flush(file.tell())
-    run.flush(file.tell())
-    return run.report
-
-
-def _open(publication: Publication, file: BufferedIOBase, name: str) -> tuple[CsvFile, _FileColumns]:
-    try:
-        rows = CsvFile(file, must_have="email")
-        return rows, _FileColumns(publication, rows.header)
-    except ValueError as error:
-        named = ", ".join(READER_COLUMNS)
-        hint = f"Nothing was imported. The first row names the columns: {named}, or fields of your own."
-        raise NewsletterError(str(error), place=f"{name}:1", hint=hint) from error
+    with opened(publication, file, name, options or ImportOptions(), listener.told) as files:
+        run = _ImportRun(database, now, resubscribe, listener, sum(part.size for part in files))
+        for part in files:
+            run.read(part)
+        return run.report
 
 
 def _shown(text: str) -> str:
     """Return the text cut short, without characters that a terminal would act on."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:_LONGEST_SHOWN])
+    return with_marks(text[:_LONGEST_SHOWN])
 
 
 class _ImportRun:
     """An import under way: the entries that wait for their transaction, and the counts."""
 
     def __init__(
-        self, database: Database, source_id: int, now: datetime, resubscribe: Collection[str], listener: ImportListener
+        self, database: Database, now: datetime, resubscribe: Collection[str], listener: ImportListener, size: int
     ) -> None:
         self.database = database
-        self.source_id = source_id
         self.now = now
         self.resubscribe = resubscribe
         self.listener = listener
+        self.size = size
+        self.done = 0
+        """Bytes of the files before the present one."""
         self.report = ImportReport()
-        self.entries: list[SubscriberEntry] = []
+        self.rows: list[ImportedRow] = []
         self.records: list[Record] = []
 
-    def take(self, record: Record, columns: _FileColumns) -> None:
-        """Parse one record, and keep its entry for `flush`; a bad record is refused at once."""
+    def read(self, file: ImportFile) -> None:
+        """Import the rows of one file."""
+        self.file = file
+        self.report.platform = self.report.platform or file.platform_name
+        # In a transaction of its own: the evidence of every later one refers to it.
+        with self.database.begin() as connection:
+            self.source_id = consent.record_source(connection, "import", file.evidence, self.now)
+        self.listener.started(file)
+        end = 0
+        for record in file.records:
+            self._take(record)
+            end = record.end
+            if len(self.rows) == MOST_ENTRIES:
+                self._flush(end)
+        self._flush(end)
+        self.done += file.size
+
+    def _take(self, record: Record) -> None:
+        """Parse one record, and keep what it says for `_flush`; a bad record is refused at once."""
         try:
             if record.problem:
                 raise ValueError(record.problem)
-            entry = columns.entry(record.cells)
+            row = self.file.entries.row(record.cells)
         except ValueError as error:
-            self._refuse(record, columns.email_of(record.cells), str(error))
+            self._refuse(record, self.file.entries.email_of(record.cells), str(error))
             return
-        if entry:
-            self.entries.append(entry)
+        if row:
+            self.rows.append(row)
             self.records.append(record)
 
-    def flush(self, position: int) -> None:
-        """Write the entries taken since the last call, in one transaction."""
-        if self.entries:
+    def _flush(self, position: int) -> None:
+        """Write the rows taken since the last call, in one transaction."""
+        if self.rows:
+            barred = [self._barred(row) for row in self.rows if row.answer in _REASONS]
             with self.database.begin() as connection:
-                results = enter(connection, self.entries, self.source_id, self.now, self.resubscribe)
-            for record, entry, result in zip(self.records, self.entries, results, strict=True):
-                self._count(record, entry, result)
-            self.entries, self.records = [], []
-        self.listener.progress(self.report.rows, position)
+                entries = [row.entry for row in self.rows]
+                results = enter(connection, entries, self.source_id, self.now, self.resubscribe)
+                self.report.suppressed += suppress_reported(connection, barred)
+            for record, row, result in zip(self.records, self.rows, results, strict=True):
+                self._count(record, row, result)
+            self.rows, self.records = [], []
+        self.listener.progress(self.report.rows, (self.done + position) / max(self.size, 1))
 
-    def _count(self, record: Record, entry: SubscriberEntry, result: EntryResult) -> None:
-        report = self.report
-        if result.effect is Effect.REFUSED:
-            self._refuse(record, entry.email, result.reason)
-            return
+    def _barred(self, row: ImportedRow) -> ReportedSuppression:
+        detail = f"import of {self.file.name}: {row.deciding}"[:_LONGEST_SHOWN]
+        return ReportedSuppression(address=row.entry.email, reason=_REASONS[row.answer], detail=detail, at=self.now)
+
+    def _count(self, record: Record, row: ImportedRow, result: EntryResult) -> None:
+        report, effect = self.report, result.effect
+        if effect is Effect.REFUSED:
+            if not row.answer.says_no:
+                self._refuse(record, row.entry.email, result.reason)
+                return
+            effect = Effect.UNCHANGED  # suppressed, and not to be mailed: nothing is to do
         report.rows += 1
-        report.added += result.effect is Effect.ADDED
-        report.updated += result.effect is Effect.UPDATED
-        report.unchanged += result.effect is Effect.UNCHANGED
+        report.added += effect is Effect.ADDED
+        report.updated += effect is Effect.UPDATED
+        report.unchanged += effect is Effect.UNCHANGED
         report.kept_unsubscribed += result.kept_unsubscribed
+        report.unsubscribed += row.answer.says_no
 
     def _refuse(self, record: Record, email: str, reason: str) -> None:
-        refusal = Refusal(record.row, _shown(email), _shown(reason), record.cells)
+        file = self.file
+        if not email and (address := _ADDRESS.search(file.beginning_of(record))):
+            email = address[0]
+        refusal = Refusal(record.row, _shown(email), _shown(reason), file, record.start, record.end)
         self.report.rows += 1
         self.report.refused += 1
         if len(self.report.refusals) < MOST_KEPT:
-            self.report.refusals.append(refusal._replace(cells=()))  # a row may be a megabyte
+            self.report.refusals.append(refusal)
         self.listener.refused(refusal)
-
-
-class _FileColumns:
-    """The columns of a file by name; turns a row's cells into an entry."""
-
-    def __init__(self, publication: Publication, header: list[str]) -> None:
-        """Raises ValueError for columns that are double or cannot be fields."""
-        self._lists = publication.config.lists
-        self._default = publication.default_list
-        self._kinds = publication.config.fields
-        spelled = {name.lower(): name for name in self._kinds}
-        header = [spelled.get(name, name) for name in header]
-        if double := next((name for name in header if name and header.count(name) > 1), ""):
-            raise ValueError(f'two columns are named "{double}"')
-        # A file of refused rows (--rejects) begins with _row and _reason, and may be imported as it is.
-        self._at = {name: header.index(name) for name in header if name and not name.startswith("_")}
-        self._email = self._at["email"]
-        self._fields = [(name, at) for name, at in self._at.items() if name not in READER_COLUMNS]
-        for name, _at in self._fields:
-            check_name(name)
-        self._built_in = [(name, self._at[name]) for name in BUILT_IN if name in self._at]
-        self._statuses_of: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
-        self._tags_of: dict[str, tuple[str, ...]] = {"": ()}
-
-    def email_of(self, cells: Sequence[str]) -> str:
-        """Return the cell of the column `email`, for reports."""
-        return cells[self._email].strip() if len(cells) > self._email else ""
-
-    def entry(self, cells: Sequence[str]) -> SubscriberEntry | None:
-        """Return the entry of a row, or None when every cell is empty. Raises ValueError with what is wrong."""
-        cells = [unguard(cell.strip()) for cell in cells]
-        email = cells[self._email]
-        if not email:
-            if not any(cells):
-                return None
-            raise ValueError("no address")
-        return SubscriberEntry(
-            email=parse_address(email),
-            statuses=self._statuses(self._cell(cells, "lists"), self._cell(cells, "status")),
-            columns={name: parse_built_in(name, cells[at]) for name, at in self._built_in if cells[at]},
-            fields={name: parse_field(name, cells[at], self._kinds) for name, at in self._fields if cells[at]},
-            tags=self._tags(self._cell(cells, "tags")),
-        )
-
-    def _cell(self, cells: list[str], column: str) -> str:
-        at = self._at.get(column)
-        return "" if at is None else cells[at]
-
-    def _tags(self, cell: str) -> tuple[str, ...]:
-        tags = self._tags_of.get(cell)
-        if tags is None:
-            tags = self._tags_of[cell] = parse_tags([cell])
-            if len(self._tags_of) > _MOST_CACHED:
-                self._tags_of = {"": ()}
-        return tags
-
-    def _statuses(self, lists: str, status: str) -> tuple[tuple[str, str], ...]:
-        statuses = self._statuses_of.get((lists, status))
-        if statuses is None:
-            statuses = self._statuses_of[lists, status] = parse_statuses(self._lists, self._default, lists, status)
-            if len(self._statuses_of) > _MOST_CACHED:
-                self._statuses_of = {}
-        return statuses
-
-
-def parse_tags(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return the tags of cells such as `pro, early bird`, sorted, each once. Raises ValueError."""
-    tags = {tag.strip() for text in texts for tag in text.split(",")} - {""}
-    if bad := next((tag for tag in tags if not tag.isprintable()), ""):
-        raise ValueError(f"the tag {bad!r} has a control character")
-    return tuple(sorted(tags))
-
-
-def parse_statuses(known: Collection[str], default: str, lists: str, status: str = "") -> tuple[tuple[str, str], ...]:
-    """Return pairs of list and Status from cells such as `daily, weekly:unsubscribed` and `active`.
-
-    Without a list it is the default list, but a reader unsubscribed from no list in particular leaves all. Raises
-    ValueError.
-    """
-    whole = _status(status) if status else Status.ACTIVE
-    names = [name.strip() for name in lists.split(",") if name.strip()]
-    if not names:
-        return ((EVERYWHERE, whole), (default, whole)) if whole is Status.UNSUBSCRIBED else ((default, whole),)
-    return tuple(_on_list(known, name, whole) for name in names)
-
-
-def _on_list(known: Collection[str], text: str, whole: Status) -> tuple[str, Status]:
-    name, colon, own = text.rpartition(":")
-    if text in known or not colon:
-        name, own = text, ""
-    name = name.strip()
-    if name not in known:
-        raise ValueError(f'no list is named "{name}". {suggestion(name, known, "Lists")}')
-    return name, _status(own.strip()) if own else whole
-
-
-def _status(text: str) -> Status:
-    try:
-        return Status(text.lower())
-    except ValueError as error:
-        raise ValueError(f'"{text}" is not a status. {suggestion(text.lower(), Status, "Statuses")}') from error

@@ -55,7 +55,9 @@ def import_suppressions(database: Database, file: BufferedIOBase, name: str, now
     An address that is suppressed for a graver reason keeps it. Raises NewsletterError when no column is `email`.
     """
     try:
-        rows = CsvFile(file, must_have="email")
+        rows = CsvFile(file, fits=lambda names: "email" in names)
+        if "email" not in rows.header:
+            raise ValueError(f'no column is named "email"; columns: {", ".join(rows.titles)[:200]}')
     except ValueError as error:
         hint = f"Nothing was imported. The first row names the columns: {', '.join(COLUMNS)}."
         raise NewsletterError(str(error), place=f"{name}:1", hint=hint) from error

@@ -53,7 +53,7 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedSuppression:
-    """A suppression that a provider's report asks for."""
+    """A suppression that a provider's report, or the row of another platform's file, asks for."""
 
     address: str
     reason: Reason
@@ -77,15 +77,18 @@ def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppress
     for report in reports:
         by_key[address_key(report.address)].append(report)
     stored = _stored(connection, list(by_key))
+    rows = []
     for key, own in by_key.items():
         gravest = max(own, key=lambda report: _rank(report.reason, report.detail, stamp(report.at)))
+        new = {"reason": str(gravest.reason), "detail": gravest.detail, "at": stamp(gravest.at)}
         row = stored.get(key)
         if row is None:
-            _insert(connection, key, gravest.reason, gravest.detail, gravest.at)
+            rows.append({"email_key": key, **new})
         elif _rank(gravest.reason, gravest.detail, stamp(gravest.at)) > _rank(Reason(row.reason), row.detail, row.at):
-            new = {"reason": str(gravest.reason), "detail": gravest.detail, "at": stamp(gravest.at)}
             connection.execute(update(suppression).where(suppression.c.email_key == row.email_key).values(new))
-    return len(by_key) - len(stored)
+    if rows:
+        connection.execute(insert(suppression), rows)
+    return len(rows)
 
 
 def _rank(reason: Reason, detail: str, at: str) -> tuple[int, bool, tuple[int, ...], str]:
@@ -130,10 +133,7 @@ def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, s
 
 def reasons(connection: Connection, email_keys: Sequence[str]) -> Mapping[str, Any]:
     """Return those of these keys that are suppressed, each with `reason` and `at`."""
-    spelled = _spellings(connection, email_keys)
-    columns = select(suppression.c.email_key, suppression.c.reason, suppression.c.at)
-    rows = connection.execute(columns.where(among(connection, suppression.c.email_key, list(spelled))))
-    return {spelled[row.email_key]: row for row in rows}
+    return _stored(connection, email_keys)
 
 
 def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence[str]]) -> dict[str, str]:

@@ -161,3 +161,22 @@ def test_what_a_publication_s_own_style_sheet_makes_of_words_is_told_there(tmp_p
 )
 def test_nothing_that_a_template_holds_stops_a_check(html: str, tmp_path: Path) -> None:
     assert problems_of(tmp_path, "NL000", html) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "columns"),
+    [
+        ("Good&#8203;mor&#x200b;ning, every&zwnj;body&shy;.", [5, 15, 34, 44]),
+        ("A hid\u00adden \u200cword", [6, 11]),
+        ("می&zwnj;خواهم and می\u200cخواهم", []),
+        ("`&shy;` and \\&shy; and ``a ` &zwnj;``", []),
+        ("    &shy; in code\n\n```\n&shy;\n```", []),
+        ("AT&amp;T &copy; &nbsp;x", []),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f and 👩\u200d💻", []),
+        ("hid\U000e0068den", [4]),
+    ],
+)
+def test_invisible_characters_are_found_however_they_are_written(body: str, columns: list[int], tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "NL107", body=body)
+
+    assert [problem.column for problem in problems] == columns

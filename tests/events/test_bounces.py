@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mailbox
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -13,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.campaigns.return_paths import delivery_reader, return_path_of
 from newsletter.config import Publication
 from newsletter.database.connection import open_database
 from newsletter.events.bounces import read_bounce
-from newsletter.events.return_path import delivery_reader, return_path_of
 from newsletter.providers.webhooks import ReportKind
 from tests.conftest import Run
 from tests.support.imap_server import ImapServer
+from tests.support.mail_server import Script
 from tests.support.sending import add_readers, settings, start_campaign
 
 NOW = datetime(2025, 1, 18, tzinfo=UTC)
@@ -283,3 +285,25 @@ def test_a_wrong_password_is_said(run: Run) -> None:
 
     assert read.returncode == 1
     assert "the password is wrong" in read.stderr
+
+
+def test_every_message_leaves_with_a_return_path_of_its_own_and_its_bounce_is_known(
+    newsletter: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "news"
+    with Script({}) as server:
+        smtp = f'host = "127.0.0.1"\nport = {server.port}\nsecurity = "none"\nreturn_path = "{MAILBOX}"\n'
+        made = settings(folder, f'[send]\nprovider = "smtp"\n[providers.smtp]\n{smtp}', issue=True)
+        database = open_database(made)
+        add_readers(database, 3)
+        database.close()
+        sent = newsletter("send", "hello", "--yes", cwd=folder)
+        heard = [re.match(r"MAIL FROM:<([^>]*)>", command) for command in server.heard]
+    senders = sorted(match[1] for match in heard if match)
+
+    assert sent.returncode == 0, sent.stderr
+    assert senders == sorted(return_path_of(made, MAILBOX)(f"1.{reader}") for reader in (1, 2, 3))
+    (tmp_path / "bounce.eml").write_bytes(dsn(senders[0]))
+    assert newsletter("bounces", "read", str(tmp_path / "bounce.eml"), cwd=folder).returncode == 0
+    listed = json.loads(newsletter("suppressions", "list", "--json", cwd=folder).stdout)
+    assert [(row["email"], row["reason"]) for row in listed] == [("r1@example.com", "bounced")]

@@ -12,7 +12,7 @@ import pytest
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing
-from newsletter.providers import PROVIDERS, dispatch, find_provider, read_settings, smtp
+from newsletter.providers import PROVIDERS, dispatch, find_provider, read_settings, smtp_connections
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Response
 from tests.providers.test_postmark import ENVELOPE, recipient
 from tests.support.api_servers import API_SERVERS
@@ -38,7 +38,7 @@ def served(name: str) -> Iterator[str]:
     if name == "smtp":
         with Script({}) as script:
             yield f"smtp://127.0.0.1:{script.port}"
-            smtp._forget()
+            smtp_connections.close_idle()
     else:
         with SERVERS.get(name, ProviderServer)() as server:
             yield server.url

@@ -16,6 +16,7 @@ from pathlib import Path
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.subscribers import consent
+from newsletter.subscribers.importers.options import parse_options
 from newsletter.subscribers.imports import ImportListener, ImportReport, Refusal, import_csv
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subscriber_pages
 from newsletter.subscribers.writes import EntryResult, SubscriberEntry, enter
@@ -42,6 +43,7 @@ class Readers:
     publication: Publication
     database: Database
     refused: list[Refusal] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, folder: Path) -> Readers:
@@ -51,18 +53,29 @@ class Readers:
         publication = load_publication(path)
         return cls(publication, open_database(publication))
 
-    def read(self, csv: str | bytes, *, resubscribe: Collection[str] = (), now: datetime = NOW) -> ImportReport:
-        """Import a file; its refused rows are in `refused`."""
-        self.refused = []
+    def read(
+        self,
+        csv: str | bytes,
+        name: str = "some.csv",
+        *,
+        platform: str = "auto",
+        maps: Collection[str] = (),
+        ignored: Collection[str] = (),
+        resubscribe: Collection[str] = (),
+        now: datetime = NOW,
+    ) -> ImportReport:
+        """Import a file; its refused rows are in `refused`, what a person is told in `told`."""
+        self.refused, self.told = [], []
         raw = csv.encode() if isinstance(csv, str) else csv
         return import_csv(
             self.database,
             self.publication,
             io.BytesIO(raw),
-            "some.csv",
+            name,
             now=now,
             resubscribe=resubscribe,
-            listener=ImportListener(refused=self.refused.append),
+            options=parse_options(platform, maps, ignored),
+            listener=ImportListener(refused=self.refused.append, told=self.told.append),
         )
 
     def enter(self, *entries: SubscriberEntry, resubscribe: Collection[str] = ()) -> list[EntryResult]:
@@ -76,6 +89,16 @@ class Readers:
             reader = find_subscriber(connection, address)
         assert reader
         return reader
+
+    def statuses(self) -> dict[str, str]:
+        """Return every reader's status, by the part of the address before the @."""
+        return {reader.email.partition("@")[0]: str(reader.status) for reader in self.all()}
+
+    def suppressed(self) -> dict[str, str]:
+        """Return why addresses are suppressed, by the part before the @."""
+        with self.database.read() as connection:
+            rows = connection.exec_driver_sql("SELECT email_key, reason FROM suppression").all()
+        return {key.partition("@")[0]: reason for key, reason in rows}
 
     def all(self) -> list[Subscriber]:
         """Return every reader, in the order they joined."""

@@ -33,6 +33,7 @@ from newsletter.sending import database_guard
 from newsletter.sending.database_guard import LastSendMarker
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.sender import Job
+from newsletter.signed_links import link_secret
 from newsletter.times import utc_now
 
 
@@ -103,6 +104,7 @@ def command(
         database_guard.require_home(connection, database_guard.here(session.database))
         LastSendMarker(session.database).require_newest(connection)
     settings = read_settings(session.publication, plan.provider)
+    link_secret(session.publication)  # every message needs it
     ask(_question(plan), yes=yes)
     job = Job(
         publication=session.publication,

@@ -108,13 +108,13 @@ def _site(
     from newsletter.signed_links import Links, derived_key
     from newsletter.subscribers.captcha import find_challenge
     from newsletter.subscribers.double_opt_in import Confirmations
-    from newsletter.subscribers.rate_limits import SignupLimits
+    from newsletter.subscribers.rate_limits import ReaderLimits, SignupLimits
     from newsletter.subscribers.signups import Signups
     from newsletter.web.public.forms import FormTokens
     from newsletter.web.public.pages import Pages
     from newsletter.web.public.site import Site
 
-    publication = session.publication
+    publication, settings = session.publication, session.publication.config.serve
     limits = SignupLimits(derived_key(publication, b"count uses of forms"))
     return Site(
         publication=publication,
@@ -124,6 +124,7 @@ def _site(
         write_queue=write_queue,
         signups=Signups(publication, limits),
         confirmations=Confirmations(publication, limits, welcomes),
+        reader_limits=ReaderLimits(limits, settings.changes_per_reader, settings.changes_per_network),
         form_tokens=FormTokens(derived_key(publication, b"sign forms")),
         challenge=find_challenge(publication),
         engagement=engagement,

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from io import BufferedIOBase, TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from newsletter.addresses import address_key, parse_address
-from newsletter.cli.import_progress import ImportProgress
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
+from newsletter.cli.subscriber_import import import_command
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.printable import one_line
 from newsletter.subscribers import consent, erasure, leaving_reasons, segments, suppressions
 from newsletter.subscribers.exports import export_csv
-from newsletter.subscribers.imports import ImportListener, ImportReport, import_csv, parse_statuses, parse_tags
+from newsletter.subscribers.importers.cells import parse_statuses, parse_tags
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, is_on_list, subscriber_pages
 from newsletter.subscribers.writes import Effect, EntryResult, Status, SubscriberEntry, enter
 
@@ -123,73 +120,7 @@ def _refuse_to_revive(entry: SubscriberEntry, entered: EntryResult) -> None:
         raise NewsletterError(f"{entry.email} has left", hint=hint)
 
 
-@command.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--rejects", metavar="CSV", type=click.Path(dir_okay=False), help="Where to write the refused rows")
-@click.option("--resubscribe", metavar="ADDRESS", multiple=True, help="Bring back this one who left; repeatable")
-@json_option("it")
-@click.pass_obj
-def import_(session: Session, file: str, rejects: str | None, resubscribe: tuple[str, ...], as_json: bool) -> None:
-    """Import readers from a CSV FILE, or from `-`, the standard input.
-
-    Columns: {columns}; others become fields.
-    A bad row is reported and costs no good one. Whoever left stays out unless named with --resubscribe.
-    Stopped half-way, run it again: what is known is left as it is.
-
-    \b
-    Examples:
-        newsletter subscribers import readers.csv
-        newsletter subscribers import readers.csv --rejects refused.csv
-        newsletter subscribers import readers.csv --resubscribe ada@example.com
-        gunzip -c readers.csv.gz | newsletter subscribers import -
-    """
-    if rejects and Path(rejects).exists() and file != "-" and os.path.samefile(file, rejects):
-        raise ConfigError("--rejects names the file to import", hint="Name another; this one would be lost.")
-    with ExitStack() as stack:
-        source = stack.enter_context(_source(file))
-        size = os.fstat(source.fileno()).st_size
-        told = stack.enter_context(ImportProgress(_name(file), size, rejects))
-        report = import_csv(
-            session.database,
-            session.publication,
-            source,
-            _name(file),
-            now=datetime.now(UTC),
-            resubscribe={address_key(address) for address in resubscribe},
-            listener=ImportListener(started=told.started, refused=told.refused, progress=told.progress),
-        )
-    click.echo(_json(report.as_json(), indent=2) if as_json else _summary(report))
-    told.conclude(report)
-    if report.rows == report.refused:
-        raise NewsletterError("no row was imported", place=_name(file))
-
-
-import_.help = (import_.help or "").replace("{columns}", f"email, then any of {', '.join([*READER_COLUMNS][1:])}")
-
-
-def _name(file: str) -> str:
-    # A name that is not UTF-8 is written with the sign for a character that does not exist.
-    return "standard input" if file == "-" else click.format_filename(file, shorten=True)
-
-
-@contextmanager
-def _source(file: str) -> Iterator[BufferedIOBase]:
-    """The file; standard input is kept in a temporary one, for its digest and its size."""
-    if file != "-":
-        with Path(file).open("rb") as opened:
-            yield opened
-        return
-    with tempfile.TemporaryFile() as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
-        kept.seek(0)
-        yield cast(BufferedIOBase, kept)
-
-
-def _summary(report: ImportReport) -> str:
-    names = ("added", "updated", "unchanged", "refused")
-    parts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)]
-    rows = "1 row" if report.rows == 1 else f"{report.rows:,} rows"
-    return f"{rows}: {', '.join(parts)}" if parts else "no rows"
+command.add_command(import_command, "import")
 
 
 @command.command()
@@ -204,10 +135,13 @@ def export(session: Session) -> None:
     Examples:
         newsletter subscribers export > readers.csv
     """
-    stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    count = export_csv(session.database, session.publication, stream)
-    stream.flush()
-    stream.detach()
+    if sys.stdout.isatty():  # a terminal gets no control characters, a file or a program every byte
+        count = export_csv(session.database, session.publication, sys.stdout)
+    else:
+        stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+        count = export_csv(session.database, session.publication, stream)
+        stream.flush()
+        stream.detach()
     click.echo(_readers(count), err=True)
 
 
@@ -265,7 +199,7 @@ def _array() -> Iterator[None]:
 def _table(page: list[Subscriber]) -> list[str]:
     width = max(len(one.email) for one in page)
     return [
-        f"{one.email:<{width}}  {one.status:<12}  {', '.join(one.lists):<16}  {', '.join(one.tags)}".rstrip()
+        f"{one.email:<{width}}  {one.status:<12}  {', '.join(one.lists):<16}  {one_line(', '.join(one.tags))}".rstrip()
         for one in page
     ]
 
@@ -296,11 +230,11 @@ def show(session: Session, address: str, as_json: bool) -> None:
         until = reader.paused(datetime.now(UTC)).get(name)
         click.echo(f"  list {name}: {status}" + (f", paused until {until}" if until else ""))
     for field, value in reader.fields.items():
-        click.echo(f"  {field}: {value}")
+        click.echo(f"  {field}: {one_line(str(value))}")
     if reader.tags:
-        click.echo(f"  tags: {', '.join(reader.tags)}")
+        click.echo(f"  tags: {one_line(', '.join(reader.tags))}")
     if barred is not None:
-        click.echo(f"  suppressed: {barred.reason}, since {barred.at} ({barred.detail})")
+        click.echo(f"  suppressed: {barred.reason}, since {barred.at} ({one_line(barred.detail)})")
     for one in reader.consent:
         click.echo(f"  {one.at}  {one.status} on {one.list}, by {one.source} {_json(one.detail)}")
 

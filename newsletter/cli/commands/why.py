@@ -14,6 +14,7 @@ from newsletter.campaigns.delivery_history import DeliveryHistory
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
+from newsletter.printable import one_line
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import find_subscriber
 
@@ -47,9 +48,9 @@ def command(session: Session, address: str, issue: str, as_json: bool) -> None:
         return
     click.echo(f"{reader.email}: {history.state} (campaign {campaign.id}, {campaign.issue}, batch {history.batch})")
     for at, what in history.history:
-        click.echo(f"  {at}  {what}")
+        click.echo(f"  {at}  {one_line(what)}")
     if barred is not None:
-        click.echo(f"Not mailed any more since {barred.at}: {barred.reason} ({barred.detail})")
+        click.echo(f"Not mailed any more since {barred.at}: {barred.reason} ({one_line(barred.detail)})")
 
 
 def _campaigns(session: Session, name: str) -> Sequence[Campaign]:

@@ -18,6 +18,7 @@ from newsletter.rendering.translations import Language
 from newsletter.signed_links import Links
 from newsletter.subscribers.captcha import Challenge
 from newsletter.subscribers.double_opt_in import Confirmations
+from newsletter.subscribers.rate_limits import ReaderLimits
 from newsletter.subscribers.signups import Signups
 from newsletter.times import Clock, utc_now
 from newsletter.web.public.archive_cache import ArchiveCache
@@ -41,6 +42,7 @@ class Site:
     write_queue: WriteQueue
     signups: Signups
     confirmations: Confirmations
+    reader_limits: ReaderLimits
     form_tokens: FormTokens
     challenge: Challenge | None = None
     engagement: EngagementRecorder
