@@ -7,6 +7,9 @@ Only rich, which draws bars, writes to the terminal itself; what it shows is mad
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from newsletter.printable import printable
@@ -27,6 +30,18 @@ class SafeStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextmanager
+def data_output() -> Iterator[TextIO]:
+    """Open standard output for data in UTF-8: a file or a program gets every byte, a terminal no control character."""
+    if sys.stdout.isatty():
+        yield sys.stdout
+        return
+    stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    yield stream
+    stream.flush()
+    stream.detach()
 
 
 def protect_terminal() -> None:

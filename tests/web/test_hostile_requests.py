@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -69,7 +71,10 @@ def test_the_readers_pages_answer_every_hostile_request_without_an_error(tmp_pat
             join(served, f"r{n}@example.com")
         confirm = [path_in(Mail(folder).to(f"r{n}@example.com")[0], "confirm").rpartition("/")[2] for n in range(5)]
         links = Links(load_publication(folder / "newsletter.toml"))
-        reader = [links.token(purpose, n, 0, "daily") for n in range(7) for purpose in (Purpose.READER, Purpose.TRACK)]
+        with closing(sqlite3.connect(folder / "newsletter.db")) as database:
+            keys = dict(database.execute("SELECT id, link_key FROM subscriber"))
+        purposes = (Purpose.READER, Purpose.TRACK)
+        reader = [links.token(each, n, 0, "daily", keys.get(n, "")) for n in range(7) for each in purposes]
         forms = [token_of(requests.get(f"{served.url}/subscribe", timeout=60).text)]
         forms += [token_of(requests.get(f"{served.url}/preferences/{token}", timeout=60).text) for token in reader[2:3]]
 

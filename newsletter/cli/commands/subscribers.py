@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from newsletter.addresses import address_key, parse_address
 from newsletter.cli.options import json_option
+from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.cli.subscriber_import import import_command
 from newsletter.config import Publication
@@ -135,13 +134,8 @@ def export(session: Session) -> None:
     Examples:
         newsletter subscribers export > readers.csv
     """
-    if sys.stdout.isatty():  # a terminal gets no control characters, a file or a program every byte
-        count = export_csv(session.database, session.publication, sys.stdout)
-    else:
-        stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    with data_output() as stream:
         count = export_csv(session.database, session.publication, stream)
-        stream.flush()
-        stream.detach()
     click.echo(_readers(count), err=True)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 
 import click
 
 from newsletter.addresses import address_key, parse_address
 from newsletter.cli.options import json_option
+from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.subscribers import suppressions
@@ -145,10 +145,8 @@ def export_(session: Session) -> None:
     Examples:
         newsletter suppressions export > suppressions.csv
     """
-    stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    written, erased = export_suppressions(session.database, stream)
-    stream.flush()
-    stream.detach()
+    with data_output() as stream:
+        written, erased = export_suppressions(session.database, stream)
     left_out = f"; {erased:,} of erased readers are kept as hashes only, and left out" if erased else ""
     click.echo(f"{_addresses(written)}{left_out}", err=True)
 
