@@ -72,6 +72,15 @@ def test_every_column_arrives_and_others_become_fields(readers: Readers) -> None
     }
 
 
+@pytest.mark.parametrize(
+    "titles", ["Vorname;Nachname", "Prénom;family_name", "Voornaam;Achternaam", "Forename;Surname"]
+)
+def test_columns_of_names_are_known_in_other_languages(readers: Readers, titles: str) -> None:
+    readers.read(f"E-Mail;{titles}\nada@example.com;Ada;Lovelace\n")
+
+    assert readers.find("ada@example.com").fields == {"first_name": "Ada", "last_name": "Lovelace"}
+
+
 def test_the_file_and_its_digest_are_the_evidence(readers: Readers) -> None:
     readers.read("email\nada@example.com\n")
 

@@ -23,7 +23,14 @@ from newsletter.subscribers.importers.platform import FULL_NAME, JSON_FIELDS, PL
 
 _ADDRESS = ("email_address", "e_mail", "e_mail_address", "emailaddress")
 """Names of the column of addresses where none is named `email`."""
-_ALIASES = {"firstname": "first_name", "lastname": "last_name", "fname": "first_name", "lname": "last_name"}
+_ALIASES = {
+    **dict.fromkeys("firstname fname given_name forename vorname prénom prenom voornaam".split(), "first_name"),
+    **dict.fromkeys(
+        "lastname lname family_name surname nachname familienname achternaam apellido apellidos cognome".split(),
+        "last_name",
+    ),
+}
+"""Other names of our columns; `name`, `nom`, `nome` and `nombre` may be either name, or both, and stay fields."""
 _MOST_VALUES = 12
 """Values of a column that a message shows."""
 
@@ -235,7 +242,10 @@ class _Resolver:
         known = ", ".join(READER_COLUMNS)
         hint = f"Nothing was imported. The first row names the columns: {known}, or fields of your own."
         if any("@" in title for title in self._titles):
-            hint = "Nothing was imported. The first row is a reader: put a row that names the columns before it."
+            hint = (
+                "Nothing was imported. The first row is a reader: put a row that names the columns before it; a file of"
+                " Sendy has none: --from sendy"
+            )
         elif likely:
             ways = " or ".join(map_line(self._titles[at], "email") for at in likely[:3])
             hint = f"Nothing was imported. Addresses stand in another column: {ways}"

@@ -86,7 +86,7 @@ _UNCLEAR = re.compile(
 )
 _NOT_ABOUT_MAIL = re.compile(
     r"\b(?:marital|order|orders|payment|payments|shipping|invoice|deal|ticket|relationship|employment|visa|vip|http|civil|"
-    r"tax|fulfillment|financial)\b|\blast (?:active|activity|seen)\b|\bdays active\b"
+    r"tax|fulfillment|financial)\b|\blast (?:active|activity|seen)\b|\bdays active\b|\blead status\b"
 )
 _OTHER_CHANNEL = re.compile(
     r"\b(?:sms|mms|phone|telephone|telefon|whatsapp|calls?|donotcall|fax|push|postal|mobile|viber|telegram|web ?push|"

@@ -23,5 +23,5 @@ SENDY = Platform(
     },
     without_header=("name", "email"),
     needs_answer="Sendy's file says only by its name who may be mailed. Export the list once for each kind of"
-    " subscriber, and keep the names: list-active.csv, list-unsubscribed.csv, list-bounced.csv, ...",
+    " subscriber, and keep the names: list-active.csv, list-unsubscribed.csv, list-bounced.csv and so on",
 )

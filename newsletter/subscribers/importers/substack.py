@@ -27,6 +27,7 @@ SUBSTACK = Platform(
         "plan": "plan",
         **skipped(
             "active_subscription expiry first_payment_at stripe_connected_customer_id prefer_digests stripe_plan"
+            " digest_enabled"
         ),
         **skipped(
             "cancel_date paid_upgrade_date first_paid_date subscription_expires_at subscription_interval activity"

@@ -73,6 +73,7 @@ from tests.support.readers import Readers
         ("Opt-in Status", "opted out", "opted in"),
         ("Email status", "Unsubscribed", "Active"),
         ("Email status", "Cleaned", "Confirmed"),
+        ("Marketing contact status", "Non-marketing contact", "Marketing contact"),
         ("subscription_status", "unsubscribed", "confirmed"),
         ("Statut", "désabonné", "abonné"),
         ("aktiv", "nein", "ja"),
@@ -198,6 +199,7 @@ def test_an_unknown_value_in_a_column_that_is_understood_costs_its_row_alone(rea
         "marital_status",
         "order status",
         "last_active",
+        "Lead Status",
         "adoption",
         "options",
         "description",
@@ -210,7 +212,7 @@ def test_an_unknown_value_in_a_column_that_is_understood_costs_its_row_alone(rea
 def test_other_columns_are_fields(readers: Readers, column: str) -> None:
     readers.read(f"email,{column}\na@example.com,Berlin\n")
 
-    assert list(readers.find("a@example.com").fields) == [column.replace(" ", "_")]
+    assert list(readers.find("a@example.com").fields) == [column.replace(" ", "_").lower()]
 
 
 def test_a_field_that_the_publication_declares_is_a_field(readers: Readers) -> None:

@@ -79,6 +79,10 @@ free@example.com,false,,other,false,2024-01-15T10:00:00.000Z,
 paid@example.com,true,2026-12-01T00:00:00.000Z,monthly,false,2024-02-01T10:00:00.000Z,2024-02-01T10:00:00.000Z
 off@example.com,false,,other,true,2024-03-01T10:00:00.000Z,
 """
+_SUBSTACK_WITH_DIGESTS = """email,active_subscription,expiry,plan,email_disabled,digest_enabled,created_at
+free@example.com,false,,other,false,false,2024-01-15T10:00:00.000Z
+off@example.com,false,,other,true,true,2024-03-01T10:00:00.000Z
+"""
 _OLD_SUBSTACK = """email,expiry,email_disabled,stripe_connected_customer_id,type
 paid@example.com,2021-07-06T16:20:44.000Z,false,cus_1,paid
 off@example.com,2025-06-23T23:41:42.980Z,true,,comp
@@ -134,6 +138,7 @@ ip_address
     ("platform", "text", "statuses", "suppressed"),
     [
         ("substack", _SUBSTACK, "free active, paid active, off unsubscribed", ""),
+        ("substack", _SUBSTACK_WITH_DIGESTS, "free active, off unsubscribed", ""),
         ("substack", _OLD_SUBSTACK, "paid active, off unsubscribed", ""),
         (
             "beehiiv",
@@ -224,6 +229,13 @@ def test_sendys_files_without_a_header_are_read_by_their_name(
 
     assert (readers.statuses(), readers.suppressed()) == ({"ada": status}, suppressed)
     assert readers.find("ada@example.com").fields == {"first_name": "Ada", "last_name": "Lovelace"}
+
+
+def test_a_file_without_titles_is_refused_with_the_way_on_for_sendys(readers: Readers) -> None:
+    with pytest.raises(NewsletterError) as refused:
+        readers.read('"Ada","ada@example.com"\n', "my-list-active.csv")
+
+    assert "--from sendy" in (refused.value.hint or "")
 
 
 @pytest.mark.parametrize("name", ["my-list-all.csv", "renamed.csv", "standard input"])
