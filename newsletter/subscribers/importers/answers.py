@@ -61,7 +61,8 @@ def fold(text: str) -> str:
 _WORDS_OF = {
     Answer.ACTIVE: (
         "active, subscribed, subscribe, enabled, confirmed, verified, opted in, opt in, optin, single opt in, "
-        "double opt in, granted, given, agreed, accepted, allowed, express, explicit, regular, marketing contact, "
+        "double opt in, granted, given, agreed, accepted, allowed, express, explicit, regular, "
+        "marketing contact, "
         "aktiv, angemeldet, abonniert, bestatigt, actif, active, abonne, abonnee, inscrit, inscrite, confirme, "
         "activo, activa, suscrito, suscrita, confirmado, attivo, iscritto, iscritta, ativo, inscrito, inscrita, "
         "actief, ingeschreven, aangemeld, aktywny, نشط, مشترك"
@@ -76,8 +77,8 @@ _WORDS_OF = {
         "unsubscribed, unsubscribe, unsub, opted out, opt out, optout, optedout, inactive, disabled, deactivated, "
         "cancelled, canceled, removed, deleted, archived, suppressed, transactional, resigned, left, "
         "non subscribed, nonsubscribed, not subscribed, never subscribed, no consent, not opted in, not active, "
-        "revoked, withdrawn, denied, declined, non marketing contact, do not email, do not mail, do not contact, dnc, soft bounce, "
-        "soft bounced, softbounce, "
+        "revoked, withdrawn, denied, declined, do not email, do not mail, do not contact, dnc, soft bounce, "
+        "soft bounced, softbounce, non marketing contact, "
         "abgemeldet, abbestellt, inaktiv, geloscht, geloescht, widerrufen, desabonne, desabonnee, desinscrit, "
         "desinscrite, inactif, inactive, supprime, supprimee, refuse, inactivo, inactiva, desuscrito, baja, "
         "dado de baja, dada de baja, cancelado, cancelada, eliminado, disiscritto, disiscritta, cancellato, inattivo, "

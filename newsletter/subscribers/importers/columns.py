@@ -24,11 +24,24 @@ from newsletter.subscribers.importers.platform import FULL_NAME, JSON_FIELDS, PL
 _ADDRESS = ("email_address", "e_mail", "e_mail_address", "emailaddress")
 """Names of the column of addresses where none is named `email`."""
 _ALIASES = {
-    **dict.fromkeys("firstname fname given_name forename vorname prénom prenom voornaam".split(), "first_name"),
-    **dict.fromkeys(
-        "lastname lname family_name surname nachname familienname achternaam apellido apellidos cognome".split(),
-        "last_name",
-    ),
+    "firstname": "first_name",
+    "fname": "first_name",
+    "given_name": "first_name",
+    "forename": "first_name",
+    "vorname": "first_name",
+    "prénom": "first_name",
+    "prenom": "first_name",
+    "voornaam": "first_name",
+    "lastname": "last_name",
+    "lname": "last_name",
+    "family_name": "last_name",
+    "surname": "last_name",
+    "nachname": "last_name",
+    "familienname": "last_name",
+    "achternaam": "last_name",
+    "apellido": "last_name",
+    "apellidos": "last_name",
+    "cognome": "last_name",
 }
 """Other names of our columns; `name`, `nom`, `nome` and `nombre` may be either name, or both, and stay fields."""
 _MOST_VALUES = 12
