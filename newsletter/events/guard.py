@@ -8,7 +8,7 @@ readers are counted by themselves, too: trouble with one of them is named.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +16,11 @@ from sqlalchemy import Connection, func, select
 
 from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.delivery_states import DELIVERIES, STATE
 from newsletter.campaigns.events import EventKind
 from newsletter.config.settings import Share
 from newsletter.database.bulk import among
-from newsletter.database.tables import event, subscriber
+from newsletter.database.tables import delivery, event, subscriber
 from newsletter.events.soft_bounces import HARD
 
 MIN_BASE = 1_000
@@ -55,7 +56,8 @@ class Trouble:
     @property
     def words(self) -> str:
         """Say what happened: `31 of 10,000 messages were called spam (0.31 %), at gmail.com`."""
-        verb = "were called spam" if self.kind is EventKind.COMPLAINED else "bounced for good"
+        called = "was called spam" if self.readers == 1 else "were called spam"
+        verb = called if self.kind is EventKind.COMPLAINED else "bounced for good"
         where = f", at {self.domain}" if self.domain else ""
         return (
             f"{self.readers:,} of {self.messages:,} messages {verb} ({self.readers / max(self.messages, 1):.2%}){where}"
@@ -129,12 +131,13 @@ def _messages(connection: Connection, campaign_id: int, domain: str = "") -> int
     delivered = select(func.count(event.c.subscriber_id.distinct())).where(
         event.c.campaign_id == campaign_id, event.c.kind == EventKind.DELIVERED
     )
-    if domain:
-        at = subscriber.c.email_key.like(f"%@{domain}")
-        delivered = delivered.join(subscriber, subscriber.c.id == event.c.subscriber_id).where(at)
     number = int(connection.execute(delivered).scalar_one())
-    return number if number or domain else _accepted(delivery_counts(connection, campaign_id))
-
-
-def _accepted(deliveries: Mapping[str, int]) -> int:
-    return deliveries["accepted"]
+    if not domain:
+        return number or delivery_counts(connection, campaign_id)["accepted"]
+    at = subscriber.c.email_key.like(f"%@{domain}")
+    if number:
+        joined = delivered.join(subscriber, subscriber.c.id == event.c.subscriber_id)
+        return int(connection.execute(joined.where(at)).scalar_one())
+    accepted = DELIVERIES.join(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+    rows = select(func.count()).select_from(accepted).where(delivery.c.campaign_id == campaign_id, at)
+    return int(connection.execute(rows.where(STATE == "accepted")).scalar_one())

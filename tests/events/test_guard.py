@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Text, cast, literal
 
-from newsletter.campaigns import events
+from newsletter.campaigns import audience, events
+from newsletter.campaigns.batch_states import BatchState
 from newsletter.campaigns.campaign import get_campaign
 from newsletter.campaigns.events import Event, EventKind
 from newsletter.config.settings import Share
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import subscriber
+from newsletter.database.tables import batch, subscriber
 from newsletter.events.guard import Limits, guard_campaigns, troubles
 from newsletter.publishing.complaints import complaint_warnings
 from tests.support.sending import NOW, add_readers, settings, start_campaign
@@ -87,6 +88,23 @@ def test_a_list_of_dead_addresses_is_paused_and_soft_bounces_are_not_counted(dat
     assert state == "paused"
     assert "99 of" in reason
     assert "bounced for good" in reason
+
+
+def test_without_reports_of_delivery_a_mailbox_provider_is_measured_by_what_was_accepted(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.begin() as connection:
+        audience.enqueue(connection, settings(tmp_path), 1, 500, now=NOW)
+        connection.execute(batch.update().values(state=BatchState.SETTLED))
+    report(database, EventKind.BOUNCED, range(1, 61), "hard")
+
+    assert guard(database) == ("sending", "")
+
+    report(database, EventKind.BOUNCED, range(61, 101), "hard")
+
+    assert guard(database)[1] == (
+        "100 of 2,000 messages bounced for good (5.00%), at mail.example.org; [send] max_bounced"
+    )
 
 
 def test_the_guard_can_be_switched_off(database: Database) -> None:
