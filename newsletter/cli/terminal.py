@@ -19,6 +19,11 @@ BAR_AFTER = 1.0
 """Seconds; work that takes less needs no bar."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 mail`, `1,204 mails`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def ask(question: str, *, yes: bool) -> None:
     """Let a person decide, unless `yes` has.
 

@@ -124,7 +124,13 @@ def _classified(status: str, words: str) -> ReportKind:
 
 
 def _is_automatic_reply(mail: Message) -> bool:
-    """Tell whether somebody's program answers: RFC 3834, and the headers that older ones use."""
+    """Tell whether somebody's program answers: RFC 3834, and the headers that older ones use.
+
+    Exim marks its bounces in no standard form as replies, too, and names in them whom it could not reach
+    (https://www.exim.org/exim-html-current/doc/html/spec_html/ch-customizing_messages.html).
+    """
+    if "X-Failed-Recipients" in mail:
+        return False
     submitted = str(mail.get("Auto-Submitted", "no")).split(";")[0].strip().lower()
     precedence = str(mail.get("Precedence", "")).strip().lower()
     return submitted == "auto-replied" or precedence == "auto_reply" or "X-Autoreply" in mail or "X-Autorespond" in mail

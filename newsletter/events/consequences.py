@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from newsletter.database.bulk import among
 from newsletter.database.tables import subscription
+from newsletter.events.bounces import MAIL
 from newsletter.providers.webhooks import Report, ReportKind
 from newsletter.subscribers import preferences, suppressions
 from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
@@ -54,7 +55,7 @@ def act(connection: Connection, provider: str, new: Sequence[OurReport], now: da
             subscriber_id=our.subscriber_id,
             action=PreferenceAction.LEAVE,
             lists=(our.list,),
-            source=f"{provider} webhook",
+            source="returned mail" if provider == MAIL else f"{provider} webhook",
             campaign_id=our.campaign_id,
             at=now,
         )

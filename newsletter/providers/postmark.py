@@ -125,7 +125,8 @@ def _listed(response: Response, batch: Batch) -> Answer:
     try:
         verdicts = _decode_list(response.body)
     except msgspec.DecodeError as error:
-        return batch.everyone(Outcome.UNKNOWN, f"Postmark answered 200, but no list of results: {error}")
+        why = refusals.unreadable(response.body, error)
+        return batch.everyone(Outcome.UNKNOWN, f"Postmark answered 200, but with {why}")
     if len(verdicts) != len(batch.recipients):
         reason = f"Postmark answered {len(verdicts)} results for {len(batch.recipients)} messages"
         return batch.everyone(Outcome.UNKNOWN, reason)

@@ -277,3 +277,8 @@ def _is_gone(code: int, status: str, words: str, stage: About) -> bool:
     if status:
         return status.startswith("1.") or status == "2.1"
     return code == 550 and (stage is About.READER or bool(_RECIPIENT.search(words)))
+
+
+def unreadable(body: bytes, error: Exception) -> str:
+    """Say why a body is not the provider's answer: a page of a proxy or portal, or what is wrong with it."""
+    return "a web page, as of a proxy or a portal" if body.lstrip()[:1] == b"<" else f"no list of results: {error}"

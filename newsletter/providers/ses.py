@@ -156,7 +156,8 @@ def _listed(response: Response, batch: Batch) -> Answer:
     try:
         entries = msgspec.json.decode(response.body, type=_Reply).entries
     except msgspec.DecodeError as error:
-        return batch.everyone(Outcome.UNKNOWN, f"Amazon SES answered 200, but no list of results: {error}")
+        why = refusals.unreadable(response.body, error)
+        return batch.everyone(Outcome.UNKNOWN, f"Amazon SES answered 200, but with {why}")
     if len(entries) != len(batch.recipients):
         reason = f"Amazon SES answered {len(entries)} results for {len(batch.recipients)} messages"
         return batch.everyone(Outcome.UNKNOWN, reason)

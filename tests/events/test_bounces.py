@@ -188,6 +188,30 @@ def test_an_automatic_reply_is_no_bounce(publication: Publication, header: str) 
     assert kind(publication, raw.encode()) is None
 
 
+def test_a_bounce_of_exim_in_its_own_form_is_read_though_it_is_marked_as_a_reply(publication: Publication) -> None:
+    raw = f"""From: Mail Delivery System <Mailer-Daemon@mx.example.org>
+To: {path(publication)}
+Subject: Mail delivery failed: returning message to sender
+Date: Fri, 17 Jan 2025 13:00:00 +0000
+Auto-Submitted: auto-replied
+X-Failed-Recipients: r1@example.com
+
+This message was created automatically by mail delivery software.
+
+A message that you sent could not be delivered to one or more of its
+recipients. This is a permanent error. The following address(es) failed:
+
+  r1@example.com
+    SMTP error from remote mail server after RCPT TO:<r1@example.com>:
+    host mx.example.com [192.0.2.1]: 550 5.1.1 unknown user
+
+------ This is a copy of the message, including all the headers. ------
+
+Subject: The news
+"""
+    assert kind(publication, raw.encode()) is ReportKind.HARD_BOUNCE
+
+
 def test_a_return_path_that_nobody_signed_is_about_nobody(publication: Publication) -> None:
     own = path(publication)
     local, _, domain = own.partition("@")

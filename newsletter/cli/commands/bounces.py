@@ -10,6 +10,7 @@ import click
 
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
+from newsletter.cli.terminal import counted
 from newsletter.config import secret
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.events.mailbox import MAX_BYTES, mails_of_file, open_imap, parse_imap
@@ -94,5 +95,5 @@ _PASSWORD = 'Add imap_password = "env:IMAP_PASSWORD" under [bounces].'
 def _print(result: MailsRead, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"mails": result.mails, "reports": result.reports, "new": result.new}))
-    mails = "1 mail" if result.mails == 1 else f"{result.mails:,} mails"
-    click.echo(f"{mails}, {result.reports:,} about our messages, {result.new:,} new events", err=True)
+    mails, new = counted(result.mails, "mail"), counted(result.new, "new event")
+    click.echo(f"{mails}, {result.reports:,} about our messages, {new}", err=True)

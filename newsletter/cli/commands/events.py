@@ -9,6 +9,7 @@ import click
 
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
+from newsletter.cli.terminal import counted
 from newsletter.errors import ConfigError
 from newsletter.times import parse_moment
 
@@ -44,7 +45,8 @@ def replay(session: Session, since: str | None, as_json: bool) -> None:
         counts = {"calls": replayed.calls, "new": replayed.new, "foreign": replayed.foreign}
         click.echo(json.dumps(counts))
     click.echo(
-        f"{replayed.calls:,} calls, {replayed.new:,} new events, {replayed.foreign:,} of mail that is not ours",
+        f"{counted(replayed.calls, 'call')}, {counted(replayed.new, 'new event')}, "
+        f"{replayed.foreign:,} of mail that is not ours",
         err=True,
     )
 

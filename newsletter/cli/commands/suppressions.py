@@ -36,7 +36,7 @@ def command() -> None:
     """
 
 
-@command.command(name="list")
+@command.command(name="list", short_help="List suppressed addresses, why, and since when.")
 @click.option("--reason", type=click.Choice([str(reason) for reason in Reason]), help="Only those of one reason")
 @json_option("them")
 @click.pass_obj
@@ -66,7 +66,7 @@ def list_(session: Session, reason: str | None, as_json: bool) -> None:
         click.echo(_addresses(count), err=True)
 
 
-@command.command()
+@command.command(short_help="Never mail an address again.")
 @click.argument("address")
 @click.option("--reason", type=REASONS, default=str(Reason.BY_HAND), show_default=True, help="Why")
 @click.option("--detail", default="", metavar="WORDS", help="A note for yourself")
@@ -86,7 +86,7 @@ def add(session: Session, address: str, reason: str, detail: str) -> None:
     click.echo(f"suppressed already: {email}, {known.reason}" if known else f"suppressed: {email}", err=True)
 
 
-@command.command()
+@command.command(short_help="Let an address be mailed again.")
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 @click.pass_obj
 def remove(session: Session, addresses: tuple[str, ...]) -> None:
@@ -109,7 +109,7 @@ def remove(session: Session, addresses: tuple[str, ...]) -> None:
         raise NewsletterError(f"not suppressed: {', '.join(unknown)}")
 
 
-@command.command(name="import")
+@command.command(name="import", short_help="Suppress every address of a CSV file.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option("the counts")
 @click.pass_obj
@@ -136,7 +136,7 @@ def import_(session: Session, file: Path, as_json: bool) -> None:
         sys.exit(1)
 
 
-@command.command(name="export")
+@command.command(name="export", short_help="Write all suppressions as CSV.")
 @click.pass_obj
 def export_(session: Session) -> None:
     """Write all suppressions as CSV to standard output; an import reads it.
