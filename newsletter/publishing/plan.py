@@ -68,6 +68,8 @@ class Plan:
     """The campaign of this issue, list and segment that exists already."""
     waiting: int
     """Readers who would be mailed now."""
+    suppressed: int = 0
+    """Readers of the list who would be skipped, because their addresses are suppressed."""
     checks: str = "[]"
     """The findings of `checks.gate` as JSON, kept with the campaign."""
 
@@ -124,10 +126,20 @@ def make_plan(
     with database.read() as connection:
         campaign = campaign_of_issue(connection, built.issue.slug, to, part)
         _require_settings(publication, campaign)
-        waiting = _waiting(connection, publication, campaign, to, part, clock())
+        now = clock()
+        waiting = _waiting(connection, publication, campaign, to, part, now)
+        suppressed = 0 if campaign else segments.count_suppressed(connection, publication, to, part, now=now)
     provider = find_provider(publication, campaign.provider if campaign else "")
     require_unsubscribe_events(publication, provider)
-    return Plan(file=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
+    return Plan(
+        file=built,
+        list=to,
+        segment=part,
+        provider=provider,
+        campaign=campaign,
+        waiting=waiting - suppressed,
+        suppressed=suppressed,
+    )
 
 
 def frozen_plan(
@@ -200,8 +212,7 @@ def refuse(plan: Plan) -> None:
         hint = f"Let it go on with `newsletter resume {plan.campaign.id}`, then send again."
         raise NewsletterError(f"campaign {plan.campaign.id} is paused: {plan.campaign.reason}", hint=hint)
     if not plan.campaign and not plan.waiting:
-        hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
-        raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=hint)
+        raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=_how_to_add(plan))
 
 
 def refuse_schedule(plan: Plan) -> None:
@@ -214,8 +225,13 @@ def refuse_schedule(plan: Plan) -> None:
     if campaign and campaign.state in ENDED:
         raise NewsletterError(f"campaign {campaign.id} is {campaign.state} already", hint="Nobody is mailed again.")
     if not plan.waiting:
-        hint = "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
-        raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=hint)
+        raise NewsletterError(f"there is nobody to send it to: {plan.audience}", hint=_how_to_add(plan))
+
+
+def _how_to_add(plan: Plan) -> str:
+    if plan.suppressed:
+        return f"All {plan.suppressed:,} are suppressed: `newsletter suppressions list` says why."
+    return "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
 
 
 def remarks(publication: Publication, plan: Plan, now: datetime) -> list[str]:

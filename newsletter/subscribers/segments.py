@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from newsletter.config import Publication
 from newsletter.config.segments import COLUMNS, SegmentRule, rules_of
 from newsletter.database.bulk import numbers
-from newsletter.database.tables import subscriber, subscription
+from newsletter.database.tables import subscriber, subscription, suppression
 from newsletter.times import stamp
 
 Condition = ColumnElement[bool]
@@ -67,6 +67,19 @@ def count(
     number = select(func.count()).select_from(subscription)
     number = _of_segment(number, connection, publication, list_name, segment, now)
     return int(connection.execute(number).scalar_one())
+
+
+def count_suppressed(
+    connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, now: datetime
+) -> int:
+    """Return how many of the `members` have a suppressed address, and are skipped. Raises ConfigError like it."""
+    number = select(func.count()).select_from(subscription)
+    number = _of_segment(number, connection, publication, list_name, segment, now)
+    address = subscriber.alias()
+    is_suppressed = exists().where(
+        address.c.id == subscription.c.subscriber_id, address.c.email_key == suppression.c.email_key
+    )
+    return int(connection.execute(number.where(is_suppressed)).scalar_one())
 
 
 def sample(

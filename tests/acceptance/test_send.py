@@ -306,6 +306,18 @@ def test_a_dry_run_shows_the_count_and_changes_nothing(tmp_path: Path) -> None:
     assert not (folder / "outbox").exists()
 
 
+def test_a_dry_run_counts_nobody_whose_address_is_suppressed(tmp_path: Path) -> None:
+    folder = publication(tmp_path, readers=3)
+    for reader in json.loads(run(folder, "subscribers", "list", "--json").stdout)[:2]:
+        run(folder, "suppressions", "add", reader["email"], "--reason", "bounced")
+
+    dry = run(folder, "send", "hello", "--dry-run", "--json")
+
+    assert 'Would send "Hello" to 1 reader of daily through outbox.' in dry.stderr
+    assert "2 readers more are suppressed, and skipped" in dry.stderr
+    assert json.loads(dry.stdout)["deliveries"] == deliveries(queued=1, skipped=2)
+
+
 def test_an_issue_edited_after_approval_is_sent_as_it_was_approved(tmp_path: Path, server: Postmark) -> None:
     folder = publication(tmp_path, POSTMARK.format(url=server.url), readers=10)
     run(folder, "send", "hello", "--yes", token="wrong")

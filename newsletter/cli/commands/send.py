@@ -175,6 +175,9 @@ _HEADERS = {
 def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
     size = batch_size(session.publication, plan.provider, pace)
     click.echo(f'Would send "{plan.subject}" to {plan.audience} through {plan.provider.name}.', err=True)
+    if plan.suppressed:
+        skipped = f"{reports.readers(plan.suppressed)} more {'is' if plan.suppressed == 1 else 'are'} suppressed"
+        click.echo(f"{skipped}, and skipped: newsletter suppressions list", err=True)
     calls = -(-plan.waiting // size)
     click.echo(
         f"{calls:,} {'batch' if calls == 1 else 'batches'} of up to {size}, rate {pace}{_warmup(session)}.", err=True
@@ -183,7 +186,8 @@ def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None
     click.echo(header.format(title=plan.provider.title), err=True)
     click.echo("Nothing was changed.", err=True)
     if as_json:
-        queued = {**dict.fromkeys(STATES, 0), "queued": plan.waiting}
+        deliveries = {**dict.fromkeys(STATES, 0), "queued": plan.waiting, "skipped": plan.suppressed}
         state = plan.campaign.state if plan.campaign else CampaignState.DRAFT
         named = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
-        click.echo(json.dumps({**named, "state": state, "audience": plan.waiting, "deliveries": queued}))
+        audience = sum(deliveries.values())
+        click.echo(json.dumps({**named, "state": state, "audience": audience, "deliveries": deliveries}))
