@@ -117,6 +117,14 @@ def figures(connection: Connection, campaign_id: int) -> list[Figure]:
     ]
 
 
+def bounce_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """Return how many readers each kind of bounce happened to: `hard`, `soft`, `blocked`; the most frequent first."""
+    number = func.count(distinct(table.c.reader))
+    own = (table.c.campaign_id == campaign_id, table.c.kind == EventKind.BOUNCED, table.c.bounce != "")
+    rows = select(table.c.bounce, number).where(*own).group_by(table.c.bounce).order_by(number.desc(), table.c.bounce)
+    return {kind: int(readers) for kind, readers in connection.execute(rows)}
+
+
 def reader_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
     """Return how many readers each kind of event happened to, by people only; every kind is there."""
     counted = {figure.kind: figure.readers for figure in figures(connection, campaign_id)}

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.counts import ListedDelivery
-from newsletter.campaigns.events import Figure
+from newsletter.campaigns.events import EventKind, Figure
 from newsletter.errors import MOST_SHOWN
 from newsletter.printable import one_line
 
@@ -35,12 +36,29 @@ def through(handed: Mapping[str, int]) -> str:
     return f"\nThrough {row}" if len(handed) > 1 else ""
 
 
-def attention(figures: Iterable[Figure]) -> str:
-    """Return a line per figure: `opened 812 times by 640 readers; 1,204 times by programs, not counted`."""
-    return "".join(f"\n{_attention(figure)}" for figure in figures)
+_REPORTED = {
+    EventKind.DELIVERED: "delivered to",
+    EventKind.DEFERRED: "deferred for",
+    EventKind.BOUNCED: "bounced for",
+    EventKind.COMPLAINED: "called spam by",
+    EventKind.UNSUBSCRIBED: "unsubscribed at the provider by",
+}
+"""How a line begins about what happens to a reader's copy once: how often it was reported says nothing."""
 
 
-def _attention(figure: Figure) -> str:
+def attention(figures: Iterable[Figure], bounces: Mapping[str, int] = MappingProxyType({})) -> str:
+    """Return a line per figure: `opened 812 times by 640 readers; 1,204 times by programs, not counted`.
+
+    `bounces` has the readers of each kind of bounce: `bounced for 12 readers (9 hard, 3 soft)`.
+    """
+    return "".join(f"\n{_attention(figure, bounces)}" for figure in figures)
+
+
+def _attention(figure: Figure, bounces: Mapping[str, int]) -> str:
+    if figure.kind in _REPORTED:
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in bounces.items())
+        split = f" ({kinds})" if figure.kind is EventKind.BOUNCED and kinds else ""
+        return f"{_REPORTED[figure.kind]} {readers(figure.readers)}{split}"
     by = f" by {readers(figure.readers)}" if figure.readers else ""
     also = f"; {times(figure.machines)} by programs, not counted" if figure.machines else ""
     return f"{figure.kind} {times(figure.times)}{by}{also}"

@@ -65,6 +65,8 @@ def test_bounces_and_a_complaint_come_back_and_the_next_issue_knows(
             "bounced": 1,
             "complained": 1,
         }
+        told = run("status", "day-7").stdout
+        assert "delivered to 1 reader\nbounced for 1 reader (1 hard)\ncalled spam by 1 reader" in told
         why = run("why", "ada@example.com", "day-7").stdout
         assert "bounced (hard): 550 5.1.1" in why
         assert "Not mailed any more" in why

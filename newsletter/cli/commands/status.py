@@ -51,7 +51,8 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
     with session.database.read() as connection:
         if several := reports.through(counts.through(connection, found.id)):
             click.echo(several)
-        if seen := reports.attention(events.figures(connection, found.id)):
+        bounces = events.bounce_counts(connection, found.id)
+        if seen := reports.attention(events.figures(connection, found.id), bounces):
             click.echo(seen)
         for trouble in guard.warnings(connection, found.id):
             click.echo(f"\nWarning: {trouble.words}. Mailbox providers refuse senders for that.")
