@@ -58,6 +58,15 @@ def test_no_address_is_no_usage(run: Run) -> None:
         assert run(*arguments).returncode == 2
 
 
+def test_a_list_is_imported_from_standard_input(run: Run) -> None:
+    imported = run("import", "-", stdin="email\nada@example.com\nno address\n")
+
+    assert imported.returncode == 0
+    assert "standard input:3: " in imported.stderr
+    assert "1 address suppressed, 0 known already, 1 refused" in imported.stderr
+    assert listed(run) == {"ada@example.com": "by-hand"}
+
+
 def test_an_export_is_imported_again_and_a_graver_reason_stays(run: Run, publication_folder: Path) -> None:
     run("add", "ada@example.com", "--reason", "complained", "--detail", '=1+1, "quoted"')
     run("add", "bob@example.com", "--reason", "bounced")

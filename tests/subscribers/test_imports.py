@@ -73,10 +73,17 @@ def test_every_column_arrives_and_others_become_fields(readers: Readers) -> None
 
 
 @pytest.mark.parametrize(
-    "titles", ["Vorname;Nachname", "Prénom;family_name", "Voornaam;Achternaam", "Forename;Surname"]
+    "titles",
+    [
+        "E-Mail;Vorname;Nachname",
+        "E-Mail-Adresse;Vorname;Familienname",
+        "Adresse e-mail;Prénom;family_name",
+        "E-mailadres;Voornaam;Achternaam",
+        "Email Address;Forename;Surname",
+    ],
 )
-def test_columns_of_names_are_known_in_other_languages(readers: Readers, titles: str) -> None:
-    readers.read(f"E-Mail;{titles}\nada@example.com;Ada;Lovelace\n")
+def test_columns_of_addresses_and_names_are_known_in_other_languages(readers: Readers, titles: str) -> None:
+    readers.read(f"{titles}\nada@example.com;Ada;Lovelace\n")
 
     assert readers.find("ada@example.com").fields == {"first_name": "Ada", "last_name": "Lovelace"}
 

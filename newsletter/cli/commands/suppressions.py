@@ -110,28 +110,33 @@ def remove(session: Session, addresses: tuple[str, ...]) -> None:
 
 
 @command.command(name="import", short_help="Suppress every address of a CSV file.")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @json_option("the counts")
 @click.pass_obj
-def import_(session: Session, file: Path, as_json: bool) -> None:
+def import_(session: Session, file: str, as_json: bool) -> None:
     """Suppress every address of a CSV file: its column `email`, and `reason`, `detail`, `at` where it has them.
 
-    A row without a reason is suppressed by hand. Exit code 1 when no row was good.
+    FILE may be `-`, the standard input. A row without a reason is suppressed by hand. Exit code 1 when no row was good.
 
     \b
     Examples:
         newsletter suppressions import bounces.csv
+        gunzip -c bounces.csv.gz | newsletter suppressions import -
     """
-    with file.open("rb") as stream:
-        report = import_suppressions(session.database, stream, file.name, utc_now())
+    name = "standard input" if file == "-" else Path(file).name
+    with click.open_file(file, "rb") as stream:
+        report = import_suppressions(session.database, stream, name, utc_now())
     for row, reason in report.refusals[:20]:
-        click.echo(f"{file.name}:{row}: {reason}", err=True)
+        click.echo(f"{name}:{row}: {reason}", err=True)
     if len(report.refusals) > 20:
         click.echo(f"... and {len(report.refusals) - 20:,} more", err=True)
     counts = {"rows": report.rows, "new": report.new, "known": report.known, "refused": len(report.refusals)}
     if as_json:
         click.echo(json.dumps(counts))
-    click.echo(f"{_addresses(report.new)} more, {report.known:,} known, {len(report.refusals):,} refused", err=True)
+    click.echo(
+        f"{_addresses(report.new)} suppressed, {report.known:,} known already, {len(report.refusals):,} refused",
+        err=True,
+    )
     if report.rows and not report.new and not report.known:
         sys.exit(1)
 

@@ -21,7 +21,10 @@ from newsletter.subscribers.importers.consent_columns import Kind, consent_colum
 from newsletter.subscribers.importers.options import ImportOptions, column_key, ignore_line, map_line
 from newsletter.subscribers.importers.platform import FULL_NAME, JSON_FIELDS, PLAIN, SKIP, Platform
 
-_ADDRESS = ("email_address", "e_mail", "e_mail_address", "emailaddress")
+_ADDRESS = (
+    *("email_address", "e_mail", "e_mail_address", "emailaddress", "e_mail_adresse", "email_adresse", "emailadresse"),
+    *("adresse_e_mail", "adresse_email", "correo_electrónico", "correo_electronico", "indirizzo_email", "e_mailadres"),
+)
 """Names of the column of addresses where none is named `email`."""
 _ALIASES = {
     "firstname": "first_name",

@@ -37,7 +37,7 @@ def test_preferences_are_changed_only_so_often(served: Served, people: People) -
     assert people.find("often@example.com").fields["first_name"] == "One"
     assert requests.get(f"{served.url}/preferences/{token}", timeout=60).status_code == 200
     page = f"{served.url}/preferences/{token}"
-    data = {"token": token_of(requests.get(page, timeout=60).text)}
+    data = {"token": token_of(requests.get(page, timeout=60).text), "list": "daily"}
     told = requests.post(page, data=data, headers={"Accept": "application/json"}, timeout=60)
     assert (told.status_code, "too many" in told.json()["error"]) == (429, True)
 
@@ -50,6 +50,18 @@ def test_one_network_cannot_change_every_reader(served: Served, people: People, 
     answers = [change(served, token, spread.format(n + 1)).status_code for n, token in enumerate(tokens)]
 
     assert answers == [200] * 8 + [429] * 2
+
+
+def test_who_takes_every_tick_away_leaves_however_often_the_form_was_sent(served: Served, people: People) -> None:
+    token = people.token(people.add("unticks@example.com"))
+    for _ in range(4):
+        change(served, token, "192.0.2.99", name="One")
+
+    left = change(served, token, "192.0.2.99", list="")
+
+    assert left.status_code == 200
+    assert people.find("unticks@example.com").status == "unsubscribed"
+    assert change(served, token, "192.0.2.99").status_code == 429
 
 
 def test_leaving_is_never_refused_and_coming_back_is_limited(served: Served, people: People) -> None:

@@ -80,8 +80,15 @@ async def change_preferences(request: Request) -> Response:
     reader = await visit.reader()
     if reader is None:
         return await _preferences_page(visit)
-    await visit.count_change()
+    if not _leaves_all(reader, submitted):
+        await visit.count_change()
     return await _ACTIONS.get(submitted.first("action"), _save)(visit, reader, submitted)
+
+
+def _leaves_all(reader: Subscriber, submitted: SubmittedForm) -> bool:
+    """Tell whether a saved form leaves every list: that is never refused, and nobody repeats it without joining."""
+    is_saving, ticks = submitted.first("action") not in _ACTIONS, any(submitted.all("list"))
+    return is_saving and not ticks and bool(active_lists(reader))
 
 
 async def _save(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> Response:
