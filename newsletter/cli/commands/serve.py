@@ -48,8 +48,9 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
     """Serve the readers' pages: join, confirm, read, leave.
 
     Takes what providers report to its webhooks, too: bounces, complaints, unsubscriptions. Sends confirmations
-    and welcomes itself; campaigns are sent by `newsletter run`, or here with --with-sender. Runs until it is stopped: Ctrl-C or SIGTERM let requests and calls that have begun finish, within 10
-    seconds. Killed at any moment it loses nothing that a reader was shown as done: start it again.
+    and welcomes itself; campaigns are sent by `newsletter run`, or here with --with-sender. Runs until it is
+    stopped: Ctrl-C or SIGTERM let requests and calls that have begun finish, within 10 seconds. Killed at any
+    moment it loses nothing that a reader was shown as done: start it again.
 
     \b
     Examples:
