@@ -155,6 +155,11 @@ class Suppression:
     at: str
     """Since when: a stamp."""
 
+    @property
+    def words(self) -> str:
+        """Return the reason with the words of whoever gave it, if any: `bounced (postmark: 550 no such user)`."""
+        return f"{self.reason} ({self.detail})" if self.detail else self.reason
+
     def as_json(self) -> dict[str, str]:
         """Return what `suppressions list --json` prints."""
         return {"email": self.email, "reason": self.reason, "detail": self.detail, "at": self.at}

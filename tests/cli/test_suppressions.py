@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -41,6 +42,17 @@ def test_an_address_is_added_listed_and_removed(run: Run) -> None:
     ]
     assert (removed.returncode, removed.stderr) == (0, "may be mailed again: ada@example.com\n")
     assert run("list", "--json").stdout.split() == ["[]"]
+
+
+def test_a_reader_who_is_suppressed_without_a_note_is_shown_without_brackets(
+    newsletter: Run, run: Run, publication_folder: Path
+) -> None:
+    newsletter("subscribers", "add", "ada@example.com", cwd=publication_folder)
+    run("add", "ada@example.com")
+
+    shown = newsletter("subscribers", "show", "ada@example.com", cwd=publication_folder).stdout
+
+    assert re.search(r"suppressed since \S+: by-hand\n", shown)
 
 
 def test_removing_what_is_not_suppressed_says_so_and_exits_1(run: Run) -> None:

@@ -228,7 +228,7 @@ def show(session: Session, address: str, as_json: bool) -> None:
     if reader.tags:
         click.echo(f"  tags: {one_line(', '.join(reader.tags))}")
     if barred is not None:
-        click.echo(f"  suppressed: {barred.reason}, since {barred.at} ({one_line(barred.detail)})")
+        click.echo(f"  suppressed since {barred.at}: {one_line(barred.words)}")
     for one in reader.consent:
         click.echo(f"  {one.at}  {one.status} on {one.list}, by {one.source} {_json(one.detail)}")
 

@@ -50,7 +50,7 @@ def command(session: Session, address: str, issue: str, as_json: bool) -> None:
     for at, what in history.history:
         click.echo(f"  {at}  {one_line(what)}")
     if barred is not None:
-        click.echo(f"Not mailed any more since {barred.at}: {barred.reason} ({one_line(barred.detail)})")
+        click.echo(f"Not mailed any more since {barred.at}: {one_line(barred.words)}")
 
 
 def _campaigns(session: Session, name: str) -> Sequence[Campaign]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from newsletter.addresses import address_key
 from newsletter.campaigns import delivery_history
 from newsletter.campaigns.campaign import get_campaign
 from newsletter.database.tables import campaign, delivery, event, signup, subscriber, transactional_message
@@ -27,13 +26,13 @@ def reader_data(connection: Connection, subscriber_id: int, now: datetime) -> di
     times = select(subscriber.c.created_at, subscriber.c.updated_at).where(subscriber.c.id == subscriber_id)
     since, changed = connection.execute(times).one()
     # Suppressions are kept by address, not by reader.
-    key = address_key(reader.email)
+    barred = suppressions.find(connection, reader.email)
     return {
         **reader.as_json(now),
         "number": reader.id,
         "since": since,
         "changed": changed,
-        "suppressed": suppressions.suppressed(connection, [key]).get(key),
+        "suppressed": barred.as_json() if barred else None,
         "signups": _rows(connection, signup, reader.id),
         "letters": _rows(connection, transactional_message, reader.id),
         "events": _rows(connection, event, reader.id),

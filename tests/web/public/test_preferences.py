@@ -183,6 +183,18 @@ def test_a_reader_downloads_everything_that_is_kept(served: Served, people: Peop
     assert {"since", "letters", "signups", "deliveries", "suppressed"} <= held.keys()
 
 
+def test_the_download_says_since_when_and_why_no_mail_goes_to_an_address(served: Served, people: People) -> None:
+    page = f"/preferences/{people.token(people.add('dead@example.com'))}"
+    at = datetime(2025, 1, 17, tzinfo=UTC)
+    with people.database.begin() as connection:
+        suppressions.suppress(connection, "dead@example.com", suppressions.Reason.BOUNCED, "postmark: 550 5.1.1", at)
+
+    told = json.loads(send(served, page, action="download").content)["suppressed"]
+
+    assert (told["reason"], told["detail"]) == ("bounced", "postmark: 550 5.1.1")
+    assert told["at"].startswith("2025-01-17T00:00")
+
+
 def test_erasure_asks_for_confirmation(served: Served, people: People, ada: tuple[str, str]) -> None:
     answer = send(served, ada[1], action="forget")
 
