@@ -203,7 +203,7 @@ class _Opener:
         sample = [record.cells for record in islice(table, _SAMPLE) if not record.problem]
         try:
             columns = file_columns(self._publication, table.titles, platform, self._options, sample)
-            if platform is PLAIN and not columns.consent and columns.status is None:
+            if answer is Answer.NOTHING and not columns.consent and columns.status is None:
                 answer = _said_by_name(name)
             if platform.needs_answer and answer is Answer.NOTHING and not columns.consent and columns.status is None:
                 raise ColumnsRefused(

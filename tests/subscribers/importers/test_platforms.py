@@ -189,6 +189,15 @@ def test_an_export_read_as_any_other_file_makes_nobody_active_who_left(readers: 
     assert active <= {"free", "paid", "in", "cold", "paying", "unpaid"}
 
 
+@pytest.mark.parametrize("platform", [name for name in PLATFORMS if name != "sendy"])
+def test_a_file_whose_name_says_who_left_makes_nobody_active_whatever_the_platform(
+    readers: Readers, platform: str
+) -> None:
+    readers.read("email,name\ngone@example.com,Gone\n", "unsubscribers.csv", platform=platform)
+
+    assert readers.statuses() == {"gone": "unsubscribed"}
+
+
 def test_full_names_labels_and_tiers_of_ghost_arrive(readers: Readers) -> None:
     readers.read(_GHOST)
 
