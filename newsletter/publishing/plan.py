@@ -128,7 +128,7 @@ def make_plan(
         _require_settings(publication, campaign)
         now = clock()
         waiting = _waiting(connection, publication, campaign, to, part, now)
-        suppressed = 0 if campaign else segments.count_suppressed(connection, publication, to, part, now=now)
+        suppressed = _suppressed(connection, publication, campaign, to, part, now)
     provider = find_provider(publication, campaign.provider if campaign else "")
     require_unsubscribe_events(publication, provider)
     return Plan(
@@ -165,9 +165,18 @@ def frozen_plan(
             return None
         _require_settings(publication, campaign)
         to, part = campaign.list, campaign.segment
-        waiting = _waiting(connection, publication, campaign, to, part, clock())
-    provider = find_provider(publication, campaign.provider)
-    return Plan(file=None, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
+        now = clock()
+        waiting = _waiting(connection, publication, campaign, to, part, now)
+        suppressed = _suppressed(connection, publication, campaign, to, part, now)
+    return Plan(
+        file=None,
+        list=to,
+        segment=part,
+        provider=find_provider(publication, campaign.provider),
+        campaign=campaign,
+        waiting=waiting - suppressed,
+        suppressed=suppressed,
+    )
 
 
 def _require_settings(publication: Publication, campaign: Campaign | None) -> None:
@@ -193,6 +202,15 @@ def _waiting(
         return readers
     counted = delivery_counts(connection, campaign.id)
     return counted["queued"] + max(0, readers - sum(counted.values()))
+
+
+def _suppressed(
+    connection: Connection, publication: Publication, campaign: Campaign | None, to: str, part: str, now: datetime
+) -> int:
+    """Readers of the audience who would be skipped; 0 once the campaign has begun, because its ledger tells then."""
+    if campaign and (campaign.started_at or campaign.state in ENDED):
+        return 0
+    return segments.count_suppressed(connection, publication, to, part, now=now)
 
 
 def _list(publication: Publication, name: str) -> str:

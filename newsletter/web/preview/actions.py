@@ -15,7 +15,7 @@ from newsletter.database.connection import Database
 from newsletter.errors import ConfigError
 from newsletter.preview.workspace import BuiltIssue
 from newsletter.providers import find_provider
-from newsletter.subscribers.segments import count
+from newsletter.subscribers.segments import count, count_suppressed
 from newsletter.times import utc_now
 from newsletter.web.preview.database import database_of, database_problem
 from newsletter.web.preview.pages import page, workspace_of
@@ -71,6 +71,7 @@ def _waiting(publication: Publication, database: Database | None, work: BuiltIss
     part = f", segment {issue.segment}" if issue.segment else ""
     with database.read() as connection:
         number = count(connection, publication, issue.list, issue.segment, now=now)
+        number -= count_suppressed(connection, publication, issue.list, issue.segment, now=now)
     return f"{reports.readers(number)} of {issue.list}{part}"
 
 
