@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from io import BufferedIOBase
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -125,7 +127,7 @@ def import_(session: Session, file: str, as_json: bool) -> None:
     """
     name = "standard input" if file == "-" else Path(file).name
     with click.open_file(file, "rb") as stream:
-        report = import_suppressions(session.database, stream, name, utc_now())
+        report = import_suppressions(session.database, cast(BufferedIOBase, stream), name, utc_now())
     for row, reason in report.refusals[:20]:
         click.echo(f"{name}:{row}: {reason}", err=True)
     if len(report.refusals) > 20:
