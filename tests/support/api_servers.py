@@ -234,7 +234,7 @@ class Mailjet(ProviderServer):
             return {"Status": "error", "Errors": [fault]}
         assert message["DeduplicateCampaign"] is True
         assert "Message-ID" not in message["Headers"]
-        if any(self.rendered.get(to["Email"], {}).get("campaign") == message["CustomCampaign"] for _ in [0]):
+        if self.rendered.get(to["Email"], {}).get("campaign") == message["CustomCampaign"]:
             self.blocked.append(to["Email"])
             return {"Status": "success", "To": [{"Email": to["Email"], "MessageID": 1}]}
         self.rendered[to["Email"]] = {
@@ -276,14 +276,15 @@ class MailerSend(ProviderServer):
 
     def _one(self, message: dict[str, Any]) -> None:
         to, fill = message["to"][0], _braces({}, jinja=True)
-        own = {header["name"]: header["value"] for header in message["headers"]}
+        own = {header["name"]: header["value"] for header in message.get("headers", [])}
+        if "list_unsubscribe" in message:
+            own["List-Unsubscribe"] = message["list_unsubscribe"]
         assert "Message-ID" not in own
         self.rendered[to["email"]] = {
             "subject": fill(message["subject"]),
             "html": fill(message["html"]),
             "text": fill(message["text"]),
             "name": to.get("name", ""),
-            "List-Unsubscribe": message["list_unsubscribe"],
             **own,
         }
         assert len(message["tags"]) <= 5
