@@ -14,6 +14,7 @@ from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
+from tests.support.api_servers import SparkPost
 from tests.support.provider_server import Mailgun, Postmark, ProviderServer, Resend
 
 
@@ -110,7 +111,7 @@ def test_f23_what_is_in_doubt_when_patience_ends_is_not_called_queued(resend: tu
     case.check(server)
 
 
-@pytest.fixture(params=[Postmark, Mailgun])
+@pytest.fixture(params=[Postmark, Mailgun, SparkPost])
 def searchable(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[tuple[Case, ProviderServer]]:
