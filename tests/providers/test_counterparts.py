@@ -28,8 +28,9 @@ from sendgrid.helpers.mail import Content, CustomArg, Email, Header, Mail, Perso
 from sparkpost.transmissions import Transmissions
 
 from newsletter.providers import sendgrid
-from newsletter.providers.base import Batch
+from newsletter.providers.base import Batch, ListedAddress
 from newsletter.providers.dispatch import hand_over, prepare
+from newsletter.providers.transport import exchange
 from newsletter.providers.webhooks import UnverifiedError, WebhookCall
 from tests.providers.test_apis import RECORDS, settings
 from tests.providers.test_postmark import batch as batch_of
@@ -96,6 +97,39 @@ def test_amazon_s_client_knows_the_errors_that_we_read() -> None:
 
         with pytest.raises(client.exceptions.AccountSuspendedException, match="Suspended"):
             client.send_bulk_email(**ours(server))
+
+
+def test_amazon_s_client_reads_the_same_suppression_list_as_we_do() -> None:
+    with Ses() as server:
+        server.suppressed = [(f"b{number}@example.com", "BOUNCE") for number in range(5)]
+        pages: list[list[str]] = []
+        token: dict[str, str] = {}
+        while len(pages) < 10:
+            page = amazon(server).list_suppressed_destinations(PageSize=1000, **token)
+            pages.append([each["EmailAddress"] for each in page["SuppressedDestinationSummaries"]])
+            if "NextToken" not in page:
+                break
+            token = {"NextToken": page["NextToken"]}
+        read = suppressions_of(server)
+
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [each.address for each in read] == [address for page in pages for address in page]
+    assert {each.at for each in read} == {datetime(2025, 1, 17, 17, 0, 0, 500_000, UTC)}
+
+
+def suppressions_of(server: ProviderServer) -> list[ListedAddress]:
+    """Everyone on the provider's list, by our requests."""
+    suppressions, known = RECORDS[server.dialect].suppressions, settings(server)
+    assert suppressions
+    waiting = [*suppressions.requests(known)]
+    addresses: list[ListedAddress] = []
+    while waiting:
+        request = waiting.pop(0)
+        page = suppressions.page(request, exchange(request), known)
+        assert page
+        addresses += page.addresses
+        waiting += [page.more] if page.more else []
+    return addresses
 
 
 def test_sendgrid_s_client_sends_the_same_as_we_do() -> None:
