@@ -211,6 +211,17 @@ def test_mailersend_s_client_sends_the_same_as_we_do() -> None:
     assert [id for _, id, _ in server.accepted] == ["1.1", "1.2"]
 
 
+def test_mailersend_s_client_reads_the_same_suppression_list_as_we_do() -> None:
+    with MailerSend() as server:
+        server.suppressed = [("b1@example.com", "hard-bounces"), ("c1@example.com", "spam-complaints")]
+        lists = MailerSendClient(KEY, base_url=f"{server.url}/v1/").recipients
+        theirs = [*lists.list_hard_bounces().data["data"], *lists.list_spam_complaints().data["data"]]
+        ours = suppressions_of(server)
+
+    assert [each.address for each in ours] == [each["recipient"]["email"] for each in theirs]
+    assert {each.at for each in ours} == {datetime(2025, 1, 17, 17, 0, tzinfo=UTC)}
+
+
 def test_sparkpost_s_client_sends_the_same_as_we_do_and_reads_the_numbers() -> None:
     with SparkPost() as server:
         call = ours(server)

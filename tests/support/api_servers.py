@@ -308,6 +308,21 @@ class MailerSend(ProviderServer):
         assert len(message["tags"]) <= 5
         self.accepted.append((to["email"], message["tags"][0], (message["tags"][1:] or [""])[0]))
 
+    def get(self, path: str, query: dict[str, str]) -> Answer:
+        """Answer a page of one of the suppression lists, two entries on each."""
+        assert int(query["limit"]) <= 100
+        name, start = path.removeprefix("/v1/suppressions/"), 2 * int(query["page"]) - 2
+        mine = [address for address, kept in self.suppressed if kept == name]
+        entries = [
+            {"id": "1", "type": "exact", "pattern": address}
+            if name == "blocklist"
+            else {"id": "1", "reason": None, "recipient": {"id": "2", "email": address}}
+            for address in mine
+        ]
+        kept = [{**entry, "created_at": "2025-01-17T17:00:00.000000Z"} for entry in entries[start : start + 2]]
+        after = f"{self.url}{path}?page={start // 2 + 2}" if start + 2 < len(mine) else None
+        return 200, {"data": kept, "links": {"first": "", "last": "", "prev": None, "next": after}, "meta": {}}
+
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"message": "Too many requests. MS42903"}, {"Retry-After": "0"}
 
