@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
@@ -20,6 +21,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline, autolink, image, link
 from markdown_it.token import Token
 
+from newsletter.issues.images import is_remote
 from newsletter.issues.lost_lines import cut_rows, lost_lines
 from newsletter.messages.merge_tags import TagStore
 
@@ -287,8 +289,11 @@ def _placed(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline,
         at, before = state.pos, len(state.tokens)
         is_match = rule(state, silent)
         if is_match and not silent:
-            made = (token for token in state.tokens[before:] if token.type in ("link_open", "image"))
-            next(made).meta.update(at=at, end=state.pos)
+            made = next(token for token in state.tokens[before:] if token.type in ("link_open", "image"))
+            made.meta.update(at=at, end=state.pos)
+            source = str(made.attrs.get("src", ""))
+            if source and not is_remote(source):  # markdown-it encodes addresses; this is the path of a file
+                made.attrs["src"] = unquote(source)
         return is_match
 
     return run

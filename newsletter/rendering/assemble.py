@@ -123,7 +123,7 @@ class _Assembly:
             "signup": language.signup(config.signup),
             "signup_url": signup_url(self.publication, self.issue.list),
             "tag": self.issue.tag_store.own,
-            "image": lambda path: picture_url(config.publication.url, path),
+            "image": lambda path: picture_url(self.publication.root, config.publication.url, path),
         }
 
     def hide(self, html: str) -> Markup | None:
@@ -191,7 +191,7 @@ class _Assembly:
 
     def find_image(self, path: str) -> Image:
         """Return the picture that readers load, as wide as its file but never wider than the column."""
-        url = picture_url(self.publication.config.publication.url, path)
+        url = picture_url(self.publication.root, self.publication.config.publication.url, path)
         if is_remote(path):
             return Image(url=url, width=COLUMN_WIDTH)
         try:
