@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from newsletter.config import Publication
-from newsletter.issues.blocks import COLUMN_WIDTH, KINDS, SIGNUP, TEXT, BlockKind, BodyKind, FieldType
+from newsletter.issues.blocks import COLUMN_WIDTH, KINDS, SIGNUP, TEXT, THUMBNAIL_WIDTH, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote, picture_url
 from newsletter.issues.issue import Block, Condition, Issue
 from newsletter.issues.markdown import settings_tokens
@@ -176,11 +176,13 @@ class _Assembly:
         return self.hide(body_html(block.body, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
 
     def _item(self, item: NewsItem) -> dict[str, object]:
+        thumbnail = self.find_image(item.image) if item.image else None
         return {
             "title": self._inline(item.title),
             "url": item.url,
             "blurb": self._inline(item.blurb),
-            "image_url": self.find_image(item.image).url if item.image else None,
+            "image_url": thumbnail.url if thumbnail else None,
+            "image_width": min(thumbnail.width, THUMBNAIL_WIDTH) if thumbnail else None,
             "alt": item.alt,
         }
 
