@@ -58,8 +58,8 @@ class PlainBlock(Protocol):
     def picture(self, alt: str) -> str:
         """Return the words that stand for a picture."""
 
-    def body(self) -> str:
-        """Return the text of the body."""
+    def body(self, above: int = 0) -> str:
+        """Return the text of the body; its headings stand below the level `above`, that of the block's title."""
 
     def items(self) -> Iterable[str]:
         """Return the text of each item of a list."""
@@ -82,7 +82,7 @@ def _article(block: PlainBlock) -> Iterator[str]:
     author, source = block.field("author"), block.field("source")
     yield _lines(block.field("label").upper(), block.linked(block.field("title")), DOUBLE_RULE)
     yield block.picture(block.field("alt"))
-    yield block.body()
+    yield block.body(1)
     _ = block.translate
     credits = [_("By %(author)s", author=author)] if author else []
     yield " · ".join(credits + ([_("Source: %(source)s", source=source)] if source else []))

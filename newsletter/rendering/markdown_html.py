@@ -45,6 +45,12 @@ class _Renderer(RendererHTML):
     def condition(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         return tokens[index].content
 
+    def fence(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+        return _code(tokens[index], super().fence(tokens, index, options, env))
+
+    def code_block(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+        return _code(tokens[index], super().code_block(tokens, index, options, env))
+
     def image(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         token = tokens[index]
         picture = self.find_image(str(token.attrs["src"]))
@@ -82,6 +88,12 @@ def inline_html(
 ) -> str:
     """Return the HTML of a run of inline tokens: a title, a sentence."""
     return _finished(_renderer(find_image, traced_from).renderInline(children, _OPTIONS, {}), tag_store)
+
+
+def _code(token: Token, html: str) -> str:
+    """Return the HTML of a code block with the direction that directions.py gave it."""
+    direction = token.meta.get("dir")
+    return html.replace("<pre", f'<pre dir="{direction}"', 1) if direction else html
 
 
 def _renderer(find_image: FindImage, traced_from: int | None) -> _Renderer:

@@ -5,20 +5,22 @@ An address stands in angle brackets after its words (RFC 3986 appendix C). Merge
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from markdown_it.token import Token
 
 from newsletter.issues.blocks import DOUBLE_RULE, RULE
+from newsletter.rendering.headings import top_level
 
 _SIGNS = {"softbreak": " ", "hardbreak": "\n", "s_open": "~", "s_close": "~"}
 """Signs for tokens that are no words. Bold and italic words mean the same without theirs, struck ones the opposite."""
-_UNDERLINES = {"h1": DOUBLE_RULE, "h2": RULE}
+_UNDERLINES = (DOUBLE_RULE, RULE, RULE[:20], RULE[:12], RULE[:8], RULE[:4])
+"""The lines under headings, by level: the lower, the shorter."""
 
 
-def body_text(tokens: Iterable[Token]) -> str:
-    """Return the text of a run of block tokens, without line breaks around it."""
-    writer = _TextWriter()
+def body_text(tokens: Sequence[Token], above: int = 0) -> str:
+    """Return the text of a run of block tokens, without line breaks around it; `above` is the level of its title."""
+    writer = _TextWriter(max(0, above + 1 - top_level(tokens)))
     for token in tokens:
         writer.write(token)
     return "".join(writer.out).strip("\n")
@@ -27,7 +29,9 @@ def body_text(tokens: Iterable[Token]) -> str:
 class _TextWriter:
     """Writes block tokens one after the other, and remembers how deep it is in lists and quotations."""
 
-    def __init__(self) -> None:
+    def __init__(self, shift: int) -> None:
+        """`shift` is the number of levels by which headings stand lower than written."""
+        self.shift = shift
         self.out: list[str] = []
         self.prefixes: list[str] = []
         """The beginning of each line, a part for every list item and quotation around it."""
@@ -104,8 +108,8 @@ class _TextWriter:
         words = words.strip()
         if not words:
             return
-        if underline := _UNDERLINES.get(self.heading):
-            words = f"{words}\n{underline}"
+        if self.heading:
+            words = f"{words}\n{_UNDERLINES[min(int(self.heading[1]) + self.shift, 6) - 1]}"
         self._put(words, close=self.markers != self.prefixes and self.is_tight and not self.opening)
 
     def _fence(self, token: Token) -> None:

@@ -95,7 +95,8 @@ def test_check_preview_server_and_file_show_the_same_picture(
 
     assert not found & {"NL012", "NL401", "NL402", "NL404", "NL303"}
     assert [picture.file.resolve() for picture in shown] == [file.resolve()]
-    assert served is not None and served[0] == file.resolve()
+    assert served
+    assert served[0] == file.resolve()
     assert 'src="data:image/png;base64,' in with_pictures(html, publication)
 
 

@@ -31,7 +31,7 @@ PLACES = {
     f"| A | B |\n|---|---|\n| {WIDE} | words |": 264,
     f"- one\n\n  | A | B | C |\n  |---|---|---|\n  | words | {WIDE} | x |": 164,
     f":::news\n- [Title](https://example.com) {WIDE}\n:::": 552,
-    f':::news\n- ![](images/wide.png) [Title](https://example.com) {WIDE}\n:::': 416,
+    f":::news\n- ![](images/wide.png) [Title](https://example.com) {WIDE}\n:::": 416,
 }
 
 
