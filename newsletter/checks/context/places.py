@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from markdown_it.token import Token
 
+from newsletter.checks.context.table_cells import column_in_cell
 from newsletter.issues.blocks import COLUMN_WIDTH, TEXT, BlockKind, BodyKind
 from newsletter.issues.issue import Block
 from newsletter.issues.markdown import place_in
@@ -164,6 +166,8 @@ def tag_spot(tag: Tag) -> Spot:
 
 def token_spot(context: Written, token: Token, at: int, end: int) -> Spot:
     """Return the place of a part of an inline token's content, to the end of its line at most."""
+    if "cell" in token.meta and token.map:
+        return _cell_spot(context, token, token.map[0] + context.body_line, at, end)
     line, column = place_in(token, at, context.hidden_lines, context.body_line - 1)
     stop = token.content.find("\n", at, end)
     number = line + context.body_line
@@ -172,8 +176,25 @@ def token_spot(context: Written, token: Token, at: int, end: int) -> Spot:
     return Spot(number, start, max(1, after - start))
 
 
+def _cell_spot(context: Written, token: Token, number: int, at: int, end: int) -> Spot:
+    """Return the place of a part of a table's cell, or its whole line where the cell is not found in it."""
+    row = context.hidden_lines[number - 1]
+    places = (column_in_cell(row, token.meta["cell"], token.content, each) for each in (at, end))
+    start, after = (context.column(number, column) if column else 0 for column in places)
+    return Spot(number, start, max(1, after - start)) if start else Spot(number, 1, max(1, len(context.line(number))))
+
+
 def _inlines(block: Block) -> Iterator[Token]:
-    return (token for token in block.body if token.type == "inline")
+    """Yield the inline tokens of a block; those of table cells learn their number in the row, from 0."""
+    cell = -1
+    for before, token in pairwise((Token("", "", 0), *block.body)):
+        if token.type == "tr_open":
+            cell = -1
+        elif token.type == "inline":
+            if before.type in ("th_open", "td_open"):
+                cell += 1
+                token.meta["cell"] = cell
+            yield token
 
 
 def _link_of_field(context: Written, block: Block) -> Link:

@@ -60,7 +60,7 @@ _GOOD = Example(body="The [report on exports](https://example.com/exports) is ou
 def _wrong_addresses(context: Context) -> Iterator[Finding]:
     for link in context.links:
         if why := wrong_address(context, link.url):
-            yield Finding.at(link.address_spot, why, edits=_with_scheme(link))
+            yield Finding.at(link.address_spot, why, edits=_with_scheme(context, link.address))
     for text, spot in texts(context):
         for match in _NO_LINK.finditer(text):
             part = Spot(spot.line, spot.column + match.start(), len(match[0]))
@@ -106,10 +106,15 @@ def _wrong_host(host: str, shown: str) -> str:
     return "" if outside else f'"{shown}" is an address that only your own network knows'
 
 
-def _with_scheme(link: Link) -> tuple[Edit, ...]:
-    if link.address and link.url.lower().startswith("www."):
-        return (Edit(line=link.address.line, column=link.address.column, width=0, text="https://"),)
+def _with_scheme(context: Context, address: Spot | None) -> tuple[Edit, ...]:
+    if address and _written_at(context, address, 4).lower() == "www.":
+        return (Edit(line=address.line, column=address.column, width=0, text="https://"),)
     return ()
+
+
+def _written_at(context: Context, spot: Spot, width: int) -> str:
+    """Return the characters that stand at a spot: a fix changes only what it knows."""
+    return context.line(spot.line)[spot.column - 1 : spot.column - 1 + width]
 
 
 @rule(
@@ -133,8 +138,8 @@ def _unencrypted(context: Context) -> Iterator[Finding]:
 def _with_https(context: Context, address: Spot | None) -> tuple[Edit, ...]:
     if address is None:
         return ()
-    written = context.line(address.line)[address.column - 1 : address.column + 3]
-    return (Edit(line=address.line, column=address.column, width=4, text="https"),) if written == "http" else ()
+    is_known = _written_at(context, address, 7).lower() == "http://"
+    return (Edit(line=address.line, column=address.column, width=4, text="https"),) if is_known else ()
 
 
 @rule(
