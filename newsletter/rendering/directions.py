@@ -47,11 +47,9 @@ def words_of(children: Sequence[Token], tag_store: TagStore) -> str:
 
 
 def turned(text: str, base: str) -> Markup:
-    """Return the attributes of an element whose text runs against the direction `base`; nothing otherwise."""
+    """Return the `dir` of a title whose text runs against the direction `base`; nothing otherwise."""
     own = direction_of(text, base)
-    if own in ("", base):
-        return Markup("")
-    return Markup(f' dir="{own}" align="{"left" if own == LTR else "right"}"')
+    return Markup("") if own in ("", base) else Markup(f' dir="{own}"')
 
 
 def isolated(text: str, base: str, tag_store: TagStore) -> Markup:
@@ -73,12 +71,11 @@ def directed(tokens: Sequence[Token], base: str, tag_store: TagStore) -> Sequenc
 
 def directed_words(children: Sequence[Token], base: str, tag_store: TagStore) -> Sequence[Token]:
     """Return inline tokens, such as a title's, with `dir` on code among words that run from right to left."""
-    around = direction_of(words_of(children, tag_store), base) or base
-    return [_leftward(each) if each.type == "code_inline" else each for each in children] if around == RTL else children
+    return _code_turned(children, direction_of(words_of(children, tag_store), base) or base)
 
 
 def _own_directions(tokens: Sequence[Token], base: str, tag_store: TagStore) -> dict[int, str]:
-    """Return the direction of each container by its index; one with words of both directions keeps `base`."""
+    """Return the direction of each container and inline token by its index; words of both directions keep `base`."""
     own: dict[int, str] = {}
     open_containers: list[int] = []
     for index, token in enumerate(tokens):
@@ -87,34 +84,46 @@ def _own_directions(tokens: Sequence[Token], base: str, tag_store: TagStore) -> 
         elif token.type in _CLOSINGS:
             open_containers.pop()
         elif token.type == "inline" and (direction := direction_of(words_of(token.children or (), tag_store), base)):
-            for container in open_containers:
+            for container in (*open_containers, index):
                 own[container] = direction if own.get(container, direction) == direction else base
     return own
 
 
 def _directed(tokens: Sequence[Token], base: str, own: dict[int, str]) -> Iterator[Token]:
-    around = [base]
+    around, item_depth = [base], [False]
     for index, token in enumerate(tokens):
         if token.type in _OPENINGS:
-            direction = own.get(index, around[-1])
-            # A hidden paragraph writes no element; its list item has the same direction.
-            turns = direction != around[-1] and not token.hidden
+            # The mark of a list item stands on the side where those of its list do, and so do its words.
+            is_in_item = token.type == "list_item_open" or (token.type == "paragraph_open" and item_depth[-1])
+            direction = around[-1] if is_in_item else own.get(index, around[-1])
+            yield token if direction == around[-1] else token.copy(attrs={**token.attrs, "dir": direction})
             around.append(direction)
-            yield token.copy(attrs={**token.attrs, "dir": direction}) if turns else token
+            item_depth.append(is_in_item)
+        elif token.type in _CLOSINGS:
+            around.pop()
+            item_depth.pop()
+            yield token
+        elif token.type == "inline":
+            yield _words_turned(token, own.get(index, around[-1]), around[-1])
         else:
-            if token.type in _CLOSINGS:
-                around.pop()
-            yield _code_turned(token) if around[-1] == RTL else token
+            yield token.copy(meta={**token.meta, "dir": LTR}) if token.type in _CODE and around[-1] == RTL else token
 
 
-def _code_turned(token: Token) -> Token:
-    """Return a token inside words from right to left with `dir` on its code, which runs from left to right."""
-    if token.type in _CODE:
-        return token.copy(meta={**token.meta, "dir": LTR})
-    if token.type == "inline":
-        children = [_leftward(each) if each.type == "code_inline" else each for each in token.children or ()]
-        return token.copy(children=children)
-    return token
+def _words_turned(token: Token, direction: str, around: str) -> Token:
+    """Return an inline token whose words are in an element of their own if they run against those around it."""
+    children = _code_turned(token.children or (), direction)
+    if direction != around:
+        opened, closed = (
+            Token("html_inline", "", 0, content=html) for html in (f'<span dir="{direction}">', "</span>")
+        )
+        children = [opened, *children, closed]
+    return token.copy(children=children)
+
+
+def _code_turned(children: Sequence[Token], direction: str) -> list[Token]:
+    """Return inline tokens with `dir` on code among words that run from right to left."""
+    is_turned = direction == RTL
+    return [_leftward(each) if is_turned and each.type == "code_inline" else each for each in children]
 
 
 def _leftward(code: Token) -> Token:

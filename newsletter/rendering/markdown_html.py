@@ -26,6 +26,8 @@ class Image:
     """CSS pixels; always set, because Outlook needs it."""
 
 
+LONGEST_WORD = 16
+"""Characters of the longest word or figure that is kept whole in a cell; two such fit beside each other on a phone."""
 FindImage = Callable[[str], Image]
 """Returns the picture that readers load for the path that an author wrote."""
 
@@ -44,6 +46,21 @@ class _Renderer(RendererHTML):
 
     def condition(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         return tokens[index].content
+
+    def table_open(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+        # A table that is too wide for a phone is scrolled by itself, not with the whole email.
+        return '<div class="wide">' + self.renderToken(tokens, index, options, env)
+
+    def table_close(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+        return self.renderToken(tokens, index, options, env).rstrip("\n") + "</div>\n"
+
+    def td_open(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+        token = tokens[index]
+        if max(map(len, tokens[index + 1].content.split()), default=0) > LONGEST_WORD:
+            token = token.copy(attrs={**token.attrs, "class": "long"})
+        return self.renderToken([token], 0, options, env)
+
+    th_open = td_open
 
     def fence(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         return _code(tokens[index], super().fence(tokens, index, options, env))

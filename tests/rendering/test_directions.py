@@ -78,13 +78,20 @@ def test_a_quotation_against_the_direction_has_its_rule_on_the_other_side(public
     assert "padding:0 0 4px 16px" in quotation
 
 
+def test_an_item_against_the_direction_stays_beside_the_mark_of_its_list(publication_folder: Path) -> None:
+    html = _html(publication_folder, "ar", f"- {ARABIC}\n- {ENGLISH}\n  - {ARABIC} `a;`\n\n1. {ARABIC}\n\n2. {ENGLISH}")
+
+    assert html.count(f'<span dir="ltr">{ENGLISH}</span>') == 2
+    assert not [tag for tag in (*_tags(html, "li"), *_tags(html, "p"), *_tags(html, "ul")) if "dir=" in tag]
+
+
 @pytest.mark.parametrize("title", ["article", "note", "news"])
 def test_a_title_against_the_direction_of_the_issue_says_so(publication_folder: Path, title: str) -> None:
     body = "- **A headline.** Words." if title == "news" else "Words."
     html = _html(publication_folder, "ar", f':::{title} title="{ENGLISH}"\n{body}\n:::')
 
-    assert re.search(rf'<h\d dir="ltr" align="left"[^>]*>{re.escape(ENGLISH)}', html)
-    assert title != "news" or '<h3 dir="ltr" align="left"' in html
+    assert re.search(rf'<h\d dir="ltr"[^>]*>{re.escape(ENGLISH)}', html)
+    assert title != "news" or '<h3 dir="ltr"' in html
 
 
 @pytest.mark.parametrize(
