@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 _KEPT = {"a": ("href",), "img": ("src", "alt", "width"), "ol": ("start",), "th": ("scope",), "td": ("colspan",)}
-"""Attributes with a meaning, by element; all others are about looks."""
+"""Attributes with a meaning, by element; `dir` has one on all of them, and all others are about looks."""
 _LAYOUT = ("div", "span", "font", "center")
 """Elements that only lay out; a table does when it has `role="presentation"`."""
 _BLOCKS = ("div", "table", "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "hr", "figure")
@@ -34,7 +34,8 @@ def reading_view(page: str) -> str:
         if table.get("role") == "presentation":
             _unwrap_table(table)
     for element in [*main.iter(*_LAYOUT)]:
-        element.drop_tag()
+        if element.tag != "span" or "dir" not in element.attrib:
+            element.drop_tag()
     for element in main.iter(etree.Element):
         _strip(element)
     begins = escape(main.text) if _has_words(main.text) else ""
@@ -95,5 +96,5 @@ def _unwrap_table(table: Any) -> None:
 
 
 def _strip(element: Any) -> None:
-    for name in [name for name in element.attrib if name not in _KEPT.get(element.tag, ())]:
+    for name in [name for name in element.attrib if name not in ("dir", *_KEPT.get(element.tag, ()))]:
         del element.attrib[name]

@@ -68,7 +68,7 @@ def _inlined(html: str, css: str) -> str:
     root = etree.fromstring(marked.strip(), etree.HTMLParser())
     premailer.Premailer(root, css_text=css, **PREMAILER).transform()
     fit_pictures(root)
-    out = etree.tostring(root.getroottree(), method="html", encoding="utf-8").decode()
+    out: str = etree.tostring(root.getroottree(), method="html", encoding="utf-8").decode()
     return out.replace(' data-premailer="ignore"', "")  # premailer leaves it in comments
 
 
