@@ -80,7 +80,7 @@ def own_text(block: PlainBlock) -> Iterator[str]:
 
 def _article(block: PlainBlock) -> Iterator[str]:
     author, source = block.field("author"), block.field("source")
-    yield _lines(block.field("label").upper(), block.linked(block.field("title")), DOUBLE_RULE)
+    yield _lines(_capitals(block.field("label")), block.linked(block.field("title")), DOUBLE_RULE)
     yield block.picture(block.field("alt"))
     yield block.body(1)
     _ = block.translate
@@ -120,6 +120,12 @@ def _signup(block: PlainBlock) -> Iterator[str]:
 
 def _divider(block: PlainBlock) -> Iterator[str]:
     yield RULE
+
+
+def _capitals(text: str) -> str:
+    """Return a text in capitals; the tokens of merge tags and of escaped braces stay as they are."""
+    parts = re.split(r"(NL\w*?[ML]\d{5}xNL)", text)
+    return "".join(part if index % 2 else part.upper() for index, part in enumerate(parts))
 
 
 def _lines(*lines: str) -> str:
