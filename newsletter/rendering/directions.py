@@ -53,9 +53,13 @@ def turned(text: str, base: str) -> Markup:
 
 
 def isolated(text: str, base: str, tag_store: TagStore) -> Markup:
-    """Return a text made safe for MJML, in an element of its own when it runs against the direction `base`."""
-    own = direction_of(tag_store.token.sub("", text), base)
-    return encode(text) if own in ("", base) else Markup(f'<span dir="{own}">{encode(text)}</span>')
+    """Return a text made safe for MJML, in an element of its own where a sign at its edge would change sides."""
+    words = tag_store.token.sub("", text).strip()
+    own = direction_of(words, base)
+    # Between letters of its own direction everything keeps its place.
+    if own in ("", base) or (_strong(words[0]) == own and _strong(words[-1]) == own):
+        return encode(text)
+    return Markup(f'<span dir="{own}">{encode(text)}</span>')
 
 
 def directed(tokens: Sequence[Token], base: str, tag_store: TagStore) -> Sequence[Token]:
@@ -90,18 +94,18 @@ def _own_directions(tokens: Sequence[Token], base: str, tag_store: TagStore) -> 
 
 
 def _directed(tokens: Sequence[Token], base: str, own: dict[int, str]) -> Iterator[Token]:
-    around, item_depth = [base], [False]
+    around, in_items = [base], [False]
     for index, token in enumerate(tokens):
         if token.type in _OPENINGS:
             # The mark of a list item stands on the side where those of its list do, and so do its words.
-            is_in_item = token.type == "list_item_open" or (token.type == "paragraph_open" and item_depth[-1])
+            is_in_item = token.type == "list_item_open" or (token.type == "paragraph_open" and in_items[-1])
             direction = around[-1] if is_in_item else own.get(index, around[-1])
             yield token if direction == around[-1] else token.copy(attrs={**token.attrs, "dir": direction})
             around.append(direction)
-            item_depth.append(is_in_item)
+            in_items.append(is_in_item)
         elif token.type in _CLOSINGS:
             around.pop()
-            item_depth.pop()
+            in_items.pop()
             yield token
         elif token.type == "inline":
             yield _words_turned(token, own.get(index, around[-1]), around[-1])
@@ -122,9 +126,6 @@ def _words_turned(token: Token, direction: str, around: str) -> Token:
 
 def _code_turned(children: Sequence[Token], direction: str) -> list[Token]:
     """Return inline tokens with `dir` on code among words that run from right to left."""
-    is_turned = direction == RTL
-    return [_leftward(each) if is_turned and each.type == "code_inline" else each for each in children]
-
-
-def _leftward(code: Token) -> Token:
-    return code.copy(attrs={**code.attrs, "dir": LTR})
+    if direction != RTL:
+        return list(children)
+    return [each.copy(attrs={**each.attrs, "dir": LTR}) if each.type == "code_inline" else each for each in children]

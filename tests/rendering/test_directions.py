@@ -132,3 +132,10 @@ def test_a_direction_is_the_issues_own_unless_most_letters_are_of_the_other(text
 
 def test_merge_tags_have_no_direction(publication_folder: Path) -> None:
     assert TagStore().token.sub("", TagStore().hide("{{ first_name }}")) == ""
+
+
+@pytest.mark.parametrize(("name", "is_isolated"), [("Acme Inc.", True), ("Acme", False), ("أكمي.", False)])
+def test_a_name_with_a_full_stop_keeps_it_at_its_end(publication_folder: Path, name: str, is_isolated: bool) -> None:
+    html = _html(publication_folder, "ar", f':::quote by="{name}"\n{ARABIC}\n:::')
+
+    assert (f'<span dir="ltr">{name}</span>' in html) is is_isolated
