@@ -26,6 +26,7 @@
     network.py       which addresses may be asked        signals.py    Ctrl-C and SIGTERM
     rates.py         rates, quotas, warm-up plans        addresses.py  email addresses
     times.py         durations, moments, zones, clock    errors.py     every error, and its exit code
+    characters.py    which ones no text may have
 
 Beside the package: templates/ has everything that a designer touches (the emails' MJML and styles, the readers' pages,
 the preview's pages, translations), docs/glossary.md the words, tests/ mirrors the packages.

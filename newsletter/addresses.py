@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from email.utils import parseaddr
 
+from newsletter.characters import one_line
+
 _LABEL = r"(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PLAIN = re.compile(
     r"(?=.{1,254}\Z)(?=[^@]{1,64}@)"
@@ -51,8 +53,7 @@ def quoted(name: str, address: str) -> str:
     """
     if not name:
         return address
-    if not name.isprintable():
-        name = "".join(character if character.isprintable() else " " for character in name)
+    name = one_line(name)
     if "\\" in name or '"' in name:
         name = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{name}" <{address}>'

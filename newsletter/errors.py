@@ -109,6 +109,19 @@ class IssueError(NewsletterError):
         return "\n".join(shown + ([f"and {left} more"] if left > 0 else []))
 
 
+def not_utf8(error: UnicodeDecodeError, place: str, kind: type[NewsletterError] = NewsletterError) -> NewsletterError:
+    """Return the error about a file that is not UTF-8, at the line and column of its first wrong byte."""
+    line, column = utf8_place(error)
+    message = f"not UTF-8 (byte 0x{error.object[error.start]:02x})"
+    return kind(message, place=f"{place}:{line}:{column}", hint="Save the file as UTF-8.")
+
+
+def utf8_place(error: UnicodeDecodeError) -> tuple[int, int]:
+    """Return line and column, in characters from 1, of the byte at which a text stops being UTF-8."""
+    before = error.object[error.object.rfind(b"\n", 0, error.start) + 1 : error.start]
+    return error.object.count(b"\n", 0, error.start) + 1, len(before.decode("utf-8", "replace")) + 1
+
+
 def problem_of(error: NewsletterError) -> Problem:
     """Return an error about one place as a Problem without a rule, for lists of problems."""
     path, line, column = _place(error.place)

@@ -96,13 +96,18 @@ def _visible(character: str) -> str:
         return " "
     if ord(character) < 0x20:
         return chr(0x2400 + ord(character))
-    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character
+    is_seen = character in _JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return character if is_seen else "\ufffd"
+
+
+_JOINERS = ("\u200c", "\u200d", "\u200e", "\u200f", "\u061c", *map(chr, range(0xE0020, 0xE0080)))
+"""Characters inside emoji, flags and words, which a terminal draws with their neighbours."""
 
 
 def _columns(text: str) -> int:
     """Return the number of terminal columns that a text takes."""
-    widths = (0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-    return sum(widths)
+    drawn = (c for c in text if not unicodedata.combining(c) and c not in _JOINERS)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in drawn)
 
 
 def summary(problems: Sequence[Problem], issues: int) -> str:

@@ -26,6 +26,8 @@ _KINDS = {
     "array": "a list",
     "float": "a number",
 }
+LONGEST_SHOWN = 100
+"""Characters of a wrong value that a message repeats."""
 
 Check = Callable[[Any], object]
 
@@ -99,14 +101,20 @@ def _section(keys: Sequence[str]) -> str:
 def _value_message(message: str, keys: list[str], raw: Any, choices: Sequence[str]) -> str:
     expected = _EXPECTED.search(message)
     if choices:
-        return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write one of {', '.join(choices)}"
+        return f"{_section(keys[:-1])}{keys[-1]} = {_shown(_at(raw, keys))}: write one of {', '.join(choices)}"
     if limit := _LIMIT.search(message):
         most = "at least" if limit[1] == ">=" else "at most"
-        return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write {most} {limit[2]}"
+        return f"{_section(keys[:-1])}{keys[-1]} = {_shown(_at(raw, keys))}: write {most} {limit[2]}"
     if not expected:
         return f"{_section(keys[:-1])}{keys[-1]}: {message}" if keys else message
     wanted = " or ".join(_KINDS.get(word.strip(), word.strip()) for word in expected[1].split("|"))
-    return f"{_section(keys[:-1])}{keys[-1]} = {_at(raw, keys)!r}: write {wanted}"
+    return f"{_section(keys[:-1])}{keys[-1]} = {_shown(_at(raw, keys))}: write {wanted}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as TOML's reader has it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _choices(kind: Any, keys: Sequence[str]) -> list[str]:

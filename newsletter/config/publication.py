@@ -19,12 +19,17 @@ import msgspec
 from newsletter.config.errors import explain, locate
 from newsletter.config.provider_settings import Fail, check_providers
 from newsletter.config.settings import Config, read_config
-from newsletter.errors import ConfigError
+from newsletter.errors import ConfigError, not_utf8
 
 CONFIG_NAME = "newsletter.toml"
 # The List-Id header (RFC 2919) and the addresses of pages have the name in them.
 _LIST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _DATABASE_URL = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+._-]*):(?://)?(?P<rest>.*)")
+MOST_BYTES = 512 * 1024
+"""Bytes of newsletter.toml, and of a file with a secret."""
+MOST_NESTED = 500
+"""Tables and lists that one line may open."""
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'')
 DATABASE_HINT = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."
 
 
@@ -74,10 +79,14 @@ def find_config(path: str | None = None) -> Path:
 def load_publication(path: Path) -> Publication:
     """Read and check newsletter.toml. Raises ConfigError with the key, the value and the line."""
     text = _read(path)
+    _check_nesting(path, text)
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(path, str(error)) from error
+    except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
+        place = f"{_short(path)}:{_line_of_most(text)}"
+        raise ConfigError("not TOML that can be read: nested too deep, or a number too long", place=place) from error
     try:
         config = read_config(raw)
     except msgspec.ValidationError as error:
@@ -108,14 +117,39 @@ def secret(value: str, *, key: str) -> str:
 
 def _read(path: Path) -> str:
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(
+                f"the file is over {MOST_BYTES >> 10:,} KiB", place=_short(path), hint="Is it the right file?"
+            )
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         hint = "Make one with `newsletter init`, or name another with --config."
         raise ConfigError("no such file", place=_short(path), hint=hint) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"not UTF-8 (byte {error.start})", place=_short(path)) from error
+        raise not_utf8(error, _short(path), ConfigError) from error
     except OSError as error:
         raise ConfigError(error.strerror or "cannot be read", place=_short(path)) from error
+
+
+def _check_nesting(path: Path, text: str) -> None:
+    """Raise ConfigError for a line that tomllib would take minutes for: thousands of brackets or of dotted keys."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        bare = _STRINGS.sub("", line)
+        if bare.count("[") + bare.count("{") > MOST_NESTED or bare.partition("=")[0].count(".") > MOST_NESTED:
+            message = f"the line opens more than {MOST_NESTED} tables or lists"
+            raise ConfigError(message, place=f"{_short(path)}:{number}", hint="No setting needs so many.")
+
+
+def _line_of_most(text: str) -> int:
+    """Return the line at which the most lists and tables are open, or else that of the longest number."""
+    depths, depth, longest = [], 0, []
+    for line in text.splitlines():
+        bare = _STRINGS.sub("", line)
+        depth += len(re.findall(r"[\[{]", bare)) - len(re.findall(r"[\]}]", bare))
+        depths.append(depth)
+        longest.append(max(map(len, re.findall(r"\d+", bare)), default=0))
+    ranks = longest if max(depths) < 50 else depths
+    return ranks.index(max(ranks)) + 1
 
 
 def _short(path: Path) -> str:

@@ -30,6 +30,8 @@ class FieldProblem:
     column: int
 
 
+MOST_PROBLEMS = 20
+"""Mistakes of one opening line that are told; each is compared with every name."""
 _NAME = re.compile(r"([A-Za-z][\w-]*)")
 # A value is quoted, bare or missing; curly quotes match nothing, so that _unreadable can explain them.
 _FIELD = re.compile(
@@ -56,6 +58,8 @@ def read_fields(rest: str, kind: BlockKind) -> tuple[dict[str, FieldValue], list
             problems.append(problem)
         else:
             values[name] = FieldValue(text=value, column=column)
+        if len(problems) >= MOST_PROBLEMS:
+            break
     # On a line that could not be read, a missing field would be a mistake that follows from another.
     if not problems:
         problems.extend(_value_problems(kind, values))

@@ -16,8 +16,14 @@ import yaml
 from newsletter.errors import Problem
 
 _END = re.compile(r"^(---|\.\.\.)[ \t]*$", re.MULTILINE)
+_HALF = re.compile("[\ud800-\udfff]")
+"""A surrogate alone, which an escape such as `\\ud800` makes where libyaml, which refuses it, is not built in."""
 _YAML_BREAK = re.compile("[\n\x85\u2028\u2029]")
 """The characters that end a line for YAML 1.1 (https://yaml.org/spec/1.1/#b-char)."""
+MOST_CHARACTERS = 16_384
+"""Characters of the front matter, which has a line for each of a dozen keys."""
+DEEPEST = 10
+"""Levels of lists and maps that are read; no key has a value of more than one."""
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # five times faster, where libyaml is built in
 
 
@@ -54,7 +60,14 @@ def parse_front_matter(text: str, path: str) -> tuple[FrontMatter, list[Problem]
     parts = split(text)
     if parts is None:
         return _none(text, path)
+    if len(parts[0]) > MOST_CHARACTERS:
+        return _empty(parts[2]), [_too_long(parts[0], path)]
     try:
+        # libyaml composes a tree by recursion in C: what nests too deep must be refused before, by its events.
+        if (deep := _first_too_deep(parts[0])) is not None:
+            hint = "Write one value for each key; quote it if it has brackets, braces or dashes."
+            message = f"the front matter nests more than {DEEPEST} deep"
+            return _empty(parts[2]), [_problem(message, path, *_place(deep, parts[0]), hint)]
         node = yaml.compose(parts[0], Loader=Loader)
     except yaml.MarkedYAMLError as error:
         return _empty(parts[2]), [_yaml_problem(error, parts[0], path)]
@@ -65,6 +78,26 @@ def parse_front_matter(text: str, path: str) -> tuple[FrontMatter, list[Problem]
     if node is not None and not isinstance(node, yaml.MappingNode):
         return _empty(parts[2]), [_problem("the front matter is not a list of `key: value` lines", path, 2, 1)]
     return _values(node, parts[0], path, parts[2])
+
+
+def _too_long(source: str, path: str) -> Problem:
+    line = source.count("\n", 0, MOST_CHARACTERS) + 2
+    column = MOST_CHARACTERS - source.rfind("\n", 0, MOST_CHARACTERS)
+    message = f"the front matter has {len(source):,} characters; it may have {MOST_CHARACTERS:,}"
+    return _problem(message, path, line, column, 'Text belongs below the second "---".')
+
+
+def _first_too_deep(source: str) -> Any:
+    """Return the mark of the first list or map that stands too deep inside others; None when none does."""
+    depth = 0
+    for event in yaml.parse(source, Loader=Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                return event.start_mark
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
 
 
 def _none(text: str, path: str) -> tuple[FrontMatter, list[Problem]]:
@@ -89,6 +122,8 @@ def _values(node: yaml.MappingNode | None, source: str, path: str, body_line: in
         # An unquoted `{{ name }}` would be a map of YAML; tags are hidden before, so that it is text.
         if isinstance(value, yaml.ScalarNode):
             values[name] = _value(value, source)
+            if _HALF.search(values[name].text):
+                problems.append(_problem(f'"{name}" holds half a character', path, *place, "Write it again."))
         else:
             problems.append(
                 _problem(

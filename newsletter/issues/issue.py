@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from markdown_it.token import Token
 
 from newsletter.config import Publication
-from newsletter.errors import IssueError, NewsletterError, Problem, nearest
+from newsletter.errors import IssueError, NewsletterError, Problem, nearest, utf8_place
 from newsletter.messages.merge_tags import TagStore
 from newsletter.times import Moment
 
@@ -171,17 +171,16 @@ def issue_text(raw: bytes, shown: str, size: int = 0) -> str:
         # Editors on Windows write a byte order mark and CRLF.
         text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise _unreadable(
-            shown, line, f"not UTF-8 (byte 0x{raw[error.start]:02x})", "Save the file as UTF-8."
-        ) from error
+        line, column = utf8_place(error)
+        message = f"not UTF-8 (byte 0x{error.object[error.start]:02x})"
+        raise _unreadable(shown, line, message, "Save the file as UTF-8.", column) from error
     if not text.strip():
         raise _unreadable(shown, 1, "the file is empty", 'Begin it with "---", `subject: ...` and "---".')
     return text
 
 
-def _unreadable(shown: str, line: int, message: str, hint: str) -> IssueError:
-    return IssueError([Problem(rule="NL000", message=message, path=shown, line=line, hint=hint)])
+def _unreadable(shown: str, line: int, message: str, hint: str, column: int = 1) -> IssueError:
+    return IssueError([Problem(rule="NL000", message=message, path=shown, line=line, column=column, hint=hint)])
 
 
 def shown_path(publication: Publication, path: Path) -> str:

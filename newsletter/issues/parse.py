@@ -55,7 +55,7 @@ def inspect_issue(
 ) -> tuple[Issue, list[Problem]]:
     """Return as much of an issue as can be read, and every mistake in it; for `check` and the preview.
 
-    `text` stands in for the file's own. Raises IssueError only when the file is no text.
+    `text` stands in for the file's own. Raises IssueError only when the file is no text, or has too many merge tags.
     An issue with errors must not be built.
     """
     shown = shown_path(publication, path)
@@ -63,6 +63,7 @@ def inspect_issue(
     # Tags are hidden first: YAML and Markdown would read their quotes, braces and pipes as their own.
     tag_store = TagStore.for_text(text)
     hidden = tag_store.hide(text)
+    _check_number(tag_store, shown)
     state = ParseState(
         publication=publication,
         kinds=kinds,
@@ -76,6 +77,17 @@ def inspect_issue(
     for problem in problems:
         state.add_problem(problem.rule, problem.message, problem.line, problem.column, problem.hint)
     return _issue(state, path, front, read_content(state, hidden)), state.problems
+
+
+def _check_number(tag_store: TagStore, shown: str) -> None:
+    """Raise IssueError at the first merge tag too many: checking them all would take minutes."""
+    for tags in (tag_store.tags, tag_store.unclosed):
+        if len(tags) > MOST_TAGS:
+            tag = tags[MOST_TAGS]
+            message, hint = f"more than {MOST_TAGS:,} merge tags", "Split the issue, or write fewer."
+            raise IssueError(
+                [Problem(rule="NL007", message=message, path=shown, line=tag.line, column=tag.column, hint=hint)]
+            )
 
 
 def _unquote_tags(tag_store: TagStore, body_line: int) -> None:
@@ -132,5 +144,3 @@ def _check_tags(state: ParseState, front: FrontMatter, content: tuple[Block | Co
             severity=Severity.ERROR if finding.is_error else Severity.WARNING,
         )
         state.problems.append(problem)
-    if len(state.tag_store.tags) > MOST_TAGS:
-        state.add_problem("NL007", f"more than {MOST_TAGS} merge tags", 1, 1)

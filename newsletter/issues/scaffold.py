@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 
 from newsletter.config import CONFIG_NAME, Publication
-from newsletter.errors import ConfigError, NewsletterError, suggestion
+from newsletter.errors import ConfigError, NewsletterError, not_utf8, suggestion
 from newsletter.issues.issue import issue_files, shown_path, slug_of
 from newsletter.issues.json_schema import config_schema
 from newsletter.issues.slugs import free_slug, slugify
@@ -98,7 +98,9 @@ def issue_file(title: str, publication: Publication, *, template: str | None = N
     skeleton = skeletons.get(template or "issue", skeletons["issue"])
     try:
         text = skeleton.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise not_utf8(error, str(skeleton)) from error
+    except OSError as error:
         raise NewsletterError(f"cannot be read: {error}", place=str(skeleton)) from error
     # safe_substitute: a skeleton of the publication may hold a $ of its own, such as a price.
     return Template(text).safe_substitute(subject=_escaped(title), template=lines).encode()

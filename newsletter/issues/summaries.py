@@ -12,14 +12,14 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from newsletter.issues.front_matter_yaml import parse_front_matter, split
+from newsletter.issues.front_matter_yaml import MOST_CHARACTERS, parse_front_matter, split
 from newsletter.issues.issue import date_of, slug_of
 from newsletter.messages.escapes import clean
 from newsletter.messages.expressions import EvaluationError, ExpressionError, Fields, compile_expression
 from newsletter.messages.merge_tags import Tag, TagStore
 
-ENOUGH = 16_384
-"""Characters of a file that are read: no front matter is longer."""
+ENOUGH = MOST_CHARACTERS + 16
+"""Characters of a file that are read: the longest front matter and the lines around it."""
 _KEY = re.compile(r"^(\w+):[ \t]*[\"']?(.*?)[\"']?[ \t]*$", re.MULTILINE)
 
 

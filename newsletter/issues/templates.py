@@ -6,11 +6,13 @@ values is `rendering.theme`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader
+
 from newsletter.config import Publication
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, not_utf8
 from newsletter.issues.blocks import KINDS, BlockKind, kind_from_template
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -47,5 +49,18 @@ def block_kinds(publication: Publication) -> Mapping[str, BlockKind]:
 def _read_kind(file: Path) -> BlockKind:
     try:
         return kind_from_template(file.stem, file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise not_utf8(error, f"templates/blocks/{file.name}") from error
     except (ValueError, OSError) as error:
         raise NewsletterError(str(error), place=f"templates/blocks/{file.name}:1") from error
+
+
+class TemplateLoader(FileSystemLoader):
+    """Loads templates for Jinja; one that is not UTF-8 is an error at its line."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """Return the text of a template as Jinja wants it. Raises NewsletterError when it is not UTF-8."""
+        try:
+            return super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            raise not_utf8(error, f"templates/{template}") from error

@@ -10,20 +10,24 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
+from newsletter.characters import without_forbidden
+
 Escape = Callable[[str], str]
 _MARKUP = re.compile("[<>&\"']")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 CLEAN_ADDRESS = re.compile(r"https?://[A-Za-z0-9/:?#@!$()*+,;=._~%-]*", re.ASCII)
 """An address that is safe in every place as it is; every link that we make is one."""
 _ADDRESS = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 
 
 def clean(value: object) -> str:
-    """Return a value as text without control characters (Gmail clips an email at some), lines ending in `\\n`."""
+    """Return a value as text without control characters (Gmail clips an email at some), lines ending in `\\n`.
+
+    Direction overrides go too: unclosed in a name, they would turn round the rest of the line.
+    """
     text = value if type(value) is str else str(value)
     if text.isprintable():
         return text
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return without_forbidden(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def in_html(value: str) -> str:

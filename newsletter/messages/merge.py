@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import itemgetter
 
+from newsletter.characters import one_line
 from newsletter.messages.escapes import Escape, clean
 from newsletter.messages.expressions import EvaluationError, Fields, compile_expression, simple, truth
 from newsletter.messages.fragments import TOKEN, TOKEN_SLOT, ConditionalSlot, Fragment, ValueSlot
-from newsletter.messages.mime import one_line
 
 Render = Callable[[Fields], str]
 

@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from newsletter.addresses import Mailbox
+from newsletter.characters import one_line
 
 LINE = 76
 """The longest line of quoted-printable, with its `=` (RFC 2045 section 6.7)."""
@@ -24,18 +25,6 @@ _LONGEST = 200
 """Characters of a word that cannot be folded; a line may have 998 (RFC 5322 section 2.1.1)."""
 _WORD_BYTES = 45
 """Bytes of UTF-8 that fit into an encoded word of 75 characters in base64."""
-
-
-def one_line(text: str) -> str:
-    """Return a text on one line: control characters and runs of white space become single spaces."""
-    if text.isprintable() and "  " not in text:
-        return text.strip(" ")
-    kept = "".join(c if c.isprintable() or c in _KEPT else " " for c in text)
-    return " ".join(word for word in kept.split(" ") if word)
-
-
-_KEPT = "\u00a0\u200c\u200d\u200e\u200f\u202f\u061c\u3000"
-"""Characters that Python calls unprintable, but that are part of words, numbers and emoji."""
 
 
 @lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from newsletter.characters import one_line
 from newsletter.messages.escapes import as_text, as_token, in_html
 from newsletter.messages.expressions import Fields, simple
 from newsletter.messages.fragments import (
@@ -23,7 +24,6 @@ from newsletter.messages.fragments import (
     with_addresses,
 )
 from newsletter.messages.merge import Render, renderer
-from newsletter.messages.mime import one_line
 from newsletter.messages.types import CompiledMessage, Syntax
 
 WORD_JOINER = "\u2060"

@@ -16,7 +16,6 @@ from pathlib import Path
 from jinja2 import (
     ChoiceLoader,
     Environment,
-    FileSystemLoader,
     StrictUndefined,
     TemplateError,
     TemplateNotFound,
@@ -27,7 +26,7 @@ from markupsafe import Markup
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.issues.blocks import BlockKind
-from newsletter.issues.templates import block_kinds, template_folders, template_names
+from newsletter.issues.templates import TemplateLoader, block_kinds, template_folders, template_names
 from newsletter.rendering.translations import Translations
 
 _SAFE = re.compile(r"[ -!#-%'-;=?-\[\]-~]*")
@@ -71,7 +70,7 @@ class Theme:
     @cached_property
     def environment(self) -> Environment:
         """Jinja2's environment for MJML, with our encoder on everything that is printed."""
-        loader = ChoiceLoader([FileSystemLoader(folder) for folder in self.folders])
+        loader = ChoiceLoader([TemplateLoader(folder) for folder in self.folders])
         environment = Environment(
             loader=loader,
             autoescape=True,

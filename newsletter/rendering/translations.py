@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from newsletter.config import SignupSection
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, not_utf8
 
 SOURCE = "en"
 """The language that templates are written in."""
@@ -195,6 +195,8 @@ def _read(file: Path, _changed: int) -> bytes:
             catalogue = read_po(stream, locale=file.stem.replace("-", "_"), abort_invalid=True)
     except PoFileError as error:
         raise NewsletterError(str(error), place=f"{place}:{error.lineno + 1}") from error
+    except UnicodeDecodeError as error:
+        raise _not_utf8(file, place, error) from error
     except (ValueError, OSError) as error:
         raise NewsletterError(f"not a catalogue: {error}", place=place) from error
     # A wrong placeholder would fail for the reader, in the middle of a page.
@@ -240,3 +242,9 @@ def _ranges(header: str) -> list[str]:
         if (match := _RANGE.fullmatch(part)) and (weight := float(match[2] or 1)) > 0:
             wanted.append((weight, match[1]))
     return [code for _weight, code in sorted(wanted, key=lambda pair: -pair[0])]
+
+
+def _not_utf8(file: Path, place: str, error: UnicodeDecodeError) -> NewsletterError:
+    """Return the error with the line of the file: Babel's knows its own line alone."""
+    whole = file.read_bytes()
+    return not_utf8(UnicodeDecodeError("utf-8", whole, whole.find(error.object) + error.start, len(whole), ""), place)

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 
 from markupsafe import Markup
 
+from newsletter.characters import one_line
 from newsletter.issues.blocks import TEXT, FieldType
 from newsletter.issues.images import picture_url
 from newsletter.issues.issue import Block, Issue
 from newsletter.messages.fragments import html_fragment, text_fragment
 from newsletter.messages.merge import joined
-from newsletter.messages.mime import one_line
 from newsletter.messages.types import About, CompiledMessage, WebPage
 from newsletter.rendering.assemble import assemble, language_of
 from newsletter.rendering.mjml import compile_mjml

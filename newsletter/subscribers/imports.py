@@ -13,6 +13,7 @@ from datetime import datetime
 from io import BufferedIOBase
 from typing import NamedTuple
 
+from newsletter.characters import with_marks
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.subscribers import consent
@@ -129,7 +130,7 @@ def import_csv(
 
 def _shown(text: str) -> str:
     """Return the text cut short, without characters that a terminal would act on."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:_LONGEST_SHOWN])
+    return with_marks(text[:_LONGEST_SHOWN])
 
 
 class _ImportRun:

@@ -197,3 +197,22 @@ def test_room_above_and_below_a_link_keeps_others_from_being_tapped(tmp_path: Pa
     html = f'<p style="line-height: 16px; {style}"><a href="https://example.com">All issues</a></p>'
 
     assert bool(problems_of(tmp_path, "NL207", html)) is is_low
+
+
+@pytest.mark.parametrize(
+    ("body", "columns"),
+    [
+        ("Good&#8203;mor&#x200b;ning, every&zwnj;body&shy;.", [5, 15, 34, 44]),
+        ("A hid\u00adden \u200cword", [6, 11]),
+        ("می&zwnj;خواهم and می\u200cخواهم", []),
+        ("`&shy;` and \\&shy; and ``a ` &zwnj;``", []),
+        ("    &shy; in code\n\n```\n&shy;\n```", []),
+        ("AT&amp;T &copy; &nbsp;x", []),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f and 👩\u200d💻", []),
+        ("hid\U000e0068den", [4]),
+    ],
+)
+def test_invisible_characters_are_found_however_they_are_written(body: str, columns: list[int], tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "NL107", body=body)
+
+    assert [problem.column for problem in problems] == columns

@@ -17,9 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.addresses import Mailbox
+from newsletter.characters import one_line
 from newsletter.messages.escapes import clean
 from newsletter.messages.mailing import Mailing
-from newsletter.messages.mime import one_line
 from newsletter.messages.types import CompiledMessage, Envelope, Recipient
 from tests.support.writing import reader
 

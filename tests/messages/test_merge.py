@@ -63,7 +63,7 @@ def test_conditions_nest_but_not_for_ever(publication_folder: Path) -> None:
 
 
 def test_an_issue_has_a_bounded_number_of_merge_tags(publication_folder: Path) -> None:
-    with pytest.raises(IssueError, match="more than 2000 merge tags"):
+    with pytest.raises(IssueError, match="more than 2,000 merge tags"):
         built(publication_folder, "{{ email }} " * 2001)
 
 

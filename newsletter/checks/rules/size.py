@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -62,21 +63,18 @@ def sizes(context: Context) -> Sizes:
     longest = max((copy.message.html for copy in context.copies), key=lambda html: len(html.encode()))
     more = context.config.check.link_allowance
     grown = len(longest.encode()) - len(page)
+    links = [link.start() for link in _LINK.finditer(page)]
     blocks = [
         BlockSize(
             block=block,
-            start=span.start + more * _links(page[: span.start]),
-            size=span.size + more * _links(page[span.start : span.end]),
+            start=span.start + more * bisect_left(links, span.start),
+            size=span.size + more * (bisect_left(links, span.end) - bisect_left(links, span.start)),
         )
         for span in context.spans
         if isinstance(block := context.issue.content[span.piece], Block)
     ]
-    total = len(page) + max(0, grown) + more * _links(page)
+    total = len(page) + max(0, grown) + more * len(links)
     return Sizes(total=total, encoded=len(quoted_printable(longest)), blocks=blocks)
-
-
-def _links(html: bytes) -> int:
-    return len(_LINK.findall(html))
 
 
 _BLOCK = ':::note title="Number {}"\n' + "A sentence that says nothing, at length. " * 20 + "\n:::\n\n"

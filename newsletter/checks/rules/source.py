@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 
+from newsletter.characters import INVISIBLE
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.places import Spot, code_lines, field_spot, texts
 from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
 from newsletter.errors import Edit
 from newsletter.issues.blocks import FieldType
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
+_CONTROL = re.compile("([\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd])\\1*")
+"""A run of one control character: a line of a million of them is one finding."""
 _HTML = (
     "a abbr acronym address applet area article aside audio b base bdi bdo big blink blockquote body br button canvas "
     "caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em embed fieldset "
@@ -39,13 +42,15 @@ _ELEMENT = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?/?>")
 def _control_characters(context: Context) -> Iterator[Finding]:
     for number, line in enumerate(context.lines, start=1):
         for match in _CONTROL.finditer(line):
-            spot, name = Spot(number, match.start() + 1), f"U+{ord(match[0]):04X}"
-            if match[0] == "\ufffd":
+            width = len(match[0])
+            spot, name = Spot(number, match.start() + 1, width), f"U+{ord(match[1]):04X}"
+            if match[1] == "\ufffd":
                 message = f"a character was lost before it came here ({name})"
                 yield Finding.at(spot, message, hint="Write it again.")
             else:
-                edit = Edit(line=spot.line, column=spot.column, width=1, text="")
-                yield Finding.at(spot, f"a control character stands here ({name})", edits=(edit,))
+                edit = Edit(line=spot.line, column=spot.column, width=width, text="")
+                count = "a control character stands" if width == 1 else f"{width:,} control characters stand"
+                yield Finding.at(spot, f"{count} here ({name})", edits=(edit,))
 
 
 @rule(
@@ -115,8 +120,30 @@ def _elements(text: str, spot: Spot) -> Iterator[Finding]:
     passes=Example(body="Good morning."),
 )
 def _invisible_characters(context: Context) -> Iterator[Finding]:
-    # U+202A to U+202E change the direction of the text behind them, the others have no width.
+    code = code_lines(context)
     for number, line in enumerate(context.lines, start=1):
-        for match in re.finditer("[\u202a-\u202e\u200b\u2060\ufeff]", line):
-            name = unicodedata.name(match[0], "").lower()
-            yield Finding.at(Spot(number, match.start() + 1), f"an invisible character stands here ({name})")
+        for match in _INVISIBLE_RUN.finditer(line):
+            if match["flag"] is None:
+                yield _invisible(match[0][0], Spot(number, match.start() + 1, len(match[0])))
+        # In the body Markdown makes characters of `&zwnj;` and `&#8203;`, but not in code.
+        if number >= context.body_line and number not in code and "&" in line:
+            for match in _REFERENCE.finditer(line):
+                character = html.unescape(match[2] or "")
+                before, after = line[max(0, match.start() - 1) : match.start()], line[match.end() : match.end() + 1]
+                if any(seen[0] == character for seen in INVISIBLE.finditer(before + character + after)):
+                    yield _invisible(character, Spot(number, match.start() + 1, len(match[0])))
+
+
+_INVISIBLE_RUN = re.compile(rf"(?P<run>{INVISIBLE.pattern.replace('(', '(?P<flag>', 1)})(?P=run)*")
+"""A run of one invisible character."""
+
+
+def _invisible(character: str, spot: Spot) -> Finding:
+    name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
+    return Finding.at(spot, f"an invisible character stands here ({name})")
+
+
+_REFERENCE = re.compile(
+    r"(?<!`)(`+)(?!`).{1,500}?(?<!`)\1(?!`)|\\.|(&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]\w{1,31});)"
+)
+"""A reference to a character; code between backticks and escaped signs are matched so that they are passed over."""

@@ -96,6 +96,8 @@ def _oldest(text: str, publication: Publication) -> datetime | None:
 def _print_draft(path: str, slug: str, gathered: Gathered, as_json: bool) -> None:
     for error in gathered.failures:
         click.echo(f"newsletter: warning: {error}", err=True)
+    for guess in gathered.guesses:
+        click.echo(f"newsletter: warning: {guess}", err=True)
     if as_json:
         stories = [_as_json(story) for story in gathered.stories]
         click.echo(json.dumps({"path": path, "stories": stories}, ensure_ascii=False, indent=2))

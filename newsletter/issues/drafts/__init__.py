@@ -2,7 +2,8 @@
 
 draft.py gathers the stories and writes the file. sources.py recognises a source and reads it with feeds.py,
 articles.py (web pages) or pasted_pages.py (saved text). story.py is a story whose text is safe to put into an
-issue; foreign_html.py turns strangers' HTML into plain text.
+issue; feed_xml.py mends the XML of feeds, foreign_html.py turns strangers' HTML into plain text, encodings.py
+guesses how bytes are encoded.
 
 Belongs here: foreign text until it is an issue file. Does not: fetching (fetch.py).
 """

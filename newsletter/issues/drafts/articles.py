@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from newsletter.errors import NewsletterError
-from newsletter.issues.drafts.foreign_html import cut_tree
+from newsletter.issues.drafts.foreign_html import cut_tree, without_endless_tags
 from newsletter.issues.drafts.story import LONGEST_NAME, LONGEST_TITLE, Story, first_sentence, link_of, one_line
 
 MOST_ELEMENTS = 10_000
@@ -28,7 +28,9 @@ def article_story(text: str, url: str = "") -> Story:
     from lxml import etree, html
 
     parser = html.HTMLParser(encoding="utf-8", no_network=True)
-    tree = html.document_fromstring(_NOT_HTML.sub("", text).encode() or b"<html></html>", parser=parser)
+    tree = html.document_fromstring(
+        _NOT_HTML.sub("", without_endless_tags(text)).encode() or b"<html></html>", parser=parser
+    )
     etree.strip_elements(tree, "script", "style", "noscript", "template", "svg", "iframe", with_tail=False)
     cut_tree(tree, MOST_ELEMENTS)
     feed = _feed_of(tree, url)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
+from newsletter.issues.drafts.feed_xml import MOST_ENTRIES
 from newsletter.issues.drafts.sources import ReadSource, read_source
 from newsletter.issues.drafts.story import Section, Story, link_key, one_line
 from newsletter.issues.issue import MOST_BYTES, issue_files
@@ -40,6 +41,12 @@ class Gathered:
     """Stories left out because they are from before `since`."""
     beyond: int
     """Stories left out because of `limit`."""
+    unnamed: int
+    """Entries of feeds left out because they have neither a headline nor words."""
+    unread: int
+    """Entries left out because they stand behind the first ones of their feed."""
+    guesses: Sequence[str]
+    """Sentences about sources whose encoding was guessed."""
     failures: Sequence[NewsletterError]
     """Sources that could not be read, while others could."""
 
@@ -77,6 +84,9 @@ def gather(
         known=len(recent) - len(new),
         old=len(stories) - len(recent),
         beyond=max(0, len(new) - limit),
+        unnamed=sum(read.unnamed for read in reads),
+        unread=sum(read.unread for read in reads),
+        guesses=[_guess(read) for read in reads if read.encoding],
         failures=failures,
     )
     if not gathered.stories:
@@ -90,8 +100,14 @@ def left_out(gathered: Gathered) -> str:
         (gathered.known, "known already"),
         (gathered.old, "too old"),
         (gathered.beyond, "over the limit"),
+        (gathered.unnamed, "without a headline"),
+        (gathered.unread, f"behind the first {MOST_ENTRIES} of a feed"),
     )
     return ", ".join(f"{count} {words}" for count, words in counts if count) or "no stories"
+
+
+def _guess(read: ReadSource) -> str:
+    return f"{read.name}: its encoding is not declared or not true; it was read as {read.encoding}"
 
 
 def _all_failed(failures: Sequence[NewsletterError]) -> NewsletterError:

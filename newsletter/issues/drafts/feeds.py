@@ -1,122 +1,108 @@
 """Feeds become stories: RSS and Atom through feedparser, JSON Feed by its specification.
 
-A feed is mended, cut to its first entries and freed of entity declarations before it is parsed, so that a
-broken, huge or hostile one costs no more than a good one. Nothing is fetched here.
+feed_xml.py mends and cuts a feed before it is parsed. Nothing is fetched here.
 """
 
 from __future__ import annotations
 
 import calendar
-import html
 import io
 import re
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from newsletter.errors import NewsletterError
-from newsletter.issues.drafts.foreign_html import cut_tree, text_of
+from newsletter.issues.drafts.feed_xml import MOST_ENTRIES, after_prolog, mended_feed
+from newsletter.issues.drafts.foreign_html import headline_of, text_of
 from newsletter.issues.drafts.story import LONGEST_NAME, LONGEST_TITLE, Story, first_sentence, link_of, one_line
 
-MOST_ENTRIES = 300
-"""Entries of a feed that are read; the newest come first by custom."""
-MOST_ELEMENTS = 50_000
-"""XML elements of a feed that are read."""
 _XML_FEED = re.compile(r"<(?:\w+:)?(?:rss|feed|RDF)\b", re.IGNORECASE)
 _JSON_FEED = re.compile(r"\s*\{")
-_PROLOG = (("<?", "?>"), ("<!--", "-->"), ("<!DOCTYPE", ">"), ("<!doctype", ">"))
-"""The beginnings of what may stand before the first element, and their ends (XML 1.0, production 22)."""
-_NAMED_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31};)")
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""The characters that XML 1.0 excludes (production 2)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedStories:
+    """The stories of a feed in its own order, and the numbers of entries that gave none."""
+
+    stories: list[Story]
+    unnamed: int
+    """Entries with neither a headline nor words to make one of."""
+    unread: int
+    """Entries behind the first MOST_ENTRIES."""
 
 
 def is_feed(text: str) -> bool:
     """Tell whether a text looks like a feed of any kind, by its beginning."""
-    head = _after_prolog(text)[:4096]
+    head = after_prolog(text)[:4096]
     return bool(_XML_FEED.search(head)) or (bool(_JSON_FEED.match(head)) and '"items"' in text)
 
 
-def feed_stories(text: str, url: str = "") -> list[Story]:
-    """Return the entries of a feed that came from `url`, in its own order. Raises NewsletterError."""
-    stories = _json_stories(text, url) if _JSON_FEED.match(text) else _xml_stories(text, url)
-    return [story for story in stories if story.title]
+def feed_stories(text: str, url: str = "") -> FeedStories:
+    """Return the entries of a feed that came from `url`. Raises NewsletterError."""
+    read = _json_stories if _JSON_FEED.match(text) else _xml_stories
+    stories, entries = read(text, url)
+    named = [story for story in stories if story.title]
+    return FeedStories(
+        stories=named, unnamed=len(stories) - len(named), unread=max(0, entries - max(len(stories), MOST_ENTRIES))
+    )
 
 
-def _xml_stories(text: str, url: str) -> Iterator[Story]:
+def _xml_stories(text: str, url: str) -> tuple[list[Story], int]:
+    """Return the stories of RSS or Atom, and the number of entries that the feed has."""
     import feedparser  # 90 ms: only where a feed is read
 
+    xml, entries = mended_feed(text)
     feed = feedparser.parse(
-        io.BytesIO(_mended(text)),
+        io.BytesIO(xml),
         response_headers={"content-location": url, "content-type": "application/xml; charset=utf-8"},
-        sanitize_html=False,  # text_of keeps text only
+        # Both rewrite HTML, of which only the text is kept.
+        sanitize_html=False,
+        resolve_relative_uris=False,
     )
     home = link_of(str(dict.get(feed.feed, "link", "")), url)
-    for entry in feed.entries:
-        yield _xml_story(entry, feed.feed, home or url)
+    is_atom = str(feed.version).startswith("atom")
+    return [_xml_story(entry, feed.feed, home or url, is_atom) for entry in feed.entries], entries
 
 
-def _mended(text: str) -> bytes:
-    """Return well-formed XML with the feed's first entries. Raises NewsletterError when there is no XML at all."""
-    from lxml import etree
-
-    text = _NAMED_ENTITY.sub(lambda entity: html.unescape(entity[0]), _NOT_XML.sub("", _after_prolog(text)))
-    # recover: real feeds have stray ampersands and unclosed elements.
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, encoding="utf-8")
-    root = etree.fromstring(text.encode(), parser)
-    if root is None:
-        raise NewsletterError("this feed is no XML", hint="Open it in a browser: is it the right address?")
-    etree.strip_elements(root, etree.Entity, with_tail=False)
-    entries = [node for node in root.iter() if _local_name(node) in ("item", "entry")]
-    for node in entries[MOST_ENTRIES:]:
-        if node.getparent() is not None:
-            node.getparent().remove(node)
-    cut_tree(root, MOST_ELEMENTS)
-    mended: bytes = etree.tostring(root, encoding="utf-8", with_tail=False)
-    return mended
-
-
-def _after_prolog(text: str) -> str:
-    """Return a text without what stands before its first element: declarations, comments, the document type."""
-    at = 0
-    while True:
-        at += len(text[at : at + 10_000]) - len(text[at : at + 10_000].lstrip())
-        end = next((end for sign, end in _PROLOG if text.startswith(sign, at)), "")
-        if not end:
-            return text[at:]
-        closed = text.find(end, at)
-        subset = text.find("[", at, closed) if end == ">" else -1
-        closed = text.find(">", text.find("]", subset)) if subset >= 0 else closed
-        if closed < 0 or closed < at:
-            return text[at:]
-        at = closed + len(end)
-
-
-def _local_name(node: Any) -> str:
-    return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
-
-
-def _xml_story(entry: Any, feed: Any, base: str) -> Story:
+def _xml_story(entry: Any, feed: Any, base: str, is_atom: bool) -> Story:
     """Return the story of an entry. Reads with `dict.get`: feedparser's own get falls back to other keys and warns."""
     link = dict.get(entry, "feedburner_origlink") or dict.get(entry, "link") or ""
     source = dict.get(entry, "source") or {}
     content = dict.get(entry, "content") or [{}]
-    summary = _words(dict.get(entry, "summary_detail")) or _words(content[0])
+    summary = _words(dict.get(entry, "summary_detail"), is_atom) or _words(content[0], is_atom)
+    publisher = _headline(_detail(source, "title"), is_atom) or _headline(_detail(feed, "title"), is_atom)
     return Story(
-        title=one_line(_words(dict.get(entry, "title_detail")), LONGEST_TITLE),
+        title=one_line(_headline(_detail(entry, "title"), is_atom) or first_sentence(summary), LONGEST_TITLE),
         url=link_of(str(link), base),
-        source=one_line(str(dict.get(source, "title") or dict.get(feed, "title") or ""), LONGEST_NAME),
+        source=one_line(publisher, LONGEST_NAME),
         author=one_line(str(dict.get(entry, "author") or ""), LONGEST_NAME),
         published=_from_struct(dict.get(entry, "published_parsed") or dict.get(entry, "updated_parsed")),
         summary=first_sentence(summary),
     )
 
 
-def _words(detail: Any) -> str:
-    return text_of(str(dict.get(detail, "value") or "")) if detail else ""
+def _detail(table: Any, key: str) -> dict[str, Any]:
+    """Return a text with its type; feedparser gives the `<source>` of RSS without one."""
+    return dict.get(table, f"{key}_detail") or {"value": dict.get(table, key)}
+
+
+def _headline(detail: dict[str, Any], is_atom: bool) -> str:
+    value = str(dict.get(detail, "value") or "")
+    return value if _is_literal(detail, is_atom) else headline_of(value)
+
+
+def _words(detail: Any, is_atom: bool) -> str:
+    value = str(dict.get(detail, "value") or "") if detail else ""
+    return value if _is_literal(detail, is_atom) else text_of(value)
+
+
+def _is_literal(detail: Any, is_atom: bool) -> bool:
+    """Tell whether a text has no markup: in Atom the default (RFC 4287 section 3.1.1). RSS has no types."""
+    return is_atom and bool(detail) and dict.get(detail, "type") == "text/plain"
 
 
 def _from_struct(moment: time.struct_time | None) -> datetime | None:
@@ -127,8 +113,8 @@ def _from_struct(moment: time.struct_time | None) -> datetime | None:
         return None
 
 
-def _json_stories(text: str, url: str) -> Iterator[Story]:
-    """Yield the stories of JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), and of 1.0 with its `author`."""
+def _json_stories(text: str, url: str) -> tuple[list[Story], int]:
+    """Return the stories of JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/) or 1.0, and the number of items."""
     try:
         feed = msgspec.json.decode(_without_lone_surrogates(text))
     except (msgspec.DecodeError, RecursionError) as error:
@@ -137,9 +123,8 @@ def _json_stories(text: str, url: str) -> Iterator[Story]:
     if not isinstance(items, list):
         raise NewsletterError("this JSON is no feed: it has no items", hint="JSON Feed is described at jsonfeed.org.")
     home = link_of(_text(feed, "home_page_url"), url)
-    for item in items[:MOST_ENTRIES]:
-        if isinstance(item, dict):
-            yield _json_story(item, feed, home or url)
+    tables = (item if isinstance(item, dict) else {} for item in items[:MOST_ENTRIES])
+    return [_json_story(item, feed, home or url) for item in tables], len(items)
 
 
 def _json_story(item: dict[str, Any], feed: dict[str, Any], base: str) -> Story:

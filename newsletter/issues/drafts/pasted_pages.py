@@ -27,6 +27,9 @@ _MORE = re.compile(
 _DAYS = ("%Y-%m-%d", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%m/%d/%Y")
 _FINISHED = re.compile(r"[.!?…:;,。！？][\"'”’»)\]]*$")
 
+MOST_LINES = 5_000
+"""Lines of a page's text; the longest article has a tenth of them."""
+
 
 @dataclass(kw_only=True)
 class _PastedPage:
@@ -43,6 +46,9 @@ class _PastedPage:
 def plain_stories(text: str) -> list[Story]:
     """Return the article of a page's text and the news beside it. Raises NewsletterError when there is no article."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if len(lines) > MOST_LINES:
+        hint = f"An article has at most {MOST_LINES:,}: keep its lines, and remove the others."
+        raise NewsletterError(f"the text has {len(lines):,} lines", hint=hint)
     page = _PastedPage()
     at = _read_head(lines, page)
     more = next((n for n in range(at, len(lines)) if _MORE.fullmatch(lines[n].strip())), len(lines))

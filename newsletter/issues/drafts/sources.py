@@ -13,6 +13,7 @@ from pathlib import Path
 
 from newsletter.errors import NewsletterError
 from newsletter.issues.drafts.articles import article_story, is_page
+from newsletter.issues.drafts.encodings import guess_encoding
 from newsletter.issues.drafts.feeds import feed_stories, is_feed
 from newsletter.issues.drafts.pasted_pages import plain_stories
 from newsletter.issues.drafts.story import Story
@@ -41,6 +42,12 @@ class ReadSource:
     """The address or path as the user wrote it."""
     stories: list[Story]
     is_feed: bool
+    unnamed: int = 0
+    """Entries of a feed left out because they have neither a headline nor words."""
+    unread: int = 0
+    """Entries of a feed left out because they stand behind the first 300."""
+    encoding: str = ""
+    """The encoding that was guessed, because the bytes are not what the source declares, or it declares none."""
 
 
 def read_source(name: str, network: NetworkAccess, folder: Path) -> ReadSource:
@@ -74,24 +81,33 @@ def _content(path: Path) -> bytes:
 
 
 def _read(name: str, content: bytes, charset: str, url: str) -> ReadSource:
-    text = decoded(content, charset)
+    text, guessed = decoded(content, charset)
     if not text.strip():
         raise NewsletterError("there is nothing in it")
     if is_feed(text):
-        return ReadSource(name=name, stories=feed_stories(text, url), is_feed=True)
+        feed = feed_stories(text, url)
+        return ReadSource(
+            name=name,
+            stories=feed.stories,
+            is_feed=True,
+            unnamed=feed.unnamed,
+            unread=feed.unread,
+            encoding=guessed,
+        )
     if is_page(text):
-        return ReadSource(name=name, stories=[article_story(text, url)], is_feed=False)
+        return ReadSource(name=name, stories=[article_story(text, url)], is_feed=False, encoding=guessed)
     if "\0" in text or text.lstrip()[:1] in "<{[%":
         raise NewsletterError(
             "this is neither a feed, nor a page, nor text", hint="RSS, Atom, JSON Feed, HTML and text can be read."
         )
-    return ReadSource(name=name, stories=plain_stories(text), is_feed=False)
+    return ReadSource(name=name, stories=plain_stories(text), is_feed=False, encoding=guessed)
 
 
-def decoded(content: bytes, charset: str = "") -> str:
+def decoded(content: bytes, charset: str = "") -> tuple[str, str]:
     """Decode bytes: by their byte order mark, else as UTF-8, else by `charset` or their own declaration.
 
     UTF-8 is tried before what a server declares: bytes that decode as UTF-8 are UTF-8, and servers are often wrong.
+    Returns the text, and the name of the encoding where it is only a guess.
     """
     mark = next((name for sign, name in _MARKS if content.startswith(sign)), "")
     # UTF-16 without a byte order mark has a NUL beside every letter of its declaration.
@@ -102,8 +118,8 @@ def decoded(content: bytes, charset: str = "") -> str:
     for name in (mark, *stateful, "utf-8", *said):
         if name and _NAMES.fullmatch(name):
             try:
-                return content.decode(name).lstrip("\ufeff")
+                return content.decode(name).lstrip("\ufeff"), ""
             except (LookupError, UnicodeError):
                 continue
-    # The most common encoding of pages that declare none; replacing never fails.
-    return content.decode("cp1252", "replace")
+    guessed = guess_encoding(content)
+    return content.decode(guessed, "replace").lstrip("\ufeff"), guessed

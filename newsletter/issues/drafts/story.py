@@ -10,8 +10,9 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
+from newsletter.characters import without_forbidden
 from newsletter.network import is_public
 
 LONGEST_TITLE = 200
@@ -22,14 +23,14 @@ LONGEST_TEXT = 20_000
 LONGEST_LINK = 2_000
 
 _UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufffd-\uffff]"
-    "|[\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u202a-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufffd-\uffff]"
+    "|[\ud800-\udfff]"
 )
 """Control characters, direction overrides, invisible characters and code points that are no characters."""
 _WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
 """Quotes and dashes of Windows-1252 in text that was declared as Latin-1."""
 _COMMENT_SIGNS = re.compile(r"<!--|-->|<!\[CDATA\[|\]\]>")
-_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|_hs(?:enc|mi)|igshid|yclid", re.IGNORECASE)
+_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|_hs(?:enc|mi)|igshid|yclid|xtor", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?…]{1,4}[\"'”’»)\]]{0,3}(?=\s[\"'“‘«(¿¡]{0,3}[^\W_a-z]|$)|[。！？]")
 _ABBREVIATION = re.compile(
     r"(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|no|inc|ltd|co|corp|gen|sen|rep|gov|u\.s|u\.k|e\.g|i\.e|approx|est|vol|fig|[^\W\d_])",
@@ -76,7 +77,7 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return the words of a text on one line, cut at a word when it has more than `longest` characters."""
     # Cut before it is cleaned: a stranger's text may have any size.
     text = _COMMENT_SIGNS.sub(" ", text[: 4 * LONGEST_TEXT]).translate(_WINDOWS)
-    words = " ".join(_UNPRINTABLE.sub("", text).split())
+    words = without_forbidden(" ".join(_UNPRINTABLE.sub("", text).split()))
     if len(words) <= longest:
         return words
     return words[: longest - 1].rsplit(" ", 1)[0].rstrip(",;:–—- ") + "…"
@@ -119,7 +120,10 @@ def link_of(raw: str, base: str = "") -> str:
 
 
 def link_key(url: str) -> str:
-    """Return a key that all spellings of an address share: without scheme, `www.`, tracking, order and final slash."""
+    """Return a key that all spellings of an address share: without scheme, `www.`, tracking, order and final slash.
+
+    A `#fragment` is part of it, because one page may hold many stories, unless it names none.
+    """
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").removeprefix("www."), parts.port
@@ -127,7 +131,14 @@ def link_key(url: str) -> str:
         return url
     place = host if port in (None, 80, 443) else f"{host}:{port}"
     query = urlencode(sorted(parse_qsl(_without_tracking(parts.query), keep_blank_values=True)))
-    return f"{place}{parts.path.rstrip('/')}?{query}"
+    return f"{place}{parts.path.rstrip('/')}?{query}#{_part_of_page(parts.fragment)}"
+
+
+def _part_of_page(fragment: str) -> str:
+    """Return a fragment that names a part of the page; empty for its top, a text to mark (`:~:`) and for tracking."""
+    name = unquote(fragment.partition(":~:")[0])
+    # https://html.spec.whatwg.org/multipage/browsing-the-web.html#the-indicated-part-of-the-document
+    return "" if name.lower() == "top" or _TRACKING.fullmatch(name.partition("=")[0]) else name
 
 
 def _is_public_name(host: str) -> bool:

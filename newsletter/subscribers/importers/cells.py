@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from newsletter.characters import with_marks
 from newsletter.errors import suggestion
 from newsletter.subscribers.importers.answers import said, status_suggestion
 from newsletter.subscribers.writes import EVERYWHERE, Status
@@ -36,7 +37,7 @@ def parse_tags(texts: Sequence[str]) -> tuple[str, ...]:
     A tag may stand in quotes (`"VIP","Blog readers"`), and a cell may be a JSON list (`["vip", "press"]`).
     """
     tags = {clean(tag) for text in texts for tag in _split(text.strip())} - {""}
-    if bad := next((tag for tag in tags if not tag.isprintable()), ""):
+    if bad := next((tag for tag in tags if with_marks(tag) != tag), ""):
         raise ValueError(f"the tag {bad!r} has a control character")
     return tuple(sorted(tags))
 

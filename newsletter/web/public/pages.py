@@ -13,12 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from newsletter.config import Publication
 from newsletter.issues.images import picture_url
-from newsletter.issues.templates import package_templates
+from newsletter.issues.templates import TemplateLoader, package_templates
 from newsletter.rendering import colours
 from newsletter.rendering.translations import Language, Translations
 
@@ -105,7 +105,7 @@ def _address(email: str) -> Markup:
 
 def _environment(folders: Sequence[Path]) -> Environment:
     environment = Environment(
-        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+        loader=ChoiceLoader([TemplateLoader(folder) for folder in folders]),
         extensions=["jinja2.ext.i18n"],
         autoescape=True,
         # A misspelt value fails, instead of showing nothing.

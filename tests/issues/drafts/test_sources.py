@@ -216,6 +216,8 @@ def test_a_hostile_feed_costs_seconds_at_most_and_tells_nothing_of_this_machine(
         (b"<html><body><div>" + b"<p>" * 5_000, "no article is on this page"),
         (HOME, "Its feed may be what you want: https://example.com/f.xml"),
         (b"x" * (MOST_BYTES + 1), "the file is over 5 MB"),
+        (b"A town votes\n\n" + b"- a point\n" * 500_000, "the text has 500,003 lines"),
+        (b"<html><body><p " + b" ".join(b"a%d=x" % n for n in range(40_000)) + b">", "no article is on this page"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_clear_error(tmp_path: Path, content: bytes, message: str) -> None:
@@ -244,7 +246,10 @@ def test_any_bytes_are_stories_or_one_error(tmp_path_factory: pytest.TempPathFac
     charset=st.sampled_from(["", "rot13", "idna", "unicode_escape", "utf-8", "x", "cp037"]),
 )
 def test_any_bytes_are_text_whatever_their_server_says(content: bytes, charset: str) -> None:
-    assert isinstance(decoded(content, charset), str)
+    text, guessed = decoded(content, charset)
+
+    assert isinstance(text, str)
+    assert isinstance(guessed, str)
 
 
 @pytest.mark.parametrize(
