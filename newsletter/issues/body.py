@@ -12,24 +12,35 @@ from markdown_it.token import Token
 
 from newsletter.errors import suggestion
 from newsletter.issues.block_fields import FieldValue, read_fields, split_info, unknown_block
-from newsletter.issues.blocks import TEXT, BlockKind, BodyKind, FieldType
-from newsletter.issues.front_matter_yaml import split
+from newsletter.issues.blocks import SIGNUP, TEXT, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote
-from newsletter.issues.issue import Block, Condition
-from newsletter.issues.markdown import BlockProblem, parse_markdown
+from newsletter.issues.issue import Block, Comment, Condition
+from newsletter.issues.markdown.environment import BlockProblem
+from newsletter.issues.markdown.footnotes import note_tokens
+from newsletter.issues.markdown.source import Source
 from newsletter.issues.news_block import list_mistake
 from newsletter.issues.parse_state import ParseState
 from newsletter.messages.merge_tags import TagStore
 
 
-def read_content(state: ParseState, hidden: str) -> tuple[Block | Condition, ...]:
-    """Return the pieces of a whole file, whose merge tags are hidden; add its mistakes to `state`."""
-    parts = split(hidden)
-    body, offset = (parts[1], parts[2]) if parts else ("", 0)
-    tokens, problems = parse_markdown(body, state.tag_store)
-    for problem in problems:
-        _add_block_problem(state, problem, offset)
-    return tuple(_pieces(state, tokens, offset + 1))
+def read_content(state: ParseState, source: Source) -> tuple[Block | Condition, ...]:
+    """Return the pieces of a whole file; add its mistakes to `state`."""
+    for problem in source.markdown.problems:
+        _add_block_problem(state, problem, source.offset)
+    pieces = list(_pieces(state, source.markdown.tokens, source.offset + 1))
+    foot = list(_text(state, list(note_tokens(source.markdown.notes)), source.offset + 1))
+    # A sign-up block that was placed by hand at the end stays the end.
+    last = pieces[-1] if pieces else None
+    at = len(pieces) - (isinstance(last, Block) and last.name == SIGNUP)
+    return (*pieces[:at], *foot, *pieces[at:])
+
+
+def read_comments(state: ParseState, source: Source) -> Iterator[Comment]:
+    """Yield the comments of the body, at their author's places."""
+    for comment in source.markdown.comments:
+        line = comment.line + source.offset + 1
+        written = state.lines[line - 1] if line <= len(state.lines) else ""
+        yield Comment(text=comment.text, line=line, column=state.tag_store.column(written, line, comment.column))
 
 
 def _add_block_problem(state: ParseState, problem: BlockProblem, offset: int) -> None:

@@ -19,7 +19,7 @@ from newsletter.config import Publication
 from newsletter.issues.blocks import COLUMN_WIDTH, KINDS, SIGNUP, TEXT, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote, picture_url
 from newsletter.issues.issue import Block, Condition, Issue
-from newsletter.issues.markdown import settings_tokens
+from newsletter.issues.markdown.parser import settings_tokens
 from newsletter.issues.news_block import NewsItem, news_items
 from newsletter.messages.merge_tags import TagStore
 from newsletter.rendering import colours, source_map

@@ -14,8 +14,8 @@ from markdown_it.token import Token
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, NewsletterError
 from newsletter.issues.issue import Block, Condition, find_issue
-from newsletter.issues.lost_lines import lost_lines
-from newsletter.issues.markdown import parse_markdown
+from newsletter.issues.markdown.lost_lines import lost_lines
+from newsletter.issues.markdown.parser import parse_markdown
 from newsletter.issues.parse import inspect_issue
 from newsletter.messages.merge_tags import TagStore
 from newsletter.rendering.build import build_issue

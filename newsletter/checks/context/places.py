@@ -14,7 +14,7 @@ from markdown_it.token import Token
 
 from newsletter.issues.blocks import COLUMN_WIDTH, TEXT, BlockKind, BodyKind
 from newsletter.issues.issue import Block
-from newsletter.issues.markdown import place_in
+from newsletter.issues.markdown.place import place_in
 from newsletter.messages.merge_tags import Tag
 from newsletter.rendering.theme import Theme
 

@@ -1,0 +1,140 @@
+"""Footnotes: `Prices rose.[^1]` and `[^1]: According to the office.`, as in GitHub's and Pandoc's Markdown.
+
+The rules that read them are mdit-py-plugins'. Here notes get their numbers, in the order in which the text refers to
+them, and leave their place for the foot of the issue. A note that nothing refers to comes last, so that its words are
+not lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from markdown_it.rules_block import StateBlock, reference
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from mdit_py_plugins.footnote.index import footnote_def, footnote_ref
+
+from newsletter.issues.markdown.environment import environment_of
+
+_LABEL = re.compile(r"\[\^[^\]\n]*\]:")
+
+
+@dataclass(kw_only=True)
+class Note:
+    """A footnote: its text, and how often the issue refers to it."""
+
+    label: str
+    body: list[Token]
+    line: int
+    """The line of the body, from 0."""
+    number: int = 0
+    """The number that readers see; from 1."""
+    references: int = 0
+    is_repeated: bool = False
+    """Tells that an earlier note has the same label."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether it has no text."""
+        return not any(token.content.strip() for token in self.body)
+
+
+@dataclass(kw_only=True)
+class _Numbering:
+    """The notes that have a number so far, and those by their label."""
+
+    by_label: dict[str, Note]
+    numbered: list[Note] = field(default_factory=list)
+
+    def refer(self, tokens: Iterable[Token]) -> None:
+        """Number the notes that these tokens refer to, and let each reference know its number."""
+        for token in tokens:
+            self.refer(token.children or ())
+            if token.type == "footnote_ref" and (note := self.by_label.get(token.meta["label"])):
+                self._number(note)
+                note.references += 1
+                token.meta.update(number=note.number, reference=note.references)
+
+    def _number(self, note: Note) -> None:
+        if not note.number:
+            self.numbered.append(note)
+            note.number = len(self.numbered)
+
+
+def definition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read the text of a note."""
+    return environment_of(state).has_notes and footnote_def(state, start, end, silent)
+
+
+def link_definition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read the definition of a link, which a note's never is: `[^2]: Allegedly.` would be lost."""
+    return not _LABEL.match(state.src, state.bMarks[start] + state.tShift[start]) and reference(
+        state, start, end, silent
+    )
+
+
+def note_reference(state: StateInline, silent: bool) -> bool:
+    """Read a reference to a note that has a text."""
+    return state.src.startswith("[^", state.pos) and environment_of(state).has_notes and footnote_ref(state, silent)
+
+
+def take_notes(tokens: list[Token]) -> tuple[list[Token], list[Note]]:
+    """Return the tokens without the notes, and the notes in the order of their numbers."""
+    if not any(token.type == "footnote_reference_open" for token in tokens):
+        return tokens, []
+    text, notes = _divided(tokens)
+    by_label: dict[str, Note] = {}
+    for note in notes:
+        note.is_repeated = by_label.setdefault(note.label, note) is not note
+    numbering = _Numbering(by_label=by_label)
+    numbering.refer(text)
+    # Notes may refer to notes; the list grows while it is read.
+    for note in numbering.numbered:
+        numbering.refer(note.body)
+    for note in notes:
+        if not note.number:
+            numbering.numbered.append(note)
+            note.number = len(numbering.numbered)
+            numbering.refer(note.body)
+    return text, numbering.numbered
+
+
+def _divided(tokens: list[Token]) -> tuple[list[Token], list[Note]]:
+    text: list[Token] = []
+    notes: list[Note] = []
+    opened: list[Note] = []
+    for token in tokens:
+        if token.type == "footnote_reference_open":
+            opened.append(Note(label=token.meta["label"], body=[], line=token.map[0] if token.map else 0))
+            notes.append(opened[-1])
+        elif token.type == "footnote_reference_close":
+            opened.pop()
+        else:
+            (opened[-1].body if opened else text).append(token)
+    return text, notes
+
+
+def note_tokens(notes: Iterable[Note]) -> Iterator[Token]:
+    """Yield the tokens of the foot of an issue: a line, and the list of the notes."""
+    # A note without text has its place in the list, too, or the numbers behind it would not fit.
+    listed = list(notes)
+    if not listed:
+        return
+    line = [listed[0].line, listed[0].line + 1]
+    yield Token("hr", "hr", 0, map=line, block=True)
+    yield Token("footnotes_open", "ol", 1, map=line, block=True)
+    for note in listed:
+        meta = {"number": note.number, "references": note.references}
+        yield Token("footnote_open", "li", 1, map=[note.line, note.line + 1], block=True, meta=meta)
+        yield from _body(note)
+        yield Token("footnote_close", "li", -1, block=True, meta=meta)
+    yield Token("footnotes_close", "ol", -1, block=True)
+
+
+def _body(note: Note) -> Iterator[Token]:
+    """Yield the tokens of a note; a single paragraph is tight, as in a list."""
+    is_tight = [token.type for token in note.body] == ["paragraph_open", "inline", "paragraph_close"]
+    for token in note.body:
+        yield token.copy(hidden=True) if is_tight and token.type.startswith("paragraph") else token
