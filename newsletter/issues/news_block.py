@@ -11,6 +11,8 @@ from itertools import pairwise
 
 from markdown_it.token import Token
 
+from newsletter.issues.markdown.words import alt_text
+
 _GAP = " \t\n—–:-"
 """Characters that authors put between a title and its sentence."""
 
@@ -81,7 +83,7 @@ def _item(inlines: list[Token]) -> NewsItem:
         url=url,
         blurb=tuple(_stripped(rest)),
         image=str(image.attrs.get("src", "")) if image else "",
-        alt=image.content if image else "",
+        alt=alt_text(image.children or ()) if image else "",
         line=inlines[0].map[0] if inlines[0].map else 0,
     )
 

@@ -173,21 +173,36 @@ class _Assembly:
         sponsor = kind.sponsor(block.fields, self.publication.config)
         if not block.body and sponsor:
             return self.hide(body_html(settings_tokens(sponsor.text), self.issue.tag_store, self.find_image))
-        return self.hide(body_html(block.body, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
+        html = body_html(
+            block.body,
+            self.issue.tag_store,
+            self.find_image,
+            traced_from=self._traced_from,
+            has_anchors=self.medium == "web",
+        )
+        return self.hide(html)
 
     def _item(self, item: NewsItem) -> dict[str, object]:
         return {
             "title": self._inline(item.title),
             "url": item.url,
-            "blurb": self._inline(item.blurb),
+            "blurb": self._inline(item.blurb, has_anchors=self.medium == "web"),
             "image_url": self.find_image(item.image).url if item.image else None,
             "alt": item.alt,
         }
 
-    def _inline(self, children: Sequence[Token]) -> Markup | None:
+    def _inline(self, children: Sequence[Token], *, has_anchors: bool = False) -> Markup | None:
+        """Return a token for the HTML of words; a title or a label, which is a link, has no anchors."""
         if not children:
             return None
-        return self.hide(inline_html(children, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
+        html = inline_html(
+            children,
+            self.issue.tag_store,
+            self.find_image,
+            traced_from=self._traced_from,
+            has_anchors=has_anchors,
+        )
+        return self.hide(html)
 
     def find_image(self, path: str) -> Image:
         """Return the picture that readers load, as wide as its file but never wider than the column."""

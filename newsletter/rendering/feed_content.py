@@ -9,6 +9,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from newsletter.rendering.markdown_html import BACK
+
 _KEPT = {"a": ("href",), "img": ("src", "alt", "width"), "ol": ("start",), "th": ("scope",), "td": ("colspan",)}
 """Attributes with a meaning, by element; all others are about looks."""
 _LAYOUT = ("div", "span", "font", "center")
@@ -28,6 +30,9 @@ def reading_view(page: str) -> str:
         _drop(_piece(form, main))
     for element in [*main.iter(etree.Comment, "script", "style")]:
         _drop(element)
+    # Feed readers put many issues on one page, where an address inside a page leads anywhere.
+    for link in [link for link in main.iter("a") if link.get("href", "").startswith("#")]:
+        link.drop_tag() if _has_words(link.text) and link.text != BACK else _drop(link)
     for element in [*main.iter("div", "td", "p")]:
         _make_paragraph(element)
     for table in [*main.iter("table")]:

@@ -1,4 +1,4 @@
-"""Markdown tokens to plain text: paragraphs, lists, quotations, tables, links.
+"""Markdown tokens to plain text: paragraphs, lists, quotations, tables, links, footnotes.
 
 An address stands in angle brackets after its words (RFC 3986 appendix C). Merge tags stay tokens.
 """
@@ -6,10 +6,12 @@ An address stands in angle brackets after its words (RFC 3986 appendix C). Merge
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from markdown_it.token import Token
 
 from newsletter.issues.blocks import DOUBLE_RULE, RULE
+from newsletter.issues.markdown.words import alt_text, note_sign
 
 _SIGNS = {"softbreak": " ", "hardbreak": "\n", "s_open": "~", "s_close": "~"}
 """Signs for tokens that are no words. Bold and italic words mean the same without theirs, struck ones the opposite."""
@@ -67,6 +69,19 @@ class _TextWriter:
         self.counters[-1] = None if count is None else count + 1
         self._enter(marker, " " * len(marker))
 
+    def _footnotes(self, token: Token) -> None:
+        self.opening = token.nesting > 0
+
+    def _footnote(self, token: Token) -> None:
+        if token.nesting > 0:
+            sign = f"{note_sign(token)} "
+            self._enter(sign, " " * len(sign))
+            return
+        # A note without text has its number all the same.
+        if self.markers != self.prefixes:
+            self._put("")
+        self._leave()
+
     def _blockquote(self, token: Token) -> None:
         if token.nesting > 0:
             self._enter("> ", "> ")
@@ -106,6 +121,8 @@ class _TextWriter:
             return
         if underline := _UNDERLINES.get(self.heading):
             words = f"{words}\n{underline}"
+        elif self.heading:
+            words = f"{'#' * int(self.heading[1:])} {words}"
         self._put(words, close=self.markers != self.prefixes and self.is_tight and not self.opening)
 
     def _fence(self, token: Token) -> None:
@@ -143,7 +160,9 @@ def inline_text(children: Iterable[Token]) -> str:
             url, start = links.pop()
             out[start:] = [with_address("".join(out[start:]), url)]
         elif token.type == "image":
-            out.append(picture_text(token.content))
+            out.append(picture_text(alt_text(token.children or ())))
+        elif token.type == "footnote_ref":
+            out.append(note_sign(token))
         else:
             out.append(_SIGNS.get(token.type, token.content))
     return "".join(out)
@@ -156,6 +175,7 @@ def picture_text(alt: str) -> str:
 
 def with_address(words: str, url: str) -> str:
     """Return words with the address that they lead to, only the address when the words are it."""
-    if not url:
+    # A bare address is its own words, which leave out what every address begins with.
+    if not url or url == f"mailto:{words}":
         return words
-    return f"<{url}>" if words in (url, "") else f"{words} <{url}>"
+    return f"<{url}>" if words in ("", url, unquote(url)) or url == f"https://{words}" else f"{words} <{url}>"

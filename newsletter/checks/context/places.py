@@ -139,6 +139,22 @@ def texts(context: Written) -> Iterator[tuple[str, Spot]]:
                     yield child.content, token_spot(context, token, start, at)
 
 
+def inline_tokens(context: Written) -> Iterator[tuple[Block, Token, list[str]]]:
+    """Yield each paragraph, heading and cell of the issue: its block, its token, and the kinds of the tokens around.
+
+    Those around are the lists, items and quotations that begin with it, the outermost first.
+    """
+    for block in context.blocks:
+        before: list[str] = []
+        for token in block.body:
+            if token.type == "inline":
+                yield block, token, before
+            if token.nesting <= 0:
+                before = []
+            elif token.type != "paragraph_open":
+                before = [*before, token.type]
+
+
 def code_lines(context: Written) -> set[int]:
     """Return the numbers of the lines that are shown as they stand: fenced and indented code."""
     lines: set[int] = set()

@@ -50,12 +50,14 @@ class _Numbering:
 
     def refer(self, tokens: Iterable[Token]) -> None:
         """Number the notes that these tokens refer to, and let each reference know its number."""
+        links = 0
         for token in tokens:
             self.refer(token.children or ())
+            links += token.nesting if token.type in ("link_open", "link_close") else 0
             if token.type == "footnote_ref" and (note := self.by_label.get(token.meta["label"])):
                 self._number(note)
                 note.references += 1
-                token.meta.update(number=note.number, reference=note.references)
+                token.meta.update(number=note.number, reference=note.references, is_linked=links > 0)
 
     def _number(self, note: Note) -> None:
         if not note.number:

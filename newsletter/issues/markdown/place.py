@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from markdown_it.token import Token
 
+_PAIR = re.compile(r"\*\*|~~")
 _MARKS = ("em_open", "em_close", "strong_open", "strong_close", "s_open", "s_close")
 
 
@@ -43,11 +45,13 @@ def place_links(tokens: Iterable[Token], lines: Sequence[str]) -> None:
 
 
 def place_texts(token: Token) -> None:
-    """Add to each text and escape of an inline token the offsets of its source, `meta["at"]` and `meta["end"]`.
+    """Add to each text of an inline token the offsets of its source, `meta["at"]` and `meta["end"]`.
 
-    Works before markdown-it joins texts with escapes: until then a text is a part of the content, unchanged.
+    The token itself gets `meta["escapes"]`, the offsets of escapes and entities, and `meta["marks"]`, the marks of
+    emphasis that are words. Works before markdown-it joins texts with escapes: until then a text is a part of the content, unchanged.
     """
     at, ends = 0, []
+    escapes: list[tuple[int, int]] = token.meta.setdefault("escapes", [])
     for child in token.children or ():
         if child.type in ("text", "text_special"):
             written = child.markup if child.type == "text_special" else child.content
@@ -55,6 +59,10 @@ def place_texts(token: Token) -> None:
             if written and start >= 0:
                 at = start + len(written)
                 child.meta = {**child.meta, "at": start, "end": at}
+                if child.type == "text_special":
+                    escapes.append((start, at))
+                elif "**" in written or "~~" in written:
+                    token.meta.setdefault("marks", []).extend((start + mark.start(), mark[0]) for mark in _PAIR.finditer(written))
         elif child.type in _MARKS:
             at += len(child.markup)
         elif child.type == "link_open" and "at" in child.meta:
@@ -64,3 +72,28 @@ def place_texts(token: Token) -> None:
             at = ends.pop()
         elif "end" in child.meta:
             at = child.meta["end"]
+
+
+def words_of(token: Token, *, has_addresses: bool = False) -> str:
+    """Return the content of an inline token with NUL in place of what became markup: code, links, pictures, comments.
+
+    The words of a link stay; those of a bare address only if `has_addresses`.
+    """
+    text = list(token.content)
+    for start, end in (*_markup(token, has_addresses), *token.meta.get("escapes", ()), *token.meta.get("comments", ())):
+        text[start:end] = "\0" * (end - start)
+    return "".join(text)
+
+
+def _markup(token: Token, has_addresses: bool) -> Iterator[tuple[int, int]]:
+    for child in token.children or ():
+        at, end = child.meta.get("at", 0), child.meta.get("end", 0)
+        if child.type in ("code_inline", "image", "footnote_ref"):
+            yield at, end
+        elif child.type == "link_open" and child.markup not in ("autolink", "linkify"):
+            yield at, at + 1
+            # A link is `[words](address)`, `[words][name]` or `[name]`.
+            closing = max(token.content.rfind(sign, at, end) for sign in ("](", "]["))
+            yield (closing if closing >= 0 else end - 1), end
+        elif child.type == "link_open" and not (has_addresses and child.markup == "linkify"):
+            yield at, end
