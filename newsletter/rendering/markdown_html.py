@@ -55,7 +55,8 @@ class _Renderer(RendererHTML):
         # A link inside a link is no HTML.
         if not self.has_anchors or meta["is_linked"]:
             return f"<sup>{meta['number']}</sup>"
-        return f'<sup><a id="note-{meta["number"]}-{meta["reference"]}" href="#note-{meta["number"]}">{meta["number"]}</a></sup>'
+        number, reference = meta["number"], meta["reference"]
+        return f'<sup><a id="note-{number}-{reference}" href="#note-{number}">{number}</a></sup>'
 
     def footnote_open(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         token = tokens[index]
@@ -64,7 +65,9 @@ class _Renderer(RendererHTML):
 
     def footnote_close(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         number, references = tokens[index].meta["number"], tokens[index].meta["references"]
-        back = [f' <a href="#note-{number}-{each + 1}">{BACK}</a>' for each in range(references if self.has_anchors else 0)]
+        back = [
+            f' <a href="#note-{number}-{each + 1}">{BACK}</a>' for each in range(references if self.has_anchors else 0)
+        ]
         return f"{''.join(back)}</li>\n"
 
     def image(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:

@@ -37,21 +37,27 @@ _SIGNS = (
     ),
     _Sign(re.compile(r"(?<![=\w])==(?=[^\s=])[^=\n]*(?<=[^\s=])==(?![=\w])"), "Use **bold** for what must stand out."),
     _Sign(re.compile(r"(?<![+\w])\+\+(?=[^\s+])[^+\n]*(?<=[^\s+])\+\+(?![+\w])"), "Use **bold** or *italics*."),
-    _Sign(re.compile(r"(?<![|\w])\|\|(?=[^\s|])[^|\n]*(?<=[^\s|])\|\|(?![|\w])"), "Write it plainly: nothing is hidden."),
-    _Sign(re.compile(r"(?<![~\w/])~(?=[^\s~/])[^~\n]*(?<=[^\s~])~(?![~\w])"), "Strike words out with two: `~~words~~`."),
+    _Sign(
+        re.compile(r"(?<![|\w])\|\|(?=[^\s|])[^|\n]*(?<=[^\s|])\|\|(?![|\w])"), "Write it plainly: nothing is hidden."
+    ),
+    _Sign(
+        re.compile(r"(?<![~\w/])~(?=[^\s~/])[^~\n]*(?<=[^\s~])~(?![~\w])"), "Strike words out with two: `~~words~~`."
+    ),
     _Sign(
         re.compile(r"(?<![\w\[])!?\[\[(?=[^\W\d_])[^\[\]\n]+\]\](?!\])"),
         "Write a link, `[Page](https://example.com/page)`, or a merge tag, `{{ name }}`.",
     ),
     _Sign(re.compile(r"\A\[(?:TOC|toc)\]\Z"), "Remove it: an email has no table of contents."),
-    _Sign(re.compile(r"\A(?:!!!|\?\?\?)\+? \w[^\n]*"), "Use a block: `:::note title=\"...\"`, the text, and `:::`."),
+    _Sign(re.compile(r"\A(?:!!!|\?\?\?)\+? \w[^\n]*"), 'Use a block: `:::note title="..."`, the text, and `:::`.'),
     _Sign(re.compile(r"(?:\A|(?<=\n)) *#{2,6}[^\s#][^\n]*"), "Put a space behind the `#`."),
     _Sign(re.compile(r"\$\$[^$\n]+\$\$"), "Mail programs show no formulas: use a picture with an alt text."),
-    _Sign(re.compile(r"(?:\A|(?<=\n)) *: +\S[^\n]*"), "Definition lists are not read: write `- **Term:** its definition`."),
+    _Sign(
+        re.compile(r"(?:\A|(?<=\n)) *: +\S[^\n]*"), "Definition lists are not read: write `- **Term:** its definition`."
+    ),
     _Sign(re.compile(r"<!--"), "End the comment with `-->`, or put it between backticks."),
 )
 _TASK = _Sign(re.compile(r"\[[ xX]\](?=\s)"), "Readers cannot tick a box: write ☐ or ☑, or leave it out.")
-_ALERT = _Sign(re.compile(r"\[!\w+\]"), "Use a block: `:::note title=\"...\"`, the text, and `:::`.")
+_ALERT = _Sign(re.compile(r"\[!\w+\]"), 'Use a block: `:::note title="..."`, the text, and `:::`.')
 _IN_FIELDS = (
     _Sign(re.compile(r"\*\*[^\s*][^*]*\*\*"), "A field is plain text: remove the asterisks."),
     _Sign(re.compile(r"\[[^\[\]]+\]\(https?://[^()\s]*\)"), "A field is plain text: use `url=`, or the block's body."),
@@ -120,7 +126,9 @@ _OTHER_TAGS = (
     re.compile(r"<%[=-]?[^<>\n]*%>"),
     re.compile(r"(?<![\w-])-(?:[A-Za-z]+_[A-Za-z_]+|(?:first|last|full)?name|email)-(?![\w-])", re.IGNORECASE),
     re.compile(r"(?<!\{)(?:[#$]|(?<![\w$#{]))\{[!$#]?[A-Za-z_][\w.]*(?: *[|:][^{}\n]*)?\}(?!\})"),
-    re.compile(r"(?<![\w\[])\[(?:FIRST_?NAME|LAST_?NAME|FNAME|LNAME|NAME|EMAIL|UNSUBSCRIBE(?:_(?:URL|LINK))?)\](?![\w(\[\]])"),
+    re.compile(
+        r"(?<![\w\[])\[(?:FIRST_?NAME|LAST_?NAME|FNAME|LNAME|NAME|EMAIL|UNSUBSCRIBE(?:_(?:URL|LINK))?)\](?![\w(\[\]])"
+    ),
 )
 
 
@@ -142,8 +150,8 @@ def _other_merge_tags(context: Context) -> Iterator[Finding]:
                 yield _finding(context, token_spot(context, token, match.start(), match.end()), match[0], _TAG)
     for key in ("subject", "preheader"):
         value = context.front.values.get(key)
-        for match in _tags(value.text if value else ""):
-            yield _finding(context, context.front_spot(key), match, _TAG)
+        for tag in _tags(value.text if value else ""):
+            yield _finding(context, context.front_spot(key), tag, _TAG)
     yield from _in_fields(context, [_Sign(pattern, _TAG) for pattern in _OTHER_TAGS])
 
 
@@ -174,7 +182,9 @@ def _broken_notes(context: Context) -> Iterator[Finding]:
         if note.is_repeated:
             yield Finding.at(spot, f'a note "[^{note.label}]" stands above already', hint="Give this one another name.")
         elif not note.references:
-            yield Finding.at(spot, f'nothing refers to the note "[^{note.label}]"; readers see it at the foot all the same')
+            yield Finding.at(
+                spot, f'nothing refers to the note "[^{note.label}]"; readers see it at the foot all the same'
+            )
         if note.is_empty:
             yield Finding.at(spot, f'the note "[^{note.label}]" has no text')
 

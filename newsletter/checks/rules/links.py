@@ -220,7 +220,9 @@ def _host(url: str) -> str:
 )
 def _empty_words(context: Context) -> Iterator[Finding]:
     named: dict[str, Link] = {}
-    broken = {finding.spot for _block, token, _before in inline_tokens(context) for finding in _no_links(context, token)}
+    broken = {
+        finding.spot for _block, token, _before in inline_tokens(context) for finding in _no_links(context, token)
+    }
     for link in context.links:
         if any(_is_inside(link.spot, spot) for spot in broken):
             continue

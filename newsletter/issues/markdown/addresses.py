@@ -23,6 +23,8 @@ _BARE = re.compile(
     r"(?<![\w./@-])(?P<web>www\.)(?=[a-z0-9])|(?<![\w.+@/:-])(?P<mail>[\w.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*)(?![\w@/])",
     re.IGNORECASE | re.ASCII,
 )
+_ENDS = re.compile(r"[\u2018-\u201f\u2026\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
+"""Quotation marks and punctuation of full width, which end an address: people write no space before them."""
 _TRAILING = "*_~?!.,:;"
 """Signs that end a sentence or an emphasis rather than an address."""
 
@@ -92,7 +94,7 @@ def _address(text: str, start: int) -> str:
     # No address is longer than its line, and the finder copies what it is given.
     end = text.find("\n", start)
     match = _finder().match_at_start(text[start : min(end if end >= 0 else len(text), start + _LONGEST)])
-    return match.url.rstrip(_TRAILING) if match else ""
+    return _ENDS.split(match.url, maxsplit=1)[0].rstrip(_TRAILING) if match else ""
 
 
 _LONGEST = 4_096

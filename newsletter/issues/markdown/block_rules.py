@@ -92,7 +92,11 @@ def _read_body(state: StateBlock, start: int, end: int, name: str) -> int:
     environment.is_in_block, environment.block_end = True, None
     state.md.block.tokenize(state, start + 1, end)
     environment.is_in_block = False
-    stop = environment.block_end
+    return _ended(state, start, end, name, environment.block_end, before)
+
+
+def _ended(state: StateBlock, start: int, end: int, name: str, stop: int | None, before: int) -> int:
+    """Return the line at which a block ends; `stop` is that of its closing line, if there was one."""
     if stop is None:
         _unclosed(state, start, name, 'Close it with a line ":::".', end)
         return end

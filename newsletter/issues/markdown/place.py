@@ -1,4 +1,4 @@
-"""The places of inline tokens: the line and column of each character, and the part of the text that a token came from."""
+"""The places of inline tokens: the line and column of each character, and the part of the text a token came from."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def place_texts(token: Token) -> None:
     """Add to each text of an inline token the offsets of its source, `meta["at"]` and `meta["end"]`.
 
     The token itself gets `meta["escapes"]`, the offsets of escapes and entities, and `meta["marks"]`, the marks of
-    emphasis that are words. Works before markdown-it joins texts with escapes: until then a text is a part of the content, unchanged.
+    emphasis that are words. Works before markdown-it joins texts with escapes: until then a text is a part of the
+    content, unchanged.
     """
     at, ends = 0, []
     escapes: list[tuple[int, int]] = token.meta.setdefault("escapes", [])
@@ -62,7 +63,9 @@ def place_texts(token: Token) -> None:
                 if child.type == "text_special":
                     escapes.append((start, at))
                 elif "**" in written or "~~" in written:
-                    token.meta.setdefault("marks", []).extend((start + mark.start(), mark[0]) for mark in _PAIR.finditer(written))
+                    token.meta.setdefault("marks", []).extend(
+                        (start + mark.start(), mark[0]) for mark in _PAIR.finditer(written)
+                    )
         elif child.type in _MARKS:
             at += len(child.markup)
         elif child.type == "link_open" and "at" in child.meta:

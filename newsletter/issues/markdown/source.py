@@ -53,7 +53,7 @@ def _read(text: str, tag_store: TagStore) -> Source:
 def _is_open(source: Source) -> bool:
     """Tell whether a tag of the body was read as code, or may have hidden where code ends."""
     tag_store = source.tag_store
-    token = re.compile(rf"{tag_store.base}[ML]\d+xNL")
+    token = re.compile(rf"{tag_store.base}M\d+xNL")
     return (
         any(tag.line > source.offset for tag in tag_store.unclosed)
         or any(tag.line > source.offset and _CUTS.search(tag.source, 2) for tag in tag_store.tags)
@@ -62,14 +62,18 @@ def _is_open(source: Source) -> bool:
 
 
 def _code(text: str, source: Source) -> Iterator[int]:
-    """Yield the offset of all braces in the body that stand in code or in comments."""
+    """Yield the offset of the braces in the body that stand in code or in comments.
+
+    Escaped braces lose their backslash there, too: `\\{{` has always shown braces in code.
+    """
     marked, offsets, braces = _marked(text, source)
     parts = split(marked)
     # The marks of other braces tell nothing about the tag, so a condition is a paragraph here.
     markdown = parse_markdown(parts[1] if parts else "", source.tag_store, braces=braces)
     pattern = re.compile(rf"{MARK.pattern}|{source.tag_store.base}K\d+xNL")
     for part in markdown.unread():
-        yield from (offsets[mark] for mark in pattern.findall(part) if mark in offsets)
+        starts = (offsets[mark] for mark in pattern.findall(part) if mark in offsets)
+        yield from (start for start in starts if text[start] != "\\")
 
 
 def _marked(text: str, source: Source) -> tuple[str, dict[str, int], dict[str, str]]:
