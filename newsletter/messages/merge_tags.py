@@ -146,6 +146,7 @@ class TagPlace(NamedTuple):
     """The offset behind it; of an unclosed brace, behind the brace."""
     line: int
     column: int
+    is_closed: bool
 
 
 def tag_places(
@@ -163,11 +164,11 @@ def tag_places(
         if opening[0] == "\\\\" or start in code:
             continue
         line, line_start = line + text.count("\n", seen, start), max(line_start, text.rfind("\n", seen, start) + 1)
-        seen = start
+        seen, end = start, at
         if not opening[0].startswith("\\"):
             end = tag_end(text, start, closings[opening[0]].after(text, at))
             at = end if end and not (cuts and cuts.search(text, at, end)) else at
-        yield TagPlace(start, at, line, start - line_start + 1)
+        yield TagPlace(start, at, line, start - line_start + 1, end > 0)
 
 
 def tag_end(text: str, start: int, closing: int) -> int:

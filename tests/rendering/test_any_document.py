@@ -27,32 +27,29 @@ from tests.support.writing import message_for
 DOCUMENTS = 2_000 if os.environ.get("NEWSLETTER_SOAK") else 50
 WORD = re.compile(r"w\d+w")
 Tree = tuple[str, Any]
-LEAVES = (
-    "word cjk code code_comment code_tag code_statement link link_title link_angle link_brackets reference collapsed "
-    "autolink bare www mail picture note comment tag condition escape entity struck sign"
-).split()
-WRAPPERS = "strong em cjk_strong strike link_words struck_strong".split()
-SPOT_BLOCKS = "fence fence_tag tilde indented rule comment comment_lines table setext".split()
-TOP_BLOCKS = "aside article says news".split()
+LEAVES = """word cjk code code_comment code_tag code_statement link link_title link_angle link_brackets reference
+collapsed autolink bare www mail picture note comment tag condition escape entity struck sign"""
+WRAPPERS = "strong em cjk_strong strike link_words struck_strong"
+SPOT_BLOCKS = "fence fence_tag tilde indented rule comment comment_lines table setext"
+TOP_BLOCKS = "aside article says news"
+CONTAINERS = "bullets loose numbers quote note_blocks"
 
 inline = st.recursive(
-    st.tuples(st.sampled_from(LEAVES), st.none()),
-    lambda more: st.tuples(st.sampled_from(WRAPPERS), st.lists(more, min_size=1, max_size=3)),
+    st.tuples(st.sampled_from(LEAVES.split()), st.none()),
+    lambda more: st.tuples(st.sampled_from(WRAPPERS.split()), st.lists(more, min_size=1, max_size=3)),
     max_leaves=6,
 )
 line = st.lists(inline, min_size=1, max_size=5)
 flow = st.recursive(
     st.one_of(
-        st.tuples(st.sampled_from(["paragraph", "heading", *SPOT_BLOCKS]), line),
+        st.tuples(st.sampled_from(["paragraph", "heading", *SPOT_BLOCKS.split()]), line),
         st.tuples(st.just("paragraph"), line),
     ),
-    lambda more: st.tuples(
-        st.sampled_from(["bullets", "loose", "numbers", "quote", "note_blocks"]), st.lists(more, min_size=1, max_size=3)
-    ),
+    lambda more: st.tuples(st.sampled_from(CONTAINERS.split()), st.lists(more, min_size=1, max_size=3)),
     max_leaves=5,
 )
 documents = st.lists(
-    st.one_of(flow, flow, st.tuples(st.sampled_from(TOP_BLOCKS), st.lists(flow, min_size=1, max_size=2))),
+    st.one_of(flow, flow, st.tuples(st.sampled_from(TOP_BLOCKS.split()), st.lists(flow, min_size=1, max_size=2))),
     min_size=1,
     max_size=5,
 )
@@ -283,13 +280,13 @@ class Writer:
         return f"{self.word()}[^b{self.count - 1}]\n\n" + _prefixed(f"[^b{self.count - 1}]: ", "    ", text)
 
     def block_aside(self, inside: list[Tree]) -> str:
-        return f':::note title="{self.word()}"\n{self.blocks(inside)}\n:::'
+        return f':::note title="{self.word()}"\n{self.word()}\n\n{self.blocks(inside)}\n:::'
 
     def block_article(self, inside: list[Tree]) -> str:
         return f':::article title="{self.word()}" url={self.link()}\n{self.blocks(inside)}\n:::'
 
     def block_says(self, inside: list[Tree]) -> str:
-        words = self.blocks(inside)
+        words = f"{self.word()}\n\n{self.blocks(inside)}"
         return f':::quote by="{self.word()}"\n{words}\n:::'
 
     def block_news(self, _: list[Tree]) -> str:

@@ -36,7 +36,6 @@ _SIGNS = (
         "Write the emoji itself.",
     ),
     _Sign(re.compile(r"(?<![=\w])==(?=[^\s=])[^=\n]*(?<=[^\s=])==(?![=\w])"), "Use **bold** for what must stand out."),
-    _Sign(re.compile(r"(?<![+\w])\+\+(?=[^\s+])[^+\n]*(?<=[^\s+])\+\+(?![+\w])"), "Use **bold** or *italics*."),
     _Sign(
         re.compile(r"(?<![|\w])\|\|(?=[^\s|])[^|\n]*(?<=[^\s|])\|\|(?![|\w])"), "Write it plainly: nothing is hidden."
     ),
@@ -125,7 +124,7 @@ _OTHER_TAGS = (
     re.compile(r"(?<![\w#])##[A-Za-z_][\w.]*##(?![\w#])"),
     re.compile(r"<%[=-]?[^<>\n]*%>"),
     re.compile(r"(?<![\w-])-(?:[A-Za-z]+_[A-Za-z_]+|(?:first|last|full)?name|email)-(?![\w-])", re.IGNORECASE),
-    re.compile(r"(?<!\{)(?:[#$]|(?<![\w$#{]))\{[!$#]?[A-Za-z_][\w.]*(?: *[|:][^{}\n]*)?\}(?!\})"),
+    re.compile(r"(?<!\{)(?:[#$]|(?<![\w$#{]))\{[!$]?[A-Za-z_][\w.]*(?: *[|:][^{}\n]*)?\}(?!\})"),
     re.compile(
         r"(?<![\w\[])\[(?:FIRST_?NAME|LAST_?NAME|FNAME|LNAME|NAME|EMAIL|UNSUBSCRIBE(?:_(?:URL|LINK))?)\](?![\w(\[\]])"
     ),

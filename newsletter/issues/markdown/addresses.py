@@ -33,12 +33,13 @@ def web_address(state: StateInline, silent: bool) -> bool:
     """Read an address that begins with `https://` or `http://`."""
     if not state.src.startswith("://", state.pos) or state.linkLevel > 0:
         return False
-    scheme = _SCHEME.search(state.pending)
+    before = state.pending[-len("https") - 1 :]
+    scheme = _SCHEME.search(before)
     url = _address(state.src, state.pos - len(scheme[0])) if scheme else ""
     if not scheme or not url:
         return False
     if not silent:
-        state.pending = state.pending[: scheme.start()]
+        state.pending = state.pending[: -len(scheme[0])]
         _push(state, url, state.pos - len(scheme[0]))
     state.pos += len(url) - len(scheme[0])
     return True

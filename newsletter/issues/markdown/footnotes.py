@@ -18,6 +18,8 @@ from mdit_py_plugins.footnote.index import footnote_def, footnote_ref
 
 from newsletter.issues.markdown.environment import environment_of
 
+NOTE = "footnote_reference_open"
+"""The kind of the token at which the text of a note begins."""
 _LABEL = re.compile(r"\[\^[^\]\n]*\]:")
 
 
@@ -39,6 +41,11 @@ class Note:
     def is_empty(self) -> bool:
         """Tell whether it has no text."""
         return not any(token.content.strip() for token in self.body)
+
+    @property
+    def is_paragraph(self) -> bool:
+        """Tell whether it is one paragraph, or nothing."""
+        return [token.type for token in self.body] in ([], ["paragraph_open", "inline", "paragraph_close"])
 
 
 @dataclass(kw_only=True)
@@ -84,7 +91,7 @@ def note_reference(state: StateInline, silent: bool) -> bool:
 
 def take_notes(tokens: list[Token]) -> tuple[list[Token], list[Note]]:
     """Return the tokens without the notes, and the notes in the order of their numbers."""
-    if not any(token.type == "footnote_reference_open" for token in tokens):
+    if not any(token.type == NOTE for token in tokens):
         return tokens, []
     text, notes = _divided(tokens)
     by_label: dict[str, Note] = {}
@@ -108,7 +115,7 @@ def _divided(tokens: list[Token]) -> tuple[list[Token], list[Note]]:
     notes: list[Note] = []
     opened: list[Note] = []
     for token in tokens:
-        if token.type == "footnote_reference_open":
+        if token.type == NOTE:
             opened.append(Note(label=token.meta["label"], body=[], line=token.map[0] if token.map else 0))
             notes.append(opened[-1])
         elif token.type == "footnote_reference_close":
@@ -125,18 +132,14 @@ def note_tokens(notes: Iterable[Note]) -> Iterator[Token]:
     if not listed:
         return
     line = [listed[0].line, listed[0].line + 1]
+    is_tight = all(note.is_paragraph for note in listed)
     yield Token("hr", "hr", 0, map=line, block=True)
     yield Token("footnotes_open", "ol", 1, map=line, block=True)
     for note in listed:
         meta = {"number": note.number, "references": note.references}
         yield Token("footnote_open", "li", 1, map=[note.line, note.line + 1], block=True, meta=meta)
-        yield from _body(note)
+        for token in note.body:
+            # Paragraphs of a list are hidden when no item has more than one.
+            yield token.copy(hidden=True) if is_tight and token.type.startswith("paragraph") else token
         yield Token("footnote_close", "li", -1, block=True, meta=meta)
     yield Token("footnotes_close", "ol", -1, block=True)
-
-
-def _body(note: Note) -> Iterator[Token]:
-    """Yield the tokens of a note; a single paragraph is tight, as in a list."""
-    is_tight = [token.type for token in note.body] == ["paragraph_open", "inline", "paragraph_close"]
-    for token in note.body:
-        yield token.copy(hidden=True) if is_tight and token.type.startswith("paragraph") else token

@@ -22,6 +22,7 @@ from newsletter.issues.markdown.addresses import link_addresses, web_address
 from newsletter.issues.markdown.emphasis import InlineParser
 from newsletter.issues.markdown.environment import BlockProblem, Environment, MarkdownComment, environment_of
 from newsletter.issues.markdown.footnotes import (
+    NOTE,
     Note,
     definition,
     link_definition,
@@ -67,7 +68,9 @@ def parse_markdown(
     # A line that already has its problem may have no token.
     if not environment.problems:
         definitions = [*env.get("references", {}).values(), *env.get("duplicate_refs", ())]
-        known = [*environment.skipped, *(definition["map"] for definition in definitions)]
+        # A note may have no text.
+        names = [(token.map[0], token.map[0] + 1) for token in tokens if token.type == NOTE and token.map]
+        known = [*environment.skipped, *names, *(definition["map"] for definition in definitions)]
         environment.problems.extend(_lost(line) for line in lost_lines(tokens, lines, known))
         environment.problems.extend(_cut(line) for line in cut_rows(tokens, lines))
     tokens, notes = take_notes(_without_empty_paragraphs(tokens))

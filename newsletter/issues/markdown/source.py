@@ -77,7 +77,7 @@ def _code(text: str, source: Source) -> Iterator[int]:
 
 
 def _marked(text: str, source: Source) -> tuple[str, dict[str, int], dict[str, str]]:
-    """Return the text with a mark for each tag of the body, the offset of each mark, and the braces of doubtful ones.
+    """Return the text with a mark for each tag of the body, the offsets of the marks, and braces yet to be closed.
 
     Of a tag that may be cut in two only the braces are replaced; the parser decides where it ends.
     """
@@ -89,7 +89,7 @@ def _marked(text: str, source: Source) -> tuple[str, dict[str, int], dict[str, s
         is_doubtful = written in LITERALS
         mark = f"{'{' * is_doubtful}{base}{'O' if is_doubtful else 'K'}{len(offsets):05d}xNL"
         offsets[mark] = place.start
-        if is_doubtful:
+        if is_doubtful and place.is_closed:
             braces[mark] = written
         out += [text[last : place.start], mark]
         last = place.end
