@@ -84,4 +84,5 @@ class _PlainBlock:
 
 def _item_text(item: NewsItem) -> str:
     title, blurb = with_address(inline_text(item.title), item.url), inline_text(item.blurb)
+    title = f"{picture_text(item.alt)} {title}".strip()
     return f"* {title}\n  {blurb}" if blurb else f"* {title}"
