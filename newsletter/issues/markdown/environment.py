@@ -47,6 +47,8 @@ class Environment:
     """Tells whether footnotes are read; a text without a foot has none."""
     braces: Mapping[str, str] = field(default_factory=dict)
     """The braces that marks stand for, of which the parse has to tell whether they are code; see source.py."""
+    notes: set[str] = field(default_factory=set)
+    """The names of the footnotes that have a text, in small letters."""
     problems: list[BlockProblem] = field(default_factory=list)
     comments: list[MarkdownComment] = field(default_factory=list)
     skipped: list[Sequence[int]] = field(default_factory=list)

@@ -1,8 +1,7 @@
 """Footnotes: `Prices rose.[^1]` and `[^1]: According to the office.`, as in GitHub's and Pandoc's Markdown.
 
-The rules that read them are mdit-py-plugins'. Here notes get their numbers, in the order in which the text refers to
-them, and leave their place for the foot of the issue. A note that nothing refers to comes last, so that its words are
-not lost.
+Notes get their numbers in the order in which the text refers to them, and leave their place for the foot of the issue.
+A note that nothing refers to comes last, so that its words are not lost.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ from dataclasses import dataclass, field
 from markdown_it.rules_block import StateBlock, reference
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
-from mdit_py_plugins.footnote.index import footnote_def, footnote_ref
 
 from newsletter.issues.markdown.environment import environment_of
 
 NOTE = "footnote_reference_open"
 """The kind of the token at which the text of a note begins."""
+_REFERENCE = re.compile(r"\[\^([^\s\[\]]+)\]")
+_DEFINITION = re.compile(_REFERENCE.pattern + r":[ \t]*")
 _LABEL = re.compile(r"\[\^[^\]\n]*\]:")
 
 
@@ -61,7 +61,7 @@ class _Numbering:
         for token in tokens:
             self.refer(token.children or ())
             links += token.nesting if token.type in ("link_open", "link_close") else 0
-            if token.type == "footnote_ref" and (note := self.by_label.get(token.meta["label"])):
+            if token.type == "footnote_ref" and (note := self.by_label.get(token.meta["label"].casefold())):
                 self._number(note)
                 note.references += 1
                 token.meta.update(number=note.number, reference=note.references, is_linked=links > 0)
@@ -73,8 +73,31 @@ class _Numbering:
 
 
 def definition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Read the text of a note."""
-    return environment_of(state).has_notes and footnote_def(state, start, end, silent)
+    """Read the text of a note: what follows its name, and the lines below that are indented by four spaces."""
+    environment = environment_of(state)
+    begin = state.bMarks[start] + state.tShift[start]
+    name = _DEFINITION.match(state.src, begin, state.eMarks[start])
+    if not name or not environment.has_notes or state.is_code_block(start):
+        return False
+    if not silent:
+        environment.notes.add(name[1].casefold())
+        opened = state.push(NOTE, "", 1)
+        opened.meta = {"label": name[1]}
+        _read_text(state, start, end, name.end())
+        opened.map = [start, state.line]
+        state.push("footnote_reference_close", "", -1)
+    return True
+
+
+def _read_text(state: StateBlock, start: int, end: int, begin: int) -> None:
+    """Read the lines of a note, of which the first begins at the offset `begin`, as if it stood four spaces in."""
+    before = state.bMarks[start], state.tShift[start], state.sCount[start], state.parentType
+    state.blkIndent += 4
+    state.bMarks[start], state.tShift[start], state.sCount[start] = begin, 0, state.blkIndent
+    state.parentType = "footnote"
+    state.md.block.tokenize(state, start, end)
+    state.blkIndent -= 4
+    state.bMarks[start], state.tShift[start], state.sCount[start], state.parentType = before
 
 
 def link_definition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -86,7 +109,14 @@ def link_definition(state: StateBlock, start: int, end: int, silent: bool) -> bo
 
 def note_reference(state: StateInline, silent: bool) -> bool:
     """Read a reference to a note that has a text."""
-    return state.src.startswith("[^", state.pos) and environment_of(state).has_notes and footnote_ref(state, silent)
+    name = _REFERENCE.match(state.src, state.pos)
+    # In the words of a link it has to count as brackets, because a link in a link would make them none.
+    if silent or not name or name[1].casefold() not in environment_of(state).notes:
+        return False
+    token = state.push("footnote_ref", "", 0)
+    token.meta = {"label": name[1]}
+    state.pos = name.end()
+    return True
 
 
 def take_notes(tokens: list[Token]) -> tuple[list[Token], list[Note]]:
@@ -96,7 +126,7 @@ def take_notes(tokens: list[Token]) -> tuple[list[Token], list[Note]]:
     text, notes = _divided(tokens)
     by_label: dict[str, Note] = {}
     for note in notes:
-        note.is_repeated = by_label.setdefault(note.label, note) is not note
+        note.is_repeated = by_label.setdefault(note.label.casefold(), note) is not note
     numbering = _Numbering(by_label=by_label)
     numbering.refer(text)
     # Notes may refer to notes; the list grows while it is read.

@@ -54,13 +54,13 @@ def test_notes_of_blocks_are_numbered_through_and_stand_before_a_signup_block_at
 ) -> None:
     body = (
         ':::article title="One"\nText.[^a]\n\n[^a]: Note a.\n:::\n\n'
-        ":::news\n- [Title](https://example.com/b)[^b] Sentence.[^a]\n:::\n\n[^b]: Note b.\n\n:::signup /"
+        ":::news\n- [Title[^b]](https://example.com/b) Sentence.[^A]\n:::\n\n[^b]: Note b.\n\n:::signup /"
     )
     issue = built(publication_folder, body).issue
     assert [piece.name for piece in issue.content if isinstance(piece, Block)] == ["article", "news", "text", "signup"]
     text = message_for(built(publication_folder, body)).text
     assert "Text.[1]" in text
-    assert "* Title <https://example.com/b>\n  [2] Sentence.[1]" in text
+    assert "* Title[2] <https://example.com/b>\n  Sentence.[1]" in text
     assert text.index("Note a.") < text.index("Note b.")
 
 
@@ -86,3 +86,11 @@ def test_brackets_in_code_and_escaped_ones_are_no_notes(publication_folder: Path
     built(publication_folder, "`[^1]` and \\[^1] and [sic] and x[^2].\n\n```\n[^1]: code\n```\n\n[^2]: Two.")
     found = findings(publication_folder / "issues" / "2025-01-17-hello.md")
     assert not [p for p in found if p.rule in ("NL021", "NL023", "NL401")]
+
+
+def test_a_list_on_the_first_line_of_a_note_goes_on_below_it(publication_folder: Path) -> None:
+    body = (
+        "A.[^a]\n\n[^a]: - ```\n      code\n\n      :::\n      ```\n\n      more\n    - - two\n\n        more\n\nEnd."
+    )
+    text = message_for(built(publication_folder, body)).text
+    assert text.index("End.") < text.index("code") < text.index("more") < text.index("two")
