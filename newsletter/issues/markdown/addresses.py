@@ -1,32 +1,34 @@
 """Addresses that stand in the text without brackets: `https://...`, `www...` and mail addresses become links.
 
-linkify-it finds where a web address ends; it is loaded with the first one. Mail addresses are those of GitHub Flavored
-Markdown 6.9.
+They end where GitHub Flavored Markdown (6.9) ends them, and before quotation marks, punctuation of full width, and a
+host's Chinese, Japanese or Korean neighbours, because people write no space there. linkify-it-py would do, but
+markdown-it loads it in every program in which it is installed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from typing import TYPE_CHECKING
 
 from markdown_it.common.utils import unescapeAll
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-if TYPE_CHECKING:
-    from linkify_it import LinkifyIt
-
 _SCHEME = re.compile(r"(?<![a-z0-9+.-])https?\Z", re.IGNORECASE)
 _BARE = re.compile(
-    r"(?<![\w./@-])(?P<web>www\.)(?=[a-z0-9])|(?<![\w.+@/:-])(?P<mail>[\w.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*)(?![\w@/])",
+    r"(?<![\w./@-])(?P<web>www\.)(?=[a-z0-9])"
+    r"|(?<![\w.+@/:-])(?P<mail>[\w.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*)(?![\w@/])",
     re.IGNORECASE | re.ASCII,
 )
-_ENDS = re.compile(r"[\u2018-\u201f\u2026\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
-"""Quotation marks and punctuation of full width, which end an address: people write no space before them."""
-_TRAILING = "*_~?!.,:;"
+_CJK = r"\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_LABEL = rf"[^\W{_CJK}](?:[^\W{_CJK}]|-)*"
+_WIDE = r"\u2018-\u201f\u2026\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+_ADDRESS = re.compile(rf"https?://{_LABEL}(?:\.{_LABEL})*(?::\d+)?(?:[/?#][^\s<>\"`|\\\0{_WIDE}]*)?", re.IGNORECASE)
+_TRAILING = "*_~?!.,:;'"
 """Signs that end a sentence or an emphasis rather than an address."""
+_LONGEST = 4_096
+"""Characters of the longest address; browsers stop at about half of it."""
+_PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def web_address(state: StateInline, silent: bool) -> bool:
@@ -92,18 +94,14 @@ def _part(token: Token, start: int, end: int) -> Iterator[Token]:
 
 def _address(text: str, start: int) -> str:
     """Return the web address that begins at `start`, without the punctuation behind it; empty for none."""
-    # No address is longer than its line, and the finder copies what it is given.
-    end = text.find("\n", start)
-    match = _finder().match_at_start(text[start : min(end if end >= 0 else len(text), start + _LONGEST)])
-    return _ENDS.split(match.url, maxsplit=1)[0].rstrip(_TRAILING) if match else ""
-
-
-_LONGEST = 4_096
-"""Characters of the longest address; browsers stop at about half of it."""
-
-
-@cache
-def _finder() -> LinkifyIt:
-    from linkify_it import LinkifyIt
-
-    return LinkifyIt()
+    match = _ADDRESS.match(text, start, start + _LONGEST)
+    url = match[0] if match else ""
+    while url:
+        shorter = url.rstrip(_TRAILING)
+        # A bracket at the end belongs to the address only when it opens in it.
+        if shorter[-1:] in _PAIRS and shorter.count(shorter[-1]) > shorter.count(_PAIRS[shorter[-1]]):
+            shorter = shorter[:-1]
+        if shorter == url:
+            break
+        url = shorter
+    return url
