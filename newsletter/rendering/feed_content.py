@@ -6,10 +6,9 @@ included. Feed readers have their own fonts and colours.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
-
-from newsletter.rendering.markdown_html import BACK
 
 _KEPT = {"a": ("href",), "img": ("src", "alt", "width"), "ol": ("start",), "th": ("scope",), "td": ("colspan",)}
 """Attributes with a meaning, by element; all others are about looks."""
@@ -30,9 +29,8 @@ def reading_view(page: str) -> str:
         _drop(_piece(form, main))
     for element in [*main.iter(etree.Comment, "script", "style")]:
         _drop(element)
-    # Feed readers put many issues on one page, where an address inside a page leads anywhere.
-    for link in [link for link in main.iter("a") if link.get("href", "").startswith("#")]:
-        link.drop_tag() if _has_words(link.text) and link.text != BACK else _drop(link)
+    for link in [*main.iter("a")]:
+        _loosen(link)
     for element in [*main.iter("div", "td", "p")]:
         _make_paragraph(element)
     for table in [*main.iter("table")]:
@@ -46,6 +44,14 @@ def reading_view(page: str) -> str:
     return begins + "".join(
         html.tostring(child, encoding="unicode", with_tail=_has_words(child.tail)) for child in main
     )
+
+
+def _loosen(link: Any) -> None:
+    """Take the link off a footnote's number, and drop the one that leads back: a feed reader's page has many issues."""
+    if re.fullmatch(r"#note-\d+", link.get("href", "")):
+        link.drop_tag()
+    elif re.fullmatch(r"#note-\d+-\d+", link.get("href", "")):
+        _drop(link)
 
 
 def _has_words(text: str | None) -> bool:

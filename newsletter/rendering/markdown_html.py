@@ -27,8 +27,6 @@ class Image:
     """CSS pixels; always set, because Outlook needs it."""
 
 
-BACK = "↩"
-"""The words of the link from a note back to its reference."""
 FindImage = Callable[[str], Image]
 """Returns the picture that readers load for the path that an author wrote."""
 
@@ -65,9 +63,7 @@ class _Renderer(RendererHTML):
 
     def footnote_close(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
         number, references = tokens[index].meta["number"], tokens[index].meta["references"]
-        back = [
-            f' <a href="#note-{number}-{each + 1}">{BACK}</a>' for each in range(references if self.has_anchors else 0)
-        ]
+        back = [f' <a href="#note-{number}-{each + 1}">↩</a>' for each in range(references if self.has_anchors else 0)]
         return f"{''.join(back)}</li>\n"
 
     def image(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:

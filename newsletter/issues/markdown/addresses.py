@@ -23,7 +23,8 @@ _BARE = re.compile(
 _CJK = r"\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
 _LABEL = rf"[^\W{_CJK}](?:[^\W{_CJK}]|-)*"
 _WIDE = r"\u2018-\u201f\u2026\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-_ADDRESS = re.compile(rf"https?://{_LABEL}(?:\.{_LABEL})*(?::\d+)?(?:[/?#][^\s<>\"`|\\\0{_WIDE}]*)?", re.IGNORECASE)
+# Without IGNORECASE, which would look at each of these characters while the program starts.
+_ADDRESS = re.compile(rf"[Hh][Tt][Tt][Pp][Ss]?://{_LABEL}(?:\.{_LABEL})*(?::\d+)?(?:[/?#][^\s<>\"`|\\\0{_WIDE}]*)?")
 _TRAILING = "*_~?!.,:;'"
 """Signs that end a sentence or an emphasis rather than an address."""
 _LONGEST = 4_096

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from newsletter.issues.issue import Block
+from newsletter.rendering.feed_content import reading_view
 from tests.support.writing import built, findings, message_for
 
 NOTED = (
@@ -94,3 +95,11 @@ def test_a_list_on_the_first_line_of_a_note_goes_on_below_it(publication_folder:
     )
     text = message_for(built(publication_folder, body)).text
     assert text.index("End.") < text.index("code") < text.index("more") < text.index("two")
+
+
+def test_in_a_feed_numbers_and_notes_are_words(publication_folder: Path) -> None:
+    content = reading_view(built(publication_folder, NOTED).page.html)
+    assert "<sup>1</sup>" in content
+    assert "Allegedly." in content
+    assert "#note" not in content
+    assert "↩" not in content
