@@ -83,6 +83,5 @@ class _PlainBlock:
 
 
 def _item_text(item: NewsItem) -> str:
-    # The headline comes first: it is what readers look for.
-    title, below = with_address(inline_text(item.title), item.url), (picture_text(item.alt), inline_text(item.blurb))
-    return "\n  ".join(filter(None, (f"* {title}", " ".join(filter(None, below)))))
+    title, blurb = with_address(inline_text(item.title), item.url), inline_text(item.blurb)
+    return f"* {title}\n  {blurb}" if blurb else f"* {title}"

@@ -81,10 +81,8 @@ def check_words(theme: Theme, body: str, expected: list[str]) -> None:
     path = write(theme.publication.root, f"---\nsubject: Words\nsignup: false\n---\n{body}{DEFINITIONS}\n")
     built = build_issue(theme.publication, path, theme)
     copy = message_for(built)
-    # A thumbnail of news stands before its headline in HTML and behind it in the text.
-    in_order = list if ":::news\n- !" not in body and ":::news\n- [!" not in body else sorted
-    assert in_order(WORD.findall(html.unescape(copy.html))) == in_order(WORD.findall(copy.text))
-    assert in_order(dict.fromkeys(WORD.findall(copy.text))) == expected
+    assert WORD.findall(html.unescape(copy.html)) == WORD.findall(copy.text)
+    assert list(dict.fromkeys(WORD.findall(copy.text))) == expected
     tokens = parse_markdown(f"{body}{DEFINITIONS}", TagStore()).tokens
     links = {child.attrs["href"] for token in tokens for child in token.children or () if child.type == "link_open"}
     assert links <= set(built.message.links)
@@ -94,7 +92,10 @@ def check_words(theme: Theme, body: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_the_words_and_links_of_every_kind_of_token_arrive_in(theme: Theme, container: str) -> None:
-    for written in INLINE.values():
+    for kind, written in INLINE.items():
+        # A thumbnail of news only accompanies its headline; the text leaves it out.
+        if container == "title of news" and kind == "picture":
+            continue
         if container in ONE_LINE and "\n" in written:
             continue
         inside = written.replace("\n", "\n> ") if container == "quotation" else written
