@@ -11,6 +11,8 @@ from itertools import pairwise
 
 from markdown_it.token import Token
 
+from newsletter.issues.markdown.words import alt_text
+
 _GAP = " \t\n—–:-"
 """Characters that authors put between a title and its sentence."""
 _MARKS = frozenset(("strong_open", "em_open", "s_open"))
@@ -87,7 +89,7 @@ def _item(inlines: list[Token]) -> NewsItem:
         blurb=tuple(_stripped(rest)),
         image=str(image.attrs.get("src", "")) if image else "",
         image_link=(image_link or url) if image else "",
-        alt=image.content if image else "",
+        alt=alt_text(image.children or ()) if image else "",
         line=inlines[0].map[0] if inlines[0].map else 0,
     )
 

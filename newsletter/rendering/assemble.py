@@ -20,7 +20,7 @@ from newsletter.config import Publication
 from newsletter.issues.blocks import COLUMN_WIDTH, KINDS, SIGNUP, TEXT, THUMBNAIL_WIDTH, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote, picture_url
 from newsletter.issues.issue import Block, Condition, Issue
-from newsletter.issues.markdown import settings_tokens
+from newsletter.issues.markdown.parser import settings_tokens
 from newsletter.issues.news_block import NewsItem, news_items
 from newsletter.messages.merge_tags import TagStore
 from newsletter.rendering import colours, source_map
@@ -206,8 +206,14 @@ class _Assembly:
         if not block.body and sponsor:
             tokens = self._directed(settings_tokens(sponsor.text))
             return self.hide(body_html(tokens, self.issue.tag_store, self.find_image))
-        tokens = self._directed(block.body)
-        return self.hide(body_html(tokens, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
+        html = body_html(
+            self._directed(block.body),
+            self.issue.tag_store,
+            self.find_image,
+            traced_from=self._traced_from,
+            has_anchors=self.medium == "web",
+        )
+        return self.hide(html)
 
     def _directed(self, tokens: Sequence[Token]) -> Sequence[Token]:
         return directed(tokens, self.language.direction, self.issue.tag_store)
@@ -219,18 +225,25 @@ class _Assembly:
             "title_turned": self._turned(item.title),
             "blurb_turned": self._turned(item.blurb),
             "url": item.url,
-            "blurb": self._inline(item.blurb),
+            "blurb": self._inline(item.blurb, has_anchors=self.medium == "web"),
             "image_url": thumbnail.url if thumbnail else None,
             "image_width": min(thumbnail.width, THUMBNAIL_WIDTH) if thumbnail else None,
             "image_link": item.image_link,
             "alt": item.alt,
         }
 
-    def _inline(self, children: Sequence[Token]) -> Markup | None:
+    def _inline(self, children: Sequence[Token], *, has_anchors: bool = False) -> Markup | None:
+        """Return a token for the HTML of words; a title or a label, which is a link, has no anchors."""
         if not children:
             return None
-        tokens = directed_words(children, self.language.direction, self.issue.tag_store)
-        return self.hide(inline_html(tokens, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
+        html = inline_html(
+            directed_words(children, self.language.direction, self.issue.tag_store),
+            self.issue.tag_store,
+            self.find_image,
+            traced_from=self._traced_from,
+            has_anchors=has_anchors,
+        )
+        return self.hide(html)
 
     def _turned(self, children: Sequence[Token]) -> Markup:
         return turned(words_of(children, self.issue.tag_store), self.language.direction)

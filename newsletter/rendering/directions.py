@@ -22,9 +22,11 @@ _BY_CLASS = {"L": LTR, "R": RTL, "AL": RTL}
 """The classes of characters with a direction (UAX 9, 3.2)."""
 _RTL = re.compile("[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """The blocks of Unicode with scripts that run from right to left."""
-_CONTAINERS = ("bullet_list", "ordered_list", "list_item", "blockquote", "table", "paragraph", "heading", "th", "td")
+_LISTS, _ITEMS = ("bullet_list", "ordered_list", "footnotes"), ("list_item", "footnote")
+_CONTAINERS = (*_LISTS, *_ITEMS, "blockquote", "table", "paragraph", "heading", "th", "td")
 _OPENINGS = frozenset(f"{name}_open" for name in _CONTAINERS)
 _CLOSINGS = frozenset(f"{name}_close" for name in _CONTAINERS)
+_ITEM_OPENINGS = frozenset(f"{name}_open" for name in _ITEMS)
 _CODE = frozenset(("fence", "code_block"))
 
 
@@ -98,7 +100,7 @@ def _directed(tokens: Sequence[Token], base: str, own: dict[int, str]) -> Iterat
     for index, token in enumerate(tokens):
         if token.type in _OPENINGS:
             # The mark of a list item stands on the side where those of its list do, and so do its words.
-            is_in_item = token.type == "list_item_open" or (token.type == "paragraph_open" and in_items[-1])
+            is_in_item = token.type in _ITEM_OPENINGS or (token.type == "paragraph_open" and in_items[-1])
             direction = around[-1] if is_in_item else own.get(index, around[-1])
             yield token if direction == around[-1] else token.copy(attrs={**token.attrs, "dir": direction})
             around.append(direction)

@@ -6,6 +6,7 @@ included. Feed readers have their own fonts and colours.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -28,6 +29,8 @@ def reading_view(page: str) -> str:
         _drop(_piece(form, main))
     for element in [*main.iter(etree.Comment, "script", "style")]:
         _drop(element)
+    for link in [*main.iter("a")]:
+        _loosen(link)
     for element in [*main.iter("div", "td", "p")]:
         _make_paragraph(element)
     for table in [*main.iter("table")]:
@@ -42,6 +45,14 @@ def reading_view(page: str) -> str:
     return begins + "".join(
         html.tostring(child, encoding="unicode", with_tail=_has_words(child.tail)) for child in main
     )
+
+
+def _loosen(link: Any) -> None:
+    """Take the link off a footnote's number, and drop the one that leads back: a feed reader's page has many issues."""
+    if re.fullmatch(r"#note-\d+", link.get("href", "")):
+        link.drop_tag()
+    elif re.fullmatch(r"#note-\d+-\d+", link.get("href", "")):
+        _drop(link)
 
 
 def _has_words(text: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Markdown tokens to plain text: paragraphs, lists, quotations, tables, links.
+"""Markdown tokens to plain text: paragraphs, lists, quotations, tables, links, footnotes.
 
 An address stands in angle brackets after its words (RFC 3986 appendix C). Merge tags stay tokens.
 """
@@ -6,10 +6,12 @@ An address stands in angle brackets after its words (RFC 3986 appendix C). Merge
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
 
 from markdown_it.token import Token
 
 from newsletter.issues.blocks import DOUBLE_RULE, RULE
+from newsletter.issues.markdown.words import alt_text, note_sign
 from newsletter.rendering.headings import top_level
 
 _SIGNS = {"softbreak": " ", "hardbreak": "\n", "s_open": "~", "s_close": "~"}
@@ -70,6 +72,19 @@ class _TextWriter:
         marker = "- " if count is None else f"{count}. "
         self.counters[-1] = None if count is None else count + 1
         self._enter(marker, " " * len(marker))
+
+    def _footnotes(self, token: Token) -> None:
+        self.opening = token.nesting > 0
+
+    def _footnote(self, token: Token) -> None:
+        if token.nesting > 0:
+            sign = f"{note_sign(token)} "
+            self._enter(sign, " " * len(sign))
+            return
+        # A note without text has its number all the same.
+        if self.markers != self.prefixes:
+            self._put("")
+        self._leave()
 
     def _blockquote(self, token: Token) -> None:
         if token.nesting > 0:
@@ -147,7 +162,9 @@ def inline_text(children: Iterable[Token]) -> str:
             url, start = links.pop()
             out[start:] = [with_address("".join(out[start:]), url)]
         elif token.type == "image":
-            out.append(picture_text(token.content))
+            out.append(picture_text(alt_text(token.children or ())))
+        elif token.type == "footnote_ref":
+            out.append(note_sign(token))
         else:
             out.append(_SIGNS.get(token.type, token.content))
     return "".join(out)
@@ -160,6 +177,7 @@ def picture_text(alt: str) -> str:
 
 def with_address(words: str, url: str) -> str:
     """Return words with the address that they lead to, only the address when the words are it."""
-    if not url:
+    # A bare address is its own words, which leave out what every address begins with.
+    if not url or url == f"mailto:{words}":
         return words
-    return f"<{url}>" if words in (url, "") else f"{words} <{url}>"
+    return f"<{url}>" if words in ("", url, unquote(url)) or url == f"https://{words}" else f"{words} <{url}>"

@@ -13,7 +13,7 @@ from functools import cached_property
 from newsletter.config import Config, SponsorSection
 from newsletter.issues.blocks import TEXT, BlockKind, FieldType
 from newsletter.issues.issue import Block, Condition, Issue
-from newsletter.issues.markdown import settings_tokens
+from newsletter.issues.markdown.parser import settings_tokens
 from newsletter.issues.news_block import NewsItem, news_items
 from newsletter.rendering.markdown_text import body_text, inline_text, picture_text, with_address
 from newsletter.rendering.translations import Language

@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from newsletter.checks.context.table_cells import column_in_cell
 from newsletter.issues.blocks import COLUMN_WIDTH, TEXT, BlockKind, BodyKind
 from newsletter.issues.issue import Block
-from newsletter.issues.markdown import place_in
+from newsletter.issues.markdown.place import place_in
 from newsletter.messages.merge_tags import Tag
 from newsletter.rendering.theme import Theme
 
@@ -139,6 +139,22 @@ def texts(context: Written) -> Iterator[tuple[str, Spot]]:
                 if child.type == "text" and (start := token.content.find(child.content, at)) >= 0:
                     at = start + len(child.content)
                     yield child.content, token_spot(context, token, start, at)
+
+
+def inline_tokens(context: Written) -> Iterator[tuple[Block, Token, list[str]]]:
+    """Yield each paragraph, heading and cell of the issue: its block, its token, and the kinds of the tokens around.
+
+    Those around are the lists, items and quotations that begin with it, the outermost first.
+    """
+    for block in context.blocks:
+        before: list[str] = []
+        for token in block.body:
+            if token.type == "inline":
+                yield block, token, before
+            if token.nesting <= 0:
+                before = []
+            elif token.type != "paragraph_open":
+                before = [*before, token.type]
 
 
 def code_lines(context: Written) -> set[int]:

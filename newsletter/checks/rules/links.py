@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
+from markdown_it.token import Token
+
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.places import Link, Spot, kind_of, texts
+from newsletter.checks.context.places import Link, Spot, inline_tokens, kind_of, token_spot
 from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
-from newsletter.errors import Edit
+from newsletter.errors import Edit, Severity
 from newsletter.issues.blocks import BodyKind
+from newsletter.issues.markdown.place import words_of
 
 _SHORT = "bit.ly buff.ly cutt.ly goo.gl is.gd lnkd.in ow.ly rb.gy rebrand.ly shorturl.at t.co t.ly tiny.cc tinyurl.com"
 SHORTENERS = frozenset(_SHORT.split())
@@ -41,7 +44,32 @@ _SAYS_NOTHING = frozenset(
         "website",
     ]
 )
-_NO_LINK = re.compile(r"\[[^\[\]\n]+\]\([^()\n]*\)")
+_WORDS, _PAGE = r"\[[^\[\]]*[^\s\[\]][^\[\]]*\]", r"<?(?:https?://|www\.|mailto:|tel:|/)"
+_NOT_LINKS = (
+    (
+        re.compile(rf"!?{_WORDS}\((?:[^()\n]|\([^()\n]*\))*\)"),
+        "its address cannot be one",
+        "Encode a space as %20; begin the address with https://.",
+    ),
+    (
+        re.compile(rf"!?{_WORDS}\(\s*{_PAGE}[^\s()]*(?=\s|\Z)(?![^()\n]*\))"),
+        "its address has no end",
+        "Close it with `)` behind the address.",
+    ),
+    (
+        re.compile(rf"!?{_WORDS}\s+\({_PAGE}[^()\n]*\)"),
+        "there is a space before its address",
+        "Write `[words](https://...)` without a space between the brackets.",
+    ),
+    (
+        re.compile(rf"\([^()\n]+\)\[{_PAGE}[^\[\]\n]*\]"),
+        "its brackets are the wrong way round",
+        "Write `[words](https://...)`.",
+    ),
+)
+"""What was meant to be a link or a picture: the pattern, why it is none, and what to do."""
+_NO_NAME = re.compile(r"(?<![\w\]\[)])!?\[(?!\^)[^\[\]]*[^\W\d_][^\[\]]*\]\[([^\[\]^]*)\](?![\[(])")
+"""A link by the name of an address; the words have a letter, so that `[0][1]` is none."""
 
 
 _GOOD = Example(body="The [report on exports](https://example.com/exports) is out.")
@@ -61,11 +89,31 @@ def _wrong_addresses(context: Context) -> Iterator[Finding]:
     for link in context.links:
         if why := wrong_address(context, link.url):
             yield Finding.at(link.address_spot, why, edits=_with_scheme(context, link.address))
-    for text, spot in texts(context):
-        for match in _NO_LINK.finditer(text):
-            part = Spot(spot.line, spot.column + match.start(), len(match[0]))
-            message = f'"{context.written(match[0])}" is no link: its address cannot be one'
-            yield Finding.at(part, message, hint="Encode a space as %20; begin the address with https://.")
+    for _block, token, _before in inline_tokens(context):
+        yield from _no_links(context, token)
+
+
+def _no_links(context: Context, token: Token) -> Iterator[Finding]:
+    words, ends = words_of(token, has_addresses=True), dict[int, int]()
+    for pattern, why, hint in _NOT_LINKS:
+        for match in pattern.finditer(words):
+            # A link without an end may be the beginning of one with a space in its address.
+            if match.start() not in ends:
+                ends[match.start()] = match.end()
+                yield _no_link(context, token, match, why, hint)
+    for match in _NO_NAME.finditer(words):
+        name = match[1] or match[0].strip("!")[1:-3]
+        hint = f"Write `[{name}]: https://...` on a line of its own, or a backslash before the first bracket."
+        yield _no_link(context, token, match, "no line has its address", hint, WARNING)
+
+
+def _no_link(
+    context: Context, token: Token, match: re.Match[str], why: str, hint: str, severity: Severity | None = None
+) -> Finding:
+    shown = context.written(" ".join(token.content[match.start() : match.end()].split()))
+    kind = "picture" if shown.startswith("!") else "link"
+    spot = token_spot(context, token, match.start(), match.end())
+    return Finding.at(spot, f'"{shown}" is no {kind}: {why}', hint=hint, severity=severity)
 
 
 def wrong_address(context: Context, url: str) -> str:
@@ -177,7 +225,12 @@ def _host(url: str) -> str:
 )
 def _empty_words(context: Context) -> Iterator[Finding]:
     named: dict[str, Link] = {}
+    broken = {
+        finding.spot for _block, token, _before in inline_tokens(context) for finding in _no_links(context, token)
+    }
     for link in context.links:
+        if any(_is_inside(link.spot, spot) for spot in broken):
+            continue
         words = re.sub(r"\W+", " ", link.text.casefold()).strip()
         if why := _bad_words(context, link, words):
             yield Finding.at(link.spot, why)
@@ -185,6 +238,11 @@ def _empty_words(context: Context) -> Iterator[Finding]:
         first = named.setdefault(words, link)
         if words and first.url != link.url and not link.has_picture:
             yield Finding.at(link.spot, f'"{link.text}" leads somewhere else on line {first.spot.line}')
+
+
+def _is_inside(spot: Spot, other: Spot) -> bool:
+    """Tell whether a bare address is a part of what was meant to be another link."""
+    return spot.line == other.line and other.column < spot.column < other.column + other.width
 
 
 def _bad_words(context: Context, link: Link, words: str) -> str:
