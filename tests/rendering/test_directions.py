@@ -78,6 +78,24 @@ def test_a_quotation_against_the_direction_has_its_rule_on_the_other_side(public
     assert "padding:0 0 4px 16px" in quotation
 
 
+@pytest.mark.parametrize(("language", "words", "side"), [("ar", ENGLISH, "ltr"), ("en", ARABIC, "rtl")])
+def test_footnotes_stand_on_the_side_of_their_words(
+    publication_folder: Path, language: str, words: str, side: str
+) -> None:
+    html = _html(publication_folder, language, f"{words}[^1]\n\n[^1]: {words}\n\n    - {words}")
+
+    assert f'dir="{side}"' in _tags(html, "ol")[0]
+
+
+def test_a_footnote_against_the_direction_stays_beside_its_number(publication_folder: Path) -> None:
+    body = f"{ARABIC}[^1] {ARABIC}[^2]\n\n[^1]: {ARABIC} `a;`\n[^2]: {ENGLISH}"
+    html = _html(publication_folder, "ar", body)
+
+    assert f'<span dir="ltr">{ENGLISH}</span>' in html
+    assert not [tag for tag in (*_tags(html, "ol"), *_tags(html, "li")) if "dir=" in tag]
+    assert 'dir="ltr"' in _tags(html, "code")[0]
+
+
 def test_an_item_against_the_direction_stays_beside_the_mark_of_its_list(publication_folder: Path) -> None:
     html = _html(publication_folder, "ar", f"- {ARABIC}\n- {ENGLISH}\n  - {ARABIC} `a;`\n\n1. {ARABIC}\n\n2. {ENGLISH}")
 

@@ -68,6 +68,15 @@ def test_a_picture_in_markdown_is_the_file_of_that_name(publication_folder: Path
     assert _addresses(html) == [f"{BASE}/images/{quote(stored)}"]
 
 
+@pytest.mark.parametrize("form", ["x[^1]\n\n[^1]: {}", ":::news\n- {} **Title** x\n:::", "| {} |\n|---|"])
+def test_a_picture_is_found_by_its_name_wherever_markdown_stands(publication_folder: Path, form: str) -> None:
+    _with_picture(publication_folder, "grün 1.png")
+
+    html = built(publication_folder, form.format("![A chart](images/gr%C3%BCn%201.png)")).message.html
+
+    assert _addresses(html) == [f"{BASE}/images/gr%C3%BCn%201.png"]
+
+
 @pytest.mark.parametrize(("stored", "written"), FIELDS)
 def test_a_picture_in_a_field_is_the_file_of_that_name(publication_folder: Path, stored: str, written: str) -> None:
     _with_picture(publication_folder, stored)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from markdown_it.token import Token
@@ -44,7 +45,8 @@ _SAYS_NOTHING = frozenset(
         "website",
     ]
 )
-_WORDS, _PAGE = r"\[[^\[\]]*[^\s\[\]][^\[\]]*\]", r"<?(?:https?://|www\.|mailto:|tel:|/)"
+# Linear: a bracket without an end may stand before a million letters.
+_WORDS, _PAGE = r"\[(?=\s*+[^\s\[\]])[^\[\]]++\]", r"<?(?:https?://|www\.|mailto:|tel:|/)"
 _NOT_LINKS = (
     (
         re.compile(rf"!?{_WORDS}\((?:[^()\n]|\([^()\n]*\))*\)"),
@@ -68,7 +70,7 @@ _NOT_LINKS = (
     ),
 )
 """What was meant to be a link or a picture: the pattern, why it is none, and what to do."""
-_NO_NAME = re.compile(r"(?<![\w\]\[)])!?\[(?!\^)[^\[\]]*[^\W\d_][^\[\]]*\]\[([^\[\]^]*)\](?![\[(])")
+_NO_NAME = re.compile(r"(?<![\w\]\[)])!?\[(?!\^)(?=[^\[\]]*[^\W\d_])[^\[\]]++\]\[([^\[\]^]*)\](?![\[(])")
 """A link by the name of an address; the words have a letter, so that `[0][1]` is none."""
 
 
@@ -225,11 +227,9 @@ def _host(url: str) -> str:
 )
 def _empty_words(context: Context) -> Iterator[Finding]:
     named: dict[str, Link] = {}
-    broken = {
-        finding.spot for _block, token, _before in inline_tokens(context) for finding in _no_links(context, token)
-    }
+    broken = _ends_of_broken(context)
     for link in context.links:
-        if any(_is_inside(link.spot, spot) for spot in broken):
+        if _is_inside(link.spot, broken):
             continue
         words = re.sub(r"\W+", " ", link.text.casefold()).strip()
         if why := _bad_words(context, link, words):
@@ -240,9 +240,21 @@ def _empty_words(context: Context) -> Iterator[Finding]:
             yield Finding.at(link.spot, f'"{link.text}" leads somewhere else on line {first.spot.line}')
 
 
-def _is_inside(spot: Spot, other: Spot) -> bool:
+def _ends_of_broken(context: Context) -> dict[int, list[tuple[int, int]]]:
+    """Return, by line, the column of each thing that was meant to be a link, and the last end of those up to it."""
+    ends: dict[int, list[tuple[int, int]]] = {}
+    spots = (finding.spot for _block, token, _before in inline_tokens(context) for finding in _no_links(context, token))
+    for spot in sorted(spots):
+        line = ends.setdefault(spot.line, [])
+        line.append((spot.column, max(spot.column + spot.width, line[-1][1] if line else 0)))
+    return ends
+
+
+def _is_inside(spot: Spot, broken: Mapping[int, Sequence[tuple[int, int]]]) -> bool:
     """Tell whether a bare address is a part of what was meant to be another link."""
-    return spot.line == other.line and other.column < spot.column < other.column + other.width
+    line = broken.get(spot.line, ())
+    before = bisect_left(line, (spot.column, 0))
+    return before > 0 and spot.column < line[before - 1][1]
 
 
 def _bad_words(context: Context, link: Link, words: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from newsletter.issues.issue import Block
 from newsletter.issues.markdown.source import read_source
+from newsletter.messages.merge_tags import MOST_TAGS
 from tests.support.writing import built, findings, message_for, problems
 
 FRONT = "---\nsubject: Hello\n---\n"
@@ -86,6 +87,13 @@ def test_code_about_merge_tags_is_shown_and_nobody_complains(publication_folder:
     assert "Write {{ frist_name }}, {{ or {% if %}." in copy.text
     path = publication_folder / "issues" / "2025-01-17-hello.md"
     assert not {"NL007", "NL009", "NL010"} & {problem.rule for problem in findings(path)}
+
+
+def test_braces_in_code_do_not_count_as_merge_tags_of_an_issue(publication_folder: Path) -> None:
+    lines = "{{ x }}\n" * (MOST_TAGS + 1)
+    built(publication_folder, f"{{{{ email }}}}\n\n```\n{lines}```")
+    (mistake,) = problems(publication_folder, f"{FRONT}```\nx\n```\n\n{lines}")
+    assert (mistake.rule, mistake.line) == ("NL007", 8 + MOST_TAGS)
 
 
 def test_the_column_of_a_mistake_counts_braces_in_code_as_they_stand(publication_folder: Path) -> None:
