@@ -7,7 +7,20 @@ import sys
 
 from bench.timing import ROOT
 
-NAMES = ("start", "build", "checks", "preview", "merge", "imports", "joining", "serving", "reading", "sending", "smtp")
+NAMES = (
+    "start",
+    "build",
+    "checks",
+    "preview",
+    "merge",
+    "imports",
+    "joining",
+    "serving",
+    "reading",
+    "webhooks",
+    "sending",
+    "smtp",
+)
 
 
 def main() -> None:

@@ -40,17 +40,15 @@ from newsletter.providers.base import Batch
 from newsletter.rates import Rate
 from newsletter.rendering.build import build_issue
 from newsletter.sending.bench import SLUG, TOKEN, prepare
-from newsletter.sending.recipients import RecipientRow, addresses, recipients
+from newsletter.sending.recipients import FULL_ROW, addresses, recipients
 from newsletter.sending.sender import THREADS, Job, Sender
 from newsletter.signed_links import Links
 
 _PAGE = WebPage(about=About(slug="bench", title="", description="", date="2025-01-17"), html="")
 FULL, VARIABLE, BY_HAND = 40_000, 40_000, 200
 ROUNDS = 3
-_COLUMNS = (subscriber.c[name] for name in RecipientRow.__struct_fields__[:-2])
-READERS = select(*_COLUMNS, null().label("obstacle"), null().label("suppressed")).where(
-    subscriber.c.id.between(bindparam("first"), bindparam("last"))
-)
+_COLUMNS = (subscriber.c.get(name, null().label(name)) for name in FULL_ROW.__struct_fields__)
+READERS = select(*_COLUMNS).where(subscriber.c.id.between(bindparam("first"), bindparam("last")))
 """The readers from one number to another, without their lists and suppressions."""
 
 
@@ -112,7 +110,7 @@ class Ground:
     def _recipients(self, start: int) -> tuple[Recipient, ...]:
         between = {"first": start, "last": start + self.provider.batch_size - 1}
         with self.database.read() as connection:
-            return recipients(read_as(connection, READERS, RecipientRow, between), self.campaign, self._links)
+            return recipients(read_as(connection, READERS, FULL_ROW, between), self.campaign, self._links)
 
     def _batch(self, recipients: tuple[Recipient, ...]) -> Batch:
         return Batch(mailing=self.mailing, recipients=recipients, key="bench", label="bench")

@@ -12,12 +12,13 @@
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages
+    events/         what providers report: verified calls, bounces, complaints, suppressions, campaigns that are paused
     checks/         what is wrong with an issue: checks/rules has the rules, the rest runs, prints and fixes them
     campaigns/      campaigns and the ledger: states, audiences, leases, outcomes, schedules, retries, opens and clicks
     rendering/      an Issue becomes HTML, plain text, a web page, a feed; colours and translations of the theme
     subscribers/    readers: consent, sign-ups, preferences, CSV import and export, segments, suppressions
     issues/         issue files: front matter, blocks and their fields, Markdown, images; new files and drafts
-    providers/      one file per mail provider, and the HTTP transport they share: time-outs, answers, errors
+    providers/      one file per mail provider, for both directions; the HTTP transport they share, the kinds of a "no"
     database/       tables, migrations, connections; large sets of rows
     messages/       the compiled message, merge tags, escaping, each reader's copy with its headers, MIME bytes
     config/         newsletter.toml: every setting with its default, the errors about wrong ones; the readers' columns
@@ -26,6 +27,7 @@
     network.py       which addresses may be asked        signals.py    Ctrl-C and SIGTERM
     rates.py         rates, quotas, warm-up plans        addresses.py  email addresses
     times.py         durations, moments, zones, clock    errors.py     every error, and its exit code
+    private_files.py files that only their owner reads   printable.py  text that cannot steer a terminal
     characters.py    which ones no text may have
 
 Beside the package: templates/ has everything that a designer touches (the emails' MJML and styles, the readers' pages,

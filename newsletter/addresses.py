@@ -23,6 +23,10 @@ _ROLES |= {"news", "webmaster", "www", "uucp", "ftp"}
 """Role names, which RFC 2142 makes equal in any case; email-validator lowers them."""
 
 
+_GMAIL = ("gmail.com", "googlemail.com")
+"""The domains of Gmail's own mailboxes; both lead to the same."""
+
+
 class Mailbox(str):
     """`Daily Inference <daily@news.example.com>`: a name and an address (RFC 5322 section 3.4)."""
 
@@ -86,6 +90,20 @@ def parse_mailbox(text: str) -> Mailbox:
 def address_key(address: str) -> str:
     """Return the address in lower case: equal for all its spellings, because every large provider ignores case."""
     return address.strip().lower()
+
+
+def mailbox_key(address: str) -> str:
+    """Return an equal text for addresses that reach one mailbox: `ada+news@example.com` is `ada@example.com`.
+
+    For limits only: two addresses that differ in their tag are two readers. A tag begins with `+` (RFC 5233), as
+    Gmail, Outlook, iCloud, Fastmail and Proton have it. Gmail leaves out dots, too
+    (https://support.google.com/mail/answer/7436150); elsewhere they tell people apart.
+    """
+    local, _, domain = address_key(address).rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        local, domain = local.replace(".", "") or local, _GMAIL[0]
+    return f"{local}@{domain}"
 
 
 def mask(address: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from newsletter.printable import one_line
+
 MOST_SHOWN = 10
 """At most this many problems are printed; the rest are counted."""
 
@@ -30,7 +32,7 @@ class NewsletterError(Exception):
         """One sentence that says what to do."""
 
     def __str__(self) -> str:
-        first = f"{self.place}: {self.message}" if self.place else self.message
+        first = one_line(f"{self.place}: {self.message}" if self.place else self.message)
         return f"{first}\n  {self.hint}" if self.hint else first
 
 
@@ -92,7 +94,7 @@ class Problem:
         return f"{self.path}:{self.line}:{self.column}"
 
     def __str__(self) -> str:
-        first = f"{self.place}: {self.message} [{self.rule}]"
+        first = one_line(f"{self.place}: {self.message} [{self.rule}]")
         return f"{first}\n  {self.hint}" if self.hint else first
 
 

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,8 +24,29 @@ STEP_SECONDS = 10.0
 """The time limit of a connection, and of each piece of an answer."""
 WHOLE_SECONDS = 30.0
 """The time limit of an answer with all its redirects."""
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+_IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _networks(text: str) -> tuple[_IPNetwork, ...]:
+    return tuple(ipaddress.ip_network(part) for part in text.split())
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv6 addresses whose last 32 bits are an IPv4 address (RFC 6052)."""
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+_PRIVATE_4 = _networks(
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
+    "192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3"
+)
+"""Not globally reachable, or multicast."""
+_PUBLIC_4 = _networks("192.0.0.9/32 192.0.0.10/32")
+"""Parts of _PRIVATE_4 that are globally reachable."""
+_PRIVATE_6 = _networks("2001::/23 2001:db8::/32 3fff::/20")
+_PUBLIC_6 = _networks(
+    "2001::/32 2001:1::1/128 2001:1::2/128 2001:1::3/128 2001:3::/32 2001:4:112::/48 2001:20::/28 2001:30::/28"
+)
 
 
 class NetworkFailure(StrEnum):
@@ -79,19 +100,36 @@ def is_under(url: str, base: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an IP address is public (RFC 6890); an IPv4 address inside an IPv6 one counts as well."""
+    """Tell whether an IP address is one of the public Internet, on every version of Python alike.
+
+    By IANA's registries of special-purpose addresses (RFC 6890) as of 2025-10:
+    https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry. An IPv4 address that
+    an IPv6 one carries has to be public, too.
+    """
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        wrapped = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-        if ip in _NAT64:
-            wrapped.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        if any(inside is not None and not _is_of_the_internet(inside) for inside in wrapped):
-            return False
-    return _is_of_the_internet(ip)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return not _is_in(ip, _PRIVATE_4) or _is_in(ip, _PUBLIC_4)
+    carried = carried_ipv4(ip)
+    if any(not is_public(str(inside)) for inside in carried):
+        return False
+    if ip in _MAPPED or ip in _NAT64:
+        return True
+    # Nothing outside 2000::/3 is given out (RFC 4291 section 2.4): not ::a.b.c.d, fec0::/10 or what is still free.
+    return ip in _GIVEN_OUT and (not _is_in(ip, _PRIVATE_6) or _is_in(ip, _PUBLIC_6))
 
 
-def _is_of_the_internet(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return ip.is_global and not ip.is_multicast
+def carried_ipv4(ip: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address carries, the client's last; most carry none.
+
+    IPv4-mapped (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056), Teredo (RFC 4380: its server and its client).
+    """
+    if ip in _MAPPED or ip in _NAT64:
+        return [ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)]
+    return [ip.sixtofour] if ip.sixtofour else [*(ip.teredo or ())]
+
+
+def _is_in(ip: _IPAddress, networks: Iterable[_IPNetwork]) -> bool:
+    return any(ip in network for network in networks)
 
 
 class Connections:

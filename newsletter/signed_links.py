@@ -21,9 +21,10 @@ from pathlib import Path
 
 from newsletter.config import Publication, secret
 from newsletter.errors import ConfigError
+from newsletter.private_files import make_private, open_private
 
 SHORTEST = 32
-"""The fewest characters of a secret in `.newsletter/secret`; the program makes longer ones."""
+"""The fewest characters of a secret; the program makes longer ones."""
 SECRET_FILE = Path(".newsletter") / "secret"
 KEY_BYTES = 6
 """Random bytes of the key of a reader's links; the text has 8 characters."""
@@ -195,16 +196,25 @@ def _encoded(raw: bytes) -> str:
 def link_secret(publication: Publication) -> str:
     """Return `[environment] secret`, or else the secret in `.newsletter/secret`, which is made at first use.
 
-    With another secret, links in mail already sent stop working. Raises ConfigError when it cannot be read.
+    With another secret, links in mail already sent stop working. Raises ConfigError when it cannot be read, or is so
+    short that it could be guessed.
     """
     if named := publication.config.environment.secret:
-        return secret(named, key="[environment] secret")
+        return _long_enough(publication, secret(named, key="[environment] secret"), named.removeprefix("env:"))
     path = publication.root / SECRET_FILE
     try:
         return _stored_secret(path)
     except OSError as error:
         hint = "Its folder must be writable, or name a secret with [environment] secret."
         raise ConfigError(f"the secret that signs links: {error.strerror}", place=str(path), hint=hint) from error
+
+
+def _long_enough(publication: Publication, text: str, name: str) -> str:
+    if len(text.strip()) >= SHORTEST:
+        return text
+    message = f"the secret in {name} has {len(text.strip())} characters and could be guessed; it needs {SHORTEST}"
+    hint = "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+    raise publication.error(("environment", "secret"), message, hint)
 
 
 def derived_key(publication: Publication, purpose: bytes) -> bytes:
@@ -215,6 +225,7 @@ def derived_key(publication: Publication, purpose: bytes) -> bytes:
 def _stored_secret(path: Path) -> str:
     if not path.exists():
         _create(path, secrets.token_urlsafe(32))
+    make_private(path)
     stored = path.read_text(encoding="ascii", errors="replace").strip()
     if len(stored) >= SHORTEST:
         return stored
@@ -229,7 +240,7 @@ def _create(path: Path, text: str) -> None:
     """
     path.parent.mkdir(mode=0o700, exist_ok=True)
     new = path.with_name(f"secret.{os.getpid()}.{secrets.token_hex(4)}")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+    with open(open_private(new, os.O_WRONLY | os.O_EXCL), "w", encoding="ascii") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())

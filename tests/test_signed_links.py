@@ -131,11 +131,32 @@ def test_several_who_make_the_secret_at_once_get_the_same(tmp_path: Path) -> Non
     assert len(set(made)) == 1
 
 
+LONG = "a long and secret text that nobody guesses"
+
+
+@pytest.mark.parametrize("text", ["short", "x" * 31, " " * 20 + "x" * 31 + " " * 20])
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_secret_that_could_be_guessed_is_refused_with_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, is_file: bool
+) -> None:
+    publication = publication_settings(tmp_path, '[environment]\nsecret = "env:LINK_SECRET"\n')
+    (tmp_path / "kept").write_text(text)
+    name, value = ("LINK_SECRET_FILE", str(tmp_path / "kept")) if is_file else ("LINK_SECRET", text)
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigError, match=r"LINK_SECRET has \d+ characters and could be guessed") as refused:
+        link_secret(publication)
+
+    assert "newsletter.toml:" in str(refused.value)
+    assert "token_urlsafe" in str(refused.value)
+    assert text.strip() not in str(refused.value)
+
+
 def test_a_secret_from_the_environment_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publication = publication_settings(tmp_path, '[environment]\nsecret = "env:LINK_SECRET"\n')
-    monkeypatch.setenv("LINK_SECRET", "a long and secret text")
+    monkeypatch.setenv("LINK_SECRET", LONG)
 
-    assert link_secret(publication) == "a long and secret text"
+    assert link_secret(publication) == LONG
     assert not (tmp_path / ".newsletter").exists()
 
 

@@ -70,12 +70,20 @@ def claim(
     return Claim(**row._asdict()) if row else None
 
 
-def skip(connection: Connection, claim: Claim, reasons: Mapping[int, str], now: datetime) -> None:
-    """Leave out these subscribers of a claimed batch, each for its reason. Raises LostClaimError.
+def skip(
+    connection: Connection,
+    claim: Claim,
+    reasons: Mapping[int, str],
+    now: datetime,
+    *,
+    state_of_batch: BatchState = BatchState.CLAIMED,
+) -> None:
+    """Leave out these subscribers of a batch, each for its reason. Raises LostClaimError.
 
-    If the batch may have been handed over before, they may have the message: they are unknown, not skipped.
+    The batch is claimed, or handed and their messages have not begun. If it may have been handed over before, they
+    may have the message: they are unknown, not skipped.
     """
-    _change(connection, claim, BatchState.CLAIMED, {"lease_until": stamp(now + LEASE)})
+    _change(connection, claim, state_of_batch, {"lease_until": stamp(now + LEASE)})
     state = "unknown" if claim.first_handed_at else "skipped"
     exceptions = (DeliveryException(id, state, reason) for id, reason in reasons.items())
     ledger.add_exceptions(connection, claim.campaign_id, claim.no, exceptions, stamp(now))
@@ -86,11 +94,20 @@ def close_empty(connection: Connection, claim: Claim, now: datetime) -> None:
     _move(connection, claim, "close", BatchState.CLAIMED, BatchState.SETTLED, {"settled_at": stamp(now)})
 
 
-def hand(connection: Connection, claim: Claim, *, provider: str, now: datetime, payload_hash: str = "") -> None:
+def hand(
+    connection: Connection,
+    claim: Claim,
+    *,
+    provider: str,
+    now: datetime,
+    payload_hash: str = "",
+    is_by_message: bool = False,
+) -> None:
     """Write that the first byte may leave; commit before it does.
 
-    Raises LostClaimError when the batch is another's by now or its campaign is not sending, and
-    ChangedPayloadError when its key stands for another payload.
+    `is_by_message`: messages leave one by one, and none before `save_progress` said that it begins, so that a kill
+    between the two leaves nobody unknown. Raises LostClaimError when the batch is another's by now or its campaign is
+    not sending, and ChangedPayloadError when its key stands for another payload.
     """
     if claim.first_handed_at and claim.payload_hash not in ("", payload_hash):
         raise ChangedPayloadError(f"batch {claim.no} is not what was handed over under its key")
@@ -100,11 +117,16 @@ def hand(connection: Connection, claim: Claim, *, provider: str, now: datetime, 
         "provider": provider,
         "payload_hash": payload_hash,
         "lease_until": stamp(now + LEASE),
-        "started": None,
+        "started": b"" if is_by_message else None,
         "finished": None,
     }
     scope = BatchScope.CLAIM_WHILE_SENDING
     _move(connection, claim, "hand", BatchState.CLAIMED, BatchState.HANDED, changes, scope)
+
+
+def renew(connection: Connection, campaign_id: int, *, owner: str, now: datetime) -> None:
+    """Renew the leases of all batches of a campaign that this sender has in hand: it waits for their answers."""
+    ledger.renew_leases(connection, campaign_id, owner, now)
 
 
 def release(connection: Connection, claim: Claim) -> None:

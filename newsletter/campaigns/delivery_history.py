@@ -96,7 +96,8 @@ def _events(connection: Connection, campaign_id: int, subscriber_id: int) -> Ite
         url = f" {links[event.link]}" if event.link is not None and event.link < len(links) else ""
         times = f", {event.times} times" if event.times > 1 else ""
         program = f" (a program: {event.machine})" if event.machine else ""
-        yield stamp(event.at), f"{event.kind}{url}{times}{program}{': ' + event.detail if event.detail else ''}"
+        kind = f"{event.kind} ({event.bounce})" if event.bounce else str(event.kind)
+        yield stamp(event.at), f"{kind}{url}{times}{program}{': ' + event.detail if event.detail else ''}"
 
 
 def _steps(row: Row[Any], campaign: Campaign, provider_id: str) -> Iterator[tuple[str, str]]:

@@ -59,6 +59,8 @@ class Event:
     """The sign that a program did it; empty for a person, as far as can be seen."""
     source: str = TRACKING
     detail: str = ""
+    bounce: str = ""
+    """Of a bounce: `hard`, `soft` or `blocked`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +78,16 @@ class Figure:
 
 def record(connection: Connection, events: Sequence[Event]) -> int:
     """Record events; return how many were new. A known key changes nothing; events of erased readers are dropped."""
+    return len(record_new(connection, events))
+
+
+def record_new(connection: Connection, events: Sequence[Event]) -> set[str]:
+    """Record events like `record`; return the keys of those that were new."""
     rows = _rows(connection, events)
     if not rows:
-        return 0
+        return set()
     made = _insert(connection).on_conflict_do_nothing(index_elements=[table.c.key])
-    return len(connection.execute(made.returning(table.c.id), rows).all())
+    return set(connection.scalars(made.returning(table.c.key), rows))
 
 
 def tally(connection: Connection, events: Sequence[Event]) -> None:
@@ -108,6 +115,12 @@ def figures(connection: Connection, campaign_id: int) -> list[Figure]:
         for kind in EventKind
         if kind in by_kind
     ]
+
+
+def reader_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """Return how many readers each kind of event happened to, by people only; every kind is there."""
+    counted = {figure.kind: figure.readers for figure in figures(connection, campaign_id)}
+    return {str(kind): counted.get(kind, 0) for kind in EventKind}
 
 
 def of_reader(connection: Connection, campaign_id: int, subscriber_id: int) -> list[Event]:
@@ -173,6 +186,7 @@ def _read(row: Any) -> Event:
         machine=row.machine,
         source=row.source,
         detail=row.detail,
+        bounce=row.bounce,
     )
 
 
@@ -189,4 +203,5 @@ def _row(event: Event) -> dict[str, object]:
         "machine": event.machine,
         "source": event.source,
         "detail": event.detail,
+        "bounce": event.bounce,
     }

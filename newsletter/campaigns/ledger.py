@@ -38,7 +38,7 @@ from newsletter.campaigns.batch_states import IN_HAND, BatchState, require_arrow
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.delivery_states import EXCEPTIONS
 from newsletter.database.bulk import listed
-from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note
+from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note, is_in
 from newsletter.providers.base import Outcome
 from newsletter.times import stamp
 
@@ -117,6 +117,12 @@ def change_batch(
 ) -> int:
     """Change columns of a claimed batch that stays in `state`; return how many changed: 0 when it is another's."""
     return _update_batches(connection, state, BatchScope.CLAIM, parameters, changes)
+
+
+def renew_leases(connection: Connection, campaign_id: int, owner: str, now: datetime) -> None:
+    """Let the batches in `owner`'s hands stay its own for another LEASE."""
+    theirs = and_(batch.c.campaign_id == campaign_id, batch.c.owner == owner, is_in(*IN_HAND))
+    connection.execute(update(batch).where(theirs).values(lease_until=stamp(now + LEASE)))
 
 
 def _update_batches(

@@ -12,6 +12,7 @@ from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.counts import ListedDelivery
 from newsletter.campaigns.events import Figure
 from newsletter.errors import MOST_SHOWN
+from newsletter.printable import one_line
 
 
 def readers(number: int) -> str:
@@ -22,7 +23,7 @@ def readers(number: int) -> str:
 def table(campaign: Campaign, deliveries: Mapping[str, int], pace: float = 0, rest: timedelta = timedelta(0)) -> str:
     """Return the text that `status` prints: the campaign, each count that is not zero, and the time it will take."""
     head = f"Campaign {campaign.id}: {campaign.issue}, {campaign.state}"
-    lines = [head, f'"{campaign.subject}" to {campaign.audience} through {campaign.provider}', ""]
+    lines = [head, f'"{one_line(campaign.subject)}" to {campaign.audience} through {campaign.provider}', ""]
     lines += [f"  {state:<10}{number:>10,}" for state, number in deliveries.items() if number]
     lines += [f"  {'audience':<10}{sum(deliveries.values()):>10,}"]
     return "\n".join([*lines, *_remarks(campaign, deliveries, pace, rest)])
@@ -52,7 +53,7 @@ def times(number: int) -> str:
 
 def _remarks(campaign: Campaign, deliveries: Mapping[str, int], pace: float, rest: timedelta) -> Iterable[str]:
     if campaign.state is CampaignState.PAUSED:
-        yield f"\nPaused: {campaign.reason}"
+        yield f"\nPaused: {one_line(campaign.reason)}"
         yield f"Let it go on with: newsletter resume {campaign.id}"
     if campaign.state is CampaignState.SENDING:
         yield f"\n{remaining(deliveries, pace, rest)}"
@@ -125,5 +126,6 @@ def has(number: int) -> str:
 def named(deliveries: Iterable[ListedDelivery], total: int, state: str) -> str:
     """List up to MOST_SHOWN deliveries by address, each with its reason, then how many more there are."""
     shown = list(deliveries)[:MOST_SHOWN]
-    lines = [f"  {state}: {item.email or '(erased)'}{': ' + item.detail if item.detail else ''}" for item in shown]
+    reasons = [f": {one_line(item.detail)}" if item.detail else "" for item in shown]
+    lines = [f"  {state}: {item.email or '(erased)'}{reason}" for item, reason in zip(shown, reasons, strict=True)]
     return "\n".join(lines + ([f"  and {total - len(shown):,} more {state}"] if total > len(shown) else []))

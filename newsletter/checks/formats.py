@@ -16,6 +16,7 @@ from newsletter.checks.catalogue import RULES
 from newsletter.checks.context.rule import Example, Rule
 from newsletter.config import Publication
 from newsletter.errors import Problem, Severity
+from newsletter.printable import one_line
 
 SHOWN = 100
 """Characters of a line that a frame shows; a longer line is cut to the part around the caret."""
@@ -65,7 +66,7 @@ def _read(publication: Publication, path: str) -> Sequence[str]:
 
 
 def _frame(problem: Problem, lines: Sequence[str], explained: set[str]) -> str:
-    out = [f"{problem.place}: {problem.severity}: {problem.message} [{problem.rule}]"]
+    out = [one_line(f"{problem.place}: {problem.severity}: {problem.message} [{problem.rule}]")]
     gutter = " " * len(str(problem.line))
     if 0 < problem.line <= len(lines):
         shown, caret = _excerpt(lines[problem.line - 1], problem.column, problem.width)

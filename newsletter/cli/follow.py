@@ -16,6 +16,7 @@ from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.status import CampaignStatus, campaign_status
 from newsletter.database.connection import Database
+from newsletter.printable import printable
 
 LIVE, LINES = 0.2, 1.0
 """Seconds between two readings of the database: for the live table, and for lines."""
@@ -57,5 +58,5 @@ def _show_live(database: Database, campaign_id: int) -> CampaignStatus:
     with Live(auto_refresh=False) as live:
         for status in _statuses(database, campaign_id, LIVE):
             table = reports.table(status.campaign, status.deliveries, status.pace, status.rest)
-            live.update(Text(table), refresh=True)
+            live.update(Text(printable(table)), refresh=True)
     return status

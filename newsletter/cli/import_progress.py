@@ -17,6 +17,7 @@ import click
 
 from newsletter.cli.terminal import ProgressBar
 from newsletter.errors import ConfigError
+from newsletter.printable import one_line
 from newsletter.subscribers.csv import guard
 from newsletter.subscribers.import_files import ImportFile
 from newsletter.subscribers.imports import ImportReport, Refusal
@@ -78,7 +79,7 @@ class ImportProgress:
             writer.write(refusal)
         elif self._refused <= MOST_SHOWN:
             name = f"{self._name}/{refusal.file.name}" if refusal.file.is_part else self._name
-            self._bar.say(f"{name}:{refusal.row}: {refusal.reason}")
+            self._bar.say(one_line(f"{name}:{refusal.row}: {refusal.reason}"))
 
     def progress(self, rows: int, share: float) -> None:
         """Move the bar: rows so far, the share of all bytes read so far."""

@@ -40,6 +40,9 @@ COMMANDS = {
     "reconcile": "Ask the provider about unknown deliveries.",
     "resolve": "Decide about unknown deliveries.",
     "why": "Show what happened to one reader's copy.",
+    "suppressions": "List and change the addresses never mailed.",
+    "bounces": "Read the mail that comes back.",
+    "events": "Apply what providers reported once more.",
     "adopt": "Let a database that was copied here send from here.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""
@@ -95,7 +98,7 @@ def _refuse_unwritable(args: list[str], ctx: click.Context) -> None:
             raise click.UsageError(f'The argument "{shown}" is not UTF-8 text; write it in UTF-8.', ctx)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "color": True})
 @click.option("--config", metavar="PATH", help="Another newsletter.toml  (env: NEWSLETTER_CONFIG)")
 @click.option("--verbose", is_flag=True, help="Log what happens to standard error  (env: NEWSLETTER_LOG=info)")
 @click.version_option(__version__, prog_name="newsletter")
@@ -112,14 +115,17 @@ def cli(ctx: click.Context, config: str | None, verbose: bool) -> None:
     from newsletter.cli.logs import start_logging
     from newsletter.cli.session import Session
 
+    # click would drop colour codes from what is piped, and say nothing: safe_output.py shows them instead.
     start_logging(verbose=verbose)
     ctx.obj = ctx.with_resource(Session(config))
 
 
 def main() -> None:
     """Run the `newsletter` command, and turn errors raised on purpose into words and an exit code."""
+    from newsletter.cli.safe_output import protect_terminal
     from newsletter.errors import NewsletterError
 
+    protect_terminal()
     gc.set_threshold(20_000)  # imports make many objects and no garbage; looking for it so often shows in a build
     try:
         cli(standalone_mode=True)

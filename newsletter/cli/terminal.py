@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.safe_output import SafeStream
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -64,12 +66,12 @@ class ProgressBar:
         if self._bar is None:
             self._draw()
         if self._bar and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total, words=words)
+            self._bar.update(self._task, completed=done, total=total, words=printable(words))
 
     def say(self, sentence: str) -> None:
         """Print a line above the bar, to standard error."""
         if self._bar:
-            self._bar.console.print(sentence, markup=False, highlight=False)
+            self._bar.console.print(printable(sentence), markup=False, highlight=False)
         else:
             click.echo(sentence, err=True)
 
@@ -82,3 +84,4 @@ class ProgressBar:
         self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task("", total=None, words="")
         self._bar.start()
+        sys.stdout, sys.stderr = SafeStream(sys.stdout), SafeStream(sys.stderr)  # in front of rich's, till it ends

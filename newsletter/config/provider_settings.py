@@ -10,11 +10,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
+from newsletter.addresses import parse_address
 from newsletter.errors import ConfigError, suggestion
 
 LOOPBACK = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
 """Addresses that may do without TLS: nothing leaves the machine."""
+
+MOST_CONNECTIONS = 100
+"""Connections to a mail server, at most: each has a thread."""
+_NEVER_IN_A_HOST = re.compile(r"""[\s"'<>\\^`{|};,%]""")
 
 Fail = Callable[[Sequence[str], str, str], ConfigError]
 """Makes the error at the line of newsletter.toml that sets these keys: keys, message, hint."""
@@ -27,9 +33,10 @@ class Setting:
     name: str
     default: str | None = None
     """None: the key must be given."""
-    kind: Literal["text", "secret", "pem", "path", "address", "port"] = "text"
-    """Secrets are named (`env:NAME`), a secret of several lines is a pem; a path is relative to newsletter.toml, an
-    address is a URL, a port may be a number."""
+    kind: Literal["text", "secret", "password", "pem", "path", "address", "mailbox", "port", "count"] = "text"
+    """Secrets are named (`env:NAME`): a key for a header, a password of any characters, a pem of several lines. A path
+    is relative to newsletter.toml, an address is a URL, a mailbox an email address; a port and a count may be
+    numbers."""
     choices: tuple[str, ...] = ()
     """The values it may have; empty: any."""
     sending: bool = True
@@ -39,6 +46,8 @@ class Setting:
 _WEBHOOK = (
     Setting(name="webhook_token", default="", kind="secret", sending=False),
     Setting(name="webhook_secret", default="", kind="secret", sending=False),
+    Setting(name="webhook_user", default="", sending=False),
+    Setting(name="webhook_password", default="", kind="secret", sending=False),
 )
 
 PROVIDER_SETTINGS: Mapping[str, tuple[Setting, ...]] = {
@@ -60,12 +69,52 @@ PROVIDER_SETTINGS: Mapping[str, tuple[Setting, ...]] = {
         Setting(name="base_url", default="https://api.mailgun.net", kind="address"),
         *_WEBHOOK,
     ),
+    "ses": (
+        Setting(name="access_key_id", kind="secret"),
+        Setting(name="secret_access_key", kind="secret"),
+        Setting(name="session_token", default="", kind="secret"),
+        Setting(name="region"),
+        Setting(name="configuration_set", default=""),
+        Setting(name="topic_arn", default="", sending=False),
+        Setting(name="base_url", default="", kind="address"),
+        *_WEBHOOK,
+    ),
+    "sendgrid": (
+        Setting(name="api_key", kind="secret"),
+        Setting(name="base_url", default="https://api.sendgrid.com", kind="address"),
+        *_WEBHOOK,
+    ),
+    "brevo": (
+        Setting(name="api_key", kind="secret"),
+        Setting(name="base_url", default="https://api.brevo.com", kind="address"),
+        *_WEBHOOK,
+    ),
+    "mailjet": (
+        Setting(name="api_key", kind="secret"),
+        Setting(name="api_secret", kind="secret"),
+        Setting(name="base_url", default="https://api.mailjet.com", kind="address"),
+        *_WEBHOOK,
+    ),
+    "mailersend": (
+        Setting(name="api_key", kind="secret"),
+        Setting(name="custom_headers", default="true", choices=("true", "false")),
+        Setting(name="base_url", default="https://api.mailersend.com", kind="address"),
+        *_WEBHOOK,
+    ),
+    "sparkpost": (
+        Setting(name="api_key", kind="secret"),
+        Setting(name="transactional", default="true", choices=("true", "false")),
+        Setting(name="base_url", default="https://api.sparkpost.com", kind="address"),
+        *_WEBHOOK,
+    ),
     "smtp": (
         Setting(name="host"),
         Setting(name="port", default="587", kind="port"),
         Setting(name="security", default="starttls", choices=("none", "starttls", "tls")),
         Setting(name="username", default=""),
-        Setting(name="password", default="", kind="secret"),
+        Setting(name="password", default="", kind="password"),
+        Setting(name="connections", default="4", kind="count"),
+        Setting(name="return_path", default="", kind="mailbox"),
         Setting(name="dkim_domain", default=""),
         Setting(name="dkim_selector", default="newsletter"),
         Setting(name="dkim_key", default="", kind="pem"),
@@ -97,12 +146,25 @@ def check_required(provider: str, tables: Mapping[str, Mapping[str, Any]], fail:
     """Check that newsletter.toml gives every key that sending through `provider` needs; raises the error of `fail`."""
     for setting in PROVIDER_SETTINGS[provider]:
         if setting.default is None and setting.name not in tables.get(provider, {}):
-            is_secret = setting.kind == "secret"
+            is_secret = setting.kind in ("secret", "password")
             example = "env:" + f"{provider}_{setting.name}".upper() if is_secret else "..."
             # The line of the table, or else the line that asks for the provider.
             where = ("providers", provider) if provider in tables else ("send", "provider")
             hint = f'Add {setting.name} = "{example}" under [providers.{provider}].'
             raise fail(where, f'[providers.{provider}] "{setting.name}" is missing', hint)
+
+
+def is_well_formed(address: str) -> bool:
+    """Tell whether a web address can be taken apart: it has a host, and a port is a number up to 65535.
+
+    `http://[` cannot; a host with spaces, quotes or semicolons would end a header or an attribute that holds it.
+    """
+    try:
+        parts = urlsplit(address)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_host and not _NEVER_IN_A_HOST.search(parts.netloc) and address.isprintable()
 
 
 def is_safe_address(value: str) -> bool:
@@ -121,13 +183,18 @@ def _check_values(provider: str, given: Mapping[str, Any], fail: Fail) -> None:
 
 
 def _check_value(where: Sequence[str], key: str, value: object, setting: Setting, fail: Fail) -> None:
-    if setting.kind == "port":
-        if not str(value).isascii() or not str(value).isdigit() or not 0 < int(str(value)) < 65536:
-            raise fail(where, f"{key} = {value!r}: write a number up to 65535", "")
+    if most := {"port": 65535, "count": MOST_CONNECTIONS}.get(setting.kind):
+        if not str(value).isascii() or not str(value).isdigit() or not 0 < int(str(value)) <= most:
+            raise fail(where, f"{key} = {value!r}: write a number up to {most}", "")
         return
     if not isinstance(value, str) or not value:
         raise fail(where, f"{key} = {value!r}: write text in quotes", "")
     if setting.choices and value not in setting.choices:
         raise fail(where, f'{key} = "{value}"', suggestion(value, setting.choices, "Values"))
-    if setting.kind == "address" and not is_safe_address(value):
+    if setting.kind == "address" and not (is_safe_address(value) and is_well_formed(value)):
         raise fail(where, f'{key} = "{value}" is not an https:// address', "")
+    if setting.kind == "mailbox":
+        try:
+            parse_address(value)
+        except ValueError as error:
+            raise fail(where, f"{key}: {error}", "") from error

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from newsletter.addresses import Mailbox, parse_mailbox
-from newsletter.config.provider_settings import LOOPBACK
+from newsletter.config.provider_settings import LOOPBACK, is_well_formed
 from newsletter.rates import Rate, Warmup
 from newsletter.times import OFF, DayTime, Duration, parse_zone
 
@@ -29,6 +29,10 @@ class HexColour(str):
 
 class NetworkRange(str):
     """`127.0.0.1`, `10.0.0.0/8`, `::1`: a machine or a network."""
+
+
+class PicturePlace(str):
+    """A picture's path inside the publication, or its web address; empty for no picture."""
 
 
 class Share(str):
@@ -83,7 +87,7 @@ class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     challenge: Literal["off", "turnstile", "hcaptcha"] = "off"
     challenge_key: str = ""
     challenge_secret: str = ""
-    challenge_url: str = ""
+    challenge_url: WebAddress | None = None
 
 
 class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +100,8 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     on_unknown: Literal["hold", "resend", "assume-sent"] = "hold"
     patience: Duration = Duration("30m")
     max_rejected: Share = Share("5%")
+    max_complaints: Share = Share("0.3%")
+    max_bounced: Share = Share("5%")
 
     def __post_init__(self) -> None:
         """Refuse a provider that is named twice: a campaign never goes back to one that stopped. Raises ValueError."""
@@ -137,9 +143,12 @@ class ScheduleSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[serve]`: the proxies in front of `newsletter serve`, or its certificate when there are none."""
+    """`[serve]`: proxies or a certificate, who may read the counts, how often readers may change something."""
 
     proxies: tuple[NetworkRange, ...] = ()
+    metrics_from: tuple[NetworkRange, ...] = ()
+    changes_per_reader: Rate = Rate("60/h")
+    changes_per_network: Rate = Rate("600/h")
     certificate: str = ""
     key: str = ""
 
@@ -156,6 +165,20 @@ class TrackingSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     level: Literal["none", "aggregate", "individual"] = "none"
     keep: Duration = Duration("90d")
+
+
+class EventsSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[events]`: how long the raw calls of providers are kept."""
+
+    keep: Duration = Duration("30d")
+
+
+class BouncesSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[bounces]`: when an address that bounces for now is given up, and the mailbox of the return path."""
+
+    soft: Annotated[int, Meta(ge=1, le=100)] = 5
+    imap: str = ""
+    imap_password: str = ""
 
 
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,7 +204,7 @@ class ThemeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     card_dark: HexColour = HexColour("#1D2025")
     heading_font: str = "Georgia, 'Times New Roman', serif"
     body_font: str = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
-    logo: str = ""
+    logo: PicturePlace = PicturePlace("")
     logo_alt: str = ""
     logo_width: int = 160
     social: dict[str, WebAddress] = {}
@@ -192,7 +215,7 @@ class SponsorSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     url: WebAddress | None = None
-    image: str = ""
+    image: PicturePlace = PicturePlace("")
     alt: str = ""
     text: str = ""
 
@@ -213,6 +236,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     serve: ServeSection = ServeSection()
     preview: PreviewSection = PreviewSection()
     tracking: TrackingSection = TrackingSection()
+    events: EventsSection = EventsSection()
+    bounces: BouncesSection = BouncesSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()
@@ -233,9 +258,16 @@ def _decode(kind: type, value: Any) -> Any:
 
 def parse_web_address(value: str) -> WebAddress:
     """Return an https address, or an http one on this machine, without its trailing slash. Raises ValueError."""
-    if re.fullmatch(r"https://[^\s/]+(/\S*)?", value) or (LOOPBACK.match(value) and " " not in value):
+    is_secure = re.fullmatch(r"https://[^\s/]+(/\S*)?", value) or (LOOPBACK.match(value) and " " not in value)
+    if is_secure and is_well_formed(value):
         return WebAddress(value.rstrip("/"))
     raise ValueError(f'"{value}" is not an https:// address')
+
+
+def _decode_picture(value: str) -> PicturePlace:
+    if "://" in value and not is_well_formed(value):
+        raise ValueError(f'"{value}" is neither a path nor a web address')
+    return PicturePlace(value)
 
 
 def _decode_colour(value: str) -> HexColour:
@@ -254,6 +286,7 @@ def _decode_network(value: str) -> NetworkRange:
 _DECODERS: dict[type, Any] = {
     WebAddress: parse_web_address,
     HexColour: _decode_colour,
+    PicturePlace: _decode_picture,
     NetworkRange: _decode_network,
     Duration: Duration,
     Rate: Rate,

@@ -6,10 +6,12 @@ loaded only when a migration has to run.
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import (
@@ -32,8 +34,12 @@ from sqlalchemy.exc import (
 
 from newsletter.config.publication import DATABASE_HINT, Publication
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.private_files import make_private, open_private
 from newsletter.signed_links import link_secret
 
+logger = logging.getLogger(__name__)
+
+_COMPANIONS = ("-wal", "-shm", "-journal")
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 PATIENCE = 30.0
 """Seconds to wait for a lock."""
@@ -126,6 +132,7 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
     database = Database(engine, name)
     try:
         if _is_sqlite(url):
+            _keep_private(Path(name))
             _use_wal(database, patience)
             database.watch_file()
         _migrate(database)
@@ -202,6 +209,18 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and then writes may find the database changed, and fail; IMMEDIATE only waits.
     if begin := connection.get_execution_options().get("newsletter_begin", "BEGIN"):
         connection.exec_driver_sql(begin)
+
+
+def _keep_private(path: Path) -> None:
+    """Let only the owner read the database: create it so, and take away what others may do to one that is there.
+
+    SQLite gives the files that it makes beside it the same permissions.
+    """
+    with suppress(OSError):  # SQLite says why the file cannot be made
+        os.close(open_private(path, os.O_RDWR | os.O_EXCL))
+    were_open = [make_private(Path(f"{path}{end}")) for end in ("", *_COMPANIONS)]
+    if any(were_open):
+        logger.warning("%s could be read by others; now only its owner reads it", path)
 
 
 def _use_wal(database: Database, patience: float) -> None:

@@ -3,7 +3,8 @@
 Each table has one writer, whose docstring says so. Readers: `subscribers/subscriber.py` and `writes.py` write
 `subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
-(`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own.
+(`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
+`events/calls.py` writes `webhook_call`.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
@@ -30,6 +31,7 @@ from sqlalchemy import (
 metadata = MetaData()
 _HANDED = text("state = 'handed'")
 _WAITING = text("state = 'queued'")
+_UNAPPLIED = text("applied_at IS NULL")
 _LEASED = text("state IN ('claimed', 'handed')")
 
 subscriber = Table(
@@ -273,8 +275,22 @@ event = Table(  # what happened after sending; opens and clicks: a row per reade
     ),  # the sign that a program did it; "" = probably a person
     Column("source", Text, nullable=False, server_default=""),  # tracking, or the provider that reports it
     Column("detail", Text, nullable=False, server_default=""),
+    Column("bounce", Text, nullable=False, server_default=""),  # of a bounce: hard soft blocked
     Index("event_by_campaign", "campaign_id", "kind"),
     Index("event_by_subscriber", "subscriber_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+webhook_call = Table(  # calls of providers, verified, as they came; deleted after [events] keep
+    "webhook_call",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("provider", Text, nullable=False),
+    Column("received_at", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # zlib
+    Column("applied_at", Text),  # null = its events still have to be applied
+    Index("webhook_call_waiting", "id", sqlite_where=_UNAPPLIED, postgresql_where=_UNAPPLIED),
+    Index("webhook_call_by_time", "received_at"),
     sqlite_autoincrement=True,
 )
 
@@ -306,6 +322,14 @@ host = Table(  # one row: the machine and file this database belongs to
     Column("id", Integer, primary_key=True),
     Column("host_id", Text, nullable=False),
     Column("since", Text, nullable=False),
+)
+
+hand_over = Table(  # how many calls each queue of mail has handed over: more than a backup of this database knows
+    "hand_over",
+    metadata,
+    Column("queue", Text, primary_key=True),  # campaigns letters
+    Column("number", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 runner = Table(  # a row per `newsletter run`, kept fresh while it lives

@@ -1,8 +1,11 @@
 """Mail providers: one file each, and what they share.
 
-base.py has the record of a provider and the values that go in and out; refusals.py says what a refusal is about;
-transport.py makes HTTP requests, body.py their bytes; dispatch.py hands a batch over and never raises; smtp.py uses
-smtp_session.py and dkim.py.
+base.py has the record of a provider and the values that go in and out, webhooks.py those of what it reports later;
+refusals.py says what a "no" is about; transport.py makes HTTP requests, body.py their bytes, substitution.py readers'
+values, aws_signature.py Amazon's signature; dispatch.py hands a batch over and never raises. ses.py reads its events by
+sns.py. smtp.py signs with dkim.py and talks over a session (smtp_session.py), which smtp_connections.py opens and
+shares; smtp_login.py logs in, smtp_encryption.py tells which `security` a server wants, smtp_errors.py has what can
+fail.
 
 Add a provider: a file here that holds a `base.Provider`, its line in PROVIDERS, its keys in
 `config/provider_settings.py`, recorded replies in `tests/providers/`, a paragraph in `docs/providers.md`.
@@ -28,6 +31,12 @@ PROVIDERS = {
     "postmark": "newsletter.providers.postmark:POSTMARK",
     "resend": "newsletter.providers.resend:RESEND",
     "mailgun": "newsletter.providers.mailgun:MAILGUN",
+    "ses": "newsletter.providers.ses:SES",
+    "sendgrid": "newsletter.providers.sendgrid:SENDGRID",
+    "brevo": "newsletter.providers.brevo:BREVO",
+    "mailjet": "newsletter.providers.mailjet:MAILJET",
+    "mailersend": "newsletter.providers.mailersend:MAILERSEND",
+    "sparkpost": "newsletter.providers.sparkpost:SPARKPOST",
     "smtp": "newsletter.providers.smtp:SMTP",
 }
 """Every provider, and where its record is: `module:NAME`, imported on use."""
@@ -53,6 +62,22 @@ def provider_record(name: str) -> Provider:
     return provider
 
 
+def unsubscribe_header(publication: Publication, provider: Provider) -> str:
+    """Return whose List-Unsubscribe header readers get: `ours`, `option` or `theirs`."""
+    given = publication.config.providers.get(provider.name, {})
+    return provider.unsubscribe_of(given) if provider.unsubscribe_of else provider.unsubscribe
+
+
+def require_unsubscribe_events(publication: Publication, provider: Provider) -> None:
+    """Raise ConfigError when readers leave by the provider's own link and nothing would tell us."""
+    table = publication.config.providers.get(provider.name, {})
+    if unsubscribe_header(publication, provider) != "theirs" or table.get("webhook_token"):
+        return
+    message = f"[providers.{provider.name}] {provider.title} puts its own unsubscribe link in place of ours"
+    hint = "Set webhook_token, so that `newsletter serve` hears who left by it: docs/providers.md."
+    raise publication.error(("providers", provider.name), message, hint)
+
+
 def successor(publication: Publication, name: str) -> str:
     """Return the provider that a campaign goes on through when `name` stops; empty when none is left."""
     names = publication.config.send.providers
@@ -69,6 +94,17 @@ def read_settings(publication: Publication, provider: Provider) -> Settings:
     return {setting.name: _value(publication, provider, setting, given) for setting in needed}
 
 
+def read_webhook_settings(publication: Publication, name: str) -> Settings:
+    """Return the settings that a provider's webhook needs, by key; the keys of sending that are secrets are left out.
+
+    Raises ConfigError with the line when a secret is not set.
+    """
+    provider = find_provider(publication, name)
+    given = publication.config.providers.get(name, {})
+    needed = (setting for setting in provider.settings if not setting.sending or setting.kind not in ("secret", "pem"))
+    return {setting.name: _value(publication, provider, setting, given) for setting in needed}
+
+
 def _value(publication: Publication, provider: Provider, setting: Setting, given: Mapping[str, Any]) -> str:
     value = str(given.get(setting.name, setting.default))
     key = f"[providers.{provider.name}] {setting.name}"
@@ -78,6 +114,8 @@ def _value(publication: Publication, provider: Provider, setting: Setting, given
         return value.rstrip("/")
     if setting.kind == "pem":
         return secret(value, key=key) if value else ""
+    if setting.kind == "password" and value:
+        return secret(value, key=key)
     if setting.kind == "secret" and value:
         return _header_safe(publication, ("providers", provider.name, setting.name), secret(value, key=key))
     return value

@@ -34,8 +34,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from newsletter.config.provider_settings import Setting
-from newsletter.messages.types import Envelope, JsonMessage, Recipient, Syntax, Template
+from newsletter.messages.types import Envelope, JsonMessage, Message, Recipient, Syntax, Template
 from newsletter.providers.body import NOTHING, RequestBody
+from newsletter.providers.webhooks import ReportKind, Webhook
 
 
 class Outcome(StrEnum):
@@ -114,7 +115,7 @@ class Answer:
     @property
     def is_busy(self) -> bool:
         """Tell whether nothing of the call was taken, and all of it may be tried again."""
-        is_all = self.outcomes.keys() <= {Outcome.BUSY}
+        is_all = self.outcomes.keys() == {Outcome.BUSY}
         return not self.cut and is_all and not any(result.alone for result in self.results)
 
     @property
@@ -132,6 +133,9 @@ class ProviderMailing(Protocol):
 
     def mime(self, recipient: Recipient) -> bytes:
         """Return the finished RFC 5322 message, with CRLF."""
+
+    def message(self, recipient: Recipient) -> Message:
+        """Return the message in parts, decoded, for providers that look at its text."""
 
     def json_message(self, recipient: Recipient) -> JsonMessage:
         """Return the message in parts, for providers that take JSON."""
@@ -156,10 +160,20 @@ class Batch:
     tag: str = ""
     """Names the ledger's batch in the provider's own search; every part and attempt repeats it."""
 
+    return_path: Callable[[str], str] | None = None
+    """Returns the address that gets a delivery's bounces, by its id; None: the sender's. For SMTP alone."""
+
     def piece(self, recipients: tuple[Recipient, ...], key: str) -> Batch:
         """Return a batch of some of the recipients, under a key of its own."""
         # Called once per message; `dataclasses.replace` takes five times as long.
-        return Batch(mailing=self.mailing, recipients=recipients, key=key, label=self.label, tag=self.tag)
+        return Batch(
+            mailing=self.mailing,
+            recipients=recipients,
+            key=key,
+            label=self.label,
+            tag=self.tag,
+            return_path=self.return_path,
+        )
 
     def everyone(
         self,
@@ -232,6 +246,36 @@ Settings = Mapping[str, str]
 """The keys of `[providers.<name>]`, defaults filled in, secrets read, paths absolute."""
 
 
+class ListedAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """An address that the provider does not mail."""
+
+    address: str
+    kind: ReportKind
+    """HARD_BOUNCE, COMPLAINED or UNSUBSCRIBED."""
+    at: datetime | None = None
+    """Since when; aware, None when it does not say."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuppressionPage:
+    """A page of a provider's list."""
+
+    addresses: Sequence[ListedAddress]
+    more: Request | None = None
+    """The request for the next page; None after the last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuppressionList:
+    """A provider's own suppression list."""
+
+    requests: Callable[[Settings], Sequence[Request]]
+    """The requests for the first pages, one for each of its lists."""
+    page: Callable[[Request, Response, Settings], SuppressionPage | None]
+    """Reads an answer to a request; returns None when it is no page (an error)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """A provider: its facts, and the functions that speak its protocol.
@@ -260,8 +304,18 @@ class Provider:
     """Whether a message that is handed over again takes its own place, so that nobody can have it twice."""
     unsubscribe: Literal["ours", "option", "theirs"] = "ours"
     """Whose List-Unsubscribe header readers get; `option`: ours when the account is set up so."""
+    unsubscribe_of: Callable[[Mapping[str, str]], Literal["ours", "option", "theirs"]] | None = None
+    """The same, where a key of `[providers.<name>]` decides; takes the keys that newsletter.toml gives."""
     lookup: Lookup | None = None
     """Its search; None when it cannot be asked."""
+    suppressions: SuppressionList | None = None
+    """Its own list of addresses that it does not mail; None when it cannot be read."""
+    webhook: Webhook | None = None
+    """What it reports afterwards; None when it reports nothing."""
     request: Callable[[Batch, Settings], Request] | None = None
     outcomes: Callable[[Response, Batch], Answer] | None = None
     send: Callable[[Batch, Settings], Answer] | None = None
+    abort: Callable[[], None] | None = None
+    """Ends the calls under way, when the program has to end: those whose outcome is open are UNKNOWN."""
+    rest: Callable[[], None] | None = None
+    """Closes connections that no call uses, when there is nothing to send for a while."""

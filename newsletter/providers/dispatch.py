@@ -10,6 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Protocol
 
 from newsletter.errors import NewsletterError
@@ -39,11 +40,22 @@ class Part:
     """The digest of the request's body, where a repeat under the same key must equal it; else empty."""
 
 
+class Step(StrEnum):
+    """What becomes of the next message."""
+
+    GO = "go"
+    """It leaves."""
+    SKIP = "skip"
+    """It does not leave: its reader is not to be mailed any more. The next one is asked about."""
+    STOP = "stop"
+    """Nothing more may leave."""
+
+
 class ProgressLog(Protocol):
     """Keeps what has begun and what is done, for providers that take one message a call."""
 
-    def advance(self, done: Sequence[tuple[Recipient, Result]], coming: Iterable[Recipient]) -> bool:
-        """Keep the results of `done`; return whether the first of `coming` may begin. False: nothing more may leave."""
+    def advance(self, done: Sequence[tuple[Recipient, Result]], coming: Iterable[Recipient]) -> Step:
+        """Keep the results of `done`; return what becomes of the first of `coming`."""
 
 
 def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
@@ -76,14 +88,22 @@ def make(call: Call) -> Answer | None:
 
 
 def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None, watch: Watch = make) -> Answer:
-    """Make the calls, one after the other; after one that was not taken, the others are not made and BUSY."""
+    """Make the calls, one after the other; after one that was not taken, the others are not made and BUSY.
+
+    The answer has no results of the recipients whom `progress` skips.
+    """
     results: list[Result] = []
     done: list[tuple[Recipient, Result]] = []
     waiting, stop, cut = deque(parts), "", False
     while waiting and not _is_refused(results, stop):
-        if progress and not progress.advance(done, (part.batch.recipients[0] for part in waiting)):
-            cut = True
+        coming = (part.batch.recipients[0] for part in waiting)
+        step = progress.advance(done, coming) if progress else Step.GO
+        if cut := step is Step.STOP:
             break
+        if step is Step.SKIP:
+            waiting.popleft()
+            done = []
+            continue
         answer = watch(waiting[0].call)
         if answer is None:
             cut = True
@@ -95,7 +115,7 @@ def hand_over(parts: Sequence[Part], progress: ProgressLog | None = None, watch:
         done = [*zip(part.batch.recipients, answer.results, strict=True)]
         results.extend(answer.results)
         stop = answer.stop
-    reason = "asked to stop" if cut else results[-1].reason
+    reason = "asked to stop" if cut or not results else results[-1].reason
     left = [result for part in waiting for result in part.batch.everyone(Outcome.BUSY, reason).results]
     return Answer(results=(*results, *left), stop=stop, cut=cut)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from itertools import starmap
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -23,6 +24,7 @@ from newsletter.providers import refusals
 from newsletter.providers.base import (
     Answer,
     Batch,
+    ListedAddress,
     Lookup,
     Outcome,
     Provider,
@@ -32,9 +34,23 @@ from newsletter.providers.base import (
     Search,
     Settings,
     Sight,
+    SuppressionList,
+    SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
-from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.transport import after_the_host, wait_asked_for
+from newsletter.providers.webhooks import (
+    FetchCertificate,
+    Report,
+    ReportKind,
+    Webhook,
+    WebhookCall,
+    check_age,
+    check_hmac,
+    decode,
+    event_key,
+    unix_moment,
+)
 
 SYNTAX = Syntax(
     slot="%recipient.s{}%",
@@ -178,8 +194,7 @@ def look(search: Search, settings: Settings) -> Request:
     query = {"begin": begin, "ascending": "yes", "limit": 300, "tags": search.tag, "event": "accepted"}
     url = f"{_domain(settings)}/events?{urlencode(query)}"
     if search.page:  # Mailgun names a whole address, but our key is sent to base_url alone
-        next_page = urlsplit(search.page)
-        url = f"{settings['base_url']}{next_page.path}?{next_page.query}"
+        url = f"{settings['base_url']}{after_the_host(search.page)}"
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
@@ -195,6 +210,158 @@ def sight(response: Response) -> Sight | None:
     return Sight(delivery_ids=ids, more=events.paging.next if events.items else "")
 
 
+class _Signature(msgspec.Struct, frozen=True):
+    timestamp: str = ""
+    token: str = ""
+    signature: str = ""
+
+
+class _DeliveryStatus(msgspec.Struct, frozen=True):
+    message: str | None = ""
+    description: str | None = ""
+    enhanced_code: str | None = msgspec.field(name="enhanced-code", default="")
+
+
+class _EventMessage(msgspec.Struct, frozen=True):
+    headers: dict[str, str | None] = {}
+
+
+class _WebhookEvent(msgspec.Struct, frozen=True):
+    event: str
+    timestamp: float
+    id: str = ""
+    recipient: str = ""
+    severity: str = ""
+    reason: str = ""
+    url: str = ""
+    tags: list[str] = []
+    variables: dict[str, object] = msgspec.field(name="user-variables", default_factory=dict)
+    status: _DeliveryStatus = msgspec.field(name="delivery-status", default_factory=_DeliveryStatus)
+    message: _EventMessage = _EventMessage()
+
+
+class _WebhookBody(msgspec.Struct, frozen=True):
+    """A webhook's body: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads."""
+
+    event: _WebhookEvent = msgspec.field(name="event-data")
+    signature: _Signature = _Signature()
+
+
+EVENTS = {
+    "accepted": ReportKind.TAKEN,
+    "delivered": ReportKind.DELIVERED,
+    "complained": ReportKind.COMPLAINED,
+    "unsubscribed": ReportKind.UNSUBSCRIBED,
+    "opened": ReportKind.OPENED,
+    "clicked": ReportKind.CLICKED,
+    "rejected": ReportKind.BLOCKED,
+}
+SUPPRESSED = {
+    "suppress-bounce": ReportKind.HARD_BOUNCE,
+    "suppress-complaint": ReportKind.COMPLAINED,
+    "suppress-unsubscribe": ReportKind.UNSUBSCRIBED,
+}
+"""Permanent failures because Mailgun's own list has the address, and why it has it."""
+
+
+def verify(call: WebhookCall, settings: Settings, _fetch: FetchCertificate) -> None:
+    """Check the signature, which is part of the body and signs a time and a token, not the event.
+
+    https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
+    """
+    signed = decode(call.body, _WebhookBody).signature
+    check_age(call, signed.timestamp)
+    content = f"{signed.timestamp}{signed.token}".encode()
+    check_hmac(settings["webhook_secret"].encode(), content, [signed.signature], bytes.hex)
+
+
+def reports(body: bytes) -> list[Report]:
+    """Read a webhook's body; it has one event."""
+    event = decode(body, _WebhookBody).event
+    kind = _failure(event) if event.event == "failed" else EVENTS.get(event.event)
+    if kind is None:
+        return []
+    return [
+        Report(
+            kind=kind,
+            delivery_id=str(event.variables.get("delivery_id", "")),
+            tag=event.tags[0] if event.tags else "",
+            address=event.recipient,
+            at=unix_moment(event.timestamp),
+            key=event.id or event_key(event.event, event.timestamp, event.recipient, event.url),
+            provider_id=event.message.headers.get("message-id") or "",
+            link=event.url,
+            detail=event.status.message or event.status.description or event.reason,
+        )
+    ]
+
+
+def _failure(event: _WebhookEvent) -> ReportKind:
+    """Return what a failure is: Mailgun tries again after a temporary one."""
+    if event.severity != "permanent":
+        return ReportKind.DEFERRED
+    if event.reason in SUPPRESSED:
+        return SUPPRESSED[event.reason]
+    # RFC 3463 section 3.8: a policy's refusal says nothing about the mailbox.
+    words = f"{event.status.enhanced_code or ''} {event.status.message or ''}"
+    return ReportKind.BLOCKED if re.search(r"\b5\.7\.\d", words) else ReportKind.HARD_BOUNCE
+
+
+class _Suppressed(msgspec.Struct, frozen=True):
+    address: str
+    error: str = ""
+    created_at: str = ""
+
+
+class _Suppressions(msgspec.Struct, frozen=True):
+    """A page of a list: https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/suppressions."""
+
+    items: list[_Suppressed]
+    paging: _Paging = _Paging()
+
+
+LISTS = {
+    "bounces": ReportKind.HARD_BOUNCE,
+    "complaints": ReportKind.COMPLAINED,
+    "unsubscribes": ReportKind.UNSUBSCRIBED,
+}
+
+
+def list_suppressions(settings: Settings) -> list[Request]:
+    """Return the calls `GET /v3/<domain>/bounces` and so on, one for each of the domain's three lists."""
+    urls = (f"{_domain(settings)}/{name}?limit=1000" for name in LISTS)
+    return [Request(method="GET", url=url, headers=_headers(settings)) for url in urls]
+
+
+def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
+    """Read a page; an empty one is the last."""
+    if response.status != 200:
+        return None
+    try:
+        page = msgspec.json.decode(response.body, type=_Suppressions)
+    except msgspec.DecodeError:
+        return None
+    kind = LISTS[after_the_host(request.url).partition("?")[0].split("/")[3]]
+    addresses = [
+        ListedAddress(address=item.address, kind=kind, at=_date(item.created_at), detail=item.error)
+        for item in page.items
+    ]
+    more = None
+    if page.items and page.paging.next:  # a whole address, but our key is sent to base_url alone
+        url = f"{settings['base_url']}{after_the_host(page.paging.next)}"
+        more = Request(method="GET", url=url, headers=request.headers)
+    return SuppressionPage(addresses=addresses, more=more)
+
+
+def _date(text: str) -> datetime | None:
+    """Return a time as Mailgun writes it, `Fri, 21 Oct 2011 11:02:55 UTC`; None when it cannot be read."""
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 MAILGUN = Provider(
     name="mailgun",
     title="Mailgun",
@@ -202,6 +369,13 @@ MAILGUN = Provider(
     batch_size=1000,
     byte_cap=25_000_000,
     lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=30)),
+    suppressions=SuppressionList(requests=list_suppressions, page=suppression_page),
+    webhook=Webhook(
+        verify=verify,
+        needs_secret=True,
+        reports=reports,
+        switch_on=("accepted", "delivered", "permanent_fail", "temporary_fail", "complained", "unsubscribed"),
+    ),
     request=request,
     outcomes=outcomes,
 )

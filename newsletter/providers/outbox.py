@@ -1,7 +1,7 @@
 """The outbox: a provider that writes every message to a file, without account or network.
 
 A message's file is named after its delivery, so that writing it again replaces it:
-no reader is in the outbox twice.
+no reader is in the outbox twice. Only the owner of the files reads them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Recipient
+from newsletter.private_files import make_private_folder, write_private
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Settings
 
 _NAME_CAP = 80
@@ -21,7 +22,7 @@ def send(batch: Batch, settings: Settings) -> Answer:
     folder = Path(settings["path"]) / batch.label
     results: list[Result] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         results.extend(_written(batch, recipient, folder) for recipient in batch.recipients)
     except OSError as error:
         return _stopped(batch, results, f"the outbox {folder} cannot be written: {error.strerror}")
@@ -39,7 +40,7 @@ def _written(batch: Batch, recipient: Recipient, folder: Path) -> Result:
     path = folder / file_name(recipient)
     # A leading dot hides the file from programs that read the folder.
     unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(batch.mailing.mime(recipient))
+    write_private(unfinished, batch.mailing.mime(recipient))
     unfinished.replace(path)
     return Result(outcome=Outcome.ACCEPTED, provider_id=path.name)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -18,6 +18,7 @@ from newsletter.providers import refusals
 from newsletter.providers.base import (
     Answer,
     Batch,
+    ListedAddress,
     Lookup,
     Outcome,
     Provider,
@@ -27,9 +28,12 @@ from newsletter.providers.base import (
     Search,
     Settings,
     Sight,
+    SuppressionList,
+    SuppressionPage,
 )
 from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, moment
 
 # https://postmarkapp.com/developer/api/overview#error-codes
 REFUSALS = {
@@ -186,6 +190,113 @@ def sight(response: Response) -> Sight | None:
     return Sight(delivery_ids=frozenset(message.metadata.get("delivery_id", "") for message in page.messages))
 
 
+class _Record(msgspec.Struct, frozen=True):
+    """A webhook's body: https://postmarkapp.com/developer/webhooks/webhooks-overview."""
+
+    record: str = msgspec.field(name="RecordType")
+    message_id: str = msgspec.field(name="MessageID", default="")
+    metadata: dict[str, str] = msgspec.field(name="Metadata", default_factory=dict)
+    recipient: str = msgspec.field(name="Recipient", default="")
+    email: str = msgspec.field(name="Email", default="")
+    bounce_type: str = msgspec.field(name="Type", default="")
+    delivered_at: str = msgspec.field(name="DeliveredAt", default="")
+    bounced_at: str = msgspec.field(name="BouncedAt", default="")
+    received_at: str = msgspec.field(name="ReceivedAt", default="")
+    changed_at: str = msgspec.field(name="ChangedAt", default="")
+    details: str = msgspec.field(name="Details", default="")
+    description: str = msgspec.field(name="Description", default="")
+    link: str = msgspec.field(name="OriginalLink", default="")
+    suppresses: bool = msgspec.field(name="SuppressSending", default=False)
+    suppression: str = msgspec.field(name="SuppressionReason", default="")
+
+
+BOUNCES = {
+    **dict.fromkeys(("HardBounce", "BadEmailAddress", "AddressChange"), ReportKind.HARD_BOUNCE),
+    **dict.fromkeys(("SoftBounce", "Transient", "DnsError"), ReportKind.SOFT_BOUNCE),
+    **dict.fromkeys(("Blocked", "SpamNotification", "VirusNotification", "DMARCPolicy"), ReportKind.BLOCKED),
+}
+"""Kinds of bounces: https://postmarkapp.com/developer/api/bounce-api#bounce-types; others change nothing."""
+SUPPRESSIONS = {
+    "ManualSuppression": ReportKind.UNSUBSCRIBED,
+    "HardBounce": ReportKind.HARD_BOUNCE,
+    "SpamComplaint": ReportKind.COMPLAINED,
+}
+RECORDS = {
+    "Delivery": ReportKind.DELIVERED,
+    "SpamComplaint": ReportKind.COMPLAINED,
+    "Open": ReportKind.OPENED,
+    "Click": ReportKind.CLICKED,
+}
+
+
+def reports(body: bytes) -> list[Report]:
+    """Read a webhook's body; it has one record. Postmark signs nothing."""
+    record = decode(body, _Record)
+    kind = RECORDS.get(record.record)
+    if record.record == "Bounce":
+        kind = BOUNCES.get(record.bounce_type)
+    elif record.record == "SubscriptionChange":
+        kind = SUPPRESSIONS.get(record.suppression) if record.suppresses else None
+    if kind is None:
+        return []
+    at = record.delivered_at or record.bounced_at or record.received_at or record.changed_at
+    key = event_key(record.record, record.bounce_type, record.message_id, at, record.link, record.suppression)
+    return [
+        Report(
+            kind=kind,
+            delivery_id=record.metadata.get("delivery_id", ""),
+            tag=record.metadata.get("batch", ""),
+            address=record.recipient or record.email,
+            at=moment(at),
+            key=key,
+            provider_id=record.message_id,
+            link=record.link,
+            detail=record.details or record.description,
+        )
+    ]
+
+
+class _Suppressed(msgspec.Struct, frozen=True):
+    address: str = msgspec.field(name="EmailAddress")
+    reason: str = msgspec.field(name="SuppressionReason", default="")
+    origin: str = msgspec.field(name="Origin", default="")
+    created_at: str = msgspec.field(name="CreatedAt", default="")
+
+
+class _Suppressions(msgspec.Struct, frozen=True):
+    """The list: https://postmarkapp.com/developer/api/suppressions-api#suppression-dump."""
+
+    suppressions: list[_Suppressed] = msgspec.field(name="Suppressions")
+
+
+def list_suppressions(settings: Settings) -> list[Request]:
+    """Return the call `GET /message-streams/<stream>/suppressions/dump`, which has no pages."""
+    url = f"{settings['base_url']}/message-streams/{quote(settings['message_stream'], safe='')}/suppressions/dump"
+    return [Request(method="GET", url=url, headers=_headers(settings))]
+
+
+def suppression_page(_request: Request, response: Response, _settings: Settings) -> SuppressionPage | None:
+    """Read the list."""
+    if response.status != 200:
+        return None
+    try:
+        entries = msgspec.json.decode(response.body, type=_Suppressions).suppressions
+    except msgspec.DecodeError:
+        return None
+    return SuppressionPage(
+        addresses=[
+            ListedAddress(
+                address=entry.address,
+                kind=SUPPRESSIONS[entry.reason],
+                at=moment(entry.created_at) if entry.created_at else None,
+                detail=f"{entry.reason} by {entry.origin}" if entry.origin else entry.reason,
+            )
+            for entry in entries
+            if entry.reason in SUPPRESSIONS
+        ]
+    )
+
+
 POSTMARK = Provider(
     name="postmark",
     title="Postmark",
@@ -194,6 +305,12 @@ POSTMARK = Provider(
     byte_cap=50_000_000,
     unsubscribe="option",
     lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=10)),
+    suppressions=SuppressionList(requests=list_suppressions, page=suppression_page),
+    webhook=Webhook(
+        verify=None,
+        reports=reports,
+        switch_on=("Delivery", "Bounce", "Spam complaint", "Subscription change", "Open", "Link click"),
+    ),
     request=request,
     outcomes=outcomes,
 )

@@ -7,6 +7,7 @@ again under its key, with equal bytes.
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,19 @@ from newsletter.providers.base import (
 )
 from newsletter.providers.body import GAP, filled, json_list
 from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.webhooks import (
+    FetchCertificate,
+    Report,
+    ReportKind,
+    UnverifiedError,
+    Webhook,
+    WebhookCall,
+    check_age,
+    check_hmac,
+    decode,
+    event_key,
+    moment,
+)
 
 # https://resend.com/docs/api-reference/errors
 QUOTAS = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded"})
@@ -53,7 +67,7 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 def request(batch: Batch, settings: Settings) -> Request:
     """Return the call `POST /emails/batch`, which is accepted or refused as a whole."""
-    body = json_list(_message(batch.mailing.json_message(recipient)) for recipient in batch.recipients)
+    body = json_list(_message(batch.mailing.json_message(recipient), batch.tag) for recipient in batch.recipients)
     headers = {
         "Authorization": f"Bearer {settings['api_key']}",
         "Content-Type": "application/json",
@@ -62,7 +76,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     return Request(method="POST", url=f"{settings['base_url']}/emails/batch", headers=headers, body=body)
 
 
-def _message(message: JsonMessage) -> list[bytes]:
+def _message(message: JsonMessage, tag: str) -> list[bytes]:
     parts: dict[str, Any] = {
         "from": message.sender,
         "to": [message.to],
@@ -73,6 +87,8 @@ def _message(message: JsonMessage) -> list[bytes]:
         # A tag's value may hold letters, digits, `_` and `-` only.
         "tags": [{"name": "delivery_id", "value": message.delivery_id.replace(".", "-")}],
     }
+    if tag:
+        parts["tags"].append({"name": "batch", "value": tag})
     if message.reply_to:
         parts["reply_to"] = message.reply_to
     return filled(_encode(parts), message.html, message.text)
@@ -117,6 +133,98 @@ def _refusal(response: Response) -> _Refusal | None:
         return None
 
 
+class _Bounce(msgspec.Struct, frozen=True):
+    type: str = ""
+    subtype: str = msgspec.field(name="subType", default="")
+    message: str = ""
+
+
+class _Click(msgspec.Struct, frozen=True):
+    link: str = ""
+
+
+class _Tag(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+
+
+class _EventData(msgspec.Struct, frozen=True):
+    email_id: str = ""
+    to: list[str] = []
+    # The reference shows a list, the examples an object: https://resend.com/docs/dashboard/webhooks/body-parameters
+    tags: dict[str, str] | list[_Tag] = {}
+    bounce: _Bounce = _Bounce()
+    click: _Click = _Click()
+
+    def tag(self, name: str) -> str:
+        """Return the value of a tag; empty when there is none."""
+        if isinstance(self.tags, dict):
+            return self.tags.get(name, "")
+        return next((tag.value for tag in self.tags if tag.name == name), "")
+
+
+class _WebhookEvent(msgspec.Struct, frozen=True):
+    """A webhook's body: https://resend.com/docs/dashboard/webhooks/event-types."""
+
+    type: str
+    created_at: str = ""
+    data: _EventData = _EventData()
+
+
+EVENTS = {
+    "email.sent": ReportKind.TAKEN,
+    "email.delivered": ReportKind.DELIVERED,
+    "email.delivery_delayed": ReportKind.DEFERRED,
+    "email.complained": ReportKind.COMPLAINED,
+    "email.opened": ReportKind.OPENED,
+    "email.clicked": ReportKind.CLICKED,
+    "email.failed": ReportKind.BLOCKED,
+    "email.suppressed": ReportKind.BLOCKED,
+}
+
+
+def verify(call: WebhookCall, settings: Settings, _fetch: FetchCertificate) -> None:
+    """Check a signature of Svix: https://docs.svix.com/receiving/verifying-payloads/how-manual."""
+    id, at = call.headers.get("svix-id", ""), call.headers.get("svix-timestamp", "")
+    check_age(call, at)
+    try:
+        secret = base64.b64decode(settings["webhook_secret"].removeprefix("whsec_"), validate=True)
+    except ValueError as error:
+        raise UnverifiedError("webhook_secret is not one of Resend's: it begins with whsec_") from error
+    given = [each.removeprefix("v1,") for each in call.headers.get("svix-signature", "").split() if each[:3] == "v1,"]
+    content = f"{id}.{at}.".encode() + call.body
+    check_hmac(secret, content, given, lambda digest: base64.b64encode(digest).decode())
+
+
+def reports(body: bytes) -> list[Report]:
+    """Read a webhook's body; it has one event."""
+    event = decode(body, _WebhookEvent)
+    kind = _bounce(event.data.bounce) if event.type == "email.bounced" else EVENTS.get(event.type)
+    if kind is None:
+        return []
+    data = event.data
+    return [
+        Report(
+            kind=kind,
+            delivery_id=data.tag("delivery_id").replace("-", "."),
+            tag=data.tag("batch"),
+            address=data.to[0] if data.to else "",
+            at=moment(event.created_at),
+            key=event_key(event.type, data.email_id, event.created_at, data.click.link),
+            provider_id=data.email_id,
+            link=data.click.link,
+            detail=data.bounce.message,
+        )
+    ]
+
+
+def _bounce(bounce: _Bounce) -> ReportKind:
+    if bounce.type == "Permanent":
+        # Of Resend's own list, not of the mailbox: https://resend.com/docs/dashboard/emails/email-bounces
+        return ReportKind.BLOCKED if bounce.subtype in ("Suppressed", "MessageRejected") else ReportKind.HARD_BOUNCE
+    return ReportKind.SOFT_BOUNCE
+
+
 RESEND = Provider(
     name="resend",
     title="Resend",
@@ -126,6 +234,12 @@ RESEND = Provider(
     byte_cap=40_000_000,
     dedupe="replay",
     dedupe_ttl=timedelta(hours=24),
+    webhook=Webhook(
+        verify=verify,
+        needs_secret=True,
+        reports=reports,
+        switch_on=("email.sent", "email.delivered", "email.delivery_delayed", "email.bounced", "email.complained"),
+    ),
     request=request,
     outcomes=outcomes,
 )

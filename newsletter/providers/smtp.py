@@ -1,26 +1,44 @@
 """SMTP: hand finished messages to any mail server (RFC 5321), over connections that are kept.
 
-Every message has the server's own answer as its outcome. Only a connection that broke after
-the final dot and before the answer leaves a message unknown.
+Every message has the server's own answer as its outcome. Only a connection that broke after the final dot and before
+the answer leaves a message unknown. A message that certainly was not taken over a used connection is offered once more
+over a new one: servers limit the messages of a connection, and say so in many ways.
 """
 
 from __future__ import annotations
 
 import re
-import threading
 from smtplib import SMTPException
 
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Recipient
-from newsletter.providers.base import Answer, Batch, Outcome, Provider, Result, Settings
+from newsletter.providers import refusals, smtp_connections
+from newsletter.providers.base import About, Answer, Batch, Outcome, Provider, Result, Settings
 from newsletter.providers.dkim import SigningError, signature
-from newsletter.providers.smtp_session import BrokenError, RefusedError, SmtpSession, Stage
+from newsletter.providers.refusals import Refusal, Verdict
+from newsletter.providers.smtp_connections import Connections
+from newsletter.providers.smtp_errors import BrokenError, OutOfStepError, RefusedError, Stage
+from newsletter.providers.smtp_session import SmtpSession
 
 WINDOW = 20
 """Messages between two entries in the ledger, and so the most that are unknown after a crash."""
 _DELIVERABLE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
-# A connection for each thread needs no lock.
-_local = threading.local()
+_ABOUT = {
+    Stage.CONNECT: About.CONNECTION,
+    Stage.LOGIN: About.CONNECTION,
+    Stage.MAIL: About.SENDER,
+    Stage.RCPT: About.READER,
+    Stage.DATA: About.MESSAGE,
+    Stage.BODY: About.MESSAGE,
+}
+"""What is offered at each step: what a refusal is about that says nothing else."""
+_OF_SERVER = re.compile(r"\b4\.[35]\.\d{1,3}\b")
+"""Statuses that name the server as the cause (RFC 3463); servers give them for a lookup that failed for one reader."""
+_ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+
+
+Said = Result | RefusedError | BrokenError
+"""What became of a message: an outcome, the server's refusal, or a connection that broke before the message left."""
 
 
 class _StopError(Exception):
@@ -38,70 +56,107 @@ def send(batch: Batch, settings: Settings) -> Answer:
         results.extend(_handed(batch, recipient, settings) for recipient in batch.recipients)
     except _StopError as stopped:
         left = len(batch.recipients) - len(results)
-        busy = Result(outcome=Outcome.BUSY, reason=stopped.reason)
+        busy = Result(outcome=Outcome.BUSY, reason=stopped.reason, about=About.CONNECTION)
         return Answer(results=(*results, *[busy] * left), stop=stopped.reason if stopped.stop else "")
     return Answer(results=tuple(results))
 
 
 def _handed(batch: Batch, recipient: Recipient, settings: Settings) -> Result:
-    """Hand over one message; again over a new connection only if it certainly did not leave over a kept one."""
+    """Hand over one message; again over a new connection only if it certainly did not leave over a used one."""
     if not _DELIVERABLE.fullmatch(recipient.email):
         return Result(outcome=Outcome.REJECTED, reason="SMTP cannot carry an address with such characters")
     data = _signed(batch.mailing.mime(recipient), batch, settings)
-    session, is_kept = _session(batch, settings)
-    try:
-        return _offered(session, batch, recipient, data)
-    except BrokenError as broken:
-        if not is_kept:
-            raise _StopError(f"{_server(settings)}: {broken}", stop=False) from broken
-    session, _ = _session(batch, settings)
-    try:
-        return _offered(session, batch, recipient, data)
-    except BrokenError as broken:
-        raise _StopError(f"{_server(settings)}: {broken}", stop=False) from broken
+    connections = smtp_connections.connections_to(settings)
+    session = _take(connections, batch, settings)
+    with connections.owning(session):
+        said = _offered(session, batch, recipient, data)
+    if not _may_pass_anew(connections, session, said):
+        return _settled(connections, session, said, settings)
+    connections.drop(session)
+    renewed = _take(connections, batch, settings, new=True)
+    with connections.owning(renewed):
+        again = _offered(renewed, batch, recipient, data)
+    _learn(connections, session, said, again)
+    return _settled(connections, renewed, again, settings)
 
 
-def _offered(session: SmtpSession, batch: Batch, recipient: Recipient, data: bytes) -> Result:
-    """Return the server's answer to a message. Raises BrokenError when the connection broke before the message left."""
+def _offered(session: SmtpSession, batch: Batch, recipient: Recipient, data: bytes) -> Said:
+    """Return the server's answer to a message, or how the connection broke before the message left."""
     try:
-        session.envelope(batch.mailing.envelope.sender.address, recipient.email, len(data))
+        sender = (
+            batch.return_path(recipient.delivery_id) if batch.return_path else batch.mailing.envelope.sender.address
+        )
+        session.envelope(sender, recipient.email, len(data))
         unknown = session.body(data)
-    except RefusedError as refused:
-        return _refusal(refused)
-    except BrokenError:
-        _forget()
-        raise
+    except (RefusedError, BrokenError) as error:
+        return error
     if unknown:
-        _forget()
-        return Result(outcome=Outcome.UNKNOWN, reason=unknown)
+        session.close()
+        return Result(outcome=Outcome.UNKNOWN, reason=unknown, about=About.CONNECTION)
     return Result(outcome=Outcome.ACCEPTED, provider_id=session.said[:100])
 
 
-def _refusal(refused: RefusedError) -> Result:
-    """Return the result of a refusal by stage and code (RFC 5321 section 4.2, RFC 3463).
+def _may_pass_anew(connections: Connections, session: SmtpSession, said: Said) -> bool:
+    """Tell whether a message may pass over a new connection that certainly did not pass over this one.
 
-    Raises _StopError for a refusal of the account or the sender, which every message would meet.
+    A server that takes no more messages over a connection hangs up, or answers 4xx to anything and stays. Where a new
+    connection did not help before, only a second refusal in a row asks for one.
     """
-    if refused.code < 500:
-        return Result(outcome=Outcome.BUSY, reason=str(refused), alone=refused.stage is Stage.RCPT)
-    # 552 is about the size of this message (RFC 1870), although it answers MAIL FROM.
-    everything = refused.stage is Stage.MAIL and refused.code != 552
-    # A server that does not know the sender refuses every address with words like "relaying denied".
-    if (
-        everything
-        or refused.code in (530, 535)
-        or re.search(r"relay(ing)?\b.*\b(denied|prohibited)", refused.said, re.I)
-    ):
-        raise _StopError(f"the mail server refused to send: {refused}", stop=True)
-    return Result(outcome=Outcome.REJECTED, reason=str(refused), retryable=not _is_no_mailbox(refused))
-
-
-def _is_no_mailbox(refused: RefusedError) -> bool:
-    """Tell whether the address takes no mail: 5.1.x or 5.2.1 of RFC 3463, or without a code of it 550 of RFC 5321."""
-    status = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", refused.said)
-    if refused.stage is not Stage.RCPT:
+    if isinstance(said, Result) or session.is_aborted:
         return False
-    return status[0].startswith("5.1.") or status[0] == "5.2.1" if status else refused.code == 550
+    is_kept = session.offered > 1
+    if isinstance(said, OutOfStepError):
+        connections.may_pipeline = False
+        return True
+    if isinstance(said, BrokenError):
+        return is_kept
+    if said.code >= 500 or said.stage not in _ENVELOPE or not session.taken:
+        return False
+    return session.refusals > 1 or refusals.cause(str(said)) not in connections.unhelped
+
+
+def _learn(connections: Connections, first: SmtpSession, said: Said, again: Said) -> None:
+    """Learn from a second connection whether the first had taken all the messages that it may."""
+    if isinstance(again, RefusedError) and again.code < 500:
+        connections.unhelped.add(refusals.cause(str(again)))
+    elif isinstance(again, Result) and first.taken:
+        connections.unhelped.discard(refusals.cause(str(said)))
+        connections.note_limit(first.taken)
+
+
+def _settled(connections: Connections, session: SmtpSession, said: Said, settings: Settings) -> Result:
+    """Give a connection back, and return what became of the message. Raises _StopError."""
+    if isinstance(said, BrokenError):
+        connections.drop(session)
+        raise _StopError(f"{_server(settings)}: {said}", stop=said.stop) from said
+    connections.give_back(session)
+    return said if isinstance(said, Result) else _refusal(said)
+
+
+def _refusal(refused: RefusedError) -> Result:
+    """Return the result of a refusal. Raises _StopError for one that every message would meet."""
+    refusal = _classified(refused)
+    if refusal.verdict is Verdict.STOP:
+        raise _StopError(f"the mail server refused to send: {refused}{_hint(refused)}", stop=True)
+    return refusals.result(refusal, str(refused))
+
+
+def _classified(refused: RefusedError) -> Refusal:
+    """Classify a refusal.
+
+    What is put off in answer to RCPT, or after the final dot, was offered for one reader: that reader waits alone, and
+    nobody else is held up. A server that puts everyone off does so ten times in a row (`dispatch.MOST_ALONE`).
+    """
+    about, said = _ABOUT[refused.stage], refused.said
+    if refused.code < 500 and refused.stage in (Stage.RCPT, Stage.BODY):
+        about, said = About.READER, _OF_SERVER.sub("", said)
+    return refusals.smtp_refusal(refused.code, said, about)
+
+
+def _hint(refused: RefusedError) -> str:
+    if re.search(r"\bSTARTTLS\b|\bencrypt", refused.said, re.I):
+        return '. Set security = "starttls", or "tls" with the port of TLS (465)'
+    return ""
 
 
 def _signed(message: bytes, batch: Batch, settings: Settings) -> bytes:
@@ -114,34 +169,17 @@ def _signed(message: bytes, batch: Batch, settings: Settings) -> bytes:
         raise _StopError(str(error), stop=True) from error
 
 
-def _session(batch: Batch, settings: Settings) -> tuple[SmtpSession, bool]:
-    """Return this thread's connection, and whether it was used before."""
-    kept: tuple[Settings, SmtpSession] | None = getattr(_local, "kept", None)
-    if kept and kept[0] == settings:
-        return kept[1], True
-    _forget()
-    session = _connected(batch, settings)
-    _local.kept = settings, session
-    return session, False
-
-
-def _connected(batch: Batch, settings: Settings) -> SmtpSession:
+def _take(connections: Connections, batch: Batch, settings: Settings, *, new: bool = False) -> SmtpSession:
+    """Take a connection. Raises _StopError when there is none."""
     try:
-        return SmtpSession(settings, batch.mailing.envelope.sender.domain)
+        return connections.take(batch.mailing.envelope.sender.domain, new=new)
     except RefusedError as refused:
-        raise _StopError(f"{_server(settings)}: {refused}", stop=refused.code >= 500) from refused
+        stop = _classified(refused).verdict is not Verdict.RETRY
+        raise _StopError(f"{_server(settings)}: {refused}{_hint(refused)}", stop=stop) from refused
     except BrokenError as broken:
         raise _StopError(f"{_server(settings)}: {broken}", stop=broken.stop) from broken
     except SMTPException as error:
         raise _StopError(f"{_server(settings)}: {error}", stop=True) from error
-
-
-def _forget() -> None:
-    """Close this thread's connection."""
-    kept: tuple[Settings, SmtpSession] | None = getattr(_local, "kept", None)
-    if kept:
-        _local.kept = None
-        kept[1].close()
 
 
 def _server(settings: Settings) -> str:
@@ -155,4 +193,6 @@ SMTP = Provider(
     batch_size=500,
     window=WINDOW,
     send=send,
+    abort=smtp_connections.abort,
+    rest=smtp_connections.close_idle,
 )

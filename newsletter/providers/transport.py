@@ -191,3 +191,9 @@ def _seconds(value: str, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, IndexError):
         return None
+
+
+def after_the_host(page: str) -> str:
+    """Return the path and query of an address as text: a provider's answer may hold what is no address."""
+    _, _, rest = page.partition("://")
+    return "/" + rest.partition("/")[2].partition("#")[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import secrets
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import delete, exists, insert, select
 
@@ -23,6 +24,23 @@ from newsletter.sending.direct_send import send_directly
 from newsletter.sending.recipients import personal_links
 from newsletter.signed_links import Links
 from newsletter.times import stamp
+
+
+class Alert(Protocol):
+    """A problem that the editors are told of by email."""
+
+    @property
+    def key(self) -> str:
+        """Return its name, under which it is told once."""
+
+    @property
+    def subject(self) -> str:
+        """Return the subject, after the publication's name."""
+
+    @property
+    def sentence(self) -> str:
+        """Return the text."""
+
 
 KEPT = timedelta(days=30)
 """Time for which an alert that was sent is remembered, and not sent again."""

@@ -34,9 +34,10 @@ from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.issues.issue import find_issue, slug_of
 from newsletter.messages.types import CompiledMessage, WebPage
-from newsletter.providers import find_provider
+from newsletter.providers import find_provider, require_unsubscribe_events
 from newsletter.providers.base import Provider
 from newsletter.rendering.build import Built, build_issue
+from newsletter.signed_links import link_secret
 from newsletter.subscribers import segments
 from newsletter.times import Clock, Moment, first_moment, utc_now
 
@@ -125,6 +126,7 @@ def make_plan(
         _require_settings(publication, campaign)
         waiting = _waiting(connection, publication, campaign, to, part, clock())
     provider = find_provider(publication, campaign.provider if campaign else "")
+    require_unsubscribe_events(publication, provider)
     return Plan(file=built, list=to, segment=part, provider=provider, campaign=campaign, waiting=waiting)
 
 
@@ -261,9 +263,11 @@ def start_plan(database: Database, plan: Plan, now: datetime) -> Campaign:
 def schedule_plan(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:
     """Approve the plan and schedule its campaign; one that was scheduled before gets the new time and text.
 
-    Raises NewsletterError for a campaign that has begun, and for a time that is too long ago.
+    Raises NewsletterError for a campaign that has begun, and for a time that is too long ago; ConfigError when the
+    secret of readers' links is missing or too short.
     """
     when = check_time(publication, database, plan, moment, now)
+    link_secret(publication)  # a missing secret shows now, not on the day of sending
     with database.begin() as connection:
         campaign = _approved(connection, plan, now)
         campaign = schedule_campaign(connection, campaign.id, send_at=when.start, wall=when.wall, now=now)

@@ -23,6 +23,8 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.publishing import alerts, daily, heartbeat
+from newsletter.publishing.alerts import Alert
+from newsletter.publishing.complaints import complaint_warnings
 from newsletter.publishing.daily import ScheduleProblem
 from newsletter.sending.job import SendState
 from newsletter.sending.lock import SenderLock
@@ -155,19 +157,20 @@ class Runner:
         return True
 
     def _look_for_today(self, now: datetime) -> None:
-        problems = daily.schedule_today(self._publication, self._database, now)
-        for problem in problems:
+        unscheduled = daily.schedule_today(self._publication, self._database, now)
+        for problem in unscheduled:
             self._listener.schedule_problem(problem)
+        problems: list[Alert] = [*unscheduled, *complaint_warnings(self._database, now)]
         if problems and not (self._alerting and self._alerting.is_alive()):
             # An email may hang for a minute, and nothing that is due may wait for it.
             self._alerting = threading.Thread(target=self._alert_editors, args=(problems, now), daemon=True)
             self._alerting.start()
 
-    def _alert_editors(self, problems: Sequence[ScheduleProblem], now: datetime) -> None:
+    def _alert_editors(self, problems: Sequence[Alert], now: datetime) -> None:
         for problem in problems:
             self._alert(problem, now)
 
-    def _alert(self, problem: ScheduleProblem, now: datetime) -> None:
+    def _alert(self, problem: Alert, now: datetime) -> None:
         """Mail one problem to the editors. An alert that fails must not keep an issue from readers."""
         subject = f"{self._publication.config.publication.name}: {problem.subject}"
         try:

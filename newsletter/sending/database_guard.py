@@ -1,28 +1,35 @@
 """Refuse to send from a copy of a database, and from a backup that was put in its place.
 
-A copy: only this module writes the `host` table, which names the machine (by its machine-id(5)) and the file (by its
-number in the file system) that a database sends from.
+Only this module writes the tables `host` and `hand_over`.
 
-A backup has an older ledger, and would mail readers again who were mailed since. LastSendMarker keeps, beside the
-database, when a batch was last handed over. It is written after the commit of `handed` and before the first byte
-leaves, so that it is never ahead of its own ledger, whenever its writer is killed. It is not forced to disk: after a
-power cut it may be behind, which refuses nothing.
+A copy: `host` names the machine (by its machine-id(5)) and the file (by its number in the file system) that a database
+sends from.
+
+A backup has an older ledger, and would mail readers again who were mailed since. Hand-overs are counted in the table
+`hand_over`, in the transaction that commits `handed`, and LastSendMarker keeps the last number beside the database. A
+number, since a clock may be set back. The file is written after the commit and before the first byte leaves, so that
+it is never ahead of its own ledger, whenever its writer is killed. It is not forced to disk: after a power cut it may
+be behind, which refuses nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from contextlib import suppress
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from newsletter.database.connection import Database
-from newsletter.database.tables import batch
+from newsletter.database.tables import hand_over
 from newsletter.database.tables import host as table
 from newsletter.errors import NewsletterError
+from newsletter.private_files import open_private
 from newsletter.times import stamp
 
 MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -82,41 +89,88 @@ def _home(connection: Connection) -> str:
     return connection.execute(select(table.c.host_id)).scalar() or ""
 
 
+class MailQueue(StrEnum):
+    """The two queues of mail to readers; each has one sender at a time, and counts its own hand-overs."""
+
+    CAMPAIGNS = "campaigns"
+    """The batches of campaigns."""
+    LETTERS = "letters"
+    """Confirmations, answers and welcomes: `transactional_message`."""
+
+
+_FILES = {MailQueue.CAMPAIGNS: "handed", MailQueue.LETTERS: "letters.handed"}
+_WHAT = {MailQueue.CAMPAIGNS: "a batch", MailQueue.LETTERS: "a confirmation or a welcome"}
+
+
+class HandOver(NamedTuple):
+    """A hand-over to the provider: its number in its queue, from 1, and its moment as `times.stamp` writes it."""
+
+    number: int
+    at: str
+
+
+_NONE = HandOver(0, "")
+
+
 class LastSendMarker:
-    """The file `<database>.handed`: the moment of the last hand-over, as `times.stamp` writes it."""
+    """The file `<database>.handed`, or `<database>.letters.handed`: the last hand-over of a queue."""
 
-    def __init__(self, database: Database) -> None:
-        self._path = Path(f"{database.name}.handed") if database.engine.dialect.name == "sqlite" else None
+    def __init__(self, database: Database, queue: MailQueue = MailQueue.CAMPAIGNS) -> None:
+        is_file = database.engine.dialect.name == "sqlite"
+        self._path = Path(f"{database.name}.{_FILES[queue]}") if is_file else None
+        self._queue = queue
+        self._highest = 0
+        self._writing = threading.Lock()
 
-    def rise(self, at: str) -> None:
-        """Write a hand-over, as the sender. A folder that takes no file keeps nobody from sending."""
-        if self._path:
-            with suppress(OSError):
-                _write(self._path, at.encode("ascii"))
+    def count(self, connection: Connection, now: datetime) -> HandOver:
+        """Count a hand-over, in the transaction that writes `handed`. Raises NewsletterError as `require_newest`.
+
+        So a backup that is put in the place of a database in use is noticed at the next call, too.
+        """
+        if not self._path:
+            return _NONE
+        self.require_newest(connection)
+        number = self._counted(connection) + 1
+        this = hand_over.c.queue == str(self._queue)
+        if not connection.execute(update(hand_over).where(this).values(number=number)).rowcount:
+            connection.execute(insert(hand_over).values(queue=str(self._queue), number=number))
+        return HandOver(number, stamp(now))
+
+    def rise(self, last: HandOver) -> None:
+        """Write a hand-over that is committed, as the sender. A folder that takes no file keeps nobody from sending."""
+        with self._writing:  # of several threads, the one that committed first may come here last
+            if self._path and last.number > self._highest:
+                self._highest = last.number
+                with suppress(OSError):
+                    _write(self._path, f"{last.number:020} {last.at}\n".encode("ascii"))
 
     def require_newest(self, connection: Connection) -> None:
         """Raise NewsletterError when the ledger does not know the last hand-over."""
         if self.is_above(connection):
             raise NewsletterError(
-                f"this database is older than what was sent from here: a batch was handed over at {self.mark} (UTC), "
-                "and it does not know",
+                f"this database is older than what was sent from here: {_WHAT[self._queue]} was handed over at "
+                f"{self.mark.at} (UTC), and it does not know",
                 hint="Put the newer database back. If there is none, whoever was mailed since may be mailed again: "
                 "newsletter adopt",
             )
 
     def is_above(self, connection: Connection) -> bool:
-        """Tell whether a batch was handed over later than any that the ledger knows."""
-        return self.mark > (connection.execute(select(func.max(batch.c.handed_at))).scalar() or "")
+        """Tell whether there was a later hand-over than the ledger knows."""
+        return self.mark.number > self._counted(connection)
+
+    def _counted(self, connection: Connection) -> int:
+        number = select(hand_over.c.number).where(hand_over.c.queue == str(self._queue))
+        return connection.execute(number).scalar() or 0
 
     @property
-    def mark(self) -> str:
-        """Return the last hand-over, empty when none is known."""
+    def mark(self) -> HandOver:
+        """Return the last hand-over, number 0 when none is known."""
         try:
-            moment = self._path.read_text(encoding="ascii") if self._path else ""
-            datetime.fromisoformat(moment)
+            number, at = (self._path.read_text(encoding="ascii") if self._path else "").split()
+            datetime.fromisoformat(at)
+            return HandOver(int(number), at)
         except (OSError, ValueError):
-            return ""
-        return moment
+            return _NONE
 
     def forget(self) -> None:
         """Delete the marker: from now on the ledger is taken as it is."""
@@ -124,9 +178,14 @@ class LastSendMarker:
             self._path.unlink(missing_ok=True)
 
 
+def markers(database: Database) -> list[LastSendMarker]:
+    """Return the markers of all queues."""
+    return [LastSendMarker(database, queue) for queue in MailQueue]
+
+
 def _write(path: Path, text: bytes) -> None:
     """Write the text in place, in one call: all texts have one length."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    file = open_private(path, os.O_WRONLY)
     try:
         os.pwrite(file, text, 0)
     finally:

@@ -24,6 +24,9 @@ from newsletter.rates import Rate
 from newsletter.sending.database_guard import LastSendMarker
 from newsletter.times import Clock, utc_now
 
+THREADS = 4
+"""Calls under way at once, where the provider has no setting `connections`: after a crash, so many may be unknown."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -36,6 +39,11 @@ class Job:
     settings: Settings
     rate: Rate
     clock: Clock = utc_now
+
+    @property
+    def threads(self) -> int:
+        """Return how many calls are under way at once."""
+        return int(self.settings.get("connections", THREADS))
 
 
 def job_of(publication: Publication, database: Database, campaign: Campaign, clock: Clock = utc_now) -> Job:

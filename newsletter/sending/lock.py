@@ -11,6 +11,7 @@ import socket
 from pathlib import Path
 
 from newsletter.errors import ConfigError
+from newsletter.private_files import open_private
 from newsletter.times import utc_now
 
 
@@ -58,6 +59,6 @@ class SenderLock:
 
     def _open(self) -> int:
         try:
-            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            return open_private(self._path, os.O_RDWR)
         except OSError as error:
             raise ConfigError(f"the sender's lock: {error.strerror}", place=str(self._path)) from error

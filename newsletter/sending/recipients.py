@@ -1,11 +1,11 @@
 """Read who of a batch is sent the message, and what it may say of them. Read only.
 
-This is done right before a batch leaves: readers may have left since it was enqueued.
+This is done right before a batch leaves, and again while its messages leave one by one: readers may have left since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -60,9 +60,9 @@ class RecipientRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _columns = [(name, str) for name in BUILT_IN]
-_RowWithColumns = cast(
+FULL_ROW = cast(
     "type[RecipientRow]",
-    msgspec.defstruct("_RowWithColumns", _columns, bases=(RecipientRow,), frozen=True, array_like=True, gc=False),
+    msgspec.defstruct("FullRecipientRow", _columns, bases=(RecipientRow,), frozen=True, array_like=True, gc=False),
 )
 """A RecipientRow followed by the built-in fields of READER_COLUMNS."""
 
@@ -86,12 +86,41 @@ def load_recipients(connection: Connection, claim: Claim, campaign: Campaign, no
     """
     is_frozen = bool(claim.first_handed_at)
     parameters = {"campaign": claim.campaign_id, "batch": claim.no, "list": campaign.list, "now": stamp(now)}
-    rows = {row.id: row for row in read_as(connection, _rows(is_frozen), _RowWithColumns, parameters)}
+    rows = {row.id: row for row in read_as(connection, _rows(is_frozen), FULL_ROW, parameters)}
     to_skip = {id: row.obstacle for id, row in rows.items() if row.obstacle is not None}
     if not is_frozen:
         to_skip = _suppressed(connection, rows) | _served(connection, campaign, rows) | to_skip
     to_send = {id: row for id, row in rows.items() if id not in to_skip} if to_skip else rows
     return BatchRecipients(to_send=to_send, to_skip=to_skip)
+
+
+class WindowRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A subscriber of a batch, with nothing but whether they may still be mailed."""
+
+    id: int
+    email_key: str
+    obstacle: str | None
+    suppressed: str | None
+
+
+def departed(connection: Connection, claim: Claim, list_name: str, ids: Sequence[int], now: datetime) -> dict[int, str]:
+    """Return those of `ids` who left while their batch is going out, or are not to be mailed, each with the reason.
+
+    `ids` are neighbours in the batch, ascending. The segment is that of the enqueueing: nobody leaves it meanwhile.
+    """
+    window = {"first": ids[0], "last": ids[-1]}
+    parameters = {"campaign": claim.campaign_id, "batch": claim.no, "list": list_name, "now": stamp(now), **window}
+    is_frozen = bool(claim.first_handed_at)
+    rows = {row.id: row for row in read_as(connection, _window(is_frozen), WindowRow, parameters)}
+    suppressed = {} if is_frozen else _suppressed(connection, rows)
+    return suppressed | {id: row.obstacle for id, row in rows.items() if row.obstacle is not None}
+
+
+@cache
+def _window(is_frozen: bool) -> Select[Any]:
+    bounds = (bindparam("first", type_=Integer), bindparam("last", type_=Integer))
+    rows = _rows(is_frozen).where(delivery.c.subscriber_id.between(*bounds))
+    return rows.with_only_columns(*(rows.selected_columns[name] for name in WindowRow.__struct_fields__))
 
 
 @cache
@@ -107,7 +136,7 @@ def _rows(is_frozen: bool) -> Select[Any]:
         **{name: func.coalesce(subscriber.c[name], "") for name in _READER_COLUMNS},
     }
     return (
-        select(*(columns[name].label(name) for name in _RowWithColumns.__struct_fields__))
+        select(*(columns[name].label(name) for name in FULL_ROW.__struct_fields__))
         .select_from(
             DELIVERIES.outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
             .outerjoin(subscription, on_list)
@@ -132,7 +161,7 @@ def _obstacle(is_frozen: bool) -> ColumnElement[str | None]:
     return case(*reasons[:1] if is_frozen else reasons)
 
 
-def _suppressed(connection: Connection, rows: Mapping[int, RecipientRow]) -> dict[int, str]:
+def _suppressed(connection: Connection, rows: Mapping[int, RecipientRow | WindowRow]) -> dict[int, str]:
     """Return those who may not be mailed any more, whatever the list says."""
     hashed = suppressed_by_hash(connection, lambda: [row.email_key for row in rows.values() if row.email_key])
     plain = {id: row.suppressed for id, row in rows.items() if row.suppressed}

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from newsletter.campaigns import abandoned_batches, counts, resolution
+from newsletter.campaigns import abandoned_batches, counts, reported, resolution
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.config import Publication
 from newsletter.database.connection import Database
@@ -49,6 +49,9 @@ def recover(send_state: SendState, publication: Publication, listener: ProgressL
         in_progress = abandoned_batches.recover_in_progress(connection, clock())
         recovered = abandoned_batches.recover(connection, may_replay)
         unknown_of = Counter(recovered.unknown_of) + Counter(in_progress.unknown_of)
+        for id in [*unknown_of]:
+            unknown_of[id] -= reported.accept_campaign(connection, id, clock())
+        unknown_of = +unknown_of
         policy = publication.config.send.on_unknown
         resolved = resolution.resolve_sending(connection, policy, clock())
     for sentence in _sentences(recovered.replayed_of, unknown_of, resolved, policy):

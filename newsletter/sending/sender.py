@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,14 +17,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import abandoned_batches, audience, counts
+from newsletter.campaigns import abandoned_batches, audience, claims, counts
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, frozen_message, get_campaign, pass_on
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.tracking import Level, tracked
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.providers import find_provider, read_settings
-from newsletter.sending.job import Job, ProgressListener, SendState, job_of, log_failure, require_settings
+from newsletter.sending.job import THREADS, Job, ProgressListener, SendState, job_of, log_failure, require_settings
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.recipients import addresses
@@ -36,12 +37,14 @@ __all__ = ["THREADS", "Job", "SendResult", "Sender", "job_of", "lock_file"]
 
 logger = logging.getLogger(__name__)
 
-THREADS = 4
-"""Calls under way at once: after a crash, as many batches may be unknown."""
 SHOW = 0.5
 """Seconds between two looks at how far it is: counting a large campaign is not free."""
 DRAIN = 7.5
-"""Seconds that a call may take once it is to stop; one that takes longer is recovered at the next start."""
+"""Seconds that a call may take once it is to stop; one that takes longer is ended, or recovered at the next start."""
+ABORT = 1.5
+"""Seconds in which the answers of ended calls are written."""
+RENEW = 60.0
+"""Seconds between two signs of life of the batches in hand: a mail server may take ten minutes for a message."""
 REST = timedelta(minutes=1)
 """The longest wait for the next batch before a run ends: a later one is another time zone's, not a busy provider's."""
 STOPPING = "Stopping: what is in the air is finished first. Once more stops at once."
@@ -76,6 +79,7 @@ class Sender:
         self._error: BaseException | None = None
         self._rests = False
         self._looked_at = 0.0
+        self._renewed_at = time.monotonic()
         with job.database.read() as connection:
             frozen = frozen_message(connection, job.campaign.id)
         campaign = job.campaign
@@ -153,18 +157,21 @@ class Sender:
             abandoned_batches.leave_behind(
                 connection, self._job.campaign.id, self._job.provider.name, self._job.clock()
             )
-        threads = [threading.Thread(target=self._work, name=f"sender-{n}", daemon=True) for n in range(THREADS)]
+        names = [f"sender-{number}" for number in range(self._job.threads)]
+        threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
         for thread in threads:
             thread.start()
         self._guarded(self._enqueue)
         self._watch(threads)
+        if self._job.provider.rest:
+            self._job.provider.rest()
 
     def _work(self) -> None:
         """Send batches; for a thread of its own."""
         self._guarded(self.worker.work)
 
     def _watch(self, threads: Sequence[threading.Thread]) -> None:
-        """Wait until all threads have ended; once it is to stop, a call that takes longer than DRAIN is left alone."""
+        """Wait until all threads have ended; once it is to stop, a call that takes longer than DRAIN is ended."""
         asked_at: float | None = None
         while alive := [thread for thread in threads if thread.is_alive()]:
             alive[0].join(SHOW)
@@ -172,18 +179,31 @@ class Sender:
             if self._send_state.stop_asked.is_set():
                 asked_at = asked_at or time.monotonic()
                 if time.monotonic() - asked_at > DRAIN:
+                    self._abort(alive)
                     return
 
+    def _abort(self, threads: Sequence[threading.Thread]) -> None:
+        """End the calls under way, if the provider can, and give their threads time to write what is known."""
+        until = time.monotonic() + ABORT
+        if self._job.provider.abort:
+            self._job.provider.abort()
+            for thread in threads:
+                thread.join(max(until - time.monotonic(), 0))
+
     def _look(self) -> None:
-        """Show how far it is, and end the worker when the campaign is over."""
+        """Show how far it is, renew the leases of batches in hand, and end the worker when the campaign is over."""
         self._looked_at = time.monotonic()
+        if self._looked_at - self._renewed_at > RENEW:
+            self._renewed_at = self._looked_at
+            with self._send_state.writer() as connection:
+                claims.renew(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=self._job.clock())
         if self._show():
             self.worker.over.set()
 
     def _enqueue(self) -> None:
         """Enqueue the audience, page by page; the first page has a batch for each thread, which begin at once."""
         size = batch_size(self._job.publication, self._job.provider, self._job.rate)
-        page = THREADS * size
+        page = self._job.threads * size
         while not self.worker.is_stopping:
             with self._send_state.writer() as connection:
                 campaign = get_campaign(connection, self._job.campaign.id)

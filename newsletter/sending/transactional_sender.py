@@ -3,7 +3,8 @@
 One thread at a database does it, for as long as the server runs. Messages wait for the turn that campaigns wait for
 (rate_gate.py), and their answers are settled by the same rules (settlement.py). `handed` is committed before the
 first byte leaves, the outcome after the answer. A process that dies in between leaves messages `unknown`, which are
-never sent again: the reader may ask anew. Only the outbox gets them again, since a file takes its own place.
+never sent again: the reader may ask anew. Only the outbox gets them again, since a file takes its own place. A copy of
+a database, and a backup that was put back, send nothing (database_guard.py): the other one may have.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
@@ -24,7 +25,10 @@ from newsletter.errors import NewsletterError
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import dispatch, find_provider, read_settings, successor
-from newsletter.providers.base import Answer, Batch
+from newsletter.providers.base import Answer, Batch, Result
+from newsletter.providers.dispatch import Step
+from newsletter.sending import database_guard
+from newsletter.sending.database_guard import LastSendMarker, MailQueue
 from newsletter.sending.job import draw_jitter, log_failure
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.pacing import RunHistory
@@ -48,7 +52,9 @@ MOST = 50
 SWEEP = timedelta(days=1)
 """The time between two looks for those who never confirmed."""
 DRAIN = 8.0
-"""Seconds that a call under way may take once it is stopping."""
+"""Seconds that a call under way may take once it is stopping; then it is ended, where the provider can."""
+ABORT = 1.5
+"""Seconds in which the outcomes of an ended call are written."""
 
 Messages = Mapping[tuple[str, str], CompiledMessage]
 """Compiled messages by name and language; the language "" stands for every one."""
@@ -73,6 +79,7 @@ class TransactionalSender:
         self._say = say
         self._clock = clock
         self._links = Links(publication)
+        self._last_send_marker = LastSendMarker(database, MailQueue.LETTERS)
         self._stop_asked = stop_asked or threading.Event()
         self._thread = threading.Thread(target=self._run, name="transactional-sender", daemon=True)
         self._said = ""
@@ -86,6 +93,9 @@ class TransactionalSender:
     def __exit__(self, *_exception: object) -> None:
         self._stop_asked.set()
         self._thread.join(DRAIN)
+        if self._thread.is_alive() and self._provider.abort:
+            self._provider.abort()
+            self._thread.join(ABORT)
 
     @property
     def is_stopping(self) -> bool:
@@ -104,8 +114,10 @@ class TransactionalSender:
                 return bool(queued)
             handed_at = self._clock()
             parts = dispatch.prepare(self._provider, self._batch(queued, message, handed_at), self._settings)
+            hand_over = self._last_send_marker.count(connection, handed_at)
             transactional_queue.hand(connection, queued, self._provider.name, handed_at)
-        self._settle(queued, dispatch.hand_over(parts), handed_at)
+        self._last_send_marker.rise(hand_over)
+        self._settle(queued, dispatch.hand_over(parts, _UntilStopped(self)), handed_at)
         return True
 
     def writer(self) -> AbstractContextManager[Connection]:
@@ -139,8 +151,10 @@ class TransactionalSender:
                 self.wait(0.0 if self._try(self._round) else LOOK)
 
     def _recover(self) -> bool:
-        """Decide about the messages that a dead process had handed over."""
+        """Decide about the messages that a dead process had handed over. Raises NewsletterError in a copy or backup."""
         with self.writer() as connection:
+            database_guard.settle(connection, database_guard.here(self._database), self._clock())
+            self._last_send_marker.require_newest(connection)
             transactional_queue.recover(connection, self._provider, self._clock())
         return True
 
@@ -254,3 +268,13 @@ class TransactionalSender:
         )
         attempt = text("SELECT pg_try_advisory_lock(hashtext('newsletter.subscribers.transactional_queue'))")
         return lambda: bool(connection.scalar(attempt))
+
+
+class _UntilStopped:
+    """A `dispatch.ProgressLog` that keeps nothing, and lets messages leave until the sender is to stop."""
+
+    def __init__(self, sender: TransactionalSender) -> None:
+        self._sender = sender
+
+    def advance(self, _done: Sequence[tuple[Recipient, Result]], _coming: Iterable[Recipient]) -> Step:
+        return Step.STOP if self._sender.is_stopping else Step.GO

@@ -16,13 +16,15 @@ from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import claims, counts, resolution
+from newsletter.campaigns import claims, counts, reported, resolution
 from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
 from newsletter.campaigns.claims import ChangedPayloadError, Claim, LostClaimError
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.return_paths import return_path_of
 from newsletter.database.bulk import attempt
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
@@ -37,7 +39,6 @@ from newsletter.sending.recipients import BatchRecipients, load_recipients, reci
 from newsletter.sending.recovery import may_repeat
 from newsletter.sending.settlement import Settlement, campaign_policy, settlement
 from newsletter.signed_links import Links
-from newsletter.times import stamp
 
 LOOK = 1.0
 """Seconds between two looks at the campaign's state while a call waits for its turn."""
@@ -62,6 +63,20 @@ class PreparedCall:
     def size(self) -> int:
         """Return the number of messages it sends."""
         return len(self.recipients.to_send)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedCall:
+    """A call that was made, and its answer."""
+
+    call: PreparedCall
+    handed_at: datetime
+    answer: Answer
+    """A result for each recipient who was not skipped."""
+    recorded: Set[int] = frozenset()
+    """Subscribers whose outcomes the ledger has already."""
+    skipped: Set[int] = frozenset()
+    """Subscribers who left while their batch was going out; the ledger has them already."""
 
 
 class SendWorker:
@@ -120,7 +135,7 @@ class SendWorker:
             call = self.prepare(claim)
             call = call and self._take_turn(call)
             if call and self._hand(call):
-                return self._settle(call, self._job.clock(), *self._hand_over(call))
+                return self._settle(self._hand_over(call))
         except BaseException:
             try:
                 self._release(claim)
@@ -179,6 +194,12 @@ class SendWorker:
             return BatchRecipients(to_send={}, to_skip={})
         return people
 
+    @cached_property
+    def _return_path(self) -> Callable[[str], str] | None:
+        """The signed return path of each delivery, where the provider's settings name a mailbox for bounces."""
+        address = self._job.settings.get("return_path", "")
+        return return_path_of(self._job.publication, address) if address else None
+
     def _batch(self, claim: Claim, people: BatchRecipients) -> Batch:
         campaign = self._job.campaign
         return Batch(
@@ -187,6 +208,7 @@ class SendWorker:
             key=f"{campaign.key}-{claim.key}",
             label=f"{campaign.id}-{campaign.issue}",
             tag=f"{campaign.key}-{claim.no}",
+            return_path=self._return_path,
         )
 
     def _take_turn(self, call: PreparedCall) -> PreparedCall | None:
@@ -203,12 +225,20 @@ class SendWorker:
 
     def _hand(self, call: PreparedCall) -> bool:
         """Commit that the first byte may leave; False when it may not any more."""
-        name, now = self._job.provider.name, self._job.clock()
-        payload_hash = dispatch.payload_hash(call.parts)
+        provider, now = self._job.provider, self._job.clock()
+        payload_hash, by_message = dispatch.payload_hash(call.parts), bool(provider.window)
         try:
-            with self._send_state.single_writer() as connection:
-                claims.hand(connection, call.claim, provider=name, now=now, payload_hash=payload_hash)
-            self._send_state.last_send_marker.rise(stamp(now))
+            with self.writer() as connection:
+                hand_over = self._send_state.last_send_marker.count(connection, now)
+                claims.hand(
+                    connection,
+                    call.claim,
+                    provider=provider.name,
+                    now=now,
+                    payload_hash=payload_hash,
+                    is_by_message=by_message,
+                )
+            self._send_state.last_send_marker.rise(hand_over)
         except ChangedPayloadError:
             self._give_up(call.claim)
             return False
@@ -216,19 +246,30 @@ class SendWorker:
             return False
         return True
 
-    def _hand_over(self, call: PreparedCall) -> tuple[Answer, Set[int]]:
-        """Make the calls; return the answer, and the subscribers whose outcomes the ledger has already."""
-        window = self._job.provider.window
-        log = window and BatchProgressLog(self._send_state, call.claim, self._job.clock, self._may_go_on, window)
-        answer = dispatch.hand_over(call.parts, log or None, self._breaker.watch)
+    def _hand_over(self, call: PreparedCall) -> HandedCall:
+        """Make the calls."""
+        handed_at, window, log = self._job.clock(), self._job.provider.window, None
+        if window:
+            job, may_go_on = self._job, self._may_go_on
+            log = BatchProgressLog(
+                self._send_state, call.claim, job.campaign.list, job.clock, may_go_on, window, job.threads
+            )
+        answer = dispatch.hand_over(call.parts, log, self._breaker.watch)
         is_cut = answer.cut or (bool(self._breaker.trip) and not answer.stop)
-        return replace(answer, cut=is_cut), log.recorded if log else frozenset()
+        return HandedCall(
+            call=call,
+            handed_at=handed_at,
+            answer=replace(answer, cut=is_cut),
+            recorded=log.recorded if log else frozenset(),
+            skipped=log.skipped if log else frozenset(),
+        )
 
     def _may_go_on(self) -> bool:
         return not (self.is_stopping or self._breaker.trip)
 
-    def _settle(self, call: PreparedCall, handed_at: datetime, answer: Answer, recorded: Set[int]) -> Claim | None:
+    def _settle(self, handed: HandedCall) -> Claim | None:
         """Write the settlement of an answer, then follow it; return the next batch, claimed in one transaction."""
+        call, answer = handed.call, handed.answer
         with self._deciding:
             now, jitter = self._job.clock(), draw_jitter()
             settled = settlement(answer, call.claim, self._policy, self._history, now, jitter=jitter)
@@ -238,10 +279,11 @@ class SendWorker:
             self._breaker.add_refusals(late)
         reaction = settled.reaction
         with self.writer() as connection:
-            self._record(connection, call, settled, recorded)
+            self._record(connection, handed, settled)
+            self.gate.give_back(connection, len(handed.skipped))
             reaction = self._reaction(connection, reaction)
             if settled.is_throttled:
-                self.gate.slow_down(connection, len(answer.results), handed_at=handed_at, wait=reaction.wait)
+                self.gate.slow_down(connection, len(answer.results), handed_at=handed.handed_at, wait=reaction.wait)
             if reaction.pause:
                 self._end(connection, reaction)
             is_last = reaction.pause or reaction.wait or self.is_stopping
@@ -250,14 +292,16 @@ class SendWorker:
         self._follow(settled, reaction)
         return claim
 
-    def _record(self, connection: Connection, call: PreparedCall, settled: Settlement, recorded: Set[int]) -> None:
-        claim, now, wait = call.claim, self._job.clock(), settled.reaction.wait
+    def _record(self, connection: Connection, handed: HandedCall, settled: Settlement) -> None:
+        claim, now, wait = handed.call.claim, self._job.clock(), settled.reaction.wait
         if settled.is_repeat:
             claims.settle_for_repeat(connection, claim, now=now, wait=wait, reason=settled.answer.unknown_reason)
             return
-        ids = [*call.recipients.to_send]
-        claims.settle(connection, claim, ids, settled.answer, now=now, wait=wait, recorded=recorded)
+        ids = [id for id in handed.call.recipients.to_send if id not in handed.skipped]
+        claims.settle(connection, claim, ids, settled.answer, now=now, wait=wait, recorded=handed.recorded)
         if settled.answer.unknown_reason:
+            # Events may have come before the answer that was lost.
+            reported.accept_batch(connection, claim.campaign_id, claim.no, now)
             policy = settled.on_unknown
             resolution.resolve_batch(connection, claim.campaign_id, claim.no, policy, now=now, wait=wait)
 

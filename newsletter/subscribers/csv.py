@@ -20,7 +20,14 @@ LONGEST_CELL = 131_072
 MOST_COLUMNS = 1_000
 DELIMITERS = ",;\t"  # spreadsheets write semicolons where the comma is the decimal sign
 _BOM = b"\xef\xbb\xbf"
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_RUN = r"'*[ \"]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(rf"^(?=(?:{_RUN}|'*[\t\r\n]))|(?<=[,;\t\r\n])(?={_RUN})")
+"""The places of a cell where a spreadsheet could take what follows for a formula.
+
+A spreadsheet that separates by semicolons or tabs splits our cells, and does not see the quotes around them: a cell
+may begin behind each separator and each line end.
+"""
+_GUARDED = re.compile(_FORMULA.pattern.replace("(?=", "'(?="))
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
 _NEVER_CLOSED = "a quote is opened and never closed"
@@ -272,16 +279,17 @@ def _explain(error: Exception) -> str:
 
 
 def guard(cell: str) -> str:
-    """Return the cell so that a spreadsheet takes it for text: `=1+1` gets an apostrophe in front.
+    """Return the cell so that a spreadsheet takes it for text: `=1+1` gets an apostrophe in front, `a;=1` one inside.
 
-    OWASP, CSV injection: cells that begin with = + - @ tab or carriage return may be run.
+    OWASP, CSV injection: cells that begin with = + - @ (also of full width), tab or a line end may be run, and a cell
+    may be split at separators: https://owasp.org/www-community/attacks/CSV_Injection.
     """
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return _FORMULA.sub("'", cell)
 
 
 def unguard(cell: str) -> str:
     """Return the cell that `guard` was given."""
-    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+    return _GUARDED.sub("", cell)
 
 
 class CsvWriter:
@@ -289,7 +297,11 @@ class CsvWriter:
 
     def __init__(self, stream: TextIO) -> None:
         self._writer = csv.writer(stream, lineterminator="\n")
+        self._quoting = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
     def write(self, cells: Iterable[str]) -> None:
         """Write one record, every cell guarded."""
-        self._writer.writerow([guard(cell) for cell in cells])
+        guarded = [guard(cell) for cell in cells]
+        # Before Python 3.13 the module leaves a carriage return without quotes, where it ends the row.
+        writer = self._quoting if any("\r" in cell for cell in guarded) else self._writer
+        writer.writerow(guarded)

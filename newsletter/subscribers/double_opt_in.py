@@ -26,7 +26,7 @@ from newsletter.subscribers.preferences import (
     change_preferences,
     list_states,
 )
-from newsletter.subscribers.rate_limits import SignupLimits
+from newsletter.subscribers.rate_limits import SignupLimits, address_use
 from newsletter.subscribers.subscriber import rename
 from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES
 from newsletter.subscribers.welcomes import Welcome, queue_welcomes
@@ -165,8 +165,10 @@ class Confirmations:
         queue_welcomes(connection, self.welcomes, row.subscriber_id, joined, row.language, request.at)
 
     def _send_again(self, connection: Connection, row: Row[Any], request: ConfirmationRequest) -> None:
-        """Queue another confirmation, if the limit of the address allows it."""
-        use = signups.address_use(row.email, self._settings.per_address)
+        """Queue another confirmation, if the limit of the address allows it, and none was queued a moment ago."""
+        if signups.was_requested_again(connection, row, request.at):
+            return
+        use = address_use(row.email, self._settings.per_address)
         if all(self._limits.take(connection, [use], request.at)):
             signups.request_again(connection, row, request.network, request.at)
 

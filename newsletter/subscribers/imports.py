@@ -22,7 +22,7 @@ from newsletter.subscribers.import_files import ImportFile, opened
 from newsletter.subscribers.importers.answers import Answer
 from newsletter.subscribers.importers.entries import ImportedRow
 from newsletter.subscribers.importers.options import ImportOptions
-from newsletter.subscribers.suppressions import Barred, Reason, suppress_all
+from newsletter.subscribers.suppressions import Reason, ReportedSuppression, suppress_reported
 from newsletter.subscribers.writes import MOST_ENTRIES, Effect, EntryResult, enter
 
 MOST_KEPT = 1_000
@@ -187,16 +187,15 @@ class _ImportRun:
             with self.database.begin() as connection:
                 entries = [row.entry for row in self.rows]
                 results = enter(connection, entries, self.source_id, self.now, self.resubscribe)
-                self.report.suppressed += suppress_all(connection, barred, self.now)
+                self.report.suppressed += suppress_reported(connection, barred)
             for record, row, result in zip(self.records, self.rows, results, strict=True):
                 self._count(record, row, result)
             self.rows, self.records = [], []
         self.listener.progress(self.report.rows, (self.done + position) / max(self.size, 1))
 
-    def _barred(self, row: ImportedRow) -> Barred:
-        return Barred(
-            row.entry.email, _REASONS[row.answer], f"import of {self.file.name}: {row.deciding}"[:_LONGEST_SHOWN]
-        )
+    def _barred(self, row: ImportedRow) -> ReportedSuppression:
+        detail = f"import of {self.file.name}: {row.deciding}"[:_LONGEST_SHOWN]
+        return ReportedSuppression(address=row.entry.email, reason=_REASONS[row.answer], detail=detail, at=self.now)
 
     def _count(self, record: Record, row: ImportedRow, result: EntryResult) -> None:
         report, effect = self.report, result.effect

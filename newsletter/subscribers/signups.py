@@ -1,7 +1,8 @@
 """Sign-ups: who asked to join by a form, and which email answers them.
 
-No other module writes the `signup` table. A stranger can type somebody else's address, so a form changes nothing
-that is known of a reader: a name, or a list once left, count only from the confirmation on (`double_opt_in.py`).
+No other module writes the `signup` table, but for names that a repeated form corrects (`repeated_signups.py`).
+A stranger can type somebody else's address, so a form changes nothing that is known of a reader: a name, or a list
+once left, count only from the confirmation on (`double_opt_in.py`).
 The emails are queued here (`transactional_queue.py`) and sent by `sending/transactional_sender.py`.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -24,11 +25,11 @@ from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import consent as consent_rows
 from newsletter.database.tables import consent_source, subscriber, subscription
 from newsletter.database.tables import signup as table
-from newsletter.rates import Rate
-from newsletter.subscribers import consent, suppressions, transactional_queue, writes
+from newsletter.subscribers import consent, repeated_signups, suppressions, transactional_queue, writes
 from newsletter.subscribers.evidence import read_details, read_object
 from newsletter.subscribers.preferences import ListState, list_states
-from newsletter.subscribers.rate_limits import FormUse, SignupLimits, network_of
+from newsletter.subscribers.rate_limits import SignupLimits, address_use, network_use
+from newsletter.subscribers.repeated_signups import Wish
 from newsletter.subscribers.subscriber import split_name
 from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES, NewTransactionalMessage, TransactionalKind
 from newsletter.subscribers.writes import Status, SubscriberEntry
@@ -88,14 +89,22 @@ class Signups:
     def accept(self, connection: Connection, requests: Sequence[SignupRequest]) -> list[SignupAnswer]:
         """Record requests in their order, those that the limits of their network allow; return the answers."""
         now = max(request.at for request in requests)
-        per_network = self._settings.per_network
-        uses = [FormUse(counted_by=f"network {network_of(each.network)}", rate=per_network) for each in requests]
+        repeated_signups.take_turn(connection)
+        uses = [network_use(request.network, self._settings.per_network) for request in requests]
         allowed = self._limits.take(connection, uses, now)
         self._record(connection, [request for request, may in zip(requests, allowed, strict=True) if may], now)
         return [SignupAnswer.ACCEPTED if may else SignupAnswer.TOO_MANY for may in allowed]
 
     def _record(self, connection: Connection, requests: Sequence[SignupRequest], now: datetime) -> None:
-        """Record the requests that the limit of their address allows, and queue the emails that answer them."""
+        """Record the requests that the limit of their address allows, and queue the emails that answer them.
+
+        A form that was sent twice is answered once.
+        """
+        wishes = repeated_signups.without_repeats(connection, [_wish(request) for request in requests], now)
+        repeats = [request for request, wish in zip(requests, wishes, strict=True) if wish is None]
+        requests = [
+            replace(request, name=wish.name) for request, wish in zip(requests, wishes, strict=True) if wish is not None
+        ]
         uses = [address_use(request.email, self._settings.per_address) for request in requests]
         allowed = self._limits.take(connection, uses, now)
         # Grouped: thousands of sign-ups by one form share its source.
@@ -107,6 +116,9 @@ class Signups:
             source_id = consent.shared_source(connection, SOURCE, vars(shown), now)
             _enter_readers(connection, same_form, source_id, now)
             _insert_signups(connection, same_form, source_id, now)
+        for request in repeats:  # written like the others, so that the answer takes as long
+            source_id = consent.shared_source(connection, SOURCE, vars(request.shown), now)
+            _insert_signups(connection, [request], source_id, now, skipped="the form was sent twice")
 
 
 def forget_unconfirmed(connection: Connection, publication: Publication, now: datetime) -> int:
@@ -131,17 +143,16 @@ def forget_unconfirmed(connection: Connection, publication: Publication, now: da
     return connection.execute(unconfirmed).rowcount
 
 
+def _wish(request: SignupRequest) -> Wish:
+    return Wish(address_key(request.email), request.lists, request.name, request.network)
+
+
 def name_is_typed(connection: Connection, subscriber_id: int) -> bool:
     """Tell whether the reader's name is one that was typed into a form, whoever typed it."""
     row = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one()
     typed = connection.scalars(select(table.c.name).where(table.c.subscriber_id == subscriber_id))
     current = full_name(row.first_name, row.last_name, read_object(row.fields))
     return any(full_name(**split_name(name), fields={}) == current for name in typed if name)
-
-
-def address_use(email: str, rate: Rate) -> FormUse:
-    """Return the use of a form that a confirmation to this address counts as."""
-    return FormUse(counted_by=f"address {address_key(email)}", rate=rate)
 
 
 def find_signup(connection: Connection, signup_id: int, subscriber_id: int) -> Row[Any] | None:
@@ -152,6 +163,18 @@ def find_signup(connection: Connection, signup_id: int, subscriber_id: int) -> R
         .where(table.c.id == signup_id, table.c.subscriber_id == subscriber_id)
     )
     return connection.execute(with_address).one_or_none()
+
+
+def was_requested_again(connection: Connection, signup: Row[Any], now: datetime) -> bool:
+    """Tell whether `request_again` was called for this sign-up within a minute: its button was pressed twice."""
+    repeated_signups.take_turn(connection)
+    wish = Wish(
+        signup.email_key,
+        tuple(json.loads(signup.lists)),
+        signup.name,
+        str(read_details(signup.proof).get("network", "")),
+    )
+    return repeated_signups.is_answered(connection, wish, now, after=signup.id)
 
 
 def mark_confirmed(connection: Connection, signup_id: int, at: datetime) -> None:
@@ -196,7 +219,9 @@ def _proof(request: SignupRequest) -> str:
     return json.dumps({"page": request.page, "network": request.network})
 
 
-def _insert_signups(connection: Connection, requests: Sequence[SignupRequest], source_id: int, now: datetime) -> None:
+def _insert_signups(
+    connection: Connection, requests: Sequence[SignupRequest], source_id: int, now: datetime, skipped: str = ""
+) -> None:
     """Write the sign-ups and queue an email for each: to confirm, or that the reader has joined already.
 
     Both cost the same time, so that the duration of an answer tells nobody who is on a list.
@@ -218,7 +243,7 @@ def _insert_signups(connection: Connection, requests: Sequence[SignupRequest], s
         spoken.append((is_on_all and languages[reader]) or request.shown.language)
         shared = (request.name, request.shown.language, source_id, _proof(request))
         rows.append((reader, json.dumps(request.lists), *shared))
-    _insert(connection, rows, kinds, spoken, now)
+    _insert(connection, rows, kinds, spoken, now, skipped)
 
 
 def _gets(state: ListState | None, now: datetime) -> bool:
@@ -236,13 +261,16 @@ def _insert(
     kinds: Sequence[TransactionalKind],
     languages: Sequence[str],
     now: datetime,
+    skipped: str = "",
 ) -> None:
     """Write sign-ups, and queue an email of each kind in each language."""
     ids = reserve_ids(connection, table, len(rows)) if rows else ()
     signups = [(id, *row, stamp(now)) for id, row in zip(ids, rows, strict=True)]
     insert_many(connection, table, ("id", *_COLUMNS, "asked_at"), signups)
     messages = [
-        _message(dict(zip(_COLUMNS, row, strict=True)) | {"language": language}, kind, id, now)
+        _message(dict(zip(_COLUMNS, row, strict=True)) | {"language": language}, kind, id, now)._replace(
+            skipped=skipped
+        )
         for id, row, kind, language in zip(ids, rows, kinds, languages, strict=True)
     ]
     transactional_queue.queue(connection, messages, now)

@@ -8,13 +8,15 @@ secret: it can be compared with an address, and not be turned back into one.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from newsletter.addresses import address_key
 from newsletter.database.bulk import among
@@ -49,26 +51,72 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
     return True
 
 
-class Barred(NamedTuple):
-    """An address to suppress, and why."""
+@dataclass(frozen=True, kw_only=True)
+class ReportedSuppression:
+    """A suppression that a provider's report, or the row of another platform's file, asks for."""
 
     address: str
     reason: Reason
     detail: str
+    at: datetime
+    """When the event happened; aware."""
 
 
-def suppress_all(connection: Connection, barred: Sequence[Barred], at: datetime) -> int:
-    """Bar addresses from all mail; return how many were not barred before. The first reason of each is kept."""
-    by_key = {address_key(entry.address): entry for entry in reversed(barred)}
-    known = suppressed(connection, list(by_key)) if by_key else {}
-    new = {key: entry for key, entry in by_key.items() if key not in known}
-    if new:
-        rows = [
-            {"email_key": key, "reason": str(entry.reason), "detail": entry.detail, "at": stamp(at)}
-            for key, entry in new.items()
-        ]
+GIVEN_UP = "soft bounces, campaign after campaign"
+"""The detail of an address that was given up for soft bounces: a delivered message lifts it."""
+_GRAVITY = {Reason.BOUNCED: 1, Reason.UNSUBSCRIBED: 2, Reason.COMPLAINED: 3}
+"""Graver reasons replace others. Those that a person gave (`by-hand`, `erased`) are never replaced."""
+
+
+def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppression]) -> int:
+    """Bar the addresses of reports: of several reasons the gravest stays, of equal ones the earliest.
+
+    So the result does not depend on the order in which reports come. Return how many addresses were not barred yet.
+    """
+    by_key: dict[str, list[ReportedSuppression]] = defaultdict(list)
+    for report in reports:
+        by_key[address_key(report.address)].append(report)
+    stored = _stored(connection, list(by_key))
+    rows = []
+    for key, own in by_key.items():
+        gravest = max(own, key=lambda report: _rank(report.reason, report.detail, stamp(report.at)))
+        new = {"reason": str(gravest.reason), "detail": gravest.detail, "at": stamp(gravest.at)}
+        row = stored.get(key)
+        if row is None:
+            rows.append({"email_key": key, **new})
+        elif _rank(gravest.reason, gravest.detail, stamp(gravest.at)) > _rank(Reason(row.reason), row.detail, row.at):
+            connection.execute(update(suppression).where(suppression.c.email_key == row.email_key).values(new))
+    if rows:
         connection.execute(insert(suppression), rows)
-    return len(new)
+    return len(rows)
+
+
+def _rank(reason: Reason, detail: str, at: str) -> tuple[int, bool, tuple[int, ...], str]:
+    """Return the order of suppressions of one address: graver, not given up, and earlier ones come last."""
+    return _GRAVITY.get(reason, 9), detail != GIVEN_UP, tuple(-ord(character) for character in at), detail
+
+
+def given_up(connection: Connection, addresses: Iterable[str]) -> set[str]:
+    """Return those of these addresses that are suppressed for soft bounces alone."""
+    by_key = {address_key(address): address for address in addresses}
+    rows = _stored(connection, list(by_key))
+    return {by_key[key] for key, row in rows.items() if row.detail == GIVEN_UP}
+
+
+def lift_given_up(connection: Connection, addresses: Iterable[str]) -> None:
+    """Delete the suppressions of those of these addresses that were given up for soft bounces alone."""
+    keys = [address_key(address) for address in given_up(connection, addresses)]
+    if keys:
+        lift(connection, keys)
+
+
+def _stored(connection: Connection, email_keys: Sequence[str]) -> dict[str, Row[Any]]:
+    """Return the rows of those of these keys that are suppressed."""
+    if not email_keys:
+        return {}
+    spelled = _spellings(connection, email_keys)
+    rows = connection.execute(select(suppression).where(among(connection, suppression.c.email_key, list(spelled))))
+    return {spelled[row.email_key]: row for row in rows}
 
 
 def forget(connection: Connection, email_key: str, at: datetime) -> None:
@@ -85,10 +133,7 @@ def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, s
 
 def reasons(connection: Connection, email_keys: Sequence[str]) -> Mapping[str, Any]:
     """Return those of these keys that are suppressed, each with `reason` and `at`."""
-    spelled = _spellings(connection, email_keys)
-    columns = select(suppression.c.email_key, suppression.c.reason, suppression.c.at)
-    rows = connection.execute(columns.where(among(connection, suppression.c.email_key, list(spelled))))
-    return {spelled[row.email_key]: row for row in rows}
+    return _stored(connection, email_keys)
 
 
 def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence[str]]) -> dict[str, str]:
@@ -97,6 +142,47 @@ def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence
     `email_keys` is called only then: a batch need not load its addresses for it otherwise.
     """
     return suppressed(connection, email_keys()) if _has_hashes(connection) else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppression:
+    """An address that must not be mailed."""
+
+    email: str
+    """The address as it is compared; empty for an erased reader, of whom only a hash is kept."""
+    reason: str
+    detail: str
+    at: str
+    """Since when: a stamp."""
+
+    def as_json(self) -> dict[str, str]:
+        """Return what `suppressions list --json` prints."""
+        return {"email": self.email, "reason": self.reason, "detail": self.detail, "at": self.at}
+
+
+def pages(connection: Connection, *, reason: str = "", size: int = 5_000) -> Iterator[list[Suppression]]:
+    """Yield all suppressions, or those of one reason, by address."""
+    last = ""
+    while True:
+        statement = select(suppression).where(suppression.c.email_key > last)
+        if reason:
+            statement = statement.where(suppression.c.reason == reason)
+        rows = connection.execute(statement.order_by(suppression.c.email_key).limit(size)).all()
+        if not rows:
+            return
+        yield [_suppression(row) for row in rows]
+        last = rows[-1].email_key
+
+
+def find(connection: Connection, address: str) -> Suppression | None:
+    """Return the suppression of an address, also where only its hash is kept; None when it may be mailed."""
+    row = _stored(connection, [address_key(address)]).get(address_key(address))
+    return _suppression(row) if row is not None else None
+
+
+def _suppression(row: Row[Any]) -> Suppression:
+    email = "" if row.email_key.startswith(_HASHED) else row.email_key
+    return Suppression(email=email, reason=row.reason, detail=row.detail, at=row.at)
 
 
 def lift(connection: Connection, email_keys: Iterable[str]) -> None:

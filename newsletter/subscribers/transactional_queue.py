@@ -67,6 +67,8 @@ class NewTransactionalMessage(NamedTuple):
     language: str
     due_at: datetime
     signup_id: int | None = None
+    skipped: str = ""
+    """Why it is not to be sent; it is only written down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +94,32 @@ class TransactionalMessage:
 
 def queue(connection: Connection, messages: Sequence[NewTransactionalMessage], now: datetime) -> None:
     """Queue messages."""
-    columns = ("subscriber_id", "kind", "message", "list", "language", "signup_id", "state", "due_at", "queued_at")
-    at, queued = stamp(now), str(TransactionalState.QUEUED)
+    columns = (
+        "subscriber_id",
+        "kind",
+        "message",
+        "list",
+        "language",
+        "signup_id",
+        "state",
+        "due_at",
+        "queued_at",
+        "detail",
+    )
+    at, queued, skipped = stamp(now), str(TransactionalState.QUEUED), str(TransactionalState.SKIPPED)
     rows = [
-        (new.subscriber_id, str(new.kind), new.message, new.list, new.language, new.signup_id, queued, due, at)
+        (
+            new.subscriber_id,
+            str(new.kind),
+            new.message,
+            new.list,
+            new.language,
+            new.signup_id,
+            skipped if new.skipped else queued,
+            due,
+            at,
+            new.skipped,
+        )
         for new, due in ((new, stamp(new.due_at)) for new in messages)
     ]
     insert_many(connection, table, columns, rows)

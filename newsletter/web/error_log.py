@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -36,6 +37,8 @@ class LoggedErrors:
         """Answer the request; raises nothing for an HTTP request."""
         try:
             await self._app(scope, receive, send)
+        except ClientDisconnect:
+            logger.debug("a client went away before its request had arrived")
         except Exception as error:
             # Starlette has answered 500 and raised the error again, for the server to log.
             if scope["type"] != "http":

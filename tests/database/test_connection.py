@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import newest_revision, open_database
-from newsletter.database.migrations import scripts
+from newsletter.database.migrations import _config, scripts
 from newsletter.database.tables import metadata
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.subscribers.consent import record_source
@@ -70,12 +71,20 @@ def test_migrations_make_exactly_the_tables_that_the_program_uses(tmp_path: Path
     assert schema(tmp_path / "news.db") == schema(tmp_path / "wanted.db")
 
 
+def first_release(file: Path) -> None:
+    """Make a database as the first release made it."""
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+
+
 def test_readers_of_the_first_release_keep_their_links_and_new_readers_get_keys(tmp_path: Path) -> None:
     path = publication(tmp_path)
-    open_database(path).close()
-    with sqlite3.connect(tmp_path / "news.db") as old:  # as the first release made it
-        old.execute("ALTER TABLE subscriber DROP COLUMN link_key")
-        old.execute("UPDATE alembic_version SET version_num = '0001'")
+    first_release(tmp_path / "news.db")
+    with sqlite3.connect(tmp_path / "news.db") as old:
         row = "INSERT INTO subscriber (email, email_key, created_at, updated_at) VALUES (?, ?, '2026', '2026')"
         old.execute(row, ["old@example.com", "old@example.com"])
     old.close()

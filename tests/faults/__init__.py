@@ -28,7 +28,7 @@ F21  the provider stops while several calls are in the air         test_limits
 F22  the search is down, lags, or shows another campaign's         test_doubt
 F23  what would be sent under a key is not what was                test_doubt
 F24  a schedule is overdue after a downtime                        test_around
-F25  a mail server hangs up, refuses or stalls at every stage      test_smtp
+F25  a mail server hangs up, refuses or stalls at every stage      test_smtp; test_smtp_servers
 F26  a kept connection was closed by the server                    test_http
 
 A "no" that is not a reader's fault, and a provider that answers nothing of its own, are in test_refusals.

@@ -12,14 +12,17 @@ import pytest
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing
-from newsletter.providers import PROVIDERS, dispatch, find_provider, read_settings, smtp
+from newsletter.providers import PROVIDERS, dispatch, find_provider, read_settings, smtp_connections
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Response
 from tests.providers.test_postmark import ENVELOPE, recipient
+from tests.support.api_servers import API_SERVERS
 from tests.support.mail_server import Script
-from tests.support.provider_server import KEY, SERVERS, ProviderServer
+from tests.support.provider_server import KEY, ProviderServer
+from tests.support.provider_server import SERVERS as FIRST_SERVERS
 from tests.support.sending import MESSAGE, settings
 
 NAMES = sorted(PROVIDERS)
+SERVERS = {**FIRST_SERVERS, **API_SERVERS}
 
 
 def publication(folder: Path, name: str, url: str = "http://127.0.0.1:1", more: str = "") -> Publication:
@@ -35,7 +38,7 @@ def served(name: str) -> Iterator[str]:
     if name == "smtp":
         with Script({}) as script:
             yield f"smtp://127.0.0.1:{script.port}"
-            smtp._forget()
+            smtp_connections.close_idle()
     else:
         with SERVERS.get(name, ProviderServer)() as server:
             yield server.url
@@ -140,4 +143,4 @@ def test_an_unknown_provider_gets_the_nearest_with_the_line(tmp_path: Path) -> N
         find_provider(settings(tmp_path, '[send]\nprovider = "postmrk"\n'))
 
     assert "newsletter.toml:11: " in str(caught.value)
-    assert 'Did you mean "postmark"? Providers: mailgun, outbox, postmark, resend, smtp.' in str(caught.value)
+    assert 'Did you mean "postmark"? Providers: brevo, mailersend, mailgun, mailjet, outbox,' in str(caught.value)

@@ -71,7 +71,7 @@ def test_the_headers_are_ours_and_so_is_the_message_id() -> None:
 def test_a_name_cannot_add_a_recipient_or_a_line() -> None:
     (message,) = json.loads(bytes(request(batch(recipient(1, 'x"\r\nBcc: <evil@example.com>, "y')), SETTINGS).body))
 
-    assert message["To"] == '"x\\"  Bcc: <evil@example.com>, \\"y" <r1@example.com>'
+    assert message["To"] == '"x\\" Bcc: <evil@example.com>, \\"y" <r1@example.com>'
 
 
 def test_without_a_reply_address_none_is_sent() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
@@ -22,7 +21,7 @@ from hypothesis import strategies as st
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.providers import find_provider, read_settings
+from newsletter.providers import find_provider, read_settings, smtp_connections
 from newsletter.providers.base import Answer
 from newsletter.providers.smtp import SMTP, send
 from newsletter.providers.smtp_session import SmtpSession
@@ -32,18 +31,17 @@ from tests.support.ports import deaf_port, free_port
 from tests.support.programs import program
 from tests.support.sending import settings as publication
 
-PLAIN = {"host": "127.0.0.1", "security": "none", "username": "", "password": ""}
+PLAIN = {"host": "127.0.0.1", "security": "none", "username": "", "password": "", "connections": "4"}
 UNSIGNED = {"dkim_key": "", "dkim_domain": "", "dkim_selector": "newsletter"}
 
 
 def hand_over(port: int, *numbers: int, **more: str) -> Answer:
-    """Send in a new thread, because a connection belongs to its thread and ends with it."""
-    answers: list[Answer] = []
+    """Send over connections that end with it."""
     wanted = {**PLAIN, **UNSIGNED, "port": str(port), **more}
-    thread = threading.Thread(target=lambda: answers.append(send(batch(*map(recipient, numbers or (1, 2, 3))), wanted)))
-    thread.start()
-    thread.join()
-    return answers[0]
+    try:
+        return send(batch(*map(recipient, numbers or (1, 2, 3))), wanted)
+    finally:
+        smtp_connections.close_idle()
 
 
 def outcomes(answer: Answer) -> list[str]:
@@ -163,17 +161,10 @@ def test_a_connection_that_was_closed_between_messages_is_opened_again() -> None
     with Script({"MAIL": "421 4.4.2 idle too long"}) as server:
         hand_over(server.port, 1)
     with Script({}) as server:
-        answers: list[Answer] = []
         wanted = {**PLAIN, **UNSIGNED, "port": str(server.port)}
-
-        def twice() -> None:
-            answers.append(send(batch(recipient(1)), wanted))
-            server.replies["MAIL"] = "421 4.4.2 idle too long"
-            answers.append(send(batch(recipient(2)), wanted))
-
-        thread = threading.Thread(target=twice)
-        thread.start()
-        thread.join()
+        answers = [send(batch(recipient(1)), wanted)]
+        server.replies["MAIL"] = "421 4.4.2 idle too long"
+        answers.append(send(batch(recipient(2)), wanted))
 
     assert [outcomes(answer) for answer in answers] == [["accepted"], ["busy"]]
     assert server.connections == 2
@@ -257,6 +248,15 @@ def test_a_port_may_be_a_number_and_secrets_are_read_only_when_set(tmp_path: Pat
     assert SMTP.window == 20
 
 
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for localhost and its key."""
+    path, key = folder / "certificate.pem", folder / "key.pem"
+    command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(path)], check=True, capture_output=True)
+    return path, key
+
+
 class _Server(Controller):
     """A mail server (aiosmtpd) with TLS and a login, which keeps the recipients."""
 
@@ -292,23 +292,8 @@ class _Server(Controller):
 
 class tls_server:  # noqa: N801 - a context manager
     def __init__(self, folder: Path, *, implicit: bool) -> None:
-        certificate, key = folder / "certificate.pem", folder / "key.pem"
-        command = [
-            program("openssl"),
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "1",
-            "-subj",
-            "/CN=localhost",
-        ]
-        command += ["-addext", "subjectAltName=DNS:localhost"]
-        subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(*certificate(folder))
         self._server = _Server(context, implicit=implicit)
 
     def __enter__(self) -> _Server:
@@ -329,14 +314,13 @@ def _key_pair() -> tuple[str, bytes]:
 @pytest.fixture(autouse=True)
 def _no_connection_outlives_a_test() -> Iterator[None]:
     yield
-    from newsletter.providers import smtp
-
-    smtp._forget()
+    smtp_connections.close_idle()
 
 
 def test_nothing_waits_for_a_packet_to_be_full() -> None:
     with Script({}) as server:
         session = SmtpSession({**PLAIN, "port": str(server.port)}, "news.example.com")
+        session.open()
         assert session.sock
         waits_for_none = session.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         session.close()

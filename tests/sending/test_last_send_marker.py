@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from newsletter.campaigns import audience, claims
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
+from newsletter.database.tables import hand_over
 from newsletter.errors import NewsletterError
-from newsletter.sending.database_guard import LastSendMarker
+from newsletter.sending.database_guard import HandOver, LastSendMarker, MailQueue, markers
 from newsletter.times import stamp
 from tests.conftest import without_rights
-from tests.support.sending import NOW, add_readers, settings, start_campaign
+from tests.support.sending import NOW, settings
 
 
 @pytest.fixture
@@ -30,15 +31,10 @@ def database(publication: Publication) -> Iterator[Database]:
     found.close()
 
 
-def hand_over(database: Database, publication: Publication) -> None:
-    """One batch, at NOW."""
-    add_readers(database, 2)
+def count(database: Database, queue: MailQueue = MailQueue.CAMPAIGNS, now: datetime = NOW) -> HandOver:
+    """A hand-over that is committed, before its mark has risen."""
     with database.begin() as connection:
-        start_campaign(connection)
-        audience.enqueue(connection, publication, 1, 500, now=NOW)
-        claim = claims.claim(connection, 1, owner="test", now=NOW)
-        assert claim
-        claims.hand(connection, claim, provider="outbox", now=NOW)
+        return LastSendMarker(database, queue).count(connection, now)
 
 
 def require_newest(database: Database) -> None:
@@ -48,18 +44,18 @@ def require_newest(database: Database) -> None:
 
 def test_a_ledger_that_knows_the_last_hand_over_is_the_newest(database: Database, publication: Publication) -> None:
     require_newest(database)
-    hand_over(database, publication)
+    first = count(database)
     require_newest(database)  # killed before the mark rose
 
-    LastSendMarker(database).rise(stamp(NOW))
+    LastSendMarker(database).rise(first)
 
     require_newest(database)
-    assert LastSendMarker(database).mark == stamp(NOW)
+    assert LastSendMarker(database).mark == HandOver(1, stamp(NOW))
 
 
-def test_one_that_does_not_is_old_until_the_mark_is_forgotten(database: Database, publication: Publication) -> None:
-    hand_over(database, publication)
-    LastSendMarker(database).rise(stamp(NOW + timedelta(milliseconds=1)))
+def test_one_that_does_not_is_old_until_the_mark_is_forgotten(database: Database) -> None:
+    count(database)
+    LastSendMarker(database).rise(HandOver(2, stamp(NOW)))
 
     with pytest.raises(NewsletterError, match="this database is older") as refused:
         require_newest(database)
@@ -69,7 +65,45 @@ def test_one_that_does_not_is_old_until_the_mark_is_forgotten(database: Database
     require_newest(database)
 
 
-@pytest.mark.parametrize("text", ["", "2025-01-", "\0" * 24])
+def test_a_backup_is_older_also_where_the_clock_was_set_back_since(database: Database) -> None:
+    count(database)
+    LastSendMarker(database).rise(HandOver(2, stamp(NOW - timedelta(hours=5))))
+
+    with pytest.raises(NewsletterError, match="handed over at 2025-01-17T07"):
+        require_newest(database)
+
+
+def test_a_backup_put_in_the_place_of_a_database_in_use_sends_no_further_batch(database: Database) -> None:
+    marker = LastSendMarker(database)
+    marker.rise(HandOver(3, stamp(NOW)))
+
+    with pytest.raises(NewsletterError, match="this database is older"), database.begin() as connection:
+        marker.count(connection, NOW)
+
+    with database.read() as connection:
+        assert connection.execute(select(hand_over)).all() == []
+
+
+def test_confirmations_and_campaigns_count_apart(database: Database) -> None:
+    count(database)
+    letter = count(database, MailQueue.LETTERS)
+    LastSendMarker(database, MailQueue.LETTERS).rise(letter._replace(number=2))
+
+    require_newest(database)
+    assert [marker.mark.number for marker in markers(database)] == [0, 2]
+
+
+def test_the_mark_stays_at_the_last_call_whichever_thread_writes_first(database: Database) -> None:
+    marker = LastSendMarker(database)
+    earlier, later = count(database), count(database)
+
+    marker.rise(later)
+    marker.rise(earlier)
+
+    assert marker.mark == later
+
+
+@pytest.mark.parametrize("text", ["", "2025-01-", "\0" * 24, f"{7:020}", f"{7:020} 2025-01-1"])
 def test_a_mark_that_a_crash_left_half_written_refuses_nobody(database: Database, text: str) -> None:
     Path(f"{database.name}.handed").write_text(text)
 
@@ -80,7 +114,7 @@ def test_a_folder_that_takes_no_file_keeps_nobody_from_sending(database: Databas
     folder = Path(database.name).parent
     folder.chmod(0o555)
     with without_rights(tmp_path):
-        LastSendMarker(database).rise(stamp(NOW))
+        LastSendMarker(database).rise(HandOver(1, stamp(NOW)))
     folder.chmod(0o755)
 
-    assert LastSendMarker(database).mark == ""
+    assert LastSendMarker(database).mark.number == 0

@@ -28,6 +28,7 @@ from newsletter.subscribers.subscriber import set_status
 from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.writes import Status
 from tests.subscribers.test_signups import NOW, SHOWN
+from tests.support.mail_server import Script
 
 Send = Callable[[Batch, Settings], Answer]
 WELCOMES = {
@@ -308,3 +309,28 @@ def test_a_confirmation_of_a_list_that_left_newsletter_toml_keeps_nobody_waiting
     with db.read() as connection:
         states = [*connection.scalars(select(transactional_message.c.state).order_by(transactional_message.c.id))]
     assert states == ["skipped", "accepted", "accepted"]
+
+
+def test_a_stop_while_a_mail_server_stores_a_confirmation_leaves_only_that_one_unknown(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactional_sender, "DRAIN", 0.5)
+    silent = threading.Event()
+    with Script({".": lambda delivered: (delivered == 1 and silent.wait(60), None)[1]}) as server:
+        toml = publication.root / "newsletter.toml"
+        smtp = f'[providers.smtp]\nhost = "127.0.0.1"\nport = {server.port}\nsecurity = "none"\n'
+        toml.write_text(toml.read_text(encoding="utf-8") + '[send]\nprovider = "smtp"\n' + smtp, encoding="utf-8")
+        news = load_publication(toml)
+        db = open_database(news)
+        world = World(news, db, compile_signup_emails(news))
+        for number in range(5):
+            world.ask(f"r{number}@example.com")
+        with world.sender:
+            while len(server.messages) < 2:
+                time.sleep(0.01)
+        with db.read() as connection:
+            states = sorted(connection.execute(select(transactional_message.c.state)).scalars())
+        silent.set()
+        db.close()
+
+    assert states == ["accepted", "queued", "queued", "queued", "unknown"]

@@ -20,7 +20,10 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 KEY = "key-of-the-account"
+AT = "2025-01-17T12:00:00-05:00"
 Answer = tuple[int, object]
+Rendered = dict[str, str]
+"""Subject, html, text, headers and the provider's other fields of a message, by name."""
 
 
 class ProviderServer:
@@ -48,6 +51,12 @@ class ProviderServer:
         self.faults: list[str] = []
         self.busy_with: tuple[dict[str, str], str] | None = None
         """Headers and words of the next 429 or 503, instead of the provider's own form."""
+        self.suppressed: list[tuple[str, str]] = []
+        """Addresses on the provider's own list, and why, in its words."""
+        self.reply_headers: dict[str, str] = {}
+        """Headers of the answers to accepted calls."""
+        self.rendered: dict[str, Rendered] = {}
+        """What each address got, where the server fills in the slots or takes parts."""
         self.down = False
         """Whether the search answers 503."""
         self.hidden: set[str] = set()
@@ -170,6 +179,12 @@ class Postmark(ProviderServer):
         return 429, {"ErrorCode": 429, "Message": "Rate limit exceeded."}, {"Retry-After": "0"}
 
     def get(self, path: str, query: dict[str, str]) -> Answer:
+        if path.endswith("/suppressions/dump"):
+            entries = [
+                {"EmailAddress": address, "SuppressionReason": reason, "Origin": "Recipient", "CreatedAt": AT}
+                for address, reason in self.suppressed
+            ]
+            return 200, {"Suppressions": entries}
         ids = self.found(query["metadata_batch"])
         messages = [{"Metadata": {"delivery_id": id, "batch": query["metadata_batch"]}} for id in ids]
         return 200, {"TotalCount": len(messages), "Messages": messages[: int(query["count"])]}
@@ -226,7 +241,6 @@ class Mailgun(ProviderServer):
         super().__init__()
         self.largest = self.most
         """The largest batch that the account may send."""
-        self.rendered: dict[str, dict[str, str]] = {}
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
         if headers["Authorization"] != "Basic " + base64.b64encode(f"api:{KEY}".encode()).decode():
@@ -255,11 +269,21 @@ class Mailgun(ProviderServer):
         self.accepted.append((address, filled["v:delivery_id"], fields.get("o:tag", "")))
 
     def get(self, path: str, query: dict[str, str]) -> Answer:
+        if not path.endswith("/events"):
+            return self._list(path, query)
         ids = self.found(query["tags"])
         start = int(query.get("page", "0"))
         items = [{"event": "accepted", "user-variables": {"delivery_id": id}} for id in ids[start : start + 300]]
         after = f"https://api.mailgun.net{path}?tags={query['tags']}&page={start + 300}"
         return 200, {"items": items, "paging": {"next": after}}
+
+    def _list(self, path: str, query: dict[str, str]) -> Answer:
+        """Answer a page of bounces, complaints or unsubscribes, two on each."""
+        start = int(query.get("page", "0"))
+        mine = [address for address, name in self.suppressed if path.endswith(f"/{name}")]
+        items = [{"address": address, "created_at": "Fri, 17 Jan 2025 12:00:00 UTC"} for address in mine]
+        paging = {"next": f"https://api.mailgun.net{path}?page={start + 2}"}
+        return 200, {"items": items[start : start + 2], "paging": paging}
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"message": "Too many requests, please try again after 0 seconds."}, {}
@@ -334,17 +358,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.hang_up()
         elif fault == "cut":
             body = json.dumps(content).encode()
-            self.answer(status, body[: len(body) // 2], length=len(body))
+            self.answer(status, body[: len(body) // 2], self.server.provider.reply_headers, length=max(len(body), 9))
             self.hang_up()
         elif fault == "a page":
             self.answer(200, b"<html>Welcome</html>")
         elif fault == "then away":
-            self.answer(status, content)
+            self.answer(status, content, self.server.provider.reply_headers)
             self.close_connection = True
         elif fault:
             self.answer(int(fault), b"<html>Bad gateway</html>")
         else:
-            self.answer(status, content)
+            self.answer(status, content, self.server.provider.reply_headers)
 
     def hang_up(self) -> None:
         self.close_connection = True

@@ -6,7 +6,6 @@ import click
 
 from newsletter.cli.session import Session
 from newsletter.sending import database_guard
-from newsletter.sending.database_guard import LastSendMarker
 from newsletter.times import utc_now
 
 
@@ -23,11 +22,12 @@ def command(session: Session) -> None:
         newsletter adopt
         newsletter adopt && newsletter send chip-rules
     """
-    last_send_marker = LastSendMarker(session.database)
+    last_send_markers = database_guard.markers(session.database)
     with session.database.begin() as connection:
         changed = database_guard.adopt(connection, database_guard.here(session.database), utc_now())
-        is_old = last_send_marker.is_above(connection)
-    last_send_marker.forget()
+        is_old = any(marker.is_above(connection) for marker in last_send_markers)
+    for marker in last_send_markers:
+        marker.forget()
     if is_old:
         click.echo("Mail that was sent from here and that this database does not know counts as not sent.", err=True)
     if changed or is_old:

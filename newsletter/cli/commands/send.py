@@ -16,7 +16,7 @@ from newsletter.cli.send_result import exit_code, print_unsettled, recover_first
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
-from newsletter.providers import read_settings
+from newsletter.providers import read_settings, unsubscribe_header
 from newsletter.publishing.plan import (
     Plan,
     UnpreparedError,
@@ -33,6 +33,7 @@ from newsletter.sending import database_guard
 from newsletter.sending.database_guard import LastSendMarker
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.sender import Job
+from newsletter.signed_links import link_secret
 from newsletter.times import utc_now
 
 
@@ -103,6 +104,7 @@ def command(
         database_guard.require_home(connection, database_guard.here(session.database))
         LastSendMarker(session.database).require_newest(connection)
     settings = read_settings(session.publication, plan.provider)
+    link_secret(session.publication)  # every message needs it
     ask(_question(plan), yes=yes)
     job = Job(
         publication=session.publication,
@@ -162,6 +164,14 @@ def _warmup(session: Session) -> str:
     return f", warm-up {warmup}" if warmup.first else ""
 
 
+_HEADERS = {
+    "ours": "Readers leave with one click by our own unsubscribe header.",
+    "option": "{title} may put its own unsubscribe link beside ours: docs/providers.md.",
+    "theirs": "{title} puts its own unsubscribe link in place of ours, and its webhook tells who used it.",
+}
+"""The sentence about whose List-Unsubscribe header readers get."""
+
+
 def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None:
     size = batch_size(session.publication, plan.provider, pace)
     click.echo(f'Would send "{plan.subject}" to {plan.audience} through {plan.provider.name}.', err=True)
@@ -169,8 +179,8 @@ def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None
     click.echo(
         f"{calls:,} {'batch' if calls == 1 else 'batches'} of up to {size}, rate {pace}{_warmup(session)}.", err=True
     )
-    if plan.provider.unsubscribe != "ours":
-        click.echo(f"{plan.provider.title} may put its own unsubscribe link beside ours: docs/sending.md.", err=True)
+    header = _HEADERS[unsubscribe_header(session.publication, plan.provider)]
+    click.echo(header.format(title=plan.provider.title), err=True)
     click.echo("Nothing was changed.", err=True)
     if as_json:
         queued = {**dict.fromkeys(STATES, 0), "queued": plan.waiting}

@@ -19,6 +19,8 @@ from newsletter.times import stamp, utc_now
 if TYPE_CHECKING:
     from newsletter.campaigns.engagement import EngagementRecorder
     from newsletter.config import Publication
+    from newsletter.events.applier import EventApplier
+    from newsletter.events.receive import WebhookGate
     from newsletter.publishing.scheduler import Runner
     from newsletter.subscribers.welcomes import Welcome
     from newsletter.web.public.site import Site
@@ -56,6 +58,8 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         newsletter serve --host 0.0.0.0 --port 8080
     """
     from newsletter.campaigns.engagement import EngagementRecorder
+    from newsletter.events.applier import EventApplier
+    from newsletter.events.receive import WebhookGate
     from newsletter.publishing.signup_emails import compile_signup_emails
     from newsletter.sending.transactional_sender import TransactionalSender
     from newsletter.web import server
@@ -64,15 +68,19 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
 
     certificate = _certificate(session.publication)
     greetings = compile_signup_emails(session.publication)
+    gate = WebhookGate(session.publication)
+    for name in gate.refusing:
+        _say(f"Webhooks of {name} are refused: [providers.{name}] webhook_secret, which checks them, is not set.")
     with (
         server.listen(host, port) as sock,
         Interrupts(STOPPING) as interrupts,
         WriteQueue(session.database) as write_queue,
+        EventApplier(session.publication, write_queue) as applier,
         TransactionalSender(session.publication, session.database, greetings.messages, _say, interrupts.asked),
         EngagementRecorder(session.database, session.publication.config.tracking.keep) as engagement,
         _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
     ):
-        app = public_app(_site(session, write_queue, engagement, greetings.welcomes), _log, _say)
+        app = public_app(_site(session, write_queue, engagement, greetings.welcomes, gate, applier), _log, _say)
         _say(f"Readers' pages on {server.address(sock, 'https' if certificate else 'http')}  (stop with Ctrl-C)")
         server.serve(app, sock, interrupts.asked, certificate=certificate)
 
@@ -90,18 +98,23 @@ def _certificate(publication: Publication) -> Certificate | None:
 
 
 def _site(
-    session: Session, write_queue: WriteQueue, engagement: EngagementRecorder, welcomes: tuple[Welcome, ...]
+    session: Session,
+    write_queue: WriteQueue,
+    engagement: EngagementRecorder,
+    welcomes: tuple[Welcome, ...],
+    gate: WebhookGate,
+    applier: EventApplier,
 ) -> Site:
     from newsletter.signed_links import Links, derived_key
     from newsletter.subscribers.captcha import find_challenge
     from newsletter.subscribers.double_opt_in import Confirmations
-    from newsletter.subscribers.rate_limits import SignupLimits
+    from newsletter.subscribers.rate_limits import ReaderLimits, SignupLimits
     from newsletter.subscribers.signups import Signups
     from newsletter.web.public.forms import FormTokens
     from newsletter.web.public.pages import Pages
     from newsletter.web.public.site import Site
 
-    publication = session.publication
+    publication, settings = session.publication, session.publication.config.serve
     limits = SignupLimits(derived_key(publication, b"count uses of forms"))
     return Site(
         publication=publication,
@@ -111,9 +124,12 @@ def _site(
         write_queue=write_queue,
         signups=Signups(publication, limits),
         confirmations=Confirmations(publication, limits, welcomes),
+        reader_limits=ReaderLimits(limits, settings.changes_per_reader, settings.changes_per_network),
         form_tokens=FormTokens(derived_key(publication, b"sign forms")),
         challenge=find_challenge(publication),
         engagement=engagement,
+        webhooks=gate,
+        event_applier=applier,
     )
 
 

@@ -14,6 +14,7 @@ from newsletter.cli import send_result
 from newsletter.cli.follow import follow
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
+from newsletter.events import guard
 
 
 @click.command()
@@ -42,7 +43,9 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
         sys.exit(send_result.exit_code(last.campaign, last.deliveries))
     now = campaign_status(session.database, found.id)
     if as_json:
-        click.echo(json.dumps(counts.status(now.campaign, now.deliveries)))
+        with session.database.read() as connection:
+            reported = events.reader_counts(connection, found.id)
+        click.echo(json.dumps({**counts.status(now.campaign, now.deliveries), "events": reported}))
         return
     click.echo(reports.table(now.campaign, now.deliveries, now.pace, now.rest))
     with session.database.read() as connection:
@@ -50,6 +53,8 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
             click.echo(several)
         if seen := reports.attention(events.figures(connection, found.id)):
             click.echo(seen)
+        for trouble in guard.warnings(connection, found.id):
+            click.echo(f"\nWarning: {trouble.words}. Mailbox providers refuse senders for that.")
     if start := _start(session, now.campaign):
         click.echo(start)
     send_result.print_undelivered(session.database, now.campaign, now.deliveries)

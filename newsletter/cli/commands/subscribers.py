@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from newsletter.addresses import address_key, parse_address
 from newsletter.cli.options import json_option
+from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.cli.subscriber_import import import_command
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.subscribers import consent, erasure, leaving_reasons, segments
+from newsletter.printable import one_line
+from newsletter.subscribers import consent, erasure, leaving_reasons, segments, suppressions
 from newsletter.subscribers.exports import export_csv
 from newsletter.subscribers.importers.cells import parse_statuses, parse_tags
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, is_on_list, subscriber_pages
@@ -134,10 +134,8 @@ def export(session: Session) -> None:
     Examples:
         newsletter subscribers export > readers.csv
     """
-    stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    count = export_csv(session.database, session.publication, stream)
-    stream.flush()
-    stream.detach()
+    with data_output() as stream:
+        count = export_csv(session.database, session.publication, stream)
     click.echo(_readers(count), err=True)
 
 
@@ -195,7 +193,7 @@ def _array() -> Iterator[None]:
 def _table(page: list[Subscriber]) -> list[str]:
     width = max(len(one.email) for one in page)
     return [
-        f"{one.email:<{width}}  {one.status:<12}  {', '.join(one.lists):<16}  {', '.join(one.tags)}".rstrip()
+        f"{one.email:<{width}}  {one.status:<12}  {', '.join(one.lists):<16}  {one_line(', '.join(one.tags))}".rstrip()
         for one in page
     ]
 
@@ -216,17 +214,21 @@ def show(session: Session, address: str, as_json: bool) -> None:
     """
     with session.database.read() as connection:
         reader = _found(connection, address)
+        barred = suppressions.find(connection, reader.email)
     if as_json:
-        click.echo(_json(reader.as_json(datetime.now(UTC)), indent=2))
+        suppressed = {"suppressed": barred.as_json()} if barred is not None else {}
+        click.echo(_json({**reader.as_json(datetime.now(UTC)), **suppressed}, indent=2))
         return
     click.echo(f"{reader.email}  {reader.status}")
     for name, status in reader.lists.items():
         until = reader.paused(datetime.now(UTC)).get(name)
         click.echo(f"  list {name}: {status}" + (f", paused until {until}" if until else ""))
     for field, value in reader.fields.items():
-        click.echo(f"  {field}: {value}")
+        click.echo(f"  {field}: {one_line(str(value))}")
     if reader.tags:
-        click.echo(f"  tags: {', '.join(reader.tags)}")
+        click.echo(f"  tags: {one_line(', '.join(reader.tags))}")
+    if barred is not None:
+        click.echo(f"  suppressed: {barred.reason}, since {barred.at} ({one_line(barred.detail)})")
     for one in reader.consent:
         click.echo(f"  {one.at}  {one.status} on {one.list}, by {one.source} {_json(one.detail)}")
 

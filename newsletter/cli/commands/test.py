@@ -12,6 +12,7 @@ from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import find_issue
+from newsletter.printable import one_line
 from newsletter.providers.base import Outcome
 from newsletter.publishing.test_send import TestResult, read_addresses, send_test
 from newsletter.rendering.build import build_issue
@@ -57,7 +58,8 @@ def command(session: Session, issue: str, more: list[str], to: list[str], as_jso
         click.echo(json.dumps([result.as_json() for result in results]))
     else:
         for test in results:
-            click.echo(f"{test.email}: {test.result.outcome}{': ' + test.result.reason if test.result.reason else ''}")
+            reason = f": {one_line(test.result.reason)}" if test.result.reason else ""
+            click.echo(f"{test.email}: {test.result.outcome}{reason}")
     _exit(results)
 
 

@@ -14,6 +14,8 @@ from newsletter.campaigns.delivery_history import DeliveryHistory
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
+from newsletter.printable import one_line
+from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import find_subscriber
 
 
@@ -40,12 +42,15 @@ def command(session: Session, address: str, issue: str, as_json: bool) -> None:
             hint = "See who there is with: newsletter subscribers list"
             raise NewsletterError(f"no reader has the address {address}", hint=hint)
         campaign, history = _history(connection, campaigns, reader.id, reader.email)
+        barred = suppressions.find(connection, reader.email)
     if as_json:
         click.echo(json.dumps(history.as_json(reader.email, campaign)))
         return
     click.echo(f"{reader.email}: {history.state} (campaign {campaign.id}, {campaign.issue}, batch {history.batch})")
     for at, what in history.history:
-        click.echo(f"  {at}  {what}")
+        click.echo(f"  {at}  {one_line(what)}")
+    if barred is not None:
+        click.echo(f"Not mailed any more since {barred.at}: {barred.reason} ({one_line(barred.detail)})")
 
 
 def _campaigns(session: Session, name: str) -> Sequence[Campaign]:

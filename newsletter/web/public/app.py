@@ -33,6 +33,7 @@ from newsletter.web.public.routes import (
     subscribe,
     tracking,
     unsubscribe,
+    webhooks,
 )
 from newsletter.web.public.security import body_limit, default_headers
 from newsletter.web.public.site import Site, page, wants_json
@@ -51,6 +52,7 @@ ROUTES: Sequence[BaseRoute] = [
     *feeds.ROUTES,
     *static.ROUTES,
     *tracking.ROUTES,
+    *webhooks.ROUTES,
     *health.ROUTES,
 ]
 """Every route of the readers' pages; a new module of routes adds its line here."""

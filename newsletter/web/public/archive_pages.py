@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from markupsafe import Markup
 
 from newsletter.messages.types import About
 from newsletter.rendering.translations import Language
 from newsletter.web.public.pages import Pages
+from newsletter.web.request_values import split_address
 
 PER_PAGE = 20
 PathOf = Callable[[str], str]
@@ -115,7 +116,8 @@ def issue_page(pages: Pages, page: str, about: About, near: Neighbours, path_of:
 
 def _lists_in(action: str) -> list[str]:
     """Return the lists that a form's address names: a browser does not send an action's query along."""
-    return parse_qs(urlsplit(html.unescape(action)).query).get("list", [])
+    parts = split_address(html.unescape(action))  # it was frozen as its author's template has it
+    return parse_qs(parts.query).get("list", []) if parts else []
 
 
 def _with_local_addresses(pages: Pages, part: str, path_of: PathOf) -> str:

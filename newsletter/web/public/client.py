@@ -6,8 +6,8 @@ counted for limits; it is never in a log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from ipaddress import ip_address
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import ip_address, ip_network
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +15,10 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 UNKNOWN = "unknown"
 """Stands for the address of a client on a local socket, or behind a proxy that sends something else."""
+_PEER = "newsletter.peer"
+"""The key of a request's scope that has the address and port of the connection."""
+_FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host", "x-forwarded-proto", "via")
+"""Headers that proxies add; one is enough to know that the connection is not the client's own."""
 UNNAMED_PROXY = (
     "newsletter: warning: requests come through a proxy at {}, which [serve] proxies does not name: "
     "all its readers share one limit, and one address in the evidence"
@@ -26,8 +30,25 @@ def client_address(request: Request) -> str:
 
     An IPv4 address that came by IPv6 is returned as IPv4.
     """
+    return _one_spelling(request.client.host if request.client else "")
+
+
+def is_from(request: Request, networks: Iterable[str]) -> bool:
+    """Tell whether the client is known to be in one of these networks.
+
+    It is not known when a proxy forwarded the request and the settings do not name it, or it does not say for whom:
+    then the address is the proxy's, and every client would seem to be on its machine.
+    """
+    peer = request.scope.get(_PEER)
+    if peer == request.scope.get("client") and any(name in request.headers for name in _FORWARDED):
+        return False
+    address = client_address(request)
+    return address != UNKNOWN and any(ip_address(address) in ip_network(network) for network in networks)
+
+
+def _one_spelling(host: str) -> str:
     try:
-        address = ip_address(request.client.host if request.client else "")
+        address = ip_address(host)
     except ValueError:
         return UNKNOWN
     # A socket for both versions reports IPv4 clients as ::ffff:203.0.113.9.
@@ -41,8 +62,22 @@ def with_client_address(app: ASGIApp, proxies: Sequence[str], warn: Callable[[st
     Without proxies, the first request that came through a local proxy makes a warning.
     """
     if proxies:
-        return ProxyHeadersMiddleware(app, trusted_hosts=list(proxies))  # type: ignore[arg-type,return-value]
-    return _ProxyWarning(app, warn)
+        return _Peer(ProxyHeadersMiddleware(app, trusted_hosts=list(proxies)))  # type: ignore[arg-type]
+    return _Peer(_ProxyWarning(app, warn))
+
+
+class _Peer:
+    """ASGI middleware: keeps the address that the connection came from, an IPv4 address in its own spelling."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if client := scope.get("client"):
+            host = _one_spelling(client[0])
+            peer = (client[0] if host == UNKNOWN else host, client[1])
+            scope = {**scope, "client": peer, _PEER: peer}
+        await self._app(scope, receive, send)
 
 
 class _ProxyWarning:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from newsletter.rendering.translations import Language
 from newsletter.signed_links import Claims, Purpose
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.preferences import PreferenceAction, PreferenceChange
+from newsletter.subscribers.rate_limits import ReaderUse
 from newsletter.subscribers.subscriber import Subscriber, get_subscriber
 from newsletter.subscribers.transactional_queue import ASKED_THEMSELVES
 from newsletter.subscribers.writes import Status
@@ -76,6 +78,17 @@ class Visit:
             network=client_address(self.request),
             welcomes=self.site.confirmations.welcomes,
         )
+
+    async def count_change(self) -> None:
+        """Count that the reader changes something or asks for everything. Raises HTTPException 429 over a limit.
+
+        Leaving is never counted: a mailbox provider's few addresses send the one click for all of its users, and
+        nobody may be kept on a list. Confirming is not either: its link does something once.
+        """
+        use = ReaderUse(subscriber_id=self.claims.subscriber_id, network=client_address(self.request), at=self.now)
+        if not await self.site.write_queue.run(self.site.reader_limits.take, use):
+            self.site.metrics.count("change over the limit")
+            raise HTTPException(429, "too many changes; try again later", headers={"Retry-After": "3600"})
 
     def page(
         self, name: str, values: Mapping[str, object], reader: Subscriber | None, *, status: int = 200

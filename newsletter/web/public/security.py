@@ -18,7 +18,7 @@ from newsletter.web.security import is_cross_site
 
 FORM_BYTES = 64 * 1024
 """Bytes of the largest form."""
-REPORT_BYTES = 10 * 1024 * 1024
+REPORT_BYTES = 5 * 1024 * 1024
 """Bytes of a provider's largest report: it may hold hundreds of events."""
 
 

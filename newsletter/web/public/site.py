@@ -12,10 +12,13 @@ from starlette.responses import HTMLResponse
 from newsletter.campaigns.engagement import EngagementRecorder
 from newsletter.config import Publication
 from newsletter.database.connection import Database
+from newsletter.events.applier import EventApplier
+from newsletter.events.receive import WebhookGate
 from newsletter.rendering.translations import Language
 from newsletter.signed_links import Links
 from newsletter.subscribers.captcha import Challenge
 from newsletter.subscribers.double_opt_in import Confirmations
+from newsletter.subscribers.rate_limits import ReaderLimits
 from newsletter.subscribers.signups import Signups
 from newsletter.times import Clock, utc_now
 from newsletter.web.public.archive_cache import ArchiveCache
@@ -39,9 +42,13 @@ class Site:
     write_queue: WriteQueue
     signups: Signups
     confirmations: Confirmations
+    reader_limits: ReaderLimits
     form_tokens: FormTokens
     challenge: Challenge | None = None
     engagement: EngagementRecorder
+    webhooks: WebhookGate
+    event_applier: EventApplier | None = None
+    """Woken when a provider's call was kept; None where another process applies them."""
     metrics: Metrics = field(default_factory=Metrics)
     clock: Clock = utc_now
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -58,8 +59,9 @@ class _QueuedWrite:
 
     write: Write[Any, Any]
     item: Any
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop | None
+    """The event loop of the future; None when a thread waits for it."""
+    future: asyncio.Future[Any] | Future[Any]
 
 
 _Outcome = tuple[_QueuedWrite, Any, BaseException | None]
@@ -114,10 +116,18 @@ class WriteQueue:
             logger.warning("%d changes wait; a further one is refused", self.waiting)
             raise BusyError("too many requests at once")
         loop = asyncio.get_running_loop()
-        queued = _QueuedWrite(write=write, item=item, loop=loop, future=loop.create_future())
-        self._queue.put(queued)
-        result: Result = await queued.future
+        future: asyncio.Future[Result] = loop.create_future()
+        self._queue.put(_QueuedWrite(write=write, item=item, loop=loop, future=future))
+        result: Result = await future
         return result
+
+    def call(self, write: Write[Item, Result], item: Item) -> Result:
+        """Do as `run`, for a thread that waits for the result."""
+        if self._closing:
+            raise ClosingError("the server is stopping")
+        future: Future[Result] = Future()
+        self._queue.put(_QueuedWrite(write=write, item=item, loop=None, future=future))
+        return future.result()
 
     def _run(self) -> None:
         while batch := self._take():
@@ -172,11 +182,13 @@ class WriteQueue:
 
 def _resolve(outcomes: Iterable[_Outcome]) -> None:
     """Hand each outcome to the request that waits for it, with one call for each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[_Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_loop[outcome[0].loop].append(outcome)
     for loop, group in by_loop.items():
-        if not loop.is_closed():
+        if loop is None:
+            _set_results(group)
+        elif not loop.is_closed():
             # A future may be resolved only by the thread of its loop.
             loop.call_soon_threadsafe(_set_results, group)
 

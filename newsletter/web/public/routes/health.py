@@ -13,7 +13,11 @@ from starlette.routing import Route
 from newsletter.errors import NewsletterError
 from newsletter.subscribers import transactional_queue
 from newsletter.web.error_log import masked
+from newsletter.web.public.client import is_from
 from newsletter.web.public.site import Site, site_of
+
+LOOPBACKS = ("127.0.0.0/8", "::1/128")
+REFUSAL = "The counts are for the server's own machine, and for the networks that [serve] metrics_from names.\n"
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +41,10 @@ async def readiness(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Return the server's counts in Prometheus' text format."""
+    """Return the server's counts in Prometheus' text format, to this machine and to `[serve] metrics_from`."""
     site = site_of(request)
+    if not is_from(request, [*LOOPBACKS, *site.publication.config.serve.metrics_from]):
+        return PlainTextResponse(REFUSAL, status_code=403)
     gauges = {"writes_waiting": site.write_queue.waiting, **await run_in_threadpool(_queued_mail, site)}
     return PlainTextResponse(
         site.metrics.text(gauges), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}

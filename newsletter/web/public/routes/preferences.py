@@ -80,6 +80,7 @@ async def change_preferences(request: Request) -> Response:
     reader = await visit.reader()
     if reader is None:
         return await _preferences_page(visit)
+    await visit.count_change()
     return await _ACTIONS.get(submitted.first("action"), _save)(visit, reader, submitted)
 
 

@@ -77,8 +77,11 @@ async def unsubscribe(request: Request) -> Response:
         return broken_link_page(request)
     submitted = await _read_form(request)
     if submitted.first("reason") in list(LeavingReason):
+        await visit.count_change()
         return await _record_reason(visit, submitted)
     choice = submitted.first("choice") if submitted.first("choice") in _ACTIONS else ""
+    if choice in _EVENTS:  # leaving is never refused
+        await visit.count_change()
     change = _preference_change(visit, choice, submitted)
     changed = await visit.site.write_queue.run(change_preferences, change)
     visit.site.metrics.count(_EVENTS.get(choice, "unsubscribed"), len(changed))

@@ -1,0 +1,33 @@
+"""Fill in a reader's values where a provider does not: in headers, and as JSON objects of values by slot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from newsletter.messages.types import Syntax, Template
+
+
+def reader_headers(
+    template: Template, syntax: Syntax, columns: Sequence[Sequence[str]], count: int
+) -> Iterator[dict[str, str]]:
+    """Yield the headers of each of `count` recipients, with their values in place of slots."""
+    before, after = syntax.slot.format("\0").split("\0")
+    slot = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
+    # The text between slots, and the slots' numbers, in turn; most headers have none.
+    parts = {name: slot.split(value) for name, value in template.headers.items()}
+    for row in range(count):
+        yield {
+            name: "".join(columns[int(part)][row] if place % 2 else part for place, part in enumerate(pieces))
+            for name, pieces in parts.items()
+        }
+
+
+def reader_values(columns: Sequence[Sequence[str]], count: int) -> Iterator[Mapping[str, str]]:
+    """Yield each recipient's values by the name of the slot: `s0`, `s1`, ..."""
+    names = [f"s{number}" for number in range(len(columns))]
+    if not columns:
+        yield from ({} for _ in range(count))
+        return
+    for row in zip(*columns, strict=True):
+        yield dict(zip(names, row, strict=True))

@@ -1,0 +1,343 @@
+"""Servers that speak the wire formats of Amazon SES, SendGrid, Brevo, Mailjet, MailerSend and SparkPost strictly.
+
+Each checks its key, its limits and the form of a call, fills in slots as the provider documents it, and remembers what
+every reader got.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import parseaddr
+from types import MappingProxyType
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from tests.support.provider_server import KEY, Answer, ProviderServer, Rendered
+
+Fill = Callable[[str], str]
+
+
+def _braces(values: Mapping[str, str], prefix: str = "", *, number: int = 2, jinja: bool = False) -> Fill:
+    """Return a template language of braces: a slot is its value, and anything else in braces is executed, to show."""
+    opening, closing = "{" * number, "}" * number
+    code = r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}" if jinja else r"\{\{.*?\}\}"
+
+    def fill(text: str) -> str:
+        slot = re.compile(re.escape(opening) + r"\s*" + re.escape(prefix) + r"(\w+)\s*" + re.escape(closing))
+        pieces = slot.split(text)
+        # Values are put in after the text was looked at: they are data.
+        written = [re.sub(code, "EXECUTED", piece) for piece in pieces[::2]]
+        filled = [values.get(name, "") for name in pieces[1::2]]
+        return "".join(text + value for text, value in zip(written, [*filled, ""], strict=True))
+
+    return fill
+
+
+class Ses(ProviderServer):
+    """A server with SES's bulk call; it checks the signature with botocore."""
+
+    dialect = "ses"
+    settings = 'access_key_id = "env:PROVIDER_KEY"\nsecret_access_key = "env:PROVIDER_KEY"\nregion = "eu-central-1"\n'
+    most = 50
+    refusals = MappingProxyType({"no credits": (400, {"__type": "AccountSuspendedException", "message": "Suspended."})})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.statuses: dict[str, str] = {}
+        """The status of an entry by address, instead of SUCCESS."""
+
+    def post(self, path: str, headers: Message, body: bytes) -> Answer:
+        if not self._is_signed(path, headers, body):
+            return 403, {"__type": "SignatureDoesNotMatch", "message": "The signature does not match."}
+        if path != "/v2/email/outbound-bulk-emails":
+            return 404, {"__type": "UnknownOperationException", "message": "no such operation"}
+        call = json.loads(body)
+        entries = call["BulkEmailEntries"]
+        self.calls.append(len(entries))
+        if len(entries) > self.most:
+            return 400, {"__type": "BadRequestException", "message": "Too many destinations."}
+        assert call["FromEmailAddress"].isascii()
+        return 200, {"BulkEmailEntryResults": [self._one(call, entry) for entry in entries]}
+
+    def _is_signed(self, path: str, headers: Message, body: bytes) -> bool:
+        """Sign the same request as Amazon's own library does, and compare."""
+        names = re.search(r"SignedHeaders=([\w;-]+)", headers["Authorization"])
+        assert names
+        signed = {name: headers[name] for name in names[1].split(";") if name != "host"}
+        request = AWSRequest(method="POST", url=f"{self.url}{path}", data=body, headers=signed)
+        request.context["timestamp"] = headers["X-Amz-Date"]
+        auth = SigV4Auth(Credentials(KEY, KEY), "ses", "eu-central-1")
+        string_to_sign = auth.string_to_sign(request, auth.canonical_request(request))
+        return headers["Authorization"].endswith(f"Signature={auth.signature(string_to_sign, request)}")
+
+    def _one(self, call: dict[str, Any], entry: dict[str, Any]) -> dict[str, str]:
+        [to] = entry["Destination"]["ToAddresses"]
+        assert to.isascii()
+        encoded, address = parseaddr(to)
+        name = str(make_header(decode_header(encoded)))
+        status = "INVALID_PARAMETER" if address in self.bad else self.statuses.get(address, "SUCCESS")
+        if status != "SUCCESS":
+            return {"Status": status, "Error": "Refused."}
+        content = call["DefaultContent"]["Template"]["TemplateContent"]
+        data = json.loads(entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"])
+        tags = {tag["Name"]: tag["Value"] for tag in [*call.get("DefaultEmailTags", []), *entry["ReplacementTags"]]}
+        assert all(re.fullmatch(r"[\w-]{1,256}", value) for value in tags.values())
+        fill = _braces(data)
+        headers = {header["Name"]: header["Value"] for header in entry["ReplacementHeaders"]}
+        assert len(headers) <= 15
+        self.rendered[address] = {
+            "subject": fill(content["Subject"]),
+            "html": fill(content["Html"]),
+            "text": fill(content["Text"]),
+            "name": name,
+            **headers,
+        }
+        self.accepted.append((address, tags["delivery_id"].replace("-", "."), tags.get("batch", "")))
+        return {"Status": "SUCCESS", "MessageId": f"ses-{len(self.accepted)}"}
+
+    def busy(self) -> tuple[int, object, dict[str, str]]:
+        refusal = {"message": "Maximum sending rate exceeded."}
+        return 429, refusal, {"x-amzn-errortype": "TooManyRequestsException:", "Retry-After": "0"}
+
+
+class SendGrid(ProviderServer):
+    """A server with SendGrid's mail send."""
+
+    dialect = "sendgrid"
+    settings = 'api_key = "env:PROVIDER_KEY"\n'
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reply_headers = {"X-Message-Id": "sg-1"}
+
+    def post(self, path: str, headers: Message, body: bytes) -> Answer:
+        if headers["Authorization"] != f"Bearer {KEY}":
+            return 401, {"errors": [{"message": "The provided authorization grant is invalid", "field": None}]}
+        assert path == "/v3/mail/send"
+        call = json.loads(body)
+        people = call["personalizations"]
+        self.calls.append(len(people))
+        if len(people) > self.most:
+            return 400, {"errors": [{"message": "too many", "field": "personalizations"}]}
+        for place, person in enumerate(people):
+            if person["to"][0]["email"] in self.bad:
+                field = f"personalizations.{place}.to.0.email"
+                return 400, {"errors": [{"message": "Does not contain a valid address.", "field": field}]}
+        addresses = [person["to"][0]["email"] for person in people]
+        assert len({*addresses}) == len(addresses)
+        assert all(len(json.dumps(person["substitutions"])) <= 10_000 for person in people)
+        for person in people:
+            self._one(call, person)
+        return 202, b""
+
+    def _one(self, call: dict[str, Any], person: dict[str, Any]) -> None:
+        def fill(text: str) -> str:
+            for key, value in person["substitutions"].items():
+                text = text.replace(key, value)
+            return text
+
+        plain, html = (part["value"] for part in call["content"])
+        to = person["to"][0]
+        self.rendered[to["email"]] = {
+            "subject": fill(call["subject"]),
+            "html": fill(html),
+            "text": fill(plain),
+            "name": to.get("name", ""),
+            **person["headers"],
+        }
+        own = person["custom_args"]
+        self.accepted.append((to["email"], own["delivery_id"], own.get("batch", "")))
+
+    def busy(self) -> tuple[int, object, dict[str, str]]:
+        return 429, {"errors": [{"message": "too many requests", "field": None}]}, {"X-RateLimit-Reset": "1"}
+
+
+class Brevo(ProviderServer):
+    """A server with Brevo's transactional call; it refuses a key that it knows."""
+
+    dialect = "brevo"
+    settings = 'api_key = "env:PROVIDER_KEY"\n'
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: set[str] = set()
+
+    def post(self, path: str, headers: Message, body: bytes) -> Answer:
+        if headers["api-key"] != KEY:
+            return 401, {"code": "unauthorized", "message": "Key not found"}
+        assert path == "/v3/smtp/email"
+        call = json.loads(body)
+        versions, key = call["messageVersions"], call["headers"]["idempotencyKey"]
+        self.calls.append(len(versions))
+        assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", key)
+        if key in self.keys:
+            return 400, {"code": "duplicate_parameter", "message": "Idempotency key is used already"}
+        if len(versions) > self.most:
+            return 400, {"code": "invalid_parameter", "message": "too many versions"}
+        if any(version["to"][0]["email"] in self.bad for version in versions):
+            return 400, {"code": "invalid_parameter", "message": "email is not valid in to"}
+        self.keys.add(key)
+        return 201, {"messageIds": [self._one(call, version) for version in versions]}
+
+    def _one(self, call: dict[str, Any], version: dict[str, Any]) -> str:
+        to, fill = version["to"][0], _braces(version["params"], "params.", jinja=True)
+        assert all(value.isascii() for value in version["headers"].values())
+        self.rendered[to["email"]] = {
+            "subject": fill(call["subject"]),
+            "html": fill(call["htmlContent"]),
+            "text": fill(call["textContent"]),
+            "name": to.get("name", ""),
+            **version["headers"],
+        }
+        self.accepted.append((to["email"], version["headers"]["X-Mailin-custom"], (call.get("tags") or [""])[0]))
+        return f"<{len(self.accepted)}@smtp-relay.example.com>"
+
+    def busy(self) -> tuple[int, object, dict[str, str]]:
+        return 429, {"code": "too_many_requests", "message": "slow down"}, {"x-sib-ratelimit-reset": "0"}
+
+
+class Mailjet(ProviderServer):
+    """A server with Mailjet's send API 3.1; a campaign's second message to a contact is taken, and not delivered."""
+
+    dialect = "mailjet"
+    settings = 'api_key = "env:PROVIDER_KEY"\napi_secret = "env:PROVIDER_KEY"\n'
+    most = 50
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocked: list[str] = []
+        """Addresses whose second message of a campaign was blocked."""
+
+    def post(self, path: str, headers: Message, body: bytes) -> Answer:
+        if headers["Authorization"] != "Basic " + base64.b64encode(f"{KEY}:{KEY}".encode()).decode():
+            return 401, {"ErrorMessage": "API key authentication/authorization failure"}
+        assert path == "/v3.1/send"
+        messages = json.loads(body)["Messages"]
+        self.calls.append(len(messages))
+        if len(messages) > self.most:
+            return 400, {"ErrorMessage": "too many messages"}
+        verdicts = [self._one(message) for message in messages]
+        return (400 if any(verdict["Status"] == "error" for verdict in verdicts) else 200), {"Messages": verdicts}
+
+    def _one(self, message: dict[str, Any]) -> dict[str, Any]:
+        to = message["To"][0]
+        if to["Email"] in self.bad:
+            fault = {"ErrorCode": "mj-0013", "ErrorMessage": "not a valid address", "ErrorRelatedTo": ["To[0].Email"]}
+            return {"Status": "error", "Errors": [fault]}
+        assert message["DeduplicateCampaign"] is True
+        assert "Message-ID" not in message["Headers"]
+        if any(self.rendered.get(to["Email"], {}).get("campaign") == message["CustomCampaign"] for _ in [0]):
+            self.blocked.append(to["Email"])
+            return {"Status": "success", "To": [{"Email": to["Email"], "MessageID": 1}]}
+        self.rendered[to["Email"]] = {
+            "subject": message["Subject"],
+            "html": message["HTMLPart"],
+            "text": message["TextPart"],
+            "name": to.get("Name", ""),
+            "campaign": message["CustomCampaign"],
+            **message["Headers"],
+        }
+        self.accepted.append((to["Email"], message["CustomID"], message["EventPayload"]))
+        return {"Status": "success", "To": [{"Email": to["Email"], "MessageID": 10**15 + len(self.accepted)}]}
+
+    def busy(self) -> tuple[int, object, dict[str, str]]:
+        return 429, {"ErrorMessage": "Too Many Requests"}, {"Retry-After": "0"}
+
+
+class MailerSend(ProviderServer):
+    """A server with MailerSend's bulk call; it takes every message as a template."""
+
+    dialect = "mailersend"
+    settings = 'api_key = "env:PROVIDER_KEY"\n'
+    most = 500
+
+    def post(self, path: str, headers: Message, body: bytes) -> Answer:
+        if headers["Authorization"] != f"Bearer {KEY}":
+            return 401, {"message": "Unauthenticated."}
+        assert path == "/v1/bulk-email"
+        messages = json.loads(body)
+        self.calls.append(len(messages))
+        if len(messages) > self.most:
+            return 422, {"message": "too many", "errors": {}}
+        for place, message in enumerate(messages):
+            if message["to"][0]["email"] in self.bad:
+                return 422, {"message": "Invalid.", "errors": {f"{place}.to.0.email": ["The address is invalid."]}}
+        for message in messages:
+            self._one(message)
+        return 202, {"message": "The bulk email is being processed.", "bulk_email_id": f"ms-{len(self.calls)}"}
+
+    def _one(self, message: dict[str, Any]) -> None:
+        to, fill = message["to"][0], _braces({}, jinja=True)
+        own = {header["name"]: header["value"] for header in message["headers"]}
+        assert "Message-ID" not in own
+        self.rendered[to["email"]] = {
+            "subject": fill(message["subject"]),
+            "html": fill(message["html"]),
+            "text": fill(message["text"]),
+            "name": to.get("name", ""),
+            "List-Unsubscribe": message["list_unsubscribe"],
+            **own,
+        }
+        assert len(message["tags"]) <= 5
+        self.accepted.append((to["email"], message["tags"][0], (message["tags"][1:] or [""])[0]))
+
+    def busy(self) -> tuple[int, object, dict[str, str]]:
+        return 429, {"message": "Too many requests. MS42903"}, {"Retry-After": "0"}
+
+
+class SparkPost(ProviderServer):
+    """A server with SparkPost's transmissions and its search of events."""
+
+    dialect = "sparkpost"
+    settings = 'api_key = "env:PROVIDER_KEY"\n'
+
+    def post(self, path: str, headers: Message, body: bytes) -> Answer:
+        if headers["Authorization"] != KEY:
+            return 401, {"errors": [{"message": "Unauthorized."}]}
+        assert path == "/api/v1/transmissions"
+        call = json.loads(body)
+        people = call["recipients"]
+        self.calls.append(len(people))
+        if any(person["address"]["email"] in self.bad for person in people):
+            return 422, {"errors": [{"message": "invalid data", "description": "the 'to' address is no address"}]}
+        for person in people:
+            self._one(call, person)
+        numbers = {"total_accepted_recipients": len(people), "total_rejected_recipients": 0}
+        return 200, {"results": {**numbers, "id": f"sp-{len(self.calls)}"}}
+
+    def _one(self, call: dict[str, Any], person: dict[str, Any]) -> None:
+        content, to, fill = call["content"], person["address"], _braces(person["substitution_data"], number=3)
+        self.rendered[to["email"]] = {
+            "subject": fill(content["subject"]),
+            "html": fill(content["html"]),
+            "text": fill(content["text"]),
+            "name": to.get("name", ""),
+            **{name: fill(value) for name, value in content["headers"].items()},
+        }
+        assert len(call.get("campaign_id", "")) <= 64
+        self.accepted.append((to["email"], person["metadata"]["delivery_id"], call.get("campaign_id", "")))
+
+    def get(self, path: str, query: dict[str, str]) -> Answer:
+        events = [{"type": "injection", "rcpt_meta": {"delivery_id": id}} for id in self.found(query["campaigns"])]
+        return 200, {"results": events, "total_count": len(events), "links": {}}
+
+    def busy(self) -> tuple[int, object, dict[str, str]]:
+        return 429, {"errors": [{"message": "Too many requests"}]}, {"Retry-After": "0"}
+
+
+API_SERVERS: dict[str, type[ProviderServer]] = {
+    kind.dialect: kind for kind in (Ses, SendGrid, Brevo, Mailjet, MailerSend, SparkPost)
+}
+
+
+def rendered_by(server: ProviderServer, address: str) -> Rendered:
+    """Return what a reader got from a server."""
+    return server.rendered[address]
