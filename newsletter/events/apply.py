@@ -39,7 +39,7 @@ MAX_DETAIL = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What a number of reports came to."""
+    """The result of applying a number of reports."""
 
     new: int
     """Events that were not known before."""

@@ -92,7 +92,7 @@ def troubles(connection: Connection, campaign_id: int) -> list[Trouble]:
     if not any(by_kind.values()):
         return []
     messages = _messages(connection, campaign_id)
-    found = []
+    every: list[Trouble] = []
     for kind, ids in by_kind.items():
         if not ids:
             continue
@@ -101,8 +101,8 @@ def troubles(connection: Connection, campaign_id: int) -> list[Trouble]:
         by_domain = Trouble(kind=kind, readers=number, messages=at_domain, domain=domain)
         overall = Trouble(kind=kind, readers=len(ids), messages=messages)
         # The sentence names the domain where nearly all of it is, and a domain that is worse than the rest.
-        found += [by_domain, overall] if number > len(ids) / 2 or by_domain.share > overall.share else [overall]
-    return found
+        every += [by_domain, overall] if number > len(ids) / 2 or by_domain.share > overall.share else [overall]
+    return every
 
 
 def warnings(connection: Connection, campaign_id: int) -> list[Trouble]:

@@ -58,8 +58,8 @@ class PlainBlock(Protocol):
     def picture(self, alt: str) -> str:
         """Return the words that stand for a picture."""
 
-    def body(self) -> str:
-        """Return the text of the body."""
+    def body(self, above: int = 0) -> str:
+        """Return the text of the body; its headings stand below the level `above`, that of the block's title."""
 
     def items(self) -> Iterable[str]:
         """Return the text of each item of a list."""
@@ -80,9 +80,9 @@ def own_text(block: PlainBlock) -> Iterator[str]:
 
 def _article(block: PlainBlock) -> Iterator[str]:
     author, source = block.field("author"), block.field("source")
-    yield _lines(block.field("label").upper(), block.linked(block.field("title")), DOUBLE_RULE)
+    yield _lines(_capitals(block.field("label")), block.linked(block.field("title")), DOUBLE_RULE)
     yield block.picture(block.field("alt"))
-    yield block.body()
+    yield block.body(1)
     _ = block.translate
     credits = [_("By %(author)s", author=author)] if author else []
     yield " · ".join(credits + ([_("Source: %(source)s", source=source)] if source else []))
@@ -120,6 +120,12 @@ def _signup(block: PlainBlock) -> Iterator[str]:
 
 def _divider(block: PlainBlock) -> Iterator[str]:
     yield RULE
+
+
+def _capitals(text: str) -> str:
+    """Return a text in capitals; the tokens of merge tags and of escaped braces stay as they are."""
+    parts = re.split(r"(NL\w*?[ML]\d{5}xNL)", text)
+    return "".join(part if index % 2 else part.upper() for index, part in enumerate(parts))
 
 
 def _lines(*lines: str) -> str:

@@ -7,69 +7,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
 
 from markdown_it.token import Token
 
 from newsletter.errors import suggestion
 from newsletter.issues.block_fields import FieldValue, read_fields, split_info, unknown_block
-from newsletter.issues.blocks import TEXT, BlockKind, BodyKind, FieldType
-from newsletter.issues.front_matter_yaml import split
+from newsletter.issues.blocks import SIGNUP, TEXT, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote
-from newsletter.issues.issue import Block, Condition
-from newsletter.issues.markdown import BlockProblem, parse_markdown
+from newsletter.issues.issue import Block, Comment, Condition
+from newsletter.issues.markdown.environment import BlockProblem
+from newsletter.issues.markdown.footnotes import note_tokens
+from newsletter.issues.markdown.source import Source
 from newsletter.issues.news_block import list_mistake
 from newsletter.issues.parse_state import ParseState
 from newsletter.messages.merge_tags import TagStore
 
-MOST_PARTS = 50_000
-"""Tokens of Markdown in an issue: each takes some 50 microseconds to build and to check."""
-MOST_LINES, MOST_BRACKETS = 50_000, 20_000
-"""Lines and `[` of a body, before Markdown reads it: each bracket may take 50 microseconds."""
-MOST_BLOCKS = 1_000
-"""Blocks of an issue: each takes some milliseconds."""
+
+def read_content(state: ParseState, source: Source) -> tuple[Block | Condition, ...]:
+    """Return the pieces of a whole file; add its mistakes to `state`."""
+    for problem in source.markdown.problems:
+        _add_block_problem(state, problem, source.offset)
+    pieces = list(_pieces(state, source.markdown.tokens, source.offset + 1))
+    foot = list(_text(state, list(note_tokens(source.markdown.notes)), source.offset + 1))
+    # A sign-up block that was placed by hand at the end stays the end.
+    last = pieces[-1] if pieces else None
+    at = len(pieces) - (isinstance(last, Block) and last.name == SIGNUP)
+    return (*pieces[:at], *foot, *pieces[at:])
 
 
-def read_content(state: ParseState, hidden: str) -> tuple[Block | Condition, ...]:
-    """Return the pieces of a whole file, whose merge tags are hidden; add its mistakes to `state`."""
-    parts = split(hidden)
-    body, offset = (parts[1], parts[2]) if parts else ("", 0)
-    if too_many := _too_many_signs(body):
-        return _refuse(state, *too_many, offset)
-    tokens, problems = parse_markdown(body, state.tag_store)
-    for problem in problems:
-        _add_block_problem(state, problem, offset)
-    if too_many := _too_many(tokens):
-        return _refuse(state, *too_many, offset)
-    return tuple(_pieces(state, tokens, offset + 1))
-
-
-def _refuse(state: ParseState, message: str, line: int, offset: int) -> tuple[Block | Condition, ...]:
-    hint = "Split it: readers and mailboxes take a hundredth of it."
-    state.add_problem("NL004", message, line + offset + 1, 1, hint)
-    return ()
-
-
-def _too_many_signs(body: str) -> tuple[str, int] | None:
-    """Return what a body has too much of to be read within seconds, and the line (from 0) of the first too many."""
-    for sign, most, name in (("\n", MOST_LINES, "lines"), ("[", MOST_BRACKETS, "opening brackets")):
-        if body.count(sign) > most:
-            at = next(islice((match.start() for match in re.finditer(re.escape(sign), body)), most, None))
-            return f"the issue has more than {most:,} {name}", body.count("\n", 0, at)
-    return None
-
-
-def _too_many(tokens: list[Token]) -> tuple[str, int] | None:
-    """Return what an issue has too much of to be built within seconds, and the line (from 0) of the first too many."""
-    parts = blocks = line = 0
-    for token in tokens:
-        parts, blocks = parts + 1 + len(token.children or ()), blocks + (token.type == "block_open")
-        line = token.map[0] if token.map else line
-        if blocks > MOST_BLOCKS:
-            return f"the issue has more than {MOST_BLOCKS:,} blocks", line
-        if parts > MOST_PARTS:
-            return f"the issue has more than {MOST_PARTS:,} paragraphs, items, cells, links and other parts", line
-    return None
+def read_comments(state: ParseState, source: Source) -> Iterator[Comment]:
+    """Yield the comments of the body, at their author's places."""
+    for comment in source.markdown.comments:
+        line = comment.line + source.offset + 1
+        written = state.lines[line - 1] if line <= len(state.lines) else ""
+        yield Comment(text=comment.text, line=line, column=state.tag_store.column(written, line, comment.column))
 
 
 def _add_block_problem(state: ParseState, problem: BlockProblem, offset: int) -> None:

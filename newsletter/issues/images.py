@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
+import posixpath
 import re
 import struct
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 MOST_NAMED = 500
 _KIND_BY_SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp", ".svg": "svg"}
@@ -65,11 +69,14 @@ def find_picture(root: Path, path: str) -> ImageFile:
 def locate_picture(root: Path, path: str) -> Path:
     """Return the file at a path, judged by its place and name alone, not opened. Raises PictureError."""
     folder = root.resolve()
-    file = (root / path).resolve()
+    try:
+        file = (root / picture_path(root, path)).resolve()
+    except ValueError as error:  # a NUL
+        raise PictureError(f'no picture "{path}"') from error
     # resolve() follows symbolic links, so that none leads out of the folder or to another kind of file.
     if not file.is_relative_to(folder):
         raise PictureError(f'picture "{path}" is outside the publication')
-    if not file.is_file():
+    if not os.path.isfile(file):  # unlike `is_file`, False for a name that is too long
         raise PictureError(f'no picture "{path}"')
     if file.suffix.lower() not in _KIND_BY_SUFFIX:
         raise PictureError(f'"{path}" is not a picture: its name does not end in {", ".join(_KIND_BY_SUFFIX)}')
@@ -134,8 +141,54 @@ def image_names(root: Path) -> list[str]:
     return [file.relative_to(root).as_posix() for file in files[:MOST_NAMED] if file.is_file()]
 
 
-def picture_url(base: str, path: str) -> str:
+def picture_path(root: Path, path: str) -> str:
+    """Return the path that a picture's file has inside the publication, for a path that its author wrote.
+
+    That is the path as written, else with its percent signs decoded once (RFC 3986, 2.1) or, as browsers save files,
+    encoded; and with slashes for backslashes. Names are equal when Unicode says so (UAX 15): macOS writes accents
+    apart. Returns the path as written when no file is there.
+    """
+    for spelling in _spellings(path):
+        if os.path.isfile(root / spelling):
+            return spelling
+        if not spelling.isascii() and (stored := _as_stored(root, spelling)):
+            return stored
+    return _tidy(path)
+
+
+def _spellings(path: str) -> Iterator[str]:
+    """Yield the paths that may be meant, the likeliest first."""
+    # Most paths are plain, and a plain path is spelled in one way only.
+    yield _tidy(path)
+    decoded = unquote(path)
+    for each in (decoded, quote(path), path.replace("\\", "/"), decoded.replace("\\", "/")):
+        if each != path:
+            yield _tidy(each)
+
+
+def _tidy(path: str) -> str:
+    """Return a path without `./`, doubled slashes and steps up, so that its address has none."""
+    return posixpath.normpath(path) if path and "\0" not in path else path
+
+
+def _as_stored(root: Path, path: str) -> str:
+    """Return the path with its names as the disk spells them; empty when there is no such file."""
+    place: list[str] = []
+    for name in path.split("/"):
+        wanted = unicodedata.normalize("NFC", name)
+        try:
+            names = os.listdir(root.joinpath(*place))
+        except OSError:
+            return ""
+        stored = next((each for each in names if unicodedata.normalize("NFC", each) == wanted), None)
+        if stored is None:
+            return ""
+        place.append(stored)
+    return "/".join(place)
+
+
+def picture_url(root: Path, base: str, path: str) -> str:
     """Return the address readers load it from, `<publication.url>/images/<path>`; an address stays as it is."""
     if is_remote(path):
         return path
-    return f"{base}/images/{quote(path.removeprefix('./').removeprefix('images/'))}"
+    return f"{base}/images/{quote(picture_path(root, path).removeprefix('images/'))}"

@@ -16,6 +16,7 @@ from markdown_it.token import Token
 
 from newsletter.config import Publication
 from newsletter.errors import IssueError, NewsletterError, Problem, nearest, utf8_place
+from newsletter.issues.markdown.footnotes import Note
 from newsletter.messages.merge_tags import TagStore
 from newsletter.times import Moment
 
@@ -50,6 +51,17 @@ class Condition:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Comment:
+    """An HTML comment of the body, between its marks; readers do not see it."""
+
+    text: str
+    line: int
+    """The line (from 1) of the file at which it begins."""
+    column: int
+    """The column (from 1) at which it begins, as its author sees it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Issue:
     """An edition of the newsletter. Texts hold tokens in place of merge tags; `tag_store` has the tags."""
 
@@ -73,6 +85,9 @@ class Issue:
     body_line: int
     """The line of the file (from 1) that tokens count from: a token's line 0 is this one."""
     tag_store: TagStore = field(repr=False)
+    comments: tuple[Comment, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """The footnotes, in the order of their numbers; their text is the last block of `content`."""
     warnings: tuple[Problem, ...] = ()
 
     @property

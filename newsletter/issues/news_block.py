@@ -11,8 +11,12 @@ from itertools import pairwise
 
 from markdown_it.token import Token
 
+from newsletter.issues.markdown.words import alt_text
+
 _GAP = " \t\n—–:-"
 """Characters that authors put between a title and its sentence."""
+_MARKS = frozenset(("strong_open", "em_open", "s_open"))
+"""Tokens that open words with a mark: bold, italic, struck."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,8 @@ class NewsItem:
     blurb: tuple[Token, ...]
     image: str
     """Path or address of the thumbnail; empty for none."""
+    image_link: str
+    """The address that the thumbnail leads to: its own, else that of the title; empty for none."""
     alt: str
     line: int
     """The line of the body, from 0."""
@@ -71,25 +77,32 @@ def news_items(body: tuple[Token, ...]) -> Iterator[NewsItem]:
 
 def _item(inlines: list[Token]) -> NewsItem:
     children = list(inlines[0].children or [])
-    image, children = _take_image(children)
+    image, image_link, children = _take_image(children)
     title, url, rest = _take_title(children)
     # Further paragraphs of an item belong to its sentence.
     for more in inlines[1:]:
         rest = [*rest, _space(), *(more.children or [])] if rest else list(more.children or [])
     return NewsItem(
         title=tuple(title),
-        url=url,
+        # A link may not stand in a link.
+        url=url or ("" if any(token.type == "link_open" for token in title) else image_link),
         blurb=tuple(_stripped(rest)),
         image=str(image.attrs.get("src", "")) if image else "",
-        alt=image.content if image else "",
+        image_link=(image_link or url) if image else "",
+        alt=alt_text(image.children or ()) if image else "",
         line=inlines[0].map[0] if inlines[0].map else 0,
     )
 
 
-def _take_image(children: list[Token]) -> tuple[Token | None, list[Token]]:
+def _take_image(children: list[Token]) -> tuple[Token | None, str, list[Token]]:
+    """Split off a picture at the beginning, and return it, the address that it leads to and the rest."""
     if children and children[0].type == "image":
-        return children[0], _stripped(children[1:])
-    return None, children
+        return children[0], "", _stripped(children[1:])
+    if children and children[0].type == "link_open":
+        inside, rest = _first_element(children)
+        if len(inside) == 1 and inside[0].type == "image" and _stripped(rest):
+            return inside[0], str(children[0].attrs.get("href", "")), _stripped(rest)
+    return None, "", children
 
 
 def _take_title(children: list[Token]) -> tuple[list[Token], str, list[Token]]:
@@ -97,16 +110,41 @@ def _take_title(children: list[Token]) -> tuple[list[Token], str, list[Token]]:
     first = children[0].type if children else ""
     if first == "text" and not children[0].content and len(children) > 1:  # markdown-it leaves empty text before `**`
         return _take_title(children[1:])
+    if first in _MARKS:
+        inside, rest = _first_element(children)
+        if linked := _only_link(inside):
+            title, url = linked
+            marks = [children[0], *title, children[len(inside) + 1]]
+            return (title if first == "strong_open" else marks), url, rest
     if first in ("link_open", "strong_open"):
-        end = next(
-            i
-            for i, token in enumerate(children)
-            if token.type == first.replace("open", "close") and token.level == children[0].level
-        )
-        return children[1:end], str(children[0].attrs.get("href", "")), children[end + 1 :]
+        inside, rest = _first_element(children)
+        return inside, str(children[0].attrs.get("href", "")), rest
     breaks = [i for i, token in enumerate(children) if token.type in ("softbreak", "hardbreak")]
     cut = breaks[0] if breaks else len(children)
     return children[:cut], "", children[cut + 1 :]
+
+
+def _first_element(children: list[Token]) -> tuple[list[Token], list[Token]]:
+    """Return the tokens inside the element that the first token opens, and those behind it."""
+    opened = children[0]
+    closing = opened.type.replace("open", "close")
+    end = next(i for i, token in enumerate(children) if token.type == closing and token.level == opened.level)
+    return children[1:end], children[end + 1 :]
+
+
+def _only_link(children: list[Token]) -> tuple[list[Token], str] | None:
+    """Return words and address of the link that is all that stands in these tokens, marks around it kept; else None."""
+    children = [token for token in children if token.type != "text" or token.content.strip()]
+    first = children[0].type if children else ""
+    if first not in ("link_open", *_MARKS):
+        return None
+    inside, rest = _first_element(children)
+    if rest:
+        return None
+    if first == "link_open":
+        return inside, str(children[0].attrs.get("href", ""))
+    linked = _only_link(inside)
+    return ([children[0], *linked[0], children[-1]], linked[1]) if linked else None
 
 
 def _stripped(children: list[Token]) -> list[Token]:

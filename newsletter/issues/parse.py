@@ -13,7 +13,7 @@ from newsletter.config import Publication
 from newsletter.errors import IssueError, Problem, Severity
 from newsletter.issues import tag_errors
 from newsletter.issues.blocks import BlockKind
-from newsletter.issues.body import read_content
+from newsletter.issues.body import read_comments, read_content
 from newsletter.issues.front_matter import (
     check_keys,
     check_slug,
@@ -27,6 +27,7 @@ from newsletter.issues.front_matter import (
 )
 from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
 from newsletter.issues.issue import Block, Condition, Issue, issue_text, read_issue, shown_path, slug_of
+from newsletter.issues.markdown.source import Source, read_source
 from newsletter.issues.parse_state import ParseState
 from newsletter.messages.merge_tags import MOST_TAGS, TagStore
 
@@ -60,9 +61,8 @@ def inspect_issue(
     """
     shown = shown_path(publication, path)
     text = read_issue(path, shown) if text is None else issue_text(text.encode("utf-8", "replace"), shown)
-    # Tags are hidden first: YAML and Markdown would read their quotes, braces and pipes as their own.
-    tag_store = TagStore.for_text(text)
-    hidden = tag_store.hide(text)
+    source = read_source(text)
+    tag_store, hidden = source.tag_store, source.hidden
     _check_number(tag_store, shown)
     state = ParseState(
         publication=publication,
@@ -76,7 +76,7 @@ def inspect_issue(
     _unquote_tags(tag_store, front.body_line)
     for problem in problems:
         state.add_problem(problem.rule, problem.message, problem.line, problem.column, problem.hint)
-    return _issue(state, path, front, read_content(state, hidden)), state.problems
+    return _issue(state, path, front, source), state.problems
 
 
 def _check_number(tag_store: TagStore, shown: str) -> None:
@@ -97,7 +97,8 @@ def _unquote_tags(tag_store: TagStore, body_line: int) -> None:
             tag_store.tags[index] = replace(tag, source=tag.source.replace("''", "'").replace('\\"', '"'))
 
 
-def _issue(state: ParseState, path: Path, front: FrontMatter, content: tuple[Block | Condition, ...]) -> Issue:
+def _issue(state: ParseState, path: Path, front: FrontMatter, source: Source) -> Issue:
+    content = read_content(state, source)
     values = front.values
     check_keys(state, front)
     check_slug(state, path)
@@ -120,6 +121,8 @@ def _issue(state: ParseState, path: Path, front: FrontMatter, content: tuple[Blo
         after=read_after(state, front, kind),
         content=content,
         body_line=front.body_line + 1,
+        comments=tuple(read_comments(state, source)),
+        notes=tuple(source.markdown.notes),
         tag_store=state.tag_store,
     )
     _check_tags(state, front, content)

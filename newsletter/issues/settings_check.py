@@ -1,16 +1,21 @@
-"""Check what newsletter.toml names outside of itself: pictures of sponsors, the logo, the fields of segments.
+"""Check what newsletter.toml says for issues: pictures of sponsors, their words, the logo, the fields of segments.
 
 A build asks for this, not the reading of the settings: only an issue needs these files.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+
+from markdown_it.token import Token
 
 from newsletter.config import Publication
 from newsletter.config.segments import check_segments
 from newsletter.errors import ConfigError
 from newsletter.issues.images import PictureError, find_picture, is_remote
+from newsletter.issues.markdown.environment import BlockProblem
+from newsletter.issues.markdown.parser import Markdown, settings_markdown
 
 
 def check_settings(publication: Publication) -> None:
@@ -22,6 +27,8 @@ def check_settings(publication: Publication) -> None:
         except PictureError as error:
             hint = "Name a picture inside the publication's folder, or an https:// address."
             raise ConfigError(f"[{'.'.join(keys[:-1])}] {error}", place=publication.place(*keys), hint=hint) from error
+    for id, sponsor in publication.config.sponsors.items():
+        _check_words(publication, id, settings_markdown(sponsor.text))
 
 
 def _pictures(publication: Publication) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -30,3 +37,30 @@ def _pictures(publication: Publication) -> Iterator[tuple[tuple[str, ...], str]]
     pictures: list[tuple[tuple[str, ...], str]] = [(("theme", "logo"), config.theme.logo)]
     pictures += [(("sponsors", id, "image"), sponsor.image) for id, sponsor in config.sponsors.items()]
     return ((keys, path) for keys, path in pictures if path and not is_remote(path))
+
+
+def _check_words(publication: Publication, id: str, words: Markdown) -> None:
+    """Raise ConfigError for the first mistake in the Markdown of a sponsor."""
+    for token in words.tokens:
+        if token.type == "block_open":
+            hint = 'Keep the text; the block around it is the ":::sponsor" of an issue.'
+            raise _mistake(publication, id, "a block cannot stand in the text of a sponsor", token, hint)
+        for picture in (child for child in token.children or () if child.type == "image"):
+            path = str(picture.attrs.get("src", ""))
+            try:
+                _ = is_remote(path) or find_picture(publication.root, path)
+            except PictureError as error:
+                hint = "Name a picture inside the publication's folder, or an https:// address."
+                raise _mistake(publication, id, str(error), token, hint) from error
+    for problem in words.problems:
+        raise _mistake(publication, id, problem.message, problem, problem.hint)
+
+
+def _mistake(publication: Publication, id: str, message: str, at: Token | BlockProblem, hint: str) -> ConfigError:
+    """Return the error at its line of a text that may have several: they begin behind its opening quotes."""
+    line = at.line if isinstance(at, BlockProblem) else at.map[0] if at.map else 0
+    path, _, number = publication.place("sponsors", id, "text").rpartition(":")
+    opening = publication.path.read_text(encoding="utf-8").splitlines()[int(number) - 1].rstrip()
+    below = line + opening.endswith(('"""', "'''")) if re.search(r"=\s*(\"{3}|'{3})", opening) else 0
+    hint = re.sub(r"\{(\d+)\}", lambda match: str(int(number) + below + int(match[1]) - line), hint)
+    return ConfigError(f"[sponsors.{id}] text: {message}", place=f"{path}:{int(number) + below}", hint=hint)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _STRING = r'"(?:\\.|[^"\\\n])*"|' + r"'(?:\\.|[^'\\\n])*'"
 _VALUE = re.compile(rf"\{{\{{(?:{_STRING}|[^\"'\n{{}}]|[{{}}](?![{{}}]))*?\}}\}}")
 _STATEMENT = re.compile(rf"\{{%(?:{_STRING}|[^\"'\n%]|%(?!\}}))*?%\}}")
-_OPENING = re.compile(r"<!--|\\?\{\{|\\?\{%")
+_OPENING = re.compile(r"\\\\(?=[\\{])|\\?\{\{|\\?\{%")
 LITERALS = ("{{", "{%")
 MOST_TAGS = 2_000
 """Merge tags of an issue, at most: each takes about a millisecond to compile, and a token has five digits."""
@@ -53,6 +54,8 @@ class TagStore:
     tags: list[Tag] = field(default_factory=list)
     unclosed: list[Tag] = field(default_factory=list)
     """Opening braces without closing ones on their line."""
+    code: Container[int] = frozenset()
+    """Where braces stand in the text (offsets) that are no tags: Markdown reads them as code or as a comment."""
     _widths: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     _shifts: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
@@ -85,15 +88,14 @@ class TagStore:
         """Return a whole file with tokens in place of its tags. Lines stay; `column` restores columns."""
         out: list[str] = []
         last = 0
-        for start, end, line, column in _tag_places(text):
-            token = self._hidden(text[start:end], line, column)
-            out += [text[last:start], token]
-            last = end
+        for place in tag_places(text, self.code):
+            out += [text[last : place.start], self._hidden(text[place.start : place.end], place.line, place.column)]
+            last = place.end
         return "".join(out) + text[last:]
 
     def _hidden(self, source: str, line: int, column: int) -> str:
         is_literal = source[0] == "\\"
-        if not source.endswith(("}}", "%}")) and not is_literal:
+        if len(source) == len(LITERALS[0]):
             self.unclosed.append(Tag(source=source, line=line, column=column))
             return source
         token = (
@@ -136,40 +138,61 @@ class TagStore:
             yield int(token[1]), self.tags[int(token[1])]
 
 
-def _tag_places(text: str) -> Iterator[tuple[int, int, int, int]]:
-    """Yield start, end, line and column of every tag, escaped brace and unclosed brace outside comments.
+class TagPlace(NamedTuple):
+    """A merge tag, escaped brace or unclosed brace of a text: offsets, and line and column from 1."""
 
-    Every character is read a fixed number of times: after an unclosed brace the rest of its line is skipped.
+    start: int
+    end: int
+    """The offset behind it; of an unclosed brace, behind the brace."""
+    line: int
+    column: int
+    is_closed: bool
+
+
+def tag_places(
+    text: str, code: Container[int] = frozenset(), cuts: re.Pattern[str] | None = None
+) -> Iterator[TagPlace]:
+    """Yield the place of every tag, escaped brace and unclosed brace, except those that begin at an offset in `code`.
+
+    Of a tag that has a match of `cuts` in it, its first braces alone are the place.
     """
-    at, line, line_start, comments = 0, 1, 0, True
+    at, line, line_start, seen = 0, 1, 0, 0
+    closings = {"{{": _Closing("}}"), "{%": _Closing("%}")}
     while opening := _OPENING.search(text, at):
-        start = opening.start()
-        line, line_start = line + text.count("\n", at, start), max(line_start, text.rfind("\n", at, start) + 1)
-        end = _end(text, opening, comments)
-        if opening[0] == "<!--":
-            comments = comments and end > opening.end()
-        else:
-            yield start, end or opening.end(), line, start - line_start + 1
-            end = end or _line_end(text, start)
-        line, line_start = line + text.count("\n", start, end), max(line_start, text.rfind("\n", start, end) + 1)
-        at = end
+        start, at = opening.span()
+        # A backslash that is escaped itself escapes no brace.
+        if opening[0] == "\\\\" or start in code:
+            continue
+        line, line_start = line + text.count("\n", seen, start), max(line_start, text.rfind("\n", seen, start) + 1)
+        seen, end = start, at
+        if not opening[0].startswith("\\"):
+            end = tag_end(text, start, closings[opening[0]].after(text, at))
+            at = end if end and not (cuts and cuts.search(text, at, end)) else at
+        yield TagPlace(start, at, line, start - line_start + 1, end > 0)
 
 
-def _end(text: str, opening: re.Match[str], comments: bool) -> int:
-    """Return the end of the tag, brace or comment that begins here; 0 for a brace not closed on its line."""
-    start, end = opening.span()
-    if opening[0] == "<!--":
-        closing = text.find("-->", end) if comments else -1
-        return closing + 3 if closing >= 0 else end
-    if opening[0].startswith("\\"):
-        return end
-    strict = (_VALUE if opening[0] == "{{" else _STATEMENT).match(text, start)
-    if strict:
-        return strict.end()
-    closing = text.find("}}" if opening[0] == "{{" else "%}", end, _line_end(text, start))
-    return closing + 2 if closing >= 0 else 0
+def tag_end(text: str, start: int, closing: int) -> int:
+    """Return the end of the tag whose braces begin at `start`; `closing` is the first end that it may have.
+
+    A quoted string may hold closing braces. 0 stands for a tag without an end.
+    """
+    strict = (_VALUE if text.startswith("{{", start) else _STATEMENT).match(text, start) if closing else None
+    return strict.end() if strict else closing
 
 
-def _line_end(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return end if end >= 0 else len(text)
+@dataclass
+class _Closing:
+    """The next closing braces, remembered so that many unclosed ones cost one search."""
+
+    braces: str
+    at: int = -1
+    line_start: int = 0
+    """The offset at which the line with them begins."""
+
+    def after(self, text: str, start: int) -> int:
+        """Return the offset behind the next closing braces of the line; 0 when there are none."""
+        if self.at < start:
+            place = text.find(self.braces, start)
+            self.at = place if place >= 0 else len(text)
+            self.line_start = text.rfind("\n", start, self.at) + 1
+        return self.at + 2 if self.line_start <= start and self.at < len(text) else 0

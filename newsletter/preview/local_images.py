@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from newsletter.config import Publication
-from newsletter.issues.images import PictureError, find_picture
+from newsletter.issues.images import PictureError, find_picture, locate_picture
 
 HERE = "/images/"
 """The path at which the preview serves pictures."""
@@ -60,7 +60,7 @@ def picture_file(root: Path, name: str) -> Path | None:
             find_picture(root, path)
         except (PictureError, ValueError, OSError):
             continue
-        return (root / path).resolve()
+        return locate_picture(root, path)
     return None
 
 

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -32,7 +32,7 @@ def signed_headers(
 ) -> dict[str, str]:
     """Return the headers of a request with its signature; `body_hash` is the SHA-256 of the body in hex.
 
-    `url` has no query; `now` is aware, and the signature is good for five minutes around it.
+    `now` is aware, and the signature is good for five minutes around it.
     """
     parts = urlsplit(url)
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -45,7 +45,7 @@ def signed_headers(
         (
             method,
             quote(parts.path or "/", safe="/-_.~"),
-            "",
+            _query(parts.query),
             *(f"{name}:{to_sign[name]}" for name in sorted(to_sign)),
             "",
             names,
@@ -57,6 +57,12 @@ def signed_headers(
     signature = hmac.new(_key(credentials, stamp[:8]), text.encode(), hashlib.sha256).hexdigest()
     credential = f"Credential={credentials.access_key_id}/{scope}"
     return {**own, "Authorization": f"{ALGORITHM} {credential}, SignedHeaders={names}, Signature={signature}"}
+
+
+def _query(query: str) -> str:
+    """Return a query in its canonical form: encoded anew, in the order of the encoded names and values."""
+    pairs = ((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parse_qsl(query, True))
+    return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 
 
 def _key(credentials: Credentials, day: str) -> bytes:

@@ -2,7 +2,8 @@
 
 A call takes one template and each reader's parameters, for up to 1,000 readers, and accepts all or none. Brevo knows
 a key for 30 minutes and refuses a repeat under it, which proves that the first call was accepted
-(https://developers.brevo.com/docs/idempotent-requests). Our delivery id travels in a header that its events show.
+(https://developers.brevo.com/docs/heterogenous-versions-batch-emails). Our delivery id travels in a header that its
+events show.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Part:
 
 
 class Step(StrEnum):
-    """What becomes of the next message."""
+    """The next step with a message, for providers that take one a call."""
 
     GO = "go"
     """It leaves."""

@@ -15,7 +15,19 @@ from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.provider_templates import WORD_JOINER
 from newsletter.messages.types import Message
 from newsletter.providers import refusals
-from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Response, Result, Settings
+from newsletter.providers.base import (
+    Answer,
+    Batch,
+    ListedAddress,
+    Outcome,
+    Provider,
+    Request,
+    Response,
+    Result,
+    Settings,
+    SuppressionList,
+    SuppressionPage,
+)
 from newsletter.providers.body import json_list
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.transport import wait_asked_for
@@ -230,6 +242,75 @@ def reports(body: bytes) -> list[Report]:
     ]
 
 
+class _Listed(msgspec.Struct, frozen=True):
+    recipient: _Recipient = _Recipient()
+    kind: str = msgspec.field(name="type", default="")
+    pattern: str = ""
+    reason: str | None = ""
+    created_at: str = ""
+
+    @property
+    def address(self) -> str:
+        """Return the address; empty for a pattern of the blocklist."""
+        return self.recipient.email or (self.pattern if self.kind == "exact" else "")
+
+
+class _Links(msgspec.Struct, frozen=True):
+    next: str | None = None
+
+
+class _ListedPage(msgspec.Struct, frozen=True):
+    """A page: https://developers.mailersend.com/api/v1/recipients.html#get-recipients-from-a-suppression-list."""
+
+    data: list[_Listed]
+    links: _Links = _Links()
+
+
+LISTS = {
+    "hard-bounces": ReportKind.HARD_BOUNCE,
+    "spam-complaints": ReportKind.COMPLAINED,
+    "unsubscribes": ReportKind.UNSUBSCRIBED,
+    "blocklist": ReportKind.UNSUBSCRIBED,
+}
+PAGE = 100
+"""Entries of a page, at most."""
+
+
+def list_suppressions(settings: Settings) -> list[Request]:
+    """Return the calls `GET /v1/suppressions/hard-bounces` and so on, one for each list."""
+    headers = {"Authorization": f"Bearer {settings['api_key']}", "Accept": "application/json"}
+    return [Request(method="GET", url=_list_url(settings, name, 1), headers=headers) for name in LISTS]
+
+
+def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
+    """Read a page; its links say whether there is another."""
+    try:
+        page = msgspec.json.decode(response.body, type=_ListedPage) if response.status == 200 else None
+    except msgspec.DecodeError:
+        page = None
+    if page is None:
+        return None
+    path, _, query = request.url.partition("?")
+    name, number = path.rpartition("/")[2], int(query.rpartition("=")[2])
+    addresses = [
+        ListedAddress(
+            address=entry.address,
+            kind=LISTS[name],
+            at=moment(entry.created_at) if entry.created_at else None,
+            detail=entry.reason or "",
+        )
+        for entry in page.data
+        if entry.address
+    ]
+    url = _list_url(settings, name, number + 1)
+    more = Request(method="GET", url=url, headers=request.headers) if page.data and page.links.next else None
+    return SuppressionPage(addresses=addresses, more=more)
+
+
+def _list_url(settings: Settings, name: str, page: int) -> str:
+    return f"{settings['base_url']}/v1/suppressions/{name}?limit={PAGE}&page={page}"
+
+
 MAILERSEND = Provider(
     name="mailersend",
     title="MailerSend",
@@ -237,6 +318,7 @@ MAILERSEND = Provider(
     batch_size=500,
     calls_per_second=10 / 60,  # https://developers.mailersend.com/api/v1/email.html#send-bulk-emails
     byte_cap=50_000_000,
+    suppressions=SuppressionList(requests=list_suppressions, page=suppression_page),
     unsubscribe_of=lambda settings: "ours" if settings.get("custom_headers", "true") == "true" else "theirs",
     webhook=Webhook(
         verify=verify,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -18,12 +20,24 @@ from newsletter.messages.mime import header_mailbox
 from newsletter.messages.types import Syntax
 from newsletter.providers import aws_signature, refusals, sns
 from newsletter.providers.aws_signature import Credentials
-from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Response, Result, Settings
-from newsletter.providers.body import RequestBody
+from newsletter.providers.base import (
+    Answer,
+    Batch,
+    ListedAddress,
+    Outcome,
+    Provider,
+    Request,
+    Response,
+    Result,
+    Settings,
+    SuppressionList,
+    SuppressionPage,
+)
+from newsletter.providers.body import NOTHING, RequestBody
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.substitution import reader_headers, reader_values
 from newsletter.providers.transport import wait_asked_for
-from newsletter.providers.webhooks import Webhook
+from newsletter.providers.webhooks import ReportKind, Webhook, moment, unix_moment
 from newsletter.times import utc_now
 
 SYNTAX = Syntax(slot="{{{{s{}}}}}", literal=re.compile(r"\{(?=\{)"), mark="{")
@@ -95,8 +109,12 @@ def request(batch: Batch, settings: Settings) -> Request:
         call["DefaultEmailTags"] = [{"Name": "batch", "Value": batch.tag}]
     if settings["configuration_set"]:
         call["ConfigurationSetName"] = settings["configuration_set"]
-    body = RequestBody([[_encode(call)]])
-    url = f"{_base(settings)}{PATH}"
+    return _signed("POST", PATH, RequestBody([[_encode(call)]]), settings)
+
+
+def _signed(method: str, path: str, body: RequestBody, settings: Settings) -> Request:
+    """Return a request that is signed now; `path` may have a query."""
+    url = f"{_base(settings)}{path}"
     credentials = Credentials(
         access_key_id=settings["access_key_id"],
         secret_access_key=settings["secret_access_key"],
@@ -105,8 +123,8 @@ def request(batch: Batch, settings: Settings) -> Request:
         service="ses",
     )
     headers = {"Content-Type": "application/json"}
-    signed = aws_signature.signed_headers(credentials, "POST", url, headers, body.digest().hex(), utc_now())
-    return Request(method="POST", url=url, headers=signed, body=body)
+    signed = aws_signature.signed_headers(credentials, method, url, headers, body.digest().hex(), utc_now())
+    return Request(method=method, url=url, headers=signed, body=body)
 
 
 def _entries(batch: Batch, columns: Any) -> list[dict[str, Any]]:
@@ -183,6 +201,56 @@ def _error(response: Response) -> tuple[str, str]:
     return kind, f"{response.status} ({kind or 'no type'}): {error.message or 'without words of its own'}"
 
 
+class _Listed(msgspec.Struct, frozen=True):
+    address: str = msgspec.field(name="EmailAddress")
+    reason: str = msgspec.field(name="Reason")
+    at: float | str = msgspec.field(name="LastUpdateTime", default=0)
+
+
+class _ListedPage(msgspec.Struct, frozen=True):
+    """A page: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_ListSuppressedDestinations.html."""
+
+    entries: list[_Listed] = msgspec.field(name="SuppressedDestinationSummaries", default_factory=list)
+    more: str | None = msgspec.field(name="NextToken", default=None)
+
+
+REASONS = {"BOUNCE": ReportKind.HARD_BOUNCE, "COMPLAINT": ReportKind.COMPLAINED}
+LIST_PATH = "/v2/email/suppression/addresses"
+
+
+def list_suppressions(settings: Settings) -> list[Request]:
+    """Return the call `GET /v2/email/suppression/addresses`, for the account's own list."""
+    return [_list_request(settings)]
+
+
+def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
+    """Read a page, whose token asks for the next; that request is signed when the page is read."""
+    try:
+        page = msgspec.json.decode(response.body, type=_ListedPage) if response.status == 200 else None
+    except msgspec.DecodeError:
+        page = None
+    if page is None:
+        return None
+    addresses = [
+        ListedAddress(address=entry.address, kind=REASONS[entry.reason], at=_moment(entry.at), detail=entry.reason)
+        for entry in page.entries
+        if entry.reason in REASONS
+    ]
+    return SuppressionPage(addresses=addresses, more=_list_request(settings, page.more) if page.more else None)
+
+
+def _list_request(settings: Settings, token: str = "") -> Request:
+    query = {"PageSize": "1000", **({"NextToken": token} if token else {})}
+    return _signed("GET", f"{LIST_PATH}?{urlencode(query, quote_via=quote)}", NOTHING, settings)
+
+
+def _moment(at: float | str) -> datetime | None:
+    """Return the time of an entry, which Amazon gives in seconds of Unix time."""
+    if isinstance(at, str):
+        return moment(at)
+    return unix_moment(at) if at else None
+
+
 SES = Provider(
     name="ses",
     title="Amazon SES",
@@ -191,6 +259,7 @@ SES = Provider(
     calls_per_second=1.0,
     # https://docs.aws.amazon.com/ses/latest/dg/quotas.html: 40 MB for a message; a call's size is not documented.
     byte_cap=10_000_000,
+    suppressions=SuppressionList(requests=list_suppressions, page=suppression_page),
     webhook=Webhook(
         verify=sns.verify,
         reports=sns.reports,

@@ -8,6 +8,7 @@ Our delivery id travels in the reader's metadata, the batch as the campaign's id
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -41,6 +42,14 @@ from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, e
 
 SYNTAX = Syntax(slot="{{{{{{s{}}}}}}}", literal=re.compile(r"\{(?=\{)"), mark="{")
 """Three braces: two would escape the values of HTML once more (https://developers.sparkpost.com/api/template-language)."""
+
+CODES: Mapping[str, Refusal] = {
+    "1502": refusals.PROVIDER_BUSY,
+    "5002": refusals.READER_REFUSED,
+    "7000": refusals.SENDER_REFUSED,
+    "7001": refusals.SENDER_REFUSED,
+}
+"""Codes of errors: https://support.sparkpost.com/docs/tech-resources/extended-error-codes."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -110,17 +119,19 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     """Read a whole response: its numbers say whether all were accepted, or none."""
     if response.status == 200:
         return _counted(response, batch)
-    words = _words(response)
+    errors, words = _errors(response)
     if response.status == 429 or (response.status == 503 and "retry-after" in response.headers):
         wait = wait_asked_for(response.headers, words)
         return batch.everyone(Outcome.BUSY, f"SparkPost is busy: {words}", retry_after=wait)
     if response.status >= 500 or response.status < 400 or response.status == 408:
         return batch.everyone(Outcome.UNKNOWN, f"SparkPost answered {words}")
-    return refusals.whole(batch, _refusal(response.status, words), f"SparkPost refused the request: {words}")
+    return refusals.whole(batch, _refusal(response.status, errors, words), f"SparkPost refused the request: {words}")
 
 
-def _refusal(status: int, words: str) -> Refusal:
-    """Classify a refusal; 420 is the account's limit: https://developers.sparkpost.com/api/#header-errors."""
+def _refusal(status: int, errors: Sequence[_Error], words: str) -> Refusal:
+    """Classify a refusal by its code, else by its status and words; 420 is the account's limit."""
+    if known := next((CODES[error.code] for error in errors if error.code in CODES), None):
+        return known
     if status == 413:
         return refusals.MESSAGE_REFUSED
     return refusals.by_words(words, refusals.MESSAGE_REFUSED) if status in (400, 422) else refusals.SENDER_REFUSED
@@ -142,13 +153,18 @@ def _counted(response: Response, batch: Batch) -> Answer:
     return batch.everyone(Outcome.UNKNOWN, reason)
 
 
-def _words(response: Response) -> str:
+def _errors(response: Response) -> tuple[Sequence[_Error], str]:
     try:
         errors = msgspec.json.decode(response.body, type=_Errors).errors
     except msgspec.DecodeError:
         errors = []
-    said = "; ".join(f"{error.message} {error.description}".strip() for error in errors)
-    return f"{response.status}: {said[:500] or 'without words of its own'}"
+    said = "; ".join(_said(error) for error in errors)
+    return errors, f"{response.status}: {said[:500] or 'without words of its own'}"
+
+
+def _said(error: _Error) -> str:
+    words = f"{error.message} {error.description}".strip()
+    return f"{words} (code {error.code})" if error.code else words
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -224,13 +240,30 @@ def _report(event: _Event, kind: ReportKind) -> Report:
     )
 
 
+class _Link(msgspec.Struct, frozen=True):
+    href: str = ""
+    rel: str = ""
+
+
 class _Links(msgspec.Struct, frozen=True):
     next: str = ""
 
 
-class _Events(msgspec.Struct, frozen=True):
+class _Page(msgspec.Struct, frozen=True):
+    """What pages have in common: a list of links, or an object: https://developers.sparkpost.com/api/events/."""
+
+    links: list[_Link] | _Links = msgspec.field(default_factory=list)
+
+    @property
+    def next(self) -> str:
+        """Return the address of the next page, without host; empty on the last."""
+        if isinstance(self.links, _Links):
+            return self.links.next
+        return next((link.href for link in self.links if link.rel == "next"), "")
+
+
+class _Events(_Page, frozen=True, kw_only=True):
     results: list[_Event]
-    links: _Links = _Links()
 
 
 def look(search: Search, settings: Settings) -> Request:
@@ -251,7 +284,7 @@ def sight(response: Response) -> Sight | None:
         page = None
     if page is None:
         return None
-    return Sight(delivery_ids=frozenset(event.delivery_id for event in page.results), more=page.links.next)
+    return Sight(delivery_ids=frozenset(event.delivery_id for event in page.results), more=page.next)
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -261,9 +294,8 @@ class _Listed(msgspec.Struct, frozen=True):
     updated: str = ""
 
 
-class _ListedPage(msgspec.Struct, frozen=True):
+class _ListedPage(_Page, frozen=True, kw_only=True):
     results: list[_Listed]
-    links: list[dict[str, str]] | _Links = msgspec.field(default_factory=list)
 
 
 SOURCES = {
@@ -299,11 +331,9 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
         )
         for entry in page.results
     ]
-    links = page.links if isinstance(page.links, list) else [{"rel": "next", "href": page.links.next}]
-    href = next((link.get("href", "") for link in links if link.get("rel") == "next"), "")
     more = None
-    if href:
-        url = f"{settings['base_url']}{after_the_host(href)}"
+    if page.next:
+        url = f"{settings['base_url']}{after_the_host(page.next)}"
         more = Request(method="GET", url=url, headers=request.headers)
     return SuppressionPage(addresses=addresses, more=more)
 

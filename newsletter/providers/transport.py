@@ -194,6 +194,7 @@ def _seconds(value: str, now: float) -> float | None:
 
 
 def after_the_host(page: str) -> str:
-    """Return the path and query of an address as text: a provider's answer may hold what is no address."""
-    _, _, rest = page.partition("://")
-    return "/" + rest.partition("/")[2].partition("#")[0]
+    """Return the path and query of an address, which may have no host, as text: an answer may hold what is none."""
+    if not page.startswith("/"):
+        page = page.partition("://")[2]
+    return "/" + page.partition("/")[2].partition("#")[0]

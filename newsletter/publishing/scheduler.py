@@ -151,9 +151,9 @@ class Runner:
         if not schedule.missing_setting(self._publication, campaign):
             return False
         with self._send_state.writer() as connection:
-            held = schedule.hold_unprepared(connection, self._publication, campaign.id, now)
-        if held:
-            self._listener.began(held)
+            paused = schedule.hold_unprepared(connection, self._publication, campaign.id, now)
+        if paused:
+            self._listener.began(paused)
         return True
 
     def _look_for_today(self, now: datetime) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Literal
 from urllib.parse import quote
 
@@ -16,13 +17,15 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from newsletter.config import Publication
-from newsletter.issues.blocks import COLUMN_WIDTH, KINDS, SIGNUP, TEXT, BlockKind, BodyKind, FieldType
+from newsletter.issues.blocks import COLUMN_WIDTH, KINDS, SIGNUP, TEXT, THUMBNAIL_WIDTH, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote, picture_url
 from newsletter.issues.issue import Block, Condition, Issue
-from newsletter.issues.markdown import settings_tokens
+from newsletter.issues.markdown.parser import settings_tokens
 from newsletter.issues.news_block import NewsItem, news_items
 from newsletter.messages.merge_tags import TagStore
 from newsletter.rendering import colours, source_map
+from newsletter.rendering.directions import directed, directed_words, isolated, turned, words_of
+from newsletter.rendering.headings import has_heading, level_above, shifted, top_level
 from newsletter.rendering.markdown_html import Image, body_html, inline_html
 from newsletter.rendering.theme import Theme, encode
 from newsletter.rendering.translations import Language
@@ -58,10 +61,11 @@ def assemble(
     content = "\n".join(assembly.pieces(values))
     frame = {**values, **_empty_fields(KINDS[SIGNUP]), "content": Markup(content), **more}
     frame["signup"] = values["signup"] if issue.wants_signup else None
+    has_turned = any(' dir="' in body for body in assembly.bodies)
     return Document(
         # Escaped braces are put back only after Jinja has run.
         mjml=issue.tag_store.literal(_ascii(theme.render(f"{issue.template}.mjml", frame))),
-        css=theme.render("inline.css", values),
+        css=theme.render("inline.css", {**values, "has_turned": has_turned}),
         bodies=tuple(assembly.bodies),
         tag_store=issue.tag_store,
     )
@@ -81,13 +85,24 @@ def signup_url(publication: Publication, list_name: str) -> str:
 
 @dataclass(kw_only=True)
 class _Assembly:
-    """The state of assembling an issue: its bodies so far."""
+    """The state of assembling an issue: its bodies so far, and whether one of its headings came already."""
 
     issue: Issue
     theme: Theme
     medium: Medium
     traced: bool = False
     bodies: list[str] = field(default_factory=list)
+    has_heading: bool = False
+
+    @cached_property
+    def language(self) -> Language:
+        return language_of(self.issue, self.theme)
+
+    @cached_property
+    def top_of_text(self) -> int:
+        """The highest level of heading between the blocks, 1 to 6; 7 when there is none."""
+        blocks = (piece for piece in self.issue.content if isinstance(piece, Block) and piece.name == TEXT.name)
+        return top_level(token for block in blocks for token in block.body)
 
     @property
     def publication(self) -> Publication:
@@ -100,8 +115,7 @@ class _Assembly:
     def values(self) -> dict[str, object]:
         """Return the values that every template may use."""
         config = self.publication.config
-        language = language_of(self.issue, self.theme)
-        side = language.direction
+        language, side = self.language, self.language.direction
         start, end = ("left", "right") if side == "ltr" else ("right", "left")
         settings = {name: getattr(config.theme, name) for name in config.theme.__struct_fields__}
         return {
@@ -118,12 +132,14 @@ class _Assembly:
             "dir": side,
             "start": start,
             "end": end,
+            "turned": lambda text: turned(self.issue.tag_store.token.sub("", str(text)), side),
+            "isolated": lambda text: isolated(str(text), side, self.issue.tag_store),
             "medium": self.medium,
             "list_title": config.lists[self.issue.list].title,
             "signup": language.signup(config.signup),
             "signup_url": signup_url(self.publication, self.issue.list),
             "tag": self.issue.tag_store.own,
-            "image": lambda path: picture_url(config.publication.url, path),
+            "image": lambda path: picture_url(self.publication.root, config.publication.url, path),
         }
 
     def hide(self, html: str) -> Markup | None:
@@ -131,7 +147,10 @@ class _Assembly:
         if not html:
             return None
         self.bodies.append(html)
-        return Markup(f"{self.issue.tag_store.base}B{len(self.bodies) - 1:05d}xNL")
+        return Markup(self._token(len(self.bodies) - 1))
+
+    def _token(self, index: int) -> str:
+        return f"{self.issue.tag_store.base}B{index:05d}xNL"
 
     def pieces(self, values: Mapping[str, object]) -> Iterator[str]:
         """Yield the MJML of each piece of the issue; in a traced document, blocks are between marks."""
@@ -143,13 +162,26 @@ class _Assembly:
         """Return the MJML of one piece of the issue."""
         if isinstance(piece, Condition):
             return f"<mj-raw>{piece.token}</mj-raw>"
-        kind = self.theme.kinds.get(piece.name, TEXT)
+        kind, first = self.theme.kinds.get(piece.name, TEXT), len(self.bodies)
         own = {**_empty_fields(kind), **self._fields(kind, piece), "body": self._body(kind, piece)}
         own["items"] = [self._item(item) for item in news_items(piece.body)] if kind.body is BodyKind.LIST else []
         own["is_first"] = piece is next(
             block for block in self.issue.content if isinstance(block, Block) and block.name == piece.name
         )
-        return self.theme.render(f"blocks/{piece.name}.mjml", {**values, **own})
+        own["is_headline"] = own["is_first"] and not self.has_heading
+        mjml = self.theme.render(f"blocks/{piece.name}.mjml", {**values, **own})
+        self._place_headings(piece, mjml, first)
+        return mjml
+
+    def _place_headings(self, block: Block, mjml: str, first: int) -> None:
+        """Move the headings of a block's bodies, those from `first` on, below the heading that its template writes."""
+        for index in range(first, len(self.bodies)):
+            if has_heading(self.bodies[index]):
+                top = self.top_of_text if block.name == TEXT.name else top_level(block.body)
+                above = level_above(mjml.partition(self._token(index))[0])
+                self.bodies[index] = shifted(self.bodies[index], max(0, above + 1 - top))
+                self.has_heading = True
+        self.has_heading = self.has_heading or has_heading(mjml)
 
     def _fields(self, kind: BlockKind, block: Block) -> dict[str, object]:
         """Return a block's fields for its template: of a picture the address and the width in pixels.
@@ -172,26 +204,53 @@ class _Assembly:
             return self._inline([child for token in block.body for child in token.children or []])
         sponsor = kind.sponsor(block.fields, self.publication.config)
         if not block.body and sponsor:
-            return self.hide(body_html(settings_tokens(sponsor.text), self.issue.tag_store, self.find_image))
-        return self.hide(body_html(block.body, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
+            tokens = self._directed(settings_tokens(sponsor.text))
+            return self.hide(body_html(tokens, self.issue.tag_store, self.find_image))
+        html = body_html(
+            self._directed(block.body),
+            self.issue.tag_store,
+            self.find_image,
+            traced_from=self._traced_from,
+            has_anchors=self.medium == "web",
+        )
+        return self.hide(html)
+
+    def _directed(self, tokens: Sequence[Token]) -> Sequence[Token]:
+        return directed(tokens, self.language.direction, self.issue.tag_store)
 
     def _item(self, item: NewsItem) -> dict[str, object]:
+        thumbnail = self.find_image(item.image) if item.image else None
         return {
             "title": self._inline(item.title),
+            "title_turned": self._turned(item.title),
+            "blurb_turned": self._turned(item.blurb),
             "url": item.url,
-            "blurb": self._inline(item.blurb),
-            "image_url": self.find_image(item.image).url if item.image else None,
+            "blurb": self._inline(item.blurb, has_anchors=self.medium == "web"),
+            "image_url": thumbnail.url if thumbnail else None,
+            "image_width": min(thumbnail.width, THUMBNAIL_WIDTH) if thumbnail else None,
+            "image_link": item.image_link,
             "alt": item.alt,
         }
 
-    def _inline(self, children: Sequence[Token]) -> Markup | None:
+    def _inline(self, children: Sequence[Token], *, has_anchors: bool = False) -> Markup | None:
+        """Return a token for the HTML of words; a title or a label, which is a link, has no anchors."""
         if not children:
             return None
-        return self.hide(inline_html(children, self.issue.tag_store, self.find_image, traced_from=self._traced_from))
+        html = inline_html(
+            directed_words(children, self.language.direction, self.issue.tag_store),
+            self.issue.tag_store,
+            self.find_image,
+            traced_from=self._traced_from,
+            has_anchors=has_anchors,
+        )
+        return self.hide(html)
+
+    def _turned(self, children: Sequence[Token]) -> Markup:
+        return turned(words_of(children, self.issue.tag_store), self.language.direction)
 
     def find_image(self, path: str) -> Image:
         """Return the picture that readers load, as wide as its file but never wider than the column."""
-        url = picture_url(self.publication.config.publication.url, path)
+        url = picture_url(self.publication.root, self.publication.config.publication.url, path)
         if is_remote(path):
             return Image(url=url, width=COLUMN_WIDTH)
         try:

@@ -6,11 +6,12 @@ included. Feed readers have their own fonts and colours.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
 _KEPT = {"a": ("href",), "img": ("src", "alt", "width"), "ol": ("start",), "th": ("scope",), "td": ("colspan",)}
-"""Attributes with a meaning, by element; all others are about looks."""
+"""Attributes with a meaning, by element; `dir` has one on all of them, and all others are about looks."""
 _LAYOUT = ("div", "span", "font", "center")
 """Elements that only lay out; a table does when it has `role="presentation"`."""
 _BLOCKS = ("div", "table", "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "hr", "figure")
@@ -28,19 +29,30 @@ def reading_view(page: str) -> str:
         _drop(_piece(form, main))
     for element in [*main.iter(etree.Comment, "script", "style")]:
         _drop(element)
+    for link in [*main.iter("a")]:
+        _loosen(link)
     for element in [*main.iter("div", "td", "p")]:
         _make_paragraph(element)
     for table in [*main.iter("table")]:
         if table.get("role") == "presentation":
             _unwrap_table(table)
     for element in [*main.iter(*_LAYOUT)]:
-        element.drop_tag()
+        if element.tag != "span" or "dir" not in element.attrib:
+            element.drop_tag()
     for element in main.iter(etree.Element):
         _strip(element)
     begins = escape(main.text) if _has_words(main.text) else ""
     return begins + "".join(
         html.tostring(child, encoding="unicode", with_tail=_has_words(child.tail)) for child in main
     )
+
+
+def _loosen(link: Any) -> None:
+    """Take the link off a footnote's number, and drop the one that leads back: a feed reader's page has many issues."""
+    if re.fullmatch(r"#note-\d+", link.get("href", "")):
+        link.drop_tag()
+    elif re.fullmatch(r"#note-\d+-\d+", link.get("href", "")):
+        _drop(link)
 
 
 def _has_words(text: str | None) -> bool:
@@ -95,5 +107,5 @@ def _unwrap_table(table: Any) -> None:
 
 
 def _strip(element: Any) -> None:
-    for name in [name for name in element.attrib if name not in _KEPT.get(element.tag, ())]:
+    for name in [name for name in element.attrib if name not in ("dir", *_KEPT.get(element.tag, ()))]:
         del element.attrib[name]

@@ -1,24 +1,28 @@
-"""Markdown tokens to plain text: paragraphs, lists, quotations, tables, links.
+"""Markdown tokens to plain text: paragraphs, lists, quotations, tables, links, footnotes.
 
 An address stands in angle brackets after its words (RFC 3986 appendix C). Merge tags stay tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
 
 from markdown_it.token import Token
 
 from newsletter.issues.blocks import DOUBLE_RULE, RULE
+from newsletter.issues.markdown.words import alt_text, note_sign
+from newsletter.rendering.headings import top_level
 
 _SIGNS = {"softbreak": " ", "hardbreak": "\n", "s_open": "~", "s_close": "~"}
 """Signs for tokens that are no words. Bold and italic words mean the same without theirs, struck ones the opposite."""
-_UNDERLINES = {"h1": DOUBLE_RULE, "h2": RULE}
+_UNDERLINES = (DOUBLE_RULE, RULE, RULE[:20], RULE[:12], RULE[:8], RULE[:4])
+"""The lines under headings, by level: the lower, the shorter."""
 
 
-def body_text(tokens: Iterable[Token]) -> str:
-    """Return the text of a run of block tokens, without line breaks around it."""
-    writer = _TextWriter()
+def body_text(tokens: Sequence[Token], above: int = 0) -> str:
+    """Return the text of a run of block tokens, without line breaks around it; `above` is the level of its title."""
+    writer = _TextWriter(max(0, above + 1 - top_level(tokens)))
     for token in tokens:
         writer.write(token)
     return "".join(writer.out).strip("\n")
@@ -27,7 +31,9 @@ def body_text(tokens: Iterable[Token]) -> str:
 class _TextWriter:
     """Writes block tokens one after the other, and remembers how deep it is in lists and quotations."""
 
-    def __init__(self) -> None:
+    def __init__(self, shift: int) -> None:
+        """`shift` is the number of levels by which headings stand lower than written."""
+        self.shift = shift
         self.out: list[str] = []
         self.prefixes: list[str] = []
         """The beginning of each line, a part for every list item and quotation around it."""
@@ -67,6 +73,19 @@ class _TextWriter:
         self.counters[-1] = None if count is None else count + 1
         self._enter(marker, " " * len(marker))
 
+    def _footnotes(self, token: Token) -> None:
+        self.opening = token.nesting > 0
+
+    def _footnote(self, token: Token) -> None:
+        if token.nesting > 0:
+            sign = f"{note_sign(token)} "
+            self._enter(sign, " " * len(sign))
+            return
+        # A note without text has its number all the same.
+        if self.markers != self.prefixes:
+            self._put("")
+        self._leave()
+
     def _blockquote(self, token: Token) -> None:
         if token.nesting > 0:
             self._enter("> ", "> ")
@@ -104,8 +123,8 @@ class _TextWriter:
         words = words.strip()
         if not words:
             return
-        if underline := _UNDERLINES.get(self.heading):
-            words = f"{words}\n{underline}"
+        if self.heading:
+            words = f"{words}\n{_UNDERLINES[min(int(self.heading[1]) + self.shift, 6) - 1]}"
         self._put(words, close=self.markers != self.prefixes and self.is_tight and not self.opening)
 
     def _fence(self, token: Token) -> None:
@@ -143,7 +162,9 @@ def inline_text(children: Iterable[Token]) -> str:
             url, start = links.pop()
             out[start:] = [with_address("".join(out[start:]), url)]
         elif token.type == "image":
-            out.append(picture_text(token.content))
+            out.append(picture_text(alt_text(token.children or ())))
+        elif token.type == "footnote_ref":
+            out.append(note_sign(token))
         else:
             out.append(_SIGNS.get(token.type, token.content))
     return "".join(out)
@@ -156,6 +177,7 @@ def picture_text(alt: str) -> str:
 
 def with_address(words: str, url: str) -> str:
     """Return words with the address that they lead to, only the address when the words are it."""
-    if not url:
+    # A bare address is its own words, which leave out what every address begins with.
+    if not url or url == f"mailto:{words}":
         return words
-    return f"<{url}>" if words in (url, "") else f"{words} <{url}>"
+    return f"<{url}>" if words in ("", url, unquote(url)) or url == f"https://{words}" else f"{words} <{url}>"

@@ -13,6 +13,7 @@ from typing import cast
 
 from newsletter.errors import NewsletterError
 from newsletter.rendering.assemble import Document
+from newsletter.rendering.picture_widths import fit_pictures
 
 _POSITION = re.compile(r"\s*(?:at position|in position)?\s*(\d+):(\d+)")
 PREMAILER = {
@@ -60,9 +61,14 @@ def _laid_out(mjml: str) -> str:
 
 def _inlined(html: str, css: str) -> str:
     """Put the theme's rules for bodies on their elements; MRML's and the theme's style sheets stay to the letter."""
+    from lxml import etree
+
     premailer = _premailer()
     marked = re.sub(r"<style(?=[\s>])", '<style data-premailer="ignore"', html)
-    out: str = premailer.Premailer(marked, css_text=css, **PREMAILER).transform(pretty_print=False)
+    root = etree.fromstring(marked.strip(), etree.HTMLParser())
+    premailer.Premailer(root, css_text=css, **PREMAILER).transform()
+    fit_pictures(root)
+    out: str = etree.tostring(root.getroottree(), method="html", encoding="utf-8").decode()
     return out.replace(' data-premailer="ignore"', "")  # premailer leaves it in comments
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from newsletter.config import Config, SponsorSection
 from newsletter.issues.blocks import TEXT, BlockKind, FieldType
 from newsletter.issues.issue import Block, Condition, Issue
-from newsletter.issues.markdown import settings_tokens
+from newsletter.issues.markdown.parser import settings_tokens
 from newsletter.issues.news_block import NewsItem, news_items
 from newsletter.rendering.markdown_text import body_text, inline_text, picture_text, with_address
 from newsletter.rendering.translations import Language
@@ -65,10 +65,10 @@ class _PlainBlock:
     def picture(self, alt: str) -> str:
         return picture_text(alt)
 
-    def body(self) -> str:
+    def body(self, above: int = 0) -> str:
         if not self.block.body and self._sponsor:
-            return body_text(settings_tokens(self._sponsor.text))
-        return body_text(self.block.body)
+            return body_text(settings_tokens(self._sponsor.text), above)
+        return body_text(self.block.body, above)
 
     def items(self) -> Iterable[str]:
         return (_item_text(item) for item in news_items(self.block.body))
@@ -84,4 +84,6 @@ class _PlainBlock:
 
 def _item_text(item: NewsItem) -> str:
     title, blurb = with_address(inline_text(item.title), item.url), inline_text(item.blurb)
+    if item.image_link != item.url and item.image:
+        blurb = "\n  ".join(filter(None, (blurb, with_address(picture_text(item.alt), item.image_link))))
     return f"* {title}\n  {blurb}" if blurb else f"* {title}"

@@ -12,7 +12,7 @@ from functools import cache
 from urllib.parse import unquote
 
 from newsletter.config import Publication
-from newsletter.issues.images import MEDIA_TYPES, PictureError, find_picture
+from newsletter.issues.images import MEDIA_TYPES, PictureError, find_picture, locate_picture
 
 _LOADS = r"(\s(?:src|background)=[\"']?|\burl\([\"']?)"
 """Matches the text before an address that a mail client loads by itself, such as `src`; a link's `href` is none."""
@@ -39,7 +39,7 @@ def _data_url(publication: Publication, name: str) -> str:
     for path in (f"images/{name}", name):
         try:
             kind = find_picture(publication.root, path).kind
-            content = (publication.root / path).read_bytes()
+            content = locate_picture(publication.root, path).read_bytes()
         except (PictureError, OSError, ValueError):
             continue
         return f"data:{MEDIA_TYPES[kind]};base64,{b64encode(content).decode()}"

@@ -79,14 +79,18 @@ def _about(issue: Issue, theme: Theme, page: CompiledMessage, fields: Mapping[st
 
 def _pictures(issue: Issue, theme: Theme) -> Iterator[tuple[str, str]]:
     """Yield address and alt text of the pictures that may stand for the issue: no sponsor's, none with a merge tag."""
-    token, base = issue.tag_store.token, theme.publication.config.publication.url
+    token, publication = issue.tag_store.token, theme.publication
+    base = publication.config.publication.url
     for block in (piece for piece in issue.content if isinstance(piece, Block)):
         kind = theme.kinds.get(block.name, TEXT)
         pictured = [] if kind.sponsor_field else kind.fields_of(FieldType.IMAGE)
         for path in (block.fields.get(name, "") for name in pictured):
             if path and not token.search(path):
                 alt = block.fields.get("alt", "")
-                yield picture_url(base, path), "" if token.search(alt) else issue.tag_store.literal(alt)
+                yield (
+                    picture_url(publication.root, base, path),
+                    "" if token.search(alt) else issue.tag_store.literal(alt),
+                )
 
 
 def _lead(issue: Issue) -> str:

@@ -23,6 +23,7 @@ import pytest
 from newsletter.campaigns import counts
 from newsletter.campaigns.campaign import all_campaigns
 from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.events import EventKind
 from newsletter.config import load_publication
 from newsletter.database.connection import open_database
 from tests.support.fork_server import run_command
@@ -126,14 +127,15 @@ def test_sending_again_sends_to_nobody(tmp_path: Path, server: Postmark) -> None
 
     assert (again.returncode, len(server.messages)) == (0, 1000)
     assert "Nobody was mailed." in again.stderr
-    assert json.loads(again.stdout) == status(folder)
-    assert status(folder) == {
+    sent = {
         "campaign": 1,
         "issue": "hello",
         "state": "sent",
         "audience": 1000,
         "deliveries": deliveries(accepted=1000),
     }
+    assert json.loads(again.stdout) == sent
+    assert status(folder) == {**sent, "events": {str(kind): 0 for kind in EventKind}}
 
 
 def test_a_wrong_key_stops_at_once_and_says_that_nothing_was_sent(tmp_path: Path, server: Postmark) -> None:

@@ -141,14 +141,19 @@ def test_the_wheel_holds_the_templates_the_migrations_and_nothing_of_the_checkou
     }
 
 
+def normalized(name: str) -> str:
+    """Return a distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def test_every_package_that_is_imported_is_declared_and_the_other_way_round() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    declared = {re.split(r"[^\w-]", line)[0].lower() for line in [*project["dependencies"], *extras]}
+    declared = {normalized(re.split(r"[^\w.-]", line)[0]) for line in [*project["dependencies"], *extras]}
 
     imported = {name for file in (ROOT / "newsletter").rglob("*.py") for name in third_party(file)}
     owners = packages_distributions()
-    used = {owners[name][0].lower().replace("_", "-") for name in imported if name in owners}
+    used = {normalized(owners[name][0]) for name in imported if name in owners}
 
     assert used - declared == set()
     assert declared - used == {"tzdata", "python-multipart", "httptools", "lxml-html-clean"}  # others import these

@@ -163,6 +163,42 @@ def test_nothing_that_a_template_holds_stops_a_check(html: str, tmp_path: Path) 
     assert problems_of(tmp_path, "NL000", html) == []
 
 
+LINK = "[Slides of the opening](https://example.com/1)"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"| Talk | Slides |\n|---|---|\n| Opening | {LINK} |",
+        f"| {LINK} | Slides |\n|---|---|\n| Opening | x |",
+        f"- {LINK}\n- [Another page](https://example.com/2)",
+        f"> {LINK}",
+        f"## {LINK}",
+        f"###### {LINK}",
+        "[`code`](https://example.com/1)",
+        f":::news\n- **Title** {LINK}\n- {LINK}\n:::",
+        f":::note\n{LINK}\n:::",
+        f":::quote by=Ada url=https://example.com/2\n{LINK}\n:::",
+        f":::sponsor name=Acme url=https://example.com/2\n{LINK}\n:::",
+        f":::article title=Story url=https://example.com/2 source=Journal\n{LINK}\n:::",
+    ],
+)
+def test_an_author_is_never_told_that_the_themes_own_links_are_low(tmp_path: Path, body: str) -> None:
+    problems = check(tmp_path, Example(body=body))
+
+    assert not [problem for problem in problems if problem.rule in ("NL205", "NL206", "NL207", "NL208", "NL211")]
+
+
+@pytest.mark.parametrize(
+    ("style", "is_low"),
+    [("padding: 8px 0", False), ("margin: 0 0 9px", False), ("padding: 1px 40px", True), ("margin: 0 20px", True)],
+)
+def test_room_above_and_below_a_link_keeps_others_from_being_tapped(tmp_path: Path, style: str, is_low: bool) -> None:
+    html = f'<p style="line-height: 16px; {style}"><a href="https://example.com">All issues</a></p>'
+
+    assert bool(problems_of(tmp_path, "NL207", html)) is is_low
+
+
 @pytest.mark.parametrize(
     ("body", "columns"),
     [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from newsletter.checks.context.context import EarlierIssues
 from newsletter.checks.context.rule import Example
 from newsletter.checks.rules.size import CLIPPED, Sizes, sizes
@@ -72,3 +74,17 @@ def test_a_cut_behind_the_last_block_is_in_the_footer(tmp_path: Path) -> None:
     (problem,) = [p for p in check(tmp_path, Example(body=note(sentences))) if p.rule == "NL102"]
 
     assert "in the footer" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("sheet", "is_nested"),
+    [
+        ("@media screen { .g { color: red } } @media print { .g { color: red } }", False),
+        ("@import url(a.css); @media screen { .g { color: red } }", False),
+        ("@media screen { .g { color: red } @supports (color: red) { .g { color: red } } }", True),
+    ],
+)
+def test_at_rules_beside_each_other_are_not_nested(tmp_path: Path, sheet: str, is_nested: bool) -> None:
+    problems = check(tmp_path, Example(files={"templates/head.css": sheet}))
+
+    assert bool([problem for problem in problems if problem.rule == "NL104"]) is is_nested

@@ -13,6 +13,7 @@ from newsletter.database.connection import open_database
 from newsletter.events import calls
 from newsletter.events.calls import KeptCall
 from tests.conftest import Run
+from tests.support.api_servers import MailerSend, SparkPost
 from tests.support.provider_server import KEY, Mailgun, Postmark, ProviderServer
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
@@ -123,6 +124,8 @@ def test_an_import_without_an_email_column_changes_nothing(run: Run, publication
     [
         (Postmark, ("HardBounce", "SpamComplaint", "ManualSuppression")),
         (Mailgun, ("bounces", "complaints", "unsubscribes")),
+        (MailerSend, ("hard-bounces", "spam-complaints", "blocklist")),
+        (SparkPost, ("Bounce Rule", "Spam Complaint", "Manually Added")),
     ],
 )
 def test_the_provider_s_own_list_is_taken_over(

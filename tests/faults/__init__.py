@@ -1,7 +1,8 @@
 """Every point at which sending can fail: nobody twice, nobody silently left out, and a list of what is uncertain.
 
 Each has tests named after it (`test_f07_...`), asked of every kind of provider that it concerns: one that
-remembers keys, one that can be searched, one that substitutes, and a mail server. After each of them
+remembers keys and answers again or refuses, one that can be searched, one that substitutes, one that does nothing of
+these, and a mail server. What waits for seconds is asked of three of them (`SERVERS`). After each of them
 `Case.check` compares the ledger with the provider, and every change of state with the arrows that are drawn.
 
 F1   killed before anything was claimed                            test_http

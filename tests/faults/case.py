@@ -17,12 +17,12 @@ from newsletter.campaigns.delivery_states import DELIVERIES, STATE
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import delivery
-from newsletter.providers import dispatch
+from newsletter.providers import dispatch, provider_record
 from newsletter.sending import reconcile
 from newsletter.sending.reconcile import BatchFinding
 from newsletter.sending.sender import Sender, SendResult, job_of
 from newsletter.times import utc_now
-from tests.support.provider_server import KEY, ProviderServer, Resend
+from tests.support.provider_server import KEY, ProviderServer
 from tests.support.sending import Quiet, add_readers, settings, start_campaign
 
 Clock = Callable[[], datetime]
@@ -116,7 +116,12 @@ DOUBTFUL = {"accepted": 50, "unknown": 50}
 
 def in_the_end(server: ProviderServer) -> dict[str, int]:
     """What becomes of one batch of two whose answer got lost: the same call tells, or nobody."""
-    return EVERYONE if isinstance(server, Resend) else DOUBTFUL
+    return EVERYONE if knows_keys(server) else DOUBTFUL
+
+
+def knows_keys(server: ProviderServer) -> bool:
+    """Tell whether the same call is made again under its key, which ends a doubt."""
+    return provider_record(server.dialect).dedupe is not None
 
 
 def handed_over(case: Case, *, call: bool) -> None:

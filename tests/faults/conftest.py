@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.faults.case import ENVIRONMENT, Case
+from tests.support.api_servers import Brevo, Ses, SparkPost
 from tests.support.provider_server import SERVERS, ProviderServer, Resend
 
+KINDS: dict[str, type[ProviderServer]] = {**SERVERS, **{kind.dialect: kind for kind in (Brevo, Ses, SparkPost)}}
+"""Those with keys, of both sorts; those with a search; and one with neither."""
 
-@pytest.fixture(params=[*SERVERS])
+
+@pytest.fixture(params=[*KINDS])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderServer]:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    with SERVERS[request.param]() as found:
+    with KINDS[request.param]() as found:
         yield found
 
 

@@ -26,11 +26,12 @@ from newsletter.subscribers.suppressions import suppress as suppress_address
 from newsletter.times import stamp, utc_now
 from tests.faults.case import EVERYONE, Case
 from tests.publishing.test_scheduler import RecordingListener
-from tests.support.provider_server import ProviderServer
+from tests.support.provider_server import SERVERS, ProviderServer
 from tests.support.sending import MESSAGE, NOW, PAGE, Quiet, add_readers, settings
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("server", [*SERVERS], indirect=True)
 def test_f12_a_database_locked_by_another_program_when_the_answer_comes_loses_nothing(
     case: Case, server: ProviderServer
 ) -> None:

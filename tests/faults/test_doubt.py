@@ -14,6 +14,7 @@ from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
+from tests.support.api_servers import Brevo, SparkPost
 from tests.support.provider_server import Mailgun, Postmark, ProviderServer, Resend
 
 
@@ -42,6 +43,23 @@ def test_f15_a_key_that_the_provider_may_have_forgotten_is_not_used(resend: tupl
 
     assert case.counts() == DOUBTFUL
     case.check(server)
+
+
+@pytest.mark.parametrize(("minutes", "counts"), [(20, EVERYONE), (25, DOUBTFUL)])
+def test_f15_a_key_that_is_known_for_half_an_hour_is_used_for_four_fifths_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, minutes: int, counts: dict[str, int]
+) -> None:
+    monkeypatch.setenv("PROVIDER_KEY", ENVIRONMENT["PROVIDER_KEY"])
+    with Brevo() as server:
+        case = Case(tmp_path, server.toml, "brevo")
+        handed_over(case, call=True)
+
+        case.send(lambda: utc_now() + timedelta(minutes=minutes))
+
+        assert case.counts() == counts
+        assert len(server.calls) == (3 if minutes == 20 else 2)
+        case.check(server)
+        case.database.close()
 
 
 def test_f15_a_clock_that_went_back_changes_nothing(resend: tuple[Case, Resend]) -> None:
@@ -110,7 +128,7 @@ def test_f23_what_is_in_doubt_when_patience_ends_is_not_called_queued(resend: tu
     case.check(server)
 
 
-@pytest.fixture(params=[Postmark, Mailgun])
+@pytest.fixture(params=[Postmark, Mailgun, SparkPost])
 def searchable(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[tuple[Case, ProviderServer]]:

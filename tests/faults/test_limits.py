@@ -17,6 +17,7 @@ from tests.support.provider_server import SERVERS, ProviderServer, Resend
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("server", [*SERVERS], indirect=True)
 def test_f16_a_busy_provider_is_tried_again_until_everyone_has_it(case: Case, server: ProviderServer) -> None:
     server.faults = ["not accepted: busy", "not accepted: busy"]
 

@@ -70,9 +70,9 @@ def test_a_link_that_leads_out_of_the_publication_is_outside(tmp_path: Path) -> 
 
 def test_readers_load_a_picture_from_the_publications_address() -> None:
     base = "https://news.example.com"
-    assert picture_url(base, "images/a b.png") == f"{base}/images/a%20b.png"
-    assert picture_url(base, "logo.png") == f"{base}/images/logo.png"
-    assert picture_url(base, "https://example.com/x.png") == "https://example.com/x.png"
+    assert picture_url(ROOT, base, "images/a b.png") == f"{base}/images/a%20b.png"
+    assert picture_url(ROOT, base, "logo.png") == f"{base}/images/logo.png"
+    assert picture_url(ROOT, base, "https://example.com/x.png") == "https://example.com/x.png"
 
 
 @given(magic=st.sampled_from((PNG[:16], b"GIF89a", JPEG[:20], JPEG[:-4], WEBP[:12], WEBP[:16])), rest=st.binary())

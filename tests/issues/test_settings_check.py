@@ -16,6 +16,14 @@ from tests.support.writing import PNG, built
         ('[theme]\nlogo = "images/none.png"', 11, '[theme] no picture "images/none.png"'),
         ('[sponsors.acme]\nname = "Acme"\nimage = "../acme.png"', 12, "[sponsors.acme] picture"),
         ('[segments.paying]\nplann = "pro"', 11, "plann"),
+        (
+            '[sponsors.acme]\nname = "Acme"\ntext = """\nWords.\n\n:::note\nWords.\n:::\n"""',
+            15,
+            "[sponsors.acme] text: a block",
+        ),
+        ('[sponsors.acme]\nname = "Acme"\ntext = """Words.\n\n:::\n"""', 14, '":::" closes a block, and none is open'),
+        ('[sponsors.acme]\nname = "Acme"\ntext = "| a |\\n|---|\\n| b | c |"', 12, "more cells than its table"),
+        ('[sponsors.acme]\nname = "Acme"\ntext = "![A](none.png)"', 12, 'no picture "none.png"'),
     ],
 )
 def test_a_setting_that_names_what_is_not_there_stops_the_build(

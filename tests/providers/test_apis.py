@@ -215,3 +215,19 @@ def test_one_entry_of_ses_tells_for_itself(status: str, about: str) -> None:
 
     assert outcomes(answer) == ["accepted", "rejected" if about == "rejected" else "busy", "accepted"]
     assert bool(answer.stop) == (about == "stop")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "outcome"),
+    [(400, "7000", "stop"), (400, "7001", "stop"), (400, "1502", "busy"), (400, "5002", "rejected")],
+)
+def test_a_code_of_sparkpost_says_what_its_words_do_not(status: int, code: str, outcome: str) -> None:
+    with API_SERVERS["sparkpost"]() as server:
+        error = {"message": "refused", "description": "", "code": code}
+        server.refusals = {"coded": (status, {"errors": [error]})}
+        server.faults = ["not accepted: coded"]
+        answer = send(server, people(1))
+
+    assert outcomes(answer) == ["rejected" if outcome == "rejected" else "busy"]
+    assert bool(answer.stop) == (outcome == "stop")
+    assert f"(code {code})" in answer.results[0].reason

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -215,14 +216,15 @@ def test_mailersend_s_signature_is_over_the_raw_body() -> None:
     token=st.sampled_from(["", "session"]),
     region=st.sampled_from(["eu-central-1", "us-east-1"]),
     path=st.sampled_from(["/v2/email/outbound-bulk-emails", "/a b/ü", "/"]),
+    query=st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=9), max_size=4),
     seconds=st.integers(0, 4_000_000_000),
 )
 def test_a_request_is_signed_as_amazon_s_own_library_signs_it(
-    secret: str, body: bytes, token: str, region: str, path: str, seconds: int
+    secret: str, body: bytes, token: str, region: str, path: str, query: dict[str, str], seconds: int
 ) -> None:
-    from urllib.parse import quote
-
     at, url = datetime.fromtimestamp(seconds, UTC), f"https://email.{region}.amazonaws.com{quote(path)}"
+    if query:
+        url += "?" + urlencode(query, quote_via=quote, safe="")
     own: dict[str, Any] = {"region": region, "service": "ses", "session_token": token}
     credentials = Credentials(access_key_id="AKIA", secret_access_key=secret, **own)
     digest = hashlib.sha256(body).hexdigest()

@@ -16,7 +16,7 @@ import pytest
 
 from newsletter.providers.base import Outcome, Request
 from newsletter.providers.body import RequestBody
-from newsletter.providers.transport import TransportError, exchange, wait_asked_for
+from newsletter.providers.transport import TransportError, after_the_host, exchange, wait_asked_for
 from tests.support.ports import deaf_port
 from tests.support.programs import program
 
@@ -239,3 +239,16 @@ def _tls(folder: Path, answer: Callable[[socket.socket], None]) -> Iterator[str]
 
     with server(serve) as url:
         yield url.replace("http:", "https:")
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["https://api.example.com/v1/list?cursor=a%2Fb&n=1", "/v1/list?cursor=a%2Fb&n=1", "/v1/list?cursor=a%2Fb&n=1#top"],
+)
+def test_the_next_page_is_asked_for_by_its_path_whether_or_not_a_host_is_named(page: str) -> None:
+    assert after_the_host(page) == "/v1/list?cursor=a%2Fb&n=1"
+
+
+@pytest.mark.parametrize("page", ["", "nothing", "https://", "https://evil.example.com", "@evil.example.com/x"])
+def test_what_names_no_page_leads_nowhere_else(page: str) -> None:
+    assert after_the_host(page) == "/"

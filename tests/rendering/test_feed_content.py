@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from newsletter.config import load_publication
 from newsletter.rendering.build import build_issue
 from newsletter.rendering.feed_content import reading_view
 from tests import ROOT
+from tests.support.writing import built
 
 
 def test_an_issue_becomes_headlines_paragraphs_lists_and_pictures() -> None:
@@ -37,3 +39,14 @@ def test_an_authors_table_stays_a_table() -> None:
 
 def test_a_frame_without_a_main_part_gives_all_it_has() -> None:
     assert reading_view("<body>bare &amp; <b>bold</b> words</body>") == "bare &amp; <b>bold</b> words"
+
+
+def test_a_feed_keeps_the_direction_of_words_and_code(publication_folder: Path) -> None:
+    settings = publication_folder / "newsletter.toml"
+    settings.write_text(settings.read_text().replace("[publication]", '[publication]\nlanguage = "ar"', 1))
+    page = built(publication_folder, "خبر اليوم.\n\n- خبر\n- An item.\n\n```\na;\n```\n").page.html
+
+    view = reading_view(page)
+
+    assert '<pre dir="ltr">' in view
+    assert '<li><span dir="ltr">An item.</span></li>' in view

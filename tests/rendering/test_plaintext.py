@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.writing import PNG, built
+from tests.support.writing import PNG, built, message_for
 
 BODY = """
 # Title
@@ -155,3 +155,13 @@ def test_the_footer_can_unsubscribe_a_reader_of_plain_text(publication_folder: P
     assert "Unsubscribe <{{ unsubscribe_url }}>" in message.open(message.text)
     assert not re.search(r"\n{4,}", message.text)
     assert not re.search(r"[ \t]+\n", message.text)
+
+
+def test_a_merge_tag_in_a_label_reaches_its_reader_in_the_text_part(publication_folder: Path) -> None:
+    built_issue = built(
+        publication_folder, ":::article title=Chips label='for {{ first_name }} and {{ name }}'\nWords.\n:::"
+    )
+
+    text = message_for(built_issue, first_name="Ada", name="Bea").text
+
+    assert "FOR Ada AND Bea\nChips" in text

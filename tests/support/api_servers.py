@@ -15,6 +15,7 @@ from email.message import Message
 from email.utils import parseaddr
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -55,7 +56,7 @@ class Ses(ProviderServer):
         """The status of an entry by address, instead of SUCCESS."""
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
-        if not self._is_signed(path, headers, body):
+        if not self._is_signed("POST", path, headers, body):
             return 403, {"__type": "SignatureDoesNotMatch", "message": "The signature does not match."}
         if path != "/v2/email/outbound-bulk-emails":
             return 404, {"__type": "UnknownOperationException", "message": "no such operation"}
@@ -67,12 +68,29 @@ class Ses(ProviderServer):
         assert call["FromEmailAddress"].isascii()
         return 200, {"BulkEmailEntryResults": [self._one(call, entry) for entry in entries]}
 
-    def _is_signed(self, path: str, headers: Message, body: bytes) -> bool:
+    def read(self, target: str, headers: Message) -> Answer:
+        """Answer a page of the account's suppression list, two entries on each."""
+        if not self._is_signed("GET", target, headers, b""):
+            return 403, {"__type": "SignatureDoesNotMatch", "message": "The signature does not match."}
+        url = urlsplit(target)
+        assert url.path == "/v2/email/suppression/addresses"
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        assert int(query.get("PageSize", "1000")) <= 1000
+        start = int(base64.b64decode(query.get("NextToken", "")).rstrip(b"?>") or 0)
+        entries = [
+            {"EmailAddress": address, "Reason": reason, "LastUpdateTime": 1737133200.5}
+            for address, reason in self.suppressed[start : start + 2]
+        ]
+        token = base64.b64encode(f"{start + 2}?>".encode()).decode()  # has a sign that a query encodes
+        more = {"NextToken": token} if start + 2 < len(self.suppressed) else {}
+        return 200, {"SuppressedDestinationSummaries": entries, **more}
+
+    def _is_signed(self, method: str, path: str, headers: Message, body: bytes) -> bool:
         """Sign the same request as Amazon's own library does, and compare."""
         names = re.search(r"SignedHeaders=([\w;-]+)", headers["Authorization"])
         assert names
         signed = {name: headers[name] for name in names[1].split(";") if name != "host"}
-        request = AWSRequest(method="POST", url=f"{self.url}{path}", data=body, headers=signed)
+        request = AWSRequest(method=method, url=f"{self.url}{path}", data=body, headers=signed)
         request.context["timestamp"] = headers["X-Amz-Date"]
         auth = SigV4Auth(Credentials(KEY, KEY), "ses", "eu-central-1")
         string_to_sign = auth.string_to_sign(request, auth.canonical_request(request))
@@ -234,7 +252,7 @@ class Mailjet(ProviderServer):
             return {"Status": "error", "Errors": [fault]}
         assert message["DeduplicateCampaign"] is True
         assert "Message-ID" not in message["Headers"]
-        if any(self.rendered.get(to["Email"], {}).get("campaign") == message["CustomCampaign"] for _ in [0]):
+        if self.rendered.get(to["Email"], {}).get("campaign") == message["CustomCampaign"]:
             self.blocked.append(to["Email"])
             return {"Status": "success", "To": [{"Email": to["Email"], "MessageID": 1}]}
         self.rendered[to["Email"]] = {
@@ -276,18 +294,34 @@ class MailerSend(ProviderServer):
 
     def _one(self, message: dict[str, Any]) -> None:
         to, fill = message["to"][0], _braces({}, jinja=True)
-        own = {header["name"]: header["value"] for header in message["headers"]}
+        own = {header["name"]: header["value"] for header in message.get("headers", [])}
+        if "list_unsubscribe" in message:
+            own["List-Unsubscribe"] = message["list_unsubscribe"]
         assert "Message-ID" not in own
         self.rendered[to["email"]] = {
             "subject": fill(message["subject"]),
             "html": fill(message["html"]),
             "text": fill(message["text"]),
             "name": to.get("name", ""),
-            "List-Unsubscribe": message["list_unsubscribe"],
             **own,
         }
         assert len(message["tags"]) <= 5
         self.accepted.append((to["email"], message["tags"][0], (message["tags"][1:] or [""])[0]))
+
+    def get(self, path: str, query: dict[str, str]) -> Answer:
+        """Answer a page of one of the suppression lists, two entries on each."""
+        assert int(query["limit"]) <= 100
+        name, start = path.removeprefix("/v1/suppressions/"), 2 * int(query["page"]) - 2
+        mine = [address for address, kept in self.suppressed if kept == name]
+        entries = [
+            {"id": "1", "type": "exact", "pattern": address}
+            if name == "blocklist"
+            else {"id": "1", "reason": None, "recipient": {"id": "2", "email": address}}
+            for address in mine
+        ]
+        kept = [{**entry, "created_at": "2025-01-17T17:00:00.000000Z"} for entry in entries[start : start + 2]]
+        after = f"{self.url}{path}?page={start // 2 + 2}" if start + 2 < len(mine) else None
+        return 200, {"data": kept, "links": {"first": "", "last": "", "prev": None, "next": after}, "meta": {}}
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"message": "Too many requests. MS42903"}, {"Retry-After": "0"}
@@ -326,8 +360,27 @@ class SparkPost(ProviderServer):
         self.accepted.append((to["email"], person["metadata"]["delivery_id"], call.get("campaign_id", "")))
 
     def get(self, path: str, query: dict[str, str]) -> Answer:
-        events = [{"type": "injection", "rcpt_meta": {"delivery_id": id}} for id in self.found(query["campaigns"])]
-        return 200, {"results": events, "total_count": len(events), "links": {}}
+        """Answer a page of the search, thirty events on each, or of the list, two on each."""
+        if path == "/api/v1/suppression-list":
+            return self._list(path, query)
+        ids, start = self.found(query["campaigns"]), int(query.get("cursor", "0"))
+        events = [{"type": "injection", "rcpt_meta": {"delivery_id": id}} for id in ids[start : start + 30]]
+        links = [{"href": f"{path}?campaigns={query['campaigns']}&cursor=0", "rel": "first"}]
+        if start + 30 < len(ids):
+            after = f"{path}?campaigns={query['campaigns']}&cursor={start + 30}"
+            links.append({"href": after, "rel": "next"})
+        return 200, {"results": events, "total_count": len(ids), "links": links}
+
+    def _list(self, path: str, query: dict[str, str]) -> Answer:
+        assert int(query["per_page"]) <= 10_000
+        start = 0 if query["cursor"] == "initial" else int(query["cursor"])
+        kept = [
+            {"recipient": address, "type": "transactional", "source": source, "updated": "2025-01-17T17:00:00+00:00"}
+            for address, source in self.suppressed
+        ]
+        after = f"{path}?per_page={query['per_page']}&cursor={start + 2}"
+        links = [{"href": after, "rel": "next"}] if start + 2 < len(kept) else []
+        return 200, {"results": kept[start : start + 2], "links": links, "total_count": len(kept)}
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"errors": [{"message": "Too many requests"}]}, {"Retry-After": "0"}

@@ -107,6 +107,11 @@ class ProviderServer:
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
         raise NotImplementedError
 
+    def read(self, target: str, headers: Message) -> Answer:
+        """Answer a GET; `target` is path and query."""
+        url = urlsplit(target)
+        return self.get(url.path, {name: values[0] for name, values in parse_qs(url.query).items()})
+
     def get(self, path: str, query: dict[str, str]) -> Answer:
         return 404, {}
 
@@ -313,12 +318,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        provider, url = self.server.provider, urlsplit(self.path)
+        provider = self.server.provider
         if provider.down:
             return self.answer(503, {"message": "down"})
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
         with provider.lock:
-            status, content = provider.get(url.path, query)
+            status, content = provider.read(self.path, self.headers)
         self.answer(status, content)
 
     def do_POST(self) -> None:

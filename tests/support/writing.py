@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from newsletter.checks.run import check_issue
 from newsletter.config import load_publication
 from newsletter.errors import IssueError, Problem
 from newsletter.messages.types import Message, Recipient
@@ -35,6 +36,11 @@ def problems(folder: Path, text: str, name: str = "2025-01-17-hello.md") -> list
     except IssueError as error:
         return list(error.problems)
     raise AssertionError("the issue built")
+
+
+def findings(path: Path) -> list[Problem]:
+    """Return what `check` says about an issue file."""
+    return check_issue(load_publication(path.parent.parent / "newsletter.toml"), path)
 
 
 def message_for(built_issue: Built, **fields: object) -> Message:

@@ -92,7 +92,7 @@ class Context:
 
     @cached_property
     def _hidden(self) -> str:
-        return TagStore(base=self.issue.tag_store.base).hide(self.source)
+        return TagStore(base=self.issue.tag_store.base, code=self.issue.tag_store.code).hide(self.source)
 
     @cached_property
     def front(self) -> FrontMatter:

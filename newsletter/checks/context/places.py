@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from markdown_it.token import Token
 
+from newsletter.checks.context.table_cells import column_in_cell
 from newsletter.issues.blocks import COLUMN_WIDTH, TEXT, BlockKind, BodyKind
 from newsletter.issues.issue import Block
-from newsletter.issues.markdown import place_in
+from newsletter.issues.markdown.place import place_in
 from newsletter.messages.merge_tags import Tag
 from newsletter.rendering.theme import Theme
 
@@ -139,6 +141,22 @@ def texts(context: Written) -> Iterator[tuple[str, Spot]]:
                     yield child.content, token_spot(context, token, start, at)
 
 
+def inline_tokens(context: Written) -> Iterator[tuple[Block, Token, list[str]]]:
+    """Yield each paragraph, heading and cell of the issue: its block, its token, and the kinds of the tokens around.
+
+    Those around are the lists, items and quotations that begin with it, the outermost first.
+    """
+    for block in context.blocks:
+        before: list[str] = []
+        for token in block.body:
+            if token.type == "inline":
+                yield block, token, before
+            if token.nesting <= 0:
+                before = []
+            elif token.type != "paragraph_open":
+                before = [*before, token.type]
+
+
 def code_lines(context: Written) -> set[int]:
     """Return the numbers of the lines that are shown as they stand: fenced and indented code."""
     lines: set[int] = set()
@@ -164,6 +182,8 @@ def tag_spot(tag: Tag) -> Spot:
 
 def token_spot(context: Written, token: Token, at: int, end: int) -> Spot:
     """Return the place of a part of an inline token's content, to the end of its line at most."""
+    if "cell" in token.meta and token.map:
+        return _cell_spot(context, token, token.map[0] + context.body_line, at, end)
     line, column = place_in(token, at, context.hidden_lines, context.body_line - 1)
     stop = token.content.find("\n", at, end)
     number = line + context.body_line
@@ -172,8 +192,25 @@ def token_spot(context: Written, token: Token, at: int, end: int) -> Spot:
     return Spot(number, start, max(1, after - start))
 
 
+def _cell_spot(context: Written, token: Token, number: int, at: int, end: int) -> Spot:
+    """Return the place of a part of a table's cell, or its whole line where the cell is not found in it."""
+    row = context.hidden_lines[number - 1]
+    places = (column_in_cell(row, token.meta["cell"], token.content, each) for each in (at, end))
+    start, after = (context.column(number, column) if column else 0 for column in places)
+    return Spot(number, start, max(1, after - start)) if start else Spot(number, 1, max(1, len(context.line(number))))
+
+
 def _inlines(block: Block) -> Iterator[Token]:
-    return (token for token in block.body if token.type == "inline")
+    """Yield the inline tokens of a block; those of table cells learn their number in the row, from 0."""
+    cell = -1
+    for before, token in pairwise((Token("", "", 0), *block.body)):
+        if token.type == "tr_open":
+            cell = -1
+        elif token.type == "inline":
+            if before.type in ("th_open", "td_open"):
+                cell += 1
+                token.meta["cell"] = cell
+            yield token
 
 
 def _link_of_field(context: Written, block: Block) -> Link:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.places import Spot, code_lines
+from newsletter.checks.context.places import Spot
 from newsletter.checks.context.rule import WARNING, Example, Finding, Scope, rule
 from newsletter.errors import Problem
 
@@ -54,22 +54,15 @@ def comments(context: Context) -> Iterator[Comment]:
 
 
 def _in_body(context: Context) -> Iterator[Comment]:
-    code = code_lines(context)
-    text = "\n".join(context.lines[context.body_line - 1 :])
-    line, end, target = context.body_line, 0, 0
-    while (start := text.find("<!--", end)) >= 0 and (stop := text.find("-->", start)) >= 0:
-        line += text.count("\n", end, start)
-        end = stop + 3
-        whole = text[start:end]
-        last = line + whole.count("\n")
-        column = start - text.rfind("\n", 0, start)
-        alone = not context.line(line)[: column - 1].strip() and context.line(last).rstrip().endswith("-->")
+    target = 0
+    for comment in context.issue.comments:
+        line, last = comment.line, comment.line + comment.text.count("\n")
+        alone = not context.line(line)[: comment.column - 1].strip() and context.line(last).rstrip().endswith("-->")
         if alone and target <= last:
             target = _next(context, last + 1, "<!--")
-        if line not in code:
-            width = len(whole.partition("\n")[0])
-            yield Comment(whole[4:-3], Spot(line, column, width), target if alone else line)
-        line = last
+        room = len(context.line(line)) - comment.column + 1
+        spot = Spot(line, comment.column, max(1, min(len(f"<!--{comment.text}-->"), room)))
+        yield Comment(comment.text, spot, target if alone else line)
 
 
 def _next(context: Context, line: int, opening: str) -> int:

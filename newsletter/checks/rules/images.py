@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.places import WrittenPicture, field_spot
 from newsletter.checks.context.rule import ERROR, WARNING, Example, Finding, Scope, rule
-from newsletter.issues.images import PictureError, find_picture, is_remote
+from newsletter.issues.images import PictureError, find_picture, is_remote, locate_picture
 
 HEAVY, TOO_HEAVY, ALL = 200 * 1024, 1024 * 1024, 1024 * 1024
 """Bytes: of a picture that phones wait for, of one that readers give up on, and of all pictures of an issue."""
@@ -155,7 +155,7 @@ def _file(context: Context, picture: WrittenPicture) -> tuple[str, int]:
 
 def _bytes(context: Context, picture: WrittenPicture) -> int:
     kind, _ = _file(context, picture)
-    return (context.publication.root / picture.src).stat().st_size if kind else 0
+    return locate_picture(context.publication.root, picture.src).stat().st_size if kind else 0
 
 
 def _kib(size: int) -> str:

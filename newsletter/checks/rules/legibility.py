@@ -97,8 +97,9 @@ def _low_links(context: Context) -> Iterator[Finding]:
             continue
         # The words may stand in an element inside the link, with a larger line.
         line = max(context.styles[part].line_height for part in link.iter() if part in context.styles)
-        # The padding of an inline element does not move its neighbours, so it is not room to tap.
-        height = line + (_padding(link) if style.display != "inline" else 0)
+        # The padding of an inline element does not move its neighbours, so it is not room to tap. That of the
+        # paragraph or the cell around it keeps other links away, which counts as well (2.5.8, "Spacing").
+        height = line + (_room(link) if style.display != "inline" else 0) + _room(_paragraph(link))
         if height < TARGET:
             spot = origin(context, link, "line-height")
             yield Finding.at(spot, f'the link "{words[:30]}" is {height:g} pixels high')
@@ -149,22 +150,27 @@ def _links(context: Context) -> Iterator[tuple[Element, str]]:
 
 def _is_in_a_sentence(link: Element, known: dict[Element, bool]) -> bool:
     """Tell whether other words stand beside a link in its paragraph; `known` remembers the answer by paragraph."""
-    paragraph = next(each for each in link.iterancestors() if each.tag in _BLOCKS)
+    paragraph = _paragraph(link)
     if paragraph not in known:
         linked = sum(len(_WORD.findall(each.text_content())) for each in paragraph.iter("a"))
         known[paragraph] = len(_WORD.findall(paragraph.text_content())) > linked
     return known[paragraph]
 
 
-def _padding(element: Element) -> float:
-    """Return the padding above and below together, in CSS pixels."""
-    top = bottom = 0.0
+def _paragraph(link: Element) -> Element:
+    return next(each for each in link.iterancestors() if each.tag in _BLOCKS)
+
+
+def _room(element: Element) -> float:
+    """Return the padding and the margin above and below an element together, in CSS pixels."""
+    room: dict[str, float] = {}
     for each in declarations(element.get("style", "")):
-        sizes = [length(part, 16) or 0.0 for part in each.value.split()]
-        if each.name == "padding" and sizes:
-            top, bottom = sizes[0], sizes[2] if len(sizes) > 2 else sizes[0]
-        elif each.name == "padding-top" and sizes:
-            top = sizes[0]
-        elif each.name == "padding-bottom" and sizes:
-            bottom = sizes[0]
-    return top + bottom
+        box, _, side = each.name.partition("-")
+        sizes = [max(0.0, length(part, 16) or 0.0) for part in each.value.split()]
+        if box not in ("padding", "margin") or side not in ("", "top", "bottom") or not sizes:
+            continue
+        if side != "bottom":
+            room[f"{box}-top"] = sizes[0]
+        if side != "top":
+            room[f"{box}-bottom"] = sizes[2] if len(sizes) > 2 else sizes[0]
+    return sum(room.values())

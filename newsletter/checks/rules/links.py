@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
+from markdown_it.token import Token
+
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.places import Link, Spot, kind_of, texts
+from newsletter.checks.context.places import Link, Spot, inline_tokens, kind_of, token_spot
 from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
-from newsletter.errors import Edit
+from newsletter.errors import Edit, Severity
 from newsletter.issues.blocks import BodyKind
+from newsletter.issues.markdown.place import words_of
 
 _SHORT = "bit.ly buff.ly cutt.ly goo.gl is.gd lnkd.in ow.ly rb.gy rebrand.ly shorturl.at t.co t.ly tiny.cc tinyurl.com"
 SHORTENERS = frozenset(_SHORT.split())
@@ -41,7 +45,33 @@ _SAYS_NOTHING = frozenset(
         "website",
     ]
 )
-_NO_LINK = re.compile(r"\[[^\[\]\n]+\]\([^()\n]*\)")
+# Linear: a bracket without an end may stand before a million letters.
+_WORDS, _PAGE = r"\[(?=\s*+[^\s\[\]])[^\[\]]++\]", r"<?(?:https?://|www\.|mailto:|tel:|/)"
+_NOT_LINKS = (
+    (
+        re.compile(rf"!?{_WORDS}\((?:[^()\n]|\([^()\n]*\))*\)"),
+        "its address cannot be one",
+        "Encode a space as %20; begin the address with https://.",
+    ),
+    (
+        re.compile(rf"!?{_WORDS}\(\s*{_PAGE}[^\s()]*(?=\s|\Z)(?![^()\n]*\))"),
+        "its address has no end",
+        "Close it with `)` behind the address.",
+    ),
+    (
+        re.compile(rf"!?{_WORDS}\s+\({_PAGE}[^()\n]*\)"),
+        "there is a space before its address",
+        "Write `[words](https://...)` without a space between the brackets.",
+    ),
+    (
+        re.compile(rf"\([^()\n]+\)\[{_PAGE}[^\[\]\n]*\]"),
+        "its brackets are the wrong way round",
+        "Write `[words](https://...)`.",
+    ),
+)
+"""What was meant to be a link or a picture: the pattern, why it is none, and what to do."""
+_NO_NAME = re.compile(r"(?<![\w\]\[)])!?\[(?!\^)(?=[^\[\]]*[^\W\d_])[^\[\]]++\]\[([^\[\]^]*)\](?![\[(])")
+"""A link by the name of an address; the words have a letter, so that `[0][1]` is none."""
 
 
 _GOOD = Example(body="The [report on exports](https://example.com/exports) is out.")
@@ -60,12 +90,32 @@ _GOOD = Example(body="The [report on exports](https://example.com/exports) is ou
 def _wrong_addresses(context: Context) -> Iterator[Finding]:
     for link in context.links:
         if why := wrong_address(context, link.url):
-            yield Finding.at(link.address_spot, why, edits=_with_scheme(link))
-    for text, spot in texts(context):
-        for match in _NO_LINK.finditer(text):
-            part = Spot(spot.line, spot.column + match.start(), len(match[0]))
-            message = f'"{context.written(match[0])}" is no link: its address cannot be one'
-            yield Finding.at(part, message, hint="Encode a space as %20; begin the address with https://.")
+            yield Finding.at(link.address_spot, why, edits=_with_scheme(context, link.address))
+    for _block, token, _before in inline_tokens(context):
+        yield from _no_links(context, token)
+
+
+def _no_links(context: Context, token: Token) -> Iterator[Finding]:
+    words, ends = words_of(token, has_addresses=True), dict[int, int]()
+    for pattern, why, hint in _NOT_LINKS:
+        for match in pattern.finditer(words):
+            # A link without an end may be the beginning of one with a space in its address.
+            if match.start() not in ends:
+                ends[match.start()] = match.end()
+                yield _no_link(context, token, match, why, hint)
+    for match in _NO_NAME.finditer(words):
+        name = match[1] or match[0].strip("!")[1:-3]
+        hint = f"Write `[{name}]: https://...` on a line of its own, or a backslash before the first bracket."
+        yield _no_link(context, token, match, "no line has its address", hint, WARNING)
+
+
+def _no_link(
+    context: Context, token: Token, match: re.Match[str], why: str, hint: str, severity: Severity | None = None
+) -> Finding:
+    shown = context.written(" ".join(token.content[match.start() : match.end()].split()))
+    kind = "picture" if shown.startswith("!") else "link"
+    spot = token_spot(context, token, match.start(), match.end())
+    return Finding.at(spot, f'"{shown}" is no {kind}: {why}', hint=hint, severity=severity)
 
 
 def wrong_address(context: Context, url: str) -> str:
@@ -106,10 +156,15 @@ def _wrong_host(host: str, shown: str) -> str:
     return "" if outside else f'"{shown}" is an address that only your own network knows'
 
 
-def _with_scheme(link: Link) -> tuple[Edit, ...]:
-    if link.address and link.url.lower().startswith("www."):
-        return (Edit(line=link.address.line, column=link.address.column, width=0, text="https://"),)
+def _with_scheme(context: Context, address: Spot | None) -> tuple[Edit, ...]:
+    if address and _written_at(context, address, 4).lower() == "www.":
+        return (Edit(line=address.line, column=address.column, width=0, text="https://"),)
     return ()
+
+
+def _written_at(context: Context, spot: Spot, width: int) -> str:
+    """Return the characters that stand at a spot: a fix changes only what it knows."""
+    return context.line(spot.line)[spot.column - 1 : spot.column - 1 + width]
 
 
 @rule(
@@ -133,8 +188,8 @@ def _unencrypted(context: Context) -> Iterator[Finding]:
 def _with_https(context: Context, address: Spot | None) -> tuple[Edit, ...]:
     if address is None:
         return ()
-    written = context.line(address.line)[address.column - 1 : address.column + 3]
-    return (Edit(line=address.line, column=address.column, width=4, text="https"),) if written == "http" else ()
+    is_known = _written_at(context, address, 7).lower() == "http://"
+    return (Edit(line=address.line, column=address.column, width=4, text="https"),) if is_known else ()
 
 
 @rule(
@@ -172,7 +227,10 @@ def _host(url: str) -> str:
 )
 def _empty_words(context: Context) -> Iterator[Finding]:
     named: dict[str, Link] = {}
+    broken = _ends_of_broken(context)
     for link in context.links:
+        if _is_inside(link.spot, broken):
+            continue
         words = re.sub(r"\W+", " ", link.text.casefold()).strip()
         if why := _bad_words(context, link, words):
             yield Finding.at(link.spot, why)
@@ -180,6 +238,23 @@ def _empty_words(context: Context) -> Iterator[Finding]:
         first = named.setdefault(words, link)
         if words and first.url != link.url and not link.has_picture:
             yield Finding.at(link.spot, f'"{link.text}" leads somewhere else on line {first.spot.line}')
+
+
+def _ends_of_broken(context: Context) -> dict[int, list[tuple[int, int]]]:
+    """Return, by line, the column of each thing that was meant to be a link, and the last end of those up to it."""
+    ends: dict[int, list[tuple[int, int]]] = {}
+    spots = (finding.spot for _block, token, _before in inline_tokens(context) for finding in _no_links(context, token))
+    for spot in sorted(spots):
+        line = ends.setdefault(spot.line, [])
+        line.append((spot.column, max(spot.column + spot.width, line[-1][1] if line else 0)))
+    return ends
+
+
+def _is_inside(spot: Spot, broken: Mapping[int, Sequence[tuple[int, int]]]) -> bool:
+    """Tell whether a bare address is a part of what was meant to be another link."""
+    line = broken.get(spot.line, ())
+    before = bisect_left(line, (spot.column, 0))
+    return before > 0 and spot.column < line[before - 1][1]
 
 
 def _bad_words(context: Context, link: Link, words: str) -> str:

@@ -126,7 +126,9 @@ def _broken_copies(context: Context) -> Iterator[Finding]:
 def _left_open(context: Context) -> Iterator[Finding]:
     """Yield a finding for each merge tag that a template printed as text."""
     for element in context.elements():
-        for text in (element.text, element.tail, *element.attrib.values()):
+        # Code shows the braces that its author wrote.
+        own = None if element.tag == "code" else element.text
+        for text in (own, element.tail, *element.attrib.values()):
             # The compiler writes braces in an address as %7B%7B.
             for braces in re.findall(r"\{\{[^{}]*\}\}|%7B%7B", text or ""):
                 if element.tag not in ("style", "title") and not _is_meant(context, braces):

@@ -185,17 +185,17 @@ def _nested_at_rules(context: Context) -> Iterator[Finding]:
 
 def _inner_at_rule(sheet: str) -> str:
     """Return the first at-rule inside an at-rule, or "" when there is none."""
-    stack: list[bool] = []
+    stack: list[bool] = []  # of each open block, whether it is that of an at-rule
+    is_next = False
     # Comments and strings match first, so that braces inside them do not count.
-    for part in re.finditer(r"/\*.*?\*/|\"[^\"]*\"|'[^']*'|(@[\w-]+)[^{};]*|[{}]", sheet, re.DOTALL):
+    for part in re.finditer(r"/\*.*?\*/|\"[^\"]*\"|'[^']*'|(@[\w-]+)[^{};]*|[{};]", sheet, re.DOTALL):
         if part[1] and any(stack):
             return part[1]
         if part[0] == "{":
-            stack.append(False)
+            stack.append(is_next)
         elif part[0] == "}" and stack:
             stack.pop()
-        elif part[1]:
-            stack.append(True)
+        is_next = part[1] is not None
     return ""
 
 

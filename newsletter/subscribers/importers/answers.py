@@ -178,7 +178,7 @@ def status_suggestion(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How the cells of a column are understood."""
+    """The meaning of each kind of cell of a column."""
 
     yes: Answer | None = None
     """The answer of a cell that says true; None where true and false are not understood."""

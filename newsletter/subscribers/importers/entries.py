@@ -39,7 +39,7 @@ _MAYBE_STRONG = re.compile(
 
 
 class ImportedRow(NamedTuple):
-    """What a row says of its reader."""
+    """The entry of a row, and its answer about consent."""
 
     entry: SubscriberEntry
     answer: Answer

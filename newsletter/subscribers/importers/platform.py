@@ -21,7 +21,7 @@ JSON_FIELDS = "json_fields"
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """What is known of a platform's export files."""
+    """A platform, and the facts about its export files."""
 
     name: str
     """As `--from` has it."""

@@ -17,7 +17,7 @@ from jinja2 import ChoiceLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from newsletter.config import Publication
-from newsletter.issues.images import is_remote, picture_url
+from newsletter.issues.images import picture_url
 from newsletter.issues.templates import TemplateLoader, package_templates
 from newsletter.rendering import colours
 from newsletter.rendering.translations import Language, Translations
@@ -80,7 +80,7 @@ class Pages:
             "path": self.path,
             "address": _address,
             "style_path": self.style_path,
-            "logo": (logo if is_remote(logo) else picture_url(self.base, logo)) if logo else "",
+            "logo": picture_url(self._publication.root, self.base, logo) if logo else "",
         }
 
     def _language_values(self, language: Language) -> Mapping[str, object]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from urllib.parse import unquote
+from unicodedata import normalize
+from urllib.parse import quote, unquote
 
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
@@ -67,8 +68,12 @@ class SentPictures:
     def _welcome_names(self, slug: str, path: str) -> bool:
         """Tell whether a welcome's file names a picture: welcomes are not frozen, their files are what is sent."""
         files = (file for file in self._publication.issues.glob("*.md") if file.stem in (slug, file.stem[:11] + slug))
-        return any(path in file.read_text(encoding="utf-8", errors="replace") for file in files)
+        texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
+        # The author may have written the path as an address, or with accents put together (UAX 15).
+        return any(form in text for text in texts for form in {path, quote(path), normalize("NFC", path)})
 
     def _logo(self) -> str:
         logo = self._publication.config.theme.logo
-        return "" if not logo or is_remote(logo) else unquote(picture_url("", logo).removeprefix("/images/"))
+        if not logo or is_remote(logo):
+            return ""
+        return unquote(picture_url(self._publication.root, "", logo).removeprefix("/images/"))

@@ -95,7 +95,7 @@ class _StaticSite:
         path_of, logo = self._path_of(name), self.publication.config.theme.logo
         form = FilledForm(lists=(self.publication.default_list,), page=f"{self.pages.url}/").values()
         style_path = path_of(self.pages.style_path.removeprefix(self.pages.base))
-        logo_path = path_of(picture_url("", logo)) if logo and not is_remote(logo) else logo
+        logo_path = path_of(picture_url(self.publication.root, "", logo)) if logo and not is_remote(logo) else logo
         return {**form, "path": path_of, "style_path": style_path, "logo": logo_path}
 
     def _path_of(self, name: str) -> PathOf:
@@ -122,7 +122,7 @@ class _StaticSite:
         ours = f"{self.pages.url}/images/"
         addresses = {html.unescape(address) for issue in self.issues for address in _IMAGE_ADDRESS.findall(issue.html)}
         if logo := self.publication.config.theme.logo:
-            addresses.add(picture_url(self.pages.url, logo))
+            addresses.add(picture_url(self.publication.root, self.pages.url, logo))
         for address in sorted(addresses):
             path = unquote(address.removeprefix(ours))
             located = locate_image(self.publication.root, path) if address.startswith(ours) else None
