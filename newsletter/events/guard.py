@@ -108,7 +108,9 @@ def troubles(connection: Connection, campaign_id: int) -> list[Trouble]:
 def warnings(connection: Connection, campaign_id: int) -> list[Trouble]:
     """Return a campaign's complaints, if their share is one that is warned about: the worst first."""
     complaints = (each for each in troubles(connection, campaign_id) if each.kind is EventKind.COMPLAINED)
-    return sorted((each for each in complaints if each.share >= WARNING), key=lambda each: -each.share)[:1]
+    # One reader in a small list is no share of anything.
+    many = (each for each in complaints if each.share >= WARNING and each.readers > 1)
+    return sorted(many, key=lambda each: -each.share)[:1]
 
 
 def _setting(trouble: Trouble) -> str:

@@ -33,8 +33,8 @@ from newsletter.providers.base import (
 )
 from newsletter.providers.body import RequestBody
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.substitution import reader_headers, reader_values
-from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.substitution import json_mailbox, reader_headers, reader_values
+from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, moment, unix_moment
 
 SYNTAX = Syntax(slot="{{{{params.s{}}}}}", literal=re.compile(r"\{(?=[{%#])"), mark="{")
@@ -71,7 +71,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     template = batch.mailing.template(SYNTAX)
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
     call: dict[str, Any] = {
-        "sender": _mailbox(template.sender.name, template.sender.address),
+        "sender": json_mailbox(template.sender.name, template.sender.address),
         "subject": template.subject,
         "htmlContent": template.html,
         "textContent": template.text,
@@ -95,16 +95,12 @@ def _versions(batch: Batch, columns: Any) -> list[dict[str, Any]]:
     )
     return [
         {
-            "to": [_mailbox(recipient.name, recipient.email)],
+            "to": [json_mailbox(recipient.name, recipient.email)],
             "params": dict(values),
             "headers": {**headers, "X-Mailin-custom": recipient.delivery_id},
         }
         for recipient, headers, values in rows
     ]
-
-
-def _mailbox(name: str, address: str) -> dict[str, str]:
-    return {"email": address, "name": name} if name else {"email": address}
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
@@ -114,11 +110,8 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     error, words = _error(response)
     if error.code == REPEATED:
         return batch.everyone(Outcome.ACCEPTED, "accepted by an earlier call under the same key")
-    if response.status == 429 or (response.status == 503 and "retry-after" in response.headers):
-        wait = wait_asked_for(response.headers, words)
-        return batch.everyone(Outcome.BUSY, f"Brevo is busy: {words}", retry_after=wait)
-    if response.status >= 500 or response.status < 400 or response.status == 408:
-        return batch.everyone(Outcome.UNKNOWN, f"Brevo answered {words}")
+    if answer := unsettled("Brevo", response, batch, words):
+        return answer
     return refusals.whole(batch, _refusal(response.status, error), f"Brevo refused the request: {words}")
 
 

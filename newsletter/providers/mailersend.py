@@ -30,7 +30,8 @@ from newsletter.providers.base import (
 )
 from newsletter.providers.body import json_list
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.substitution import json_mailbox
+from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import (
     FetchCertificate,
     Report,
@@ -80,8 +81,8 @@ def _message(message: Message, tag: str, *, with_headers: bool) -> dict[str, Any
         named = ({"name": name, "value": value} for name, value in message.headers.items() if name not in OWN_HEADERS)
         own = {"headers": [*named], "list_unsubscribe": message.headers["List-Unsubscribe"]}
     return {
-        "from": _mailbox(message.sender.name, message.sender.address),
-        "to": [_mailbox(message.to.name, message.to.address)],
+        "from": json_mailbox(message.sender.name, message.sender.address),
+        "to": [json_mailbox(message.to.name, message.to.address)],
         "subject": TEMPLATE.sub("{" + WORD_JOINER, message.subject),
         "html": TEMPLATE.sub("&#123;", message.html),
         "text": TEMPLATE.sub("{" + WORD_JOINER, message.text),
@@ -90,10 +91,6 @@ def _message(message: Message, tag: str, *, with_headers: bool) -> dict[str, Any
         **({"reply_to": {"email": message.reply_to}} if message.reply_to else {}),
         **own,
     }
-
-
-def _mailbox(name: str, address: str) -> dict[str, str]:
-    return {"email": address, "name": name} if name else {"email": address}
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
@@ -107,11 +104,8 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     error, words = _error(response)
     if QUOTA.search(words):
         return refusals.whole(batch, refusals.SENDER_REFUSED, f"MailerSend refused to send: {words}")
-    if response.status in (421, 429) or (response.status == 503 and "retry-after" in response.headers):
-        wait = wait_asked_for(response.headers, words)
-        return batch.everyone(Outcome.BUSY, f"MailerSend is busy: {words}", retry_after=wait)
-    if response.status >= 500 or response.status < 400 or response.status == 408:
-        return batch.everyone(Outcome.UNKNOWN, f"MailerSend answered {words}")
+    if answer := unsettled("MailerSend", response, batch, words, busy=(421, 429)):
+        return answer
     return refusals.whole(batch, _refusal(response.status, error, words), f"MailerSend refused the request: {words}")
 
 

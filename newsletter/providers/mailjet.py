@@ -19,7 +19,7 @@ from newsletter.providers import refusals
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Response, Result, Settings
 from newsletter.providers.body import GAP, RequestBody, filled, json_list
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, unix_moment
 
 OWN_HEADERS = frozenset({"Message-ID"})
@@ -105,11 +105,8 @@ def outcomes(response: Response, batch: Batch) -> Answer:
         reason = f"Mailjet answered {len(verdicts)} results for {len(batch.recipients)} messages"
         return batch.everyone(Outcome.UNKNOWN, reason)
     words = _words(response)
-    if response.status == 429 or (response.status == 503 and "retry-after" in response.headers):
-        wait = wait_asked_for(response.headers, words)
-        return batch.everyone(Outcome.BUSY, f"Mailjet is busy: {words}", retry_after=wait)
-    if response.status >= 500 or response.status < 400 or response.status == 408:
-        return batch.everyone(Outcome.UNKNOWN, f"Mailjet answered {words}")
+    if answer := unsettled("Mailjet", response, batch, words):
+        return answer
     refusal = refusals.MESSAGE_REFUSED if response.status == 413 else refusals.SENDER_REFUSED
     return refusals.whole(batch, refusal, f"Mailjet refused the request: {words}")
 

@@ -32,8 +32,8 @@ from newsletter.providers.base import (
 )
 from newsletter.providers.body import RequestBody
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.substitution import reader_headers
-from newsletter.providers.transport import wait_asked_for
+from newsletter.providers.substitution import json_mailbox, reader_headers
+from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import (
     FetchCertificate,
     Report,
@@ -73,7 +73,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     template = batch.mailing.template(SYNTAX)
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
     call: dict[str, Any] = {
-        "from": _mailbox(template.sender.name, template.sender.address),
+        "from": json_mailbox(template.sender.name, template.sender.address),
         "subject": template.subject,
         "content": [
             {"type": "text/plain", "value": template.text},
@@ -94,17 +94,13 @@ def _personalizations(batch: Batch, columns: Any) -> list[dict[str, Any]]:
     headers = reader_headers(batch.mailing.template(SYNTAX), SYNTAX, columns, count)
     return [
         {
-            "to": [_mailbox(recipient.name, recipient.email)],
+            "to": [json_mailbox(recipient.name, recipient.email)],
             "headers": own_headers,
             "substitutions": dict(zip(keys, values, strict=True)),
             "custom_args": {"delivery_id": recipient.delivery_id, **({"batch": batch.tag} if batch.tag else {})},
         }
         for recipient, own_headers, values in zip(batch.recipients, headers, rows, strict=True)
     ]
-
-
-def _mailbox(name: str, address: str) -> dict[str, str]:
-    return {"email": address, "name": name} if name else {"email": address}
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
@@ -115,11 +111,8 @@ def outcomes(response: Response, batch: Batch) -> Answer:
             return Answer(results=(Result(outcome=Outcome.ACCEPTED, provider_id=id),) * len(batch.recipients))
         return batch.everyone(Outcome.UNKNOWN, "SendGrid answered 202, but no id")
     errors, words = _errors(response)
-    if response.status == 429 or (response.status == 503 and "retry-after" in response.headers):
-        wait = wait_asked_for(response.headers, words)
-        return batch.everyone(Outcome.BUSY, f"SendGrid is busy: {words}", retry_after=wait)
-    if response.status >= 500 or response.status < 400 or response.status == 408:
-        return batch.everyone(Outcome.UNKNOWN, f"SendGrid answered {words}")
+    if answer := unsettled("SendGrid", response, batch, words):
+        return answer
     return refusals.whole(batch, _refusal(response.status, errors, words), f"SendGrid refused the request: {words}")
 
 

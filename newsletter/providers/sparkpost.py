@@ -36,8 +36,8 @@ from newsletter.providers.base import (
 )
 from newsletter.providers.body import RequestBody
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.substitution import reader_values
-from newsletter.providers.transport import after_the_host, wait_asked_for
+from newsletter.providers.substitution import json_mailbox, reader_values
+from newsletter.providers.transport import after_the_host, unsettled
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, moment, unix_moment
 
 SYNTAX = Syntax(slot="{{{{{{s{}}}}}}}", literal=re.compile(r"\{(?=\{)"), mark="{")
@@ -79,7 +79,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     template = batch.mailing.template(SYNTAX)
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
     content: dict[str, Any] = {
-        "from": _mailbox(template.sender.name, template.sender.address),
+        "from": json_mailbox(template.sender.name, template.sender.address),
         "subject": template.subject,
         "html": template.html,
         "text": template.text,
@@ -103,7 +103,7 @@ def _recipients(batch: Batch, columns: Any) -> list[dict[str, Any]]:
     values = reader_values(columns, len(batch.recipients))
     return [
         {
-            "address": _mailbox(recipient.name, recipient.email),
+            "address": json_mailbox(recipient.name, recipient.email),
             "substitution_data": dict(own),
             "metadata": {"delivery_id": recipient.delivery_id},
         }
@@ -111,20 +111,13 @@ def _recipients(batch: Batch, columns: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _mailbox(name: str, address: str) -> dict[str, str]:
-    return {"email": address, "name": name} if name else {"email": address}
-
-
 def outcomes(response: Response, batch: Batch) -> Answer:
     """Read a whole response: its numbers say whether all were accepted, or none."""
     if response.status == 200:
         return _counted(response, batch)
     errors, words = _errors(response)
-    if response.status == 429 or (response.status == 503 and "retry-after" in response.headers):
-        wait = wait_asked_for(response.headers, words)
-        return batch.everyone(Outcome.BUSY, f"SparkPost is busy: {words}", retry_after=wait)
-    if response.status >= 500 or response.status < 400 or response.status == 408:
-        return batch.everyone(Outcome.UNKNOWN, f"SparkPost answered {words}")
+    if answer := unsettled("SparkPost", response, batch, words):
+        return answer
     return refusals.whole(batch, _refusal(response.status, errors, words), f"SparkPost refused the request: {words}")
 
 

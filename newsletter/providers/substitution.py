@@ -1,4 +1,4 @@
-"""Fill in a reader's values where a provider does not: in headers, and as JSON objects of values by slot."""
+"""Write what several APIs want of each reader: headers with their values, values by slot, mailboxes."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def reader_values(columns: Sequence[Sequence[str]], count: int) -> Iterator[Mapp
         return
     for row in zip(*columns, strict=True):
         yield dict(zip(names, row, strict=True))
+
+
+def json_mailbox(name: str, address: str) -> dict[str, str]:
+    """Return a mailbox as most APIs have it: `{"email": ..., "name": ...}`, without an empty name."""
+    return {"email": address, "name": name} if name else {"email": address}

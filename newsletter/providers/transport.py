@@ -10,7 +10,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 
 import requests
@@ -161,6 +161,21 @@ def _words(error: Exception) -> str:
 
 def _host(request: Request) -> str:
     return request.url.split("/")[2] if request.url.count("/") >= 2 else request.url
+
+
+def unsettled(
+    title: str, response: Response, batch: Batch, words: str, *, busy: Collection[int] = (429,)
+) -> Answer | None:
+    """Return the answer to a call that the provider called `title` neither took nor refused; None when it did.
+
+    BUSY for a status of `busy` and a 503 that names a time; UNKNOWN for every other that is no 4xx, and for 408.
+    """
+    if response.status in busy or (response.status == 503 and "retry-after" in response.headers):
+        wait = wait_asked_for(response.headers, words)
+        return batch.everyone(Outcome.BUSY, f"{title} is busy: {words}", retry_after=wait)
+    if response.status >= 500 or response.status < 400 or response.status == 408:
+        return batch.everyone(Outcome.UNKNOWN, f"{title} answered {words}")
+    return None
 
 
 def wait_asked_for(headers: Mapping[str, str], text: str = "", now: float | None = None) -> float | None:
