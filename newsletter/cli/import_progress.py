@@ -18,6 +18,7 @@ import click
 from newsletter.cli.terminal import ProgressBar
 from newsletter.errors import ConfigError
 from newsletter.printable import one_line
+from newsletter.private_files import open_private
 from newsletter.subscribers.csv import guard
 from newsletter.subscribers.import_files import ImportFile
 from newsletter.subscribers.imports import ImportReport, Refusal
@@ -64,7 +65,7 @@ class ImportProgress:
     def _open(self, file: ImportFile) -> _RejectsWriter:
         path = _rejects_path(Path(self._rejects or ""), file)
         try:
-            stream = self._stack.enter_context(open(path, "wb", opener=_private))  # noqa: SIM115
+            stream = self._stack.enter_context(open(open_private(path, os.O_WRONLY | os.O_TRUNC), "wb"))  # noqa: SIM115
         except OSError as error:
             raise ConfigError(f"cannot be written: {error.strerror}", place=str(path)) from error
         self._writer = _RejectsWriter(stream, file)
@@ -102,11 +103,6 @@ class ImportProgress:
         if kept := report.kept_unsubscribed:
             them = "1 reader who left was" if kept == 1 else f"{kept:,} readers who left were"
             click.echo(f"{them} not brought back; name those who asked with --resubscribe ADDRESS.", err=True)
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read: it has addresses."""
-    return os.open(path, flags, 0o600)
 
 
 def _rejects_path(path: Path, file: ImportFile) -> Path:

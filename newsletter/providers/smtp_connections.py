@@ -19,6 +19,10 @@ from newsletter.providers.smtp_session import SmtpSession
 
 IDLE_SECONDS = 5.0
 """Seconds that a connection waits for another message before it is closed."""
+PAUSE_SECONDS = 0.05
+"""Seconds between two tries while the server may do so."""
+JUST_CLOSED_SECONDS = 1.0
+"""Seconds for which a server may still count a connection that was closed."""
 GROWS_AFTER = 600.0
 """Seconds after which one connection more is tried, where the server took fewer than `connections`."""
 
@@ -36,6 +40,8 @@ class Connections:
         """All connections, with those that are being opened."""
         self._wanted = int(settings["connections"])
         self._most, self._grows_at = self._wanted, 0.0
+        self._closed_at = -JUST_CLOSED_SECONDS
+        """When a connection that was in use was closed last."""
         self._stops = 0
         """How often `abort` was called."""
         self._keeper: threading.Thread | None = None
@@ -84,6 +90,7 @@ class Connections:
     def drop(self, session: SmtpSession) -> None:
         """Close a connection; return once the server has closed it, too, so that it counts it no more."""
         session.leave_and_wait()
+        self._closed_at = self._clock()
         self._forget(session)
 
     @contextmanager
@@ -143,6 +150,7 @@ class Connections:
         finally:
             for session in unfit:
                 session.leave_and_wait()
+                self._closed_at = self._clock()
 
     def _usable(self, unfit: list[SmtpSession]) -> SmtpSession | None:
         """Return the connection that was used last, if there is one; those that the server closed go to `unfit`."""
@@ -170,10 +178,14 @@ class Connections:
             if session.is_aborted or not _is_about_number(error):
                 raise
             with self._changed:
-                if not others:  # it takes none at all: that says nothing about how many
+                is_clear = self._clock() - self._closed_at > JUST_CLOSED_SECONDS
+                if not others and is_clear:  # it takes none at all: that says nothing about how many
                     self._most = self._wanted
                     raise
-                self._most, self._grows_at = min(others, self._most), self._clock() + GROWS_AFTER
+                if others:
+                    self._most, self._grows_at = min(others, self._most), self._clock() + GROWS_AFTER
+            if not others:
+                time.sleep(PAUSE_SECONDS)
             return False
         except BaseException:
             self._forget(session)
