@@ -20,8 +20,8 @@ from newsletter.errors import ConfigError
 from newsletter.printable import one_line
 from newsletter.private_files import open_private
 from newsletter.subscribers.csv import guard
-from newsletter.subscribers.import_files import ImportFile
-from newsletter.subscribers.imports import ImportReport, Refusal
+from newsletter.subscribers.files.import_files import ImportFile
+from newsletter.subscribers.files.imports import ImportReport, RefusedRow
 
 MOST_SHOWN = 20
 """Refused rows that are printed; the rest are counted."""
@@ -72,7 +72,7 @@ class ImportProgress:
         self._written.append(path)
         return self._writer
 
-    def refused(self, refusal: Refusal) -> None:
+    def refused(self, refusal: RefusedRow) -> None:
         """Write a refused row to the file of refused rows; without one, print the first few."""
         self._refused += 1
         if self._rejects:
@@ -131,7 +131,7 @@ class _RejectsWriter:
             stream.write(_BOM)
         self._write("_row", "_reason", header.removeprefix(_BOM))
 
-    def write(self, refusal: Refusal) -> None:
+    def write(self, refusal: RefusedRow) -> None:
         """Write one row."""
         self._write(str(refusal.row), guard(refusal.reason), b"")
         last = b""

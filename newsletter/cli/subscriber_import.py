@@ -22,9 +22,9 @@ from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.config.fields import READER_COLUMNS
 from newsletter.errors import ConfigError, NewsletterError
+from newsletter.subscribers.files.imports import ImportListener, ImportReport, import_csv
 from newsletter.subscribers.importers.options import parse_options
 from newsletter.subscribers.importers.platforms import AUTO, PLATFORMS
-from newsletter.subscribers.imports import ImportListener, ImportReport, import_csv
 
 
 @click.command("import")

@@ -18,8 +18,8 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from newsletter.providers import refusals
-from newsletter.providers.base import About
-from newsletter.providers.refusals import Verdict
+from newsletter.providers.base import Concern
+from newsletter.providers.refusals import RefusalVerdict
 from newsletter.providers.webhooks import Report, ReportKind
 
 MAIL = "smtp"
@@ -117,10 +117,10 @@ def _classified(status: str, words: str) -> ReportKind:
     code = int(found[1]) if (found := _CODE.search(words)) else (450 if match and match[1] == "4" else 550)
     if code < 500 or (match and match[1] == "4"):
         return ReportKind.SOFT_BOUNCE  # the server gave up trying
-    refusal = refusals.smtp_refusal(code, said, About.READER)
-    if refusal.about is not About.READER:
+    refusal = refusals.smtp_refusal(code, said, Concern.READER)
+    if refusal.about is not Concern.READER:
         return ReportKind.BLOCKED
-    return ReportKind.HARD_BOUNCE if refusal.verdict is Verdict.SUPPRESS else ReportKind.SOFT_BOUNCE
+    return ReportKind.HARD_BOUNCE if refusal.verdict is RefusalVerdict.SUPPRESS else ReportKind.SOFT_BOUNCE
 
 
 def _is_automatic_reply(mail: Message) -> bool:

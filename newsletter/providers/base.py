@@ -51,7 +51,7 @@ class Outcome(StrEnum):
     """May have been sent: the request left, and no whole answer came back."""
 
 
-class About(StrEnum):
+class Concern(StrEnum):
     """The things that a refusal can be about."""
 
     READER = "reader"
@@ -81,7 +81,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):  # once per message: ta
     """
     alone: bool = False
     """Busy, but for this recipient only: the provider takes the others."""
-    about: About = About.READER
+    about: Concern = Concern.READER
     """What a refusal is about: a run of equal ones that are not about readers pauses the campaign."""
 
 

@@ -137,7 +137,7 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     if response.status >= 500 or response.status in (201, 202, 408):
         return batch.everyone(Outcome.UNKNOWN, f"Mailgun answered {words}")
     refusal = _refusal(response.status, words, len(batch.recipients))
-    stops = refusal.verdict is refusals.Verdict.STOP
+    stops = refusal.verdict is refusals.RefusalVerdict.STOP
     return refusals.whole(batch, refusal, f"Mailgun refused the request: {words}" if stops else words)
 
 

@@ -116,7 +116,7 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     if response.status >= 500 or response.status in (201, 202, 408):
         return batch.everyone(Outcome.UNKNOWN, f"Postmark answered {words}")
     refusal, is_single = _refusal(_code(response), words), len(batch.recipients) == 1
-    if is_single and _code(response) in (INVALID, INACTIVE) and refusal.verdict is not refusals.Verdict.STOP:
+    if is_single and _code(response) in (INVALID, INACTIVE) and refusal.verdict is not refusals.RefusalVerdict.STOP:
         return refusals.whole(batch, refusal, words)
     return batch.everyone(Outcome.BUSY, f"Postmark refused the request: {words}", stop=True)
 
@@ -137,7 +137,7 @@ def _entry(verdict: _Verdict) -> Result | tuple[refusals.Refusal, str]:
     if verdict.code == 0:
         return Result(outcome=Outcome.ACCEPTED, provider_id=verdict.message_id)
     refusal, reason = _refusal(verdict.code, verdict.words), f"{verdict.words} (code {verdict.code})"
-    if refusal.verdict is refusals.Verdict.STOP:
+    if refusal.verdict is refusals.RefusalVerdict.STOP:
         return refusal, f"Postmark refused to send: {reason}"
     return refusal, f"Postmark: {reason}" if refusal == refusals.PROVIDER_BUSY else reason
 

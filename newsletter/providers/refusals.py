@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from newsletter.providers.base import About, Answer, Batch, Outcome, Result
+from newsletter.providers.base import Answer, Batch, Concern, Outcome, Result
 
 
-class Verdict(StrEnum):
+class RefusalVerdict(StrEnum):
     """The fate of a message that was not accepted."""
 
     RETRY = "retry"
@@ -38,28 +38,28 @@ class Verdict(StrEnum):
 class Refusal:
     """A classified refusal."""
 
-    verdict: Verdict
-    about: About
+    verdict: RefusalVerdict
+    about: Concern
 
 
-READER_GONE = Refusal(verdict=Verdict.SUPPRESS, about=About.READER)
-READER_REFUSED = Refusal(verdict=Verdict.FAIL, about=About.READER)
-READER_DEFERRED = Refusal(verdict=Verdict.RETRY, about=About.READER)
-MESSAGE_REFUSED = Refusal(verdict=Verdict.FAIL, about=About.MESSAGE)
-CONNECTION_REFUSED = Refusal(verdict=Verdict.FAIL, about=About.CONNECTION)
-SENDER_DOUBTED = Refusal(verdict=Verdict.FAIL, about=About.SENDER)
+READER_GONE = Refusal(verdict=RefusalVerdict.SUPPRESS, about=Concern.READER)
+READER_REFUSED = Refusal(verdict=RefusalVerdict.FAIL, about=Concern.READER)
+READER_DEFERRED = Refusal(verdict=RefusalVerdict.RETRY, about=Concern.READER)
+MESSAGE_REFUSED = Refusal(verdict=RefusalVerdict.FAIL, about=Concern.MESSAGE)
+CONNECTION_REFUSED = Refusal(verdict=RefusalVerdict.FAIL, about=Concern.CONNECTION)
+SENDER_DOUBTED = Refusal(verdict=RefusalVerdict.FAIL, about=Concern.SENDER)
 """The sender is refused, it seems; a short run of equal refusals proves it, and takes them back."""
-SENDER_REFUSED = Refusal(verdict=Verdict.STOP, about=About.SENDER)
-CONNECTION_STOPPED = Refusal(verdict=Verdict.STOP, about=About.CONNECTION)
-PROVIDER_BUSY = Refusal(verdict=Verdict.RETRY, about=About.CONNECTION)
-NOT_CLEAR = Refusal(verdict=Verdict.UNKNOWN, about=About.CONNECTION)
+SENDER_REFUSED = Refusal(verdict=RefusalVerdict.STOP, about=Concern.SENDER)
+CONNECTION_STOPPED = Refusal(verdict=RefusalVerdict.STOP, about=Concern.CONNECTION)
+PROVIDER_BUSY = Refusal(verdict=RefusalVerdict.RETRY, about=Concern.CONNECTION)
+NOT_CLEAR = Refusal(verdict=RefusalVerdict.UNKNOWN, about=Concern.CONNECTION)
 
 _OUTCOMES = {
-    Verdict.RETRY: Outcome.BUSY,
-    Verdict.FAIL: Outcome.REJECTED,
-    Verdict.SUPPRESS: Outcome.REJECTED,
-    Verdict.STOP: Outcome.BUSY,
-    Verdict.UNKNOWN: Outcome.UNKNOWN,
+    RefusalVerdict.RETRY: Outcome.BUSY,
+    RefusalVerdict.FAIL: Outcome.REJECTED,
+    RefusalVerdict.SUPPRESS: Outcome.REJECTED,
+    RefusalVerdict.STOP: Outcome.BUSY,
+    RefusalVerdict.UNKNOWN: Outcome.UNKNOWN,
 }
 
 _STATUS = re.compile(r"\b[45]\.\d{1,3}\.\d{1,3}\b")
@@ -131,17 +131,17 @@ _OF_READER = frozenset({"4.1", "4.4", "4.6", "4.7", "7.2", "7.17", "7.18", "7.19
 """Further ones that are about the reader: no route, a loop, expiry; a closed list; an address with a new owner."""
 _OF_MACHINE = frozenset({"7.10", "7.11", "7.25", "7.28"})
 _ABOUT_SUBJECT = {
-    "1": About.READER,
-    "2": About.READER,
-    "3": About.CONNECTION,
-    "4": About.CONNECTION,
-    "5": About.CONNECTION,
-    "6": About.MESSAGE,
-    "7": About.SENDER,
+    "1": Concern.READER,
+    "2": Concern.READER,
+    "3": Concern.CONNECTION,
+    "4": Concern.CONNECTION,
+    "5": Concern.CONNECTION,
+    "6": Concern.MESSAGE,
+    "7": Concern.SENDER,
 }
 """What a subject of RFC 3463 is about, but for the details above."""
 _LOGIN = frozenset({530, 534, 535, 538})
-_ABOUT_CODE = {521: About.CONNECTION, 554: About.SENDER, 556: About.READER, 571: About.SENDER}
+_ABOUT_CODE = {521: Concern.CONNECTION, 554: Concern.SENDER, 556: Concern.READER, 571: Concern.SENDER}
 """Codes that say so by themselves (RFC 7504 for 521 and 556), whatever was offered."""
 
 _API_RECIPIENT = _pattern(
@@ -171,7 +171,7 @@ def result(refusal: Refusal, reason: str, *, retry_after: float | None = None) -
         outcome=_OUTCOMES[refusal.verdict],
         reason=reason,
         retry_after=retry_after,
-        retryable=refusal.verdict is Verdict.FAIL,
+        retryable=refusal.verdict is RefusalVerdict.FAIL,
         alone=refusal == READER_DEFERRED,
         about=refusal.about,
     )
@@ -184,7 +184,7 @@ def listed(entries: Iterable[Result | tuple[Refusal, str]]) -> Answer:
     """
     rows = [*entries]
     results = tuple(row if isinstance(row, Result) else result(*row) for row in rows)
-    stopped = (row[1] for row in rows if not isinstance(row, Result) and row[0].verdict is Verdict.STOP)
+    stopped = (row[1] for row in rows if not isinstance(row, Result) and row[0].verdict is RefusalVerdict.STOP)
     return Answer(results=results, stop=next(stopped, ""))
 
 
@@ -193,11 +193,11 @@ def whole(batch: Batch, refusal: Refusal, reason: str, *, retry_after: float | N
 
     With FAIL or SUPPRESS, one recipient may be the cause: the halves of a larger batch are tried.
     """
-    is_for_one = refusal.verdict in (Verdict.FAIL, Verdict.SUPPRESS)
+    is_for_one = refusal.verdict in (RefusalVerdict.FAIL, RefusalVerdict.SUPPRESS)
     if is_for_one and len(batch.recipients) > 1:
         return Answer(results=batch.everyone(Outcome.BUSY, reason).results, split=True)
     results = (result(refusal, reason, retry_after=retry_after),) * len(batch.recipients)
-    return Answer(results=results, stop=reason if refusal.verdict is Verdict.STOP else "")
+    return Answer(results=results, stop=reason if refusal.verdict is RefusalVerdict.STOP else "")
 
 
 def by_words(words: str, default: Refusal) -> Refusal:
@@ -209,7 +209,7 @@ def by_words(words: str, default: Refusal) -> Refusal:
     return SENDER_REFUSED if _API_ACCOUNT.search(words) else default
 
 
-def smtp_refusal(code: int, said: str, stage: About) -> Refusal:
+def smtp_refusal(code: int, said: str, stage: Concern) -> Refusal:
     """Classify a mail server's refusal by its words, then enhanced status (RFC 3463, RFC 5248), then code (RFC 5321).
 
     `stage` is what was offered when the refusal came: READER for RCPT, SENDER for MAIL, MESSAGE for DATA and the body,
@@ -222,11 +222,11 @@ def smtp_refusal(code: int, said: str, stage: About) -> Refusal:
     if _is_of_sender(code, status, words):
         return SENDER_REFUSED
     about = _about(code, status, words, stage)
-    if about is About.READER:
+    if about is Concern.READER:
         return READER_GONE if _is_gone(code, status, words, stage) else READER_REFUSED
-    if stage in (About.SENDER, About.CONNECTION) and about is not About.MESSAGE:
-        return Refusal(verdict=Verdict.STOP, about=about)
-    return Refusal(verdict=Verdict.FAIL, about=about)
+    if stage in (Concern.SENDER, Concern.CONNECTION) and about is not Concern.MESSAGE:
+        return Refusal(verdict=RefusalVerdict.STOP, about=about)
+    return Refusal(verdict=RefusalVerdict.FAIL, about=about)
 
 
 def cause(reason: str) -> str:
@@ -243,23 +243,23 @@ def _is_of_sender(code: int, status: str, words: str) -> bool:
     return code in _LOGIN or status in _OF_SENDER or bool(_SENDER.search(words))
 
 
-def _about(code: int, status: str, words: str, stage: About) -> About:
+def _about(code: int, status: str, words: str, stage: Concern) -> Concern:
     if status.startswith(("1.", "2.")) or status in _OF_READER or _RECIPIENT.search(words) or _RELAYED.search(words):
-        return About.READER
+        return Concern.READER
     if status in _OF_MACHINE or _CONNECTION.search(words):
-        return About.CONNECTION
+        return Concern.CONNECTION
     if status == "3.4" or _CONTENT.search(words):
-        return About.MESSAGE
+        return Concern.MESSAGE
     if about := _ABOUT_SUBJECT.get(status.partition(".")[0]):
         return about
     if _POLICY.search(words):
-        return About.SENDER
-    if code == 552 and stage is not About.READER:  # at MAIL it is about the announced size (RFC 1870)
-        return About.MESSAGE
+        return Concern.SENDER
+    if code == 552 and stage is not Concern.READER:  # at MAIL it is about the announced size (RFC 1870)
+        return Concern.MESSAGE
     return _ABOUT_CODE.get(code, stage)
 
 
-def _deferral(code: int, status: str, words: str, stage: About) -> Refusal:
+def _deferral(code: int, status: str, words: str, stage: Concern) -> Refusal:
     """Classify a 4xx: the reader waits alone only where the reader is the cause."""
     if code == 421 or _is_of_sender(code, status, words):
         return PROVIDER_BUSY
@@ -269,14 +269,14 @@ def _deferral(code: int, status: str, words: str, stage: About) -> Refusal:
         return PROVIDER_BUSY
     if status.startswith(("3.", "5.")):
         return PROVIDER_BUSY
-    return READER_DEFERRED if stage is About.READER else PROVIDER_BUSY
+    return READER_DEFERRED if stage is Concern.READER else PROVIDER_BUSY
 
 
-def _is_gone(code: int, status: str, words: str, stage: About) -> bool:
+def _is_gone(code: int, status: str, words: str, stage: Concern) -> bool:
     """Tell whether the address takes no mail: 5.1.x or 5.2.1, or without a status 550 of RFC 5321 in answer to RCPT."""
     if status:
         return status.startswith("1.") or status == "2.1"
-    return code == 550 and (stage is About.READER or bool(_RECIPIENT.search(words)))
+    return code == 550 and (stage is Concern.READER or bool(_RECIPIENT.search(words)))
 
 
 def unreadable(body: bytes, error: Exception) -> str:

@@ -111,7 +111,7 @@ def outcomes(response: Response, batch: Batch) -> Answer:
     if response.status in (400, 413, 422) and refusal:
         # One bad address refuses a batch: unless the words are about something else, its halves are tried next.
         kind = REFUSALS.get(name) or refusals.by_words(words, refusals.MESSAGE_REFUSED)
-        stops = kind.verdict is refusals.Verdict.STOP
+        stops = kind.verdict is refusals.RefusalVerdict.STOP
         return refusals.whole(batch, kind, f"Resend refused the request: {words}" if stops else words)
     return batch.everyone(Outcome.BUSY, f"Resend refused the request: {words}", stop=True)
 

@@ -13,10 +13,10 @@ from smtplib import SMTPException
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Recipient
 from newsletter.providers import refusals, smtp_connections
-from newsletter.providers.base import About, Answer, Batch, Outcome, Provider, Result, Settings
+from newsletter.providers.base import Answer, Batch, Concern, Outcome, Provider, Result, Settings
 from newsletter.providers.dkim import SigningError, signature
-from newsletter.providers.refusals import Refusal, Verdict
-from newsletter.providers.smtp_connections import Connections
+from newsletter.providers.refusals import Refusal, RefusalVerdict
+from newsletter.providers.smtp_connections import SmtpConnections
 from newsletter.providers.smtp_errors import BrokenError, OutOfStepError, RefusedError, Stage
 from newsletter.providers.smtp_session import SmtpSession
 
@@ -24,12 +24,12 @@ WINDOW = 20
 """Messages between two entries in the ledger, and so the most that are unknown after a crash."""
 _DELIVERABLE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 _ABOUT = {
-    Stage.CONNECT: About.CONNECTION,
-    Stage.LOGIN: About.CONNECTION,
-    Stage.MAIL: About.SENDER,
-    Stage.RCPT: About.READER,
-    Stage.DATA: About.MESSAGE,
-    Stage.BODY: About.MESSAGE,
+    Stage.CONNECT: Concern.CONNECTION,
+    Stage.LOGIN: Concern.CONNECTION,
+    Stage.MAIL: Concern.SENDER,
+    Stage.RCPT: Concern.READER,
+    Stage.DATA: Concern.MESSAGE,
+    Stage.BODY: Concern.MESSAGE,
 }
 """What is offered at each step: what a refusal is about that says nothing else."""
 _OF_SERVER = re.compile(r"\b4\.[35]\.\d{1,3}\b")
@@ -56,7 +56,7 @@ def send(batch: Batch, settings: Settings) -> Answer:
         results.extend(_handed(batch, recipient, settings) for recipient in batch.recipients)
     except _StopError as stopped:
         left = len(batch.recipients) - len(results)
-        busy = Result(outcome=Outcome.BUSY, reason=stopped.reason, about=About.CONNECTION)
+        busy = Result(outcome=Outcome.BUSY, reason=stopped.reason, about=Concern.CONNECTION)
         return Answer(results=(*results, *[busy] * left), stop=stopped.reason if stopped.stop else "")
     return Answer(results=tuple(results))
 
@@ -92,11 +92,11 @@ def _offered(session: SmtpSession, batch: Batch, recipient: Recipient, data: byt
         return error
     if unknown:
         session.close()
-        return Result(outcome=Outcome.UNKNOWN, reason=unknown, about=About.CONNECTION)
+        return Result(outcome=Outcome.UNKNOWN, reason=unknown, about=Concern.CONNECTION)
     return Result(outcome=Outcome.ACCEPTED, provider_id=session.said[:100])
 
 
-def _may_pass_anew(connections: Connections, session: SmtpSession, said: Said) -> bool:
+def _may_pass_anew(connections: SmtpConnections, session: SmtpSession, said: Said) -> bool:
     """Tell whether a message may pass over a new connection that certainly did not pass over this one.
 
     A server that takes no more messages over a connection hangs up, or answers 4xx to anything and stays. Where a new
@@ -115,7 +115,7 @@ def _may_pass_anew(connections: Connections, session: SmtpSession, said: Said) -
     return session.refusals > 1 or refusals.cause(str(said)) not in connections.unhelped
 
 
-def _learn(connections: Connections, first: SmtpSession, said: Said, again: Said) -> None:
+def _learn(connections: SmtpConnections, first: SmtpSession, said: Said, again: Said) -> None:
     """Learn from a second connection whether the first had taken all the messages that it may."""
     if isinstance(again, RefusedError) and again.code < 500:
         connections.unhelped.add(refusals.cause(str(again)))
@@ -124,7 +124,7 @@ def _learn(connections: Connections, first: SmtpSession, said: Said, again: Said
         connections.note_limit(first.taken)
 
 
-def _settled(connections: Connections, session: SmtpSession, said: Said, settings: Settings) -> Result:
+def _settled(connections: SmtpConnections, session: SmtpSession, said: Said, settings: Settings) -> Result:
     """Give a connection back, and return what became of the message. Raises _StopError."""
     if isinstance(said, BrokenError):
         connections.drop(session)
@@ -136,7 +136,7 @@ def _settled(connections: Connections, session: SmtpSession, said: Said, setting
 def _refusal(refused: RefusedError) -> Result:
     """Return the result of a refusal. Raises _StopError for one that every message would meet."""
     refusal = _classified(refused)
-    if refusal.verdict is Verdict.STOP:
+    if refusal.verdict is RefusalVerdict.STOP:
         raise _StopError(f"the mail server refused to send: {refused}{_hint(refused)}", stop=True)
     return refusals.result(refusal, str(refused))
 
@@ -149,7 +149,7 @@ def _classified(refused: RefusedError) -> Refusal:
     """
     about, said = _ABOUT[refused.stage], refused.said
     if refused.code < 500 and refused.stage in (Stage.RCPT, Stage.BODY):
-        about, said = About.READER, _OF_SERVER.sub("", said)
+        about, said = Concern.READER, _OF_SERVER.sub("", said)
     return refusals.smtp_refusal(refused.code, said, about)
 
 
@@ -169,12 +169,12 @@ def _signed(message: bytes, batch: Batch, settings: Settings) -> bytes:
         raise _StopError(str(error), stop=True) from error
 
 
-def _take(connections: Connections, batch: Batch, settings: Settings, *, new: bool = False) -> SmtpSession:
+def _take(connections: SmtpConnections, batch: Batch, settings: Settings, *, new: bool = False) -> SmtpSession:
     """Take a connection. Raises _StopError when there is none."""
     try:
         return connections.take(batch.mailing.envelope.sender.domain, new=new)
     except RefusedError as refused:
-        stop = _classified(refused).verdict is not Verdict.RETRY
+        stop = _classified(refused).verdict is not RefusalVerdict.RETRY
         raise _StopError(f"{_server(settings)}: {refused}{_hint(refused)}", stop=stop) from refused
     except BrokenError as broken:
         raise _StopError(f"{_server(settings)}: {broken}", stop=broken.stop) from broken

@@ -27,7 +27,7 @@ GROWS_AFTER = 600.0
 """Seconds after which one connection more is tried, where the server took fewer than `connections`."""
 
 
-class Connections:
+class SmtpConnections:
     """The connections of this process to one mail server, with one login."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -35,7 +35,7 @@ class Connections:
         self._clock = clock
         self._changed = threading.Condition()
         self._idle: list[tuple[float, SmtpSession]] = []
-        """Connections that nobody uses, and since when; the last used at the end."""
+        """SmtpConnections that nobody uses, and since when; the last used at the end."""
         self._open: set[SmtpSession] = set()
         """All connections, with those that are being opened."""
         self._wanted = int(settings["connections"])
@@ -225,18 +225,18 @@ def _is_about_number(error: Exception) -> bool:
     return error.code < 500 or ("connections" in words or "sessions" in words)
 
 
-_servers: dict[tuple[str, ...], Connections] = {}
+_servers: dict[tuple[str, ...], SmtpConnections] = {}
 _making = threading.Lock()
 _IDENTITY = ("host", "port", "security", "username", "password", "connections")
 
 
-def connections_to(settings: Settings) -> Connections:
-    """Return the one Connections of this process for the server and login of these settings."""
+def connections_to(settings: Settings) -> SmtpConnections:
+    """Return the one SmtpConnections of this process for the server and login of these settings."""
     identity = tuple([settings[name] for name in _IDENTITY])
     if known := _servers.get(identity):
         return known
     with _making:
-        return _servers.setdefault(identity, Connections(settings))
+        return _servers.setdefault(identity, SmtpConnections(settings))
 
 
 def abort() -> None:

@@ -18,7 +18,7 @@ from msgspec import structs
 
 from newsletter.config import Share
 from newsletter.providers import refusals
-from newsletter.providers.base import About, Answer, Outcome, Provider, Result
+from newsletter.providers.base import Answer, Concern, Outcome, Provider, Result
 from newsletter.times import Clock
 
 FEWEST_ANSWERED = 100
@@ -161,7 +161,7 @@ class CircuitBreaker:
     def _is_taken_back(self, result: Result) -> bool:
         assert self.trip is not None
         if self.trip.cause:
-            return result.about is not About.READER and refusals.cause(result.reason) == self.trip.cause
+            return result.about is not Concern.READER and refusals.cause(result.reason) == self.trip.cause
         return not self._has_accepted
 
     def _note(self, *, is_bad: bool) -> None:
@@ -169,7 +169,7 @@ class CircuitBreaker:
         self._latest.append(is_bad)
 
     def _count_refusal(self, result: Result) -> None:
-        if result.about is About.READER or self.trip:
+        if result.about is Concern.READER or self.trip:
             return
         cause = refusals.cause(result.reason)
         self._since = self._since if self._equal and self._since else self._clock()

@@ -6,15 +6,17 @@ import logging
 import random
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from newsletter.campaigns import schedule
 from newsletter.campaigns.campaign import Campaign
+from newsletter.campaigns.return_paths import return_path_of
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError
@@ -44,6 +46,12 @@ class Job:
     def threads(self) -> int:
         """Return how many calls are under way at once."""
         return int(self.settings.get("connections", THREADS))
+
+    @cached_property
+    def return_path(self) -> Callable[[str], str] | None:
+        """The signed return path of each delivery, where the provider's settings name a mailbox for bounces."""
+        address = self.settings.get("return_path", "")
+        return return_path_of(self.publication, address) if address else None
 
 
 def job_of(publication: Publication, database: Database, campaign: Campaign, clock: Clock = utc_now) -> Job:

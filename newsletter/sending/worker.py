@@ -16,7 +16,6 @@ from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 
 from sqlalchemy import Connection
 
@@ -24,7 +23,6 @@ from newsletter.campaigns import claims, counts, reported, resolution
 from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
 from newsletter.campaigns.claims import ChangedPayloadError, Claim, LostClaimError
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.campaigns.return_paths import return_path_of
 from newsletter.database.bulk import attempt
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
@@ -194,12 +192,6 @@ class SendWorker:
             return BatchRecipients(to_send={}, to_skip={})
         return people
 
-    @cached_property
-    def _return_path(self) -> Callable[[str], str] | None:
-        """The signed return path of each delivery, where the provider's settings name a mailbox for bounces."""
-        address = self._job.settings.get("return_path", "")
-        return return_path_of(self._job.publication, address) if address else None
-
     def _batch(self, claim: Claim, people: BatchRecipients) -> Batch:
         campaign = self._job.campaign
         return Batch(
@@ -208,7 +200,7 @@ class SendWorker:
             key=f"{campaign.key}-{claim.key}",
             label=f"{campaign.id}-{campaign.issue}",
             tag=f"{campaign.key}-{claim.no}",
-            return_path=self._return_path,
+            return_path=self._job.return_path,
         )
 
     def _take_turn(self, call: PreparedCall) -> PreparedCall | None:

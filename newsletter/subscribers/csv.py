@@ -1,7 +1,7 @@
 """Read CSV files of any size record by record, and write CSV that spreadsheets open safely.
 
 A record that cannot be read becomes a Record with a problem, and reading goes on with the next line: a bad line
-never costs a good one. The meaning of the columns is known to `importers/` and `exports.py`.
+never costs a good one. The meaning of the columns is known to `importers/` and `files/`.
 """
 
 from __future__ import annotations

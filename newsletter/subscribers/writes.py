@@ -1,7 +1,7 @@
 """Write many readers at once, each from an entry: what a row of a file, a form or a command says about one reader.
 
 The rules that protect readers are here: readers who left are not brought back unless named, a suppressed address is
-not added, and an empty value erases nothing. CSV files are read by `imports.py`.
+not added, and an empty value erases nothing. Files are read by `files/`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.providers import refusals
-from newsletter.providers.base import About, Batch, Outcome, Result
+from newsletter.providers.base import Batch, Concern, Outcome, Result
 from newsletter.providers.refusals import (
     CONNECTION_REFUSED,
     MESSAGE_REFUSED,
@@ -19,13 +19,13 @@ from newsletter.providers.refusals import (
     SENDER_DOUBTED,
     SENDER_REFUSED,
     Refusal,
-    Verdict,
+    RefusalVerdict,
 )
 
-RCPT, MAIL, BODY = About.READER, About.SENDER, About.MESSAGE
+RCPT, MAIL, BODY = Concern.READER, Concern.SENDER, Concern.MESSAGE
 WHO = "<r7@example.com>: "
 
-SMTP: dict[Refusal, list[tuple[int, str, About]]] = {
+SMTP: dict[Refusal, list[tuple[int, str, Concern]]] = {
     READER_GONE: [
         (550, f"5.1.1 {WHO}Recipient address rejected: User unknown in local recipient table", RCPT),
         (550, "5.1.1 The email account that you tried to reach does not exist", BODY),
@@ -112,19 +112,19 @@ SMTP: dict[Refusal, list[tuple[int, str, About]]] = {
     ids=lambda value: f"{value[:40]}" if isinstance(value, str) else "",
 )
 def test_a_mail_server_s_refusal_is_about_what_it_says_and_not_about_its_stage(
-    refusal: Refusal, code: int, said: str, stage: About
+    refusal: Refusal, code: int, said: str, stage: Concern
 ) -> None:
     assert refusals.smtp_refusal(code, said, stage) == refusal
 
 
-@given(st.integers(400, 599), st.text(max_size=300), st.sampled_from(About))
+@given(st.integers(400, 599), st.text(max_size=300), st.sampled_from(Concern))
 def test_whatever_a_mail_server_says_is_classified_and_a_deferral_rejects_nobody(
-    code: int, said: str, stage: About
+    code: int, said: str, stage: Concern
 ) -> None:
     refusal = refusals.smtp_refusal(code, said, stage)
 
-    assert (refusal.verdict is Verdict.RETRY) == (code < 500)
-    assert refusal.verdict is not Verdict.SUPPRESS or refusal.about is About.READER
+    assert (refusal.verdict is RefusalVerdict.RETRY) == (code < 500)
+    assert refusal.verdict is not RefusalVerdict.SUPPRESS or refusal.about is Concern.READER
     assert refusals.result(refusal, said).outcome is not Outcome.ACCEPTED
 
 

@@ -1,4 +1,4 @@
-"""Connections to a mail server that takes few messages over each, few at a time, or hangs up."""
+"""SmtpConnections to a mail server that takes few messages over each, few at a time, or hangs up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from newsletter.providers import smtp_connections
 from newsletter.providers.base import Answer
 from newsletter.providers.smtp import send
-from newsletter.providers.smtp_connections import Connections, connections_to
+from newsletter.providers.smtp_connections import SmtpConnections, connections_to
 from tests.providers.test_postmark import batch, recipient
 from tests.providers.test_smtp import PLAIN, UNSIGNED, outcomes
 from tests.support.mail_server import Reply, Script, after_seconds
@@ -148,7 +148,7 @@ def test_a_server_that_takes_no_connection_at_all_is_busy_and_teaches_nothing() 
 def test_one_connection_more_is_tried_after_a_while() -> None:
     now = [0.0]
     with Script({}, most=1) as server:
-        connections = Connections(wanted(server), clock=lambda: now[0])
+        connections = SmtpConnections(wanted(server), clock=lambda: now[0])
         first = connections.take("news.example.com")
         given_back = threading.Timer(0.2, lambda: connections.give_back(first))
         given_back.start()

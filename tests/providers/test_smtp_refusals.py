@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from newsletter.providers import smtp_connections
-from newsletter.providers.base import About, Answer
+from newsletter.providers.base import Answer, Concern
 from newsletter.providers.smtp import send
 from tests.providers.test_postmark import batch, recipient
 from tests.providers.test_smtp import PLAIN, UNSIGNED, outcomes
@@ -67,7 +67,7 @@ def test_a_refusal_of_a_reader_rejects_that_reader_alone(stage: str, reply: str,
     answer = answer_to(stage, reply)
 
     assert outcomes(answer) == ["rejected"]
-    assert answer.results[0].about is About.READER
+    assert answer.results[0].about is Concern.READER
     assert answer.results[0].retryable == retryable
     assert not answer.stop
 
@@ -75,20 +75,20 @@ def test_a_refusal_of_a_reader_rejects_that_reader_alone(stage: str, reply: str,
 @pytest.mark.parametrize(
     ("stage", "reply", "about"),
     [
-        ("MAIL", "552 5.3.4 message size exceeds fixed limit", About.MESSAGE),
-        (".", "552 5.3.4 Error: message file too big", About.MESSAGE),
-        (".", "554 5.6.0 malformed header", About.MESSAGE),
-        (".", "550 spam message rejected", About.MESSAGE),
-        ("RCPT", "550 5.7.25 reverse DNS lookup failed", About.CONNECTION),
+        ("MAIL", "552 5.3.4 message size exceeds fixed limit", Concern.MESSAGE),
+        (".", "552 5.3.4 Error: message file too big", Concern.MESSAGE),
+        (".", "554 5.6.0 malformed header", Concern.MESSAGE),
+        (".", "550 spam message rejected", Concern.MESSAGE),
+        ("RCPT", "550 5.7.25 reverse DNS lookup failed", Concern.CONNECTION),
         (
             "RCPT",
             "554 5.7.1 Service unavailable; client [192.0.2.1] blocked using zen.example.org DNSBL",
-            About.CONNECTION,
+            Concern.CONNECTION,
         ),
-        (".", "550 5.7.1 policy violation", About.SENDER),
+        (".", "550 5.7.1 policy violation", Concern.SENDER),
     ],
 )
-def test_a_refusal_that_may_meet_every_message_says_what_it_is_about(stage: str, reply: str, about: About) -> None:
+def test_a_refusal_that_may_meet_every_message_says_what_it_is_about(stage: str, reply: str, about: Concern) -> None:
     answer = answer_to(stage, reply)
 
     assert outcomes(answer) == ["rejected"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.config import Share
-from newsletter.providers.base import About, Answer, Outcome, Provider, Result
+from newsletter.providers.base import Answer, Concern, Outcome, Provider, Result
 from newsletter.providers.postmark import POSTMARK
 from newsletter.providers.smtp import SMTP
 from newsletter.sending import circuit_breaker
@@ -71,13 +71,13 @@ def test_what_is_no_share_is_refused_with_an_example(text: str) -> None:
         Share(text)
 
 
-def refused(words: str, about: About = About.SENDER) -> Result:
+def refused(words: str, about: Concern = Concern.SENDER) -> Result:
     return Result(outcome=Outcome.REJECTED, reason=words, about=about, retryable=True)
 
 
 LOST = Answer(results=(Result(outcome=Outcome.UNKNOWN, reason="500"),) * 50)
 TAKEN = Answer(results=(Result(outcome=Outcome.ACCEPTED),))
-GONE = Answer(results=(refused("550 5.1.1 unknown", About.READER),))
+GONE = Answer(results=(refused("550 5.1.1 unknown", Concern.READER),))
 
 
 def closed(provider: Provider = POSTMARK, most: str = "off") -> circuit_breaker.CircuitBreaker:
@@ -227,7 +227,7 @@ def test_whatever_comes_nobody_is_lost_or_made_accepted(calls: list[list[str]], 
     breaker = closed(provider, most)
     kinds = {
         "accepted": Result(outcome=Outcome.ACCEPTED),
-        "gone": refused("550 5.1.1 unknown", About.READER),
+        "gone": refused("550 5.1.1 unknown", Concern.READER),
         "blocked": refused("550 5.7.1 blocked"),
         "unknown": Result(outcome=Outcome.UNKNOWN, reason="500"),
         "busy": Result(outcome=Outcome.BUSY),

@@ -16,8 +16,8 @@ from pathlib import Path
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.subscribers import consent
+from newsletter.subscribers.files.imports import ImportListener, ImportReport, RefusedRow, import_csv
 from newsletter.subscribers.importers.options import parse_options
-from newsletter.subscribers.imports import ImportListener, ImportReport, Refusal, import_csv
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subscriber_pages
 from newsletter.subscribers.writes import EntryResult, SubscriberEntry, enter
 
@@ -42,7 +42,7 @@ class Readers:
 
     publication: Publication
     database: Database
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
     @classmethod

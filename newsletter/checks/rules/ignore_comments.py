@@ -17,7 +17,7 @@ from newsletter.checks.context.rule import WARNING, Example, Finding, Scope, rul
 from newsletter.errors import Problem
 
 
-class Comment(NamedTuple):
+class PlacedComment(NamedTuple):
     """A comment of an issue file: its text, its place, and the line it counts for."""
 
     text: str
@@ -31,7 +31,7 @@ class Ignore:
 
     rules: tuple[str, ...]
     reason: str
-    comment: Comment
+    comment: PlacedComment
     is_front: bool
     """Tells whether it stands in the front matter, where it also counts for the issue as a whole: for line 1."""
 
@@ -41,7 +41,7 @@ class Ignore:
         return here and problem.rule in self.rules
 
 
-def comments(context: Context) -> Iterator[Comment]:
+def comments(context: Context) -> Iterator[PlacedComment]:
     """Yield every comment of the file, except those in code."""
     # Line 1 and the line before the body are the `---` around the front matter.
     for number in range(2, context.body_line - 1):
@@ -49,11 +49,11 @@ def comments(context: Context) -> Iterator[Comment]:
         if match := re.search(r"(?:^|\s)(#\s*((?:nl-ignore|review)\b.*))", line):
             alone = line.lstrip().startswith("#")
             target = _next(context, number + 1, "#") if alone else number
-            yield Comment(match[2], Spot(number, match.start(1) + 1, len(match[1])), target)
+            yield PlacedComment(match[2], Spot(number, match.start(1) + 1, len(match[1])), target)
     yield from _in_body(context)
 
 
-def _in_body(context: Context) -> Iterator[Comment]:
+def _in_body(context: Context) -> Iterator[PlacedComment]:
     target = 0
     for comment in context.issue.comments:
         line, last = comment.line, comment.line + comment.text.count("\n")
@@ -62,7 +62,7 @@ def _in_body(context: Context) -> Iterator[Comment]:
             target = _next(context, last + 1, "<!--")
         room = len(context.line(line)) - comment.column + 1
         spot = Spot(line, comment.column, max(1, min(len(f"<!--{comment.text}-->"), room)))
-        yield Comment(comment.text, spot, target if alone else line)
+        yield PlacedComment(comment.text, spot, target if alone else line)
 
 
 def _next(context: Context, line: int, opening: str) -> int:
@@ -82,11 +82,11 @@ def ignores(context: Context) -> list[Ignore]:
     ]
 
 
-def _is_ignore(comment: Comment) -> bool:
+def _is_ignore(comment: PlacedComment) -> bool:
     return comment.text.strip().startswith("nl-ignore")
 
 
-def _read(comment: Comment) -> tuple[tuple[str, ...], str]:
+def _read(comment: PlacedComment) -> tuple[tuple[str, ...], str]:
     rules, _, reason = comment.text.strip().removeprefix("nl-ignore").partition(":")
     return tuple(re.findall(r"\bNL\d{3}\b", rules)), reason.strip()
 

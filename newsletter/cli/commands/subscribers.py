@@ -21,7 +21,7 @@ from newsletter.config.segments import list_named
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.printable import one_line
 from newsletter.subscribers import consent, erasure, leaving_reasons, segments, suppressions
-from newsletter.subscribers.exports import export_csv
+from newsletter.subscribers.files.exports import export_csv
 from newsletter.subscribers.importers.cells import parse_statuses, parse_tags
 from newsletter.subscribers.subscriber import Subscriber, find_subscriber, is_on_list, subscriber_pages
 from newsletter.subscribers.writes import Effect, EntryResult, Status, SubscriberEntry, enter

@@ -16,7 +16,7 @@ from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.subscribers import suppressions
-from newsletter.subscribers.suppression_files import export_suppressions, import_suppressions
+from newsletter.subscribers.files.suppression_files import export_suppressions, import_suppressions
 from newsletter.subscribers.suppressions import Reason
 from newsletter.times import utc_now
 

@@ -16,7 +16,7 @@ from newsletter.errors import nearest
 from newsletter.subscribers.writes import Status
 
 
-class Answer(StrEnum):
+class ConsentAnswer(StrEnum):
     """The statement of a cell, or of a row, about mail to its reader; the later of two prevails."""
 
     NOTHING = "nothing"
@@ -38,16 +38,18 @@ class Answer(StrEnum):
         """The status of the reader on the lists of the row."""
         if self.says_no:
             return Status.UNSUBSCRIBED
-        return Status.PENDING if self is Answer.PENDING else Status.ACTIVE
+        return Status.PENDING if self is ConsentAnswer.PENDING else Status.ACTIVE
 
 
-REFUSALS = frozenset({Answer.UNSUBSCRIBED, Answer.BLOCKED, Answer.BOUNCED, Answer.COMPLAINED})
-_STRENGTH = {answer: strength for strength, answer in enumerate(Answer)}
+REFUSALS = frozenset(
+    {ConsentAnswer.UNSUBSCRIBED, ConsentAnswer.BLOCKED, ConsentAnswer.BOUNCED, ConsentAnswer.COMPLAINED}
+)
+_STRENGTH = {answer: strength for strength, answer in enumerate(ConsentAnswer)}
 
 
-def strongest(answers: Iterable[Answer]) -> Answer:
+def strongest(answers: Iterable[ConsentAnswer]) -> ConsentAnswer:
     """Return the answer that prevails: one refusal outweighs every consent."""
-    return max(answers, key=_STRENGTH.__getitem__, default=Answer.NOTHING)
+    return max(answers, key=_STRENGTH.__getitem__, default=ConsentAnswer.NOTHING)
 
 
 def fold(text: str) -> str:
@@ -59,7 +61,7 @@ def fold(text: str) -> str:
 
 
 _WORDS_OF = {
-    Answer.ACTIVE: (
+    ConsentAnswer.ACTIVE: (
         "active, subscribed, subscribe, enabled, confirmed, verified, opted in, opt in, optin, single opt in, "
         "double opt in, granted, given, agreed, accepted, allowed, express, explicit, regular, "
         "marketing contact, "
@@ -67,13 +69,13 @@ _WORDS_OF = {
         "activo, activa, suscrito, suscrita, confirmado, attivo, iscritto, iscritta, ativo, inscrito, inscrita, "
         "actief, ingeschreven, aangemeld, aktywny, نشط, مشترك"
     ),
-    Answer.PENDING: (
+    ConsentAnswer.PENDING: (
         "pending, unconfirmed, not confirmed, unverified, not verified, unactivated, waiting, validating, "
         "awaiting confirmation, pending confirmation, confirmation pending, requested, "
         "ausstehend, unbestatigt, nicht bestatigt, en attente, non confirme, non confirmee, pendiente, sin confirmar, "
         "in attesa, non confermato, pendente, in afwachting, قيد الانتظار"
     ),
-    Answer.UNSUBSCRIBED: (
+    ConsentAnswer.UNSUBSCRIBED: (
         "unsubscribed, unsubscribe, unsub, opted out, opt out, optout, optedout, inactive, disabled, deactivated, "
         "cancelled, canceled, removed, deleted, archived, suppressed, transactional, resigned, left, "
         "non subscribed, nonsubscribed, not subscribed, never subscribed, no consent, not opted in, not active, "
@@ -84,20 +86,22 @@ _WORDS_OF = {
         "dado de baja, dada de baja, cancelado, cancelada, eliminado, disiscritto, disiscritta, cancellato, inattivo, "
         "descadastrado, inativo, excluido, uitgeschreven, afgemeld, inactief, wypisany, غير مشترك, ألغى الاشتراك"
     ),
-    Answer.BLOCKED: (
+    ConsentAnswer.BLOCKED: (
         "blocklisted, blacklisted, block listed, black listed, blocked, banned, gesperrt, bloque, bloquee, bloqueado, "
         "bloccato, geblokkeerd, محظور"
     ),
-    Answer.BOUNCED: (
+    ConsentAnswer.BOUNCED: (
         "bounced, bounce, bounces, hard bounced, hard bounce, hardbounce, hardbounced, cleaned, invalid, "
         "undeliverable, dead, unzustellbar, rebotado, rebote, rimbalzato"
     ),
-    Answer.COMPLAINED: (
+    ConsentAnswer.COMPLAINED: (
         "complained, complaint, complainer, spam, spam complaint, spam complained, marked as spam, reported spam, "
         "spam report, abuse, abuse complaint, junk, beschwerde, plainte"
     ),
 }
-WORDS: Mapping[str, Answer] = {fold(word): answer for answer, words in _WORDS_OF.items() for word in words.split(", ")}
+WORDS: Mapping[str, ConsentAnswer] = {
+    fold(word): answer for answer, words in _WORDS_OF.items() for word in words.split(", ")
+}
 """The answers of words, by the word as `fold` returns it."""
 _PART = re.compile(
     r"(?P<complained>complain\w*|spam\w*)|(?P<bounced>bounce\w*|hardbounce\w*|cleaned|undeliverable)"
@@ -154,14 +158,14 @@ def truth(text: str) -> bool | None:
     return None
 
 
-def said(text: str) -> Answer | None:
+def said(text: str) -> ConsentAnswer | None:
     """Return the answer of a word such as `Unsubscribed (by admin)`; None when it is not understood."""
     words = fold(text)
     if answer := WORDS.get(words):
         return answer
     # Only a refusal is recognised within a longer text: `active until March` is no consent.
     if (match := _PART.search(words)) and not _NEGATION.search(words):
-        return Answer(match.lastgroup or "unsubscribed")
+        return ConsentAnswer(match.lastgroup or "unsubscribed")
     return None
 
 
@@ -180,18 +184,18 @@ def status_suggestion(text: str) -> str:
 class Reading:
     """The meaning of each kind of cell of a column."""
 
-    yes: Answer | None = None
+    yes: ConsentAnswer | None = None
     """The answer of a cell that says true; None where true and false are not understood."""
-    no: Answer | None = None
-    empty: Answer = Answer.NOTHING
+    no: ConsentAnswer | None = None
+    empty: ConsentAnswer = ConsentAnswer.NOTHING
     any_text: bool = False
     """Whether every other text is a yes, as in the column of a reason; so is a number above 0."""
-    words: Mapping[str, Answer] = field(default_factory=dict)
+    words: Mapping[str, ConsentAnswer] = field(default_factory=dict)
     """The answers of words that mean something else here than they usually do, as `fold` returns them."""
     exact: bool = False
     """Whether `words` is complete: nothing else is understood."""
 
-    def answer(self, text: str) -> Answer | None:
+    def answer(self, text: str) -> ConsentAnswer | None:
         """Return what the cell says; None when it is not understood."""
         if not text:
             return self._of_nothing()
@@ -204,12 +208,12 @@ class Reading:
             return self.yes if happened else self.no
         return self._of_words(text)
 
-    def _of_nothing(self) -> Answer | None:
+    def _of_nothing(self) -> ConsentAnswer | None:
         """Return the answer of an empty cell; where a person named the values of consent, it has to be one of them."""
         own = self.words.get("", self.words.get("*"))
-        return own or (None if self.exact and Answer.ACTIVE in self.words.values() else self.empty)
+        return own or (None if self.exact and ConsentAnswer.ACTIVE in self.words.values() else self.empty)
 
-    def _of_words(self, text: str) -> Answer | None:
+    def _of_words(self, text: str) -> ConsentAnswer | None:
         answer = said(text)
         negative = self.yes in REFUSALS
         if negative and (answer is None or not answer.says_no):
@@ -218,18 +222,24 @@ class Reading:
         return answer
 
 
-def refusal_flag(answer: Answer = Answer.UNSUBSCRIBED, *, any_text: bool = False) -> Reading:
+def refusal_flag(answer: ConsentAnswer = ConsentAnswer.UNSUBSCRIBED, *, any_text: bool = False) -> Reading:
     """Return the reading of a column such as `unsubscribed` or `bounced_at`; empty means that it did not happen."""
     # One full mailbox ends nothing for good.
-    soft = dict.fromkeys(("soft", "transient", "temporary"), Answer.UNSUBSCRIBED) if answer is Answer.BOUNCED else {}
-    return Reading(yes=answer, no=Answer.NOTHING, any_text=any_text, words=soft)
+    soft = (
+        dict.fromkeys(("soft", "transient", "temporary"), ConsentAnswer.UNSUBSCRIBED)
+        if answer is ConsentAnswer.BOUNCED
+        else {}
+    )
+    return Reading(yes=answer, no=ConsentAnswer.NOTHING, any_text=any_text, words=soft)
 
 
-def consent_flag(otherwise: Answer = Answer.UNSUBSCRIBED, *, empty: Answer | None = None) -> Reading:
+def consent_flag(
+    otherwise: ConsentAnswer = ConsentAnswer.UNSUBSCRIBED, *, empty: ConsentAnswer | None = None
+) -> Reading:
     """Return the reading of a column such as `subscribed`; who is not, and who has an empty cell, is `otherwise`."""
-    return Reading(yes=Answer.ACTIVE, no=otherwise, empty=otherwise if empty is None else empty)
+    return Reading(yes=ConsentAnswer.ACTIVE, no=otherwise, empty=otherwise if empty is None else empty)
 
 
-def status_words(words: Mapping[str, Answer] | None = None) -> Reading:
+def status_words(words: Mapping[str, ConsentAnswer] | None = None) -> Reading:
     """Return the reading of a column of words such as `Active` and `Bounced`; `words` adds those of one platform."""
     return Reading(words=words or {})

@@ -6,7 +6,7 @@ https://github.com/api-evangelist/beehiiv/blob/main/json-schema/beehiiv-subscrip
 are inactive: https://beehiiv.com/support/article/12428610562327-managing-your-subscribers-on-beehiiv.
 """
 
-from newsletter.subscribers.importers.answers import Answer, refusal_flag, status_words
+from newsletter.subscribers.importers.answers import ConsentAnswer, refusal_flag, status_words
 from newsletter.subscribers.importers.platform import FULL_NAME, Platform, columns, skipped
 
 BEEHIIV = Platform(
@@ -38,9 +38,9 @@ BEEHIIV = Platform(
     consent={
         "status": status_words(
             {
-                "needs attention": Answer.PENDING,
-                "validating": Answer.PENDING,
-                "paused": Answer.UNSUBSCRIBED,
+                "needs attention": ConsentAnswer.PENDING,
+                "validating": ConsentAnswer.PENDING,
+                "paused": ConsentAnswer.UNSUBSCRIBED,
             }
         ),
         "unsubscribed_at": refusal_flag(any_text=True),

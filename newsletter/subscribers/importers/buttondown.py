@@ -5,17 +5,17 @@ and https://docs.buttondown.com/api-subscribers-introduction; `email` and `subsc
 `type` in 2024. Unpaid, churning and paused readers pay nothing (more), and still get the free emails.
 """
 
-from newsletter.subscribers.importers.answers import Answer, refusal_flag, status_words
+from newsletter.subscribers.importers.answers import ConsentAnswer, refusal_flag, status_words
 from newsletter.subscribers.importers.platform import JSON_FIELDS, Platform, columns, skipped
 
 _TYPES = status_words(
     {
-        **dict.fromkeys(("regular", "premium", "gifted", "trialed", "paid", "comped"), Answer.ACTIVE),
-        **dict.fromkeys(("unpaid", "churning", "churned", "paused", "past due"), Answer.ACTIVE),
-        **dict.fromkeys(("unactivated", "upcoming"), Answer.PENDING),
-        **dict.fromkeys(("removed", "disabled"), Answer.UNSUBSCRIBED),
-        **dict.fromkeys(("spammy", "malicious", "blocked"), Answer.BLOCKED),
-        "undeliverable": Answer.BOUNCED,
+        **dict.fromkeys(("regular", "premium", "gifted", "trialed", "paid", "comped"), ConsentAnswer.ACTIVE),
+        **dict.fromkeys(("unpaid", "churning", "churned", "paused", "past due"), ConsentAnswer.ACTIVE),
+        **dict.fromkeys(("unactivated", "upcoming"), ConsentAnswer.PENDING),
+        **dict.fromkeys(("removed", "disabled"), ConsentAnswer.UNSUBSCRIBED),
+        **dict.fromkeys(("spammy", "malicious", "blocked"), ConsentAnswer.BLOCKED),
+        "undeliverable": ConsentAnswer.BOUNCED,
     }
 )
 
@@ -48,7 +48,7 @@ BUTTONDOWN = Platform(
         "subscriber_type": _TYPES,
         "unsubscription_date": refusal_flag(any_text=True),
         "unsubscription_reason": refusal_flag(any_text=True),
-        "undeliverability_date": refusal_flag(Answer.BOUNCED, any_text=True),
-        "undeliverability_reason": refusal_flag(Answer.BOUNCED, any_text=True),
+        "undeliverability_date": refusal_flag(ConsentAnswer.BOUNCED, any_text=True),
+        "undeliverability_reason": refusal_flag(ConsentAnswer.BOUNCED, any_text=True),
     },
 )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, check_name
 from newsletter.subscribers.csv import column_name
-from newsletter.subscribers.importers.answers import STRONG, Answer, Reading, fold, said
+from newsletter.subscribers.importers.answers import STRONG, ConsentAnswer, Reading, fold, said
 from newsletter.subscribers.importers.cells import clean, field_name
 from newsletter.subscribers.importers.consent_columns import Kind, consent_column
 from newsletter.subscribers.importers.options import ImportOptions, column_key, ignore_line, map_line
@@ -312,7 +312,7 @@ class _Resolver:
 def _meant(cell: str) -> str:
     """Return a status for a value that never is the opposite of what it says: pending where that is unclear."""
     answer = said(cell)
-    if answer is None or answer is Answer.NOTHING:
+    if answer is None or answer is ConsentAnswer.NOTHING:
         return "pending"
     return str(answer.status)
 

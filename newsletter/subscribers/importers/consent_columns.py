@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from newsletter.subscribers.importers.answers import (
-    Answer,
+    ConsentAnswer,
     Reading,
     consent_flag,
     fold,
@@ -45,13 +45,13 @@ class ConsentColumn:
 
 
 _REFUSALS = {
-    Answer.COMPLAINED: r"complain\w*|spam\w*|abuse\w*|marked as spam|beschwerde\w*|plainte\w*",
-    Answer.BOUNCED: (
+    ConsentAnswer.COMPLAINED: r"complain\w*|spam\w*|abuse\w*|marked as spam|beschwerde\w*|plainte\w*",
+    ConsentAnswer.BOUNCED: (
         r"hard ?bounce\w*|bounce\w*|cleaned|clean (?:time|campaign)|undeliver\w*|invalid\w*|unzustellbar|rebot\w*|"
         r"rimbalz\w*"
     ),
-    Answer.BLOCKED: r"black ?list\w*|block ?list\w*|blocked|banned|gesperrt\w*|bloque\w*|bloccat\w*|geblokkeerd",
-    Answer.UNSUBSCRIBED: (
+    ConsentAnswer.BLOCKED: r"black ?list\w*|block ?list\w*|blocked|banned|gesperrt\w*|bloque\w*|bloccat\w*|geblokkeerd",
+    ConsentAnswer.UNSUBSCRIBED: (
         r"unsub\w*|opt(?:ed)? ?outs?|optedout|delet\w*|remov\w*|suppress\w*|cancel\w*|archiv\w*|disabled?|deactivat\w*|"
         r"inactive|revoked|withdrawn|declined|deceased|dnc|stop|stopped|"
         r"trash\w*|objected|objections?|(?:do ?not|never) ?(?:e ?mail|mail|contact|send|market)\w*|"
@@ -128,18 +128,18 @@ def consent_column(name: str) -> ConsentColumn:
     if _OTHER_CHANNEL.search(words) and not _MAIL.search(words):
         return ConsentColumn(kind=Kind.ELSEWHERE)
     if refusal:
-        return _of_refusal(words, Answer(refusal.lastgroup or "unsubscribed"))
+        return _of_refusal(words, ConsentAnswer(refusal.lastgroup or "unsubscribed"))
     return _of_consent(words, confirmed is not None, status is not None)
 
 
-def _of_refusal(words: str, answer: Answer) -> ConsentColumn:
+def _of_refusal(words: str, answer: ConsentAnswer) -> ConsentColumn:
     rest = _rest(words, _REFUSAL, _SUBJECT, _CONFIRMED, _STATUS)
-    if "soft" in rest and answer is Answer.BOUNCED:
+    if "soft" in rest and answer is ConsentAnswer.BOUNCED:
         # One full mailbox is no reason to stop: the platform would have said that it was a hard bounce.
         return ConsentColumn(kind=Kind.ELSEWHERE)
     if rest - _ABOUT_REFUSAL or _CONSENT.search(words):
         return _PERSON_MUST_SAY
-    any_text = bool(rest) or answer in (Answer.BOUNCED, Answer.COMPLAINED) or "suppress" in words
+    any_text = bool(rest) or answer in (ConsentAnswer.BOUNCED, ConsentAnswer.COMPLAINED) or "suppress" in words
     return ConsentColumn(kind=Kind.CONSENT, reading=refusal_flag(answer, any_text=any_text))
 
 
@@ -156,16 +156,16 @@ def _of_consent(words: str, confirmed: bool, status: bool) -> ConsentColumn:
         return ConsentColumn(kind=Kind.CONSENT, reading=refusal_flag())
     if status and not (confirmed or _CONSENT.search(words)):
         return ConsentColumn(kind=Kind.CONSENT, reading=status_words())
-    otherwise = Answer.PENDING if confirmed else Answer.UNSUBSCRIBED
-    empty = Answer.NOTHING if status else otherwise
+    otherwise = ConsentAnswer.PENDING if confirmed else ConsentAnswer.UNSUBSCRIBED
+    empty = ConsentAnswer.NOTHING if status else otherwise
     return ConsentColumn(kind=Kind.CONSENT, reading=consent_flag(otherwise, empty=empty))
 
 
 def _of_date(confirmation: bool) -> Reading:
     """Return the reading of a date: who has none of confirmation is pending; a day of joining is often unknown."""
     if confirmation:
-        return consent_flag(Answer.PENDING)
-    return consent_flag(empty=Answer.NOTHING)
+        return consent_flag(ConsentAnswer.PENDING)
+    return consent_flag(empty=ConsentAnswer.NOTHING)
 
 
 def _rest(words: str, *understood: re.Pattern[str]) -> set[str]:

@@ -15,7 +15,7 @@ from newsletter.addresses import parse_address
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, RESERVED, FieldValue, parse_built_in, parse_field
 from newsletter.subscribers.csv import unguard
-from newsletter.subscribers.importers.answers import STRONG, Answer, Reading, fold, said, strongest
+from newsletter.subscribers.importers.answers import STRONG, ConsentAnswer, Reading, fold, said, strongest
 from newsletter.subscribers.importers.cells import (
     clean,
     clean_address,
@@ -32,7 +32,7 @@ from newsletter.subscribers.writes import SubscriberEntry
 _MOST_CACHED = 10_000
 """Parsed cells that are kept: files have the same few lists and tags in every row."""
 _LONGEST_EVIDENCE = 500
-_BARRED = (Answer.BLOCKED, Answer.BOUNCED, Answer.COMPLAINED)
+_BARRED = (ConsentAnswer.BLOCKED, ConsentAnswer.BOUNCED, ConsentAnswer.COMPLAINED)
 _MAYBE_STRONG = re.compile(
     r"unsub|opt|bounce|compl|spam|list|do.not|sub?scribed|abgemeldet|sabon|sinscri|disiscri|baja|uitges", re.IGNORECASE
 )
@@ -42,7 +42,7 @@ class ImportedRow(NamedTuple):
     """The entry of a row, and its answer about consent."""
 
     entry: SubscriberEntry
-    answer: Answer
+    answer: ConsentAnswer
     """The answer of the columns about consent."""
     deciding: str
     """The cell that decided, for the evidence: `EMAIL_BLACKLISTED: Yes`."""
@@ -51,7 +51,9 @@ class ImportedRow(NamedTuple):
 class EntryMaker:
     """Turns a row's cells into an entry."""
 
-    def __init__(self, publication: Publication, columns: FileColumns, *, whole_file: Answer, is_lenient: bool) -> None:
+    def __init__(
+        self, publication: Publication, columns: FileColumns, *, whole_file: ConsentAnswer, is_lenient: bool
+    ) -> None:
         """Take the meaning of the columns; `whole_file` is what the file's name says of all rows.
 
         `is_lenient`: a language or time zone that is none is left out, and costs no reader: the platform wrote it.
@@ -65,7 +67,7 @@ class EntryMaker:
         self._says_nothing = not columns.consent and columns.status is None and not whole_file.says_no
         self._statuses_of: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
         self._tags_of: dict[str, tuple[str, ...]] = {"": ()}
-        self._answers_of: list[dict[str, Answer]] = [{} for _ in columns.consent]
+        self._answers_of: list[dict[str, ConsentAnswer]] = [{} for _ in columns.consent]
 
     def email_of(self, cells: Sequence[str]) -> str:
         """Return the cell of the address, for reports."""
@@ -99,7 +101,7 @@ class EntryMaker:
         )
         return ImportedRow(entry, answer, deciding)
 
-    def _answer(self, cells: Sequence[str]) -> tuple[Answer, str]:
+    def _answer(self, cells: Sequence[str]) -> tuple[ConsentAnswer, str]:
         """Return what the row says about consent, and the cell that says no."""
         answer, deciding = self._whole_file, ""
         if self._says_nothing:
@@ -115,7 +117,7 @@ class EntryMaker:
                 one = _read(title, cell, reading)
                 if len(known) < _MOST_CACHED:
                     known[cell] = one
-            if one is not Answer.NOTHING and (stronger := strongest((answer, one))) is not answer:
+            if one is not ConsentAnswer.NOTHING and (stronger := strongest((answer, one))) is not answer:
                 answer = stronger
                 deciding = f"{title}: {cell}" if answer.says_no else ""
         return answer, deciding
@@ -131,7 +133,7 @@ class EntryMaker:
                     f'the column "{title}" says "{cell}"; say what it means with --map, or leave it out: --ignore'
                 )
 
-    def _statuses(self, cells: Sequence[str], answer: Answer) -> tuple[tuple[str, str], ...]:
+    def _statuses(self, cells: Sequence[str], answer: ConsentAnswer) -> tuple[tuple[str, str], ...]:
         columns = self._columns
         lists = "" if columns.lists is None else cells[columns.lists]
         status = "" if columns.status is None else cells[columns.status]
@@ -140,7 +142,7 @@ class EntryMaker:
             statuses = self._statuses_of[lists, status] = parse_statuses(self._lists, self._default, lists, status)
             if len(self._statuses_of) > _MOST_CACHED:
                 self._statuses_of = {}
-        return limited(statuses, answer.status) if answer.says_no or answer is Answer.PENDING else statuses
+        return limited(statuses, answer.status) if answer.says_no or answer is ConsentAnswer.PENDING else statuses
 
     def _built_in(self, cells: Sequence[str]) -> dict[str, str]:
         columns: dict[str, str] = {}
@@ -168,10 +170,10 @@ class EntryMaker:
                 self._tags_of = {"": ()}
         return tags
 
-    def _of_objects(self, cells: Sequence[str]) -> tuple[dict[str, FieldValue], Answer]:
+    def _of_objects(self, cells: Sequence[str]) -> tuple[dict[str, FieldValue], ConsentAnswer]:
         """Return the fields of JSON objects, and what they say about consent. Raises ValueError."""
         fields: dict[str, FieldValue] = {}
-        answers = [Answer.NOTHING]
+        answers = [ConsentAnswer.NOTHING]
         for at in self._columns.objects:
             for title, text in parse_object(cells[at]).items():
                 column = consent_column(title)
@@ -217,7 +219,7 @@ def _watch_object(title: str, cell: str) -> None:
             )
 
 
-def _read(title: str, cell: str, reading: Reading) -> Answer:
+def _read(title: str, cell: str, reading: Reading) -> ConsentAnswer:
     answer = reading.answer(cell)
     if answer is None:
         raise ValueError(f'{title} "{cell[:60]}" is not understood; it may say that the reader must not be mailed')

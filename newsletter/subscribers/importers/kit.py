@@ -5,10 +5,10 @@ email_address, state, created_at, tags) and https://help.convertkit.com/en/artic
 An inactive subscriber has not confirmed; a cold one has, and has not opened an email for 90 days.
 """
 
-from newsletter.subscribers.importers.answers import Answer, status_words
+from newsletter.subscribers.importers.answers import ConsentAnswer, status_words
 from newsletter.subscribers.importers.platform import Platform, columns, skipped
 
-_STATES = status_words({"inactive": Answer.PENDING, "cold": Answer.ACTIVE})
+_STATES = status_words({"inactive": ConsentAnswer.PENDING, "cold": ConsentAnswer.ACTIVE})
 
 KIT = Platform(
     name="kit",

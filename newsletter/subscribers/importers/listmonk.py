@@ -5,7 +5,7 @@ email, name, attributes, status, created_at, updated_at) and https://listmonk.ap
 blocklisted). The export does not say who left one list: https://github.com/knadh/listmonk/issues/738.
 """
 
-from newsletter.subscribers.importers.answers import Answer, status_words
+from newsletter.subscribers.importers.answers import ConsentAnswer, status_words
 from newsletter.subscribers.importers.platform import FULL_NAME, JSON_FIELDS, Platform, columns, skipped
 
 LISTMONK = Platform(
@@ -22,10 +22,10 @@ LISTMONK = Platform(
     consent={
         "status": status_words(
             {
-                "enabled": Answer.ACTIVE,
-                "disabled": Answer.UNSUBSCRIBED,
-                "blocklisted": Answer.BLOCKED,
-                "blacklisted": Answer.BLOCKED,
+                "enabled": ConsentAnswer.ACTIVE,
+                "disabled": ConsentAnswer.UNSUBSCRIBED,
+                "blocklisted": ConsentAnswer.BLOCKED,
+                "blacklisted": ConsentAnswer.BLOCKED,
             }
         )
     },

@@ -7,7 +7,7 @@ bounced for good: https://mailchimp.com/help/about-cleaned-contacts/. Non-subscr
 never agreed to a newsletter: http://ginkgo.st/~ca/roadmap/mailchimp-and-civicrm-overview/notes-on-mailchimp-data-exports.
 """
 
-from newsletter.subscribers.importers.answers import Answer, refusal_flag
+from newsletter.subscribers.importers.answers import ConsentAnswer, refusal_flag
 from newsletter.subscribers.importers.platform import Platform, columns, skipped
 
 MAILCHIMP = Platform(
@@ -39,13 +39,13 @@ MAILCHIMP = Platform(
         "unsub_campaign_title": refusal_flag(any_text=True),
         "unsub_campaign_id": refusal_flag(any_text=True),
         "unsub_reason": refusal_flag(any_text=True),
-        "clean_time": refusal_flag(Answer.BOUNCED, any_text=True),
-        "clean_campaign_title": refusal_flag(Answer.BOUNCED, any_text=True),
-        "clean_campaign_id": refusal_flag(Answer.BOUNCED, any_text=True),
+        "clean_time": refusal_flag(ConsentAnswer.BOUNCED, any_text=True),
+        "clean_campaign_title": refusal_flag(ConsentAnswer.BOUNCED, any_text=True),
+        "clean_campaign_id": refusal_flag(ConsentAnswer.BOUNCED, any_text=True),
     },
     file_answers={
-        r"(^|[^a-z])non[-_ ]?subscribed": Answer.UNSUBSCRIBED,
-        r"unsubscribed": Answer.UNSUBSCRIBED,
-        r"(^|[^a-z])cleaned": Answer.BOUNCED,
+        r"(^|[^a-z])non[-_ ]?subscribed": ConsentAnswer.UNSUBSCRIBED,
+        r"unsubscribed": ConsentAnswer.UNSUBSCRIBED,
+        r"(^|[^a-z])cleaned": ConsentAnswer.BOUNCED,
     },
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from newsletter.config.fields import READER_COLUMNS, check_name
 from newsletter.errors import ConfigError
-from newsletter.subscribers.importers.answers import Answer, Reading, fold
+from newsletter.subscribers.importers.answers import ConsentAnswer, Reading, fold
 from newsletter.subscribers.importers.platforms import AUTO
 
 _MAP = re.compile(r"(?P<column>.+?)\s*=\s*(?P<target>status\s*:.*|[^=:]+)", re.DOTALL)
@@ -71,7 +71,7 @@ def _target(name: str) -> str:
 
 def _reading(text: str) -> Reading:
     """Return the reading of `true=active,false=unsubscribed`. Raises ConfigError."""
-    words: dict[str, Answer] = {}
+    words: dict[str, ConsentAnswer] = {}
     for pair in next(csv.reader([text], skipinitialspace=True), []):
         value, equals, answer = (part.strip() for part in pair.rpartition("="))
         if not equals or answer not in _ANSWERS:
@@ -79,7 +79,7 @@ def _reading(text: str) -> Reading:
                 f'--map: "{pair.strip()}" gives a value no status',
                 hint=f"Write status:VALUE=STATUS,...; statuses: {', '.join(_ANSWERS)}; * stands for all other values.",
             )
-        words[fold(value) if value != "*" else value] = Answer(answer)
+        words[fold(value) if value != "*" else value] = ConsentAnswer(answer)
     if not words:
         raise ConfigError("--map: status: needs values", hint="Write status:true=active,false=unsubscribed.")
     return Reading(words=words, exact=True)

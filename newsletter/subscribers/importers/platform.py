@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from newsletter.subscribers.importers.answers import Answer, Reading
+from newsletter.subscribers.importers.answers import ConsentAnswer, Reading
 
 SKIP = "skip"
 """The target of a column that is bookkeeping of the platform."""
@@ -35,7 +35,7 @@ class Platform:
     evidence: Mapping[str, str] = field(default_factory=dict)
     """Columns that are kept with the evidence of consent, each with its name there."""
     consent: Mapping[str, Reading] = field(default_factory=dict)
-    file_answers: Mapping[str, Answer] = field(default_factory=dict)
+    file_answers: Mapping[str, ConsentAnswer] = field(default_factory=dict)
     """Regular expressions of file names whose rows all say the same."""
     without_header: tuple[str, ...] = ()
     """The first columns of a file without a header, if the platform writes such files."""

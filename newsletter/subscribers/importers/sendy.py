@@ -5,7 +5,7 @@ Its code writes rows of name, address and custom fields, without a header, into 
 https://github.com/svhawks/Sendy-Docker/blob/master/www/includes/subscribers/export-csv.php.
 """
 
-from newsletter.subscribers.importers.answers import Answer
+from newsletter.subscribers.importers.answers import ConsentAnswer
 from newsletter.subscribers.importers.platform import FULL_NAME, Platform
 
 _END = r"( ?\(\d+\))?\.(csv|txt)$"
@@ -15,11 +15,11 @@ SENDY = Platform(
     title="Sendy",
     columns={"name": FULL_NAME},
     file_answers={
-        rf"-active{_END}": Answer.ACTIVE,
-        rf"-unconfirmed{_END}": Answer.PENDING,
-        rf"-unsubscribed{_END}": Answer.UNSUBSCRIBED,
-        rf"-bounced{_END}": Answer.BOUNCED,
-        rf"-marked-as-spam{_END}": Answer.COMPLAINED,
+        rf"-active{_END}": ConsentAnswer.ACTIVE,
+        rf"-unconfirmed{_END}": ConsentAnswer.PENDING,
+        rf"-unsubscribed{_END}": ConsentAnswer.UNSUBSCRIBED,
+        rf"-bounced{_END}": ConsentAnswer.BOUNCED,
+        rf"-marked-as-spam{_END}": ConsentAnswer.COMPLAINED,
     },
     without_header=("name", "email"),
     needs_answer="Sendy's file says only by its name who may be mailed. Export the list once for each kind of"

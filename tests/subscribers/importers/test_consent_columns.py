@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.subscribers.import_files import opened
+from newsletter.subscribers.files.import_files import opened
 from newsletter.subscribers.importers.answers import said, status_suggestion
 from newsletter.subscribers.importers.consent_columns import Kind, consent_column
 from newsletter.subscribers.importers.options import ImportOptions

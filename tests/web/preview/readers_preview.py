@@ -16,7 +16,7 @@ from newsletter.campaigns.campaign import Campaign, all_campaigns
 from newsletter.config import load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
-from newsletter.subscribers.imports import import_csv
+from newsletter.subscribers.files.imports import import_csv
 from tests.web.preview.preview_server import SETTINGS, publish
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)

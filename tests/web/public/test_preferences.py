@@ -17,7 +17,7 @@ from sqlalchemy import Text, select
 
 from newsletter.database.tables import metadata
 from newsletter.subscribers import suppressions
-from newsletter.subscribers.imports import import_csv
+from newsletter.subscribers.files.imports import import_csv
 from tests.web.public.leaving import People
 from tests.web.public.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 

@@ -18,8 +18,8 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.subscribers import consent
 from newsletter.subscribers.csv import Record
-from newsletter.subscribers.import_files import ImportFile, opened
-from newsletter.subscribers.importers.answers import Answer
+from newsletter.subscribers.files.import_files import ImportFile, opened
+from newsletter.subscribers.importers.answers import ConsentAnswer
 from newsletter.subscribers.importers.entries import ImportedRow
 from newsletter.subscribers.importers.options import ImportOptions
 from newsletter.subscribers.suppressions import Reason, ReportedSuppression, suppress_reported
@@ -30,16 +30,16 @@ MOST_KEPT = 1_000
 _LONGEST_SHOWN = 300
 """Characters of a cell that are printed."""
 _REASONS = {
-    Answer.BOUNCED: Reason.BOUNCED,
-    Answer.COMPLAINED: Reason.COMPLAINED,
+    ConsentAnswer.BOUNCED: Reason.BOUNCED,
+    ConsentAnswer.COMPLAINED: Reason.COMPLAINED,
     # Most were blocked because they unsubscribed, and their owners may join again.
-    Answer.BLOCKED: Reason.UNSUBSCRIBED,
+    ConsentAnswer.BLOCKED: Reason.UNSUBSCRIBED,
 }
 """Why an address is suppressed, by what its row says."""
 _ADDRESS = re.compile(r"[^\s\"'<>,;@]{1,64}@[^\s\"'<>,;@]{1,255}")
 
 
-class Refusal(NamedTuple):
+class RefusedRow(NamedTuple):
     """A row that was not imported."""
 
     row: int
@@ -75,7 +75,7 @@ class ImportReport:
     """Rows of readers who are not to be mailed, by a column or a file of another system."""
     suppressed: int = 0
     """Addresses that were suppressed, because they bounced, complained or were blocked there."""
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[RefusedRow] = field(default_factory=list)
     """The first refusals, at most MOST_KEPT."""
     platform: str = ""
     """Whose export it is; empty for any other CSV file."""
@@ -95,7 +95,7 @@ class ImportListener:
 
     started: Callable[[ImportFile], None] = lambda file: None
     """Called with each file before its rows."""
-    refused: Callable[[Refusal], None] = lambda refusal: None
+    refused: Callable[[RefusedRow], None] = lambda refusal: None
     """Called for each row that is refused."""
     progress: Callable[[int, float], None] = lambda rows, share: None
     """Called after each transaction with the rows so far, and the share of all bytes that were read."""
@@ -215,7 +215,7 @@ class _ImportRun:
         file = self.file
         if not email and (address := _ADDRESS.search(file.beginning_of(record))):
             email = address[0]
-        refusal = Refusal(record.row, _shown(email), _shown(reason), file, record.start, record.end)
+        refusal = RefusedRow(record.row, _shown(email), _shown(reason), file, record.start, record.end)
         self.report.rows += 1
         self.report.refused += 1
         if len(self.report.refusals) < MOST_KEPT:

@@ -18,7 +18,7 @@ from newsletter.addresses import parse_address
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.subscribers.csv import CsvFile, Record
-from newsletter.subscribers.importers.answers import Answer, fold
+from newsletter.subscribers.importers.answers import ConsentAnswer, fold
 from newsletter.subscribers.importers.archives import PackedFile, is_archive, unpacked
 from newsletter.subscribers.importers.cells import clean_address
 from newsletter.subscribers.importers.columns import ColumnsRefused, FileColumns, file_columns, has_address
@@ -55,7 +55,7 @@ class ImportFile:
     entries: EntryMaker
     platform: Platform
     columns: FileColumns
-    answer: Answer
+    answer: ConsentAnswer
     """What its name says of all its rows."""
     size: int
     evidence: Mapping[str, str]
@@ -203,9 +203,14 @@ class _Opener:
         sample = [record.cells for record in islice(table, _SAMPLE) if not record.problem]
         try:
             columns = file_columns(self._publication, table.titles, platform, self._options, sample)
-            if answer is Answer.NOTHING and not columns.consent and columns.status is None:
+            if answer is ConsentAnswer.NOTHING and not columns.consent and columns.status is None:
                 answer = _said_by_name(name)
-            if platform.needs_answer and answer is Answer.NOTHING and not columns.consent and columns.status is None:
+            if (
+                platform.needs_answer
+                and answer is ConsentAnswer.NOTHING
+                and not columns.consent
+                and columns.status is None
+            ):
                 raise ColumnsRefused(
                     "it is unclear who may be mailed", f"Nothing was imported. {platform.needs_answer}."
                 )
@@ -244,17 +249,17 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _file_answer(platform: Platform, name: str) -> Answer:
+def _file_answer(platform: Platform, name: str) -> ConsentAnswer:
     """Return what a file's name says of all its rows."""
     fitting = (answer for pattern, answer in platform.file_answers.items() if re.search(pattern, name.lower()))
-    return next(fitting, Answer.NOTHING)
+    return next(fitting, ConsentAnswer.NOTHING)
 
 
-def _said_by_name(name: str) -> Answer:
+def _said_by_name(name: str) -> ConsentAnswer:
     """Return what a name such as `unsubscribed.csv` says of rows whose columns say nothing about consent."""
     words = fold(re.sub(r"\W+", " ", name.rpartition(".")[0] or name))
     match = _LEFT_FILE.search(words)
-    return Answer(match.lastgroup or "") if match and not _WITHOUT_THEM.search(words) else Answer.NOTHING
+    return ConsentAnswer(match.lastgroup or "") if match and not _WITHOUT_THEM.search(words) else ConsentAnswer.NOTHING
 
 
 def _tell_about(files: list[ImportFile], others: list[str], options: ImportOptions, tell: Tell) -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from newsletter.errors import NewsletterError
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.csv import LONGEST_LINE
-from newsletter.subscribers.exports import export_csv
-from newsletter.subscribers.imports import ImportReport
+from newsletter.subscribers.files.exports import export_csv
+from newsletter.subscribers.files.imports import ImportReport
 from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.writes import MOST_ENTRIES
 from tests.support.readers import NOW, UNREAD, Readers, nobody_reading
