@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from markdown_it.common.utils import unescapeAll
 from markdown_it.rules_inline import StateInline
@@ -23,13 +24,18 @@ _BARE = re.compile(
 _CJK = r"\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
 _LABEL = rf"[^\W{_CJK}](?:[^\W{_CJK}]|-)*"
 _WIDE = r"\u2018-\u201f\u2026\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-# Without IGNORECASE, which would look at each of these characters while the program starts.
-_ADDRESS = re.compile(rf"[Hh][Tt][Tt][Pp][Ss]?://{_LABEL}(?:\.{_LABEL})*(?::\d+)?(?:[/?#][^\s<>\"`|\\\0{_WIDE}]*)?")
 _TRAILING = "*_~?!.,:;'"
 """Signs that end a sentence or an emphasis rather than an address."""
 _LONGEST = 4_096
 """Characters of the longest address; browsers stop at about half of it."""
 _PAIRS = {")": "(", "]": "[", "}": "{"}
+
+
+@cache
+def _address_pattern() -> re.Pattern[str]:
+    """Return the pattern of an address; compiled only where a text has one, because that takes milliseconds."""
+    # Without IGNORECASE, which would look at each of these characters once more.
+    return re.compile(rf"[Hh][Tt][Tt][Pp][Ss]?://{_LABEL}(?:\.{_LABEL})*(?::\d+)?(?:[/?#][^\s<>\"`|\\\0{_WIDE}]*)?")
 
 
 def web_address(state: StateInline, silent: bool) -> bool:
@@ -95,7 +101,7 @@ def _part(token: Token, start: int, end: int) -> Iterator[Token]:
 
 def _address(text: str, start: int) -> str:
     """Return the web address that begins at `start`, without the punctuation behind it; empty for none."""
-    match = _ADDRESS.match(text, start, start + _LONGEST)
+    match = _address_pattern().match(text, start, start + _LONGEST)
     url = match[0] if match else ""
     while url:
         shorter = url.rstrip(_TRAILING)
