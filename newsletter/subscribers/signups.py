@@ -118,6 +118,7 @@ class Signups:
             _insert_signups(connection, same_form, source_id, now)
         for request in repeats:  # written like the others, so that the answer takes as long
             source_id = consent.shared_source(connection, SOURCE, vars(request.shown), now)
+            _enter_readers(connection, [request], source_id, now)
             _insert_signups(connection, [request], source_id, now, skipped="the form was sent twice")
 
 
