@@ -243,7 +243,7 @@ class _Links(msgspec.Struct, frozen=True):
 
 
 class _Page(msgspec.Struct, frozen=True):
-    """What pages have in common: a list of links, or an object: https://developers.sparkpost.com/api/events/."""
+    """The part that all pages share: a list of links, or an object: https://developers.sparkpost.com/api/events/."""
 
     links: list[_Link] | _Links = msgspec.field(default_factory=list)
 
