@@ -136,7 +136,7 @@ def test_a_slow_provider_does_not_make_the_rate_slower(server: Timed, tmp_path: 
 
 def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: Timed, tmp_path: Path) -> None:
     more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
-    watcher = Stopping(server)
+    watcher = Stopping(server, accepted=100)
 
     ending = send(settings(tmp_path, more), 300, watcher=watcher, clock=lambda: NOW)
 
@@ -174,16 +174,20 @@ class Pausing(Quiet):
 
 
 class Stopping(Quiet):
-    """Asks the sender to stop when it says something, as Ctrl-C would."""
+    """Asks the sender to stop when it says something and `accepted` messages have left, as Ctrl-C would.
 
-    def __init__(self, server: Timed) -> None:
+    A thread that has its turn and no call yet gives the turn back when it is stopped: hence the number.
+    """
+
+    def __init__(self, server: Timed, accepted: int) -> None:
         super().__init__()
         self._server = server
+        self._accepted = accepted
 
     def say(self, sentence: str) -> None:
         super().say(sentence)
         if len(self.said) == 1:
-            self._server.wait_for_calls(1)
+            self._server.wait_for_messages(self._accepted)
             os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -104,6 +104,12 @@ class ProviderServer:
             assert time.monotonic() < deadline, f"{len(self.calls)} calls instead of {number}"
             time.sleep(0.005)
 
+    def wait_for_messages(self, number: int) -> None:
+        deadline = time.monotonic() + 60
+        while (arrived := sum(self.calls)) < number:
+            assert time.monotonic() < deadline, f"{arrived} messages instead of {number}"
+            time.sleep(0.005)
+
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
         raise NotImplementedError
 
