@@ -18,8 +18,11 @@ from tests.support.programs import program, skipped_for_want
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-# How long an example or a browser takes depends on how busy the machine is.
-settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example or a browser takes depends on how busy the machine is. CI tries the same examples each time, so
+# that a red run is about a change; everywhere else they are new ones.
+settings.register_profile(
+    "timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 settings.load_profile("timeless")
 expect.set_options(timeout=60_000)
 
