@@ -17,6 +17,7 @@
     campaigns/      campaigns and the ledger: states, audiences, leases, outcomes, schedules, retries, opens and clicks
     rendering/      an Issue becomes HTML, plain text, a web page, a feed; colours and translations of the theme
     subscribers/    readers: consent, sign-ups, preferences, CSV import and export, segments, suppressions
+    outbound/       other programs are told what happened: webhooks, signed, queued, tried again for a day
     issues/         issue files: front matter, blocks and their fields, Markdown, images; new files and drafts
     providers/      one file per mail provider, for both directions; the HTTP transport they share, the kinds of a "no"
     database/       tables, migrations, connections; large sets of rows

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -40,6 +41,19 @@ class FetchedPage:
     """The media type, lower case: `text/html`; empty when the server did not say."""
     charset: str
     body: bytes
+    retry_after: str = ""
+    """The header Retry-After, as it came."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """One request, before its redirects."""
+
+    method: str
+    most_bytes: int
+    """The longest body of an answer that is read; 0 reads none."""
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def fetch(network: NetworkAccess, url: str) -> FetchedPage:
@@ -53,15 +67,26 @@ def fetch(network: NetworkAccess, url: str) -> FetchedPage:
 
 def ask(network: NetworkAccess, method: str, url: str, *, most_bytes: int = MOST_BYTES) -> FetchedPage:
     """Return the answer, whatever its status, after redirects; no body with `most_bytes=0`. Raises FetchError."""
+    request = _Request(method=method, most_bytes=most_bytes)
     with open_connections(network) as connections:
         here = url
         for _ in range(MOST_REDIRECTS + 1):
             _check(here, url)
-            page, location = _exchange(connections, method, here, url, most_bytes)
+            page, location = _exchange(connections, request, here, url)
             if not location:
                 return page
             here = urljoin(here, location)
         raise FetchError(NetworkFailure.CIRCLE, f"redirects more than {MOST_REDIRECTS} times", place=url)
+
+
+def post(network: NetworkAccess, url: str, body: bytes, headers: Mapping[str, str]) -> FetchedPage:
+    """Post a body, and return the answer, whatever its status, without its body; no redirect is followed.
+
+    Raises FetchError.
+    """
+    _check(url, url)
+    with open_connections(network) as connections:
+        return _exchange(connections, _Request(method="POST", most_bytes=0, body=body, headers=headers), url, url)[0]
 
 
 def _check(here: str, asked: str) -> None:
@@ -107,7 +132,7 @@ def _pools(connections: Connections) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": PlainPool, "https": EncryptedPool}
 
 
-def _exchange(connections: Connections, method: str, here: str, asked: str, most_bytes: int) -> tuple[FetchedPage, str]:
+def _exchange(connections: Connections, request: _Request, here: str, asked: str) -> tuple[FetchedPage, str]:
     """Return the answer, and the address it redirects to; empty when it does not."""
     connections.url = here
     try:
@@ -115,7 +140,7 @@ def _exchange(connections: Connections, method: str, here: str, asked: str, most
             session.trust_env = False  # a proxy would resolve the name itself, past the guard
             session.mount("http://", _Adapter(connections))
             session.mount("https://", _Adapter(connections))
-            return _answer(connections, session, method, here, most_bytes)
+            return _answer(connections, session, request, here)
     except FetchError as error:
         # Again, with the address that was asked: `network` knows only the host.
         raise FetchError(error.failure, error.message, place=asked, hint=error.hint) from error
@@ -124,7 +149,7 @@ def _exchange(connections: Connections, method: str, here: str, asked: str, most
 
 
 def _answer(
-    connections: Connections, session: requests.Session, method: str, here: str, most_bytes: int
+    connections: Connections, session: requests.Session, request: _Request, here: str
 ) -> tuple[FetchedPage, str]:
     headers = {
         "User-Agent": f"newsletter/{__version__}"
@@ -132,13 +157,20 @@ def _answer(
         "Accept": "*/*",
         "Accept-Encoding": "identity",  # nothing that grows when it is unpacked
         "Connection": "close",
+        **request.headers,
     }
     timeout = (connections.network.step, connections.network.step)
     with session.request(
-        method, here, headers=headers, timeout=timeout, stream=True, allow_redirects=False
+        request.method,
+        here,
+        headers=headers,
+        data=request.body or None,
+        timeout=timeout,
+        stream=True,
+        allow_redirects=False,
     ) as response:
         location = response.headers.get("Location", "") if response.status_code in _REDIRECTS else ""
-        body = b"" if location or not most_bytes else _body(connections, response, most_bytes)
+        body = b"" if location or not request.most_bytes else _body(connections, response, request.most_bytes)
         kind, _, rest = response.headers.get("Content-Type", "").lower().partition(";")
         charset = re.search(r"charset=[\"']?([\w.:-]+)", rest)
         return FetchedPage(
@@ -147,6 +179,7 @@ def _answer(
             kind=kind.strip(),
             charset=charset[1] if charset else "",
             body=body,
+            retry_after=response.headers.get("Retry-After", ""),
         ), location
 
 

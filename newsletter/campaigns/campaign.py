@@ -15,9 +15,12 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from newsletter.config import EventKind
 from newsletter.database.tables import campaign as table
 from newsletter.errors import NewsletterError, nearest
 from newsletter.messages.types import CompiledMessage, WebPage
+from newsletter.outbound import queue
+from newsletter.outbound.queue import Happening
 from newsletter.times import stamp
 
 
@@ -53,6 +56,7 @@ CAMPAIGN_ARROWS: dict[str, dict[CampaignState, CampaignState]] = {
 """Every change of state: verb, from, to."""
 ENDED = (CampaignState.SENT, CampaignState.CANCELLED)
 """States in which nobody is mailed any more, unless a person says so."""
+_TOLD = {CampaignState.SENDING: EventKind.STARTED, CampaignState.PAUSED: EventKind.PAUSED}
 ASKED = "you asked for it"
 """The reason of a pause that a person asked for."""
 
@@ -242,7 +246,20 @@ def change_state(connection: Connection, campaign_id: int, verb: str, *, now: da
         values["started_at"] = stamp(now)
     values["finished_at"] = stamp(now) if state in ENDED else None
     connection.execute(update(table).where(table.c.id == campaign_id).values(values))
-    return get_campaign(connection, campaign_id)
+    changed = get_campaign(connection, campaign_id)
+    if state is not campaign.state:
+        _tell(connection, campaign, changed, now)
+    return changed
+
+
+def _tell(connection: Connection, before: Campaign, campaign: Campaign, now: datetime) -> None:
+    """Queue for other programs that a campaign started, was paused or ended."""
+    kind = EventKind.FINISHED if campaign.state in ENDED else _TOLD.get(campaign.state)
+    if kind is None or (kind is EventKind.STARTED and before.started_at):
+        return
+    shown = ("issue", "subject", "list", "segment", "state", "reason", "digest", "started_at", "finished_at")
+    data = {"campaign": campaign.id, **{name: getattr(campaign, name) for name in shown}}
+    queue.tell(connection, [Happening(kind, f"campaign:{campaign.id}", data)], now)
 
 
 def advance_cursor(connection: Connection, campaign_id: int, *, cursor: int, enqueued: bool) -> None:

@@ -12,12 +12,14 @@ from newsletter.config.provider_settings import LOOPBACK
 from newsletter.config.publication import CONFIG_NAME, Publication, find_config, load_publication, secret
 from newsletter.config.settings import (
     Config,
+    EventKind,
     HexColour,
     Share,
     SignupSection,
     SponsorSection,
     ThemeSection,
     WebAddress,
+    WebhookSection,
     parse_web_address,
 )
 
@@ -25,6 +27,7 @@ __all__ = [
     "CONFIG_NAME",
     "LOOPBACK",
     "Config",
+    "EventKind",
     "HexColour",
     "Publication",
     "Share",
@@ -32,6 +35,7 @@ __all__ = [
     "SponsorSection",
     "ThemeSection",
     "WebAddress",
+    "WebhookSection",
     "find_config",
     "load_publication",
     "parse_web_address",

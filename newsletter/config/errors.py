@@ -7,7 +7,9 @@ the line in the text, because a TOML reader keeps no lines.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -53,9 +55,13 @@ def locate(text: str, keys: Sequence[str]) -> int:
     """Return the line (from 1) that sets `keys` in the TOML `text`, or else that of its table, or else 1."""
     # Line by line, without a TOML parser: good enough for messages, and wrong only inside multi-line strings.
     table: list[str] = []
+    arrays: Counter[str] = Counter()
     best, depth = 1, 0
     for number, line in enumerate(text.splitlines(), start=1):
         here = _keys_of(line, table)
+        if line.lstrip().startswith("[["):
+            here = [*here, str(arrays[".".join(here)])]
+            arrays[".".join(here[:-1])] += 1
         if line.lstrip().startswith("["):
             table = here
         matched = _common(here, keys)
@@ -95,13 +101,18 @@ def _replaced(raw: dict[str, Any], keys: Sequence[str], value: Any) -> Any:
 
 
 def _section(keys: Sequence[str]) -> str:
-    return f"[{'.'.join(keys)}] " if keys else ""
+    """Return the header of the table at `keys` and a space: `[send] `, of an array of tables `[[webhooks]] `."""
+    names = [key for key in keys if not key.isdigit()]
+    header = f"[{'.'.join(names)}]" if names else ""
+    return f"[{header}] " if keys[1:] and keys[1].isdigit() else f"{header} " * bool(names)
 
 
 def _value_message(message: str, keys: list[str], raw: Any, choices: Sequence[str]) -> str:
     expected = _EXPECTED.search(message)
     if choices:
-        return f"{_section(keys[:-1])}{keys[-1]} = {_shown(_at(raw, keys))}: write one of {', '.join(choices)}"
+        shown, name = _shown(_at(raw, keys)), next(key for key in reversed(keys) if not key.isdigit())
+        table = keys[: len(keys) - 1 - keys[::-1].index(name)]
+        return f"{_section(table)}{name} = {shown}: write one of {', '.join(choices)}"
     if limit := _LIMIT.search(message):
         most = "at least" if limit[1] == ">=" else "at most"
         return f"{_section(keys[:-1])}{keys[-1]} = {_shown(_at(raw, keys))}: write {most} {limit[2]}"
@@ -124,7 +135,9 @@ def _choices(kind: Any, keys: Sequence[str]) -> list[str]:
             names = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
             kind = get_type_hints(kind)[names[key]]
         else:
-            kind = (get_args(kind) or (None,))[-1]
+            kind = next((part for part in reversed(get_args(kind)) if part is not Ellipsis), None)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(choice) for choice in kind]
     return [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
 
 
@@ -134,8 +147,8 @@ def _known(kind: type, keys: Sequence[str]) -> list[str]:
         hints = get_type_hints(kind)
         named = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
         kind = named.get(key, kind)
-        if get_args(kind):
-            return _known(get_args(kind)[-1], keys[2:])
+        if parts := [part for part in get_args(kind) if part is not Ellipsis]:
+            return _known(parts[-1], keys[2:])
     return [field.encode_name for field in msgspec.structs.fields(kind)]
 
 

@@ -6,6 +6,7 @@ publication.py reads the file; errors.py explains its mistakes; docs/configurati
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -181,6 +182,31 @@ class BouncesSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     imap_password: str = ""
 
 
+class EventKind(StrEnum):
+    """What outbound webhooks tell of."""
+
+    CONFIRMED = "subscriber.confirmed"
+    """A reader is active on a list."""
+    UNSUBSCRIBED = "subscriber.unsubscribed"
+    SUPPRESSED = "subscriber.suppressed"
+    STARTED = "campaign.started"
+    PAUSED = "campaign.paused"
+    FINISHED = "campaign.finished"
+    """A campaign is sent, or cancelled."""
+
+
+class WebhookSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[webhooks]]`: an address that is told what happens, and of what."""
+
+    url: WebAddress
+    secret: str
+    events: Annotated[tuple[EventKind, ...], Meta(min_length=1)] = tuple(EventKind)
+
+    def wants(self, kind: EventKind) -> bool:
+        """Tell whether it is to be told of this kind."""
+        return kind in self.events
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy URL; a relative SQLite path is relative to newsletter.toml."""
 
@@ -242,6 +268,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()
     sponsors: dict[str, SponsorSection] = {}
+    webhooks: tuple[WebhookSection, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse two entries of one address: each message would be told twice. Raises ValueError."""
+        urls = [webhook.url for webhook in self.webhooks]
+        for place, url in enumerate(urls):
+            if url in urls[:place]:
+                raise ValueError(f"[[webhooks]] has {url} twice; name all its events in one")
 
 
 def read_config(raw: dict[str, Any]) -> Config:

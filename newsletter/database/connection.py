@@ -129,6 +129,7 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
     )
     engine = _engine(url, patience)
     engine.update_execution_options(newsletter_secret=lambda: link_secret(publication))  # asked for when first needed
+    engine.update_execution_options(newsletter_webhooks=publication.config.webhooks)
     database = Database(engine, name)
     try:
         if _is_sqlite(url):

@@ -4,7 +4,7 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
 (`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
-`events/calls.py` writes `webhook_call`.
+`events/calls.py` writes `webhook_call`, `outbound/queue.py` `outbound_message`.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
@@ -32,6 +32,7 @@ metadata = MetaData()
 _HANDED = text("state = 'handed'")
 _WAITING = text("state = 'queued'")
 _UNAPPLIED = text("applied_at IS NULL")
+_KEPT_TRYING = text("failed_at IS NULL")
 _LEASED = text("state IN ('claimed', 'handed')")
 
 subscriber = Table(
@@ -291,6 +292,25 @@ webhook_call = Table(  # calls of providers, verified, as they came; deleted aft
     Column("applied_at", Text),  # null = its events still have to be applied
     Index("webhook_call_waiting", "id", sqlite_where=_UNAPPLIED, postgresql_where=_UNAPPLIED),
     Index("webhook_call_by_time", "received_at"),
+    sqlite_autoincrement=True,
+)
+
+outbound_message = Table(  # what other programs are to be told; deleted once it is delivered
+    "outbound_message",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("endpoint", Text, nullable=False),  # the URL in newsletter.toml
+    Column("key", Text, nullable=False),  # names the message for the receiver, at each attempt
+    Column("kind", Text, nullable=False),  # subscriber.confirmed, ...
+    Column("subject", Text, nullable=False),  # an address key or campaign:<id>: its messages keep their order
+    Column("body", Text, nullable=False),  # JSON
+    Column("queued_at", Text, nullable=False),
+    Column("due_at", Text, nullable=False),  # the next attempt; while it is being posted, the end of the lease
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("problem", Text, nullable=False, server_default=""),  # why the last attempt failed
+    Column("failed_at", Text),  # when it was given up
+    Index("outbound_message_due", "endpoint", "due_at", sqlite_where=_KEPT_TRYING, postgresql_where=_KEPT_TRYING),
+    Index("outbound_message_by_subject", "endpoint", "subject", "id"),
     sqlite_autoincrement=True,
 )
 

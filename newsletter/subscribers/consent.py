@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
+from newsletter.config import EventKind
 from newsletter.database.bulk import among, insert_many
-from newsletter.database.tables import consent, consent_source
+from newsletter.database.tables import consent, consent_source, subscriber
+from newsletter.outbound import queue
+from newsletter.outbound.queue import Happening
 from newsletter.subscribers.evidence import read_details
 from newsletter.times import stamp
 
@@ -75,6 +78,30 @@ def record(
         no = numbers[subscriber_id] = numbers.get(subscriber_id, 0) + 1
         rows.append((subscriber_id, no, list_name, status, at, source_id, detail))
     insert_many(connection, consent, ("subscriber_id", "no", "list", "status", "at", "source_id", "detail"), rows)
+    _tell(connection, changes, source_id, at)
+
+
+_TOLD = {"active": EventKind.CONFIRMED, "unsubscribed": EventKind.UNSUBSCRIBED}
+"""The statuses that other programs are told of."""
+
+
+def _tell(connection: Connection, changes: Sequence[Change], source_id: int, at: str) -> None:
+    """Queue these changes for other programs. An import tells nobody: whoever has the file knows."""
+    if not queue.is_wanted(connection, *_TOLD.values()):
+        return
+    source = connection.scalar(select(consent_source.c.kind).where(consent_source.c.id == source_id))
+    if source == "import":
+        return
+    readers = select(subscriber.c.id, subscriber.c.email, subscriber.c.email_key)
+    these = among(connection, subscriber.c.id, sorted({change.subscriber_id for change in changes}))
+    rows = {row.id: row for row in connection.execute(readers.where(these))}
+    told = [change for change in changes if change.status in _TOLD and change.subscriber_id in rows]
+    queue.tell(connection, [_happening(rows[change.subscriber_id], change, str(source)) for change in told], at)
+
+
+def _happening(reader: Any, change: Change, source: str) -> Happening:
+    data = {"email": reader.email, "list": change.list, "status": change.status, "source": source}
+    return Happening(_TOLD[change.status], reader.email_key, data)
 
 
 def evidence(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, list[Consent]]:

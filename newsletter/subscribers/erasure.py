@@ -14,9 +14,14 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, and_, select, update
 
-from newsletter.database.tables import campaign, delivery_exception, delivery_note, subscriber
+from newsletter.addresses import address_key
+from newsletter.config import EventKind
+from newsletter.database.tables import campaign, delivery_exception, delivery_note, subscriber, subscription
+from newsletter.outbound import queue
+from newsletter.outbound.queue import Happening
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import find_subscriber, remove_subscriber
+from newsletter.times import utc_now
 
 GONE = "(erased)"
 """The text that replaces the address."""
@@ -49,6 +54,7 @@ def erase(connection: Connection, address: str) -> bool:
     if reader is None:
         return False
     _clean_ledger(connection, reader.id, reader.email)
+    _tell(connection, reader.id, reader.email, utc_now())
     return remove_subscriber(connection, address)
 
 
@@ -59,7 +65,21 @@ def _forget(connection: Connection, request: ErasureRequest) -> bool:
         return False
     suppressions.forget(connection, row.email_key, request.at)
     _clean_ledger(connection, request.subscriber_id, row.email)
+    _tell(connection, request.subscriber_id, row.email, request.at)
     return remove_subscriber(connection, row.email)
+
+
+def _tell(connection: Connection, subscriber_id: int, email: str, at: datetime) -> None:
+    """Queue for other programs that the reader left every list, and forget what could not be told before."""
+    key = address_key(email)
+    queue.forget(connection, key)
+    if not queue.is_wanted(connection, EventKind.UNSUBSCRIBED):
+        return
+    here = (subscription.c.subscriber_id == subscriber_id) & (subscription.c.status != "unsubscribed")
+    lists = connection.scalars(select(subscription.c.list).where(here).order_by(subscription.c.list)).all()
+    facts = {"email": email, "status": "unsubscribed", "source": "erased"}
+    told = [Happening(EventKind.UNSUBSCRIBED, key, {**facts, "list": name}) for name in lists]
+    queue.tell(connection, told, at)
 
 
 def _clean_ledger(connection: Connection, subscriber_id: int, email: str) -> None:

@@ -19,8 +19,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from newsletter.addresses import address_key
+from newsletter.config import EventKind
 from newsletter.database.bulk import among
 from newsletter.database.tables import suppression
+from newsletter.outbound.queue import Happening, tell
 from newsletter.signed_links import Keyed
 from newsletter.times import stamp
 
@@ -48,6 +50,7 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
     if suppressed(connection, [key]):
         return False
     _insert(connection, key, reason, detail, at)
+    _tell(connection, [{"email_key": key, "reason": str(reason), "detail": detail, "at": stamp(at)}])
     return True
 
 
@@ -88,7 +91,15 @@ def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppress
             connection.execute(update(suppression).where(suppression.c.email_key == row.email_key).values(new))
     if rows:
         connection.execute(insert(suppression), rows)
+        _tell(connection, rows)
     return len(rows)
+
+
+def _tell(connection: Connection, rows: Sequence[Mapping[str, str]]) -> None:
+    """Queue new suppressions for other programs."""
+    for row in rows:
+        data = {"email": row["email_key"], "reason": row["reason"], "detail": row["detail"]}
+        tell(connection, [Happening(EventKind.SUPPRESSED, row["email_key"], data)], row["at"])
 
 
 def _rank(reason: Reason, detail: str, at: str) -> tuple[int, bool, tuple[int, ...], str]:

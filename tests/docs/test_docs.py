@@ -38,8 +38,8 @@ def keys_of(section: type) -> list[str]:
 
 
 def section_of(page: str, heading: str) -> str:
-    """The text under `## [heading...`, to the next."""
-    found = re.search(rf"^## \[{heading}[^\n]*\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    """The text under `## [heading...` or `## [[heading...`, to the next."""
+    found = re.search(rf"^## \[\[?{heading}[^\n]*\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     assert found, f"no section ## [{heading}] in docs/configuration.md"
     return found[1]
 

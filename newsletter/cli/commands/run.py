@@ -8,7 +8,11 @@ import click
 
 from newsletter.cli.run_log import RunnerLog
 from newsletter.cli.session import Session
+from newsletter.outbound.sender import WebhookSender
 from newsletter.publishing.scheduler import Runner
+
+DRAIN = 30.0
+"""Seconds, at most, that `--once` waits for outbound webhooks; what is left waits for the next run."""
 
 
 @click.command()
@@ -33,7 +37,11 @@ def command(session: Session, once: bool) -> None:
     """
     log = RunnerLog(session.publication.config.publication.timezone)
     runner = Runner(session.publication, session.database, log)
+    webhooks = WebhookSender(session.publication, session.database, log.say)
     waiting = f"Waiting for what is scheduled; stop with Ctrl-C. Database: {session.database.name}"
-    runner.run(once=once, greeting="" if once else waiting)
+    with webhooks:
+        runner.run(once=once, greeting="" if once else waiting)
+        if once:
+            webhooks.drain(DRAIN)
     if once:
         sys.exit(log.exit_code)

@@ -61,6 +61,7 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
     from newsletter.campaigns.engagement import EngagementRecorder
     from newsletter.events.applier import EventApplier
     from newsletter.events.receive import WebhookGate
+    from newsletter.outbound.sender import WebhookSender
     from newsletter.publishing.signup_emails import compile_signup_emails
     from newsletter.sending.transactional_sender import TransactionalSender
     from newsletter.web import server
@@ -78,6 +79,7 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         WriteQueue(session.database) as write_queue,
         EventApplier(session.publication, write_queue) as applier,
         TransactionalSender(session.publication, session.database, greetings.messages, _say, interrupts.asked),
+        WebhookSender(session.publication, session.database, _say),
         EngagementRecorder(session.database, session.publication.config.tracking.keep) as engagement,
         _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
     ):
