@@ -50,6 +50,11 @@ def entries(connection: Connection) -> list[ArchiveEntry]:
     return sorted(shown, key=lambda entry: (entry.about.date, entry.published_at, entry.campaign_id), reverse=True)
 
 
+def started_issues(connection: Connection) -> set[str]:
+    """Return the slugs of the issues of which a campaign has started."""
+    return set(connection.scalars(select(campaign.c.issue).where(campaign.c.started_at.is_not(None)).distinct()))
+
+
 def page(connection: Connection, entry: ArchiveEntry) -> str:
     """Return the HTML of an entry's page, as it was approved."""
     return frozen_page(connection, entry.campaign_id)

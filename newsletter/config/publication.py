@@ -19,7 +19,7 @@ import msgspec
 from newsletter.config.errors import explain, locate
 from newsletter.config.provider_settings import Fail, check_providers
 from newsletter.config.settings import Config, read_config
-from newsletter.errors import ConfigError, not_utf8
+from newsletter.errors import ConfigError, not_utf8, suggestion
 
 CONFIG_NAME = "newsletter.toml"
 # The List-Id header (RFC 2919) and the addresses of pages have the name in them.
@@ -171,11 +171,13 @@ def _not_toml(path: Path, message: str) -> ConfigError:
 
 def _check_lists(path: Path, text: str, config: Config) -> None:
     """Check the lists' names, and that there is at least one list and at most one default."""
-    for name in config.lists:
+    for name, entry in config.lists.items():
         if not _LIST_NAME.fullmatch(name):
             place = f"{_short(path)}:{locate(text, ['lists', name])}"
             hint = "It is a part of addresses and headers: use letters, digits, `-` and `_`."
             raise ConfigError(f'no list can be named "{name}"', place=place, hint=hint)
+        if entry.digest_of:
+            _check_digest(path, text, config, name)
     defaults = [name for name, entry in config.lists.items() if entry.default]
     if not config.lists:
         hint = 'Add [lists.daily] with title = "..." and default = true.'
@@ -185,6 +187,18 @@ def _check_lists(path: Path, text: str, config: Config) -> None:
         raise ConfigError(
             f"two default lists: {', '.join(defaults)}", place=place, hint="Keep `default = true` on one."
         )
+
+
+def _check_digest(path: Path, text: str, config: Config, name: str) -> None:
+    """Check that a list's `digest_of` names another list, which is no digest itself. Raises ConfigError."""
+    source = config.lists[name].digest_of
+    place = f"{_short(path)}:{locate(text, ['lists', name, 'digest_of'])}"
+    if source == name or source not in config.lists:
+        hint = suggestion(source, [other for other in config.lists if other != name], "Lists")
+        raise ConfigError(f'[lists.{name}] digest_of: no other list is named "{source}"', place=place, hint=hint)
+    if config.lists[source].digest_of:
+        hint = f'Name the list that has every issue: "{config.lists[source].digest_of}".'
+        raise ConfigError(f"[lists.{name}] digest_of: {source} is a digest itself", place=place, hint=hint)
 
 
 def check_database_url(url: str, fail: Fail) -> None:

@@ -71,6 +71,7 @@ class ListSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     description: str = ""
     default: bool = False
     language: str = ""
+    digest_of: str = ""
 
 
 class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

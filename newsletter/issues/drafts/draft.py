@@ -6,7 +6,6 @@ are text, never a block, a merge tag, a link or HTML. sources.py reads the sourc
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
+from newsletter.issues.drafts.escapes import field_value, line_start, plain_words, yaml_text
 from newsletter.issues.drafts.feed_xml import MOST_ENTRIES
 from newsletter.issues.drafts.sources import ReadSource, read_source
 from newsletter.issues.drafts.story import Section, Story, link_key, one_line
@@ -150,8 +150,8 @@ def issue_text(stories: Sequence[Story], day: date, zone: tzinfo) -> bytes:
     lead, others = stories[0], stories[1:]
     preheader = _preheader(lead, others)
     values = {
-        "subject": _quoted(one_line(lead.title, LONGEST_SUBJECT)),
-        "preheader": f'preheader: "{_quoted(preheader)}" # review\n' if preheader else "",
+        "subject": yaml_text(one_line(lead.title, LONGEST_SUBJECT)),
+        "preheader": f'preheader: "{yaml_text(preheader)}" # review\n' if preheader else "",
         "lead": _article(lead, day, zone),
     }
     text = starter("draft.md", values)
@@ -170,7 +170,7 @@ def _preheader(lead: Story, others: Sequence[Story]) -> str:
 
 def _article(story: Story, day: date, zone: tzinfo) -> str:
     fields = {"title": story.title, "url": story.url, "author": story.author, "source": story.source}
-    written = (f"{name}={_field(name, value)}" for name, value in fields.items() if value)
+    written = (f"{name}={field_value(name, value)}" for name, value in fields.items() if value)
     if story.sections:
         body = "\n\n".join(_section(section) for section in story.sections)
     else:
@@ -179,14 +179,14 @@ def _article(story: Story, day: date, zone: tzinfo) -> str:
 
 
 def _news_item(story: Story, day: date, zone: tzinfo) -> str:
-    title = f"[{_text(story.title)}]({story.url})" if story.url else f"**{_text(story.title)}**"
+    title = f"[{plain_words(story.title)}]({story.url})" if story.url else f"**{plain_words(story.title)}**"
     parts = (title, _sentence(story), _origin(story.source, story, day, zone), REVIEW)
     return "- " + " ".join(part for part in parts if part)
 
 
 def _sentence(story: Story) -> str:
     """Return the source's sentence in quotation marks, which also keep it from being anything but text."""
-    return f"“{_text(story.summary)}”" if story.summary and story.summary != story.title else ""
+    return f"“{plain_words(story.summary)}”" if story.summary and story.summary != story.title else ""
 
 
 def _origin(source: str, story: Story, day: date, zone: tzinfo) -> str:
@@ -194,42 +194,12 @@ def _origin(source: str, story: Story, day: date, zone: tzinfo) -> str:
     published = story.published.astimezone(zone).date() if story.published else None
     year = f", {published.year}" if published and published.year != day.year else ""
     date_line = f"{published:%B} {published.day}{year}" if published else ""
-    words = ", ".join(part for part in (_text(source), date_line) if part)
+    words = ", ".join(part for part in (plain_words(source), date_line) if part)
     return f"({words})" if words else ""
 
 
 def _section(section: Section) -> str:
-    label = f"**{_text(section.label)}:** " if section.label else ""
-    paragraph = f"{label}{_text(section.text) if label else _line_start(section.text)} {REVIEW}"
-    points = "\n".join(f"- {_line_start(point)}" for point in section.points)
+    label = f"**{plain_words(section.label)}:** " if section.label else ""
+    paragraph = f"{label}{plain_words(section.text) if label else line_start(section.text)} {REVIEW}"
+    points = "\n".join(f"- {line_start(point)}" for point in section.points)
     return f"{paragraph}\n\n{points}" if points else paragraph
-
-
-def _quoted(text: str) -> str:
-    """Return the inside of a double-quoted string of YAML, which reads JSON's strings."""
-    return _braces(json.dumps(text, ensure_ascii=False)[1:-1])
-
-
-def _field(name: str, value: str) -> str:
-    """Return the value of a block's field; an address from `story.link_of` needs no quotes."""
-    if name == "url":
-        return value
-    return '"' + _braces(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
-
-
-def _text(text: str) -> str:
-    """Return Markdown that shows words as they are, inside a line."""
-    # A `_` inside a word is no emphasis in CommonMark and needs no backslash.
-    return _braces(re.sub(r"[\\`*\[\]<>~|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w)", r"\\\g<0>", text))
-
-
-def _line_start(text: str) -> str:
-    """Return Markdown that shows words as they are at the start of a line, where numbers and signs open lists."""
-    escaped = _text(text)
-    if re.match(r"[#+=:-]", escaped):
-        return "\\" + escaped
-    return re.sub(r"^(\d{1,9})([.)])", r"\1\\\2", escaped)
-
-
-def _braces(text: str) -> str:
-    return re.sub(r"\{[{%]", r"\\\g<0>", text)
