@@ -79,14 +79,21 @@ def ask(network: NetworkAccess, method: str, url: str, *, most_bytes: int = MOST
         raise FetchError(NetworkFailure.CIRCLE, f"redirects more than {MOST_REDIRECTS} times", place=url)
 
 
-def post(network: NetworkAccess, url: str, body: bytes, headers: Mapping[str, str]) -> FetchedPage:
-    """Post a body, and return the answer, whatever its status, without its body; no redirect is followed.
+def post(
+    network: NetworkAccess, url: str, body: bytes, headers: Mapping[str, str], *, most_bytes: int = 0
+) -> FetchedPage:
+    """Post a body, and return the answer, whatever its status; no redirect is followed. Raises FetchError."""
+    return send(network, "POST", url, body, headers, most_bytes=most_bytes)
 
-    Raises FetchError.
-    """
+
+def send(
+    network: NetworkAccess, method: str, url: str, body: bytes, headers: Mapping[str, str], *, most_bytes: int
+) -> FetchedPage:
+    """Send a request with headers of its own; no redirect is followed. Raises FetchError."""
     _check(url, url)
+    request = _Request(method=method, most_bytes=most_bytes, body=body, headers=headers)
     with open_connections(network) as connections:
-        return _exchange(connections, _Request(method="POST", most_bytes=0, body=body, headers=headers), url, url)[0]
+        return _exchange(connections, request, url, url)[0]
 
 
 def _check(here: str, asked: str) -> None:

@@ -20,6 +20,8 @@ from types import MappingProxyType
 
 import requests
 
+DIGEST = '[lists.month]\ntitle = "One a month"\ndigest_of = "daily"\ndescription = "The month in one issue."\n'
+"""Another list, for who wants one issue a month instead of every issue."""
 SETTINGS = """
 [publication]
 name = "Daily Inference"

@@ -37,6 +37,8 @@ FORM = "preferences"
 """The name in these forms' tokens."""
 WAS = "was"
 """The form's field with the lists that were ticked when it was shown, separated by spaces."""
+OFTEN = "often-"
+"""The beginning of a field that chooses between a list and its digests; the list's name follows."""
 MAX_NAME = 100
 _SOURCE = "preferences page"
 
@@ -87,8 +89,14 @@ async def change_preferences(request: Request) -> Response:
 
 def _leaves_all(reader: Subscriber, submitted: SubmittedForm) -> bool:
     """Tell whether a saved form leaves every list: that is never refused, and nobody repeats it without joining."""
-    is_saving, ticks = submitted.first("action") not in _ACTIONS, any(submitted.all("list"))
-    return is_saving and not ticks and bool(active_lists(reader))
+    is_saving = submitted.first("action") not in _ACTIONS
+    return is_saving and not any(_ticked(submitted)) and bool(active_lists(reader))
+
+
+def _ticked(submitted: SubmittedForm) -> set[str]:
+    """Return the lists that a form asks for: those that are ticked, and the choice of each group of OFTEN."""
+    chosen = [name for field in submitted.values if field.startswith(OFTEN) for name in submitted.first(field).split()]
+    return {*submitted.all("list"), *chosen}
 
 
 async def _save(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> Response:
@@ -111,7 +119,9 @@ def _parse_preferences(
         raise ValueError("the name is too long")
     texts = {field: submitted.first(field) for field in ("timezone", "language")}
     built_in = {field: parse_built_in(field, text) if text else "" for field, text in texts.items()}
-    ticked, known = set(submitted.all("list")), visit.site.publication.config.lists
+    ticked, known = _ticked(submitted), visit.site.publication.config.lists
+    if any(not set(submitted.first(OFTEN + source).split()) <= {*group} for source, group in _groups(visit).items()):
+        raise ValueError("the choice is none of its group's")
     active = set(active_lists(reader))
     changes = {
         PreferenceAction.LEAVE: active - ticked,
@@ -138,7 +148,7 @@ def _left_since(visit: Visit, reader: Subscriber, submitted: SubmittedForm) -> l
     The form says which boxes were ticked when it was shown; without that, the time of leaving decides. It is not so
     the other way round: whoever saves a form without a tick leaves, also after joining elsewhere meanwhile.
     """
-    ticked = set(submitted.all("list")).difference(active_lists(reader))
+    ticked = _ticked(submitted).difference(active_lists(reader))
     if WAS in submitted.values:
         return sorted(ticked & {*submitted.first(WAS).split()})
     age = visit.site.form_tokens.age(submitted.first("token"), FORM, visit.now)
@@ -202,6 +212,8 @@ async def _preferences_page(
         "is_barred": await visit.is_barred(reader),
         "is_pending": reader.status is Status.PENDING,
         "active": active_lists(reader),
+        "groups": _choices(visit, reader),
+        "titles": visit.titles,
         "pauses": _pauses(visit, reader),
         "name": _name(reader),
         "zone": str(reader.fields.get("timezone", "")),
@@ -212,6 +224,28 @@ async def _preferences_page(
         "languages": language_names(visit.site.pages.translations.codes),
     }
     return visit.page("preferences.html", values, reader, status=400 if expired or problem else 200)
+
+
+def _groups(visit: Visit) -> dict[str, list[str]]:
+    """Return each list that has digests, with itself and its digests: a reader gets one of them."""
+    lists = visit.site.publication.config.lists
+    digests = {name: entry.digest_of for name, entry in lists.items() if entry.digest_of}
+    return {
+        source: [source, *(name for name, of in digests.items() if of == source)]
+        for source in dict.fromkeys(digests.values())
+    }
+
+
+def _choices(visit: Visit, reader: Subscriber) -> dict[str, dict[str, object]]:
+    """Return what to choose between, by list: the lists of its group, and which of them the reader has.
+
+    Who has several of a group, by an import for example, is offered to keep them.
+    """
+    active = active_lists(reader)
+    return {
+        source: {"lists": group, "has": [name for name in group if name in active]}
+        for source, group in _groups(visit).items()
+    }
 
 
 def _pauses(visit: Visit, reader: Subscriber) -> dict[str, str]:
