@@ -8,7 +8,8 @@
                                     ^------------------------- settle: accepted, rejected, unknown ---------+
 
     cli/            the commands, one file each: options, questions, printed tables and progress bars, exit codes
-    web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser
+    web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser,
+                    web/api what other programs use
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages
@@ -28,7 +29,7 @@
     rates.py         rates, quotas, warm-up plans        addresses.py  email addresses
     times.py         durations, moments, zones, clock    errors.py     every error, and its exit code
     private_files.py files that only their owner reads   printable.py  text that cannot steer a terminal
-    characters.py    which ones no text may have
+    characters.py    which ones no text may have    api_keys.py    keys of other programs, and what each may do
 
 Beside the package: templates/ has everything that a designer touches (the emails' MJML and styles, the readers' pages,
 the preview's pages, translations), docs/glossary.md the words, tests/ mirrors the packages.
