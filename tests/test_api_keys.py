@@ -32,7 +32,8 @@ def test_keys_are_listed_with_what_they_may_do_and_stay_listed_when_revoked(
 
     [listed] = json.loads(newsletter("keys", "list", "--json", cwd=publication_folder).stdout)
     assert (listed["name"], listed["scopes"]) == ("shop", ["campaigns", "read"])
-    assert listed["revoked_at"] and "key" not in listed
+    assert listed["revoked_at"]
+    assert "key" not in listed
     assert "revoked" in newsletter("keys", "list", cwd=publication_folder).stdout
 
 
