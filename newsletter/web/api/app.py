@@ -30,7 +30,14 @@ from newsletter.web.api.access import admit
 from newsletter.web.api.operations import BODY_BYTES, JSON, PREFIX, ApiRequest, ApiSite, Change, Operation
 from newsletter.web.api.problems import RefusalError, refusal_of, refusal_of_status
 from newsletter.web.api.reading import read_body, read_idempotency_key, read_query, request_hash
-from newsletter.web.api.routes import lists
+from newsletter.web.api.routes import (
+    campaigns,
+    events,
+    issues,
+    lists,
+    subscribers,
+    suppressions,
+)
 from newsletter.web.api.writes import RequestedChange, StoredAnswer, earlier_answer, make_changes
 from newsletter.web.body_limits import BodyLimit, BodyLimits
 from newsletter.web.error_log import masked
@@ -40,7 +47,12 @@ from newsletter.web.public.write_queue import WriteError
 logger = logging.getLogger(__name__)
 
 OPERATIONS: Sequence[Operation] = [
+    *subscribers.OPERATIONS,
     *lists.OPERATIONS,
+    *issues.OPERATIONS,
+    *campaigns.OPERATIONS,
+    *suppressions.OPERATIONS,
+    *events.OPERATIONS,
 ]
 """Every operation of the API; a new file of routes adds its line here."""
 
@@ -52,8 +64,8 @@ def api_app(site: ApiSite, operations: Sequence[Operation] = OPERATIONS) -> Moun
         by_path[operation.path][operation.method] = operation
     document = openapi.document(site.publication, operations)
     page = _Fixed(documentation.page(document).encode(), "text/html", documentation.HEADERS)
-    # Paths with more parts first: an address in a path may have slashes.
-    paths = sorted(by_path, key=lambda path: -path.count("/"))
+    # Paths with more parts first, and words before variable parts: an address in a path may have slashes.
+    paths = sorted(by_path, key=lambda path: (-path.count("/"), "{" in path))
     routes: list[BaseRoute] = [
         Route(f"{PREFIX}/openapi.json", _Fixed(msgspec.json.encode(document), JSON, {})),
         Route(f"{PREFIX}/", page),

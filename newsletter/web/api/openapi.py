@@ -26,7 +26,8 @@ _WAITING = (429, 503)
 
 def document(publication: Publication, operations: Sequence[Operation]) -> dict[str, Any]:
     """Return the document, as msgspec encodes it."""
-    types = [kind for operation in operations for kind in (operation.body, *operation.answers.values()) if kind]
+    kinds = [kind for operation in operations for kind in (operation.body, *operation.answers.values())]
+    types = [kind for kind in kinds if kind not in (None, bytes)]
     _schemas, components = msgspec.json.schema_components([*types, ProblemDocument], ref_template=_TEMPLATE)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -60,7 +61,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": {**_answers(operation), **_refusals(operation)},
     }
     if operation.body is not None:
-        content = {media_type: {"schema": _schema(operation.body)} for media_type in operation.media_types}
+        schema = {"type": "string"} if operation.body is bytes else _schema(operation.body)
+        content = {media_type: {"schema": schema} for media_type in operation.media_types}
         described["requestBody"] = {"required": True, "content": content}
     return described
 

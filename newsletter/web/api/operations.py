@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
 from newsletter.api_keys import ApiKey, Scope
@@ -52,6 +52,13 @@ class ApiSite:
     def documentation(self) -> str:
         """The address of the page that describes the API."""
         return f"{self.publication.config.publication.url}{PREFIX}/"
+
+
+class PageQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The query of a list that comes in pages."""
+
+    cursor: Annotated[str, Meta(description="`next` of the page before; without it, the first page.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=1_000, description="The most items of a page.")] = 100
 
 
 class NoQuery(Struct, forbid_unknown_fields=True):
@@ -116,7 +123,7 @@ class Operation:
     """The command that does the same: `newsletter pause`."""
     query: type[Struct] = NoQuery
     body: Any = None
-    """The type of the body; None takes none."""
+    """The type of the body; None takes none. `bytes` takes any of the media types as it is."""
     media_types: tuple[str, ...] = (JSON,)
     """What the body may be."""
     max_bytes: int = BODY_BYTES

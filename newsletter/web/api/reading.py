@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 
 from newsletter.web.api.operations import Operation
@@ -25,10 +27,36 @@ def read_query(request: Request, operation: Operation) -> Any:
     for name in names:
         if names.count(name) > 1:
             raise RefusalError("invalid-request", f'the query has "{name}" more than once')
+    require_writable({**dict(pairs), **request.path_params})
     try:
         return msgspec.convert(dict(pairs), operation.query, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid("the query", error) from error
+
+
+def require_writable(value: Any) -> Any:
+    """Return the value. Raises RefusalError for a text in it that a database cannot keep: NUL, half of a pair."""
+    if isinstance(value, str):
+        if "\0" in value or not _is_utf8(value):
+            raise RefusalError(
+                "refused", "a text has a character that cannot be kept: NUL, or half of a surrogate pair"
+            )
+    elif isinstance(value, Mapping):
+        require_writable([*value, *value.values()])
+    elif isinstance(value, Struct):
+        require_writable([getattr(value, name) for name in value.__struct_fields__])
+    elif isinstance(value, Sequence):
+        for part in value:
+            require_writable(part)
+    return value
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_body(request: Request, body: bytes, operation: Operation) -> Any:
@@ -39,8 +67,10 @@ def read_body(request: Request, body: bytes, operation: Operation) -> Any:
     if media_type not in operation.media_types:
         allowed = " or ".join(operation.media_types)
         raise RefusalError("wrong-media-type", f"the body is to be {allowed}", headers={"Accept": allowed})
+    if operation.body is bytes:
+        return body
     try:
-        return msgspec.json.decode(body, type=operation.body)
+        return require_writable(msgspec.json.decode(body, type=operation.body))
     except msgspec.ValidationError as error:
         raise _invalid("the body", error) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
