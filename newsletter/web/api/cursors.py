@@ -16,5 +16,5 @@ def read_cursor(links: Links, subject: str, cursor: str) -> str:
     claims = links.read(cursor, Purpose.CURSOR)
     of, _, last = claims.list.partition(" ") if claims is not None else ("", "", "")
     if of != subject:
-        raise RefusalError("invalid-request", "the cursor is none of this list", hint="Begin without a cursor.")
+        raise RefusalError("refused", "the cursor is none of this list", hint="Begin without a cursor.")
     return last

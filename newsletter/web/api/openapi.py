@@ -15,9 +15,9 @@ from newsletter.web.api.problems import KINDS, MEDIA_TYPE, ProblemDocument
 from newsletter.web.api.reading import KEY_PATTERN
 
 _TEMPLATE = "#/components/schemas/{name}"
-_ALWAYS = (400, 401, 403, 429, 503)
+_ALWAYS = (400, 401, 403, 422, 429, 503)
 """Statuses that every operation may refuse a request with."""
-_WRITES = (409, 410, 422)
+_WRITES = (409, 410)
 _BODIES = (408, 413, 415)
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": _TEMPLATE.format(name="ProblemDocument")}}}
 _WAITING = (429, 503)
@@ -32,7 +32,7 @@ def document(publication: Publication, operations: Sequence[Operation]) -> dict[
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         path = paths.setdefault(f"{PREFIX}{operation.path}", {})
-        path[operation.method.lower()] = _operation(operation)
+        path[operation.method.lower()] = _operation(operation, operations)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,7 +50,7 @@ def document(publication: Publication, operations: Sequence[Operation]) -> dict[
     }
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
     described = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -58,7 +58,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "tags": [operation.path.split("/")[1]],
         "security": [{"key": [operation.scope.value]}],
         "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
-        "responses": {**_answers(operation), **_refusals(operation)},
+        "responses": {**_answers(operation, operations), **_refusals(operation)},
     }
     if operation.body is not None:
         schema = {"type": "string"} if operation.body is bytes else _schema(operation.body)
@@ -111,14 +111,25 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
     return [{"name": "Idempotency-Key", "in": "header", "required": False, "description": about, "schema": schema}]
 
 
-def _answers(operation: Operation) -> dict[str, Any]:
+def _answers(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for status, kind in operation.answers.items():
         answer: dict[str, Any] = {"description": "Done" if operation.writes else "The answer"}
         if kind is not None:
             answer["content"] = {"application/json": {"schema": _schema(kind)}}
+        if links := _links(operation, kind, operations):
+            answer["links"] = links
         answers[str(status)] = answer
     return answers
+
+
+def _links(operation: Operation, kind: Any, operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return the operations about what a request has made: those whose path goes on with its number."""
+    if operation.method != "POST" or "id" not in getattr(kind, "__struct_fields__", ()):
+        return {}
+    about = re.compile(rf"{re.escape(operation.path)}/{{(\w+)}}(/\w+)?")
+    named = [(match[1], each.name) for each in operations if (match := about.fullmatch(each.path))]
+    return {name: {"operationId": name, "parameters": {part: "$response.body#/id"}} for part, name in named}
 
 
 def _refusals(operation: Operation) -> dict[str, Any]:

@@ -35,6 +35,12 @@ PATH_PARTS: Mapping[str, str] = {
 """The variable parts of paths, and what each is."""
 
 
+Address = Annotated[
+    str, Meta(min_length=3, max_length=254, pattern=r"^[^\s@]+@[^\s@]+$", description="An email address.")
+]
+"""An email address in a body; what else makes it one, `addresses.parse_address` knows."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ApiSite:
     """What all operations share; made when the server starts."""
@@ -57,7 +63,9 @@ class ApiSite:
 class PageQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """The query of a list that comes in pages."""
 
-    cursor: Annotated[str, Meta(description="`next` of the page before; without it, the first page.")] = ""
+    cursor: Annotated[
+        str, Meta(pattern="^[A-Za-z0-9_-]*$", description="`next` of the page before; without it, the first page.")
+    ] = ""
     limit: Annotated[int, Meta(ge=1, le=1_000, description="The most items of a page.")] = 100
 
 

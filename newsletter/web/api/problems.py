@@ -77,7 +77,9 @@ def refusal_of(error: NewsletterError, kind: str = "refused") -> RefusalError:
     is_database = isinstance(error.__cause__, SQLAlchemyError)
     if is_database:
         return RefusalError("unavailable", "the database refused", headers={"Retry-After": "30"})
-    return RefusalError(kind, f"{error.place}: {error.message}" if error.place else error.message, hint=error.hint)
+    # What says which option to give is for the command line.
+    hint = "" if "--" in error.hint else error.hint
+    return RefusalError(kind, f"{error.place}: {error.message}" if error.place else error.message, hint=hint)
 
 
 def refusal_of_status(status: int, detail: Any, headers: Mapping[str, str] | None) -> RefusalError:

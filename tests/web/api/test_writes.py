@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from newsletter.api_keys import find_key
 from newsletter.database.tables import api_answer, api_write, subscriber
@@ -107,17 +107,22 @@ def test_requests_that_change_one_reader_together_all_count(api: ServedApi) -> N
 
 
 def test_an_answer_is_kept_for_a_day_and_the_evidence_for_good(api: ServedApi) -> None:
+    made: list[int] = []
     with api.database.begin() as connection:
         key = find_key(connection, api.key)
         assert key is not None
-        made: list[int] = []
+
+        def change(_connection: Connection) -> ApiResponse:
+            made.append(1)
+            return ApiResponse(value={}, target="subscriber 1")
+
         old = RequestedChange(
             key=key,
             operation="createSubscriber",
             idempotency_key="old",
             request_hash="r",
             at=utc_now() - KEPT - timedelta(minutes=1),
-            change=lambda _connection: made.append(1) or ApiResponse(value={}, target="subscriber 1"),
+            change=change,
         )
         make_changes(connection, [old])
         make_changes(connection, [replace(old, at=utc_now())])

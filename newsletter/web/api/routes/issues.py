@@ -18,7 +18,7 @@ from newsletter.publishing.test_send import MOST, send_test
 from newsletter.rendering.build import Built, build_issue, sample_mailing, sample_recipient
 from newsletter.rendering.theme import Theme
 from newsletter.web.api.cursors import read_cursor, write_cursor
-from newsletter.web.api.operations import ApiRequest, ApiResponse, Change, Operation, PageQuery
+from newsletter.web.api.operations import Address, ApiRequest, ApiResponse, Change, Operation, PageQuery
 from newsletter.web.api.problems import RefusalError
 from newsletter.web.error_log import masked_text
 
@@ -66,7 +66,7 @@ class IssueDetail(IssueItem, kw_only=True):
 class TestAddresses(Struct, kw_only=True, forbid_unknown_fields=True):
     """Who gets a test."""
 
-    to: Annotated[list[Annotated[str, Meta(min_length=3, max_length=254)]], Meta(min_length=1, max_length=MOST)]
+    to: Annotated[list[Address], Meta(min_length=1, max_length=MOST)]
 
 
 class TestOutcome(Struct, kw_only=True):

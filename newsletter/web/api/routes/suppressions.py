@@ -13,7 +13,7 @@ from newsletter.events.sync import sync_suppressions
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.suppressions import Reason, Suppression
 from newsletter.web.api.cursors import read_cursor, write_cursor
-from newsletter.web.api.operations import ApiRequest, ApiResponse, Change, Operation, PageQuery
+from newsletter.web.api.operations import Address, ApiRequest, ApiResponse, Change, Operation, PageQuery
 from newsletter.web.api.problems import RefusalError
 
 ReasonName = Literal["bounced", "complained", "unsubscribed", "erased", "by-hand"]
@@ -45,7 +45,7 @@ class SuppressionQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
 class NewSuppression(Struct, kw_only=True, forbid_unknown_fields=True):
     """An address to suppress."""
 
-    email: Annotated[str, Meta(min_length=3, max_length=254)]
+    email: Address
     reason: Literal["bounced", "complained", "unsubscribed", "by-hand"] = "by-hand"
     detail: Annotated[str, Meta(max_length=1_000)] = ""
     """A note for yourself; without one, the name of the key."""
@@ -78,7 +78,10 @@ def list_suppressions(request: ApiRequest, connection: Connection) -> ApiRespons
 def add(request: ApiRequest, connection: Connection) -> ApiResponse:
     """Suppress an address; one that is suppressed already keeps its first reason."""
     body: NewSuppression = request.body
-    email = _parsed(body.email)
+    try:
+        email = parse_address(body.email)
+    except ValueError as error:
+        raise RefusalError("refused", str(error)) from error
     is_new = suppressions.suppress(
         connection, email, Reason(body.reason), body.detail or request.key.evidence, request.at
     )
@@ -89,7 +92,7 @@ def add(request: ApiRequest, connection: Connection) -> ApiResponse:
 
 def remove(request: ApiRequest, connection: Connection) -> ApiResponse:
     """Let an address be mailed again."""
-    email = _parsed(request.path["email"])
+    email = request.path["email"]
     if suppressions.find(connection, email) is None:
         raise RefusalError("not-found", "this address is not suppressed")
     suppressions.lift(connection, [address_key(email)])
@@ -108,13 +111,6 @@ def sync(request: ApiRequest) -> Change:
 def suppression_item(row: Suppression) -> SuppressionItem:
     """Return a suppression as the API shows it."""
     return SuppressionItem(email=row.email, reason=Reason(row.reason).value, detail=row.detail, at=row.at)
-
-
-def _parsed(address: str) -> str:
-    try:
-        return parse_address(address)
-    except ValueError as error:
-        raise RefusalError("refused", str(error)) from error
 
 
 OPERATIONS = [
