@@ -8,7 +8,9 @@
                                     ^------------------------- settle: accepted, rejected, unknown ---------+
 
     cli/            the commands, one file each: options, questions, printed tables and progress bars, exit codes
-    web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser
+    web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser,
+                    web/api what other programs use
+    publication/    what commands, the HTTP API and Python programs have in common: newsletter.Publication
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages
@@ -29,7 +31,7 @@
     rates.py         rates, quotas, warm-up plans        addresses.py  email addresses
     times.py         durations, moments, zones, clock    errors.py     every error, and its exit code
     private_files.py files that only their owner reads   printable.py  text that cannot steer a terminal
-    characters.py    which ones no text may have
+    characters.py    which ones no text may have    api_keys.py    keys of other programs, and what each may do
 
 Beside the package: templates/ has everything that a designer touches (the emails' MJML and styles, the readers' pages,
 the preview's pages, translations), docs/glossary.md the words, tests/ mirrors the packages.
@@ -38,4 +40,21 @@ Imports point down in this order; the contracts in pyproject.toml prove it. The 
 readers; the code after it knows no Markdown and no MJML.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from newsletter.publication.publication import Publication
+
 __version__ = "0.1.0"
+__all__ = ["Publication", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import Publication when it is first used: commands that do not need it load nothing of it."""
+    if name == "Publication":
+        from newsletter.publication.publication import Publication
+
+        return Publication
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,6 +43,8 @@ class Purpose(Enum):
     """Confirm a sign-up, in the email that asks for it."""
     TRACK = b"track"
     """Counted links and opens; gives no access to the reader's pages."""
+    CURSOR = b"cursor"
+    """The places in the API's lists; the text in `list` is what they hold."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -295,6 +295,17 @@ def all_campaigns(connection: Connection) -> list[Campaign]:
     return [_campaign(row) for row in connection.execute(select(*_FIELDS).order_by(table.c.id.desc()))]
 
 
+def campaigns_before(
+    connection: Connection, before: int | None, limit: int, *, state: str | None = None, issue: str | None = None
+) -> list[Campaign]:
+    """Return the campaigns with ids below `before` (None: all), the latest first, at most `limit`."""
+    wanted = [table.c.id < before] if before is not None else []
+    wanted += [table.c.state == state] if state else []
+    wanted += [table.c.issue == issue] if issue else []
+    rows = select(*_FIELDS).where(*wanted).order_by(table.c.id.desc()).limit(limit)
+    return [_campaign(row) for row in connection.execute(rows)]
+
+
 def campaigns_in_state(connection: Connection, *states: CampaignState) -> list[Campaign]:
     """Return the campaigns in one of these states, those that start earliest first."""
     rows = select(*_FIELDS).where(table.c.state.in_(states)).order_by(table.c.send_at, table.c.id)

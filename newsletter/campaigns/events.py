@@ -137,6 +137,17 @@ def of_reader(connection: Connection, campaign_id: int, subscriber_id: int) -> l
     return [_read(row) for row in connection.execute(rows.order_by(table.c.at, table.c.id))]
 
 
+def recorded_after(
+    connection: Connection, last: int, limit: int, *, kind: str | None = None, campaign_id: int | None = None
+) -> list[tuple[int, Event]]:
+    """Return the events that were recorded after the one with the id `last`, each with its id, at most `limit`."""
+    wanted = [table.c.id > last]
+    wanted += [table.c.kind == kind] if kind else []
+    wanted += [table.c.campaign_id == campaign_id] if campaign_id is not None else []
+    rows = select(table).where(*wanted).order_by(table.c.id).limit(limit)
+    return [(row.id, _read(row)) for row in connection.execute(rows)]
+
+
 def forget_readers(connection: Connection, before: datetime) -> int:
     """Make opens and clicks from before that time nobody's; return how many rows. Call until it is 0.
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "bounces": "Read the mail that comes back.",
     "events": "Apply what providers reported once more.",
     "webhooks": "List what is still to be told to other programs.",
+    "keys": "Make, list and revoke keys of the HTTP API.",
     "adopt": "Let a database that was copied here send from here.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""

@@ -155,6 +155,13 @@ class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     key: str = ""
 
 
+class ApiSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[api]`: whether `newsletter serve` answers other programs, and how often each may ask."""
+
+    enabled: bool = False
+    per_key: Rate = Rate("100/s")
+
+
 class PreviewSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[preview]`: the editor that opens lines, and the addresses that get tests."""
 
@@ -261,6 +268,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     draft: DraftSection = DraftSection()
     schedule: ScheduleSection = ScheduleSection()
     serve: ServeSection = ServeSection()
+    api: ApiSection = ApiSection()
     preview: PreviewSection = PreviewSection()
     tracking: TrackingSection = TrackingSection()
     events: EventsSection = EventsSection()

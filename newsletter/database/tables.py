@@ -4,7 +4,8 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
 (`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
-`events/calls.py` writes `webhook_call`, `outbound/queue.py` `outbound_message`.
+`events/calls.py` writes `webhook_call`, `outbound/queue.py` `outbound_message`, `api_keys.py` `api_key`,
+`web/api/writes.py` the API's other tables.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
@@ -33,6 +34,7 @@ _HANDED = text("state = 'handed'")
 _WAITING = text("state = 'queued'")
 _UNAPPLIED = text("applied_at IS NULL")
 _KEPT_TRYING = text("failed_at IS NULL")
+_REPEATABLE = text("idempotency_key IS NOT NULL")
 _LEASED = text("state IN ('claimed', 'handed')")
 
 subscriber = Table(
@@ -312,6 +314,43 @@ outbound_message = Table(  # what other programs are to be told; deleted once it
     Index("outbound_message_due", "endpoint", "due_at", sqlite_where=_KEPT_TRYING, postgresql_where=_KEPT_TRYING),
     Index("outbound_message_by_subject", "endpoint", "subject", "id"),
     sqlite_autoincrement=True,
+)
+
+api_key = Table(  # keys of other programs; a revoked one stays, because evidence names it
+    "api_key",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("hash", Text, nullable=False, unique=True),  # SHA-256 of the key, hexadecimal; the key itself is nowhere
+    Column("scopes", Text, nullable=False),  # names with commas between: read,subscribers
+    Column("created_at", Text, nullable=False),
+    Column("revoked_at", Text),
+    sqlite_autoincrement=True,
+)
+
+api_write = Table(  # what other programs changed: rows are appended and kept as evidence
+    "api_write",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key_id", Integer, ForeignKey("api_key.id"), nullable=False),
+    Column("at", Text, nullable=False),
+    Column("operation", Text, nullable=False),  # createSubscriber, pauseCampaign, ...
+    Column("target", Text, nullable=False, server_default=""),  # campaign 12, subscriber 7; never an address
+    Column("idempotency_key", Text),  # SHA-256 of the header; null without one, and after 24 hours
+    Column("request_hash", Text, nullable=False, server_default=""),  # SHA-256 of method, path and body
+    Column("status", Integer, nullable=False),  # of the answer
+    Index("api_write_by_idempotency_key", "key_id", "idempotency_key", unique=True),
+    Index("api_write_repeatable", "at", sqlite_where=_REPEATABLE, postgresql_where=_REPEATABLE),
+    sqlite_autoincrement=True,
+)
+
+api_answer = Table(  # the answers that a repeated request gets; deleted after 24 hours, and with their reader
+    "api_answer",
+    metadata,
+    Column("write_id", Integer, ForeignKey("api_write.id"), primary_key=True, autoincrement=False),
+    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE")),
+    Column("body", Text, nullable=False),
+    Index("api_answer_by_subscriber", "subscriber_id"),
 )
 
 rate_bucket = Table(  # one row per provider; GCRA: the theoretical arrival time of the next message

@@ -290,8 +290,13 @@ def start_plan(database: Database, plan: Plan, now: datetime) -> Campaign:
     One transaction does both, so that of two commands that run at once only one approves.
     """
     with database.begin() as connection:
-        campaign = _approved(connection, plan, now)
-        return campaign if campaign.state is CampaignState.SENDING else start_now(connection, campaign.id, now=now)
+        return start_in(connection, plan, now)
+
+
+def start_in(connection: Connection, plan: Plan, now: datetime) -> Campaign:
+    """Do as `start_plan`, in the caller's transaction."""
+    campaign = _approved(connection, plan, now)
+    return campaign if campaign.state is CampaignState.SENDING else start_now(connection, campaign.id, now=now)
 
 
 def schedule_plan(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:
@@ -303,11 +308,16 @@ def schedule_plan(publication: Publication, database: Database, plan: Plan, mome
     when = check_time(publication, database, plan, moment, now)
     link_secret(publication)  # a missing secret shows now, not on the day of sending
     with database.begin() as connection:
-        campaign = _approved(connection, plan, now)
-        campaign = schedule_campaign(connection, campaign.id, send_at=when.start, wall=when.wall, now=now)
-        if plan.campaign:
-            approve_again(connection, campaign.id, **_frozen(plan))
-        return get_campaign(connection, campaign.id)
+        return schedule_in(connection, plan, when, now)
+
+
+def schedule_in(connection: Connection, plan: Plan, when: Timing, now: datetime) -> Campaign:
+    """Do as `schedule_plan`, in the caller's transaction, for a time that `check_time` returned."""
+    campaign = _approved(connection, plan, now)
+    campaign = schedule_campaign(connection, campaign.id, send_at=when.start, wall=when.wall, now=now)
+    if plan.campaign:
+        approve_again(connection, campaign.id, **_frozen(plan))
+    return get_campaign(connection, campaign.id)
 
 
 def check_time(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Timing:

@@ -210,6 +210,24 @@ def update_own_fields(
     connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
 
 
+def store_facts(
+    connection: Connection,
+    subscriber_id: int,
+    columns: Mapping[str, str],
+    fields: Mapping[str, FieldValue],
+    tags: Sequence[str],
+    now: datetime,
+) -> None:
+    """Store these built-in fields, and all own fields and tags of one reader, in the place of what was there."""
+    values = {
+        **columns,
+        "fields": msgspec.json.encode(fields, order="sorted").decode(),
+        "tags": msgspec.json.encode(sorted(tags)).decode(),
+        "updated_at": stamp(now),
+    }
+    connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
+
+
 def rename(connection: Connection, subscriber_id: int, name: str, now: datetime) -> None:
     """Store the reader's full name; an empty one deletes it."""
     row = connection.execute(select(subscriber.c.fields).where(subscriber.c.id == subscriber_id)).one_or_none()

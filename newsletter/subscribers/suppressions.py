@@ -165,6 +165,8 @@ class Suppression:
     detail: str
     at: str
     """Since when: a stamp."""
+    key: str
+    """Its place in the order of `pages`: the address, or the hash of an erased reader's."""
 
     @property
     def words(self) -> str:
@@ -176,9 +178,11 @@ class Suppression:
         return {"email": self.email, "reason": self.reason, "detail": self.detail, "at": self.at}
 
 
-def pages(connection: Connection, *, reason: str = "", size: int = 5_000) -> Iterator[list[Suppression]]:
-    """Yield all suppressions, or those of one reason, by address."""
-    last = ""
+def pages(
+    connection: Connection, *, reason: str = "", size: int = 5_000, after: str = ""
+) -> Iterator[list[Suppression]]:
+    """Yield all suppressions, or those of one reason, by address; `after` is the `key` of the last one known."""
+    last = after
     while True:
         statement = select(suppression).where(suppression.c.email_key > last)
         if reason:
@@ -198,7 +202,7 @@ def find(connection: Connection, address: str) -> Suppression | None:
 
 def _suppression(row: Row[Any]) -> Suppression:
     email = "" if row.email_key.startswith(_HASHED) else row.email_key
-    return Suppression(email=email, reason=row.reason, detail=row.detail, at=row.at)
+    return Suppression(email=email, reason=row.reason, detail=row.detail, at=row.at, key=row.email_key)
 
 
 def lift(connection: Connection, email_keys: Iterable[str]) -> None:

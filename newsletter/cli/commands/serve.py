@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from newsletter.events.receive import WebhookGate
     from newsletter.publishing.scheduler import Runner
     from newsletter.subscribers.welcomes import Welcome
+    from newsletter.web.mounted import MountedApp
     from newsletter.web.public.site import Site
     from newsletter.web.public.write_queue import WriteQueue
     from newsletter.web.server import Certificate
@@ -83,7 +84,8 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         EngagementRecorder(session.database, session.publication.config.tracking.keep) as engagement,
         _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
     ):
-        app = public_app(_site(session, write_queue, engagement, greetings.welcomes, gate, applier), _log, _say)
+        site = _site(session, write_queue, engagement, greetings.welcomes, gate, applier)
+        app = public_app(site, _log, _say, _api(site))
         _say(f"Readers' pages on {server.address(sock, 'https' if certificate else 'http')}  (stop with Ctrl-C)")
         server.serve(app, sock, interrupts.asked, certificate=certificate)
 
@@ -134,6 +136,25 @@ def _site(
         webhooks=gate,
         event_applier=applier,
     )
+
+
+def _api(site: Site) -> list[MountedApp]:
+    """Return the HTTP API as an application below its prefix; nothing while it is off."""
+    settings = site.publication.config.api
+    if not settings.enabled:
+        return []
+    from newsletter.web.api.app import api_app
+    from newsletter.web.api.key_limits import KeyLimits
+    from newsletter.web.api.operations import ApiSite
+
+    api_site = ApiSite(
+        publication=site.publication,
+        database=site.database,
+        write_queue=site.write_queue,
+        links=site.links,
+        limits=KeyLimits(settings.per_key),
+    )
+    return [api_app(api_site)]
 
 
 @contextlib.contextmanager

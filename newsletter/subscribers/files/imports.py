@@ -113,16 +113,17 @@ def import_csv(
     resubscribe: Collection[str] = (),
     options: ImportOptions | None = None,
     listener: ImportListener | None = None,
+    source: str = "import",
 ) -> ImportReport:
     """Import a seekable file; return the counts.
 
-    `name` is the file's, for messages and for the evidence, which also has its SHA-256. `resubscribe` has the address
-    keys of readers who left and may be brought back. Raises NewsletterError when the file cannot be read, or it is
-    unclear who may be mailed; nothing is imported then.
+    `name` is the file's, for messages and for the evidence, which also has its SHA-256; `source` is the evidence's
+    kind. `resubscribe` has the address keys of readers who left and may be brought back. Raises NewsletterError when
+    the file cannot be read, or it is unclear who may be mailed; nothing is imported then.
     """
     listener = listener or ImportListener()
     with opened(publication, file, name, options or ImportOptions(), listener.told) as files:
-        run = _ImportRun(database, now, resubscribe, listener, sum(part.size for part in files))
+        run = _ImportRun(database, now, resubscribe, listener, sum(part.size for part in files), source)
         for part in files:
             run.read(part)
         return run.report
@@ -137,13 +138,20 @@ class _ImportRun:
     """An import under way: the entries that wait for their transaction, and the counts."""
 
     def __init__(
-        self, database: Database, now: datetime, resubscribe: Collection[str], listener: ImportListener, size: int
+        self,
+        database: Database,
+        now: datetime,
+        resubscribe: Collection[str],
+        listener: ImportListener,
+        size: int,
+        source: str,
     ) -> None:
         self.database = database
         self.now = now
         self.resubscribe = resubscribe
         self.listener = listener
         self.size = size
+        self.source = source
         self.done = 0
         """Bytes of the files before the present one."""
         self.report = ImportReport()
@@ -156,7 +164,7 @@ class _ImportRun:
         self.report.platform = self.report.platform or file.platform_name
         # In a transaction of its own: the evidence of every later one refers to it.
         with self.database.begin() as connection:
-            self.source_id = consent.record_source(connection, "import", file.evidence, self.now)
+            self.source_id = consent.record_source(connection, self.source, file.evidence, self.now)
         self.listener.started(file)
         end = 0
         for record in file.records:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from newsletter.errors import NewsletterError
 from newsletter.web.body_limits import BodyLimits
 from newsletter.web.error_log import NO_ROUTE, LoggedErrors, masked, route_templates
+from newsletter.web.mounted import MountedApp, with_mounted
 from newsletter.web.public.client import with_client_address
 from newsletter.web.public.metrics import RequestLog, RequestMetrics
 from newsletter.web.public.routes import (
@@ -59,11 +60,18 @@ ROUTES: Sequence[BaseRoute] = [
 _TEMPLATES = route_templates(ROUTES)
 
 
-def public_app(site: Site, log: RequestLog | None = None, warn: Callable[[str], None] = print) -> ASGIApp:
+def public_app(
+    site: Site,
+    log: RequestLog | None = None,
+    warn: Callable[[str], None] = print,
+    mounted: Sequence[MountedApp] = (),
+) -> ASGIApp:
     """Return the application of one publication's pages.
 
-    `log` gets a record of each answered request, `warn` a sentence for the operator.
+    `log` gets a record of each answered request, `warn` a sentence for the operator. The `mounted` applications
+    answer below their prefixes, with the same headers, counts and log.
     """
+    routes = [*ROUTES, *(route for each in mounted for route in each.routes)]
     app = Starlette(
         routes=ROUTES,
         middleware=[Middleware(BodyLimits, limit_of=body_limit)],
@@ -71,9 +79,9 @@ def public_app(site: Site, log: RequestLog | None = None, warn: Callable[[str], 
     )
     app.state.site = site
     # Around Starlette, whose own answer to a route that fails needs the headers, too.
-    with_headers = DefaultHeaders(app, default_headers(site.publication))
-    logged = LoggedErrors(with_headers, ROUTES)
-    counted = RequestMetrics(logged, metrics=site.metrics, templates=_TEMPLATES, log=log)
+    with_headers = DefaultHeaders(with_mounted(app, mounted), default_headers(site.publication))
+    logged = LoggedErrors(with_headers, routes)
+    counted = RequestMetrics(logged, metrics=site.metrics, templates=route_templates(routes), log=log)
     return with_client_address(_Folder(counted, site.pages.base), site.publication.config.serve.proxies, warn)
 
 
