@@ -11,6 +11,7 @@
     web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser,
                     web/api what other programs use
     publication/    what commands, the HTTP API and Python programs have in common: newsletter.Publication
+    remote/         a repository of issues and the server that sends them: `newsletter push`
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages

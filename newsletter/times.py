@@ -80,6 +80,41 @@ class DayTime(str):
         return self
 
 
+class DayWindow(str):
+    """`06:00-20:00`, or `off` for the whole day; over midnight as `20:00-06:00`. The text as written, with its meaning.
+
+    Raises ValueError with what is allowed.
+    """
+
+    opens: time
+    closes: time
+
+    def __new__(cls, text: str) -> DayWindow:
+        """Parse what a user wrote."""
+        self = super().__new__(cls, text)
+        try:
+            first, last = ("00:00", "00:00") if text == OFF else text.split("-")
+            self.opens, self.closes = (datetime.strptime(part.strip(), "%H:%M").time() for part in (first, last))
+        except ValueError as error:
+            raise ValueError(f'"{text}" is not a part of the day; write 06:00-20:00') from error
+        return self
+
+    def holds(self, moment: datetime, zone: tzinfo) -> bool:
+        """Tell whether the moment is in it, by the clocks of the zone; the last minute is not."""
+        now = moment.astimezone(zone).time()
+        if self.opens < self.closes:
+            return self.opens <= now < self.closes
+        return self.opens == self.closes or now >= self.opens or now < self.closes
+
+    def next_open(self, moment: datetime, zone: tzinfo) -> datetime:
+        """Return the moment itself when it is in the window, else the next one at which the window opens (UTC)."""
+        if self.holds(moment, zone):
+            return moment.astimezone(UTC)
+        day = moment.astimezone(zone).date()
+        days = (first_moment(datetime.combine(day + timedelta(days=n), self.opens), zone) for n in range(3))
+        return next(opening for opening in days if opening > moment)
+
+
 def parse_zone(name: str) -> ZoneInfo:
     """Return the IANA time zone of this name. Raises ValueError when there is none."""
     try:

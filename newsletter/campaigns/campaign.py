@@ -95,6 +95,8 @@ class Campaign:
     """The moment it starts, UTC; None when it starts by a command."""
     local_at: str | None
     """The time at which each reader gets it by their own clock, naive; None when everyone gets it at once."""
+    frozen_at: str | None
+    """When its text was approved last; None for a campaign from before that was written down."""
     started_at: str | None
     finished_at: str | None
     tracking: str
@@ -158,14 +160,15 @@ def approve_issue(
         "key": secrets.token_hex(8),
         "provider": provider,
         "created_at": stamp(now),
-        **_frozen(message, page, checks, tracking),
+        **_frozen(message, page, checks, tracking, now),
     }
     row = connection.execute(insert(table).values(values).returning(*_FIELDS)).one()
     return _campaign(row)
 
 
-def _frozen(message: CompiledMessage, page: WebPage, checks: str, tracking: str) -> dict[str, object]:
+def _frozen(message: CompiledMessage, page: WebPage, checks: str, tracking: str, now: datetime) -> dict[str, object]:
     return {
+        "frozen_at": stamp(now),
         "subject": message.open(message.subject),
         "digest": message.digest,
         "message": zlib.compress(msgspec.json.encode(message)),
@@ -184,10 +187,11 @@ def approve_again(
     page: WebPage,
     checks: str = "[]",
     tracking: str = "none",
+    now: datetime,
 ) -> None:
     """Freeze another message and page: of a campaign that has not begun."""
     _require_unstarted(get_campaign(connection, campaign_id))
-    frozen = _frozen(message, page, checks, tracking)
+    frozen = _frozen(message, page, checks, tracking, now)
     connection.execute(update(table).where(table.c.id == campaign_id).values(frozen))
 
 

@@ -13,7 +13,7 @@ from functools import cache
 
 from sqlalchemy import Connection, select
 
-from newsletter.campaigns import reports
+from newsletter.campaigns import approvals, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state, change_state, get_campaign
 from newsletter.config import Publication
 from newsletter.database.tables import subscriber
@@ -69,7 +69,10 @@ def begin_due(connection: Connection, publication: Publication, now: datetime) -
 def _begin(
     connection: Connection, publication: Publication, campaign_id: int, start: datetime, now: datetime
 ) -> Campaign:
-    if reason := missing_setting(publication, get_campaign(connection, campaign_id)):
+    campaign = get_campaign(connection, campaign_id)
+    if reason := missing_setting(publication, campaign) or approvals.reason_to_hold(
+        connection, publication, campaign, now
+    ):
         return change_state(connection, campaign_id, "pause", now=now, reason=reason)
     most = publication.config.send.max_lateness
     if not is_too_late(start, now, most):

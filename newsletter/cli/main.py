@@ -31,6 +31,8 @@ COMMANDS = {
     "schedule": "Schedule an issue to be sent at a time.",
     "run": "Send what is scheduled, when it is due.",
     "serve": "Serve the readers' pages: join, confirm, read, leave.",
+    "push": "Hand an issue over to the server that sends it.",
+    "approve": "Say that an issue may be sent as it is.",
     "campaigns": "List every campaign and its state.",
     "status": "Show how far a campaign is: its deliveries by state.",
     "bench": "Measure sending on this machine; nobody is mailed.",

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, field
 from newsletter.addresses import Mailbox, parse_mailbox
 from newsletter.config.provider_settings import LOOPBACK, is_well_formed
 from newsletter.rates import Rate, Warmup
-from newsletter.times import OFF, DayTime, Duration, parse_zone
+from newsletter.times import OFF, DayTime, DayWindow, Duration, parse_zone
 
 
 class WebAddress(str):
@@ -155,6 +155,21 @@ class ServeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     key: str = ""
 
 
+class RemoteSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[remote]`: the server that `newsletter push` hands issues to, and the key for it."""
+
+    url: WebAddress | None = None
+    key: str = ""
+
+
+class PublishSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[publish]`: what has to be there before a campaign starts: people who approved it, time, the part of the day."""
+
+    approvals: Annotated[int, Meta(ge=0, le=20)] = 0
+    min_notice: Duration = Duration("off")
+    window: DayWindow = DayWindow("off")
+
+
 class ApiSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[api]`: whether `newsletter serve` answers other programs, and how often each may ask."""
 
@@ -269,6 +284,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schedule: ScheduleSection = ScheduleSection()
     serve: ServeSection = ServeSection()
     api: ApiSection = ApiSection()
+    remote: RemoteSection = RemoteSection()
+    publish: PublishSection = PublishSection()
     preview: PreviewSection = PreviewSection()
     tracking: TrackingSection = TrackingSection()
     events: EventsSection = EventsSection()
@@ -334,6 +351,7 @@ _DECODERS: dict[type, Any] = {
     Duration: Duration,
     Rate: Rate,
     DayTime: DayTime,
+    DayWindow: DayWindow,
     Warmup: Warmup,
     Share: Share,
     ZoneInfo: parse_zone,

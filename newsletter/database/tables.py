@@ -5,6 +5,7 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
 (`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
 `events/calls.py` writes `webhook_call`, `outbound/queue.py` `outbound_message`, `api_keys.py` `api_key`,
+`campaigns/approvals.py` `approval`, `campaigns/pushes.py` `push`, `pushed_picture` and `pushed_path`,
 `web/api/writes.py` the API's other tables.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
@@ -190,6 +191,7 @@ campaign = Table(
     Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive prints about the issue
     Column("tracking", Text, nullable=False, server_default="none"),  # none aggregate individual
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
+    Column("frozen_at", Text),  # when its text was approved last; null = before the column was there
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,
 )
@@ -295,6 +297,49 @@ webhook_call = Table(  # calls of providers, verified, as they came; deleted aft
     Index("webhook_call_waiting", "id", sqlite_where=_UNAPPLIED, postgresql_where=_UNAPPLIED),
     Index("webhook_call_by_time", "received_at"),
     sqlite_autoincrement=True,
+)
+
+push = Table(  # what was handed over from a repository: rows are appended and kept as evidence
+    "push",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("campaign_id", Integer, ForeignKey("campaign.id"), nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("name", Text, nullable=False),  # the name of the key
+    Column("at", Text, nullable=False),
+    Column("file", Text, nullable=False),  # the file's name
+    Column("source", LargeBinary, nullable=False),  # the file, zlib
+    Column("committed_at", Text, nullable=False, server_default=""),  # of its commit, UTC; "" = not known
+    Index("push_by_campaign", "campaign_id", "digest"),
+    sqlite_autoincrement=True,
+)
+
+pushed_picture = Table(  # by its hash, so that pictures of one name do not replace each other
+    "pushed_picture",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # png jpeg gif webp svg
+    Column("body", LargeBinary, nullable=False),
+)
+
+pushed_path = Table(  # which picture an issue names by which path
+    "pushed_path",
+    metadata,
+    Column("path", Text, primary_key=True),  # below /images/
+    Column("issue", Text, primary_key=True),  # slug
+    Column("sha256", Text, ForeignKey("pushed_picture.sha256"), nullable=False),
+    Column("at", Text, nullable=False),  # the newest is served
+    sqlite_with_rowid=False,
+)
+
+approval = Table(  # who approved what is sent
+    "approval",
+    metadata,
+    Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # of a key, or of a user of the system
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 outbound_message = Table(  # what other programs are to be told; deleted once it is delivered

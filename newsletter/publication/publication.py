@@ -123,7 +123,7 @@ class Publication:
         settings = sending.require_ready(self.settings, self.database, plan)
         configured = self.settings.config.send.rate
         pace = Rate(rate).within(configured) if rate else configured
-        started = start_plan(self.database, plan, utc_now())
+        started = start_plan(self.settings, self.database, plan, utc_now())
         job = sending.job_of_plan(self.settings, self.database, plan, started, settings, pace)
         return Sender(job, listener or _Silent()).run()
 

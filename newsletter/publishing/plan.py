@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns import reports
+from newsletter.campaigns import approvals, reports
 from newsletter.campaigns.campaign import (
     ENDED,
     Campaign,
@@ -284,18 +284,21 @@ def _by_own_clocks(wall: datetime) -> str:
     return f"{wall:%Y-%m-%d %H:%M} by each reader's own clock"
 
 
-def start_plan(database: Database, plan: Plan, now: datetime) -> Campaign:
-    """Approve the plan unless that was done, and start its campaign.
+def start_plan(publication: Publication, database: Database, plan: Plan, now: datetime) -> Campaign:
+    """Freeze the plan unless that was done, and start its campaign.
 
-    One transaction does both, so that of two commands that run at once only one approves.
+    One transaction does both, so that of two commands that run at once only one freezes it. Raises NewsletterError
+    when `[publish]` asks for something that is not there, and nothing is changed.
     """
     with database.begin() as connection:
-        return start_in(connection, plan, now)
+        return start_in(connection, publication, plan, now)
 
 
-def start_in(connection: Connection, plan: Plan, now: datetime) -> Campaign:
+def start_in(connection: Connection, publication: Publication, plan: Plan, now: datetime) -> Campaign:
     """Do as `start_plan`, in the caller's transaction."""
     campaign = _approved(connection, plan, now)
+    if held := approvals.reason_to_hold(connection, publication, campaign, now):
+        raise NewsletterError(f"campaign of {campaign.issue} is {held}", hint="Nothing was changed, nobody was mailed.")
     return campaign if campaign.state is CampaignState.SENDING else start_now(connection, campaign.id, now=now)
 
 
@@ -316,7 +319,7 @@ def schedule_in(connection: Connection, plan: Plan, when: Timing, now: datetime)
     campaign = _approved(connection, plan, now)
     campaign = schedule_campaign(connection, campaign.id, send_at=when.start, wall=when.wall, now=now)
     if plan.campaign:
-        approve_again(connection, campaign.id, **_frozen(plan))
+        approve_again(connection, campaign.id, now=now, **_frozen(plan))
     return get_campaign(connection, campaign.id)
 
 
@@ -329,6 +332,16 @@ def check_time(publication: Publication, database: Database, plan: Plan, moment:
         hint = f"Send it at once with: newsletter send {plan.built.issue.slug} --list {plan.list}{segment}"
         raise NewsletterError(f"{wall_clock(publication, when.start)} has gone by", hint=hint)
     return when
+
+
+def freeze_draft(connection: Connection, plan: Plan, now: datetime) -> Campaign:
+    """Return the plan's campaign, a new draft when there is none; an older text of a draft gives way to the file's."""
+    campaign = _approved(connection, plan, now)
+    is_unstarted = campaign.state in (CampaignState.DRAFT, CampaignState.SCHEDULED) and not campaign.started_at
+    if plan.file and is_unstarted and campaign.digest != plan.built.message.digest:
+        approve_again(connection, campaign.id, now=now, **_frozen(plan))
+        return get_campaign(connection, campaign.id)
+    return campaign
 
 
 def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:

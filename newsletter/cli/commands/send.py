@@ -109,7 +109,7 @@ def command(
     job = Job(
         publication=session.publication,
         database=session.database,
-        campaign=start_plan(session.database, plan, utc_now()),
+        campaign=start_plan(session.publication, session.database, plan, utc_now()),
         provider=plan.provider,
         settings=settings,
         rate=pace,

@@ -35,6 +35,7 @@ from newsletter.web.api.routes import (
     events,
     issues,
     lists,
+    pushes,
     subscribers,
     suppressions,
 )
@@ -53,6 +54,7 @@ OPERATIONS: Sequence[Operation] = [
     *campaigns.OPERATIONS,
     *suppressions.OPERATIONS,
     *events.OPERATIONS,
+    *pushes.OPERATIONS,
 ]
 """Every operation of the API; a new file of routes adds its line here."""
 

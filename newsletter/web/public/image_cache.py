@@ -39,15 +39,26 @@ class CachedImage:
 class ImageCache:
     """The images of one publication."""
 
-    def __init__(self, root: Path, is_sent: Callable[[str], Awaitable[bool]]) -> None:
-        """`is_sent` tells whether something sent names the image at a path below `/images/`."""
+    def __init__(
+        self,
+        root: Path,
+        is_sent: Callable[[str], Awaitable[bool]],
+        pushed: Callable[[str], Awaitable[CachedImage | None]] | None = None,
+    ) -> None:
+        """`is_sent` tells whether something sent names the image at a path below `/images/`.
+
+        `pushed` returns the image that came with an issue from a repository: it is what the issue was built with.
+        """
         self._root = root
         self._is_sent = is_sent
+        self._pushed = pushed
         self._images: dict[str, CachedImage] = {}
         self._bytes = 0
 
     async def find(self, path: str) -> CachedImage | None:
         """Return the image behind a path below `/images/`, as it is now; None when it is no image of ours."""
+        if self._pushed is not None and (pushed := await self._pushed(path)):
+            return pushed
         image = self._images.get(path)
         # A look at the file for each request is cheap, and shows a replaced image at once.
         if image and image.etag == _etag(image.file):

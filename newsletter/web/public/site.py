@@ -27,6 +27,7 @@ from newsletter.web.public.image_cache import ImageCache
 from newsletter.web.public.link_targets import LinkTargets
 from newsletter.web.public.metrics import Metrics
 from newsletter.web.public.pages import Pages
+from newsletter.web.public.pushed_pictures import PushedPictures
 from newsletter.web.public.sent_pictures import SentPictures
 from newsletter.web.public.write_queue import WriteQueue
 
@@ -65,7 +66,8 @@ class Site:
     @cached_property
     def image_cache(self) -> ImageCache:
         """The publication's images."""
-        return ImageCache(self.publication.root, SentPictures(self.publication, self.database).names)
+        is_sent = SentPictures(self.publication, self.database).names
+        return ImageCache(self.publication.root, is_sent, PushedPictures(self.database).find)
 
 
 def site_of(request: Request) -> Site:

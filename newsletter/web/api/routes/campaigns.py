@@ -179,7 +179,9 @@ def _start(request: ApiRequest, body: NewCampaign, path: str) -> Change:
         raise RefusalError("conflict", f"campaign {plan.campaign.id} is {plan.campaign.state}; nobody is mailed again")
     plan = sending.approved(request.publication, plan, ",".join(body.allow) or None)
     sending.require_ready(request.publication, site.database, plan)
-    return lambda connection: _created(request, connection, start_in(connection, plan, request.at), plan.campaign)
+    return lambda connection: _created(
+        request, connection, start_in(connection, request.publication, plan, request.at), plan.campaign
+    )
 
 
 def _schedule(request: ApiRequest, body: NewCampaign, path: str) -> Change:
