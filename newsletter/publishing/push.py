@@ -78,9 +78,8 @@ class Push(Struct, kw_only=True, forbid_unknown_fields=True):
     mode: Annotated[Mode, Meta(description="What follows: a draft, its time, or at once.")] = "draft"
     dry_run: Annotated[bool, Meta(description="Whether everything is checked and nothing changed.")] = False
     committed_at: Annotated[
-        str | None,
-        Meta(max_length=40, description="When its commit was made (UTC): an older text replaces no newer one."),
-    ] = None
+        str, Meta(max_length=40, description="When its commit was made (UTC): an older text replaces no newer one.")
+    ] = ""
     allow: Annotated[list[str], Meta(description="Rules of `check` whose errors are accepted.")] = []
     pictures: Annotated[list[PushedFile], Meta(max_length=MAX_FILES)] = []
     templates: Annotated[list[PushedFile], Meta(max_length=MAX_FILES)] = []
@@ -303,7 +302,7 @@ def _keep(connection: Connection, checked: CheckedPush, campaign: Campaign, name
         name=name,
         file=checked.push.file,
         source=checked.push.source.encode(),
-        committed_at=checked.push.committed_at or "",
+        committed_at=checked.push.committed_at,
         now=now,
     )
 

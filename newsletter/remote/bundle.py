@@ -37,7 +37,7 @@ def bundle(publication: Publication, built: Built, *, mode: Mode, allow: list[st
         digest=built.message.digest,
         message=built.message,
         page=built.page,
-        url=publication.config.publication.url,
+        url=str(publication.config.publication.url),
         mode=mode,
         dry_run=dry_run,
         allow=allow,
@@ -84,12 +84,15 @@ def writing_settings(publication: Publication) -> dict[str, Any]:
     return settings
 
 
-def committed_at(path: Path) -> str | None:
-    """Return when HEAD was committed, UTC; None outside git. By it the server knows an older commit that runs again."""
+def committed_at(path: Path) -> str:
+    """Return when HEAD was committed, UTC; empty outside git.
+
+    By it the server knows an old commit that is run again.
+    """
     command = ["git", "-C", str(path.parent), "log", "-1", "--format=%ct"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return None
+        return ""
     seconds = done.stdout.strip()
-    return stamp(datetime.fromtimestamp(int(seconds), UTC)) if done.returncode == 0 and seconds.isdigit() else None
+    return stamp(datetime.fromtimestamp(int(seconds), UTC)) if done.returncode == 0 and seconds.isdigit() else ""

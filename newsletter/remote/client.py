@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -31,7 +31,7 @@ class RemoteServer:
     """The server of a publication."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
 
     def get(self, path: str) -> dict[str, Any]:
         """Return what the server shows. Raises NewsletterError."""

@@ -10,6 +10,7 @@ from newsletter.campaigns import abandoned_batches, audience, counts, reports, s
 from newsletter.campaigns.campaign import ASKED, CampaignState, change_state, find_campaign, resume_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option
+from newsletter.cli.remote import remote_change, remote_option
 from newsletter.cli.send_result import print_unsettled, recover_first
 from newsletter.cli.session import Session
 from newsletter.times import utc_now
@@ -17,8 +18,9 @@ from newsletter.times import utc_now
 
 @click.command()
 @click.argument("campaign")
+@remote_option
 @click.pass_obj
-def pause(session: Session, campaign: str) -> None:
+def pause(session: Session, campaign: str, remote: bool) -> None:
     """Stop handing over a campaign's messages.
 
     Nothing is handed over from this moment on; the call that is under way is finished, and its outcome
@@ -29,6 +31,8 @@ def pause(session: Session, campaign: str) -> None:
         newsletter pause chip-rules
         newsletter pause 12
     """
+    if remote:
+        return remote_change(session, campaign, "pause")
     with session.database.begin() as connection:
         known = find_campaign(connection, campaign)
         change_state(connection, known.id, "pause", now=utc_now(), reason=ASKED)
@@ -40,8 +44,9 @@ def pause(session: Session, campaign: str) -> None:
 
 @click.command()
 @click.argument("campaign")
+@remote_option
 @click.pass_obj
-def resume(session: Session, campaign: str) -> None:
+def resume(session: Session, campaign: str, remote: bool) -> None:
     """Let a paused campaign go on.
 
     Only its state changes, nobody is mailed: `run` and `send` do that, and start where it stopped. A campaign
@@ -52,6 +57,8 @@ def resume(session: Session, campaign: str) -> None:
         newsletter resume chip-rules
         newsletter resume 12 && newsletter send chip-rules
     """
+    if remote:
+        return remote_change(session, campaign, "resume")
     with session.database.begin() as connection:
         known = find_campaign(connection, campaign)
         resumed = resume_campaign(connection, known.id, now=utc_now())
@@ -64,9 +71,10 @@ def resume(session: Session, campaign: str) -> None:
 
 @click.command()
 @click.argument("campaign")
+@remote_option
 @json_option()
 @click.pass_obj
-def cancel(session: Session, campaign: str, as_json: bool) -> None:
+def cancel(session: Session, campaign: str, remote: bool, as_json: bool) -> None:
     """End a campaign for good.
 
     Readers whose message was not handed over do not get it; the call that is under way is finished, and its
@@ -77,6 +85,8 @@ def cancel(session: Session, campaign: str, as_json: bool) -> None:
         newsletter cancel chip-rules
         newsletter cancel 12 --json
     """
+    if remote:
+        return remote_change(session, campaign, "cancel", as_json=as_json)
     with session.database.begin() as connection:
         known = find_campaign(connection, campaign)
         cancelled = change_state(connection, known.id, "cancel", now=utc_now())

@@ -13,6 +13,7 @@ from newsletter.campaigns.status import campaign_status
 from newsletter.cli import send_result
 from newsletter.cli.follow import follow
 from newsletter.cli.options import json_option
+from newsletter.cli.remote import remote_option, remote_status
 from newsletter.cli.session import Session
 from newsletter.events import guard
 
@@ -20,9 +21,10 @@ from newsletter.events import guard
 @click.command()
 @click.argument("campaign")
 @json_option("the counts")
+@remote_option
 @click.option("--follow", "following", is_flag=True, help="Show it live until it is sent, paused or cancelled")
 @click.pass_obj
-def command(session: Session, campaign: str, as_json: bool, following: bool) -> None:
+def command(session: Session, campaign: str, as_json: bool, remote: bool, following: bool) -> None:
     """Count what happened to a campaign's deliveries.
 
     CAMPAIGN is its number, or the slug of an issue (its latest campaign). Every delivery is in one state,
@@ -35,6 +37,8 @@ def command(session: Session, campaign: str, as_json: bool, following: bool) -> 
         newsletter status 12 --json
         newsletter status chip-rules --follow
     """
+    if remote:
+        return remote_status(session, campaign, as_json=as_json)
     with session.database.read() as connection:
         found = find_campaign(connection, campaign)
     if following:

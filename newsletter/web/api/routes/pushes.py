@@ -21,7 +21,7 @@ from newsletter.publication import campaigns
 from newsletter.publishing.push import CheckedPush, Push, RefusedPushError, accept, check_push, lift_hold
 from newsletter.subscribers import segments
 from newsletter.web.api.operations import ApiRequest, ApiResponse, Change, Operation
-from newsletter.web.api.problems import RefusalError
+from newsletter.web.api.problems import RefusalError, refusal_of
 from newsletter.web.api.routes.campaigns import DeliveryCounts, EventCounts, StateName
 
 MAX_BYTES = 40 * 1024 * 1024
@@ -66,8 +66,8 @@ class NewApproval(Struct, kw_only=True, forbid_unknown_fields=True):
     """The text that is approved."""
 
     digest: Annotated[
-        str | None, Meta(pattern="^[0-9a-f]{6,64}$", description="The digest, or its first six characters or more.")
-    ] = None
+        str, Meta(pattern="^([0-9a-f]{6,64})?$", description="The digest, or how it begins; without it, what is there.")
+    ] = ""
 
 
 def push(request: ApiRequest) -> Change:
@@ -77,13 +77,13 @@ def push(request: ApiRequest) -> Change:
 
 
 def _accepted(request: ApiRequest, connection: Connection, checked: CheckedPush) -> ApiResponse:
-    attempt = connection.begin_nested()
+    attempt = connection.begin_nested()  # undone by a dry run, and by a refusal
     try:
         pushed = accept(connection, request.publication, checked, request.key.name, request.at)
         value = _shown(request, connection, pushed.campaign)
-    except RefusedPushError as error:
+    except NewsletterError as error:
         attempt.rollback()
-        raise RefusalError("conflict", error.message, hint=error.hint) from error
+        raise refusal_of(error, "conflict" if isinstance(error, RefusedPushError) else "refused") from error
     if checked.push.dry_run:
         attempt.rollback()
         value.campaign = None
