@@ -28,6 +28,7 @@
     config/         newsletter.toml: every setting with its default, the errors about wrong ones; the readers' columns
 
     signed_links.py  the tokens in readers' links        fetch.py      one request to the web, with limits
+    forge.py         the API of GitHub or GitLab
     network.py       which addresses may be asked        signals.py    Ctrl-C and SIGTERM
     rates.py         rates, quotas, warm-up plans        addresses.py  email addresses
     times.py         durations, moments, zones, clock    errors.py     every error, and its exit code

@@ -15,9 +15,10 @@ from newsletter.cli.progress import StepProgress
 from newsletter.cli.session import Session
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
+from newsletter.forge import Forge
 from newsletter.issues import scaffold
 from newsletter.issues.drafts.draft import Gathered, gather, issue_text, left_out
-from newsletter.issues.drafts.pull_request import Forge, Proposal, Repository, propose
+from newsletter.issues.drafts.pull_request import Proposal, Repository, find_request, propose
 from newsletter.issues.drafts.story import Story
 from newsletter.issues.issue import issue_files, slug_of
 from newsletter.issues.slugs import free_slug, slugify
@@ -70,7 +71,7 @@ def command(
     when = scaffold.issue_day(day, publication)
     target = _target(publication, when) if pull_request else None
     if target and target.repository.has_branch(target.branch):
-        click.echo(target.forge.find(target.branch, target.owner) or target.branch)
+        click.echo(find_request(target.forge, target.branch, target.owner) or target.branch)
         click.echo("The draft of this day has been proposed; nothing was done.", err=True)
         return
     oldest = _oldest(since or settings.since, publication)

@@ -7,7 +7,6 @@ https://docs.github.com/en/rest/pulls/pulls and https://docs.gitlab.com/api/merg
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -16,13 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.network import NetworkAccess
+from newsletter.forge import Forge, forge_of
 
 REMOTE = "origin"
-MOST_BYTES = 1024 * 1024
 SECONDS = 120
 """The time limit of one call of git."""
 _REMOTE_URL = re.compile(
@@ -42,50 +40,6 @@ class Proposal:
     body: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Forge:
-    """The API of a repository's host."""
-
-    url: str
-    """The address of its requests: `https://api.github.com/repos/ada/news/pulls`."""
-    headers: Mapping[str, str]
-    is_gitlab: bool
-
-    def find(self, branch: str, owner: str = "") -> str:
-        """Return the address of the open request of a branch; empty for none."""
-        head = f"{owner}:{branch}" if owner else branch
-        query = {"source_branch": branch, "state": "opened"} if self.is_gitlab else {"head": head, "state": "open"}
-        requests = self._call("GET", f"{self.url}?{urlencode(query)}", b"")
-        return self._address(requests[0]) if requests else ""
-
-    def open(self, proposal: Proposal, base: str) -> str:
-        """Make the request, and return its address. Raises NewsletterError."""
-        if self.is_gitlab:
-            fields = {"source_branch": proposal.branch, "target_branch": base, "description": proposal.body}
-        else:
-            fields = {"head": proposal.branch, "base": base, "body": proposal.body}
-        return self._address(self._call("POST", self.url, json.dumps({**fields, "title": proposal.title}).encode()))
-
-    def _address(self, answer: Any) -> str:
-        return str(answer.get("web_url" if self.is_gitlab else "html_url", ""))
-
-    def _call(self, method: str, url: str, body: bytes) -> Any:
-        from newsletter.fetch import send  # brings requests: only where a request is made
-
-        # The address is the operator's own, which may be on a private network.
-        headers = {"Content-Type": "application/json", "Accept": "application/json", **self.headers}
-        page = send(NetworkAccess(private=True), method, url, body, headers, most_bytes=MOST_BYTES)
-        try:
-            answer = json.loads(page.body)
-        except ValueError:
-            answer = {}
-        if page.status >= 300:
-            words = str(answer.get("message", "")) if isinstance(answer, dict) else ""
-            hint = "The token needs the right to write pull requests." if page.status in (401, 403, 404) else ""
-            raise NewsletterError(f"it answers {page.status} {words}".rstrip(), place=url.partition("?")[0], hint=hint)
-        return answer
-
-
 class Repository:
     """The git repository that a folder is in."""
 
@@ -94,26 +48,9 @@ class Repository:
         self._folder = folder
         self.root = Path(self._git("rev-parse", "--show-toplevel"))
 
-    def forge(self, environment: Mapping[str, str] | None = None) -> Forge:
+    def forge(self) -> Forge:
         """Return the API of its remote, by the environment's token. Raises ConfigError."""
-        variables = os.environ if environment is None else environment
-        host, path = self.remote()
-        if token := variables.get("GITLAB_TOKEN", ""):
-            base = variables.get("CI_API_V4_URL") or f"https://{host}/api/v4"
-            project = quote(variables.get("CI_PROJECT_PATH") or path, safe="")
-            return Forge(
-                url=f"{base}/projects/{project}/merge_requests", headers={"PRIVATE-TOKEN": token}, is_gitlab=True
-            )
-        if token := variables.get("GITHUB_TOKEN", ""):
-            base = variables.get("GITHUB_API_URL") or (
-                "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
-            )
-            project = variables.get("GITHUB_REPOSITORY") or path
-            return Forge(
-                url=f"{base}/repos/{project}/pulls", headers={"Authorization": f"Bearer {token}"}, is_gitlab=False
-            )
-        hint = "Set GITHUB_TOKEN, or GITLAB_TOKEN, to one that may write pull requests."
-        raise ConfigError("no token for pull requests is in the environment", hint=hint)
+        return forge_of(*self.remote())
 
     def remote(self) -> tuple[str, str]:
         """Return host and path of the remote `origin`: `github.com`, `ada/news`. Raises ConfigError."""
@@ -121,9 +58,27 @@ class Repository:
         match = _REMOTE_URL.fullmatch(url)
         return (match[1], match[2]) if match else ("", Path(url).stem)
 
+    def changed_since(self, ref: str, folder: Path) -> list[Path]:
+        """Return the files of a folder that differ between a commit and HEAD, without those that are gone.
+
+        Raises NewsletterError when the commit is not here.
+        """
+        try:
+            commit = self._git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        except NewsletterError as error:
+            hint = "Fetch it first: in a runner's checkout, with fetch-depth: 0."
+            raise NewsletterError(f"the commit {ref} is not in this clone", hint=hint) from error
+        place = folder.resolve().relative_to(self.root.resolve()).as_posix()
+        names = self._git("diff", "--name-only", "-z", "--no-renames", "--diff-filter=d", commit, "HEAD", "--", place)
+        return [self.root / name for name in names.split("\0") if name]
+
     def has_branch(self, branch: str) -> bool:
         """Tell whether the remote has a branch of this name. Raises NewsletterError."""
         return bool(self._git("ls-remote", "--heads", REMOTE, f"refs/heads/{branch}"))
+
+    def commit(self) -> str:
+        """Return the hash of HEAD."""
+        return self._git("rev-parse", "HEAD")
 
     def current_branch(self) -> str:
         """Return the branch that requests are made for: the one that is checked out, or that a runner names."""
@@ -171,6 +126,28 @@ def _without_password(text: str) -> str:
     return re.sub(r"(://)[^/@\s]+@", r"\1", text)
 
 
+def open_request(forge: Forge, proposal: Proposal, base: str) -> str:
+    """Make the request, and return its address. Raises NewsletterError."""
+    if forge.is_gitlab:
+        fields = {"source_branch": proposal.branch, "target_branch": base, "description": proposal.body}
+    else:
+        fields = {"head": proposal.branch, "base": base, "body": proposal.body}
+    return _address(forge, forge.call("POST", forge.requests, {**fields, "title": proposal.title}))
+
+
+def find_request(forge: Forge, branch: str, owner: str) -> str:
+    """Return the address of the open request of a branch; empty for none."""
+    query = {"source_branch": branch, "state": "opened"}
+    if not forge.is_gitlab:
+        query = {"head": f"{owner}:{branch}" if owner else branch, "state": "open"}
+    requests = forge.call("GET", f"{forge.requests}?{urlencode(query)}")
+    return _address(forge, requests[0]) if requests else ""
+
+
+def _address(forge: Forge, answer: Any) -> str:
+    return str(answer.get("web_url" if forge.is_gitlab else "html_url", ""))
+
+
 def propose(repository: Repository, forge: Forge, proposal: Proposal, base: str) -> str:
     """Push the proposal and make its request; return the request's address.
 
@@ -178,7 +155,7 @@ def propose(repository: Repository, forge: Forge, proposal: Proposal, base: str)
     """
     repository.push(proposal)
     try:
-        return forge.open(proposal, base)
+        return open_request(forge, proposal, base)
     except NewsletterError:
         repository.delete(proposal.branch)
         raise

@@ -153,7 +153,7 @@ def test_a_request_that_is_refused_leaves_no_branch_behind(repository: Path, for
     with pytest.raises(NewsletterError, match="it answers 403 no") as refused:
         draft(repository)
 
-    assert "right to write pull requests" in str(refused.value)
+    assert "have the right to do that" in str(refused.value)
     assert TOKEN not in str(refused.value)
     assert branches(repository) == ["main"]
 
@@ -186,7 +186,7 @@ def test_gitlab_gets_a_merge_request(repository: Path, forge: ForgeServer, monke
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
-    [("token", "no token for pull requests"), ("remote", "No such remote"), ("git", "not a git repository")],
+    [("token", "no token of GitHub or GitLab"), ("remote", "No such remote"), ("git", "not a git repository")],
 )
 def test_what_is_missing_is_said_before_anything_is_done(
     repository: Path, forge: ForgeServer, monkeypatch: pytest.MonkeyPatch, spoil: str, message: str
