@@ -184,9 +184,8 @@ def test_the_steps_of_a_merge_hand_over_what_changed_and_show_it_at_the_commit(
     assert {path for path, _body in statuses.shown} == {f"/repos/ada/news/statuses/{head}"}
     assert shown["newsletter/late"]["state"] == "failure"
     assert shown["newsletter/new"]["state"] == "pending"
-    assert shown["newsletter/new"]["description"].startswith(
-        "scheduled for 2099-01-18 07:00 EST, for 10 readers; held:"
-    )
+    words = shown["newsletter/new"]["description"]
+    assert words.startswith("scheduled for 2099-01-18 07:00 EST, for 10 readers; held:")
     assert "newsletter/old" not in shown
 
 

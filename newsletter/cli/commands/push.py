@@ -76,8 +76,8 @@ def command(
         click.echo(json.dumps(answers, ensure_ascii=False, indent=2))
     for answer in answers if not as_json else ():
         click.echo(f"{answer['issue']}: {answer['sentence']}" + (" (nothing was changed)" if dry_run else ""))
-    for error in errors[:-1]:
-        click.echo(f"newsletter: error: {error}", err=True)
+    for refusal in errors[:-1]:
+        click.echo(f"newsletter: error: {refusal}", err=True)
     if errors:
         raise errors[-1]
 
