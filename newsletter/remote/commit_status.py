@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from newsletter.errors import NewsletterError
-from newsletter.forge import StatusState
-from newsletter.issues.drafts.pull_request import Repository
+from newsletter.forge.api import StatusState
+from newsletter.forge.repository import Repository
 
 _COMMITS = ("GITHUB_SHA", "CI_COMMIT_SHA")
 """The variables in which runners have the commit."""

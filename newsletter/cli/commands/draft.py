@@ -15,10 +15,11 @@ from newsletter.cli.progress import StepProgress
 from newsletter.cli.session import Session
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
-from newsletter.forge import Forge
+from newsletter.forge.api import Forge
+from newsletter.forge.repository import Repository
 from newsletter.issues import scaffold
 from newsletter.issues.drafts.draft import Gathered, gather, issue_text, left_out
-from newsletter.issues.drafts.pull_request import Proposal, Repository, find_request, propose
+from newsletter.issues.drafts.pull_request import Proposal, find_request, propose
 from newsletter.issues.drafts.story import Story
 from newsletter.issues.issue import issue_files, slug_of
 from newsletter.issues.slugs import free_slug, slugify

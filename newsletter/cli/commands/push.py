@@ -13,7 +13,7 @@ from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.config import Publication
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.issues.drafts.pull_request import Repository
+from newsletter.forge.repository import Repository
 from newsletter.issues.issue import find_issue, slug_of
 from newsletter.issues.summaries import is_welcome
 from newsletter.publishing.push import Mode

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from newsletter.cli.main import cli
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.issues.drafts.pull_request import Repository
+from newsletter.forge.repository import Repository
 from tests.support.programs import program
 
 TOML = (
