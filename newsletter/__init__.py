@@ -12,6 +12,7 @@
                     web/api what other programs use
     publication/    what commands, the HTTP API and Python programs have in common: newsletter.Publication
     remote/         a repository of issues and the server that sends them: `newsletter push`
+    report/         what a change does to issues, with pictures, for a pull request
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages

@@ -33,6 +33,7 @@ COMMANDS = {
     "serve": "Serve the readers' pages: join, confirm, read, leave.",
     "push": "Hand an issue over to the server that sends it.",
     "approve": "Say that an issue may be sent as it is.",
+    "report": "Show what a change does to issues, with pictures.",
     "campaigns": "List every campaign and its state.",
     "status": "Show how far a campaign is: its deliveries by state.",
     "bench": "Measure sending on this machine; nobody is mailed.",

@@ -15,6 +15,8 @@ from newsletter.errors import ConfigError, NewsletterError
 from newsletter.forge.api import Forge, forge_of
 
 REMOTE = "origin"
+_SETTINGS = (("rev-parse", "--show-toplevel"), ("remote", "get-url"))
+"""The calls whose failure is a matter of how the repository is set up."""
 SECONDS = 120
 """The time limit of one call of git."""
 _REMOTE_URL = re.compile(
@@ -82,15 +84,24 @@ class Repository:
         """Return the paths of all files below a folder at a commit, relative to it."""
         return [name for name in self._git("ls-tree", "-r", "--name-only", "-z", commit, at=folder).split("\0") if name]
 
+    def text_at(self, commit: str, folder: Path, path: str) -> str:
+        """Return the text of a file at a commit. Raises NewsletterError when it is not there."""
+        return self._run("show", f"{commit}:./{path}", at=folder).decode("utf-8", "replace")
+
     def extract(self, commit: str, folder: Path, paths: Sequence[str], target: Path) -> None:
         """Write files of a commit, by their paths relative to `folder`, below `target`."""
         if not paths:
             return
         prefix = folder.resolve().relative_to(self.root.resolve()).as_posix()
         tree = f"{commit}:{'' if prefix == '.' else prefix}"
-        archive = self._run("archive", "--format=tar", tree, "--", *paths)
+        archive = self._run("archive", "--format=tar", tree, "--", *paths, at=self.root)
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(target, filter="data")
+            for member in files:
+                content = files.extractfile(member) if member.isreg() else None
+                place = target / member.name
+                if content is not None and place.resolve().is_relative_to(target.resolve()):  # no link is followed
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.write_bytes(content.read())
 
     def has_branch(self, branch: str) -> bool:
         """Tell whether the remote has a branch of this name. Raises NewsletterError."""
@@ -155,11 +166,7 @@ class Repository:
             raise NewsletterError(f"git {arguments[0]} did not end within {SECONDS} s") from error
         if done.returncode:
             words = _without_password(done.stderr.decode("utf-8", "replace")).strip().splitlines()
-            kind = (
-                ConfigError
-                if arguments[:2] in (("rev-parse", "--show-toplevel"), ("remote", "get-url"))
-                else NewsletterError
-            )
+            kind = ConfigError if arguments[:2] in _SETTINGS else NewsletterError
             raise kind(f"git {arguments[0]}: {words[-1] if words else 'failed'}", place=str(self._folder))
         return done.stdout
 
