@@ -6,11 +6,12 @@ import os
 import sys
 import threading
 import webbrowser
+from pathlib import Path
 
 import click
 
 from newsletter.cli.session import Session
-from newsletter.issues.issue import find_issue, slug_of
+from newsletter.issues.issue import find_issue, issue_files, slug_of
 from newsletter.signals import Interrupts
 
 
@@ -18,8 +19,10 @@ from newsletter.signals import Interrupts
 @click.argument("issue", required=False)
 @click.option("--port", type=click.IntRange(1, 65_535), default=8000, help="Where it listens  [default: 8000]")
 @click.option("--no-open", is_flag=True, help="Open no browser")
+@click.option("--static", "folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
+              help="Write it as files instead, for a static host")  # fmt: skip
 @click.pass_obj
-def command(session: Session, issue: str | None, port: int, no_open: bool) -> None:
+def command(session: Session, issue: str | None, port: int, no_open: bool, folder: Path | None) -> None:
     """Show what readers will see, in the browser, while you write.
 
     Rebuilt on save: the issue, its pictures, templates and newsletter.toml. On a phone and a desktop, in the dark,
@@ -31,7 +34,10 @@ def command(session: Session, issue: str | None, port: int, no_open: bool) -> No
         newsletter preview
         newsletter preview chip-rules
         newsletter preview --port 9000 --no-open
+        newsletter preview chip-rules --static public
     """
+    if folder is not None:
+        return _write_files(session, issue, folder)
     from newsletter.preview.workspace import Workspace
     from newsletter.web import server
     from newsletter.web.preview.app import preview_app
@@ -47,6 +53,16 @@ def command(session: Session, issue: str | None, port: int, no_open: bool) -> No
         if not no_open and _has_screen():
             _open(server.address(sock) + path)
         server.serve(app, sock, interrupts.asked, open_pages.close)
+
+
+def _write_files(session: Session, issue: str | None, folder: Path) -> None:
+    from newsletter.preview.static_pages import write_static
+
+    publication = session.publication
+    named = [find_issue(publication, issue)] if issue else list(reversed(issue_files(publication)))
+    pages = write_static(publication, named, folder)
+    click.echo(str(pages[0]))
+    click.echo(f"{len(pages) - 1} {'issue' if len(pages) == 2 else 'issues'}, in every view", err=True)
 
 
 def _open(url: str) -> None:
