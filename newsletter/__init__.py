@@ -24,12 +24,12 @@
     outbound/       other programs are told what happened: webhooks, signed, queued, tried again for a day
     issues/         issue files: front matter, blocks and their fields, Markdown, images; new files and drafts
     providers/      one file per mail provider, for both directions; the HTTP transport they share, the kinds of a "no"
+    forge/          the git repository of a publication, and the API of GitHub or GitLab
     database/       tables, migrations, connections; large sets of rows
     messages/       the compiled message, merge tags, escaping, each reader's copy with its headers, MIME bytes
     config/         newsletter.toml: every setting with its default, the errors about wrong ones; the readers' columns
 
     signed_links.py  the tokens in readers' links        fetch.py      one request to the web, with limits
-    forge.py         the API of GitHub or GitLab
     network.py       which addresses may be asked        signals.py    Ctrl-C and SIGTERM
     rates.py         rates, quotas, warm-up plans        addresses.py  email addresses
     times.py         durations, moments, zones, clock    errors.py     every error, and its exit code

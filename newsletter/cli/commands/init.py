@@ -51,7 +51,7 @@ def _parse_name(text: str) -> None:
 @click.option("--gitlab", "forges", flag_value="gitlab", multiple=True, help="Write a pipeline for GitLab, too")
 @click.option("--agents", is_flag=True, help="Write AGENTS.md, for programs that write issues, too")
 @click.option("--install-from", "source", metavar="PLACE", default=SOURCE, show_default=True,
-              help="Where runners install newsletter from: a folder, a wheel, git+https://...")  # fmt: skip
+              help="Where runners install newsletter from: a folder, a wheel, git+https://host/path")  # fmt: skip
 @click.option("--with-templates", is_flag=True, help="Copy every template, to change the look")
 def command(
     folder: Path,
