@@ -32,6 +32,14 @@ class JsonText(TypeDecorator[str]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Return the text as it was written: jsonb sorts keys by their length, and adds spaces."""
-        if value is None or len(value) <= len("{}") or dialect.name != "postgresql":
-            return value
+        return normal_json(value) if value and dialect.name == "postgresql" else value
+
+
+def normal_json(value: str) -> str:
+    """Return JSON as it is written here: keys sorted, no spaces; text that is no JSON as it is."""
+    if len(value) <= len("{}"):
+        return value
+    try:
         return msgspec.json.encode(msgspec.json.decode(value), order="sorted").decode()
+    except msgspec.DecodeError:
+        return value
