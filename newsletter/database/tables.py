@@ -191,6 +191,7 @@ campaign = Table(
     Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive prints about the issue
     Column("tracking", Text, nullable=False, server_default="none"),  # none aggregate individual
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
+    Column("pruned_at", Text),  # since then nobody knows who had it: nothing of it is sent any more
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,
 )
