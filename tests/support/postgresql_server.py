@@ -110,6 +110,8 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
+    except PermissionError:  # it lives, and is another user's
+        return True
     return True
 
 
