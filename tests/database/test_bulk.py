@@ -51,8 +51,8 @@ def test_rows_are_structs_and_numbers_however_many_there_are_and_whatever_they_s
         place, number = listed(connection, [7, 5, 9])
         pairs = connection.execute(select(place, number).order_by(place)).all()
         is_sqlite = connection.dialect.name == "sqlite"
-        made = func.json_each(json.dumps(odd)) if is_sqlite else func.unnest(literal(odd, ARRAY(Text)))
-        each = made.table_valued("value")
+        unnested = func.unnest(literal(odd, ARRAY(Text))).table_valued("value").render_derived()
+        each = func.json_each(json.dumps(odd)).table_valued("value") if is_sqlite else unnested
         named = select(literal(1).label("id"), each.c.value, null().label("note"))
         rows = read_as(connection, named, Named, {})
         none = read_as(connection, named.where(false()), Named, {})
