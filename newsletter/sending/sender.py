@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -61,6 +60,16 @@ class SendResult:
     """When a quota that is used up has room again, if that is why it ended."""
 
 
+def mailing_of(job: Job) -> Mailing:
+    """Return a campaign's approved message with its headers, and its links as its tracking has them."""
+    campaign, links = job.campaign, Links(job.publication)
+    with job.database.read() as connection:
+        frozen = frozen_message(connection, campaign.id)
+    message = tracked(frozen, Level(campaign.tracking), links, campaign.id, campaign.key)
+    headers = envelope(job.publication, campaign.list, campaign.date, campaign.key)
+    return Mailing(message, headers, addresses(links, campaign.issue))
+
+
 class Sender:
     """A run of one campaign in this process."""
 
@@ -80,13 +89,7 @@ class Sender:
         self._rests = False
         self._looked_at = 0.0
         self._renewed_at = time.monotonic()
-        with job.database.read() as connection:
-            frozen = frozen_message(connection, job.campaign.id)
-        campaign = job.campaign
-        links = Links(job.publication)
-        message = tracked(frozen, Level(campaign.tracking), links, campaign.id, campaign.key)
-        headers = envelope(job.publication, campaign.list, campaign.date, campaign.key)
-        self._mailing = Mailing(message, headers, addresses(links, campaign.issue))
+        self._mailing = mailing_of(job)
         self.worker = self._worker()
         """Sends batches through the provider that is in use."""
 
@@ -196,7 +199,7 @@ class Sender:
         if self._looked_at - self._renewed_at > RENEW:
             self._renewed_at = self._looked_at
             with self._send_state.writer() as connection:
-                claims.renew(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=self._job.clock())
+                claims.renew(connection, self._job.campaign.id, owner=self._send_state.owner, now=self._job.clock())
         if self._show():
             self.worker.over.set()
 
@@ -210,12 +213,15 @@ class Sender:
                 if campaign.enqueued:
                     return
                 if is_sending := campaign.state is CampaignState.SENDING:
-                    now = self._job.clock()
-                    audience.enqueue(connection, self._job.publication, campaign.id, size, now=now, page=page)
+                    self._enqueue_page(connection, size, page)
             page = audience.PAGE
             self._send_state.tell_change()
             if not is_sending or time.monotonic() - self._looked_at > SHOW:
                 self._look()
+
+    def _enqueue_page(self, connection: Connection, size: int, page: int) -> None:
+        campaign_id, now = self._job.campaign.id, self._job.clock()
+        audience.enqueue(connection, self._job.publication, campaign_id, size, now=now, page=page)
 
     def _finish(self) -> None:
         """Call the campaign sent if nothing is left to be sent."""
