@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from newsletter.campaigns.counts import delivery_counts
 from newsletter.database.bulk import attempt
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
-from newsletter.providers.base import Answer, Batch, Outcome
+from newsletter.providers.base import Answer, Batch, Outcome, Provider
 from newsletter.providers.dispatch import Part
 from newsletter.sending.circuit_breaker import CircuitBreaker
 from newsletter.sending.job import Job, ProgressListener, SendState, draw_jitter, log_failure
@@ -92,10 +93,12 @@ class SendWorker:
         longest: float = math.inf,
         *,
         takes_next: bool = True,
+        answered: Counter[str] | None = None,
     ) -> None:
         """`longest`: a quota that is used up for more seconds than that is not waited for.
 
         Without `takes_next` it sends the batches that it is given, one by one, and no turn is waited for longer.
+        Messages are counted by outcome in `answered`.
         """
         self._job = job
         self._mailing = mailing
@@ -111,7 +114,7 @@ class SendWorker:
         self._deciding = threading.Lock()
         self._said = ""
         self._reasons_told: set[str] = set()
-        self._takes_next = takes_next
+        self._takes_next, self._answered = takes_next, answered
         self.gate = RateGate(
             self,
             job.publication,
@@ -128,6 +131,11 @@ class SendWorker:
         """The provider that goes on with the campaign, when this one stopped and there is another."""
         self.why = ""
         """Why this provider stopped."""
+
+    @property
+    def provider(self) -> Provider:
+        """Return the provider that it sends through."""
+        return self._job.provider
 
     @property
     def is_stopping(self) -> bool:
@@ -293,6 +301,8 @@ class SendWorker:
         late = settled.answer.outcomes.get(Outcome.REJECTED, 0) - answer.outcomes.get(Outcome.REJECTED, 0)
         if late:
             self._breaker.add_refusals(late)
+        if self._answered is not None:
+            self._answered.update({str(outcome): number for outcome, number in answer.outcomes.items()})
         try:
             claim, reaction = self._send_state.record(lambda connection: self._write(connection, handed, settled))
         except LostClaimError:
