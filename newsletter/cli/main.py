@@ -29,6 +29,8 @@ COMMANDS = {
     "send": "Send an issue, to each reader once.",
     "schedule": "Schedule an issue to be sent at a time.",
     "run": "Send what is scheduled, when it is due.",
+    "worker": "Send beside other machines, on PostgreSQL.",
+    "workers": "List the workers that live, and what each sends.",
     "serve": "Serve the readers' pages: join, confirm, read, leave.",
     "campaigns": "List every campaign and its state.",
     "status": "Show how far a campaign is: its deliveries by state.",

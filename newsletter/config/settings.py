@@ -120,8 +120,10 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         longest = self.timeout.delta + CONNECT
         if self.lease.delta <= longest:
             seconds = int(longest.total_seconds())
-            raise ValueError(f'lease = "{self.lease}" is too short: a call may take {seconds} s, {self.timeout} of them '
-                             f"for the answer (timeout); write more than {seconds}s")
+            raise ValueError(
+                f'lease = "{self.lease}" is too short: a call may take {seconds} s, {self.timeout} of them '
+                f"for the answer (timeout); write more than {seconds}s"
+            )
         for place, name in enumerate(self.providers):
             if name in self.providers[:place]:
                 raise ValueError(f'the provider "{name}" is there twice; name each once')

@@ -49,6 +49,14 @@ CACHE_KIB = 16 * 1024
 CHECKPOINT_PAGES = 8 * 1024
 """Pages (4 KiB) of write-ahead log before they are copied: a page that many transactions change is copied once."""
 DRIVER_HINT = "Install it from newsletter's folder: pip install '.[distributed]'"
+KEEPALIVE: dict[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Options of a connection to a server that notices within seconds that nobody is at the other end."""
 _PICK = "Take another with [database] url in newsletter.toml."
 
 
@@ -196,9 +204,10 @@ def _engine(url: URL, patience: float) -> Engine:
 
 def _postgresql_engine(url: URL) -> Engine:
     """Return an engine whose statements are not prepared: pgbouncer hands each transaction to another connection."""
-    arguments = {"prepare_threshold": None, "connect_timeout": 10, "application_name": "newsletter"} | url.query
+    own: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": 10, "application_name": "newsletter"}
+    arguments = own | KEEPALIVE | url.query
     try:
-        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, max_overflow=-1)
     except ModuleNotFoundError as error:
         raise ConfigError(f"PostgreSQL needs {error.name}, which is not installed", hint=DRIVER_HINT) from error
     event.listen(engine, "connect", _prepare_postgresql)

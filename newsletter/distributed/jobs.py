@@ -36,7 +36,8 @@ _KEEP_TURN = text("UPDATE campaign SET turn = :turn WHERE id = :campaign")
 _DEFER = text("""
     INSERT INTO procrastinate_jobs (queue_name, task_name, priority, queueing_lock, args, scheduled_at)
     SELECT :queue, :task, :top - :turn - row_number() OVER (ORDER BY no), :campaign || '.' || no,
-           jsonb_build_object('campaign', CAST(:campaign AS bigint), 'batch', no), GREATEST(CAST(not_before AS timestamptz), CAST(:at AS timestamptz))
+           jsonb_build_object('campaign', CAST(:campaign AS bigint), 'batch', no),
+           GREATEST(CAST(not_before AS timestamptz), CAST(:at AS timestamptz))
     FROM (
         SELECT no, not_before FROM batch
         WHERE campaign_id = CAST(:campaign AS bigint) AND state = 'queued' AND no > :after AND no <= :last

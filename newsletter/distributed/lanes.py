@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from newsletter.database.connection import Database
+from newsletter.database.connection import KEEPALIVE, Database
 from newsletter.distributed.jobs import TASK, queue_of
-from newsletter.distributed.leadership import KEEPALIVE
 
 if TYPE_CHECKING:
-    from procrastinate import App, Worker
+    from procrastinate import App
+    from procrastinate.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Lanes:
 
     async def _work(self, provider: str, threads: DaemonThreads) -> None:
         """Run one of Procrastinate's workers until it ends: when asked to stop, or without a database."""
-        from procrastinate import Worker
+        from procrastinate.worker import Worker
 
         app = self._app(threads)
         async with app.open_async():
@@ -132,7 +132,7 @@ class Lanes:
         from procrastinate import App, PsycopgConnector
 
         url = self._database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        options: dict[str, Any] = {**KEEPALIVE, "prepare_threshold": None}
+        options: dict[str, Any] = {**KEEPALIVE, "connect_timeout": 5, "prepare_threshold": None}
         app = App(connector=PsycopgConnector(conninfo=url, kwargs=options, min_size=1, max_size=4, timeout=5.0))
 
         async def send_batch(campaign: int, batch: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from newsletter.database.connection import Database
+from newsletter.database.connection import KEEPALIVE, Database
 from newsletter.errors import NewsletterError
 
 IDLE = 8
@@ -18,15 +18,6 @@ IDLE = 8
 CONNECT = 5
 """Seconds in which the server answers a new connection, or does not."""
 KEY = "newsletter.leader"
-KEEPALIVE = {
-    "connect_timeout": CONNECT,
-    "keepalives": 1,
-    "keepalives_idle": 3,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5_000,
-}
-"""Options of a connection that notices within seconds that nobody is at the other end."""
 
 
 class Leadership:
@@ -64,7 +55,9 @@ class Leadership:
     def _connect(self) -> Any:
         import psycopg
 
-        connection = psycopg.connect(self._url, autocommit=True, prepare_threshold=None, **KEEPALIVE)
+        connection = psycopg.connect(
+            self._url, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT, **KEEPALIVE
+        )
         with suppress(psycopg.errors.UndefinedObject):  # before PostgreSQL 14 only keepalives find out
             connection.execute(f"SET idle_session_timeout = '{IDLE}s'")
         return connection

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
+from newsletter.campaigns.batch_states import IN_HAND
 from newsletter.database.tables import batch, campaign, is_in
 from newsletter.database.tables import worker as table
-from newsletter.campaigns.batch_states import IN_HAND
 from newsletter.times import stamp
 
 BEAT = timedelta(seconds=2)
@@ -99,4 +99,6 @@ def _sending(connection: Connection, name: str) -> list[dict[str, object]]:
         .order_by(campaign.c.id)
     )
     names = ("campaign", "issue", "batches", "messages")
-    return [dict(zip(names, (row[0], row[1], int(row[2]), int(row[3])), strict=True)) for row in connection.execute(mine)]
+    return [
+        dict(zip(names, (row[0], row[1], int(row[2]), int(row[3])), strict=True)) for row in connection.execute(mine)
+    ]

@@ -11,8 +11,11 @@ from newsletter.campaigns import counts
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import CampaignState, campaigns_in_state, change_state, lock_campaign
 from newsletter.config import Publication
+from newsletter.database.connection import Database
 from newsletter.distributed import jobs, presence
 from newsletter.distributed.database_clock import DatabaseClock
+from newsletter.distributed.presence import this_process
+from newsletter.distributed.shared_state import shared_state
 from newsletter.sending.job import ProgressListener, SendState
 from newsletter.sending.recovery import recover
 
@@ -67,6 +70,12 @@ class Sweep:
             if not counts.is_done(connection, campaign_id):
                 return False
         return finish_if_done(self._send_state, self._clock, campaign_id)
+
+
+def sweep_once(publication: Publication, database: Database, listener: ProgressListener) -> None:
+    """Take over what dead senders left, for a command that asks what became of a campaign."""
+    send_state = shared_state(publication, database, this_process().name)
+    Sweep(publication, send_state, listener, DatabaseClock(database)).run()
 
 
 def finish_if_done(send_state: SendState, clock: DatabaseClock, campaign_id: int) -> bool:

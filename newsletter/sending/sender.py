@@ -155,11 +155,14 @@ class Sender:
                 change_state(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reason)
         return False
 
-    def _send_through(self) -> None:
+    def _leave_behind(self) -> None:
+        """Call batches unknown that an earlier provider may have taken."""
+        campaign_id, provider = self._job.campaign.id, self._job.provider.name
         with self._send_state.writer() as connection:
-            abandoned_batches.leave_behind(
-                connection, self._job.campaign.id, self._job.provider.name, self._job.clock()
-            )
+            abandoned_batches.leave_behind(connection, campaign_id, provider, self._job.clock())
+
+    def _send_through(self) -> None:
+        self._leave_behind()
         names = [f"sender-{number}" for number in range(self._job.threads)]
         threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
         for thread in threads:
@@ -196,10 +199,11 @@ class Sender:
     def _look(self) -> None:
         """Show how far it is, renew the leases of batches in hand, and end the worker when the campaign is over."""
         self._looked_at = time.monotonic()
-        if self._looked_at - self._renewed_at > RENEW:
+        if self._looked_at - self._renewed_at > min(RENEW, self._send_state.lease.total_seconds() / 4):
             self._renewed_at = self._looked_at
             with self._send_state.writer() as connection:
-                claims.renew(connection, self._job.campaign.id, owner=self._send_state.owner, now=self._job.clock())
+                owner, lease = self._send_state.owner, self._send_state.lease
+                claims.renew(connection, self._job.campaign.id, owner=owner, now=self._job.clock(), lease=lease)
         if self._show():
             self.worker.over.set()
 

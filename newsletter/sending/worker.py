@@ -186,9 +186,7 @@ class SendWorker:
         """Claim the next batch that is due, or batch `no`, if it may be sent."""
         name, now = self._job.provider.name, self._job.clock()
         owner, lease = self._send_state.owner, self._send_state.lease
-        return claims.claim(
-            connection, self._job.campaign.id, owner=owner, now=now, provider=name, lease=lease, no=no
-        )
+        return claims.claim(connection, self._job.campaign.id, owner=owner, now=now, provider=name, lease=lease, no=no)
 
     def prepare(self, claim: Claim) -> PreparedCall | None:
         """Read a batch's recipients and make its call; None when nobody is left, or the call cannot be made again."""
@@ -312,9 +310,7 @@ class SendWorker:
         self._follow(settled, reaction)
         return claim
 
-    def _write(
-        self, connection: Connection, handed: HandedCall, settled: Settlement
-    ) -> tuple[Claim | None, Reaction]:
+    def _write(self, connection: Connection, handed: HandedCall, settled: Settlement) -> tuple[Claim | None, Reaction]:
         """Write a settlement in one transaction; return the next batch, and what is left to be done."""
         if settled.reaction.pause:
             lock_campaign(connection, self._job.campaign.id)  # as `cancel` does, which changes its batches next

@@ -68,8 +68,7 @@ def on_postgresql(factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         yield _state["server"]
     finally:
-        _state.clear()
-        _state.update(before)
+        _state["kind"] = before["kind"]  # the server's address stays: databases are dropped after this
 
 
 def database_setting(folder: Path) -> str:

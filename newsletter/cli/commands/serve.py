@@ -138,9 +138,11 @@ def _site(
 def _sender(session: Session, asked: threading.Event) -> Iterator[None]:
     """Run a runner beside the server. When it cannot run, the server stops and its error is raised at the end."""
     from newsletter.cli.run_log import RunnerLog
-    from newsletter.publishing.scheduler import Runner
+    from newsletter.publishing.runners import make_runner
 
-    runner = Runner(session.publication, session.database, RunnerLog(session.publication.config.publication.timezone))
+    runner = make_runner(
+        session.publication, session.database, RunnerLog(session.publication.config.publication.timezone)
+    )
     errors: list[NewsletterError] = []
 
     def run() -> None:

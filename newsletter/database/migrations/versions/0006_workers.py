@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from newsletter.database import job_schema
+
 revision = "0006"
 down_revision = "0004"
 branch_labels = None
@@ -31,3 +33,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("step"),
         sqlite_with_rowid=False,
     )
+    if op.get_bind().dialect.name == "postgresql":
+        job_schema.install(op.get_bind())
