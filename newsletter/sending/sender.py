@@ -17,7 +17,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter.campaigns import abandoned_batches, audience, claims, counts
-from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, frozen_message, get_campaign, pass_on
+from newsletter.campaigns.campaign import (
+    Campaign,
+    CampaignState,
+    change_state,
+    frozen_message,
+    get_campaign,
+    lock_campaign,
+    pass_on,
+)
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.tracking import Level, tracked
 from newsletter.errors import ConfigError
@@ -151,7 +159,7 @@ class Sender:
     def _pause(self, reason: str) -> bool:
         """Pause the campaign, since no provider is left; False, since it does not go on."""
         with self._send_state.writer() as connection:
-            if get_campaign(connection, self._job.campaign.id).state is CampaignState.SENDING:
+            if lock_campaign(connection, self._job.campaign.id).state is CampaignState.SENDING:
                 change_state(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reason)
         return False
 
@@ -213,7 +221,7 @@ class Sender:
         page = self._job.threads * size
         while not self.worker.is_stopping:
             with self._send_state.writer() as connection:
-                campaign = get_campaign(connection, self._job.campaign.id)
+                campaign = lock_campaign(connection, self._job.campaign.id)
                 if campaign.enqueued:
                     return
                 if is_sending := campaign.state is CampaignState.SENDING:
@@ -230,7 +238,7 @@ class Sender:
     def _finish(self) -> None:
         """Call the campaign sent if nothing is left to be sent."""
         with self._send_state.writer() as connection:
-            state = get_campaign(connection, self._job.campaign.id).state
+            state = lock_campaign(connection, self._job.campaign.id).state
             if state is CampaignState.SENDING and counts.is_done(connection, self._job.campaign.id):
                 change_state(connection, self._job.campaign.id, "finish", now=self._job.clock())
 

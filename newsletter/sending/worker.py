@@ -393,7 +393,7 @@ class SendWorker:
     def _end(self, connection: Connection, reaction: Reaction) -> None:
         """Pause the campaign, unless somebody ended it already, or another provider goes on."""
         campaign, provider = self._job.campaign, self._job.provider.name
-        if get_campaign(connection, campaign.id).state is not CampaignState.SENDING:
+        if lock_campaign(connection, campaign.id).state is not CampaignState.SENDING:
             return
         may_give_way = reaction.gives_way and provider == campaign.provider
         self.successor = successor(self._job.publication, provider) if may_give_way else ""

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns.campaign import CampaignState
-from newsletter.campaigns.counts import delivery_counts
 from tests.support.sending import add_readers, settings, start_campaign
 from tests.support.workers import opened, sender_of, working
 
