@@ -85,6 +85,7 @@ class Lanes:
 
     def run(self) -> None:
         """Run jobs until asked to stop, and the batches in hand to their end."""
+        _keep_engine_quiet()
         asyncio.run(self._run())
 
     async def _run(self) -> None:
@@ -140,3 +141,11 @@ class Lanes:
 
         app.task(name=TASK)(send_batch)
         return app
+
+
+def _keep_engine_quiet() -> None:
+    """Let the engine's log lines go where ours go, and only when a user asked for ours: it logs each lost connection."""
+    for name in ("procrastinate", "psycopg"):
+        engine, own = logging.getLogger(name), logging.getLogger("newsletter")
+        engine.handlers, engine.propagate = own.handlers, not own.handlers
+        engine.setLevel(own.level if logger.isEnabledFor(logging.INFO) else logging.CRITICAL)

