@@ -6,19 +6,10 @@ It is read now and then; between two readings the machine's own clock of elapsed
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
-
+from newsletter.database.clock import database_now
 from newsletter.database.connection import Database
-
-_NOW = text("SELECT clock_timestamp()")
-
-
-def database_time(connection: Connection) -> datetime:
-    """Ask PostgreSQL what time it is, aware."""
-    moment: datetime = connection.execute(_NOW).scalar_one()
-    return moment.astimezone(UTC)
 
 
 class DatabaseClock:
@@ -39,6 +30,6 @@ class DatabaseClock:
         """Read the clock again."""
         with self._database.read() as connection:
             began = time.monotonic()
-            moment = database_time(connection)
+            moment = database_now(connection)
         # Half of the way there and back: a slow network makes it late, never by more than that.
         self._read = moment, (began + time.monotonic()) / 2

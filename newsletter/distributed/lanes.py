@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from newsletter.database.connection import KEEPALIVE, Database
+from newsletter.database.connection import Database
+from newsletter.database.postgresql import KEEPALIVE
 from newsletter.distributed.jobs import TASK, queue_of
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Lanes:
         asyncio.run(self._run())
 
     async def _run(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(_log)
         await asyncio.gather(*(self._lane(name, threads) for name, threads in self._threads.items()))
 
     async def _lane(self, provider: str, threads: DaemonThreads) -> None:
@@ -141,6 +143,11 @@ class Lanes:
 
         app.task(name=TASK)(send_batch)
         return app
+
+
+def _log(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a task of the engine raised and nobody waited for: the connection that it had is lost."""
+    logger.info("%s", context.get("message", ""), exc_info=context.get("exception"))
 
 
 def _keep_engine_quiet() -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from newsletter.database.connection import KEEPALIVE, Database
+from newsletter.database.connection import Database
+from newsletter.database.postgresql import KEEPALIVE
 from newsletter.errors import NewsletterError
 
 IDLE = 8

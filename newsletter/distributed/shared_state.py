@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from newsletter.config import Publication
+from newsletter.database.clock import database_now
 from newsletter.database.connection import Database
 from newsletter.distributed import jobs, presence
-from newsletter.distributed.database_clock import database_time
 from newsletter.sending.job import SendState
 
 IDLE = 10
@@ -32,7 +32,7 @@ def shared_state(publication: Publication, database: Database, owner: str) -> Se
 
 def announce_to_workers(connection: Connection, campaign_id: int, after: int) -> None:
     """Make the jobs of newly queued batches, if there is a worker to run them; for one that comes, the sweep does."""
-    if presence.is_any_alive(connection, database_time(connection)):
+    if presence.is_any_alive(connection, database_now(connection)):
         jobs.announce(connection, campaign_id, after)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from newsletter.campaigns.campaign import Campaign
 from newsletter.config import Publication
+from newsletter.database import job_schema
 from newsletter.database.connection import Database
 from newsletter.distributed.batch_sender import BatchSender
 from newsletter.distributed.database_clock import DatabaseClock
@@ -42,6 +43,9 @@ class SendingWorker:
                 "workers need PostgreSQL: one process sends from a SQLite database",
                 hint="Send with `newsletter run`, or move: newsletter database copy --to postgresql://...",
             )
+        with database.read() as connection:
+            if job_schema.missing_steps(connection):
+                raise ConfigError("the tables of the job engine are older than the engine", hint="newsletter migrate")
         read_settings(publication, find_provider(publication))
         link_secret(publication)  # every message needs it
         self._publication = publication

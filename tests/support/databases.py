@@ -63,12 +63,12 @@ def _drop_databases() -> Iterator[None]:
 @contextmanager
 def on_postgresql(factory: pytest.TempPathFactory) -> Iterator[str]:
     """Let every publication that is written in this context have a PostgreSQL database; yields the server."""
-    before = _state.copy()
+    before = _state["kind"]
     _state.update(kind="postgresql", server=server_of(_shared(factory)))
     try:
         yield _state["server"]
     finally:
-        _state["kind"] = before["kind"]  # the server's address stays: databases are dropped after this
+        _state["kind"] = before
 
 
 def database_setting(folder: Path) -> str:

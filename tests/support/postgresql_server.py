@@ -1,7 +1,8 @@
 """A PostgreSQL server for the time of a test run: `python -m tests.support.postgresql_server BIN PID FILE`.
 
 Starts a server with the programs in BIN, writes its address to FILE and leaves it running. It ends with the process
-PID, however that ends, and everything is removed. As root it runs the server as `nobody`, since PostgreSQL refuses to run as root.
+PID, however that ends, and everything is removed. As root it
+runs the server as `nobody`, since PostgreSQL refuses to run as root.
 
 Nothing on disk has to outlive the machine, so that no write waits for the disk.
 """

@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 
 from newsletter.campaigns.campaign import Campaign, get_campaign
 from newsletter.config import Publication
+from newsletter.database.clock import database_now
 from newsletter.database.connection import Database, open_database
 from newsletter.distributed import presence
 from newsletter.distributed.campaign_sender import SharedSender
-from newsletter.distributed.database_clock import database_time
 from newsletter.distributed.worker import SendingWorker
 from newsletter.sending.job import job_of
 from tests.support.sending import Quiet
@@ -56,7 +56,7 @@ def opened(publication: Publication) -> Iterator[Database]:
 
 def alive(database: Database) -> list[presence.LivingWorker]:
     with database.read() as connection:
-        return presence.living(connection, database_time(connection))
+        return presence.living(connection, database_now(connection))
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -11,8 +11,8 @@ import click
 from newsletter.campaigns import reports
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
+from newsletter.database.clock import database_now
 from newsletter.distributed import presence
-from newsletter.distributed.database_clock import database_time
 from newsletter.distributed.presence import LivingWorker
 from newsletter.distributed.shared_state import is_shared
 from newsletter.times import utc_now
@@ -36,7 +36,7 @@ def command(session: Session, as_json: bool) -> None:
     now = utc_now()
     if is_shared(session.database):
         with session.database.read() as connection:
-            now = database_time(connection)
+            now = database_now(connection)
             workers = presence.living(connection, now)
     if as_json:
         click.echo(json.dumps([asdict(worker) for worker in workers]))
