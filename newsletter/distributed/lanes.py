@@ -151,7 +151,7 @@ def _log(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 def _keep_engine_quiet() -> None:
-    """Let the engine's log lines go where ours go, and only when a user asked for ours: it logs each lost connection."""
+    """Let the log lines of the engine go where ours go, when a user asks for ours: it logs each lost connection."""
     for name in ("procrastinate", "psycopg"):
         engine, own = logging.getLogger(name), logging.getLogger("newsletter")
         engine.handlers, engine.propagate = own.handlers, not own.handlers
