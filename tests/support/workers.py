@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from newsletter.campaigns import audience, ledger
 from newsletter.campaigns.campaign import Campaign, get_campaign
 from newsletter.config import Publication
 from newsletter.database.clock import database_now
 from newsletter.database.connection import Database, open_database
 from newsletter.distributed import presence
 from newsletter.distributed.campaign_sender import SharedSender
+from newsletter.distributed.shared_state import shared_state
 from newsletter.distributed.worker import SendingWorker
+from newsletter.providers import provider_record
 from newsletter.sending.job import job_of
+from newsletter.sending.pacing import batch_size
 from tests.support.sending import Quiet
 
 PATIENCE = 60.0
@@ -77,5 +81,13 @@ def state_of(database: Database, campaign_id: int) -> Campaign:
         return get_campaign(connection, campaign_id)
 
 
-def every(items: Sequence[bool]) -> bool:
-    return all(items)
+def jobs_for(publication: Publication, database: Database, campaign_id: int) -> None:
+    """Enqueue a campaign's whole audience and make its jobs, as `send` does, and do not follow it."""
+    send_state = shared_state(publication, database, "enqueuer")
+    while not state_of(database, campaign_id).enqueued:
+        with database.begin() as connection:
+            campaign = get_campaign(connection, campaign_id)
+            size = batch_size(publication, provider_record(campaign.provider), publication.config.send.rate)
+            before = ledger.last_batch(connection, campaign_id)
+            audience.enqueue(connection, publication, campaign_id, size, now=database_now(connection))
+            send_state.announce(connection, campaign_id, before)
