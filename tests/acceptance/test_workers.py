@@ -123,8 +123,9 @@ def test_a_signal_lets_calls_finish_and_gives_the_rest_back(folder: Path, databa
     server.answers.clear()
     with started(folder, "worker") as worker:
         until(lambda: alive(database))
-        with started(folder, "send", "hello", "--yes"):
+        with started(folder, "send", "hello", "--yes") as follower:
             server.wait_for_calls(4)
+            follower.signal(signal.SIGSTOP)  # else it would send itself once no worker lives
             worker.signal(signal.SIGTERM)
             until(lambda: "Stopping" in worker.said()[1])
             server.answers.set()
