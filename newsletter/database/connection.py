@@ -6,7 +6,7 @@ brought up to date by `schema.py`: those of SQLite whenever it is opened, those 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
+from newsletter.config.provider_settings import Fail
 from newsletter.config.publication import DATABASE_HINT, Publication, check_database_url, secret
 from newsletter.database import postgresql, schema, sqlite
 from newsletter.database.errors import LockedError
-from newsletter.errors import NewsletterError
+from newsletter.errors import ConfigError, NewsletterError
 from newsletter.signed_links import link_secret
 
 __all__ = ["Database", "LockedError", "existing_database", "migrate_database", "open_database"]
@@ -149,20 +150,30 @@ def existing_database(publication: Publication) -> Database | None:
 
 def address(publication: Publication) -> URL:
     """Return `[database] url`, or what `env:NAME` there names, with an absolute path and our driver."""
-    written = publication.config.database.url
-    if written.startswith("env:"):
-        written = secret(written, key="[database] url")
-    return parse_address(written, publication)
+
+    def fail(_keys: Sequence[str], message: str, hint: str) -> ConfigError:
+        return publication.error(("database", "url"), message, hint)
+
+    return _parsed(publication.config.database.url, "[database] url", publication, fail)
 
 
-def parse_address(text: str, publication: Publication) -> URL:
-    """Parse a database's address. Raises ConfigError, in which the address is not repeated."""
-    keys = ("database", "url")
-    check_database_url(text, publication.error)
+def named_address(text: str, option: str, publication: Publication) -> URL:
+    """Return the address that an option of a command names, or its variable."""
+
+    def fail(_keys: Sequence[str], message: str, hint: str) -> ConfigError:
+        return ConfigError(message.replace("[database] url", option), hint=hint)
+
+    return _parsed(text, option, publication, fail)
+
+
+def _parsed(text: str, key: str, publication: Publication, fail: Fail) -> URL:
+    """Parse a database's address. Raises the error of `fail`, in which the address is not repeated."""
+    written = secret(text, key=key) if text.startswith("env:") else text
+    check_database_url(written, fail)
     try:
-        url = make_url(text)
+        url = make_url(written)
     except (ArgumentError, ValueError) as error:
-        raise publication.error(keys, "[database] url is not a database's address", DATABASE_HINT) from error
+        raise fail((), "[database] url is not a database's address", DATABASE_HINT) from error
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     return url.set(database=str(sqlite.usable(publication.root / str(url.database))))
@@ -170,15 +181,12 @@ def parse_address(text: str, publication: Publication) -> URL:
 
 def _connected(url: URL, publication: Publication, patience: float) -> Database:
     """Return the database without a look at its tables."""
-    database = _sqlite(url, patience) if _is_sqlite(url) else _postgresql(url)
-    secret_of = lambda: link_secret(publication)  # noqa: E731 - asked for when first needed
-    database.engine.update_execution_options(newsletter_secret=secret_of)
-    return database
-
-
-def _sqlite(url: URL, patience: float) -> Database:
+    if not _is_sqlite(url):
+        name, secrets = postgresql.name_of(url), postgresql.secrets_of(url)
+        engine = _knowing(publication, postgresql.postgresql_engine(url))
+        return Database(engine, name, lambda error: postgresql.explain(error, name, secrets))
     name = url.database or ""
-    engine = sqlite.sqlite_engine(url, patience)
+    engine = _knowing(publication, sqlite.sqlite_engine(url, patience))
     database = Database(engine, name, lambda error: _explained_sqlite(error, name))
     try:
         sqlite.keep_private(Path(name))
@@ -190,15 +198,16 @@ def _sqlite(url: URL, patience: float) -> Database:
     return database
 
 
+def _knowing(publication: Publication, engine: Engine) -> Engine:
+    """Let statements ask for the publication's secret, when they first need it."""
+    engine.update_execution_options(newsletter_secret=lambda: link_secret(publication))
+    return engine
+
+
 def _explained_sqlite(error: DBAPIError, name: str) -> NewsletterError | None:
     if type(error) in (OperationalError, DatabaseError, InterfaceError):
         return sqlite.explain(str(error.orig), name)
     return None
-
-
-def _postgresql(url: URL) -> Database:
-    name, secrets = postgresql.name_of(url), postgresql.secrets_of(url)
-    return Database(postgresql.postgresql_engine(url), name, lambda error: postgresql.explain(error, name, secrets))
 
 
 def _upgrade(database: Database) -> str:
