@@ -10,6 +10,7 @@
     cli/            the commands, one file each: options, questions, printed tables and progress bars, exit codes
     web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
+    distributed/    many machines: workers, their jobs in PostgreSQL, the leader, what happens to a dead one's batches
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages
     events/         what providers report: verified calls, bounces, complaints, suppressions, campaigns that are paused

@@ -23,8 +23,7 @@ from newsletter.distributed.shared_state import shared_state
 from newsletter.distributed.sweep import Sweep
 from newsletter.errors import NewsletterError
 from newsletter.sending.job import AGAIN, Job, ProgressListener, SendState, is_of_database
-from newsletter.sending.sender import STOPPING, Sender, SendResult
-from newsletter.sending.worker import TICK
+from newsletter.sending.sender import SHOW, STOPPING, Sender, SendResult
 from newsletter.signals import Interrupts
 
 T = TypeVar("T")
@@ -59,16 +58,22 @@ class SharedSender(Sender):
     def _send_through(self) -> None:
         """Enqueue, sweep and show how far it is; send, too, from the moment on at which no worker lives."""
         self._leave_behind()
+        self._say_whose_rate()
         threads = [self._start("enqueue", lambda: self._guarded(self._enqueue))]
         while not self.worker.is_stopping:
             if len(threads) == 1 and not self._persistently(self._has_workers):
                 threads += [self._start(f"sender-{number}", self._work) for number in range(self._job.threads)]
             self._guarded(self._sweep.run_if_due)
-            self.worker.over.wait(TICK)
+            self.worker.over.wait(SHOW)
             self._guarded(self._look)
         self._watch(threads)
         if self._job.provider.rest:
             self._job.provider.rest()
+
+    def _say_whose_rate(self) -> None:
+        rate = self._job.publication.config.send.rate
+        if self._job.rate != rate and self._persistently(self._has_workers):
+            self._listener.say(f"Workers send it at [send] rate ({rate}); --rate is for what this process sends.")
 
     def _start(self, name: str, step: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=step, name=name, daemon=True)

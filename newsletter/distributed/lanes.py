@@ -122,14 +122,14 @@ class Lanes:
             )
             watching = asyncio.create_task(self._stop_when_asked(worker))
             try:
-                await worker.run()
+                await worker.run()  # type: ignore[no-untyped-call]
             finally:
                 watching.cancel()
 
     async def _stop_when_asked(self, worker: Worker) -> None:
         while not self._stop_asked.is_set():
             await asyncio.sleep(LOOK)
-        worker.stop()
+        worker.stop()  # type: ignore[no-untyped-call]
 
     def _app(self, threads: DaemonThreads) -> App:
         from procrastinate import App, PsycopgConnector

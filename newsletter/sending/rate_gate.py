@@ -115,9 +115,9 @@ class RateGate:
         if not self.opens_at:
             self.opens_at = self._clock() + timedelta(seconds=turn.wait)
             when = schedule.wall_clock(self._publication, self.opens_at)
-            goes_on = (
-                "the first `newsletter run` after" if self._most_ahead == math.inf else "it goes on by itself after"
+            comes_back = self._most_ahead < math.inf
+            ending = (
+                f"it goes on by itself at {when}" if comes_back else f"the first `newsletter run` after {when} goes on"
             )
-            ending = f"{goes_on} {when}" + (" goes on" if self._most_ahead == math.inf else "")
             self._taker.say_once(f"{turn.full}: that is used up; {ending}.")
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from newsletter.campaigns import audience, claims
+from newsletter.campaigns import audience, claims, ledger
 from newsletter.campaigns.campaign import CampaignPriority, change_state, set_priority
 from newsletter.config import Publication
 from newsletter.database.clock import database_now
@@ -97,7 +97,7 @@ def test_pages_of_one_campaign_do_not_give_it_more_turns(publication: Publicatio
     with database.begin() as connection:
         large = start_campaign(connection, "daily")
         for _ in range(4):
-            before = claims.ledger.last_batch(connection, large.id)
+            before = ledger.last_batch(connection, large.id)
             audience.enqueue(connection, publication, large.id, 1, now=NOW, page=5)
             jobs.announce(connection, large.id, before)
         small = begin(connection, publication, "weekly", 5)
