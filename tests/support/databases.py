@@ -60,10 +60,16 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def _drop_databases() -> Iterator[None]:
-    """Drop what a test made, but not what fixtures of a wider scope made before it."""
-    kept = set(_made)
+def _drop_databases(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Drop what a test made, but not what fixtures of a wider scope made before it.
+
+    `each_database` stays in place between tests that use it; a test in between that does not has SQLite.
+    """
+    kept, kind = set(_made), _state["kind"]
+    if not {"each_database", "postgresql"} & {*request.fixturenames}:
+        _state["kind"] = "sqlite"
     yield
+    _state["kind"] = kind
     for folder in set(_made) - kept:
         drop(_made.pop(folder))
 
@@ -143,7 +149,7 @@ def _start(folder: Path, address: Path) -> None:
     run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     starting = folder / "starting" / address.name
     starting.parent.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "tests.support.postgresql_server", programs, str(run), starting]
+    command: list[str | Path] = [sys.executable, "-m", "tests.support.postgresql_server", programs, f"{run}", starting]
     log = folder / "postgresql.log"
     with log.open("w") as said:
         started = subprocess.run(command, cwd=ROOT, stdout=said, stderr=said, check=False)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.support import postgresql_server as programs
 from tests.support.databases import server_programs
+from tests.support.ports import free_port
 
 OPTIONS = programs.OPTIONS | {"synchronous_commit": "on"}
 """As the run's server, but a commit that was answered outlives the server's processes."""
@@ -29,7 +30,7 @@ class OwnPostgresql:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._programs = programs._reachable(server_programs(), folder)
-        self.port = programs._free_port()
+        self.port = free_port()
         made = [self._programs / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
         assert _as_nobody([*made, "--locale=C.UTF-8"], folder).wait() == 0
         self._process = self._start()
