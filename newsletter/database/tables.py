@@ -193,6 +193,7 @@ campaign = Table(
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
     Column("priority", Integer, nullable=False, server_default="0"),  # 1 high, 0 normal, -1 low
     Column("turn", Integer, nullable=False, server_default="0"),  # the last turn that its jobs for workers have
+    Column("pruned_at", Text),  # since then nobody knows who had it: nothing of it is sent any more
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,
 )

@@ -3,7 +3,7 @@
 Only this module writes the tables `host` and `hand_over`.
 
 A copy: `host` names the machine (by its machine-id(5)) and the file (by its number in the file system) that a database
-sends from.
+sends from; for PostgreSQL the server and the database, by their numbers.
 
 A backup has an older ledger, and would mail readers again who were mailed since. Hand-overs are counted in the table
 `hand_over`, in the transaction that commits `handed`, and LastSendMarker keeps the last number beside the database. A
@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from newsletter.database.connection import Database
 from newsletter.database.copy import LEFT_FOR, UNFINISHED
@@ -33,6 +33,10 @@ from newsletter.errors import NewsletterError
 from newsletter.private_files import open_private
 from newsletter.times import stamp
 
+_ON_SERVER = text(
+    "SELECT 'postgresql.' || system_identifier || '.' || oid"
+    " FROM pg_control_system(), pg_database WHERE datname = current_database()"
+)
 MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
@@ -56,9 +60,14 @@ def identity(file: Path, machine: str) -> str:
 
 
 def here(database: Database) -> str:
-    """Return the identity of this database on this machine; empty for a database server, which is in one place."""
+    """Return the identity of this database: of its file on this machine, or of the database on its server.
+
+    A server's number and a database's outlive restarts, backups of the whole server and a standby that takes over; a
+    dump that is restored into another database or server has others.
+    """
     if database.engine.dialect.name != "sqlite":
-        return ""
+        with database.read() as connection:
+            return str(connection.scalar(_ON_SERVER))
     return identity(Path(database.name), machine_id())
 
 

@@ -123,7 +123,7 @@ def _send_all(database: Database, campaign: int, owner: str) -> None:
         with database.begin() as connection:
             ids = claims.members(connection, campaign, claim.no)
             accepted = Result(outcome=Outcome.ACCEPTED, provider_id="id")
-            claims.settle(connection, claim, ids, Answer(results=[accepted] * len(ids)), now=NOW)
+            claims.settle(connection, claim, ids, Answer(results=(accepted,) * len(ids)), now=NOW)
 
 
 def _claim(database: Database, campaign: int, owner: str) -> Claim | None:

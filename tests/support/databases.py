@@ -116,6 +116,12 @@ def drop(name: str) -> None:
     _administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+def let_in(user: str, name: str) -> None:
+    """Let a user without other rights read the tables of a database."""
+    with psycopg.connect(url_of(name)) as connection:
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}".encode())
+
+
 def _administer(statement: str) -> None:
     _administrator(_state["server"]).execute(statement.encode())
 
@@ -149,7 +155,7 @@ def _start(folder: Path, address: Path) -> None:
     run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     starting = folder / "starting" / address.name
     starting.parent.mkdir(exist_ok=True)
-    command: list[str | Path] = [sys.executable, "-m", "tests.support.postgresql_server", programs, f"{run}", starting]
+    command = [sys.executable, "-m", "tests.support.postgresql_server", str(programs), str(run), str(starting)]
     log = folder / "postgresql.log"
     with log.open("w") as said:
         started = subprocess.run(command, cwd=ROOT, stdout=said, stderr=said, check=False)
