@@ -146,7 +146,7 @@ def _let_happen(cluster: Cluster, chance: random.Random, kills: int, database: D
     happened: Counter[str] = Counter()
     _until(lambda: _calls(port) > 0)
     back: list[tuple[float, Callable[[], None]]] = []
-    special = {kills // 4: "stop", kills // 3: "cut", kills // 2: "crash"}
+    special = {kills // 5: "stop", kills * 2 // 5: "cut", kills * 3 // 5: "crash"}
     for number in range(kills):
         if database.engine and _state(database) is not CampaignState.SENDING:
             break
