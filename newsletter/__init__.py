@@ -14,6 +14,7 @@
     remote/         a repository of issues and the server that sends them: `newsletter push`
     report/         what a change does to issues, with pictures, for a pull request
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
+    distributed/    many machines: workers, their jobs in PostgreSQL, the leader, what happens to a dead one's batches
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages
     events/         what providers report: verified calls, bounces, complaints, suppressions, campaigns that are paused

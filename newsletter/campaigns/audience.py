@@ -13,7 +13,7 @@ from itertools import groupby
 from sqlalchemy import Connection
 
 from newsletter.campaigns import ledger, schedule
-from newsletter.campaigns.campaign import Campaign, advance_cursor, get_campaign
+from newsletter.campaigns.campaign import Campaign, advance_cursor, get_campaign, lock_campaign
 from newsletter.config import Publication
 from newsletter.errors import ConfigError
 from newsletter.subscribers import segments
@@ -30,7 +30,9 @@ def enqueue(
     The campaign's cursor moves in the same transaction, so this may be killed anywhere and run again. Where
     each reader's own time counts, a batch holds readers of one moment, and waits for it.
     """
-    campaign = get_campaign(connection, campaign_id)
+    campaign = lock_campaign(connection, campaign_id)
+    if campaign.enqueued:
+        return 0
     limit = max(page // size, 1) * size
     list_name, segment, after = campaign.list, campaign.segment, campaign.cursor
     ids = segments.members(connection, publication, list_name, segment, now=now, after=after, limit=limit)

@@ -10,7 +10,7 @@ import secrets
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -33,6 +33,14 @@ class CampaignState(StrEnum):
     PAUSED = "paused"
     SENT = "sent"
     CANCELLED = "cancelled"
+
+
+class CampaignPriority(IntEnum):
+    """Which campaign goes first; those of one priority take turns."""
+
+    LOW = -1
+    NORMAL = 0
+    HIGH = 1
 
 
 CAMPAIGN_ARROWS: dict[str, dict[CampaignState, CampaignState]] = {
@@ -105,6 +113,8 @@ class Campaign:
     """The last subscriber enqueued."""
     enqueued: bool
     """Whether everyone is enqueued."""
+    priority: int
+    """A CampaignPriority."""
     pruned_at: str | None
     """When its deliveries were deleted."""
 
@@ -134,6 +144,7 @@ class Campaign:
 _FIELDS = [table.c[name] for name in Campaign.__dataclass_fields__]
 # Made once: both are asked with every batch, and SQLAlchemy takes longer to put them together than SQLite to answer.
 _GET = select(*_FIELDS).where(table.c.id == bindparam("campaign"))
+_GET_LOCKED = _GET.with_for_update()
 _SIBLINGS = select(table.c.id).where(table.c.issue == bindparam("the_issue"), table.c.id != bindparam("campaign"))
 
 
@@ -256,7 +267,7 @@ def frozen_page(connection: Connection, campaign_id: int) -> str:
 
 def change_state(connection: Connection, campaign_id: int, verb: str, *, now: datetime, reason: str = "") -> Campaign:
     """Take the arrow `verb`; `reason` says why it is paused. Raises NewsletterError when there is no such arrow."""
-    campaign = get_campaign(connection, campaign_id)
+    campaign = lock_campaign(connection, campaign_id)
     state = state_after(campaign.state, verb)
     if campaign.pruned_at:
         hint = "Send what is missing as a new issue."
@@ -298,6 +309,16 @@ def get_campaign(connection: Connection, campaign_id: int) -> Campaign:
     return _campaign(connection.execute(_GET, {"campaign": campaign_id}).one())
 
 
+def lock_campaign(connection: Connection, campaign_id: int) -> Campaign:
+    """Return the campaign with this id, and let nobody else change it until the transaction ends."""
+    return _campaign(connection.execute(_GET_LOCKED, {"campaign": campaign_id}).one())
+
+
+def set_priority(connection: Connection, campaign_id: int, priority: CampaignPriority) -> None:
+    """Let the batches that are still to be sent go before or after those of other campaigns."""
+    connection.execute(update(table).where(table.c.id == campaign_id).values(priority=int(priority)))
+
+
 def campaign_of_issue(connection: Connection, issue: str, list: str, segment: str) -> Campaign | None:
     """Return the one campaign of this issue, list and segment, if there is one."""
     same = (table.c.issue == issue) & (table.c.list == list) & (table.c.segment == segment)
@@ -327,8 +348,9 @@ def campaigns_before(
 
 
 def campaigns_in_state(connection: Connection, *states: CampaignState) -> list[Campaign]:
-    """Return the campaigns in one of these states, those that start earliest first."""
-    rows = select(*_FIELDS).where(table.c.state.in_(states)).order_by(table.c.send_at, table.c.id)
+    """Return the campaigns in one of these states: by priority, then those that start earliest first."""
+    order = (table.c.priority.desc(), table.c.send_at, table.c.id)
+    rows = select(*_FIELDS).where(table.c.state.in_(states)).order_by(*order)
     return [_campaign(row) for row in connection.execute(rows)]
 
 

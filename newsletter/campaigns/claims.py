@@ -49,6 +49,8 @@ class Claim:
     """The provider that it was handed first; empty when there was none."""
     payload_hash: str
     """The digest of what was handed over first, where the provider knows keys."""
+    lease: timedelta = LEASE
+    """How long it stays this sender's after each sign of life."""
 
     @property
     def key(self) -> str:
@@ -56,18 +58,34 @@ class Claim:
         return f"{self.no}-{self.generation}"
 
 
-_COLUMNS = tuple(Claim.__dataclass_fields__)
+_COLUMNS = tuple(name for name in Claim.__dataclass_fields__ if name != "lease")
 
 
 def claim(
-    connection: Connection, campaign_id: int, *, owner: str, now: datetime, provider: str | None = None
+    connection: Connection,
+    campaign_id: int,
+    *,
+    owner: str,
+    now: datetime,
+    provider: str | None = None,
+    lease: timedelta = LEASE,
+    no: int | None = None,
 ) -> Claim | None:
     """Claim the next batch that may be sent now; None when there is none, or the campaign is not sending.
 
-    With `provider`, batches that another one may have taken are passed over.
+    With `provider`, batches that another one may have taken are passed over; with `no`, only that batch will do.
     """
-    row = ledger.claim_next(connection, campaign_id, owner=owner, provider=provider or "", now=now, columns=_COLUMNS)
-    return Claim(**row._asdict()) if row else None
+    row = ledger.claim_next(
+        connection,
+        campaign_id,
+        owner=owner,
+        provider=provider or "",
+        now=now,
+        columns=_COLUMNS,
+        lease=lease,
+        no=no,
+    )
+    return Claim(**row._asdict(), lease=lease) if row else None
 
 
 def skip(
@@ -83,7 +101,7 @@ def skip(
     The batch is claimed, or handed and their messages have not begun. If it may have been handed over before, they
     may have the message: they are unknown, not skipped.
     """
-    _change(connection, claim, state_of_batch, {"lease_until": stamp(now + LEASE)})
+    _change(connection, claim, state_of_batch, {"lease_until": stamp(now + claim.lease)})
     state = "unknown" if claim.first_handed_at else "skipped"
     exceptions = (DeliveryException(id, state, reason) for id, reason in reasons.items())
     ledger.add_exceptions(connection, claim.campaign_id, claim.no, exceptions, stamp(now))
@@ -116,7 +134,7 @@ def hand(
         "first_handed_at": claim.first_handed_at or stamp(now),
         "provider": provider,
         "payload_hash": payload_hash,
-        "lease_until": stamp(now + LEASE),
+        "lease_until": stamp(now + claim.lease),
         "started": b"" if is_by_message else None,
         "finished": None,
     }
@@ -124,15 +142,24 @@ def hand(
     _move(connection, claim, "hand", BatchState.CLAIMED, BatchState.HANDED, changes, scope)
 
 
-def renew(connection: Connection, campaign_id: int, *, owner: str, now: datetime) -> None:
-    """Renew the leases of all batches of a campaign that this sender has in hand: it waits for their answers."""
-    ledger.renew_leases(connection, campaign_id, owner, now)
+def renew(
+    connection: Connection, campaign_id: int | None, *, owner: str, now: datetime, lease: timedelta = LEASE
+) -> None:
+    """Renew the leases of all batches that this sender has in hand, of one campaign or of all (None).
+
+    It waits for their answers.
+    """
+    ledger.renew_leases(connection, campaign_id, owner, now + lease)
 
 
-def release(connection: Connection, claim: Claim) -> None:
-    """Queue a claimed batch again, of which nothing left; a batch in another state or of another sender stays."""
+def release(connection: Connection, claim: Claim, *, not_before: datetime | None = None) -> None:
+    """Queue a claimed batch again, of which nothing left; a batch in another state or of another sender stays.
+
+    With `not_before` it waits until then: the provider's rate or quota has no room before.
+    """
     parameters = _parameters(claim)
-    ledger.transition(connection, "release", BatchState.CLAIMED, BatchState.QUEUED, BatchScope.CLAIM, parameters)
+    later = {"not_before": stamp(not_before)} if not_before else None
+    ledger.transition(connection, "release", BatchState.CLAIMED, BatchState.QUEUED, BatchScope.CLAIM, parameters, later)
 
 
 def give_up(connection: Connection, claim: Claim, now: datetime) -> None:
@@ -145,7 +172,7 @@ def save_progress(connection: Connection, claim: Claim, started: bytes, finished
 
     Bit n stands for the nth subscriber of `members`.
     """
-    bits = {"started": started, "finished": finished, "lease_until": stamp(now + LEASE)}
+    bits = {"started": started, "finished": finished, "lease_until": stamp(now + claim.lease)}
     _change(connection, claim, BatchState.HANDED, bits)
 
 

@@ -43,7 +43,7 @@ from newsletter.providers.base import Outcome
 from newsletter.times import stamp
 
 LEASE = timedelta(minutes=5)
-"""How long a batch stays its sender's without a sign of life; longer than any call may take."""
+"""How long a batch stays its sender's without a sign of life, where no other length is agreed."""
 
 _CAMPAIGN = bindparam("the_campaign", type_=Integer)
 _OF_CAMPAIGN = batch.c.campaign_id == _CAMPAIGN
@@ -119,10 +119,12 @@ def change_batch(
     return _update_batches(connection, state, BatchScope.CLAIM, parameters, changes)
 
 
-def renew_leases(connection: Connection, campaign_id: int, owner: str, now: datetime) -> None:
-    """Let the batches in `owner`'s hands stay its own for another LEASE."""
-    theirs = and_(batch.c.campaign_id == campaign_id, batch.c.owner == owner, is_in(*IN_HAND))
-    connection.execute(update(batch).where(theirs).values(lease_until=stamp(now + LEASE)))
+def renew_leases(connection: Connection, campaign_id: int | None, owner: str, until: datetime) -> None:
+    """Let the batches in `owner`'s hands stay its own `until` then: those of one campaign, or of all."""
+    theirs = and_(batch.c.owner == owner, is_in(*IN_HAND))
+    if campaign_id is not None:
+        theirs = and_(theirs, batch.c.campaign_id == campaign_id)
+    connection.execute(update(batch).where(theirs).values(lease_until=stamp(until)))
 
 
 def _update_batches(
@@ -146,26 +148,37 @@ def _batch_update(scope: BatchScope, columns: tuple[str, ...]) -> Update:
 
 
 def claim_next(
-    connection: Connection, campaign_id: int, *, owner: str, provider: str, now: datetime, columns: tuple[str, ...]
+    connection: Connection,
+    campaign_id: int,
+    *,
+    owner: str,
+    provider: str,
+    now: datetime,
+    columns: tuple[str, ...],
+    lease: timedelta = LEASE,
+    no: int | None = None,
 ) -> Row[Any] | None:
     """Take the arrow `claim` with the next queued batch that is due, and return its `columns`; None when none is.
 
-    Only a campaign that is sending has any. A batch that another provider than `provider` may have taken is passed
-    over, unless `provider` is empty.
+    With `no`, only that batch will do. Only a campaign that is sending has any. A batch that another provider than
+    `provider` may have taken is passed over, unless `provider` is empty; so is one that another sender claims at this
+    moment (PostgreSQL).
     """
     require_arrow("claim", BatchState.QUEUED, BatchState.CLAIMED)
-    parameters = {"the_campaign": campaign_id, "the_provider": provider, "now": stamp(now)}
-    lease = {"to_owner": owner, "to_lease_until": stamp(now + LEASE)}
-    return connection.execute(_claiming(columns), {**parameters, **lease}).one_or_none()
+    parameters: dict[str, object] = {"the_campaign": campaign_id, "the_provider": provider, "now": stamp(now)}
+    parameters |= {} if no is None else {"the_batch": no}
+    values = {"to_owner": owner, "to_lease_until": stamp(now + lease)}
+    return connection.execute(_claiming(columns, is_named=no is not None), {**parameters, **values}).one_or_none()
 
 
 @cache
-def _claiming(columns: tuple[str, ...]) -> ReturningUpdate[Any]:
+def _claiming(columns: tuple[str, ...], *, is_named: bool) -> ReturningUpdate[Any]:
     now, provider = bindparam("now", type_=Text), bindparam("the_provider", type_=Text)
-    is_queued = and_(_OF_CAMPAIGN, batch.c.state == BatchState.QUEUED)
+    is_queued = and_(_THIS if is_named else _OF_CAMPAIGN, batch.c.state == BatchState.QUEUED)
     is_due = or_(batch.c.not_before.is_(None), batch.c.not_before <= now)
     may_take = or_(provider == "", batch.c.first_handed_at.is_(None), batch.c.provider == provider)
-    next_no = select(batch.c.no).where(is_queued, is_due, may_take).order_by(batch.c.no).limit(1).scalar_subquery()
+    free = select(batch.c.no).where(is_queued, is_due, may_take).order_by(batch.c.no).limit(1)
+    next_no = free.with_for_update(skip_locked=True).scalar_subquery()  # SQLite has one writer, and no such clause
     lease = {name: bindparam(f"to_{name}", type_=Text) for name in ("owner", "lease_until")}
     return (
         update(batch)
@@ -187,8 +200,7 @@ def add_batches(
     """Queue these subscribers, who have no delivery of the campaign yet, in new batches of `size`."""
     if not subscriber_ids:
         return
-    last = select(func.max(batch.c.no)).where(batch.c.campaign_id == campaign_id)
-    first = (connection.execute(last).scalar() or 0) + 1
+    first = last_batch(connection, campaign_id) + 1
     common = {"campaign_id": campaign_id, "state": BatchState.QUEUED, "enqueued_at": stamp(now)}
     common["not_before"] = stamp(not_before) if not_before else None
     sizes = (min(size, len(subscriber_ids) - start) for start in range(0, len(subscriber_ids), size))
@@ -196,6 +208,12 @@ def add_batches(
     place, id = listed(connection, subscriber_ids)
     rows = select(literal(campaign_id), id, place // size + first)
     connection.execute(insert(delivery).from_select(["campaign_id", "subscriber_id", "batch_no"], rows))
+
+
+def last_batch(connection: Connection, campaign_id: int) -> int:
+    """Return the highest number of a campaign's batches; 0 when it has none."""
+    last = select(func.max(batch.c.no)).where(batch.c.campaign_id == campaign_id)
+    return connection.execute(last).scalar() or 0
 
 
 def add_exceptions(

@@ -30,6 +30,8 @@ COMMANDS = {
     "send": "Send an issue, to each reader once.",
     "schedule": "Schedule an issue to be sent at a time.",
     "run": "Send what is scheduled, when it is due.",
+    "worker": "Send beside other machines, on PostgreSQL.",
+    "workers": "List the workers that live, and what each sends.",
     "serve": "Serve the readers' pages: join, confirm, read, leave.",
     "push": "Hand an issue over to the server that sends it.",
     "approve": "Say that an issue may be sent as it is.",

@@ -18,6 +18,11 @@ segment_option = click.option(
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask")
 allow_option = click.option("--allow", metavar="RULES", help="Errors of `check` to send with nevertheless: NL401,NL302")
+priority_option = click.option(
+    "--priority",
+    type=click.Choice(("high", "normal", "low")),
+    help="Go before or after other campaigns; those of one priority take turns  [default: normal]",
+)
 
 
 def json_option(what: str = "the campaign's status") -> Callable[[Command], Command]:

@@ -29,8 +29,17 @@ def send_and_report(job: Job, *, as_json: bool) -> None:
     """Send with a progress bar, and report the result. Raises NewsletterError when sending did not finish."""
     began = time.monotonic()
     with CampaignProgress() as progress:
-        result = Sender(job, progress).run()
+        result = _sender(job, progress).run()
     report_result(job.database, result, timedelta(seconds=time.monotonic() - began), as_json=as_json)
+
+
+def _sender(job: Job, progress: CampaignProgress) -> Sender:
+    """Return the sender for the database: one process sends from a file, several from a database server."""
+    if job.database.engine.dialect.name == "sqlite":
+        return Sender(job, progress)
+    from newsletter.distributed.campaign_sender import SharedSender  # SQLite needs nothing of it
+
+    return SharedSender(job, progress)
 
 
 def report_result(database: Database, result: SendResult, took: timedelta, *, as_json: bool) -> None:
@@ -86,7 +95,12 @@ def require_sendable(campaign: Campaign) -> None:
 def recover_first(publication: Publication, database: Database, campaign_id: int) -> None:
     """Recover what a killed sender left of a campaign, unless a sender is at work; what was found goes to stderr."""
     with CampaignProgress() as progress:
-        recover_if_free(database, publication, campaign_id, progress)
+        if database.engine.dialect.name == "sqlite":
+            recover_if_free(database, publication, campaign_id, progress)
+            return
+        from newsletter.distributed.sweep import sweep_once  # SQLite needs nothing of it
+
+        sweep_once(publication, database, progress)
 
 
 def print_unsettled(database: Database, campaign: Campaign, counted: dict[str, int]) -> None:

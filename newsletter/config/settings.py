@@ -6,6 +6,7 @@ publication.py reads the file; errors.py explains its mistakes; docs/configurati
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
@@ -92,6 +93,10 @@ class SignupSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     challenge_url: WebAddress | None = None
 
 
+CONNECT = timedelta(seconds=10)
+"""The time in which a connection to a provider's API is made, or is not."""
+
+
 class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[send]`: the providers, how fast they may be used, and what stops a campaign."""
 
@@ -101,12 +106,26 @@ class SendSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_lateness: Duration = Duration("2h")
     on_unknown: Literal["hold", "resend", "assume-sent"] = "hold"
     patience: Duration = Duration("30m")
+    timeout: Duration = Duration("60s")
+    lease: Duration = Duration("90s")
     max_rejected: Share = Share("5%")
     max_complaints: Share = Share("0.3%")
     max_bounced: Share = Share("5%")
 
     def __post_init__(self) -> None:
-        """Refuse a provider that is named twice: a campaign never goes back to one that stopped. Raises ValueError."""
+        """Refuse a provider that is named twice: a campaign never goes back to one that stopped. Raises ValueError.
+
+        Refuse also a lease that ends before a call does: another sender would take its readers over meanwhile.
+        """
+        if self.timeout.delta < timedelta(seconds=1):
+            raise ValueError(f'timeout = "{self.timeout}": a provider needs a second to answer, at least')
+        longest = self.timeout.delta + CONNECT
+        if self.lease.delta <= longest:
+            seconds = int(longest.total_seconds())
+            raise ValueError(
+                f'lease = "{self.lease}" is too short: a call may take {seconds} s, {self.timeout} of them '
+                f"for the answer (timeout); write more than {seconds}s"
+            )
         for place, name in enumerate(self.providers):
             if name in self.providers[:place]:
                 raise ValueError(f'the provider "{name}" is there twice; name each once')

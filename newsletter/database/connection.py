@@ -134,6 +134,11 @@ def migrate_database(url: URL, publication: Publication) -> Migration:
     database = _connected(url, publication, PATIENCE)
     try:
         before = _upgrade(database)
+        if not _is_sqlite(url):
+            from newsletter.database import job_schema  # needs what SQLite has no use for
+
+            with database.begin() as connection:
+                job_schema.upgrade(connection)
     finally:
         database.close()
     return Migration(database.name, before, schema.newest_revision())
@@ -200,6 +205,7 @@ def _connected(url: URL, publication: Publication, patience: float) -> Database:
 def _knowing(publication: Publication, engine: Engine) -> Engine:
     """Let statements ask for the publication's secret, when they first need it."""
     engine.update_execution_options(newsletter_secret=lambda: link_secret(publication))
+    engine.update_execution_options(newsletter_webhooks=publication.config.webhooks)
     return engine
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.database.bulk import insert_many
 from newsletter.database.connection import Database
-from newsletter.database.tables import host, metadata
+from newsletter.database.tables import host, job_schema, metadata, worker
 from newsletter.database.types import JsonText, normal_json
 from newsletter.errors import NewsletterError
 
@@ -46,7 +46,7 @@ class TableSum:
 
 def tables() -> list[Table]:
     """Return every table that is copied, those that others refer to first."""
-    return [table for table in metadata.sorted_tables if table is not host]
+    return [table for table in metadata.sorted_tables if table not in (host, job_schema, worker)]
 
 
 def copy_database(

@@ -22,7 +22,15 @@ WRITE_LOCK = text(
 )
 """Makes writers take turns, as SQLite does, to the end of the transaction; waits for `patience`, as for any lock."""
 DRIVER_HINT = "Install it from newsletter's folder: pip install '.[distributed]'"
-_DEFAULTS: dict[str, Any] = {"connect_timeout": 10, "application_name": "newsletter"}
+KEEPALIVE: dict[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Options of a connection that notices within seconds that nobody is at the other end."""
+_DEFAULTS: dict[str, Any] = {"connect_timeout": 10, "application_name": "newsletter", **KEEPALIVE}
 """Options of libpq (https://www.postgresql.org/docs/current/libpq-connect.html) where the address names no other."""
 _ADDRESS = "Check [database] url in newsletter.toml"
 _OPTIONS = f"{_ADDRESS}: after ? stand options of libpq, as in ?sslmode=verify-full&sslrootcert=/etc/ssl/certs/db.pem."
@@ -52,12 +60,16 @@ _FULL = ("53100",)
 def postgresql_engine(url: URL) -> Engine:
     """Return an engine whose statements are not prepared: pgbouncer hands each transaction to another connection.
 
-    Raises ConfigError where the driver is not installed.
+    It has as many connections as threads ask for at once. Raises ConfigError where the driver is not installed.
     """
     defaults = {name: value for name, value in _DEFAULTS.items() if name not in url.query}
     try:
         engine = create_engine(
-            url, connect_args={"prepare_threshold": None, **defaults}, pool_pre_ping=True, hide_parameters=True
+            url,
+            connect_args={"prepare_threshold": None, **defaults},
+            pool_pre_ping=True,
+            hide_parameters=True,
+            max_overflow=-1,
         )
     except ModuleNotFoundError as error:
         raise ConfigError(f"PostgreSQL needs {error.name}, which is not installed", hint=DRIVER_HINT) from error

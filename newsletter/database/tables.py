@@ -198,6 +198,8 @@ campaign = Table(
     Column("tracking", Text, nullable=False, server_default="none"),  # none aggregate individual
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
     Column("frozen_at", Text),  # when its text was approved last; null = before the column was there
+    Column("priority", Integer, nullable=False, server_default="0"),  # 1 high, 0 normal, -1 low
+    Column("turn", Integer, nullable=False, server_default="0"),  # the last turn that its jobs for workers have
     Column("pruned_at", Text),  # since then nobody knows who had it: nothing of it is sent any more
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,
@@ -449,6 +451,24 @@ runner = Table(  # a row per `newsletter run`, kept fresh while it lives
     Column("name", Text, primary_key=True),
     Column("since", Text, nullable=False),
     Column("seen_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+worker = Table(  # a row per `newsletter worker`, kept fresh while it lives
+    "worker",
+    metadata,
+    Column("name", Text, primary_key=True),  # the owner of the batches that it works on
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("seen_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+job_schema = Table(  # PostgreSQL: the steps of the job engine's own schema that were taken
+    "job_schema",
+    metadata,
+    Column("step", Text, primary_key=True),  # a file of Procrastinate's migrations
     sqlite_with_rowid=False,
 )
 

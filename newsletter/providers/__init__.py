@@ -91,7 +91,9 @@ def read_settings(publication: Publication, provider: Provider) -> Settings:
     """
     given = publication.config.providers.get(provider.name, {})
     needed = (setting for setting in provider.settings if setting.sending)
-    return {setting.name: _value(publication, provider, setting, given) for setting in needed}
+    values = {setting.name: _value(publication, provider, setting, given) for setting in needed}
+    timeout = publication.config.send.timeout.delta.total_seconds()
+    return values if provider.request is None else {**values, "timeout": f"{timeout:g}"}
 
 
 def read_webhook_settings(publication: Publication, name: str) -> Settings:

@@ -70,7 +70,7 @@ def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
         raise IncompleteProviderError(f"{provider.name} has neither `send` nor `request`")
     request = provider.request(batch, settings)
     if provider.byte_cap is None or len(request.body) <= provider.byte_cap:
-        return [_part(provider, batch, settings, _http(provider, batch, request), request)]
+        return [_part(provider, batch, settings, _http(provider, batch, request, settings), request)]
     if len(batch.recipients) == 1:
         return [_too_large(provider, batch, settings, len(request.body))]
     return _halves(provider, batch, settings)
@@ -136,10 +136,11 @@ def _part(provider: Provider, batch: Batch, settings: Settings, call: Call, requ
     return Part(batch=batch, call=call, halves=lambda: _halves(provider, batch, settings), digest=digest)
 
 
-def _http(provider: Provider, batch: Batch, request: Request) -> Call:
+def _http(provider: Provider, batch: Batch, request: Request, settings: Settings) -> Call:
     from newsletter.providers import transport  # imports requests: 113 ms that the outbox does not need
 
-    return lambda: transport.send(provider, batch, request)
+    read = float(settings.get("timeout", transport.READ_SECONDS))
+    return lambda: transport.send(provider, batch, request, read=read)
 
 
 def _halves(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:

@@ -40,11 +40,11 @@ class TransportError(Exception):
         """True when trying again cannot help."""
 
 
-def send(provider: Provider, batch: Batch, request: Request) -> Answer:
-    """Send `request`, which carries `batch`, to an HTTP provider once, and return its answer."""
+def send(provider: Provider, batch: Batch, request: Request, *, read: float = READ_SECONDS) -> Answer:
+    """Send `request`, which carries `batch`, to an HTTP provider once, and return its answer within `read` seconds."""
     assert provider.outcomes is not None
     try:
-        response = exchange(request)
+        response = exchange(request, read=read)
     except TransportError as failed:
         return batch.everyone(failed.outcome, failed.reason, stop=failed.stop)
     return provider.outcomes(response, batch)

@@ -133,18 +133,29 @@ class Runner:
 
     def tick(self, now: datetime) -> None:
         """Record the heartbeat, start what is due, and give every sending campaign a sender."""
-        if now >= self._next_beat:
-            self._next_beat = now + heartbeat.BEAT
-            with self._send_state.writer() as connection:
-                heartbeat.beat(connection, self._name, now)
+        self._beat(now)
         if now >= self._next_look:
             self._next_look = now + LOOK
             self._look_for_today(now)
         self._start_due(now)
         self._running = {id: thread for id, thread in self._running.items() if thread.is_alive()}
-        for campaign in self._waiting(now)[: MOST_AT_ONCE - len(self._running)]:
+        for campaign in self._waiting(now)[: max(self._most_at_once() - len(self._running), 0)]:
             if not self._hold(campaign, now):
                 self._start_sender(campaign)
+
+    def _beat(self, now: datetime) -> None:
+        if now >= self._next_beat:
+            self._next_beat = now + heartbeat.BEAT
+            with self._send_state.writer() as connection:
+                heartbeat.beat(connection, self._name, now)
+
+    def _most_at_once(self) -> int:
+        """Return how many campaigns have a sender at once."""
+        return MOST_AT_ONCE
+
+    def _make_sender(self, campaign: Campaign) -> Sender:
+        job = job_of(self._publication, self._database, campaign, self._clock)
+        return Sender(job, self._listener, self._send_state, once=self._once)
 
     def _hold(self, campaign: Campaign, now: datetime) -> bool:
         """Pause a campaign for which newsletter.toml lacks something; tell whether it did."""
@@ -213,8 +224,7 @@ class Runner:
     def _send(self, campaign: Campaign) -> None:
         """Send one campaign, in a thread of its own. Its errors must not stop the other campaigns."""
         try:
-            job = job_of(self._publication, self._database, campaign, self._clock)
-            result = Sender(job, self._listener, self._send_state, once=self._once).work()
+            result = self._make_sender(campaign).work()
             if result.goes_on:
                 self._not_before[campaign.id] = result.goes_on
             logger.info("campaign %d: its sender ended, the campaign is %s", campaign.id, result.campaign.state)

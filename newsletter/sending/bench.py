@@ -40,8 +40,10 @@ title = "Bench"
 default = true
 [send]
 provider = "{provider}"
+{send}
 [providers.{provider}]
 {keys}
+{more}
 """
 TOKEN = "NEWSLETTER_BENCH_TOKEN"
 KEYS = {
@@ -157,9 +159,12 @@ def ask(port: int, path: str) -> bytes:
         return body
 
 
-def prepare(folder: Path, readers: int, port: int, provider: str) -> Publication:
-    """Make a publication in `folder` with one long issue, about 50 KB of HTML, and so many readers."""
-    settings = SETTINGS.format(provider=provider, keys=KEYS[provider].format(port=port))
+def prepare(folder: Path, readers: int, port: int, provider: str, *, send: str = "", more: str = "") -> Publication:
+    """Make a publication in `folder` with one long issue, about 50 KB of HTML, and so many readers.
+
+    `send` has more settings of [send], `more` other tables of newsletter.toml.
+    """
+    settings = SETTINGS.format(provider=provider, keys=KEYS[provider].format(port=port), send=send, more=more)
     (folder / "newsletter.toml").write_text(settings, encoding="utf-8")
     (folder / "issues").mkdir()
     articles = (ARTICLE % {"number": number, "sentences": SENTENCE * 6} for number in range(1, 13))

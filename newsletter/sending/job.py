@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.campaigns import schedule
 from newsletter.campaigns.campaign import Campaign
+from newsletter.campaigns.ledger import LEASE
 from newsletter.campaigns.return_paths import return_path_of
 from newsletter.config import Publication
 from newsletter.database.connection import Database
-from newsletter.errors import ConfigError
+from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.base import Provider, Settings
 from newsletter.rates import Rate
 from newsletter.sending.database_guard import LastSendMarker
 from newsletter.times import Clock, utc_now
 
+Written = TypeVar("Written")
+logger = logging.getLogger(__name__)
+
+AGAIN = 0.5
+"""Seconds until a database server that is away is tried again."""
 THREADS = 4
 """Calls under way at once, where the provider has no setting `connections`: after a crash, so many may be unknown."""
 
@@ -78,16 +88,37 @@ def require_settings(publication: Publication, campaign: Campaign) -> None:
         raise ConfigError(f"campaign {campaign.id} cannot be sent: {missing}")
 
 
+def tell_nobody(_connection: Connection, _campaign_id: int, _after: int) -> None:
+    """Announce queued batches to nobody: the senders of one process look for themselves."""
+
+
 class SendState:
     """The state that all senders of one process share: the writer of the database, and whether to stop."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        owner: str = "",
+        lease: timedelta = LEASE,
+        announce: Callable[[Connection, int, int], None] = tell_nobody,
+    ) -> None:
+        """`owner` names the process in the ledger, which holds its batches for `lease` after each sign of life.
+
+        `announce(connection, campaign, after)` tells others, in the same transaction, that batches with a number above
+        `after` were queued.
+        """
         self.database = database
+        self.owner = owner or f"{os.getpid()}"
+        self.lease = lease
+        self.announce = announce
+        self.is_alone = database.engine.dialect.name == "sqlite"
+        """Whether no other process can be sending: a file has one sender, a database server many."""
         self.last_send_marker = LastSendMarker(database)
         self.stop_asked = threading.Event()
         """Set when calls under way are finished and nothing more is handed over."""
         self.writing = threading.Lock()
-        """Held by the thread that writes."""
+        """Held by the thread that writes to a file."""
         self._changed = threading.Condition()
         self.changes = 0
         """How often there was something new, for `wait`."""
@@ -105,15 +136,37 @@ class SendState:
 
     @contextmanager
     def writer(self) -> Iterator[Connection]:
-        """Open a transaction of the one writer: threads of one process do not fight for the file's lock."""
-        with self.writing, self.database.begin(alone=False) as connection:
+        """Open a transaction that writes; on a file, of the one writer: threads do not fight for the file's lock."""
+        with self.writing if self.is_alone else nullcontext(), self.database.begin(alone=False) as connection:
             yield connection
 
     @contextmanager
     def single_writer(self) -> Iterator[Connection]:
         """Open one for a single statement, which is over sooner."""
-        with self.writing, self.database.change() as connection:
+        with self.writing if self.is_alone else nullcontext(), self.database.change() as connection:
             yield connection
+
+    def record(self, write: Callable[[Connection], Written]) -> Written:
+        """Write what a provider answered; a database server that is away is waited for, as long as a lease.
+
+        `write` may be called several times, the last time in the transaction that is committed, or after it when the
+        commit's own answer was lost.
+        """
+        until = time.monotonic() + self.lease.total_seconds()
+        while True:
+            try:
+                with self.writer() as connection:
+                    return write(connection)
+            except (NewsletterError, DBAPIError) as error:
+                if self.is_alone or not is_of_database(error) or time.monotonic() > until:
+                    raise
+                log_failure(logger, "an answer is not written yet, and is tried again", error)
+            time.sleep(AGAIN)
+
+
+def is_of_database(error: BaseException) -> bool:
+    """Tell whether an error is the database's: it was away, or ended one of two transactions that waited in a ring."""
+    return isinstance(error, DBAPIError) or isinstance(error.__cause__, DBAPIError)
 
 
 class ProgressListener(Protocol):

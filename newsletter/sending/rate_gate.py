@@ -52,15 +52,20 @@ class RateGate:
         rate: Rate,
         clock: Clock,
         longest: float = math.inf,
+        *,
+        most_ahead: float = math.inf,
     ) -> None:
-        """`longest`: a quota that is used up for more seconds than that is not waited for."""
+        """`longest`: a quota that is used up for more seconds than that is not waited for.
+
+        `most_ahead`: neither is a turn that has more seconds of other messages before it.
+        """
         send, zone = publication.config.send, publication.config.publication.timezone
         self._taker = taker
         self._publication = publication
         self._provider = provider
         self._limits = ProviderLimits(rate=rate, warmup=send.warmup, zone=zone)
         self._clock = clock
-        self._longest = longest
+        self._longest, self._most_ahead = longest, most_ahead
         self.opens_at: datetime | None = None
         """When the quota that is not waited for has room again."""
 
@@ -72,7 +77,12 @@ class RateGate:
         """Wait until `count` messages may leave; False when the sender is stopping or a quota is full for too long."""
         while not self._taker.is_stopping:
             with self._taker.writer() as connection:
-                turn = rate_limits.reserve(connection, self._provider, count, self._limits, self._clock())
+                turn = rate_limits.reserve(
+                    connection, self._provider, count, self._limits, self._clock(), self._most_ahead
+                )
+            if turn.is_far:
+                self.opens_at = self._clock() + timedelta(seconds=turn.wait)
+                return False
             if turn.full and turn.wait > self._longest:
                 return self._close(turn)
             self._taker.say_once(f"{turn.full}: that is used up; it goes on by itself." if turn.full else "")
@@ -105,5 +115,9 @@ class RateGate:
         if not self.opens_at:
             self.opens_at = self._clock() + timedelta(seconds=turn.wait)
             when = schedule.wall_clock(self._publication, self.opens_at)
-            self._taker.say_once(f"{turn.full}: that is used up; the first `newsletter run` after {when} goes on.")
+            comes_back = self._most_ahead < math.inf
+            ending = (
+                f"it goes on by itself at {when}" if comes_back else f"the first `newsletter run` after {when} goes on"
+            )
+            self._taker.say_once(f"{turn.full}: that is used up; {ending}.")
         return False

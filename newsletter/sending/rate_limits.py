@@ -7,10 +7,12 @@ day of the calendar. The arithmetic is backoff.py; senders come here through rat
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql
 
 from newsletter.database.tables import rate_bucket, rate_spent
 from newsletter.rates import Rate, SlottedWindow, Warmup, Window
@@ -39,6 +41,8 @@ class Reservation:
     """Seconds until they may leave, or until it is worth asking again."""
     full: str = ""
     """The quota that is used up, in which case nothing was reserved; else empty."""
+    is_far: bool = False
+    """Whether too many others are before them, in which case nothing was reserved either."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +63,25 @@ class _Bucket:
 
 
 _FIELDS = [rate_bucket.c[name] for name in _Bucket.__dataclass_fields__]
-_GET = select(*_FIELDS).where(rate_bucket.c.key == bindparam("provider")).with_for_update()
+_PEEK = select(*_FIELDS).where(rate_bucket.c.key == bindparam("provider"))
+_GET = _PEEK.with_for_update()
 
 
-def reserve(connection: Connection, key: str, count: int, limits: ProviderLimits, now: datetime) -> Reservation:
-    """Reserve the next `count` messages of the pace and quotas of the provider `key`."""
+def reserve(
+    connection: Connection,
+    key: str,
+    count: int,
+    limits: ProviderLimits,
+    now: datetime,
+    most_ahead: float = math.inf,
+) -> Reservation:
+    """Reserve the next `count` messages of the pace and quotas of the provider `key`.
+
+    Nothing is reserved when there are more than `most_ahead` seconds of other messages before them.
+    """
     bucket = _bucket(connection, key)
+    if (ahead := bucket.due(now) - now.timestamp()) > most_ahead:
+        return Reservation(wait=ahead, is_far=True)
     all_quotas = _quotas(connection, key, bucket, limits, now)
     for quota in all_quotas:
         if wait := quota.wait(connection, count, now):
@@ -82,7 +99,8 @@ def reserve(connection: Connection, key: str, count: int, limits: ProviderLimits
 def is_free(connection: Connection, key: str, limits: ProviderLimits, now: datetime) -> bool:
     """Tell whether nothing limits the provider `key` at present, so that nothing has to be reserved."""
     has_quotas = bool(limits.rate.quotas or limits.warmup.first)
-    return not has_quotas and not _pace(_bucket(connection, key), limits.rate, now)
+    row = connection.execute(_PEEK, {"provider": key}).one_or_none()
+    return not has_quotas and not _pace(_Bucket(**row._asdict()) if row else _Bucket(), limits.rate, now)
 
 
 def refund(connection: Connection, key: str, count: int, limits: ProviderLimits, now: datetime) -> None:
@@ -131,8 +149,11 @@ def _pace(bucket: _Bucket, rate: Rate, now: datetime) -> float:
 
 
 def _bucket(connection: Connection, key: str) -> _Bucket:
-    """Read the provider's row, and lock it where the database can."""
+    """Read the provider's row, and lock it where the database can: senders of one provider come one by one."""
     row = connection.execute(_GET, {"provider": key}).one_or_none()
+    if row is None and connection.dialect.name == "postgresql":  # there is no lock on a row that is not there
+        connection.execute(postgresql.insert(rate_bucket).values(key=key, tat=_Bucket.tat).on_conflict_do_nothing())
+        row = connection.execute(_GET, {"provider": key}).one_or_none()
     return _Bucket(**row._asdict()) if row else _Bucket()
 
 

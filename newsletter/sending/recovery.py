@@ -36,9 +36,10 @@ DECIDED = {
 def recover(send_state: SendState, publication: Publication, listener: ProgressListener, clock: Clock) -> Recovered:
     """Take over what a dead sender left, and say so; return what is left after the policy for unknown deliveries.
 
-    The caller holds the sender's lock.
+    The caller holds the sender's lock; or there are several senders, and those are dead whose leases have ended.
     Raises NewsletterError when the database is a copy of one that sends elsewhere, or a backup.
     """
+    expired = None if send_state.is_alone else clock()
 
     def may_replay(name: str, first_handed_at: str) -> bool:
         return name in PROVIDERS and may_repeat(provider_record(name), first_handed_at, clock())
@@ -46,8 +47,8 @@ def recover(send_state: SendState, publication: Publication, listener: ProgressL
     with send_state.writer() as connection:
         database_guard.settle(connection, database_guard.here(send_state.database), clock())
         send_state.last_send_marker.require_newest(connection)
-        in_progress = abandoned_batches.recover_in_progress(connection, clock())
-        recovered = abandoned_batches.recover(connection, may_replay)
+        in_progress = abandoned_batches.recover_in_progress(connection, clock(), expired=expired)
+        recovered = abandoned_batches.recover(connection, may_replay, expired=expired)
         unknown_of = Counter(recovered.unknown_of) + Counter(in_progress.unknown_of)
         for id in [*unknown_of]:
             unknown_of[id] -= reported.accept_campaign(connection, id, clock())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter.campaigns import abandoned_batches, audience, claims, counts
-from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, frozen_message, get_campaign, pass_on
+from newsletter.campaigns.campaign import (
+    Campaign,
+    CampaignState,
+    change_state,
+    frozen_message,
+    get_campaign,
+    lock_campaign,
+    pass_on,
+)
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.tracking import Level, tracked
 from newsletter.errors import ConfigError
@@ -61,6 +68,16 @@ class SendResult:
     """When a quota that is used up has room again, if that is why it ended."""
 
 
+def mailing_of(job: Job) -> Mailing:
+    """Return a campaign's approved message with its headers, and its links as its tracking has them."""
+    campaign, links = job.campaign, Links(job.publication)
+    with job.database.read() as connection:
+        frozen = frozen_message(connection, campaign.id)
+    message = tracked(frozen, Level(campaign.tracking), links, campaign.id, campaign.key)
+    headers = envelope(job.publication, campaign.list, campaign.date, campaign.key)
+    return Mailing(message, headers, addresses(links, campaign.issue))
+
+
 class Sender:
     """A run of one campaign in this process."""
 
@@ -80,13 +97,7 @@ class Sender:
         self._rests = False
         self._looked_at = 0.0
         self._renewed_at = time.monotonic()
-        with job.database.read() as connection:
-            frozen = frozen_message(connection, job.campaign.id)
-        campaign = job.campaign
-        links = Links(job.publication)
-        message = tracked(frozen, Level(campaign.tracking), links, campaign.id, campaign.key)
-        headers = envelope(job.publication, campaign.list, campaign.date, campaign.key)
-        self._mailing = Mailing(message, headers, addresses(links, campaign.issue))
+        self._mailing = mailing_of(job)
         self.worker = self._worker()
         """Sends batches through the provider that is in use."""
 
@@ -148,15 +159,18 @@ class Sender:
     def _pause(self, reason: str) -> bool:
         """Pause the campaign, since no provider is left; False, since it does not go on."""
         with self._send_state.writer() as connection:
-            if get_campaign(connection, self._job.campaign.id).state is CampaignState.SENDING:
+            if lock_campaign(connection, self._job.campaign.id).state is CampaignState.SENDING:
                 change_state(connection, self._job.campaign.id, "pause", now=self._job.clock(), reason=reason)
         return False
 
-    def _send_through(self) -> None:
+    def _leave_behind(self) -> None:
+        """Call batches unknown that an earlier provider may have taken."""
+        campaign_id, provider = self._job.campaign.id, self._job.provider.name
         with self._send_state.writer() as connection:
-            abandoned_batches.leave_behind(
-                connection, self._job.campaign.id, self._job.provider.name, self._job.clock()
-            )
+            abandoned_batches.leave_behind(connection, campaign_id, provider, self._job.clock())
+
+    def _send_through(self) -> None:
+        self._leave_behind()
         names = [f"sender-{number}" for number in range(self._job.threads)]
         threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
         for thread in threads:
@@ -193,10 +207,11 @@ class Sender:
     def _look(self) -> None:
         """Show how far it is, renew the leases of batches in hand, and end the worker when the campaign is over."""
         self._looked_at = time.monotonic()
-        if self._looked_at - self._renewed_at > RENEW:
+        if self._looked_at - self._renewed_at > min(RENEW, self._send_state.lease.total_seconds() / 4):
             self._renewed_at = self._looked_at
             with self._send_state.writer() as connection:
-                claims.renew(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=self._job.clock())
+                owner, lease = self._send_state.owner, self._send_state.lease
+                claims.renew(connection, self._job.campaign.id, owner=owner, now=self._job.clock(), lease=lease)
         if self._show():
             self.worker.over.set()
 
@@ -206,21 +221,24 @@ class Sender:
         page = self._job.threads * size
         while not self.worker.is_stopping:
             with self._send_state.writer() as connection:
-                campaign = get_campaign(connection, self._job.campaign.id)
+                campaign = lock_campaign(connection, self._job.campaign.id)
                 if campaign.enqueued:
                     return
                 if is_sending := campaign.state is CampaignState.SENDING:
-                    now = self._job.clock()
-                    audience.enqueue(connection, self._job.publication, campaign.id, size, now=now, page=page)
+                    self._enqueue_page(connection, size, page)
             page = audience.PAGE
             self._send_state.tell_change()
             if not is_sending or time.monotonic() - self._looked_at > SHOW:
                 self._look()
 
+    def _enqueue_page(self, connection: Connection, size: int, page: int) -> None:
+        campaign_id, now = self._job.campaign.id, self._job.clock()
+        audience.enqueue(connection, self._job.publication, campaign_id, size, now=now, page=page)
+
     def _finish(self) -> None:
         """Call the campaign sent if nothing is left to be sent."""
         with self._send_state.writer() as connection:
-            state = get_campaign(connection, self._job.campaign.id).state
+            state = lock_campaign(connection, self._job.campaign.id).state
             if state is CampaignState.SENDING and counts.is_done(connection, self._job.campaign.id):
                 change_state(connection, self._job.campaign.id, "finish", now=self._job.clock())
 

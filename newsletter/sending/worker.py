@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from newsletter.campaigns import claims, counts, reported, resolution
-from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
+from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign, lock_campaign
 from newsletter.campaigns.claims import ChangedPayloadError, Claim, LostClaimError
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.database.bulk import attempt
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
-from newsletter.providers.base import Answer, Batch, Outcome
+from newsletter.providers.base import Answer, Batch, Outcome, Provider
 from newsletter.providers.dispatch import Part
 from newsletter.sending.circuit_breaker import CircuitBreaker
 from newsletter.sending.job import Job, ProgressListener, SendState, draw_jitter, log_failure
@@ -42,6 +42,9 @@ LOOK = 1.0
 """Seconds between two looks at the campaign's state while a call waits for its turn."""
 TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
+
+LATE = "accepted: the answer came after its sender had been given up"
+"""The detail of a delivery whose sender was stopped, or cut off, for longer than its lease."""
 
 logger = logging.getLogger(__name__)
 
@@ -88,8 +91,15 @@ class SendWorker:
         send_state: SendState,
         is_over: Callable[[Connection], bool],
         longest: float = math.inf,
+        *,
+        takes_next: bool = True,
+        answered: Counter[str] | None = None,
     ) -> None:
-        """`longest`: a quota that is used up for more seconds than that is not waited for."""
+        """`longest`: a quota that is used up for more seconds than that is not waited for.
+
+        Without `takes_next` it sends the batches that it is given, one by one, and no turn is waited for longer.
+        Messages are counted by outcome in `answered`.
+        """
         self._job = job
         self._mailing = mailing
         self._listener = listener
@@ -104,7 +114,16 @@ class SendWorker:
         self._deciding = threading.Lock()
         self._said = ""
         self._reasons_told: set[str] = set()
-        self.gate = RateGate(self, job.publication, job.provider.name, job.rate, job.clock, longest)
+        self._takes_next, self._answered = takes_next, answered
+        self.gate = RateGate(
+            self,
+            job.publication,
+            job.provider.name,
+            job.rate,
+            job.clock,
+            longest,
+            most_ahead=math.inf if takes_next else longest,
+        )
         """Makes calls wait for their turn; no batch is claimed while it is closed."""
         self.over = threading.Event()
         """Set when nothing more is handed over through this provider."""
@@ -112,6 +131,11 @@ class SendWorker:
         """The provider that goes on with the campaign, when this one stopped and there is another."""
         self.why = ""
         """Why this provider stopped."""
+
+    @property
+    def provider(self) -> Provider:
+        """Return the provider that it sends through."""
+        return self._job.provider
 
     @property
     def is_stopping(self) -> bool:
@@ -122,9 +146,9 @@ class SendWorker:
         """Send batch after batch until there is none; for a thread of its own."""
         claim = self._next_claim()
         while claim:
-            claim = self._send(claim) or self._next_claim()
+            claim = self.send(claim) or self._next_claim()
 
-    def _send(self, claim: Claim) -> Claim | None:
+    def send(self, claim: Claim) -> Claim | None:
         """Take one batch from claim to settle; return the next, when it was claimed as this one was settled.
 
         Whatever keeps it from leaving, a batch that is still claimed is queued again.
@@ -134,6 +158,9 @@ class SendWorker:
             call = call and self._take_turn(call)
             if call and self._hand(call):
                 return self._settle(self._hand_over(call))
+        except LostClaimError as error:  # another took the batch over, and sends it or asks a person
+            logger.info("%s", error)
+            return None
         except BaseException:
             try:
                 self._release(claim)
@@ -155,10 +182,11 @@ class SendWorker:
             self._send_state.wait(changes, TICK)
         return None
 
-    def claim(self, connection: Connection) -> Claim | None:
-        """Claim the next batch that is due, if there is one."""
+    def claim(self, connection: Connection, no: int | None = None) -> Claim | None:
+        """Claim the next batch that is due, or batch `no`, if it may be sent."""
         name, now = self._job.provider.name, self._job.clock()
-        return claims.claim(connection, self._job.campaign.id, owner=f"{os.getpid()}", now=now, provider=name)
+        owner, lease = self._send_state.owner, self._send_state.lease
+        return claims.claim(connection, self._job.campaign.id, owner=owner, now=now, provider=name, lease=lease, no=no)
 
     def prepare(self, claim: Claim) -> PreparedCall | None:
         """Read a batch's recipients and make its call; None when nobody is left, or the call cannot be made again."""
@@ -217,7 +245,7 @@ class SendWorker:
 
     def _hand(self, call: PreparedCall) -> bool:
         """Commit that the first byte may leave; False when it may not any more."""
-        provider, now = self._job.provider, self._job.clock()
+        provider, now, began = self._job.provider, self._job.clock(), time.monotonic()
         payload_hash, by_message = dispatch.payload_hash(call.parts), bool(provider.window)
         try:
             with self.writer() as connection:
@@ -236,6 +264,8 @@ class SendWorker:
             return False
         except LostClaimError:
             return False
+        if not self._send_state.is_alone and time.monotonic() - began > call.claim.lease.total_seconds():
+            raise LostClaimError(f"batch {call.claim.no}: this process was stopped for longer than its lease")
         return True
 
     def _hand_over(self, call: PreparedCall) -> HandedCall:
@@ -269,20 +299,42 @@ class SendWorker:
         late = settled.answer.outcomes.get(Outcome.REJECTED, 0) - answer.outcomes.get(Outcome.REJECTED, 0)
         if late:
             self._breaker.add_refusals(late)
-        reaction = settled.reaction
-        with self.writer() as connection:
-            self._record(connection, handed, settled)
-            self.gate.give_back(connection, len(handed.skipped))
-            reaction = self._reaction(connection, reaction)
-            if settled.is_throttled:
-                self.gate.slow_down(connection, len(answer.results), handed_at=handed.handed_at, wait=reaction.wait)
-            if reaction.pause:
-                self._end(connection, reaction)
-            is_last = reaction.pause or reaction.wait or self.is_stopping
-            claim = None if is_last else self._claim_too(connection)
+        if self._answered is not None:
+            self._answered.update({str(outcome): number for outcome, number in answer.outcomes.items()})
+        try:
+            claim, reaction = self._send_state.record(lambda connection: self._write(connection, handed, settled))
+        except LostClaimError:
+            self._write_late(handed)
+            raise
         self._send_state.tell_change()
         self._follow(settled, reaction)
         return claim
+
+    def _write(self, connection: Connection, handed: HandedCall, settled: Settlement) -> tuple[Claim | None, Reaction]:
+        """Write a settlement in one transaction; return the next batch, and what is left to be done."""
+        if settled.reaction.pause:
+            lock_campaign(connection, self._job.campaign.id)  # as `cancel` does, which changes its batches next
+        self._record(connection, handed, settled)
+        self.gate.give_back(connection, len(handed.skipped))
+        reaction = self._reaction(connection, settled.reaction)
+        if settled.is_throttled:
+            number, wait = len(handed.answer.results), reaction.wait
+            self.gate.slow_down(connection, number, handed_at=handed.handed_at, wait=wait)
+        if reaction.pause:
+            self._end(connection, reaction)
+        is_last = reaction.pause or reaction.wait or self.is_stopping or not self._takes_next
+        return None if is_last else self._claim_too(connection), reaction
+
+    def _write_late(self, handed: HandedCall) -> None:
+        """Write what is known of a batch that was called unknown meanwhile: whom the provider took is accepted."""
+        claim = handed.call.claim
+        ids = [id for id in handed.call.recipients.to_send if id not in handed.skipped]
+        results = zip(ids, handed.answer.results, strict=True)
+        taken = {id for id, result in results if result.outcome is Outcome.ACCEPTED}
+        with self.writer() as connection:
+            for unknown in resolution.find_unknown(connection, claim.campaign_id, claim.no) if taken else ():
+                mine = [id for id in unknown.ids if id in taken]
+                resolution.accept(connection, unknown, mine, LATE, self._job.clock())
 
     def _record(self, connection: Connection, handed: HandedCall, settled: Settlement) -> None:
         claim, now, wait = handed.call.claim, self._job.clock(), settled.reaction.wait
@@ -341,7 +393,7 @@ class SendWorker:
     def _end(self, connection: Connection, reaction: Reaction) -> None:
         """Pause the campaign, unless somebody ended it already, or another provider goes on."""
         campaign, provider = self._job.campaign, self._job.provider.name
-        if get_campaign(connection, campaign.id).state is not CampaignState.SENDING:
+        if lock_campaign(connection, campaign.id).state is not CampaignState.SENDING:
             return
         may_give_way = reaction.gives_way and provider == campaign.provider
         self.successor = successor(self._job.publication, provider) if may_give_way else ""
@@ -355,8 +407,9 @@ class SendWorker:
             claims.give_up(connection, claim, self._job.clock())
 
     def _release(self, claim: Claim) -> None:
+        not_before = None if self._takes_next else self.gate.opens_at
         with self.writer() as connection:
-            claims.release(connection, claim)
+            claims.release(connection, claim, not_before=not_before)
 
     def writer(self) -> AbstractContextManager[Connection]:
         """Open a transaction of the process's one writer."""

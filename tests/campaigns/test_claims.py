@@ -139,6 +139,40 @@ def test_a_claimed_batch_is_nobody_else_s(database: Database, publication: Publi
         assert claims.claim(connection, 1, owner="other", now=NOW) is None
 
 
+def test_a_batch_is_claimed_by_its_number_only_while_it_waits(database: Database, publication: Publication) -> None:
+    campaign = enqueued(database, publication, 1200)
+    with database.begin() as connection:
+        second = claims.claim(connection, campaign, owner="a", now=NOW, no=2)
+        assert second
+        assert second.no == 2
+        assert claims.claim(connection, campaign, owner="b", now=NOW, no=2) is None
+        assert claims.claim(connection, campaign, owner="b", now=NOW, no=9) is None
+
+
+def test_a_batch_that_is_given_back_until_later_waits_until_then(database: Database, publication: Publication) -> None:
+    campaign, later = enqueued(database, publication, 3), NOW + timedelta(hours=1)
+    with database.begin() as connection:
+        claim = claims.claim(connection, campaign, owner="a", now=NOW)
+        assert claim
+        claims.release(connection, claim, not_before=later)
+        assert claims.claim(connection, campaign, owner="a", now=NOW) is None
+        assert claims.claim(connection, campaign, owner="a", now=later)
+
+
+def test_a_claim_lasts_as_long_as_its_lease_from_each_sign_of_life(
+    database: Database, publication: Publication
+) -> None:
+    campaign, lease = enqueued(database, publication, 3), timedelta(seconds=90)
+    with database.begin() as connection:
+        assert claims.claim(connection, campaign, owner="a", now=NOW, lease=lease)
+        claims.renew(connection, None, owner="a", now=NOW + lease, lease=lease)
+        abandoned_batches.recover(connection, lambda *_: False, expired=NOW + lease * 2)
+        assert claims.claim(connection, campaign, owner="b", now=NOW) is None
+
+        abandoned_batches.recover(connection, lambda *_: False, expired=NOW + lease * 2 + timedelta(seconds=1))
+        assert claims.claim(connection, campaign, owner="b", now=NOW)
+
+
 def test_nothing_is_claimed_or_handed_over_of_a_paused_campaign(database: Database, publication: Publication) -> None:
     enqueued(database, publication, 6, size=3)
     claim = take(database)

@@ -118,9 +118,14 @@ class Child:
 
     def kill(self) -> None:
         """Kill the process, if it still runs."""
-        if not self.has_ended():
-            os.kill(self._pid, signal.SIGKILL)
+        if self.signal(signal.SIGKILL):
             self.wait()
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Send the process a signal, if it still runs; tell whether it does."""
+        if is_running := not self.has_ended():
+            os.kill(self._pid, number)
+        return is_running
 
     def said(self) -> tuple[str, str]:
         """Return what was written to standard output and to standard error."""

@@ -11,12 +11,13 @@ from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import Timing, until, wall_clock
-from newsletter.cli.options import audience_options, json_option
+from newsletter.cli.options import audience_options, json_option, priority_option
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import ConfigError
 from newsletter.publishing import heartbeat
 from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
+from newsletter.publishing.priorities import prioritise
 from newsletter.times import Moment, parse_moment, utc_now
 
 
@@ -24,6 +25,7 @@ from newsletter.times import Moment, parse_moment, utc_now
 @click.argument("issue")
 @click.option("--at", metavar="TIME", help="When, as 2026-11-24 07:00; then a zone, or `local`  [default: send_at]")
 @audience_options
+@priority_option
 @json_option()
 @click.pass_obj
 def command(
@@ -34,6 +36,7 @@ def command(
     segment: str | None,
     yes: bool,
     allow: str | None,
+    priority: str | None,
     as_json: bool,
 ) -> None:
     """Schedule an issue to be sent at a time.
@@ -59,6 +62,7 @@ def command(
     when = check_time(session.publication, session.database, plan, moment, now)
     ask(_question(session, plan, when, now), yes=yes)
     campaign = schedule_plan(session.publication, session.database, plan, moment, utc_now())
+    prioritise(session.database, campaign.id, priority)
     _print_result(session, campaign, when, as_json)
 
 

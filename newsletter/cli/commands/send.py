@@ -11,7 +11,7 @@ from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.delivery_states import STATES
-from newsletter.cli.options import audience_options, json_option
+from newsletter.cli.options import audience_options, json_option, priority_option
 from newsletter.cli.send_result import exit_code, print_unsettled, recover_first, send_and_report
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
@@ -28,6 +28,7 @@ from newsletter.publishing.plan import (
     remarks,
     start_plan,
 )
+from newsletter.publishing.priorities import prioritise
 from newsletter.rates import Rate
 from newsletter.sending import database_guard
 from newsletter.sending.database_guard import LastSendMarker
@@ -54,6 +55,7 @@ def _rate(_ctx: click.Context, _option: click.Parameter, value: str | None) -> R
     callback=_rate,
     help="The most messages a second; quotas hold as ever  [default: [send] rate]",
 )
+@priority_option
 @json_option()
 @click.pass_obj
 def command(
@@ -64,6 +66,7 @@ def command(
     dry_run: bool,
     yes: bool,
     rate: Rate | None,
+    priority: str | None,
     allow: str | None,
     as_json: bool,
 ) -> None:
@@ -106,10 +109,12 @@ def command(
     settings = read_settings(session.publication, plan.provider)
     link_secret(session.publication)  # every message needs it
     ask(_question(plan), yes=yes)
+    campaign = start_plan(session.publication, session.database, plan, utc_now())
+    prioritise(session.database, campaign.id, priority)
     job = Job(
         publication=session.publication,
         database=session.database,
-        campaign=start_plan(session.publication, session.database, plan, utc_now()),
+        campaign=campaign,
         provider=plan.provider,
         settings=settings,
         rate=pace,

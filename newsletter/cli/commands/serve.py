@@ -14,11 +14,12 @@ import click
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.signals import Interrupts
-from newsletter.times import stamp, utc_now
+from newsletter.times import Clock, stamp, utc_now
 
 if TYPE_CHECKING:
     from newsletter.campaigns.engagement import EngagementRecorder
     from newsletter.config import Publication
+    from newsletter.database.connection import Database
     from newsletter.events.applier import EventApplier
     from newsletter.events.receive import WebhookGate
     from newsletter.publishing.scheduler import Runner
@@ -79,7 +80,9 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         Interrupts(STOPPING) as interrupts,
         WriteQueue(session.database) as write_queue,
         EventApplier(session.publication, write_queue) as applier,
-        TransactionalSender(session.publication, session.database, greetings.messages, _say, interrupts.asked),
+        TransactionalSender(
+            session.publication, session.database, greetings.messages, _say, interrupts.asked, _clock(session.database)
+        ),
         WebhookSender(session.publication, session.database, _say),
         EngagementRecorder(session.database, session.publication.config.tracking.keep) as engagement,
         _sender(session, interrupts.asked) if with_sender else contextlib.nullcontext(),
@@ -88,6 +91,15 @@ def command(session: Session, host: str, port: int, with_sender: bool) -> None:
         app = public_app(site, _log, _say, _api(site))
         _say(f"Readers' pages on {server.address(sock, 'https' if certificate else 'http')}  (stop with Ctrl-C)")
         server.serve(app, sock, interrupts.asked, certificate=certificate)
+
+
+def _clock(database: Database) -> Clock:
+    """Return the clock by which all senders at the database share its rates."""
+    if database.engine.dialect.name == "sqlite":
+        return utc_now
+    from newsletter.distributed.database_clock import DatabaseClock  # SQLite needs nothing of it
+
+    return DatabaseClock(database)
 
 
 def _certificate(publication: Publication) -> Certificate | None:
@@ -161,9 +173,11 @@ def _api(site: Site) -> list[MountedApp]:
 def _sender(session: Session, asked: threading.Event) -> Iterator[None]:
     """Run a runner beside the server. When it cannot run, the server stops and its error is raised at the end."""
     from newsletter.cli.run_log import RunnerLog
-    from newsletter.publishing.scheduler import Runner
+    from newsletter.publishing.runners import make_runner
 
-    runner = Runner(session.publication, session.database, RunnerLog(session.publication.config.publication.timezone))
+    runner = make_runner(
+        session.publication, session.database, RunnerLog(session.publication.config.publication.timezone)
+    )
     errors: list[NewsletterError] = []
 
     def run() -> None:

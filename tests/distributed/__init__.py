@@ -1,0 +1,1 @@
+"""Tests of `newsletter.distributed`: several processes send from one PostgreSQL database."""
