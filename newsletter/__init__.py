@@ -9,6 +9,7 @@
 
     cli/            the commands, one file each: options, questions, printed tables and progress bars, exit codes
     web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser
+    doctor/         what would keep mail from arriving: settings, the provider's account, DNS, links, webhooks
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages

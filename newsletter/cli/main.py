@@ -43,6 +43,7 @@ COMMANDS = {
     "suppressions": "List and change the addresses never mailed.",
     "bounces": "Read the mail that comes back.",
     "events": "Apply what providers reported once more.",
+    "doctor": "Find out what would keep mail from arriving.",
     "adopt": "Let a database that was copied here send from here.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""

@@ -181,6 +181,13 @@ class BouncesSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     imap_password: str = ""
 
 
+class DkimSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[dkim]`: the signature that a provider or a mail server makes, where `newsletter doctor` cannot find out."""
+
+    selector: str = ""
+    domain: str = ""
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy URL; a relative SQLite path is relative to newsletter.toml."""
 
@@ -238,6 +245,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tracking: TrackingSection = TrackingSection()
     events: EventsSection = EventsSection()
     bounces: BouncesSection = BouncesSection()
+    dkim: DkimSection = DkimSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()

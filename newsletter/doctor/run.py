@@ -1,0 +1,193 @@
+"""Run the checks side by side, and end in time whatever hangs.
+
+Each group has a thread of its own. What a group has found when the time is up counts; of the rest there is a failure
+that says so. Threads that hang end with the program.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from newsletter.config import Publication
+from newsletter.database.connection import existing_database
+from newsletter.doctor import database, domain, links, mail_server, probe, settings, webhooks
+from newsletter.doctor.dns import DnsClient, dns_client
+from newsletter.doctor.finding import CheckResult, failed, in_order, passed, skipped
+from newsletter.doctor.provider import AccountAnswers, ProviderJudgement, account_settings, ask_account, clock_result
+from newsletter.doctor.sending_domain import SendingDomain, sending_domain
+from newsletter.errors import NewsletterError
+from newsletter.providers import provider_record
+from newsletter.providers.accounts import account_check
+from newsletter.providers.base import Provider
+
+ALL_SECONDS = 50.0
+"""Seconds after which no check is waited for any more."""
+ACCOUNT_SECONDS = 25.0
+"""Seconds that the checks of the domain and of webhooks wait for what the account tells."""
+OFFLINE = ("provider", "domain", "links", "webhooks")
+"""The groups that ask others, which --offline leaves out."""
+INSTALL = "pip install '.[doctor]'"
+
+
+def examine(
+    publication: Publication, *, is_offline: bool = False, probe_to: str = "", seconds: float = ALL_SECONDS
+) -> list[CheckResult]:
+    """Return the results of all checks, group by group; offline, only of those that ask nobody.
+
+    `probe_to` is the address that gets a probe; empty for none.
+    """
+    jobs: dict[str, Callable[[], Iterator[CheckResult]]] = {
+        "settings": lambda: settings.settings_results(publication),
+        "secrets": lambda: settings.secrets_results(publication),
+        "database": lambda: _database(publication, is_offline=is_offline),
+    }
+    if not is_offline:
+        online = _Online(publication)
+        jobs |= {name: getattr(online, name) for name in OFFLINE}
+    if probe_to:
+        jobs["probe"] = lambda: _probe(publication, probe_to)
+    results = _run(jobs, seconds)
+    if is_offline:
+        results += [skipped(name, "Nobody was asked (--offline).") for name in OFFLINE]
+    return in_order(results)
+
+
+def nothing_but(result: CheckResult) -> list[CheckResult]:
+    """Return a result after which no other check can be made, and those checks as skipped."""
+    groups = ("secrets", "database", *OFFLINE)
+    return [result, *(skipped(name, "newsletter.toml has to be right first.") for name in groups)]
+
+
+def _run(jobs: dict[str, Callable[[], Iterator[CheckResult]]], seconds: float) -> list[CheckResult]:
+    deadline = time.monotonic() + seconds
+    groups = [_Group(name, job) for name, job in jobs.items()]
+    for group in groups:
+        group.thread.start()
+    for group in groups:
+        group.thread.join(max(0.0, deadline - time.monotonic()))
+    return [result for group in groups for result in group.so_far(seconds)]
+
+
+class _Group:
+    """The checks of one group, in a thread of their own."""
+
+    def __init__(self, name: str, job: Callable[[], Iterator[CheckResult]]) -> None:
+        self._name, self._job = name, job
+        self._results: list[CheckResult] = []
+        self.thread = threading.Thread(target=self._collect, daemon=True)
+
+    def _collect(self) -> None:
+        try:
+            for result in self._job():
+                self._results.append(result)
+        except NewsletterError as error:
+            self._results.append(failed(f"{self._name}.stopped", f"{error.message}.", error.hint))
+        except ModuleNotFoundError as error:
+            words = f"These checks need the package {error.name}, which is not installed."
+            self._results.append(skipped(f"{self._name}.packages", words, f"Install it: {INSTALL}"))
+
+    def so_far(self, seconds: float) -> Sequence[CheckResult]:
+        """Return what was found, and that it is not all when the thread still runs."""
+        if not self.thread.is_alive():
+            return self._results
+        words = f"These checks did not end within {seconds:g} seconds; somebody who was asked does not answer."
+        return [*self._results, failed(f"{self._name}.time", words, "Look at the network, and run this again.")]
+
+
+def _database(publication: Publication, *, is_offline: bool) -> Iterator[CheckResult]:
+    if is_offline and not publication.config.database.url.startswith("sqlite"):
+        yield skipped("database.schema", "The database is on a server, and nobody was asked (--offline).")
+        return
+    yield from database.database_results(publication)
+
+
+def _probe(publication: Publication, address: str) -> Iterator[CheckResult]:
+    opened = existing_database(publication)
+    try:
+        yield probe.probe_result(publication, opened, address)
+    finally:
+        if opened:
+            opened.close()
+
+
+@dataclass
+class _Account:
+    """What a provider's account answered, once it has."""
+
+    provider: Provider
+    answers: AccountAnswers = field(default_factory=AccountAnswers)
+    is_asked: threading.Event = field(default_factory=threading.Event)
+
+
+class _Online:
+    """The checks that ask others; those of the domain and of webhooks use what the account tells."""
+
+    def __init__(self, publication: Publication) -> None:
+        self._publication = publication
+        self._sender = publication.config.publication.sender.domain
+        self._accounts = [_Account(provider_record(name)) for name in publication.config.send.providers]
+
+    def provider(self) -> Iterator[CheckResult]:
+        """Yield the results about each provider."""
+        readers, is_clock_told = database.count_active(self._publication), False
+        for account in self._accounts:
+            try:
+                yield from self._one_provider(account, readers)
+            finally:
+                account.is_asked.set()
+            if account.answers.clock_off is not None and not is_clock_told:
+                is_clock_told = True
+                yield clock_result(account.answers.clock_off, account.provider.title)
+
+    def _one_provider(self, account: _Account, readers: int | None) -> Iterator[CheckResult]:
+        provider, check = account.provider, account_check(account.provider.name)
+        if provider.name == "outbox":
+            words = "The outbox writes mail to files: it needs no account, and nobody gets anything."
+            yield passed("provider.outbox", words)
+            return
+        known = account_settings(self._publication, provider)
+        if known is None:
+            yield skipped(f"provider.{provider.name}", "A secret is missing or wrong, so nobody could be asked.")
+        elif check is None:
+            yield from mail_server.mail_server_results(known, self._sender)
+        else:
+            account.answers = ask_account(check, known, self._sender)
+            account.is_asked.set()
+            yield from ProviderJudgement(
+                provider=provider, check=check, answers=account.answers, domain=self._sender, readers=readers
+            ).results()
+
+    def domain(self) -> Iterator[CheckResult]:
+        """Yield the results about the sender's domain."""
+        client, domains = dns_client(), []
+        for account in self._accounts:
+            account.is_asked.wait(ACCOUNT_SECONDS)
+            domains.append(self._sending(account))
+        yield from domain.domain_results(client, domains)
+
+    def _sending(self, account: _Account) -> SendingDomain:
+        return sending_domain(self._publication, account.provider, account.answers.facts)
+
+    def links(self) -> Iterator[CheckResult]:
+        """Yield the results about the readers' pages."""
+        yield from links.links_results(self._publication, _client_if_any())
+
+    def webhooks(self) -> Iterator[CheckResult]:
+        """Yield the results about what providers report."""
+        for account in self._accounts:
+            account.is_asked.wait(ACCOUNT_SECONDS)
+            answers = account.answers
+            why = next((f"The key may not ask ({words})." for words in answers.no_right.values()), "")
+            why = why or (f"It gives no answer: {answers.silent}." if answers.silent else "")
+            yield from webhooks.webhook_results(self._publication, account.provider, answers.facts.webhooks, why)
+
+
+def _client_if_any() -> DnsClient | None:
+    """Return a DNS client, or None where there is none: the system's own look-up is used then."""
+    try:
+        return dns_client()
+    except (NewsletterError, ModuleNotFoundError):
+        return None
