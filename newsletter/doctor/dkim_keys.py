@@ -65,7 +65,7 @@ def read_key(name: str, text: str) -> DkimKey:
         return DkimKey(name=name, mistake=f"the record at {name} is not a list of tag=value")
     if tags.get("v", "DKIM1") != "DKIM1" or ("v" in tags and next(iter(tags)) != "v"):
         return DkimKey(name=name, mistake=f"the record at {name} does not begin with v=DKIM1")
-    if not tags["p"]:
+    if not tags.get("p"):
         return DkimKey(name=name, mistake=f"the key at {name} was revoked: its p= is empty")
     if "h" in tags and "sha256" not in tags["h"].split(":"):
         return DkimKey(name=name, mistake=f"the key at {name} is for old signatures only (h={tags['h']})")

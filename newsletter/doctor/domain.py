@@ -23,7 +23,8 @@ LATER = "Look at the name servers of the domain, and run this again."
 def domain_results(dns: DnsClient, domains: Sequence[SendingDomain]) -> Iterator[CheckResult]:
     """Yield the results about the sender's domain, and about its mail through each provider.
 
-    The first provider's have plain names (`domain.dkim`), those of the others end with a number.
+    The first provider's have plain names (`domain.dkim`), those of the others end with a number; what holds for both
+    is told once.
     """
     sender = domains[0].sender
     try:
@@ -31,8 +32,12 @@ def domain_results(dns: DnsClient, domains: Sequence[SendingDomain]) -> Iterator
     except DnsError as error:
         yield failed("domain.mail", f"{sender} cannot be looked up: {error}.", LATER)
     dmarc = yield from _dmarc_results(dns, sender)
+    told = set()
     for number, domain in enumerate(domains, start=1):
-        yield from _ProviderResults(dns, domain, dmarc, "" if number == 1 else f".{number}").results()
+        for result in _ProviderResults(dns, domain, dmarc, "" if number == 1 else f".{number}").results():
+            if result.message not in told:
+                yield result
+            told.add(result.message)
 
 
 def _mail(dns: DnsClient, domain: str) -> CheckResult:

@@ -53,6 +53,7 @@ def probe(url: str, address: str, *, method: str = "GET", body: bytes = b"", acc
     client = http.client.HTTPConnection(host, port, timeout=STEP_SECONDS)
     try:
         client.sock = _connection(host, address, port, is_encrypted=parts.scheme == "https")
+        ends = _end(client.sock)
         client.request(method, path, body=body or None, headers=headers)
         response = client.getresponse()
         content = _content(response)
@@ -60,7 +61,7 @@ def probe(url: str, address: str, *, method: str = "GET", body: bytes = b"", acc
             status=response.status,
             headers={name.lower(): value for name, value in response.getheaders()},
             body=content,
-            expires_at=_end(client.sock),
+            expires_at=ends,
         )
     except ssl.SSLCertVerificationError as error:
         raise CertificateError(error.verify_message) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from newsletter.doctor.provider import AccountAnswers, ProviderJudgement, ask_ac
 from newsletter.doctor.sending_domain import sending_domain
 from newsletter.providers import find_provider, read_settings
 from newsletter.providers.accounts import ACCOUNTS, account_check
+from newsletter.providers.accounts.account import KeyRefusedError, NoAnswerError, NoRightError
 from newsletter.providers.base import Response
 from tests.support.account_server import ANSWERS, DOMAIN, KEY, Account, AccountServer
 from tests.support.sending import settings
@@ -183,10 +185,8 @@ def test_an_answer_that_is_not_the_documented_one_is_no_traceback(name: str, bod
         known = read_settings(publication := publication_of(tmp_path, server), find_provider(publication))
     for status in (200, 401, 403, 404, 422, 500):
         for question in check.questions:
-            try:
+            with suppress(KeyRefusedError, NoRightError, NoAnswerError):
                 question.facts(Response(status=status, headers={}, body=body), known, DOMAIN)
-            except Exception as error:
-                assert type(error).__name__ in ("KeyRefusedError", "NoRightError", "NoAnswerError"), error
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(0, "pass"), (-30, "pass"), (90, "warn"), (-90, "warn"), (400, "fail")])

@@ -1,4 +1,4 @@
-"""Servers that answer questions about an account as the providers document it: key, sandbox, quota, domain, webhooks."""
+"""Servers that answer questions about an account as the providers document it: its key, quota, domain, webhooks."""
 
 from __future__ import annotations
 
