@@ -23,7 +23,9 @@ class DkimKey:
     mistake: str = ""
     """Why mail servers do not accept signatures by it, in a sentence without its full stop; empty when they do."""
     remark: str = ""
-    """What is good enough and could be better."""
+    """Something that is good enough and could be better, in a sentence without its full stop."""
+    fix: str = ""
+    """A sentence that says what to do, where it is not simply to publish the key."""
     bits: int = 0
     """The length of an RSA key; 0 for Ed25519."""
     modulus: int = 0
@@ -45,7 +47,8 @@ def look_key_up(dns: DnsClient, name: str) -> DkimKey:
     answer = dns.txt(name)
     keys = [text for text in answer.records if "p=" in text.replace(" ", "")]
     if len(keys) > 1:
-        return DkimKey(name=name, mistake=f"{len(keys)} keys stand at {name}, and only one is allowed")
+        words = f"{len(keys)} keys stand at {name}, and only one is allowed"
+        return DkimKey(name=name, mistake=words, fix="Remove the one that is not in use.")
     if keys:
         return read_key(name, keys[0])
     if answer.records:
@@ -54,7 +57,8 @@ def look_key_up(dns: DnsClient, name: str) -> DkimKey:
     doubled = f"{name}.{domain}"
     if domain and dns.txt(doubled).records:
         words = f"the key stands at {doubled}: the domain was added to the name twice"
-        return DkimKey(name=name, mistake=words)
+        fix = f"Name the record {selector}._domainkey where you edit DNS; the domain is added to it there."
+        return DkimKey(name=name, mistake=words, fix=fix)
     return DkimKey(name=name, mistake=f'no key stands at {name} (selector "{selector}")')
 
 
@@ -79,24 +83,32 @@ def _public_key(name: str, tags: dict[str, str]) -> DkimKey:
         raw = base64.b64decode(tags["p"], validate=True)
     except binascii.Error:
         return DkimKey(name=name, mistake=f"the key at {name} is damaged: a letter is missing or too many")
-    testing = f"the key at {name} is marked as a test (t=y)" if "y" in tags.get("t", "").split(":") else ""
+    remark, fix = "", ""
+    if "y" in tags.get("t", "").split(":"):
+        remark, fix = f"the key at {name} is marked as a test (t=y)", "Take t=y out of the record."
     kind = tags.get("k", "rsa")
     if kind == "ed25519":
-        if len(raw) != 32:
-            return DkimKey(name=name, mistake=f"the Ed25519 key at {name} has {len(raw)} bytes instead of 32")
-        few = f"many mail servers do not know Ed25519 keys yet, such as that at {name}"
-        return DkimKey(name=name, remark=testing or few)
+        return _ed25519(name, raw, remark, fix)
     if kind != "rsa":
         return DkimKey(name=name, mistake=f'the key at {name} is of a kind that nobody knows: "{kind}"')
     modulus = _modulus(raw)
     if not modulus:
         return DkimKey(name=name, mistake=f"the key at {name} is damaged, or was cut off")
-    bits = modulus.bit_length()
+    bits, mistake = modulus.bit_length(), ""
     if bits < SHORTEST_BITS:
-        words = f"the key at {name} has {bits} bits, and mail servers ignore those under {SHORTEST_BITS}"
-        return DkimKey(name=name, mistake=words, bits=bits, modulus=modulus)
-    short = f"the key at {name} has {bits} bits; {GOOD_BITS} are advised" if bits < GOOD_BITS else ""
-    return DkimKey(name=name, remark=testing or short, bits=bits, modulus=modulus)
+        mistake = f"the key at {name} has {bits} bits, and mail servers ignore those under {SHORTEST_BITS}"
+    elif bits < GOOD_BITS and not remark:
+        remark = f"the key at {name} has {bits} bits; {GOOD_BITS} are advised"
+        fix = f"When you next change the key, take one of {GOOD_BITS} bits."
+    return DkimKey(name=name, mistake=mistake, remark=remark, fix=fix, bits=bits, modulus=modulus)
+
+
+def _ed25519(name: str, raw: bytes, remark: str, fix: str) -> DkimKey:
+    if len(raw) != 32:
+        return DkimKey(name=name, mistake=f"the Ed25519 key at {name} has {len(raw)} bytes instead of 32")
+    few = f"many mail servers do not know Ed25519 keys yet, such as that at {name}"
+    beside = f"Sign with an RSA key of {GOOD_BITS} bits as well, under another selector."
+    return DkimKey(name=name, remark=remark or few, fix=fix or beside)
 
 
 def _modulus(raw: bytes) -> int:

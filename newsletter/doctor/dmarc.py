@@ -83,8 +83,8 @@ def _report(dns: DnsClient, domain: str, source: str, record: str) -> DmarcRepor
 
 def _mistakes(source: str, tags: dict[str, str], policy: str) -> Iterator[str]:
     if policy not in POLICIES:
-        said = f'"{policy}" is none' if policy else "p= is missing"
-        yield f"the record at _dmarc.{source} has no policy: {said} of {', '.join(POLICIES)}"
+        said = f'"{policy}" is not' if policy else "it needs p= with"
+        yield f"the record at _dmarc.{source} has no policy: {said} one of {', '.join(POLICIES)}"
     for name in ("adkim", "aspf"):
         if tags.get(name, "r").lower() not in ("r", "s"):
             yield f'the record at _dmarc.{source} has {name}="{tags[name]}", which is neither r nor s'

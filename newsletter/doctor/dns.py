@@ -38,6 +38,8 @@ class DnsAnswer:
     records: tuple[str, ...] = ()
     exists: bool = True
     """False when there is nothing at the name at all, not even records of another type (NXDOMAIN)."""
+    is_alias: bool = False
+    """Whether they stand at another name, to which this one leads (CNAME)."""
 
 
 @dataclass
@@ -91,7 +93,8 @@ class DnsClient:
             raise DnsError(f"{name} cannot be looked up: {error or type(error).__name__}") from error
         except OSError as error:
             raise DnsError(f"no name server can be reached: {error.strerror or error}") from error
-        return DnsAnswer(name=name, records=tuple(read(record) for record in found.rrset or ()))
+        is_alias = str(found.canonical_name).rstrip(".").lower() != name
+        return DnsAnswer(name=name, records=tuple(read(record) for record in found.rrset or ()), is_alias=is_alias)
 
 
 def _code(error: dns.resolver.NoNameservers) -> str:

@@ -68,11 +68,13 @@ def _dmarc_results(dns: DnsClient, sender: str) -> Generator[CheckResult, None, 
 
 def _dmarc(report: DmarcReport) -> CheckResult:
     name, owner = "domain.dmarc", organisational_domain(report.domain)
-    publish = f'Publish one TXT record at _dmarc.{report.source or owner}: "v=DMARC1; p=none; rua=mailto:you@{owner}"'
+    publish = f'Have one TXT record at _dmarc.{report.source or owner}: "v=DMARC1; p=none; rua=mailto:you@{owner}"'
     if report.mistakes:
         return failed(name, f"{_sentences(report.mistakes)}.", publish)
     if not report.source:
-        words = f"{report.domain} has no DMARC record, and Gmail, Yahoo and Outlook want one from whoever mails many."
+        words = (
+            f"{report.domain} has no DMARC record, which Gmail, Yahoo and Outlook want from whoever mails many people."
+        )
         return failed(name, words, publish)
     found = f"by the record of {report.source}" if report.is_inherited else "by its own record"
     effect = {
@@ -80,10 +82,22 @@ def _dmarc(report: DmarcReport) -> CheckResult:
         "quarantine": "mail that fails goes to spam",
         "reject": "mail that fails is refused",
     }[report.policy]
-    words = f'DMARC holds for {report.domain} {found}: "{report.policy}", {effect}.'
+    words = (
+        f"DMARC tells mail servers what to do with forged mail of {report.domain}, {found}: {report.policy}, {effect}."
+    )
     if report.remarks:
         return warned(name, f"{words} But {'; '.join(report.remarks)}.", f"Correct the record of {report.source}.")
     return passed(name, words)
+
+
+def _spf_fix(report: SpfReport) -> str:
+    """Return what to do about the first mistake of a record."""
+    name, mistake = report.domain, report.mistakes[0]
+    if "only one is allowed" in mistake:
+        return f"Make one TXT record of them at {name}: one v=spf1, everything between, one all."
+    if "look-ups" in mistake:
+        return "Take out services that no longer send for you, or write their networks instead (ip4:, ip6:)."
+    return f"Correct the TXT record at {name} that begins with v=spf1. Until then it counts as none."
 
 
 def _sentences(mistakes: Sequence[str]) -> str:
@@ -129,20 +143,20 @@ class _ProviderResults:
     def _judge_spf(self, name: str, report: SpfReport, *, is_needed: bool) -> CheckResult:
         wanted = f"v=spf1 {self.domain.spf or 'a mx'} ~all"
         if report.mistakes:
-            fix = (
-                f"Correct the one TXT record at {report.domain} that begins with v=spf1. Until then it counts as none."
-            )
-            return failed(name, f"The SPF record cannot be used: {'; '.join(report.mistakes[:3])}.", fix)
+            words = f"SPF, the list of the servers that may send for {report.domain}, cannot be used"
+            return failed(name, f"{words}: {'; '.join(report.mistakes[:3])}.", _spf_fix(report))
         if not report.record:
             return self._without_spf(name, report.domain, wanted, is_needed=is_needed)
         if report.end == "+":
-            words = f"The SPF record of {report.domain} allows the whole world to send for it (+all)."
-            return failed(name, words, "Write ~all or -all at its end.")
+            words = (
+                f"The SPF record of {report.domain} allows the whole world to send for it (+all): {report.record[:200]}"
+            )
+            return failed(name, f"{words}.", "Write ~all or -all at its end.")
         if is_needed and not self._names_provider(report):
             words = f"The SPF record of {report.domain} does not name the servers of {self.domain.title}."
             return failed(name, words, f"Add {self.domain.spf} to it, before its all.")
         numbers = f"{report.lookups} of {MOST_LOOKUPS} look-ups"
-        words = f"{report.domain} says who may send for it ({numbers}): {report.record[:200]}"
+        words = f"SPF lists the servers that may send for {report.domain} ({numbers}): {report.record[:200]}"
         if report.remarks:
             return warned(name, f"{words}. But {'; '.join(report.remarks[:2])}.", "Leave that part out, or correct it.")
         if not report.end:
@@ -153,13 +167,15 @@ class _ProviderResults:
     def _without_spf(self, name: str, domain: str, wanted: str, *, is_needed: bool) -> CheckResult:
         fix = f'Publish one TXT record at {domain}: "{wanted}"'
         if is_needed:
-            return failed(name, f"{domain} has no SPF record: nobody can tell which servers may send for it.", fix)
+            words = f"{domain} has no SPF record, so mail servers cannot tell which servers may send for it."
+            return failed(name, words, fix)
         own = f"mail through {self.domain.title} returns to another domain, whose record is looked at"
         return warned(name, f"{domain} has no SPF record. Mail passes without one, because {own}.", fix)
 
     def _names_provider(self, report: SpfReport) -> bool:
+        """Tell whether a record names the provider's servers; one behind a CNAME is the provider's own."""
         wanted = self.domain.spf.partition(":")[2]
-        return not wanted or wanted in report.targets
+        return not wanted or report.is_alias or wanted in report.targets
 
     def _dkim(self) -> Generator[CheckResult, None, Sequence[DkimKey] | None]:
         """Yield the result about DKIM; return the keys that were found good, None when nobody can tell."""
@@ -169,7 +185,9 @@ class _ProviderResults:
                 "Name the selector with [dkim] selector in newsletter.toml, or send a probe: newsletter doctor --probe "
                 f"you@example.com, then --read. {self.domain.records}"
             )
-            words = f"Nobody has told at which name the DKIM key of {self.domain.title} stands."
+            words = (
+                f"DKIM signs your mail; where its key stands is not known, because {self.domain.title} does not tell."
+            )
             yield skipped(name, words, fix)
             return None
         try:
@@ -189,16 +207,17 @@ class _ProviderResults:
                 tried = ", ".join(key.name.partition(".")[0] for key in bad)
                 words = f"No DKIM key stands at the usual selectors of {self.domain.title} ({tried})."
                 return warned(name, words, f"If yours is another, name it with [dkim] selector. {self.domain.records}")
-            return failed(name, f"{mistake}. Mail cannot be signed so that it counts.", self.domain.records)
+            words = f"{mistake}. So mail servers do not accept DKIM, the signature that shows that mail is yours."
+            return failed(name, words, bad[0].fix or self.domain.records)
         if self.domain.modulus and good[0].modulus and good[0].modulus != self.domain.modulus:
             words = f"The key at {good[0].name} is not the public half of the key in dkim_key."
             return failed(name, words, "Publish the public half of that key: docs/doctor.md shows how.")
         length = f"{good[0].bits} bits" if good[0].bits else "Ed25519"
-        words = f"The DKIM key is at {good[0].name} ({length})"
+        words = f"The key to DKIM, the signature of your mail, is at {good[0].name} ({length})"
         if bad and self.domain.are_names_told:
-            return warned(name, f"{words}. But {bad[0].mistake}.", self.domain.records)
-        if remark := next((key.remark for key in good if key.remark), ""):
-            return warned(name, f"{_sentences([remark])}.", "Publish a longer key when you next change it.")
+            return warned(name, f"{words}. But {bad[0].mistake}.", bad[0].fix or self.domain.records)
+        if weak := next((key for key in good if key.remark), None):
+            return warned(name, f"{_sentences([weak.remark])}.", weak.fix)
         return passed(name, f"{words}.")
 
     def _alignment(self, is_spf_good: bool | None, keys: Sequence[DkimKey] | None) -> CheckResult:
@@ -209,12 +228,10 @@ class _ProviderResults:
         ways = [f"it is signed by {signed[0].domain}"] if signed else []
         ways += [f"it returns to {bounces}"] if returned and is_spf_good else []
         if ways:
-            return passed(name, f"Mail from {sender} passes as its own: {' and '.join(ways)}.")
+            return passed(name, f"Mail servers can tell that mail from {sender} is its own: {' and '.join(ways)}.")
         if keys is None:
             fix = "Send a probe and read the copy: newsletter doctor --probe you@example.com, then --read FILE."
-            return warned(name, f"Nobody can tell from here whether mail from {sender} passes as its own.", fix)
+            return warned(name, f"Whether mail servers can tell that mail from {sender} is its own is not known.", fix)
         strict = " DMARC asks for exactly the same domain (adkim=s, aspf=s)." if self.dmarc.strict_dkim else ""
-        words = (
-            f"Mail from {sender} does not pass as its own: no signature and no return path is of that domain.{strict}"
-        )
-        return failed(name, words, f"Sign with DKIM for {sender}. {self.domain.records}")
+        words = f"Mail servers take mail from {sender} for forged: neither a signature nor a return path is its own."
+        return failed(name, f"{words}{strict}", f"Sign with DKIM for {sender}. {self.domain.records}")

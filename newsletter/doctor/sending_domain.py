@@ -72,7 +72,7 @@ def _mail_server(publication: Publication, provider: Provider, sender: str) -> S
     return_path = str(table.get("return_path", "")).rpartition("@")[2] or sender
     return SendingDomain(
         sender=sender,
-        title="your mail server" if provider.name == "smtp" else "whatever sends the files",
+        title="your mail server" if provider.name == "smtp" else "the outbox",
         return_path=return_path.lower(),
         dkim_names=names,
         modulus=modulus,

@@ -47,6 +47,8 @@ class SpfReport:
     """The qualifier of `all`, `+` by default: `-`, `~`, `?` or `+`; empty when there is none."""
     targets: set[str] = field(default_factory=set)
     """Domains whose records it includes or redirects to, at any depth."""
+    is_alias: bool = False
+    """Whether the record is another's, to which the domain leads by a CNAME."""
 
     @property
     def is_good(self) -> bool:
@@ -57,7 +59,8 @@ class SpfReport:
 def evaluate_spf(dns: DnsClient, domain: str) -> SpfReport:
     """Return the report about a domain's record. Raises DnsError when the domain cannot be looked up."""
     report = SpfReport(domain=domain)
-    records = spf_records(dns.txt(domain))
+    answer = dns.txt(domain)
+    records, report.is_alias = spf_records(answer), answer.is_alias
     if len(records) > 1:
         report.mistakes.append(f"{domain} has {len(records)} SPF records, and only one is allowed")
     if records:

@@ -23,9 +23,10 @@ from newsletter.signed_links import link_secret
 from newsletter.times import utc_now
 from tests.conftest import Run
 from tests.doctor.zones import DOMAIN, right
-from tests.support.account_server import KEY, Account, AccountServer
+from tests.support.account_server import Account, AccountServer
 from tests.support.dns_server import Zone, ZoneServer, dns_server
 from tests.support.mail_server import Script
+from tests.support.provider_server import KEY
 from tests.support.sending import add_readers, settings
 
 

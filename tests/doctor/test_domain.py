@@ -149,6 +149,19 @@ def test_the_domain_to_which_bounces_go_is_looked_at_too(tmp_path: Path, monkeyp
     assert f"it returns to bounce.{DOMAIN}" in found["domain.alignment"].message
 
 
+def test_a_return_path_that_leads_to_the_provider_by_a_cname_has_the_provider_s_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = {**right(), f"mta.{DOMAIN} CNAME": "mailersend.net", "mailersend.net TXT": "v=spf1 ip4:192.0.2.0/24 ~all"}
+    more = '[send]\nprovider = "mailersend"\n[providers.mailersend]\napi_key = "env:T"\n'
+    facts = AccountFacts(return_path=f"mta.{DOMAIN}", dkim_names=(KEY,))
+
+    found = {result.check: result for result in examined(tmp_path, zone, monkeypatch, more, facts)}
+
+    assert found["domain.spf_return_path"].state == "pass"
+    assert f"it returns to mta.{DOMAIN}" in found["domain.alignment"].message
+
+
 def test_a_published_key_that_is_not_that_of_the_signing_key_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,8 @@ from newsletter.providers import find_provider, read_settings
 from newsletter.providers.accounts import ACCOUNTS, account_check
 from newsletter.providers.accounts.account import KeyRefusedError, NoAnswerError, NoRightError
 from newsletter.providers.base import Response
-from tests.support.account_server import ANSWERS, DOMAIN, KEY, Account, AccountServer
+from tests.support.account_server import ANSWERS, DOMAIN, Account, AccountServer
+from tests.support.provider_server import KEY
 from tests.support.sending import settings
 
 

@@ -127,7 +127,7 @@ MAILERSEND_ACCOUNT = AccountCheck(
             facts=_quota,
         ),
     ),
-    selectors=("mlsend2", "mlsend"),
-    spf="include:_spf.mlsend.com",
+    selectors=("ms1", "ms2", "mlsend2", "mlsend"),
+    spf="include:_spf.mailersend.net",
     records="MailerSend shows DKIM (CNAME or TXT), a return path (CNAME) and SPF (TXT) under Domains, your domain.",
 )
