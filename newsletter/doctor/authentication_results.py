@@ -30,19 +30,25 @@ class AuthenticationResult:
 
 
 def read_results(header: str) -> tuple[str, list[AuthenticationResult]]:
-    """Return the name of the server that wrote the header, and its results; comments are left out."""
-    parts = _without_comments(header).split(";")
-    server = parts[0].split()[0] if parts[0].split() else ""
-    results = []
-    for part in parts[1:]:
-        if match := _METHOD.match(part):
-            properties = {
-                f"{kind}.{name}".lower(): value.strip('"')
-                for kind, name, value in _PROPERTY.findall(part[match.end() :])
-            }
-            found = AuthenticationResult(method=match[1].lower(), result=match[2].lower(), properties=properties)
-            results.append(found)
-    return server, results
+    """Return the name of the server that wrote the header, empty when it does not say, and its results.
+
+    Comments are left out.
+    """
+    first, *rest = _without_comments(header).split(";")
+    if _METHOD.match(first):  # Outlook.com begins with its results
+        first, rest = "", [first, *rest]
+    matches = [(part, match) for part in rest if (match := _METHOD.match(part))]
+    results = [
+        AuthenticationResult(
+            method=match[1].lower(), result=match[2].lower(), properties=_properties(part[match.end() :])
+        )
+        for part, match in matches
+    ]
+    return next(iter(first.split()), ""), results
+
+
+def _properties(text: str) -> dict[str, str]:
+    return {f"{kind}.{name}".lower(): value.strip('"') for kind, name, value in _PROPERTY.findall(text)}
 
 
 def _without_comments(text: str) -> str:

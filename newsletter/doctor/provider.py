@@ -43,6 +43,8 @@ class AccountAnswers:
     """Why no answer came."""
     no_right: dict[str, str] = field(default_factory=dict)
     """What the key may not ask about, and the provider's words."""
+    is_busy: bool = False
+    """Whether an answer said that the provider is busy or broken, which passes."""
     unread: dict[str, str] = field(default_factory=dict)
     """What was answered otherwise than documented, and how."""
     clock_off: timedelta | None = None
@@ -65,7 +67,8 @@ def ask_account(check: AccountCheck, settings: Settings, domain: str) -> Account
         except NoRightError as error:
             answers.is_key_good, answers.no_right[question.subject] = True, str(error)
         except NoAnswerError as error:
-            answers.unread[question.subject] = str(error)
+            answers.unread[question.subject], answers.is_busy = str(error), error.passes
+            waiting = waiting if answers.is_key_good else []  # the first answer is no provider's: it may be a proxy
         else:
             answers.is_key_good = True
             waiting = [*facts.more, *waiting]
@@ -143,8 +146,10 @@ class ProviderJudgement:
         if answers.silent:
             fix = "Look at the network and at base_url, and run this again."
             return failed(name, f"{self._title} cannot be asked: {answers.silent}.", fix)
-        said = next(iter(answers.unread.values()), "nothing")
-        return warned(name, f"{self._title} answers otherwise than it documents: {said}.", "Run this again later.")
+        words = f"{self._title} answers otherwise than it documents: {next(iter(answers.unread.values()), 'nothing')}."
+        if answers.is_busy:
+            return warned(name, words, "It may be busy: run this again later.")
+        return failed(name, words, f"Look at base_url under [providers.{self.provider.name}].")
 
     def _account(self) -> CheckResult:
         if self._facts.sends is False:

@@ -78,7 +78,8 @@ class _Copy:
         self._signatures = signatures(message)
         headers = message.get_all("Authentication-Results", [])
         # Servers put theirs on top; those below may be the sender's own invention.
-        self._server, self._results = read_results(str(headers[0])) if headers else ("", [])
+        server, self._results = read_results(str(headers[0])) if headers else ("", [])
+        self._server = server or "The receiving server"
         self._policy = self._dmarc()
 
     def results(self) -> Iterator[CheckResult]:
@@ -123,6 +124,8 @@ class _Copy:
             for found in good
             if found.domain and is_aligned(found.domain, self._sender, strict=self._is_strict(found.method))
         ]
+        if any(found.method == "dmarc" and found.result == "pass" for found in self._results):
+            ways = ways or ["dmarc passed"]
         if ways:
             return passed(name, f"A domain that passed is the sender's own: {' and '.join(ways)}.")
         if not self._results:

@@ -77,6 +77,7 @@ class _Group:
     def __init__(self, name: str, job: Callable[[], Iterator[CheckResult]]) -> None:
         self._name, self._job = name, job
         self._results: list[CheckResult] = []
+        self._broken: Exception | None = None
         self.thread = threading.Thread(target=self._collect, daemon=True)
 
     def _collect(self) -> None:
@@ -88,9 +89,13 @@ class _Group:
         except ModuleNotFoundError as error:
             words = f"These checks need the package {error.name}, which is not installed."
             self._results.append(skipped(f"{self._name}.packages", words, f"Install it: {INSTALL}"))
+        except Exception as error:  # raised again where it is seen; what a group has not looked at is never well
+            self._broken = error
 
     def so_far(self, seconds: float) -> Sequence[CheckResult]:
-        """Return what was found, and that it is not all when the thread still runs."""
+        """Return what was found, and that it is not all when the thread still runs. Raises what ended the thread."""
+        if self._broken:
+            raise self._broken
         if not self.thread.is_alive():
             return self._results
         words = f"These checks did not end within {seconds:g} seconds; somebody who was asked does not answer."

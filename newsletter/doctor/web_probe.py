@@ -45,7 +45,7 @@ class ProbeAnswer:
 def probe(url: str, address: str, *, method: str = "GET", body: bytes = b"", accept: str = "*/*") -> ProbeAnswer:
     """Send one request to `url` at a network address. Raises ProbeError."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = _ascii(parts.hostname or ""), parts.port or (443 if parts.scheme == "https" else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"User-Agent": f"newsletter/{__version__} doctor", "Accept": accept, "Connection": "close"}
     if body:
@@ -74,6 +74,14 @@ def probe(url: str, address: str, *, method: str = "GET", body: bytes = b"", acc
         raise ProbeError(str(reason)) from error
     finally:
         client.close()
+
+
+def _ascii(host: str) -> str:
+    """Return an international name as DNS and certificates have it (RFC 5891)."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return host  # no such name exists, and the connection says so
 
 
 def _content(response: http.client.HTTPResponse) -> bytes:

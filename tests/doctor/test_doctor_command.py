@@ -21,6 +21,7 @@ from newsletter.doctor.last_run import FILE, last_run, remember, reminder
 from newsletter.sending import database_guard
 from newsletter.signed_links import link_secret
 from newsletter.times import utc_now
+from tests import ROOT
 from tests.conftest import Run
 from tests.doctor.zones import DOMAIN, right
 from tests.support.account_server import Account, AccountServer
@@ -329,3 +330,28 @@ def test_two_providers_are_looked_at_each(tmp_path: Path, monkeypatch: pytest.Mo
 
     assert found["provider.postmark.key"]["state"] == found["provider.resend.key"]["state"] == "pass"
     assert {"domain.dkim", "domain.dkim.2"} <= set(found)
+
+
+def test_a_mistake_of_the_doctor_s_own_is_never_taken_for_health(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.doctor.settings.settings_results", lambda _publication: 1 / 0)
+    session = Session(str(make(tmp_path) / "newsletter.toml"))
+
+    with pytest.raises(ZeroDivisionError):
+        doctor_run.examine(session.publication, is_offline=True)
+
+
+@pytest.mark.usefixtures("dns")
+def test_the_documentation_has_every_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVIDER_KEY", KEY)
+    monkeypatch.setenv("HOOK", "t")
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    with AccountServer("resend") as server:
+        folder = make(tmp_path, server.toml + 'webhook_token = "env:HOOK"\nwebhook_secret = "env:HOOK"\n')
+        open_database(Session(str(folder / "newsletter.toml")).publication).close()
+        found = as_json(doctor(folder, "--json"))
+
+    names = {name.replace("resend", "NAME").replace("PROVIDER_KEY", "NAME").replace("HOOK", "NAME") for name in found}
+    assert {"domain.spf_return_path", "database.disk", "webhooks.NAME.registered"} <= names
+    assert not [name for name in names if f"`{name}`" not in page and f"`.{name.rpartition('.')[2]}`" not in page]

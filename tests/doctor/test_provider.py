@@ -163,6 +163,14 @@ def test_a_provider_that_is_down_is_told_apart_from_a_wrong_key(tmp_path: Path) 
     assert "503" in results["key"].message
 
 
+def test_a_base_url_where_something_else_answers_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with AccountServer("postmark") as server:
+        monkeypatch.setattr(server, "read", lambda _target, _headers: (404, b"<html>Not here</html>"))
+        _, results = asked(tmp_path, server)
+
+    assert (results["key"].state, results["key"].fix) == ("fail", "Look at base_url under [providers.postmark].")
+
+
 def test_a_provider_that_cannot_be_reached_fails_and_says_so(tmp_path: Path) -> None:
     with AccountServer("postmark") as server:
         toml = server.toml

@@ -150,6 +150,21 @@ def test_a_copy_that_failed_dmarc_fails(publication: Publication, monkeypatch: p
     assert found["coverage"] == "warn"  # covered, but by a signature that is not the sender's
 
 
+def test_outlook_s_verdict_is_read_though_it_names_no_server(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = (
+        "Authentication-Results: spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=example.com;\r\n"
+        " dkim=pass (signature was verified) header.d=example.com;dmarc=pass action=none\r\n"
+        " header.from=example.com;compauth=pass reason=100\r\n"
+    )
+
+    found = judged(publication, arrived(message(publication), results=verdict), monkeypatch)
+
+    assert states(found) == {}
+    assert found["authentication"].message.startswith("The receiving server took it for genuine: spf pass")
+
+
 def test_what_stands_below_the_first_verdict_is_not_believed(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:

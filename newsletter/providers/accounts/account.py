@@ -27,6 +27,16 @@ class NoRightError(Exception):
 class NoAnswerError(Exception):
     """The provider answered something that it does not document: busy, broken, or a proxy's page."""
 
+    def __init__(self, said: str, *, passes: bool = False) -> None:
+        super().__init__(said)
+        self.passes = passes
+        """Whether it is likely to answer well later (429, 5xx)."""
+
+
+def unexpected(response: Response) -> NoAnswerError:
+    """Return the error for an answer whose status is not a documented one."""
+    return NoAnswerError(words(response), passes=response.status >= 500 or response.status in (408, 429))
+
 
 @dataclass(frozen=True, kw_only=True)
 class AccountFacts:
@@ -107,7 +117,7 @@ def read(response: Response, kind: type[Answer]) -> Answer:
     if response.status == 403:
         raise NoRightError(words(response))
     if response.status != 200:
-        raise NoAnswerError(words(response))
+        raise unexpected(response)
     try:
         return msgspec.json.decode(response.body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

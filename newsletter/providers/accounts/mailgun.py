@@ -16,10 +16,10 @@ from newsletter.providers.accounts.account import (
     AccountFacts,
     AccountQuestion,
     KeyRefusedError,
-    NoAnswerError,
     NoRightError,
     get,
     read,
+    unexpected,
     words,
 )
 from newsletter.providers.base import Request, Response, Settings
@@ -74,7 +74,7 @@ def _key(response: Response, settings: Settings, _domain: str) -> AccountFacts:
         detail = f'the account has no domain "{settings["domain"]}"; of accounts in Europe, set base_url'
         return AccountFacts(is_verified=False, verified_detail=detail)
     if response.status != 400:
-        raise NoAnswerError(words(response))
+        raise unexpected(response)
     return AccountFacts()
 
 
