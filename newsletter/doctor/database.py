@@ -13,7 +13,8 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from newsletter.config import Publication
-from newsletter.database.connection import Database, existing_database, newest_revision
+from newsletter.database.connection import Database, existing_database
+from newsletter.database.schema import newest_revision
 from newsletter.database.tables import subscriber, subscription
 from newsletter.doctor.finding import CheckResult, failed, passed, skipped, warned
 from newsletter.doctor.provider import clock_result
@@ -54,7 +55,7 @@ def _opened(database: Database) -> Iterator[CheckResult]:
         if database.engine.dialect.name == "postgresql":
             now = connection.execute(select(func.clock_timestamp())).scalar()
             assert isinstance(now, datetime)
-            yield clock_result(utc_now() - now.astimezone(UTC), "the database")
+            yield clock_result("database.clock", utc_now() - now.astimezone(UTC), "the database")
     if database.engine.dialect.name == "sqlite":
         yield _disk(Path(database.name))
 

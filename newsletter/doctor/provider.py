@@ -84,15 +84,15 @@ def clock_offset(response: Response, now: datetime) -> timedelta | None:
         return None
 
 
-def clock_result(offset: timedelta, source: str) -> CheckResult:
-    """Return the result about this machine's clock, compared with that of `source`."""
+def clock_result(name: str, offset: timedelta, source: str) -> CheckResult:
+    """Return the result, under `name`, about this machine's clock, compared with that of `source`."""
     seconds = round(offset.total_seconds())
     way = "ahead of" if seconds > 0 else "behind"
     if abs(offset) <= CLOCK_WARNS:
-        return passed("database.clock", f"The clock agrees with that of {source}, to the minute.")
+        return passed(name, f"The clock agrees with that of {source}, to the minute.")
     make = failed if abs(offset) > CLOCK_FAILS else warned
     words = f"The clock is {abs(seconds):,} seconds {way} that of {source}."
-    return make("database.clock", words, "Set the clock, and let it be kept by NTP (systemd-timesyncd, chrony).")
+    return make(name, words, "Set the clock, and let it be kept by NTP (systemd-timesyncd, chrony).")
 
 
 def account_settings(publication: Publication, provider: Provider) -> Settings | None:

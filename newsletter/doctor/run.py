@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from newsletter.config import Publication
-from newsletter.database.connection import existing_database
+from newsletter.database.connection import address, existing_database
 from newsletter.doctor import database, domain, links, mail_server, probe, settings, webhooks
 from newsletter.doctor.dns import DnsClient, dns_client
 from newsletter.doctor.finding import CheckResult, failed, in_order, passed, skipped
@@ -27,6 +27,8 @@ ALL_SECONDS = 50.0
 """Seconds after which no check is waited for any more."""
 ACCOUNT_SECONDS = 25.0
 """Seconds that the checks of the domain and of webhooks wait for what the account tells."""
+DATABASE_SECONDS = 5.0
+"""Seconds that the checks of the account wait for the number of readers."""
 OFFLINE = ("provider", "domain", "links", "webhooks")
 """The groups that ask others, which --offline leaves out."""
 INSTALL = "pip install '.[doctor]'"
@@ -42,10 +44,10 @@ def examine(
     jobs: dict[str, Callable[[], Iterator[CheckResult]]] = {
         "settings": lambda: settings.settings_results(publication),
         "secrets": lambda: settings.secrets_results(publication),
-        "database": lambda: _database(publication, is_offline=is_offline),
+        "database": (readers := _Database(publication, is_offline=is_offline)).results,
     }
     if not is_offline:
-        online = _Online(publication)
+        online = _Online(publication, readers)
         jobs |= {name: getattr(online, name) for name in OFFLINE}
     if probe_to:
         jobs["probe"] = lambda: _probe(publication, probe_to)
@@ -102,11 +104,29 @@ class _Group:
         return [*self._results, failed(f"{self._name}.time", words, "Look at the network, and run this again.")]
 
 
-def _database(publication: Publication, *, is_offline: bool) -> Iterator[CheckResult]:
-    if is_offline and not publication.config.database.url.startswith("sqlite"):
-        yield skipped("database.schema", "The database is on a server, and nobody was asked (--offline).")
-        return
-    yield from database.database_results(publication)
+class _Database:
+    """The checks of the database, and the number of active readers, which the quota is compared with."""
+
+    def __init__(self, publication: Publication, *, is_offline: bool) -> None:
+        self._publication, self._is_offline = publication, is_offline
+        self._active: int | None = None
+        self._is_counted = threading.Event()
+
+    def results(self) -> Iterator[CheckResult]:
+        """Yield the results about the database, and count the readers."""
+        try:
+            if self._is_offline and address(self._publication).get_backend_name() != "sqlite":
+                yield skipped("database.schema", "The database is on a server, and nobody was asked (--offline).")
+                return
+            yield from database.database_results(self._publication)
+            self._active = database.count_active(self._publication)
+        finally:
+            self._is_counted.set()
+
+    def active(self) -> int | None:
+        """Return the number of active readers; None when the database does not tell in time."""
+        self._is_counted.wait(DATABASE_SECONDS)
+        return self._active
 
 
 def _probe(publication: Publication, address: str) -> Iterator[CheckResult]:
@@ -130,24 +150,24 @@ class _Account:
 class _Online:
     """The checks that ask others; those of the domain and of webhooks use what the account tells."""
 
-    def __init__(self, publication: Publication) -> None:
-        self._publication = publication
+    def __init__(self, publication: Publication, readers: _Database) -> None:
+        self._publication, self._readers = publication, readers
         self._sender = publication.config.publication.sender.domain
         self._accounts = [_Account(provider_record(name)) for name in publication.config.send.providers]
 
     def provider(self) -> Iterator[CheckResult]:
         """Yield the results about each provider."""
-        readers, is_clock_told = database.count_active(self._publication), False
+        is_clock_told = False
         for account in self._accounts:
             try:
-                yield from self._one_provider(account, readers)
+                yield from self._one_provider(account)
             finally:
                 account.is_asked.set()
             if account.answers.clock_off is not None and not is_clock_told:
                 is_clock_told = True
-                yield clock_result(account.answers.clock_off, account.provider.title)
+                yield clock_result("provider.clock", account.answers.clock_off, account.provider.title)
 
-    def _one_provider(self, account: _Account, readers: int | None) -> Iterator[CheckResult]:
+    def _one_provider(self, account: _Account) -> Iterator[CheckResult]:
         provider, check = account.provider, account_check(account.provider.name)
         if provider.name == "outbox":
             words = "The outbox writes mail to files: it needs no account, and nobody gets anything."
@@ -161,9 +181,14 @@ class _Online:
         else:
             account.answers = ask_account(check, known, self._sender)
             account.is_asked.set()
-            yield from ProviderJudgement(
-                provider=provider, check=check, answers=account.answers, domain=self._sender, readers=readers
-            ).results()
+            judgement = ProviderJudgement(
+                provider=provider,
+                check=check,
+                answers=account.answers,
+                domain=self._sender,
+                readers=self._readers.active(),
+            )
+            yield from judgement.results()
 
     def domain(self) -> Iterator[CheckResult]:
         """Yield the results about the sender's domain."""

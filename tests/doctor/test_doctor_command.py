@@ -134,7 +134,7 @@ def test_a_provider_s_account_the_domain_and_the_webhook_are_looked_at_together(
     assert "s2._domainkey" in found["domain.dkim"]["message"]
     assert found["webhooks.sendgrid.registered"]["state"] == "pass"
     assert found["webhooks.sendgrid.secret"]["state"] == "fail"
-    assert found["database.clock"]["state"] == "pass"
+    assert found["provider.clock"]["state"] == "pass"
 
 
 @pytest.mark.parametrize(

@@ -206,4 +206,4 @@ def test_a_clock_that_is_off_is_warned_of_and_fails_beyond_five_minutes(seconds:
     offset = clock_offset(response, now + timedelta(seconds=seconds))
 
     assert offset is not None
-    assert clock_result(offset, "Postmark").state == state
+    assert clock_result("provider.clock", offset, "Postmark").state == state

@@ -60,10 +60,16 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def _drop_databases() -> Iterator[None]:
-    """Drop what a test made, but not what fixtures of a wider scope made before it."""
-    kept = set(_made)
+def _drop_databases(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Drop what a test made, but not what fixtures of a wider scope made before it.
+
+    `each_database` lasts for the whole run: a test that does not ask for it has SQLite, whatever ran before.
+    """
+    kept, kind = set(_made), _state["kind"]
+    if "each_database" not in request.fixturenames:
+        _state["kind"] = "sqlite"
     yield
+    _state["kind"] = kind
     for folder in set(_made) - kept:
         drop(_made.pop(folder))
 
