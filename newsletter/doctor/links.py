@@ -72,7 +72,8 @@ def _address(url: str, dns: DnsClient | None) -> tuple[str, CheckResult]:
     try:
         found = dns.addresses(host).records if dns else tuple(_system_addresses(host))
     except (DnsError, OSError) as error:
-        return "", failed(name, f"The name {host} cannot be looked up: {error}.", "Look at its name servers.")
+        reason = getattr(error, "strerror", None) or error
+        return "", failed(name, f"The name {host} cannot be looked up: {reason}.", "Look at its name servers.")
     if not found:
         fix = f"Publish an A or AAAA record at {host}, or correct [publication] url."
         return "", failed(name, f"The name {host} leads nowhere, so no link in an email works.", fix)

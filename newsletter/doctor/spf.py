@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from newsletter.doctor.dns import DnsAnswer, DnsClient, DnsError
 
@@ -79,6 +81,52 @@ def spf_records(answer: DnsAnswer) -> list[str]:
     return [text for text in answer.records if re.match(r"v=spf1(?: |\Z)", text, re.IGNORECASE)]
 
 
+class _Term(NamedTuple):
+    """A term of a record: a mechanism, or a modifier by its name with `=`."""
+
+    kind: str
+    """`all`, `include`, `a`, ..., or `redirect=`, `exp=`, ..."""
+    target: str = ""
+    """The domain; empty where the record's own counts."""
+    qualifier: str = "+"
+
+
+def _parsed(text: str) -> _Term:
+    """Return a term (section 12). Raises ValueError with what is wrong."""
+    if match := _DIRECTIVE.fullmatch(text):
+        return _mechanism(text, match[2].lower(), match[3])._replace(qualifier=match[1] or "+")
+    if match := _MODIFIER.fullmatch(text):
+        name, value = match[1].lower(), match[2]
+        if name in ("redirect", "exp"):
+            _check_macros(text, value)
+            if not value:
+                raise ValueError(f'"{text}" has no domain')
+        return _Term(f"{name}=", value)
+    raise ValueError(f'"{text}" is not part of an SPF record')
+
+
+def _mechanism(text: str, kind: str, rest: str) -> _Term:
+    if kind in ("ip4", "ip6"):
+        if not rest.startswith(":") or not _is_network(rest[1:], 4 if kind == "ip4" else 6):
+            raise ValueError(f'"{text}" has no IPv{kind[-1]} address or network')
+        return _Term(kind)
+    match = _TARGET.fullmatch(rest)
+    if match is None or int(match["four"] or 0) > 32 or int(match["six"] or 0) > 128:
+        raise ValueError(f'"{text}" is not written as SPF wants it')
+    target = match["domain"] or ""
+    if kind in ("include", "exists") and (not target or rest != f":{target}"):
+        raise ValueError(f'"{text}" needs exactly one domain')
+    if kind == "all" and rest:
+        raise ValueError(f'"{text}" is not "all"')
+    _check_macros(text, target)
+    return _Term(kind, target)
+
+
+def _check_macros(text: str, target: str) -> None:
+    if "%" in _MACRO.sub("", target):
+        raise ValueError(f'"{text}" has a macro that SPF does not know')
+
+
 class _Evaluation:
     """One evaluation, with all the records that the first one leads to."""
 
@@ -87,49 +135,36 @@ class _Evaluation:
 
     def follow(self, domain: str, record: str, trail: tuple[str, ...]) -> str:
         """Count what one record needs; return the qualifier of its `all`, that of a redirect counting as its own."""
-        redirect = ""
-        for term in record.split(" ")[1:]:
-            if match := _DIRECTIVE.fullmatch(term):
-                kind, rest = match[2].lower(), match[3]
-                if kind == "all" and not rest:
-                    return match[1] or "+"  # what follows is never looked at (section 5.1)
-                self._mechanism(domain, kind, rest, term, trail)
-            elif match := _MODIFIER.fullmatch(term):
-                redirect = self._modifier(domain, match[1].lower(), match[2], term, redirect)
-            elif term:
-                self._mistake(domain, f'"{term}" is not part of an SPF record')
+        terms = self._terms(domain, record)
+        for term in terms:
+            if term.kind == "all":
+                return term.qualifier  # what follows is never looked up (section 5.1)
+            if term.kind == "include":
+                self._record_of(domain, term.target, "include:", trail)
+            elif term.kind in ("a", "mx", "ptr", "exists"):
+                self._lookup(domain, term.kind, term.target)
+        redirect = next((term.target for term in terms if term.kind == "redirect="), "")
         return self._record_of(domain, redirect, "redirect=", trail) if redirect else ""
 
-    def _modifier(self, domain: str, name: str, value: str, term: str, redirect: str) -> str:
-        if name != "redirect":
-            return redirect  # `exp`, and what later standards may add (section 6)
-        if redirect or not value:
-            self._mistake(domain, f'"{term}" stands there twice or without a domain')
-        return value or redirect
-
-    def _mechanism(self, domain: str, kind: str, rest: str, term: str, trail: tuple[str, ...]) -> None:
-        if kind in ("ip4", "ip6"):
-            if not _is_network(rest.removeprefix(":"), 4 if kind == "ip4" else 6) or not rest.startswith(":"):
-                self._mistake(domain, f'"{term}" has no IPv{kind[-1]} address or network')
-            return
-        match = _TARGET.fullmatch(rest)
-        if match is None or int(match["four"] or 0) > 32 or int(match["six"] or 0) > 128:
-            self._mistake(domain, f'"{term}" is not written as SPF wants it')
-            return
-        target = match["domain"] or ""
-        if kind in ("include", "exists", "all") and (rest != f":{target}" or not target):
-            self._mistake(domain, f'"{term}" needs exactly one domain' if kind != "all" else f'"{term}" is not "all"')
-            return
-        if kind == "include":
-            self._record_of(domain, target, "include:", trail)
-        else:
-            self._lookup(domain, kind, target or domain, term)
+    def _terms(self, domain: str, record: str) -> list[_Term]:
+        """Return the terms that are right; one mistake anywhere makes the whole record a permerror (section 4.6)."""
+        terms = []
+        for text in filter(None, record.split(" ")[1:]):
+            try:
+                terms.append(_parsed(text))
+            except ValueError as error:
+                self._mistake(domain, str(error))
+        kinds = [term.kind for term in terms]
+        for name in ("redirect=", "exp="):
+            if kinds.count(name) > 1:
+                self._mistake(domain, f'"{name}" stands there {kinds.count(name)} times')
+        return terms
 
     def _record_of(self, domain: str, target: str, how: str, trail: tuple[str, ...]) -> str:
         """Look another domain's record up and follow it; return the qualifier of its `all`."""
         if not self._count():
             return ""
-        name = self._expanded(domain, target, f"{how}{target}")
+        name = self._expanded(domain, target)
         if not name:
             return ""
         if name.lower() in (each.lower() for each in trail):
@@ -147,14 +182,15 @@ class _Evaluation:
             return ""
         return self.follow(name, records[0], (*trail, name))
 
-    def _lookup(self, domain: str, kind: str, target: str, term: str) -> None:
+    def _lookup(self, domain: str, kind: str, target: str) -> None:
         """Count the look-up of an `a`, `mx`, `exists` or `ptr`."""
+        term = f"{kind}:{target}" if target else kind
         if not self._count():
             return
         if kind == "ptr":
             self._report.remarks.append(f'"{term}" is slow and ignored by many; the standard says not to use it')
             return
-        if not (name := self._expanded(domain, target, term)):
+        if not (name := self._expanded(domain, target or domain)):
             return
         answer = self._asked(lambda: self._dns.mx(name) if kind == "mx" else self._dns.addresses(name), term)
         if answer is not None:
@@ -163,28 +199,22 @@ class _Evaluation:
                 many = f"{len(answer.records)} mail servers, and {MOST_HOSTS} are allowed"
                 self._mistake(domain, f'"{term}" leads to {many}')
 
-    def _asked(self, ask: object, term: str) -> DnsAnswer | None:
+    def _asked(self, ask: Callable[[], DnsAnswer], term: str) -> DnsAnswer | None:
         """Return an answer, or None where a name server is at fault, which is a remark."""
-        assert callable(ask)
         try:
-            answer = ask()
+            return ask()
         except DnsError as error:
             self._report.remarks.append(f'"{term}" could not be followed: {error}')
             return None
-        assert isinstance(answer, DnsAnswer)
-        return answer
 
     def _count(self) -> bool:
         self._report.lookups += 1
         return self._report.lookups < _ENOUGH
 
-    def _expanded(self, domain: str, text: str, term: str) -> str:
-        """Return a domain with its macros filled in (section 7); empty where they depend on each mail, or are wrong."""
+    def _expanded(self, domain: str, text: str) -> str:
+        """Return a domain with its macros filled in (section 7); empty where they depend on each mail."""
         if "%" not in text:
             return text.rstrip(".")
-        if "%" in _MACRO.sub("", text):
-            self._mistake(domain, f'"{term}" has a macro that SPF does not know')
-            return ""
         if any((match[1] or "d").lower() not in _KNOWN_MACROS for match in _MACRO.finditer(text)):
             return ""  # an address or a client's name, which only a real mail has
         return _MACRO.sub(lambda match: _macro(match, domain, self._report.domain), text).rstrip(".")

@@ -91,6 +91,26 @@ def test_the_end_of_a_record_is_that_of_its_all_or_its_redirect(record: str, end
     assert spf(record, b_example="v=spf1 ip4:192.0.2.1 ~all").end == end
 
 
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ("v=spf1 -all ipv4:192.0.2.1", "is not part of an SPF record"),
+        ("v=spf1 redirect=b.example redirect=c.example", "stands there 2 times"),
+        ("v=spf1 redirect=", "has no domain"),
+        ("v=spf1 include -all", "needs exactly one domain"),
+        ("v=spf1 include:b.example/24 -all", "needs exactly one domain"),
+        ("v=spf1 all:b.example", "is not"),
+        ("v=spf1 mx/99 -all", "not written as SPF wants it"),
+        ("v=spf1 exp=%{nothing}.example -all", "a macro that SPF does not know"),
+    ],
+)
+def test_one_mistake_anywhere_spoils_the_record(record: str, words: str) -> None:
+    report = spf(record, b_example="v=spf1 -all")
+
+    assert any(words in mistake for mistake in report.mistakes)
+    assert not report.is_good
+
+
 @pytest.mark.parametrize("record", ["v=spf10 -all", "v=spf1-all", "spf1 -all", "v=spf2.0/pra -all"])
 def test_what_is_no_spf_record_is_not_taken_for_one(record: str) -> None:
     assert spf(record).record == ""
