@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -41,6 +41,16 @@ class CheckResult:
         return {"check": self.check, "state": self.state, "message": self.message, "fix": self.fix}
 
 
+def without(secrets: Sequence[str], result: CheckResult) -> CheckResult:
+    """Return a result in which no secret stands: servers repeat what they were sent, and so do their errors."""
+    message, fix = result.message, result.fix
+    for value in secrets:
+        message, fix = message.replace(value, HIDDEN), fix.replace(value, HIDDEN)
+    return replace(result, message=message, fix=fix)
+
+
+HIDDEN = "***"
+"""Stands for a secret."""
 GROUPS = ("settings", "secrets", "database", "provider", "domain", "links", "webhooks", "probe", "read")
 """The groups in the order in which they are printed."""
 

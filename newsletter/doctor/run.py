@@ -15,7 +15,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import address, existing_database
 from newsletter.doctor import database, domain, links, mail_server, probe, settings, webhooks
 from newsletter.doctor.dns import DnsClient, dns_client
-from newsletter.doctor.finding import CheckResult, failed, in_order, passed, skipped
+from newsletter.doctor.finding import CheckResult, failed, in_order, passed, skipped, warned, without
 from newsletter.doctor.provider import AccountAnswers, ProviderJudgement, account_settings, ask_account, clock_result
 from newsletter.doctor.sending_domain import SendingDomain, sending_domain
 from newsletter.errors import NewsletterError
@@ -54,7 +54,8 @@ def examine(
     results = _run(jobs, seconds)
     if is_offline:
         results += [skipped(name, "Nobody was asked (--offline).") for name in OFFLINE]
-    return in_order(results)
+    hidden = settings.secret_values(publication)
+    return in_order([without(hidden, result) for result in results])
 
 
 def nothing_but(result: CheckResult) -> list[CheckResult]:
@@ -90,7 +91,7 @@ class _Group:
             self._results.append(failed(f"{self._name}.stopped", f"{error.message}.", error.hint))
         except ModuleNotFoundError as error:
             words = f"These checks need the package {error.name}, which is not installed."
-            self._results.append(skipped(f"{self._name}.packages", words, f"Install it: {INSTALL}"))
+            self._results.append(warned(f"{self._name}.packages", words, f"Install it: {INSTALL}"))
         except Exception as error:  # raised again where it is seen; what a group has not looked at is never well
             self._broken = error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from newsletter.config import Publication, secret
@@ -16,6 +17,7 @@ from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import provider_record, read_settings
 from newsletter.signed_links import SECRET_FILE, link_secret
 
+SHORT = 8
 RESERVED = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")
 """Domains for examples, which nobody can own (RFC 2606, RFC 6761)."""
 
@@ -76,6 +78,18 @@ def secrets_results(publication: Publication) -> Iterator[CheckResult]:
         yield _secret(f"secrets.{value.removeprefix('env:')}", key, value, is_idle=is_idle)
     yield from _unusable(publication)
     yield _signing(publication)
+
+
+def secret_values(publication: Publication) -> list[str]:
+    """Return the values of all secrets that newsletter.toml names and that are set, the longest first.
+
+    Those under SHORT characters are left out: they stand in ordinary words, too.
+    """
+    values = set()
+    for _, named in _named_secrets(_tables(publication)):
+        with suppress(ConfigError):
+            values.add(secret(named, key="").strip())
+    return sorted((value for value in values if len(value) >= SHORT), key=len, reverse=True)
 
 
 def _tables(publication: Publication) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from email.header import decode_header, make_header
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from newsletter.cli.main import load_command
 from newsletter.cli.session import Session
 from newsletter.database.connection import open_database
+from newsletter.doctor import domain_names
 from newsletter.doctor import run as doctor_run
 from newsletter.doctor.finding import GROUPS
 from newsletter.doctor.last_run import FILE, last_run, remember, reminder
@@ -121,6 +123,34 @@ def test_no_secret_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("dns")
+def test_a_key_that_the_provider_repeats_in_its_refusal_is_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVIDER_KEY", "wrong-key-778899")
+    with AccountServer("sparkpost") as server:
+        words = {"errors": [{"message": "The key wrong-key-778899 is not known"}]}
+        monkeypatch.setattr(server, "read", lambda _target, _headers: (401, words))
+        result = doctor(make(tmp_path, server.toml), "--json")
+
+    assert "The key *** is not known" in as_json(result)["provider.sparkpost.key"]["message"]
+    assert "wrong-key-778899" not in result.output
+
+
+@pytest.mark.usefixtures("dns")
+def test_without_the_packages_of_the_extra_the_doctor_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cached in (domain_names.organisational_domain, domain_names._list):
+        cached.cache_clear()
+    monkeypatch.setitem(sys.modules, "publicsuffixlist", None)
+
+    found = as_json(doctor(make(tmp_path), "--json"))
+
+    assert found["domain.packages"]["state"] == "warn"
+    assert found["domain.packages"]["fix"] == "Install it: pip install '.[doctor]'"
+
+
+@pytest.mark.usefixtures("dns")
 def test_a_provider_s_account_the_domain_and_the_webhook_are_looked_at_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,7 +232,7 @@ def test_the_doctor_ends_in_time_whatever_hangs(tmp_path: Path, monkeypatch: pyt
 
     unfinished = {result.check for result in results if result.check.endswith(".time")}
     assert {"provider.time", "domain.time", "webhooks.time"} <= unfinished
-    assert "settings.file" in {result.check for result in results}
+    assert {result.group for result in results} >= {"settings", "secrets", "database", "provider", "domain", "links"}
 
 
 def test_all_limits_together_stay_under_a_minute() -> None:
