@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+HIDDEN = "***"
+"""Stands for a secret."""
+GROUPS = ("settings", "secrets", "database", "provider", "domain", "links", "webhooks", "probe", "read")
+"""The groups in the order in which they are printed."""
+
 
 class CheckState(StrEnum):
     """The states of a check."""
@@ -47,12 +52,6 @@ def without(secrets: Sequence[str], result: CheckResult) -> CheckResult:
     for value in secrets:
         message, fix = message.replace(value, HIDDEN), fix.replace(value, HIDDEN)
     return replace(result, message=message, fix=fix)
-
-
-HIDDEN = "***"
-"""Stands for a secret."""
-GROUPS = ("settings", "secrets", "database", "provider", "domain", "links", "webhooks", "probe", "read")
-"""The groups in the order in which they are printed."""
 
 
 def passed(check: str, message: str) -> CheckResult:

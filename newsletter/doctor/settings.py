@@ -18,6 +18,7 @@ from newsletter.providers import provider_record, read_settings
 from newsletter.signed_links import SECRET_FILE, link_secret
 
 SHORT = 8
+"""Characters of a secret that nobody writes by chance."""
 RESERVED = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")
 """Domains for examples, which nobody can own (RFC 2606, RFC 6761)."""
 

@@ -7,13 +7,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 
 from newsletter.doctor import mail_server
 from newsletter.doctor.finding import CheckResult
 from newsletter.doctor.mail_server import mail_server_results
 from tests.doctor.certificates import certificate
 from tests.support.mail_server import Script
-from tests.support.ports import deaf_port
+from tests.support.ports import deaf_port, free_port
 
 
 def results(port: int, **more: str) -> dict[str, CheckResult]:
@@ -37,6 +39,27 @@ def test_a_server_without_starttls_fails_with_the_security_it_wants() -> None:
 
     assert found["connection"].state == "fail"
     assert "STARTTLS" in found["connection"].message
+
+
+def test_a_server_with_starttls_passes_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = certificate(tmp_path, name="localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    port = free_port()
+    server = Controller(Sink(), hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True)
+    server.start()
+    try:
+        trusted = results(port, host="127.0.0.1", security="starttls")
+        monkeypatch.delenv("SSL_CERT_FILE")
+        unknown = results(port, host="127.0.0.1", security="starttls")
+    finally:
+        server.stop()
+
+    assert {str(result.state) for result in trusted.values()} == {"pass"}
+    assert "TLSv1" in trusted["encryption"].message
+    assert unknown["connection"].state == "fail"
+    assert "certificate" in unknown["connection"].message
 
 
 def test_an_encrypted_connection_passes_with_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
