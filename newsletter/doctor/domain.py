@@ -196,8 +196,12 @@ class _ProviderResults:
             yield failed(name, f"The DKIM key cannot be looked up: {error}.", LATER)
             return None
         yield self._judge_keys(name, keys)
-        good = [key for key in keys if key.is_good]
+        good = [key for key in keys if key.is_good and not self._is_another(key)]
         return good if good or self.domain.are_names_told else None
+
+    def _is_another(self, key: DkimKey) -> bool:
+        """Tell whether a key is not the public half of the one that signs here."""
+        return bool(self.domain.modulus and key.modulus) and key.modulus != self.domain.modulus
 
     def _judge_keys(self, name: str, keys: Sequence[DkimKey]) -> CheckResult:
         good, bad = [key for key in keys if key.is_good], [key for key in keys if not key.is_good]
@@ -209,7 +213,7 @@ class _ProviderResults:
                 return warned(name, words, f"If yours is another, name it with [dkim] selector. {self.domain.records}")
             words = f"{mistake}. So mail servers do not accept DKIM, the signature that shows that mail is yours."
             return failed(name, words, bad[0].fix or self.domain.records)
-        if self.domain.modulus and good[0].modulus and good[0].modulus != self.domain.modulus:
+        if self._is_another(good[0]):
             words = f"The key at {good[0].name} is not the public half of the key in dkim_key."
             return failed(name, words, "Publish the public half of that key: docs/doctor.md shows how.")
         length = f"{good[0].bits} bits" if good[0].bits else "Ed25519"

@@ -31,15 +31,24 @@ DATABASE_SECONDS = 5.0
 """Seconds that the checks of the account wait for the number of readers."""
 OFFLINE = ("provider", "domain", "links", "webhooks")
 """The groups that ask others, which --offline leaves out."""
+SHOWN_SECONDS = 0.2
+"""Seconds between two looks at how far it is."""
+Show = Callable[[int, int, str], None]
+"""Shows how many groups of how many are done, and for which it waits."""
 INSTALL = "pip install '.[doctor]'"
 
 
 def examine(
-    publication: Publication, *, is_offline: bool = False, probe_to: str = "", seconds: float = ALL_SECONDS
+    publication: Publication,
+    *,
+    is_offline: bool = False,
+    probe_to: str = "",
+    seconds: float = ALL_SECONDS,
+    show: Show = lambda _done, _total, _words: None,
 ) -> list[CheckResult]:
     """Return the results of all checks, group by group; offline, only of those that ask nobody.
 
-    `probe_to` is the address that gets a probe; empty for none.
+    `probe_to` is the address that gets a probe; empty for none. `show` is told how far it is, again and again.
     """
     jobs: dict[str, Callable[[], Iterator[CheckResult]]] = {
         "settings": lambda: settings.settings_results(publication),
@@ -51,7 +60,7 @@ def examine(
         jobs |= {name: getattr(online, name) for name in OFFLINE}
     if probe_to:
         jobs["probe"] = lambda: _probe(publication, probe_to)
-    results = _run(jobs, seconds)
+    results = _run(jobs, seconds, show)
     if is_offline:
         results += [skipped(name, "Nobody was asked (--offline).") for name in OFFLINE]
     hidden = settings.secret_values(publication)
@@ -64,13 +73,14 @@ def nothing_but(result: CheckResult) -> list[CheckResult]:
     return [result, *(skipped(name, "newsletter.toml has to be right first.") for name in groups)]
 
 
-def _run(jobs: dict[str, Callable[[], Iterator[CheckResult]]], seconds: float) -> list[CheckResult]:
+def _run(jobs: dict[str, Callable[[], Iterator[CheckResult]]], seconds: float, show: Show) -> list[CheckResult]:
     deadline = time.monotonic() + seconds
     groups = [_Group(name, job) for name, job in jobs.items()]
     for group in groups:
         group.thread.start()
-    for group in groups:
-        group.thread.join(max(0.0, deadline - time.monotonic()))
+    while (waiting := [group for group in groups if group.thread.is_alive()]) and time.monotonic() < deadline:
+        show(len(groups) - len(waiting), len(groups), f"waiting for {', '.join(group.name for group in waiting)}")
+        waiting[0].thread.join(min(SHOWN_SECONDS, max(0.0, deadline - time.monotonic())))
     return [result for group in groups for result in group.so_far(seconds)]
 
 
@@ -78,7 +88,7 @@ class _Group:
     """The checks of one group, in a thread of their own."""
 
     def __init__(self, name: str, job: Callable[[], Iterator[CheckResult]]) -> None:
-        self._name, self._job = name, job
+        self.name, self._job = name, job
         self._results: list[CheckResult] = []
         self._broken: Exception | None = None
         self.thread = threading.Thread(target=self._collect, daemon=True)
@@ -88,10 +98,10 @@ class _Group:
             for result in self._job():
                 self._results.append(result)
         except NewsletterError as error:
-            self._results.append(failed(f"{self._name}.stopped", f"{error.message}.", error.hint))
+            self._results.append(failed(f"{self.name}.stopped", f"{error.message}.", error.hint))
         except ModuleNotFoundError as error:
             words = f"These checks need the package {error.name}, which is not installed."
-            self._results.append(warned(f"{self._name}.packages", words, f"Install it: {INSTALL}"))
+            self._results.append(warned(f"{self.name}.packages", words, f"Install it: {INSTALL}"))
         except Exception as error:  # raised again where it is seen; what a group has not looked at is never well
             self._broken = error
 
@@ -102,7 +112,7 @@ class _Group:
         if not self.thread.is_alive():
             return self._results
         words = f"These checks did not end within {seconds:g} seconds; somebody who was asked does not answer."
-        return [*self._results, failed(f"{self._name}.time", words, "Look at the network, and run this again.")]
+        return [*self._results, failed(f"{self.name}.time", words, "Look at the network, and run this again.")]
 
 
 class _Database:

@@ -174,6 +174,8 @@ def test_a_published_key_that_is_not_that_of_the_signing_key_fails(
 
     assert states(wrong)["domain.dkim"] == "fail"
     assert states(same)["domain.dkim"] == "warn"  # 1024 bits
+    (alignment,) = [result.message for result in wrong if result.check == "domain.alignment"]
+    assert "signed by" not in alignment
 
 
 def test_usual_selectors_are_tried_where_the_account_does_not_tell(

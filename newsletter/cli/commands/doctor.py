@@ -13,7 +13,7 @@ import click
 from newsletter.addresses import parse_address
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
-from newsletter.cli.terminal import counted
+from newsletter.cli.terminal import ProgressBar, counted
 from newsletter.config import Publication
 from newsletter.doctor.dns import dns_client
 from newsletter.doctor.finding import CheckResult, CheckState, has_failed
@@ -24,13 +24,6 @@ from newsletter.doctor.settings import wrong_file
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.printable import one_line
 from newsletter.times import utc_now
-
-_COLOURS = {
-    CheckState.PASS: "green",
-    CheckState.WARN: "yellow",
-    CheckState.FAIL: "red",
-    CheckState.SKIP: "bright_black",
-}
 
 
 def _address(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str:
@@ -83,9 +76,8 @@ def _examine(session: Session, probe_to: str, *, is_offline: bool) -> list[Check
         publication = session.publication
     except ConfigError as error:
         return nothing_but(wrong_file(error))
-    if not is_offline:
-        click.echo("Asking the provider, DNS and the readers' pages ...", err=True)
-    results = examine(publication, is_offline=is_offline, probe_to=probe_to)
+    with ProgressBar(counts_time_left=False) as bar:
+        results = examine(publication, is_offline=is_offline, probe_to=probe_to, show=bar.show)
     _remember(publication, results, is_offline=is_offline)
     return results
 
@@ -132,7 +124,6 @@ def _print_groups(results: Sequence[CheckResult]) -> None:
         if result.group != group:
             click.echo(("\n" if group else "") + result.group)
             group = result.group
-        state = click.style(f"{result.state:<4}", fg=_COLOURS[result.state]) if sys.stdout.isatty() else result.state
-        click.echo(f"  {state}  {one_line(result.message)}")
+        click.echo(f"  {result.state}  {one_line(result.message)}")
         if result.fix:
             click.echo(f"        -> {one_line(result.fix)}")
