@@ -44,7 +44,7 @@ class DnsAnswer:
 
 @dataclass
 class DnsClient:
-    """Asks name servers, and remembers the answers. Several threads may use it at once."""
+    """A client of name servers, which remembers their answers. Several threads may use it at once."""
 
     resolver: dns.resolver.Resolver
     _answers: dict[tuple[str, str], DnsAnswer] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class DnsClient:
         if self._silences >= MOST_SILENCES:
             raise DnsError("no name server answers")
         try:
-            found = self.resolver.resolve(name, kind, lifetime=SECONDS, search=False, raise_on_no_answer=False)
+            answer = self.resolver.resolve(name, kind, lifetime=SECONDS, search=False, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
             return DnsAnswer(name=name, exists=False)
         except dns.exception.Timeout as error:
@@ -93,8 +93,8 @@ class DnsClient:
             raise DnsError(f"{name} cannot be looked up: {error or type(error).__name__}") from error
         except OSError as error:
             raise DnsError(f"no name server can be reached: {error.strerror or error}") from error
-        is_alias = str(found.canonical_name).rstrip(".").lower() != name
-        return DnsAnswer(name=name, records=tuple(read(record) for record in found.rrset or ()), is_alias=is_alias)
+        is_alias = str(answer.canonical_name).rstrip(".").lower() != name
+        return DnsAnswer(name=name, records=tuple(read(record) for record in answer.rrset or ()), is_alias=is_alias)
 
 
 def _code(error: dns.resolver.NoNameservers) -> str:

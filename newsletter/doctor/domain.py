@@ -32,12 +32,12 @@ def domain_results(dns: DnsClient, domains: Sequence[SendingDomain]) -> Iterator
     except DnsError as error:
         yield failed("domain.mail", f"{sender} cannot be looked up: {error}.", LATER)
     dmarc = yield from _dmarc_results(dns, sender)
-    told = set()
+    messages = set()
     for number, domain in enumerate(domains, start=1):
         for result in _ProviderResults(dns, domain, dmarc, "" if number == 1 else f".{number}").results():
-            if result.message not in told:
+            if result.message not in messages:
                 yield result
-            told.add(result.message)
+            messages.add(result.message)
 
 
 def _mail(dns: DnsClient, domain: str) -> CheckResult:
@@ -76,14 +76,14 @@ def _dmarc(report: DmarcReport) -> CheckResult:
             f"{report.domain} has no DMARC record, which Gmail, Yahoo and Outlook want from whoever mails many people."
         )
         return failed(name, words, publish)
-    found = f"by the record of {report.source}" if report.is_inherited else "by its own record"
+    source = f"by the record of {report.source}" if report.is_inherited else "by its own record"
     effect = {
         "none": "mail that fails is delivered nevertheless",
         "quarantine": "mail that fails goes to spam",
         "reject": "mail that fails is refused",
     }[report.policy]
     words = (
-        f"DMARC tells mail servers what to do with forged mail of {report.domain}, {found}: {report.policy}, {effect}."
+        f"DMARC tells mail servers what to do with forged mail of {report.domain}, {source}: {report.policy}, {effect}."
     )
     if report.remarks:
         return warned(name, f"{words} But {'; '.join(report.remarks)}.", f"Correct the record of {report.source}.")
@@ -107,7 +107,7 @@ def _sentences(mistakes: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class _ProviderResults:
-    """Makes the results about mail through one provider."""
+    """The results about mail through one provider."""
 
     dns: DnsClient
     domain: SendingDomain

@@ -70,14 +70,14 @@ def _address(url: str, dns: DnsClient | None) -> tuple[str, CheckResult]:
     if LOOPBACK.match(url):
         return "127.0.0.1", passed(name, f"{host} is this machine.")
     try:
-        found = dns.addresses(host).records if dns else tuple(_system_addresses(host))
+        addresses = dns.addresses(host).records if dns else tuple(_system_addresses(host))
     except (DnsError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         return "", failed(name, f"The name {host} cannot be looked up: {reason}.", "Look at its name servers.")
-    if not found:
+    if not addresses:
         fix = f"Publish an A or AAAA record at {host}, or correct [publication] url."
         return "", failed(name, f"The name {host} leads nowhere, so no link in an email works.", fix)
-    return found[0], passed(name, f"The name {host} leads to {found[0]}.")
+    return addresses[0], passed(name, f"The name {host} leads to {addresses[0]}.")
 
 
 def _system_addresses(host: str) -> Iterator[str]:
@@ -131,10 +131,10 @@ def _one_click(target: str, address: str) -> CheckResult:
 def _unsubscribed(answer: ProbeAnswer) -> object:
     """Return the lists that our server names in its answer; None for an answer that is not our server's."""
     try:
-        told = json.loads(answer.body)
+        answer_json = json.loads(answer.body)
     except ValueError:
         return None
-    return told.get("unsubscribed") if isinstance(told, dict) else None
+    return answer_json.get("unsubscribed") if isinstance(answer_json, dict) else None
 
 
 def _said(url: str, answer: ProbeAnswer) -> str:

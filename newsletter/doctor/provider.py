@@ -42,11 +42,11 @@ class AccountAnswers:
     silent: str = ""
     """Why no answer came."""
     no_right: dict[str, str] = field(default_factory=dict)
-    """What the key may not ask about, and the provider's words."""
+    """The subjects that the key may not ask about, and the provider's words."""
     is_busy: bool = False
     """Whether an answer said that the provider is busy or broken, which passes."""
     unread: dict[str, str] = field(default_factory=dict)
-    """What was answered otherwise than documented, and how."""
+    """The subjects whose answer is not the documented one, and what it was."""
     clock_off: timedelta | None = None
     """How far this machine's clock is ahead of the provider's."""
 
@@ -105,7 +105,7 @@ def account_settings(publication: Publication, provider: Provider) -> Settings |
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderJudgement:
-    """Judges the answers of one provider's account."""
+    """A judgement of the answers of one provider's account."""
 
     provider: Provider
     check: AccountCheck

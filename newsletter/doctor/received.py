@@ -100,17 +100,17 @@ class _Copy:
 
     def _authentication(self) -> CheckResult:
         name = "read.authentication"
-        told = [found for found in self._results if found.method in ("spf", "dkim", "dmarc")]
-        if not told:
+        verdicts = [verdict for verdict in self._results if verdict.method in ("spf", "dkim", "dmarc")]
+        if not verdicts:
             words = "No mail server wrote down whether it passed (there is no Authentication-Results header)."
             return skipped(name, words, f"Send the probe to Gmail, Yahoo or Outlook. {HOW_TO_SAVE}")
-        words = ", ".join(f"{found.method} {found.result}{_about(found)}" for found in told)
-        dmarc = next((found.result for found in told if found.method == "dmarc"), "")
-        has_passed = any(found.result == "pass" for found in told if found.method in ("spf", "dkim"))
+        words = ", ".join(f"{verdict.method} {verdict.result}{_about(verdict)}" for verdict in verdicts)
+        dmarc = next((verdict.result for verdict in verdicts if verdict.method == "dmarc"), "")
+        has_passed = any(verdict.result == "pass" for verdict in verdicts if verdict.method in ("spf", "dkim"))
         if dmarc in ("fail", "permerror") or (not has_passed and dmarc != "pass"):
             fix = "Run newsletter doctor: its group `domain` says which record is wrong."
             return failed(name, f"{self._server} did not take it for genuine: {words}.", fix)
-        weak = [found.method for found in told if found.result not in ("pass", "none", "bestguesspass")]
+        weak = [verdict.method for verdict in verdicts if verdict.result not in ("pass", "none", "bestguesspass")]
         if weak or dmarc != "pass":
             return warned(name, f"{self._server} found: {words}.", "All three (spf, dkim, dmarc) should pass.")
         return passed(name, f"{self._server} took it for genuine: {words}.")
@@ -118,13 +118,13 @@ class _Copy:
     def _alignment(self) -> CheckResult:
         """Return whether a domain that passed is the From address's own, as DMARC asks."""
         name = "read.alignment"
-        good = [found for found in self._results if found.result == "pass" and found.method in ("spf", "dkim")]
+        good = [verdict for verdict in self._results if verdict.result == "pass" and verdict.method in ("spf", "dkim")]
         ways = [
-            f"{found.method} passed for {found.domain}"
-            for found in good
-            if found.domain and is_aligned(found.domain, self._sender, strict=self._is_strict(found.method))
+            f"{verdict.method} passed for {verdict.domain}"
+            for verdict in good
+            if verdict.domain and is_aligned(verdict.domain, self._sender, strict=self._is_strict(verdict.method))
         ]
-        if any(found.method == "dmarc" and found.result == "pass" for found in self._results):
+        if any(verdict.method == "dmarc" and verdict.result == "pass" for verdict in self._results):
             ways = ways or ["dmarc passed"]
         if ways:
             return passed(name, f"A domain that passed is the sender's own: {' and '.join(ways)}.")
@@ -134,7 +134,7 @@ class _Copy:
                 return warned(
                     name, f"It is signed by {own[0]}; whether that passed, no server wrote down.", HOW_TO_SAVE
                 )
-        others = ", ".join(dict.fromkeys(found.domain for found in good if found.domain)) or "none"
+        others = ", ".join(dict.fromkeys(verdict.domain for verdict in good if verdict.domain)) or "none"
         fix = f"Sign with DKIM for {self._sender}: newsletter doctor says what to publish."
         return failed(name, f"No domain that passed is {self._sender}'s own (passed: {others}).", fix)
 
@@ -232,8 +232,8 @@ class _Copy:
         return passed(name, f"{words}.")
 
 
-def _about(found: AuthenticationResult) -> str:
-    return f" ({found.domain})" if found.domain else ""
+def _about(verdict: AuthenticationResult) -> str:
+    return f" ({verdict.domain})" if verdict.domain else ""
 
 
 def _text(header: object) -> str:

@@ -151,7 +151,7 @@ def _probe(publication: Publication, address: str) -> Iterator[CheckResult]:
 
 @dataclass
 class _Account:
-    """What a provider's account answered, once it has."""
+    """A provider, and the answers of its account once it was asked."""
 
     provider: Provider
     answers: AccountAnswers = field(default_factory=AccountAnswers)

@@ -32,7 +32,7 @@ class SendingDomain:
     spf: str = ""
     """The SPF mechanism that the provider asks for; empty for a mail server, whose owner knows it."""
     records: str
-    """What to publish, in a sentence."""
+    """A sentence that says what to publish."""
 
 
 def sending_domain(publication: Publication, provider: Provider, facts: AccountFacts) -> SendingDomain:
@@ -42,7 +42,7 @@ def sending_domain(publication: Publication, provider: Provider, facts: AccountF
         return _mail_server(publication, provider, sender)
     check = account_check(provider.name)
     assert check is not None
-    told = _told(publication, sender) or facts.dkim_names
+    names = _told(publication, sender) or facts.dkim_names
     guessed = tuple(f"{selector}._domainkey.{sender}" for selector in check.selectors)
     table = publication.config.providers.get(provider.name, {})
     fallback = "" if check.own_return_path else str(table.get("domain", sender))
@@ -50,8 +50,8 @@ def sending_domain(publication: Publication, provider: Provider, facts: AccountF
         sender=sender,
         title=provider.title,
         return_path=(facts.return_path or fallback).lower(),
-        dkim_names=told or guessed,
-        are_names_told=bool(told),
+        dkim_names=names or guessed,
+        are_names_told=bool(names),
         spf=check.spf,
         records=check.records,
     )

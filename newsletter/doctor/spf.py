@@ -44,7 +44,7 @@ class SpfReport:
     mistakes: list[str] = field(default_factory=list)
     """Why the record is a permerror, each in a sentence without its full stop."""
     remarks: list[str] = field(default_factory=list)
-    """What works and should not be so."""
+    """Things that work and should not be so, each in a sentence without its full stop."""
     end: str = ""
     """The qualifier of `all`, `+` by default: `-`, `~`, `?` or `+`; empty when there is none."""
     targets: set[str] = field(default_factory=set)

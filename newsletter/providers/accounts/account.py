@@ -82,7 +82,7 @@ class AccountQuestion:
     """A request that changes nothing, and how its answer is read."""
 
     subject: str
-    """What it is about, for messages: `the account`, `the domain`, `the webhooks`."""
+    """The thing that is asked about, for messages: `the account`, `the domain`, `the webhooks`."""
     page: str
     """The page of the provider's documentation that describes it."""
     request: Callable[[Settings, str], Request]
@@ -104,7 +104,7 @@ class AccountCheck:
     own_return_path: bool = True
     """Whether bounces go to a domain of the provider's own, unless the facts name another."""
     records: str
-    """What to publish in DNS, in a sentence, and where the provider shows it."""
+    """A sentence that says what to publish in DNS, and where the provider shows it."""
 
 
 Answer = TypeVar("Answer")
@@ -150,11 +150,11 @@ class _Words(msgspec.Struct, frozen=True):
 def words(response: Response) -> str:
     """Return the status, and the words of an error in any of the providers' forms."""
     try:
-        told = msgspec.json.decode(response.body, type=_Words)
+        error = msgspec.json.decode(response.body, type=_Words)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return str(response.status)
-    first = told.errors[0] if isinstance(told.errors, list) and told.errors else {}
-    text = told.message or told.postmark or told.mailjet or first.get("message", "")
+    first = error.errors[0] if isinstance(error.errors, list) and error.errors else {}
+    text = error.message or error.postmark or error.mailjet or first.get("message", "")
     return f"{response.status} {text}".strip()[:200]
 
 
