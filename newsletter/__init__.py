@@ -13,6 +13,7 @@
     publication/    what commands, the HTTP API and Python programs have in common: newsletter.Publication
     remote/         a repository of issues and the server that sends them: `newsletter push`
     report/         what a change does to issues, with pictures, for a pull request
+    doctor/         what would keep mail from arriving: settings, the provider's account, DNS, links, webhooks
     publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
     distributed/    many machines: workers, their jobs in PostgreSQL, the leader, what happens to a dead one's batches
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers

@@ -51,6 +51,7 @@ COMMANDS = {
     "events": "Apply what providers reported once more.",
     "webhooks": "List what is still to be told to other programs.",
     "keys": "Make, list and revoke keys of the HTTP API.",
+    "doctor": "Find out what would keep mail from arriving.",
     "adopt": "Let a database that was copied here send from here.",
     "migrate": "Bring the database's tables up to date.",
     "database": "Copy everything to another database; delete what is old.",

@@ -249,6 +249,13 @@ class WebhookSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return kind in self.events
 
 
+class DkimSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[dkim]`: the signature that a provider or a mail server makes, where `newsletter doctor` cannot find out."""
+
+    selector: str = ""
+    domain: str = ""
+
+
 class DatabaseSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[database]`: a SQLAlchemy URL; a relative SQLite path is relative to newsletter.toml."""
 
@@ -309,6 +316,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tracking: TrackingSection = TrackingSection()
     events: EventsSection = EventsSection()
     bounces: BouncesSection = BouncesSection()
+    dkim: DkimSection = DkimSection()
     database: DatabaseSection = DatabaseSection()
     environment: EnvironmentSection = EnvironmentSection()
     theme: ThemeSection = ThemeSection()

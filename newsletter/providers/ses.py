@@ -109,10 +109,10 @@ def request(batch: Batch, settings: Settings) -> Request:
         call["DefaultEmailTags"] = [{"Name": "batch", "Value": batch.tag}]
     if settings["configuration_set"]:
         call["ConfigurationSetName"] = settings["configuration_set"]
-    return _signed("POST", PATH, RequestBody([[_encode(call)]]), settings)
+    return signed_request("POST", PATH, RequestBody([[_encode(call)]]), settings)
 
 
-def _signed(method: str, path: str, body: RequestBody, settings: Settings) -> Request:
+def signed_request(method: str, path: str, body: RequestBody, settings: Settings) -> Request:
     """Return a request that is signed now; `path` may have a query."""
     url = f"{_base(settings)}{path}"
     credentials = Credentials(
@@ -241,7 +241,7 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
 
 def _list_request(settings: Settings, token: str = "") -> Request:
     query = {"PageSize": "1000", **({"NextToken": token} if token else {})}
-    return _signed("GET", f"{LIST_PATH}?{urlencode(query, quote_via=quote)}", NOTHING, settings)
+    return signed_request("GET", f"{LIST_PATH}?{urlencode(query, quote_via=quote)}", NOTHING, settings)
 
 
 def _moment(at: float | str) -> datetime | None:

@@ -62,14 +62,40 @@ def send_test(
     Readers get their own fields, other addresses those of a reader without a name; `fields` replaces both. Without a
     database no address belongs to a reader. Raises ConfigError when there is no provider.
     """
+    marked = _marked(publication, built.message, now)
+    return _sent(publication, database, marked, built.issue.list, built.issue.slug, addresses, now, fields)
+
+
+def send_message(
+    publication: Publication,
+    database: Database | None,
+    message: CompiledMessage,
+    name: str,
+    addresses: Sequence[str],
+    now: datetime,
+) -> list[TestResult]:
+    """Send a message that is no issue as `send_test` sends one, with the headers and links of the list `name`."""
+    return _sent(publication, database, _marked(publication, message, now), name, message.slug, addresses, now, None)
+
+
+def _sent(
+    publication: Publication,
+    database: Database | None,
+    message: CompiledMessage,
+    name: str,
+    slug: str,
+    addresses: Sequence[str],
+    now: datetime,
+    fields: Mapping[str, object] | None,
+) -> list[TestResult]:
     provider = find_provider(publication)
     settings = read_settings(publication, provider)
     key = secrets.token_hex(4)
     refused = _suppressed(database, addresses)
-    mailing = Mailing(_marked(publication, built, now), envelope(publication, built.issue.list, now, key))
+    mailing = Mailing(message, envelope(publication, name, now, key))
     allowed = [address for address in addresses if address not in refused]
     people = [
-        _recipient(publication, database, built, address, f"test-{key}.{no}", fields)
+        _recipient(publication, database, (name, slug), address, f"test-{key}.{no}", fields)
         for no, address in enumerate(allowed, start=1)
     ]
     tested = [TestResult(email=address, result=result) for address, result in refused.items()]
@@ -83,10 +109,10 @@ def send_test(
     return sorted(tested, key=lambda test: addresses.index(test.email))
 
 
-def _marked(publication: Publication, built: Built, now: datetime) -> CompiledMessage:
+def _marked(publication: Publication, message: CompiledMessage, now: datetime) -> CompiledMessage:
     """Return the message with [TEST] and the time in its subject: mail programs group equal subjects."""
     time = now.astimezone(publication.config.publication.timezone)
-    return replace(built.message, subject=f"{MARK}{built.message.subject} · {time:%H:%M:%S}")
+    return replace(message, subject=f"{MARK}{message.subject} · {time:%H:%M:%S}")
 
 
 def _suppressed(database: Database | None, addresses: Iterable[str]) -> dict[str, Result]:
@@ -103,13 +129,14 @@ def _suppressed(database: Database | None, addresses: Iterable[str]) -> dict[str
 def _recipient(
     publication: Publication,
     database: Database | None,
-    built: Built,
+    about: tuple[str, str],
     address: str,
     delivery_id: str,
     fields: Mapping[str, object] | None,
 ) -> Recipient:
+    """Return the recipient of a test `about` a list and a slug."""
     known = _subscriber(database, address)
-    links = personal_links(Links(publication), known.named if known else (0, ""), 0, built.issue.list, built.issue.slug)
+    links = personal_links(Links(publication), known.named if known else (0, ""), 0, *about)
     shown = _known_fields(known) if fields is None else fields
     return Recipient(delivery_id=delivery_id, email=address, fields={**shown, "email": address, **links})
 

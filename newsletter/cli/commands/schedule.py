@@ -11,6 +11,7 @@ from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import Timing, until, wall_clock
+from newsletter.cli.doctor_warning import warn_of_last_doctor
 from newsletter.cli.options import audience_options, json_option, priority_option
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
@@ -56,6 +57,7 @@ def command(
     plan = make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
     for warning in plan.built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
+    warn_of_last_doctor(session.publication)
     moment = _moment(session, plan, at)
     refuse_schedule(plan)
     plan = gated(session.publication, plan, allow)

@@ -11,6 +11,7 @@ from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.delivery_states import STATES
+from newsletter.cli.doctor_warning import warn_of_last_doctor
 from newsletter.cli.options import audience_options, json_option, priority_option
 from newsletter.cli.send_result import exit_code, print_unsettled, recover_first, send_and_report
 from newsletter.cli.session import Session
@@ -98,6 +99,7 @@ def command(
     _print_remarks(session, plan)
     if plan.is_over:
         return _print_ended(session, plan, as_json)
+    warn_of_last_doctor(session.publication)
     if not plan.campaign:
         plan = gated(session.publication, plan, allow)
     if dry_run:
