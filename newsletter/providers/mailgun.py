@@ -198,7 +198,7 @@ def look(search: Search, settings: Settings) -> Request:
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
-def sight(response: Response) -> Sight | None:
+def sight(response: Response, _search: Search) -> Sight | None:
     """Read the delivery ids of a page of events; an empty page is the last."""
     try:
         events = msgspec.json.decode(response.body, type=_Events) if response.status == 200 else None

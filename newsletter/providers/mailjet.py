@@ -1,7 +1,7 @@
 """Mailjet: https://dev.mailjet.com/email/guides/send-api-v31/ (finished messages, 50 a call).
 
 Each message has an outcome of its own. A message of a campaign goes to one contact once (`DeduplicateCampaign`), so a
-call without an answer is made again. Mailjet puts its own List-Unsubscribe in place of ours, and tells by an event
+call without an answer is made again; after a day its messages are looked for one by one. Mailjet puts its own List-Unsubscribe in place of ours, and tells by an event
 who used it. Our delivery id travels as the custom id, the batch as the payload of events.
 """
 
@@ -10,13 +10,26 @@ from __future__ import annotations
 import base64
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import JsonMessage, Recipient
 from newsletter.providers import refusals
-from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Response, Result, Settings
+from newsletter.providers.base import (
+    Answer,
+    Batch,
+    Lookup,
+    Outcome,
+    Provider,
+    Request,
+    Response,
+    Result,
+    Search,
+    Settings,
+    Sight,
+)
 from newsletter.providers.body import GAP, RequestBody, filled, json_list
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.transport import unsettled
@@ -64,10 +77,14 @@ def request(batch: Batch, settings: Settings) -> Request:
         )
         for recipient in batch.recipients
     )
-    key = base64.b64encode(f"{settings['api_key']}:{settings['api_secret']}".encode()).decode()
-    headers = {"Authorization": f"Basic {key}", "Content-Type": "application/json"}
+    headers = {**_headers(settings), "Content-Type": "application/json"}
     body = RequestBody([[b'{"Messages":'], [bytes(messages)], [b"}"]])
     return Request(method="POST", url=f"{settings['base_url']}/v3.1/send", headers=headers, body=body)
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    key = base64.b64encode(f"{settings['api_key']}:{settings['api_secret']}".encode()).decode()
+    return {"Authorization": f"Basic {key}"}
 
 
 def _message(
@@ -135,6 +152,52 @@ def _words(response: Response) -> str:
     except msgspec.DecodeError:
         said = ""
     return f"{response.status}: {said or 'without words of its own'}"
+
+
+class _Found(msgspec.Struct, frozen=True):
+    campaign_id: int = msgspec.field(name="CampaignID", default=0)
+    custom_id: str = msgspec.field(name="CustomID", default="")
+
+
+class _FoundPage(msgspec.Struct, frozen=True):
+    data: list[_Found] = msgspec.field(name="Data")
+
+
+def look(search: Search, settings: Settings) -> Request:
+    """Return the next of the calls that look for a batch's messages: first for the campaign's number, then each.
+
+    https://dev.mailjet.com/reference/email/messages/: a campaign is found by our name of it in `messageinformation`,
+    a message by its campaign and custom id in `message`.
+    """
+    if not search.page:
+        query = {"CustomCampaign": search.tag.rpartition("-")[0], "Limit": 1}
+        return _get(settings, "messageinformation", query)
+    number, place = search.page.split("/")
+    asked = [*search.readers.values()]
+    since = (search.handed_at - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    which = {"CustomID": asked[int(place)]} if asked else {"FromTS": since}
+    return _get(settings, "message", {"Campaign": number, **which, "ShowCustomID": "true", "Limit": 1})
+
+
+def _get(settings: Settings, resource: str, query: dict[str, Any]) -> Request:
+    url = f"{settings['base_url']}/v3/REST/{resource}?{urlencode(query)}"
+    return Request(method="GET", url=url, headers=_headers(settings))
+
+
+def sight(response: Response, search: Search) -> Sight | None:
+    """Read an answer: the campaign's number, or one message. Mailjet knows no campaign without messages."""
+    try:
+        page = msgspec.json.decode(response.body, type=_FoundPage) if response.status == 200 else None
+    except msgspec.DecodeError:
+        page = None
+    if page is None:
+        return None
+    if not search.page:
+        return Sight(delivery_ids=frozenset(), more=f"{page.data[0].campaign_id}/0" if page.data else "")
+    number, place = search.page.split("/")
+    following = int(place) + 1
+    more = f"{number}/{following}" if following < len(search.readers) else ""
+    return Sight(delivery_ids=frozenset(found.custom_id for found in page.data if found.custom_id), more=more)
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -207,6 +270,7 @@ MAILJET = Provider(
     # No end is documented; a day is safe.
     dedupe_ttl=timedelta(hours=24),
     unsubscribe="theirs",
+    lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=10)),
     webhook=Webhook(
         verify=None, reports=reports, switch_on=("sent", "bounce", "blocked", "spam", "unsub", "open", "click")
     ),

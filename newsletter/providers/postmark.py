@@ -180,7 +180,7 @@ def look(search: Search, settings: Settings) -> Request:
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
-def sight(response: Response) -> Sight | None:
+def sight(response: Response, _search: Search) -> Sight | None:
     """Read the delivery ids of a page of the search; a batch fits on one page."""
     try:
         page = msgspec.json.decode(response.body, type=_SearchPage) if response.status == 200 else None

@@ -269,7 +269,7 @@ def look(search: Search, settings: Settings) -> Request:
     return Request(method="GET", url=url, headers={"Authorization": settings["api_key"]})
 
 
-def sight(response: Response) -> Sight | None:
+def sight(response: Response, _search: Search) -> Sight | None:
     """Read the delivery ids of a page."""
     try:
         page = msgspec.json.decode(response.body, type=_Events) if response.status == 200 else None

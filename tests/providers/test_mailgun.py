@@ -160,11 +160,12 @@ def test_the_search_asks_for_the_batch_s_tag_and_follows_pages_at_base_url_only(
 
 def test_a_page_of_events_shows_delivery_ids_and_the_next_page() -> None:
     items = [{"user-variables": {"delivery_id": "1.1"}}, {"user-variables": {"delivery_id": "1.2"}}]
-    seen = sight(answer(200, {"items": items, "paging": {"next": "https://next"}}))
-    last = sight(answer(200, {"items": [], "paging": {"next": "https://next"}}))
+    asked = Search(tag="t-7", handed_at=NOW)
+    seen = sight(answer(200, {"items": items, "paging": {"next": "https://next"}}), asked)
+    last = sight(answer(200, {"items": [], "paging": {"next": "https://next"}}), asked)
 
     assert seen is not None
     assert (seen.delivery_ids, seen.more) == (frozenset({"1.1", "1.2"}), "https://next")
     assert last is not None
     assert (last.delivery_ids, last.more) == (frozenset(), "")
-    assert sight(answer(503, {})) is sight(answer(200, b"<html>")) is None
+    assert sight(answer(503, {}), asked) is sight(answer(200, b"<html>"), asked) is None

@@ -135,6 +135,8 @@ class SendGrid(ProviderServer):
     def __init__(self) -> None:
         super().__init__()
         self.reply_headers = {"X-Message-Id": "sg-1"}
+        self.has_activity = True
+        """Whether the account has bought the search."""
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
         if headers["Authorization"] != f"Bearer {KEY}":
@@ -173,6 +175,30 @@ class SendGrid(ProviderServer):
         }
         own = person["custom_args"]
         self.accepted.append((to["email"], own["delivery_id"], own.get("batch", "")))
+
+    def get(self, path: str, query: dict[str, str]) -> Answer:
+        """Answer a search of the email activity, which shows addresses, or a page of a suppression list."""
+        if path != "/v3/messages":
+            return self._list(path, query)
+        if not self.has_activity:
+            return 403, {"errors": [{"message": "access forbidden"}]}
+        tag = re.fullmatch(r"""\(unique_args\['batch'\]="([\w-]+)"\)""", query["query"])
+        assert tag
+        assert 1 <= int(query["limit"]) <= 1000
+        shown = {*self.found(tag[1])}
+        addresses = [address for address, id, batch in self.accepted if id in shown and batch == tag[1]]
+        return 200, {"messages": [self._activity(address) for address in addresses]}
+
+    def _activity(self, address: str) -> dict[str, object]:
+        """Return a message in the form of https://www.twilio.com/docs/sendgrid/api-reference/email-activity."""
+        counts = {"opens_count": 0, "clicks_count": 0, "last_event_time": "2025-01-17T12:00:00Z"}
+        named = {"from_email": "news@example.com", "msg_id": "m", "subject": "Hello", "status": "delivered"}
+        return {**named, "to_email": address.upper(), **counts}
+
+    def _list(self, path: str, query: dict[str, str]) -> Answer:
+        start, most = int(query["offset"]), int(query["limit"])
+        mine = [address for address, name in self.suppressed if path.endswith(f"/{name}")]
+        return 200, [{"email": address, "created": 1737133200} for address in mine[start : start + most]]
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"errors": [{"message": "too many requests", "field": None}]}, {"X-RateLimit-Reset": "1"}
@@ -265,6 +291,18 @@ class Mailjet(ProviderServer):
         }
         self.accepted.append((to["Email"], message["CustomID"], message["EventPayload"]))
         return {"Status": "success", "To": [{"Email": to["Email"], "MessageID": 10**15 + len(self.accepted)}]}
+
+    def get(self, path: str, query: dict[str, str]) -> Answer:
+        """Answer for the number of a campaign, or for the messages of one; https://dev.mailjet.com/reference/email/."""
+        if path == "/v3/REST/messageinformation":
+            is_known = any(batch.startswith(f"{query['CustomCampaign']}-") for _, _, batch in self.accepted)
+            data = [{"ID": 1, "CampaignID": 77, "SentCount": 1}] if is_known else []
+            return 200, {"Count": len(data), "Data": data, "Total": len(data)}
+        assert path == "/v3/REST/message"
+        assert query["Campaign"] == "77"
+        shown = [id for _, id, _ in self.accepted if id not in self.hidden and query.get("CustomID", id) == id]
+        data = [{"ID": 1, "CampaignID": 77, "CustomID": id, "Status": "sent"} for id in shown[: int(query["Limit"])]]
+        return 200, {"Count": len(data), "Data": data, "Total": len(data)}
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"ErrorMessage": "Too Many Requests"}, {"Retry-After": "0"}
