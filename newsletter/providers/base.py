@@ -197,6 +197,8 @@ class Request:
     url: str
     headers: Mapping[str, str]
     body: RequestBody = NOTHING
+    excess: str = ""
+    """What of it is more than the provider takes, in words, besides the bytes of the whole; empty when nothing is."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ from newsletter.providers.base import (
 )
 from newsletter.providers.body import RequestBody
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.substitution import json_mailbox, reader_headers
+from newsletter.providers.substitution import json_mailbox, reader_headers, values_excess
 from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import (
     FetchCertificate,
@@ -55,6 +55,8 @@ from newsletter.providers.webhooks import (
 
 SYNTAX = Syntax(slot="%nl{}%", literal=re.compile(r"%(?=nl\d+%)"), mark="%")
 """Substitutions replace exactly the keys that a call names, so nothing else of a text needs care."""
+SUBSTITUTIONS = 10_000
+"""Bytes that one reader's substitutions may have: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send."""
 NO_TRACKING = {
     "click_tracking": {"enable": False},
     "open_tracking": {"enable": False},
@@ -78,6 +80,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     """Return the call `POST /v3/mail/send`."""
     template = batch.mailing.template(SYNTAX)
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
+    people = _personalizations(batch, columns)
     call: dict[str, Any] = {
         "from": json_mailbox(template.sender.name, template.sender.address),
         "subject": template.subject,
@@ -85,13 +88,14 @@ def request(batch: Batch, settings: Settings) -> Request:
             {"type": "text/plain", "value": template.text},
             {"type": "text/html", "value": template.html},
         ],
-        "personalizations": _personalizations(batch, columns),
+        "personalizations": people,
         "tracking_settings": NO_TRACKING,
         **({"reply_to": {"email": template.reply_to}} if template.reply_to else {}),
     }
     headers = {"Authorization": f"Bearer {settings['api_key']}", "Content-Type": "application/json"}
     url = f"{settings['base_url']}/v3/mail/send"
-    return Request(method="POST", url=url, headers=headers, body=RequestBody([[_encode(call)]]))
+    excess = values_excess("SendGrid", [len(_encode(each["substitutions"])) for each in people], each=SUBSTITUTIONS)
+    return Request(method="POST", url=url, headers=headers, body=RequestBody([[_encode(call)]]), excess=excess)
 
 
 def _personalizations(batch: Batch, columns: Any) -> list[dict[str, Any]]:

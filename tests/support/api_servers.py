@@ -226,6 +226,9 @@ class Brevo(ProviderServer):
             return 400, {"code": "duplicate_parameter", "message": "Idempotency key is used already"}
         if len(versions) > self.most:
             return 400, {"code": "invalid_parameter", "message": "too many versions"}
+        sizes = [len(json.dumps(version["params"], ensure_ascii=False).encode()) for version in versions]
+        assert sum(sizes) <= 1_000 * 1024
+        assert max(sizes) <= 100 * 1024
         if any(version["to"][0]["email"] in self.bad for version in versions):
             return 400, {"code": "invalid_parameter", "message": "email is not valid in to"}
         self.keys.add(key)
