@@ -4,7 +4,8 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
 (`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
-`events/calls.py` writes `webhook_call`.
+`events/calls.py` writes `webhook_call`, from which `erased_calls.py` takes out erased readers, and
+`one_time_tokens.py` `webhook_signature`. `subscribers/erasure.py` fills `erased_reader`, `erased_calls.py` empties it.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
@@ -291,6 +292,27 @@ webhook_call = Table(  # calls of providers, verified, as they came; deleted aft
     Column("applied_at", Text),  # null = its events still have to be applied
     Index("webhook_call_waiting", "id", sqlite_where=_UNAPPLIED, postgresql_where=_UNAPPLIED),
     Index("webhook_call_by_time", "received_at"),
+    sqlite_autoincrement=True,
+)
+
+webhook_signature = Table(  # tokens of signatures that cover no body; deleted once nobody believes the signature
+    "webhook_signature",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("token", Text, primary_key=True),
+    Column("body_digest", Text, nullable=False),  # SHA-256 of the first body that came with it
+    Column("seen_at", Text, nullable=False),
+    Index("webhook_signature_by_time", "seen_at"),
+    sqlite_with_rowid=False,
+)
+
+erased_reader = Table(  # until the kept calls are looked through for them
+    "erased_reader",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("subscriber_id", Integer, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("last_call_id", Integer, nullable=False, server_default="0"),  # calls up to here are looked through
     sqlite_autoincrement=True,
 )
 

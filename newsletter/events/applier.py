@@ -1,4 +1,4 @@
-"""Apply kept calls while a server runs, within a second of their coming.
+"""Apply kept calls while a server runs, within a second of their coming, and take erased readers out of them.
 
 The calls are kept in the same database, so that nothing is lost when the server is killed: the next one goes on.
 """
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from newsletter.campaigns.return_paths import delivery_reader
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.events import calls
+from newsletter.events import calls, erased_calls, one_time_tokens
 from newsletter.events.apply import Applied, apply_reports
 from newsletter.events.bounces import MAIL, read_bounce
 from newsletter.events.calls import KeptCall
@@ -82,9 +82,11 @@ class EventApplier:
         waiting = calls.next_calls(connection, limits[0])
         if waiting:
             apply_calls(connection, self._publication, waiting, self._clock)
-        return [len(waiting)] * len(limits)
+        is_cleaning = erased_calls.clean_page(connection)
+        return [len(waiting) + is_cleaning] * len(limits)
 
     def _prune(self, connection: Connection, items: Sequence[object]) -> list[int]:
+        one_time_tokens.prune(connection, self._clock())
         keep = self._publication.config.events.keep.delta
         return [calls.prune(connection, self._clock() - keep) if keep else 0] * len(items)
 

@@ -275,6 +275,11 @@ def verify(call: WebhookCall, settings: Settings, _fetch: FetchCertificate) -> N
     check_hmac(settings["webhook_secret"].encode(), content, [signed.signature], bytes.hex)
 
 
+def token(body: bytes) -> str:
+    """Return the token that the signature covers; Mailgun advises to keep it and to honour it once."""
+    return decode(body, _WebhookBody).signature.token
+
+
 def reports(body: bytes) -> list[Report]:
     """Read a webhook's body; it has one event."""
     event = decode(body, _WebhookBody).event
@@ -373,6 +378,7 @@ MAILGUN = Provider(
     webhook=Webhook(
         verify=verify,
         needs_secret=True,
+        token=token,
         reports=reports,
         switch_on=("accepted", "delivered", "permanent_fail", "temporary_fail", "complained", "unsubscribed"),
     ),

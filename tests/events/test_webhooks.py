@@ -168,6 +168,20 @@ def test_a_signed_call_of_mailgun_and_one_of_resend_are_applied(served: Served, 
     wait_for(database, "r3@example.com", "bounced")
 
 
+def test_a_signature_of_mailgun_that_somebody_read_carries_no_other_event(
+    served: Served, database: Database, key: str
+) -> None:
+    genuine = mailgun(key, 21)
+    forged = {**genuine, "event-data": mailgun(key, 22)["event-data"]}
+    before = kept(database)
+
+    answers = [requests.post(served.url + MAILGUN, json=body).status_code for body in (genuine, forged, genuine)]
+
+    assert answers == [200, 401, 200]
+    assert kept(database) == before + 1
+    wait_for(database, "r21@example.com", "complained")
+
+
 @pytest.mark.parametrize(
     "path", ["/webhooks/postmark/wrong", "/webhooks/nobody/" + "t" * 32, "/webhooks/smtp/x", MAILGUN[:-1], RESEND + "r"]
 )
