@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import timedelta
+from email.header import Header
 from typing import Any
 
 import msgspec
@@ -46,6 +47,8 @@ PARAMS, ALL_PARAMS = 100_000, 1_000_000
 
 https://developers.brevo.com/reference/send-transac-email names 100 KB and 1000 KB, and not whether a KB has 1,024.
 """
+SPECIALS = re.compile(r'[][\\()<>:;@,."]')
+"""Characters that a name has only in quotes (RFC 5322 section 3.2.3)."""
 REPEATED = "duplicate_parameter"
 REFUSALS = {
     **dict.fromkeys(
@@ -77,7 +80,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
     versions = _versions(batch, columns)
     call: dict[str, Any] = {
-        "sender": json_mailbox(template.sender.name, template.sender.address),
+        "sender": _mailbox(template.sender.name, template.sender.address),
         "subject": template.subject,
         "htmlContent": template.html,
         "textContent": template.text,
@@ -103,12 +106,22 @@ def _versions(batch: Batch, columns: Any) -> list[dict[str, Any]]:
     )
     return [
         {
-            "to": [json_mailbox(recipient.name, recipient.email)],
+            "to": [_mailbox(recipient.name, recipient.email)],
             "params": dict(values),
+            # In no description of the API, and used: anymail/django-anymail, anymail/backends/brevo.py.
             "headers": {**headers, "X-Mailin-custom": recipient.delivery_id},
         }
         for recipient, headers, values in rows
     ]
+
+
+def _mailbox(name: str, address: str) -> dict[str, str]:
+    """Return a mailbox; a name with letters beyond ASCII and a comma is dropped by Brevo unless it is encoded.
+
+    anymail/django-anymail, anymail/backends/brevo.py. Encoded as RFC 2047 says.
+    """
+    needs_code = not name.isascii() and SPECIALS.search(name)
+    return json_mailbox(Header(name, "utf-8", maxlinelen=1_000).encode() if needs_code else name, address)
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:

@@ -190,7 +190,9 @@ EVENTS = {
     "activity.spam_complaint": ReportKind.COMPLAINED,
     "activity.unsubscribed": ReportKind.UNSUBSCRIBED,
     "activity.opened": ReportKind.OPENED,
+    "activity.opened_unique": ReportKind.OPENED,
     "activity.clicked": ReportKind.CLICKED,
+    "activity.clicked_unique": ReportKind.CLICKED,
     "activity.suppressed": ReportKind.BLOCKED,
 }
 OURS = re.compile(r"\d{1,15}\.\d{1,15}")
@@ -228,7 +230,8 @@ def reports(body: bytes) -> list[Report]:
             tag=next((tag for tag in tags if not OURS.fullmatch(tag)), ""),
             address=data.recipient or email.recipient.email,
             at=moment(at),
-            key=data.id or event_key(event.type, message_id, at, link),
+            # The first opening is reported as one of all, too, where both kinds are switched on.
+            key=data.id or event_key(event.type.removesuffix("_unique"), message_id, at, link),
             provider_id=message_id,
             link=link,
             detail=words,

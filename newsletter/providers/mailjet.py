@@ -264,7 +264,7 @@ MAILJET = Provider(
     name="mailjet",
     title="Mailjet",
     settings=PROVIDER_SETTINGS["mailjet"],
-    batch_size=50,
+    batch_size=50,  # https://dev.mailjet.com/reference/email/send-emails/
     byte_cap=15_000_000,
     dedupe="replay",
     # No end is documented; a day is safe.

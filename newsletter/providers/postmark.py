@@ -215,6 +215,9 @@ BOUNCES = {
     **dict.fromkeys(("HardBounce", "BadEmailAddress", "AddressChange"), ReportKind.HARD_BOUNCE),
     **dict.fromkeys(("SoftBounce", "Transient", "DnsError"), ReportKind.SOFT_BOUNCE),
     **dict.fromkeys(("Blocked", "SpamNotification", "VirusNotification", "DMARCPolicy"), ReportKind.BLOCKED),
+    **dict.fromkeys(("SMTPApiError", "TemplateRenderingFailed"), ReportKind.BLOCKED),
+    "SpamComplaint": ReportKind.COMPLAINED,
+    "Unsubscribe": ReportKind.UNSUBSCRIBED,
 }
 """Kinds of bounces: https://postmarkapp.com/developer/api/bounce-api#bounce-types; others change nothing."""
 SUPPRESSIONS = {
@@ -302,6 +305,7 @@ POSTMARK = Provider(
     name="postmark",
     title="Postmark",
     settings=PROVIDER_SETTINGS["postmark"],
+    # https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails
     batch_size=500,
     byte_cap=50_000_000,
     unsubscribe="option",

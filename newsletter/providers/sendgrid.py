@@ -332,7 +332,7 @@ SENDGRID = Provider(
     name="sendgrid",
     title="SendGrid",
     settings=PROVIDER_SETTINGS["sendgrid"],
-    batch_size=1000,
+    batch_size=1000,  # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors
     byte_cap=20_000_000,
     lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=30), knows_addresses_alone=True),
     suppressions=SuppressionList(requests=list_suppressions, page=suppression_page),

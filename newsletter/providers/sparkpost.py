@@ -335,6 +335,8 @@ SPARKPOST = Provider(
     name="sparkpost",
     title="SparkPost",
     settings=PROVIDER_SETTINGS["sparkpost"],
+    # https://developers.sparkpost.com/api/transmissions/: no number of recipients, 20 MB of content; a reader's metadata
+    # has 1,000 bytes at most, the campaign's id 64.
     batch_size=1000,
     byte_cap=20_000_000,
     unsubscribe_of=lambda settings: "ours" if settings.get("transactional", "true") == "true" else "theirs",

@@ -241,7 +241,7 @@ class Brevo(ProviderServer):
             "subject": fill(call["subject"]),
             "html": fill(call["htmlContent"]),
             "text": fill(call["textContent"]),
-            "name": to.get("name", ""),
+            "name": _shown_by_brevo(to.get("name", "")),
             **version["headers"],
         }
         self.accepted.append((to["email"], version["headers"]["X-Mailin-custom"], (call.get("tags") or [""])[0]))
@@ -249,6 +249,13 @@ class Brevo(ProviderServer):
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"code": "too_many_requests", "message": "slow down"}, {"x-sib-ratelimit-reset": "0"}
+
+
+def _shown_by_brevo(name: str) -> str:
+    """Return a name as readers see it: Brevo drops one with letters beyond ASCII and a sign that needs quotes."""
+    if not name.isascii() and re.search(r'[()<>:;@,."]', name):
+        return ""
+    return str(make_header(decode_header(name)))
 
 
 class Mailjet(ProviderServer):
