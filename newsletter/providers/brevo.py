@@ -33,6 +33,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
+from newsletter.providers.pages import at_next_offset, decoded
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.substitution import json_mailbox, reader_headers, reader_values, values_excess
 from newsletter.providers.transport import unsettled
@@ -254,15 +255,13 @@ PAGE = 100
 def list_suppressions(settings: Settings) -> list[Request]:
     """Return the call `GET /v3/smtp/blockedContacts`."""
     headers = {"api-key": settings["api_key"], "Accept": "application/json"}
-    return [Request(method="GET", url=_list_url(settings, 0), headers=headers)]
+    url = f"{settings['base_url']}/v3/smtp/blockedContacts?limit={PAGE}&offset=0"
+    return [Request(method="GET", url=url, headers=headers)]
 
 
-def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
+def suppression_page(request: Request, response: Response, _settings: Settings) -> SuppressionPage | None:
     """Read a page; the last has fewer entries than PAGE."""
-    try:
-        page = msgspec.json.decode(response.body, type=_BlockedPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _BlockedPage)
     if page is None:
         return None
     addresses = [
@@ -275,14 +274,7 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
         for entry in page.contacts
         if entry.reason.code in REASONS
     ]
-    offset = int(request.url.rpartition("=")[2]) + PAGE
-    url = _list_url(settings, offset)
-    more = Request(method="GET", url=url, headers=request.headers) if len(page.contacts) == PAGE else None
-    return SuppressionPage(addresses=addresses, more=more)
-
-
-def _list_url(settings: Settings, offset: int) -> str:
-    return f"{settings['base_url']}/v3/smtp/blockedContacts?limit={PAGE}&offset={offset}"
+    return SuppressionPage(addresses=addresses, more=at_next_offset(request, len(page.contacts), PAGE))
 
 
 BREVO = Provider(

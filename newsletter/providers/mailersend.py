@@ -29,6 +29,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import json_list
+from newsletter.providers.pages import decoded
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.substitution import json_mailbox
 from newsletter.providers.transport import unsettled
@@ -281,10 +282,7 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
     """Read a page; its links say whether there is another."""
-    try:
-        page = msgspec.json.decode(response.body, type=_ListedPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _ListedPage)
     if page is None:
         return None
     path, _, query = request.url.partition("?")

@@ -38,6 +38,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
+from newsletter.providers.pages import decoded, following
 from newsletter.providers.transport import after_the_host, wait_asked_for
 from newsletter.providers.webhooks import (
     FetchCertificate,
@@ -200,10 +201,7 @@ def look(search: Search, settings: Settings) -> Request:
 
 def sight(response: Response, _search: Search) -> Sight | None:
     """Read the delivery ids of a page of events; an empty page is the last."""
-    try:
-        events = msgspec.json.decode(response.body, type=_Events) if response.status == 200 else None
-    except msgspec.DecodeError:
-        events = None
+    events = decoded(response, _Events)
     if events is None:
         return None
     ids = frozenset(str(event.variables.get("delivery_id", "")) for event in events.items)
@@ -340,22 +338,16 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
     """Read a page; an empty one is the last."""
-    if response.status != 200:
-        return None
-    try:
-        page = msgspec.json.decode(response.body, type=_Suppressions)
-    except msgspec.DecodeError:
+    page = decoded(response, _Suppressions)
+    if page is None:
         return None
     kind = LISTS[after_the_host(request.url).partition("?")[0].split("/")[3]]
     addresses = [
         ListedAddress(address=item.address, kind=kind, at=_date(item.created_at), detail=item.error)
         for item in page.items
     ]
-    more = None
-    if page.items and page.paging.next:  # a whole address, but our key is sent to base_url alone
-        url = f"{settings['base_url']}{after_the_host(page.paging.next)}"
-        more = Request(method="GET", url=url, headers=request.headers)
-    return SuppressionPage(addresses=addresses, more=more)
+    more = page.paging.next if page.items else ""
+    return SuppressionPage(addresses=addresses, more=following(request, settings, more))
 
 
 def _date(text: str) -> datetime | None:

@@ -1,8 +1,9 @@
 """Mailjet: https://dev.mailjet.com/email/guides/send-api-v31/ (finished messages, 50 a call).
 
 Each message has an outcome of its own. A message of a campaign goes to one contact once (`DeduplicateCampaign`), so a
-call without an answer is made again; after a day its messages are looked for one by one. Mailjet puts its own List-Unsubscribe in place of ours, and tells by an event
-who used it. Our delivery id travels as the custom id, the batch as the payload of events.
+call without an answer is made again; after a day its messages are looked for one by one. Mailjet puts its own
+List-Unsubscribe in place of ours, and tells by an event who used it. Our delivery id travels as the custom id, the
+batch as the payload of events.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from newsletter.providers.base import (
     Sight,
 )
 from newsletter.providers.body import GAP, RequestBody, filled, json_list
+from newsletter.providers.pages import decoded
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, unix_moment
@@ -186,10 +188,7 @@ def _get(settings: Settings, resource: str, query: dict[str, Any]) -> Request:
 
 def sight(response: Response, search: Search) -> Sight | None:
     """Read an answer: the campaign's number, or one message. Mailjet knows no campaign without messages."""
-    try:
-        page = msgspec.json.decode(response.body, type=_FoundPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _FoundPage)
     if page is None:
         return None
     if not search.page:

@@ -32,6 +32,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import GAP, filled, json_list
+from newsletter.providers.pages import decoded
 from newsletter.providers.transport import wait_asked_for
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, moment
 
@@ -182,10 +183,7 @@ def look(search: Search, settings: Settings) -> Request:
 
 def sight(response: Response, _search: Search) -> Sight | None:
     """Read the delivery ids of a page of the search; a batch fits on one page."""
-    try:
-        page = msgspec.json.decode(response.body, type=_SearchPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _SearchPage)
     if page is None:
         return None
     return Sight(delivery_ids=frozenset(message.metadata.get("delivery_id", "") for message in page.messages))
@@ -281,12 +279,10 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(_request: Request, response: Response, _settings: Settings) -> SuppressionPage | None:
     """Read the list."""
-    if response.status != 200:
+    page = decoded(response, _Suppressions)
+    if page is None:
         return None
-    try:
-        entries = msgspec.json.decode(response.body, type=_Suppressions).suppressions
-    except msgspec.DecodeError:
-        return None
+    entries = page.suppressions
     return SuppressionPage(
         addresses=[
             ListedAddress(

@@ -37,6 +37,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
+from newsletter.providers.pages import at_next_offset, decoded
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.substitution import json_mailbox, reader_headers, values_excess
 from newsletter.providers.transport import unsettled
@@ -172,10 +173,7 @@ def look(search: Search, settings: Settings) -> Request:
 
 def sight(response: Response, search: Search) -> Sight | None:
     """Read what was found; it names addresses alone."""
-    try:
-        page = msgspec.json.decode(response.body, type=_FoundMessages) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _FoundMessages)
     if page is None:
         return None
     keys = (address_key(message.address) for message in page.messages)
@@ -296,19 +294,16 @@ PAGE = 500
 def list_suppressions(settings: Settings) -> list[Request]:
     """Return the calls `GET /v3/suppression/bounces` and so on, one for each list."""
     headers = {"Authorization": f"Bearer {settings['api_key']}"}
-    return [Request(method="GET", url=_list_url(settings, name, 0), headers=headers) for name in LISTS]
+    urls = (f"{settings['base_url']}/v3/suppression/{name}?limit={PAGE}&offset=0" for name in LISTS)
+    return [Request(method="GET", url=url, headers=headers) for url in urls]
 
 
-def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
+def suppression_page(request: Request, response: Response, _settings: Settings) -> SuppressionPage | None:
     """Read a page; the last has fewer entries than PAGE."""
-    try:
-        entries = msgspec.json.decode(response.body, type=list[_Listed]) if response.status == 200 else None
-    except msgspec.DecodeError:
-        entries = None
+    entries = decoded(response, list[_Listed])
     if entries is None:
         return None
-    path, _, query = request.url.partition("?")
-    name = path.rpartition("/")[2]
+    name = request.url.partition("?")[0].rpartition("/")[2]
     addresses = [
         ListedAddress(
             address=entry.email,
@@ -318,14 +313,7 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
         )
         for entry in entries
     ]
-    offset = int(query.rpartition("=")[2]) + PAGE
-    url = _list_url(settings, name, offset)
-    more = Request(method="GET", url=url, headers=request.headers) if len(entries) == PAGE else None
-    return SuppressionPage(addresses=addresses, more=more)
-
-
-def _list_url(settings: Settings, name: str, offset: int) -> str:
-    return f"{settings['base_url']}/v3/suppression/{name}?limit={PAGE}&offset={offset}"
+    return SuppressionPage(addresses=addresses, more=at_next_offset(request, len(entries), PAGE))
 
 
 SENDGRID = Provider(

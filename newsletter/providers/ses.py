@@ -35,6 +35,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import NOTHING, RequestBody
+from newsletter.providers.pages import decoded
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.substitution import reader_headers, reader_values, values_excess
 from newsletter.providers.transport import wait_asked_for
@@ -231,10 +232,7 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
     """Read a page, whose token asks for the next; that request is signed when the page is read."""
-    try:
-        page = msgspec.json.decode(response.body, type=_ListedPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _ListedPage)
     if page is None:
         return None
     addresses = [

@@ -19,8 +19,8 @@ from newsletter.campaigns.batch_states import BatchState
 from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.resolution import Unknown
 from newsletter.config import Publication
-from newsletter.database.connection import Database
 from newsletter.database.bulk import among
+from newsletter.database.connection import Database
 from newsletter.database.tables import batch, subscriber
 from newsletter.errors import ConfigError
 from newsletter.providers import PROVIDERS, find_provider, read_settings

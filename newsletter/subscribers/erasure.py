@@ -1,7 +1,8 @@
 """Erase readers from every table that knows them.
 
 The ledger's rows stay, with an id that belongs to nobody any more; the address is taken out of the providers' words
-in it. Calls of providers that are kept as they came are looked through afterwards (`events/erased_calls.py`). A reader who asked to be forgotten leaves a keyed hash in the suppressions.
+in it. Calls of providers that are kept as they came are looked through afterwards (`events/erased_calls.py`). A reader
+who asked to be forgotten leaves a keyed hash in the suppressions.
 """
 
 from __future__ import annotations

@@ -240,7 +240,8 @@ def remove(session: Session, address: tuple[str, ...]) -> None:
     """Erase readers: fields, lists, tags and the record of their consent.
 
     The ledger keeps that something was sent, not to whom. What waits to be sent to them is skipped. Reports of
-    providers that are kept and name them are deleted. To stop mailing somebody, unsubscribe them instead: an erased reader can be imported again.
+    providers that are kept and name them are deleted. To stop mailing somebody, unsubscribe them instead: an erased
+    reader can be imported again.
 
     \b
     Examples:
