@@ -37,8 +37,11 @@ from newsletter.providers.refusals import Refusal
 from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, unix_moment
 
-OWN_HEADERS = frozenset({"Message-ID"})
-"""Headers that Mailjet writes itself and refuses in a call."""
+OWN_HEADERS = frozenset({"date", "list-id", "message-id"})
+"""Headers of a message that Mailjet refuses in a call, in lower case; List-Id is the one that readers then miss.
+
+The whole list is in Mailjet's guide, https://dev.mailjet.com/email/guides/send-api-v31/, "Adding email headers".
+"""
 ABOUT = {"From": refusals.SENDER_REFUSED, "Sender": refusals.SENDER_REFUSED, "To": refusals.READER_REFUSED}
 """What a message's error is related to: https://dev.mailjet.com/email/reference/overview/errors/."""
 
@@ -98,7 +101,7 @@ def _message(
         "Subject": message.subject,
         "HTMLPart": GAP,
         "TextPart": GAP,
-        "Headers": {name: value for name, value in message.headers.items() if name not in OWN_HEADERS},
+        "Headers": {name: value for name, value in message.headers.items() if name.lower() not in OWN_HEADERS},
         "CustomID": message.delivery_id,
         "EventPayload": batch.tag,
         "CustomCampaign": campaign,

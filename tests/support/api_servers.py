@@ -42,6 +42,16 @@ def _braces(values: Mapping[str, str], prefix: str = "", *, number: int = 2, jin
     return fill
 
 
+FORBIDDEN_BY_MAILJET = frozenset(
+    """from sender subject to cc bcc reply-to return-path delivered-to dkim-signature domainkey-status received-spf
+    authentication-results received date message-id list-id user-agent x-mailer x-feedback-id x-csa-complaints
+    x-mailjet-prio x-mailjet-debug x-mailjet-campaign x-mailjet-segmentation x-mailjet-trackopen x-mailjet-trackclick
+    x-mj-customid x-mj-eventpayload x-mj-vars x-mj-templateid x-mj-templatelanguage x-mj-templateerrordeliver
+    x-mj-templateerrorreporting x-mj-workflowid x-mj-mid x-mj-errormessage x-mj-statisticscontactslistid""".split()
+)
+"""Headers of https://dev.mailjet.com/email/guides/send-api-v31/."""
+
+
 class Ses(ProviderServer):
     """A server with SES's bulk call; it checks the signature with botocore."""
 
@@ -287,7 +297,9 @@ class Mailjet(ProviderServer):
             fault = {"ErrorCode": "mj-0013", "ErrorMessage": "not a valid address", "ErrorRelatedTo": ["To[0].Email"]}
             return {"Status": "error", "Errors": [fault]}
         assert message["DeduplicateCampaign"] is True
-        assert "Message-ID" not in message["Headers"]
+        if refused := {name.lower() for name in message["Headers"]} & FORBIDDEN_BY_MAILJET:
+            fault = {"ErrorCode": "send-0011", "ErrorMessage": "forbidden headers", "ErrorRelatedTo": [*refused]}
+            return {"Status": "error", "Errors": [fault]}
         if self.rendered.get(to["Email"], {}).get("campaign") == message["CustomCampaign"]:
             self.blocked.append(to["Email"])
             return {"Status": "success", "To": [{"Email": to["Email"], "MessageID": 1}]}
