@@ -314,6 +314,14 @@ class _Suppressed(msgspec.Struct, frozen=True):
     address: str
     error: str = ""
     created_at: str = ""
+    tag: str = ""
+    tags: list[str] = []
+
+    @property
+    def is_for_all(self) -> bool:
+        """Tell whether no mail of the domain is delivered: an unsubscription may be from some tags only."""
+        tags = {self.tag, *self.tags} - {""}
+        return not tags or "*" in tags
 
 
 class _Suppressions(msgspec.Struct, frozen=True):
@@ -345,6 +353,7 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
     addresses = [
         ListedAddress(address=item.address, kind=kind, at=_date(item.created_at), detail=item.error)
         for item in page.items
+        if item.is_for_all
     ]
     more = page.paging.next if page.items else ""
     return SuppressionPage(addresses=addresses, more=following(request, settings, more))

@@ -140,7 +140,18 @@ def _write(folder: Path, server: Dovecot, account: pwd.struct_passwd, mails: Seq
 
 
 def _make_certificate(key: Path, certificate: Path) -> None:
-    command = [program("openssl"), "req", "-x509", "-nodes", "-days", "2", "-keyout", key, "-out", certificate]
+    command = [
+        program("openssl"),
+        "req",
+        "-x509",
+        "-nodes",
+        "-days",
+        "2",
+        "-keyout",
+        str(key),
+        "-out",
+        str(certificate),
+    ]
     of_localhost = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     subprocess.run([*command, *curve, *of_localhost], check=True, capture_output=True)
