@@ -14,8 +14,8 @@ from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
-from tests.support.api_servers import Brevo, Mailjet, SendGrid, SparkPost
-from tests.support.provider_server import Mailgun, Postmark, ProviderServer, Resend
+from tests.support.api_servers import API_SERVERS, Brevo, Mailjet, SendGrid, SparkPost
+from tests.support.provider_server import SERVERS, Mailgun, Postmark, ProviderServer, Resend
 
 
 @pytest.mark.parametrize(("policy", "calls"), [("resend", [50, 50]), ("assume-sent", [50])])
@@ -303,5 +303,27 @@ def test_f22_after_a_day_mailjet_s_messages_are_looked_for_one_by_one(
         case.ask(utc_now() + timedelta(hours=26))
 
         assert case.counts() == counts
+        case.check(server)
+        case.database.close()
+
+
+@pytest.mark.parametrize("dialect", [*SERVERS, *API_SERVERS])
+def test_a_person_decides_about_the_unknown_whoever_the_provider_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dialect: str
+) -> None:
+    monkeypatch.setenv("PROVIDER_KEY", ENVIRONMENT["PROVIDER_KEY"])
+    with {**SERVERS, **API_SERVERS}[dialect]() as server:
+        case = Case(tmp_path, server.toml, dialect, readers=4, size=2)
+        handed_over(case, call=False)
+        case.send(lambda: utc_now() + timedelta(hours=25))
+        assert case.counts() == {"accepted": 2, "unknown": 2}
+
+        with case.database.begin() as connection:
+            assert resolution.resolve_campaign(connection, 1, "resend", utc_now()) == 2
+        case.move("reopen")
+        case.send()
+
+        assert case.counts() == {"accepted": 4}
+        assert server.most_often == 1
         case.check(server)
         case.database.close()
