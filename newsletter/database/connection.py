@@ -165,15 +165,12 @@ def parse_address(text: str, publication: Publication) -> URL:
 
 def _connected(url: URL, publication: Publication, patience: float) -> Database:
     """Return the database without a look at its tables."""
-    database = _sqlite(url, patience) if _is_sqlite(url) else _postgresql(url)
-    secret_of = lambda: link_secret(publication)  # noqa: E731 - asked for when first needed
-    database.engine.update_execution_options(newsletter_secret=secret_of)
-    return database
-
-
-def _sqlite(url: URL, patience: float) -> Database:
+    if not _is_sqlite(url):
+        name, secrets = postgresql.name_of(url), postgresql.secrets_of(url)
+        engine = _knowing(publication, postgresql.postgresql_engine(url))
+        return Database(engine, name, lambda error: postgresql.explain(error, name, secrets))
     name = url.database or ""
-    engine = sqlite.sqlite_engine(url, patience)
+    engine = _knowing(publication, sqlite.sqlite_engine(url, patience))
     database = Database(engine, name, lambda error: _explained_sqlite(error, name))
     try:
         sqlite.keep_private(Path(name))
@@ -185,15 +182,16 @@ def _sqlite(url: URL, patience: float) -> Database:
     return database
 
 
+def _knowing(publication: Publication, engine: Engine) -> Engine:
+    """Let statements ask for the publication's secret, when they first need it."""
+    engine.update_execution_options(newsletter_secret=lambda: link_secret(publication))
+    return engine
+
+
 def _explained_sqlite(error: DBAPIError, name: str) -> NewsletterError | None:
     if type(error) in (OperationalError, DatabaseError, InterfaceError):
         return sqlite.explain(str(error.orig), name)
     return None
-
-
-def _postgresql(url: URL) -> Database:
-    name, secrets = postgresql.name_of(url), postgresql.secrets_of(url)
-    return Database(postgresql.postgresql_engine(url), name, lambda error: postgresql.explain(error, name, secrets))
 
 
 def _upgrade(database: Database) -> str:

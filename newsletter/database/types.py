@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
@@ -28,3 +29,9 @@ class JsonText(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
         """Return the type for this database."""
         return dialect.type_descriptor(_JsonB() if dialect.name == "postgresql" else Text())
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as it was written: jsonb sorts keys by their length, and adds spaces."""
+        if value is None or len(value) <= len("{}") or dialect.name != "postgresql":
+            return value
+        return msgspec.json.encode(msgspec.json.decode(value), order="sorted").decode()

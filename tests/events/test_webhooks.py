@@ -23,6 +23,8 @@ from newsletter.times import utc_now
 from tests.support.sending import add_readers, settings, start_campaign
 from tests.web.public.serving import Served, serve
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 SVIX_KEY = b"0123456789abcdef0123456789abcdef"
 ENVIRONMENT = {
     "PM_TOKEN": "server-token",

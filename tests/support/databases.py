@@ -6,6 +6,7 @@ A module whose tests touch a database says so once:
 
 Its tests then run twice. Every newsletter.toml that `tests.support` writes names a database of the test's own, and
 `database_setting(folder)` is the text for one that a test writes itself. One PostgreSQL server serves the whole run.
+A test that is about SQLite's file has the mark `sqlite`, and runs once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -31,6 +33,7 @@ from tests.support.programs import program
 TEMPLATE = "newsletter_template"
 """A database that the migrations have made, of which all others are copies."""
 _state: dict[str, str] = {"kind": "sqlite"}
+_NONE = SimpleNamespace(params={})
 _made: dict[Path, str] = {}
 
 
@@ -42,6 +45,11 @@ def each_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         return
     with on_postgresql(tmp_path_factory):
         yield "postgresql"
+
+
+def uses_postgresql(item: pytest.Item) -> bool:
+    """Tell whether this is the run of a test on PostgreSQL."""
+    return isinstance(item, pytest.Function) and "postgresql" in getattr(item, "callspec", _NONE).params.values()
 
 
 @pytest.fixture
