@@ -313,10 +313,10 @@ webhook_signature = Table(  # tokens of signatures that cover no body; deleted o
 erased_reader = Table(  # until the kept calls are looked through for them
     "erased_reader",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("subscriber_id", Integer, nullable=False),
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
+    Column("subscriber_id", BigNumber, nullable=False),
     Column("email_key", Text, nullable=False),
-    Column("last_call_id", Integer, nullable=False, server_default="0"),  # calls up to here are looked through
+    Column("last_call_id", BigNumber, nullable=False, server_default="0"),  # calls up to here are looked through
     sqlite_autoincrement=True,
 )
 

@@ -21,6 +21,9 @@ from tests.conftest import Run
 from tests.support.sending import NOW, add_readers, settings
 
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     opened = open_database(settings(tmp_path / "news"))
@@ -158,10 +161,12 @@ def test_without_kept_calls_nothing_of_the_reader_is_noted(database: Database) -
         assert connection.execute(select(erased_reader)).all() == []
 
 
-def test_removing_a_reader_takes_the_kept_reports_about_them_along(newsletter: Run, database: Database) -> None:
+def test_removing_a_reader_takes_the_kept_reports_about_them_along(
+    newsletter: Run, database: Database, tmp_path: Path
+) -> None:
     keep(database, "sparkpost", [spark(3), spark(4)])
 
-    removed = newsletter("subscribers", "remove", "r3@example.com", cwd=Path(database.name).parent)
+    removed = newsletter("subscribers", "remove", "r3@example.com", cwd=tmp_path / "news")
 
     assert removed.returncode == 0
     assert [json.loads(body) for body in kept(database)] == [[spark(4)]]

@@ -18,6 +18,9 @@ from newsletter.providers.webhooks import MAX_AGE
 from tests.support.sending import NOW, settings
 
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     opened = open_database(settings(tmp_path / "news"))

@@ -10,6 +10,8 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+_NUMBER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+
 
 def upgrade() -> None:
     """Make the tables `webhook_signature` and `erased_reader`."""
@@ -25,10 +27,10 @@ def upgrade() -> None:
     op.create_index("webhook_signature_by_time", "webhook_signature", ["seen_at"])
     op.create_table(
         "erased_reader",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
+        sa.Column("subscriber_id", _NUMBER, nullable=False),
         sa.Column("email_key", sa.Text(), nullable=False),
-        sa.Column("last_call_id", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("last_call_id", _NUMBER, server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
