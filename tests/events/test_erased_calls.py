@@ -20,7 +20,6 @@ from newsletter.subscribers.erasure import ErasureRequest
 from tests.conftest import Run
 from tests.support.sending import NOW, add_readers, settings
 
-
 pytestmark = pytest.mark.usefixtures("each_database")
 
 

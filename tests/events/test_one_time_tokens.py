@@ -17,7 +17,6 @@ from newsletter.events.one_time_tokens import KEPT, TokenUse
 from newsletter.providers.webhooks import MAX_AGE
 from tests.support.sending import NOW, settings
 
-
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
