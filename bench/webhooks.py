@@ -1,8 +1,8 @@
 """Measure how many reports of providers `newsletter serve` takes a second: `python -m bench webhooks`.
 
 Needs `wrk`. Every call is signed, and on disk before its answer; events are applied meanwhile, each to a reader of its
-own. Then the server is killed, and the calls in its database are counted against the answers. At the end a million
-kept events are replayed.
+own. Then the server is killed, and the calls in its database are counted against the answers. Then a million kept
+events are replayed. At the end campaigns are sent beside a server that takes events and beside one that takes none.
 """
 
 from __future__ import annotations
@@ -12,23 +12,33 @@ import hashlib
 import hmac
 import json
 import sqlite3
+import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime
+from http import HTTPStatus
+from itertools import count
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
+import requests
 from sqlalchemy import select
 
 from bench.servers import CONNECTIONS, bare, measured, require_wrk, served
-from bench.timing import COMMAND, report
+from bench.timing import COMMAND, ENVIRONMENT, report
 from newsletter.config import Publication, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import campaign
 from newsletter.events import calls
 from newsletter.events.calls import KeptCall
 from newsletter.events.replay import replay
+from newsletter.sending.bench import SLUG, prepare, running_provider
+from newsletter.sending.bench import TOKEN as BENCH_TOKEN
+from newsletter.sending.bench_provider import Behaviour
 from newsletter.times import utc_now
 from tests.support.sending import add_readers, start_campaign
 
@@ -36,6 +46,10 @@ READERS = 100_000
 GROUP = 500
 """Events of a call in the batched run and in the replay."""
 REPLAYED = 1_000_000
+SENT, ROUNDS = 20_000, 3
+"""Readers of a campaign that is sent beside incoming events, and how often it is sent on each side."""
+RATE, SMALL_GROUP = 1_000, 50
+"""Events a second that come in meanwhile, and events of a call: an hour of them is three and a half million."""
 KEY = b"k" * 32
 TOKEN = "t" * 40
 SETTINGS = """
@@ -52,6 +66,11 @@ title = "Weekly Inference"
 api_key = "env:UNUSED"
 webhook_token = "env:WEBHOOK_TOKEN"
 webhook_secret = "env:WEBHOOK_SECRET"
+[providers.sparkpost]
+api_key = "env:UNUSED"
+webhook_token = "env:WEBHOOK_TOKEN"
+"""
+BESIDE = """
 [providers.sparkpost]
 api_key = "env:UNUSED"
 webhook_token = "env:WEBHOOK_TOKEN"
@@ -90,6 +109,7 @@ def main() -> None:
             key = connection.execute(select(campaign.c.key)).scalar_one()
         rows = _served(folder, key) + _replayed(publication, database, key)
         database.close()
+    rows += _sent_beside_events()
     report(f"Webhooks, {CONNECTIONS} connections", rows, "2,000/s and 10,000/s a core, none lost, 5 min")
 
 
@@ -181,6 +201,81 @@ def _replayed(publication: Publication, database: Database, key: str) -> list[tu
         (f"replay of {replayed.new:,} events that are new", f"{seconds:,.0f} s"),
         ("events a second of processor time", f"{replayed.new / cpu:,.0f}/s"),
     ]
+
+
+def _sent_beside_events() -> list[tuple[str, str]]:
+    """Send campaigns in turns beside a server that takes events and one that takes none."""
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(ROUNDS + 1):
+        for with_events, taken in seconds.items():
+            taken.append(_seconds_of_a_campaign(with_events=with_events))
+    alone, beside = (median(taken[1:]) for taken in seconds.values())
+    return [
+        (f"messages a second beside {RATE:,} events a second", f"{SENT / beside:,.0f}/s"),
+        ("the same beside none", f"{SENT / alone:,.0f}/s"),
+        ("ratio (0.9 is wanted)", f"{alone / beside:.2f}"),
+    ]
+
+
+def _seconds_of_a_campaign(*, with_events: bool) -> float:
+    """Send one campaign with a server at its side, and return the seconds from its start to its end."""
+    with TemporaryDirectory() as name, running_provider(Behaviour()) as port, ExitStack() as stack:
+        folder = Path(name)
+        publication = prepare(folder, SENT, port, "postmark")
+        with publication.path.open("a", encoding="utf-8") as file:
+            file.write(BESIDE)
+        server = ["env", f"WEBHOOK_TOKEN={TOKEN}", f"{BENCH_TOKEN}=x", COMMAND, "serve", "--port", "0"]
+        url, _child = stack.enter_context(served(server, folder))
+        if with_events:
+            stack.enter_context(_events_for(f"{url}/webhooks/sparkpost/{TOKEN}"))
+        sent = ["env", f"{BENCH_TOKEN}=x", COMMAND, "send", SLUG, "--yes", "--json"]
+        subprocess.run(sent, cwd=folder, env=ENVIRONMENT, capture_output=True, check=True)
+        with closing(sqlite3.connect(folder / "newsletter.db")) as database:
+            started, finished = database.execute("SELECT started_at, finished_at FROM campaign").fetchone()
+    return (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
+
+
+@contextmanager
+def _events_for(url: str) -> Iterator[None]:
+    """Post events of the campaign's readers at an even rate until the end of the block; raise when one is refused."""
+    ended = threading.Event()
+    refused: list[int] = []
+
+    def post() -> None:
+        with requests.Session() as session:
+            due = time.monotonic()
+            for number in count():
+                due += SMALL_GROUP / RATE
+                if ended.wait(max(0.0, due - time.monotonic())):
+                    return
+                answer = session.post(url, data=_events_of_readers(number))
+                if answer.status_code != HTTPStatus.OK:
+                    refused.append(answer.status_code)
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if refused:
+        raise SystemExit(f"{len(refused)} calls were refused, the first with {refused[0]}")
+
+
+def _events_of_readers(number: int) -> bytes:
+    """Return the call with this number: each event is new, and about a reader of the campaign."""
+    events = [
+        {
+            "type": "delivery",
+            "event_id": f"beside-{number}-{place}",
+            "timestamp": "1737118800",
+            "raw_rcpt_to": f"reader{place}@example.com",
+            "rcpt_meta": {"delivery_id": f"1.{place}"},
+        }
+        for place in (number * SMALL_GROUP % SENT + own for own in range(1, SMALL_GROUP + 1))
+    ]
+    return json.dumps([{"msys": {"message_event": event}} for event in events]).encode()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 """The seconds of each unit that durations and rates are written in."""
 _SECOND = timedelta(seconds=1)
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\s*([+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]*))?")
 _EDGE = timedelta(days=2)
 """The distance from either end of the calendar within which a time may not exist in some zone."""
@@ -164,6 +165,24 @@ def parse_moment(text: str, default_zone: tzinfo) -> Moment:
         return Moment(wall=_wall(match[1], match[2]), zone=_zone_named(match[3], default_zone))
     except ValueError as error:
         raise ValueError(f'"{text}" is not a time: {error}') from error
+
+
+def parse_since(text: str, zone: tzinfo, now: datetime) -> datetime:
+    """Return the moment that a duration before now (`7d`), a day or a time in the zone means.
+
+    Raises ValueError with what is allowed.
+    """
+    written = text.strip()
+    try:
+        if match := _DURATION.fullmatch(written):
+            return now - timedelta(seconds=int(match[1]) * SECONDS[match[2]])
+        return parse_moment(f"{written} 00:00" if _DAY.fullmatch(written) else written, zone).at(zone)
+    except OverflowError as error:
+        raise ValueError(f'"{text}" ago lies before the calendar begins') from error
+    except ValueError as error:
+        why = str(error).partition(": ")[2]
+        known = "write 2025-01-17, 2025-01-17 07:00, or a duration such as 7d"
+        raise ValueError(f'"{text}" is not a time: {why or known}') from error
 
 
 def _wall(day: str, clock: str) -> datetime:

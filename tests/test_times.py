@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.times import Duration, parse_moment, parse_zone
+from newsletter.times import Duration, parse_moment, parse_since, parse_zone
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -116,3 +116,35 @@ def test_z_and_local_are_read_in_any_case(text: str, zone: tzinfo | None) -> Non
 def test_what_is_no_time_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="time zone"):
         parse_zone(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("7d", datetime(2025, 1, 10, 12, tzinfo=UTC)),
+        (" 90m ", datetime(2025, 1, 17, 10, 30, tzinfo=UTC)),
+        ("2025-01-10", datetime(2025, 1, 10, tzinfo=NEW_YORK)),
+        ("2025-01-10 07:00", datetime(2025, 1, 10, 7, tzinfo=NEW_YORK)),
+        ("2025-01-10T07:00Z", datetime(2025, 1, 10, 7, tzinfo=UTC)),
+        ("2025-01-10 07:00 local", datetime(2025, 1, 10, 7, tzinfo=NEW_YORK)),
+    ],
+)
+def test_since_takes_a_duration_a_day_and_a_time(text: str, moment: datetime) -> None:
+    assert parse_since(text, NEW_YORK, datetime(2025, 1, 17, 12, tzinfo=UTC)) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("soon", "write 2025-01-17, 2025-01-17 07:00, or a duration such as 7d"),
+        ("off", "write 2025-01-17"),
+        ("-7d", "write 2025-01-17"),
+        ("2025-02-30", "February 2025 has 28 days"),
+        ("2025-01-17 07:00 Europe/Berlim", "did you mean Europe/Berlin?"),
+        ("999999999d", "the calendar begins"),
+        ("0001-01-01", "the calendar ends there"),
+    ],
+)
+def test_what_since_cannot_mean_is_refused_with_the_reason(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        parse_since(text, NEW_YORK, datetime(2025, 1, 17, 12, tzinfo=UTC))

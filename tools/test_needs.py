@@ -129,6 +129,12 @@ NEEDS = {
             packages=("nginx-light", "nginx"),
             use="nginx, for what the documentation says of proxies",
         ),
+        Need(
+            name="dovecot",
+            find=_program("dovecot"),
+            packages=("dovecot-imapd",),
+            use="Dovecot, a mail server whose mailboxes are read over IMAP",
+        ),
         Need(name="openssl", find=_program("openssl"), packages=("openssl",), use="OpenSSL, for certificates and keys"),
         Need(name="git", find=_program("git"), packages=("git",), use="Git, for the versions of an issue"),
         Need(

@@ -4,9 +4,10 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
 (`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
-`events/calls.py` writes `webhook_call`, `outbound/queue.py` `outbound_message`, `api_keys.py` `api_key`,
-`campaigns/approvals.py` `approval`, `campaigns/pushes.py` `push`, `pushed_picture` and `pushed_path`,
-`web/api/writes.py` the API's other tables.
+`events/calls.py` writes `webhook_call`, from which `erased_calls.py` takes out erased readers, and
+`one_time_tokens.py` `webhook_signature`. `subscribers/erasure.py` fills `erased_reader`, `erased_calls.py` empties it.
+`outbound/queue.py` writes `outbound_message`, `api_keys.py` `api_key`, `campaigns/approvals.py` `approval`,
+`campaigns/pushes.py` `push`, `pushed_picture` and `pushed_path`, `web/api/writes.py` the API's other tables.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
@@ -405,6 +406,27 @@ api_answer = Table(  # the answers that a repeated request gets; deleted after 2
     Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE")),
     Column("body", Text, nullable=False),
     Index("api_answer_by_subscriber", "subscriber_id"),
+)
+
+webhook_signature = Table(  # tokens of signatures that cover no body; deleted once nobody believes the signature
+    "webhook_signature",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("token", Text, primary_key=True),
+    Column("body_digest", Text, nullable=False),  # SHA-256 of the first body that came with it
+    Column("seen_at", Text, nullable=False),
+    Index("webhook_signature_by_time", "seen_at"),
+    sqlite_with_rowid=False,
+)
+
+erased_reader = Table(  # until the kept calls are looked through for them
+    "erased_reader",
+    metadata,
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
+    Column("subscriber_id", BigNumber, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("last_call_id", BigNumber, nullable=False, server_default="0"),  # calls up to here are looked through
+    sqlite_autoincrement=True,
 )
 
 rate_bucket = Table(  # one row per provider; GCRA: the theoretical arrival time of the next message

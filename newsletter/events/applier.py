@@ -1,4 +1,4 @@
-"""Apply kept calls while a server runs, within a second of their coming.
+"""Apply kept calls while a server runs, within a second of their coming, and take erased readers out of them.
 
 The calls are kept in the same database, so that nothing is lost when the server is killed: the next one goes on.
 """
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from newsletter.campaigns.return_paths import delivery_reader
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.events import calls
+from newsletter.events import calls, erased_calls, one_time_tokens
 from newsletter.events.apply import Applied, apply_reports
 from newsletter.events.bounces import MAIL, read_bounce
 from newsletter.events.calls import KeptCall
@@ -32,6 +32,8 @@ MAX_CALLS = 200
 """Calls applied in one transaction, during which readers' own changes wait."""
 TICK = 0.25
 """Seconds between two looks for calls that another process kept."""
+PAUSE = 0.25
+"""Seconds that calls are collected before they are applied together: a sender on the same database gets its turns."""
 PRUNE = timedelta(hours=1)
 """The time between two deletions of old calls."""
 
@@ -48,8 +50,7 @@ class EventApplier:
 
     def __init__(self, publication: Publication, queue: Queue, clock: Clock = utc_now) -> None:
         self._publication, self._queue, self._clock = publication, queue, clock
-        self._wake = threading.Event()
-        self._closing = False
+        self._wake, self._closed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def __enter__(self) -> EventApplier:
@@ -57,7 +58,7 @@ class EventApplier:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._closing = True
+        self._closed.set()
         self._wake.set()
         self._thread.join()
 
@@ -67,24 +68,33 @@ class EventApplier:
 
     def _run(self) -> None:
         pruned_at = self._clock() - PRUNE
-        while not self._closing:
+        while not self._closed.is_set():
             try:
                 if self._queue.call(self._apply, MAX_CALLS):
-                    continue  # more may wait
+                    continue  # more waits
                 if self._clock() - pruned_at >= PRUNE and not self._queue.call(self._prune, None):
                     pruned_at = self._clock()
             except NewsletterError:
                 logger.warning("events wait for the database")
-            self._wake.wait(TICK)
-            self._wake.clear()
+            self._rest()
 
-    def _apply(self, connection: Connection, limits: Sequence[int]) -> list[int]:
+    def _rest(self) -> None:
+        """Wait until there may be something to do, and then for what else comes."""
+        if self._wake.wait(TICK):
+            self._closed.wait(PAUSE)
+        self._wake.clear()
+
+    def _apply(self, connection: Connection, limits: Sequence[int]) -> list[bool]:
+        """Apply calls that wait, and look through a page for erased readers; return whether more is to be done."""
         waiting = calls.next_calls(connection, limits[0])
         if waiting:
             apply_calls(connection, self._publication, waiting, self._clock)
-        return [len(waiting)] * len(limits)
+        is_cleaning = erased_calls.clean_page(connection)
+        is_more = bool(waiting) and bool(calls.next_calls(connection, 1))
+        return [is_more or is_cleaning] * len(limits)
 
     def _prune(self, connection: Connection, items: Sequence[object]) -> list[int]:
+        one_time_tokens.prune(connection, self._clock())
         keep = self._publication.config.events.keep.delta
         return [calls.prune(connection, self._clock() - keep) if keep else 0] * len(items)
 

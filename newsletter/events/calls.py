@@ -1,6 +1,6 @@
 """Keep the calls of providers as they came, until each is applied and `[events] keep` is over.
 
-No other module writes the `webhook_call` table. A call is kept before it is answered, so that a server that is
+No other module adds to the `webhook_call` table. A call is kept before it is answered, so that a server that is
 killed afterwards loses no event.
 """
 
@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select, up
 
 from newsletter.database.bulk import among
 from newsletter.database.tables import webhook_call as table
+from newsletter.events import one_time_tokens
+from newsletter.events.one_time_tokens import TokenUse, UsedToken
 from newsletter.times import stamp
 
 MAX_BYTES = 512 * 1024
@@ -34,16 +36,22 @@ class KeptCall:
     """When it came; aware."""
     id: int = 0
     """Its number; 0 before it is kept."""
+    token: str = ""
+    """The token that its signature covers, where that covers no body; not kept with it."""
 
 
-def keep(connection: Connection, calls: Sequence[KeptCall]) -> list[None]:
-    """Insert calls, and return None for each, as a write queue asks."""
+def keep(connection: Connection, calls: Sequence[KeptCall]) -> list[TokenUse]:
+    """Insert calls whose token is new; return for each what its token shows."""
+    used = [UsedToken(provider=call.provider, token=call.token, body=call.body, at=call.at) for call in calls]
+    shown = one_time_tokens.use(connection, used)
     rows = [
         {"provider": call.provider, "received_at": stamp(call.at), "body": zlib.compress(call.body, 1)}
-        for call in calls
+        for call, use in zip(calls, shown, strict=True)
+        if use is TokenUse.NEW
     ]
-    connection.execute(insert(table), rows)
-    return [None] * len(calls)
+    if rows:
+        connection.execute(insert(table), rows)
+    return shown
 
 
 def next_calls(connection: Connection, limit: int) -> list[KeptCall]:

@@ -41,6 +41,8 @@ class Judgement:
     status: HTTPStatus
     reason: str = ""
     """Why it is refused, for the operator's log; names no reader."""
+    token: str = ""
+    """The token that the signature covers in place of the body; empty where it covers the body."""
     confirmation: str = ""
     """An address to request, which confirms the subscription that the call asks for."""
 
@@ -93,8 +95,12 @@ class WebhookGate:
             return Judgement(status=HTTPStatus.UNAUTHORIZED, reason=str(error))
         except UnreadableError as error:
             return Judgement(status=HTTPStatus.BAD_REQUEST, reason=str(error))
-        confirm = endpoint.webhook.confirmation
-        return Judgement(status=HTTPStatus.OK, confirmation=confirm(call.body) if confirm else "")
+        confirm, token_of = endpoint.webhook.confirmation, endpoint.webhook.token
+        return Judgement(
+            status=HTTPStatus.OK,
+            token=token_of(call.body) if token_of else "",
+            confirmation=confirm(call.body) if confirm else "",
+        )
 
     def _certificate(self, url: str) -> bytes:
         if url not in self._certificates:

@@ -35,7 +35,8 @@ def sync_suppressions(
 ) -> tuple[int, int]:
     """Suppress everyone on the list of the provider `name`; return how many it has, and how many were new.
 
-    Each page is written when it came. Raises NewsletterError when the provider has no list or does not answer.
+    Each page is written when it came. An entry that is older than what is known here of its address changes nothing,
+    and neither does one without a date. Raises NewsletterError when the provider has no list or does not answer.
     """
     provider = find_provider(publication, name)
     if provider.suppressions is None:
@@ -51,12 +52,14 @@ def sync_suppressions(
 
 
 def _entry(provider: str, listed: ListedAddress, clock: Clock) -> ReportedSuppression:
-    words = listed.detail.strip()
+    words, list_name = listed.detail.strip(), f"{provider}'s list"
     return ReportedSuppression(
         address=listed.address,
         reason=REASONS[listed.kind],
-        detail=f"{provider}'s list: {words}"[:500] if words else f"{provider}'s list",
+        detail=f"{list_name}: {words}"[:500] if words else list_name,
         at=listed.at or clock(),
+        list_name=list_name,
+        is_dated=listed.at is not None,
     )
 
 

@@ -2,10 +2,10 @@
 
 base.py has the record of a provider and the values that go in and out, webhooks.py those of what it reports later;
 refusals.py says what a "no" is about; transport.py makes HTTP requests, body.py their bytes, substitution.py readers'
-values, aws_signature.py Amazon's signature; dispatch.py hands a batch over and never raises. ses.py reads its events by
-sns.py. smtp.py signs with dkim.py and talks over a session (smtp_session.py), which smtp_connections.py opens and
-shares; smtp_login.py logs in, smtp_encryption.py tells which `security` a server wants, smtp_errors.py has what can
-fail. accounts/ asks about the account at a provider.
+values, aws_signature.py Amazon's signature; pages.py reads what a provider lists; dispatch.py hands a batch over and
+never raises. ses.py reads its events by sns.py. smtp.py signs with dkim.py and talks over a session
+(smtp_session.py), which smtp_connections.py opens and shares; smtp_login.py logs in, smtp_encryption.py tells which
+`security` a server wants, smtp_errors.py has what can fail. accounts/ asks about the account at a provider.
 
 Add a provider: a file here that holds a `base.Provider`, its line in PROVIDERS, its account in `accounts/`, its keys in
 `config/provider_settings.py`, recorded replies in `tests/providers/`, a paragraph in `docs/providers.md`.

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -197,6 +197,8 @@ class Request:
     url: str
     headers: Mapping[str, str]
     body: RequestBody = NOTHING
+    excess: str = ""
+    """What of it is more than the provider takes, in words, besides the bytes of the whole; empty when nothing is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +219,8 @@ class Search:
     """The tag of the batch, as it was handed over."""
     handed_at: datetime
     """When it was first handed over; aware."""
+    readers: Mapping[str, str] = field(default_factory=dict)
+    """The delivery ids that are asked about, by the key of the address; empty: any message of the batch will do."""
     page: str = ""
     """The page that the last answer named; empty for the first page."""
 
@@ -226,7 +230,7 @@ class Sight:
     """A page of a provider's search results."""
 
     delivery_ids: frozenset[str]
-    """Our delivery ids of the messages it has."""
+    """Our delivery ids of the messages it has; without `Search.readers` any texts will do that are not empty."""
     more: str = ""
     """The name of the next page; empty after the last."""
 
@@ -236,10 +240,12 @@ class Lookup:
     """A provider's search for the messages of a batch."""
 
     request: Callable[[Search, Settings], Request]
-    sight: Callable[[Response], Sight | None]
-    """Reads an answer; returns None when it has no results (an error, a page of a proxy)."""
+    sight: Callable[[Response, Search], Sight | None]
+    """Reads an answer to a search; returns None when it has no results (an error, a page of a proxy)."""
     settle: timedelta
     """How long the search may lag behind; absence says nothing earlier."""
+    knows_addresses_alone: bool = False
+    """Whether it shows addresses, and not our ids: of a reader who has another one since, absence says nothing."""
 
 
 Settings = Mapping[str, str]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import timedelta
+from email.header import Header
 from typing import Any
 
 import msgspec
@@ -32,8 +33,9 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
+from newsletter.providers.pages import at_next_offset, decoded
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.substitution import json_mailbox, reader_headers, reader_values
+from newsletter.providers.substitution import json_mailbox, reader_headers, reader_values, values_excess
 from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, moment, unix_moment
 
@@ -41,6 +43,13 @@ SYNTAX = Syntax(slot="{{{{params.s{}}}}}", literal=re.compile(r"\{(?=[{%#])"), m
 """Brevo's template language: https://help.brevo.com/hc/en-us/articles/360000659260."""
 NAMESPACE = uuid.UUID("6b2f0f4e-6a0f-5d3c-9d0e-3f6f0a4c9b11")
 """Makes Brevo's keys, which are UUIDs, of ours (RFC 9562 section 5.5)."""
+PARAMS, ALL_PARAMS = 100_000, 1_000_000
+"""Bytes that the parameters of one version may have, and those of all versions together.
+
+https://developers.brevo.com/reference/send-transac-email names 100 KB and 1000 KB, and not whether a KB has 1,024.
+"""
+SPECIALS = re.compile(r'[][\\()<>:;@,."]')
+"""Characters that a name has only in quotes (RFC 5322 section 3.2.3)."""
 REPEATED = "duplicate_parameter"
 REFUSALS = {
     **dict.fromkeys(
@@ -70,19 +79,22 @@ def request(batch: Batch, settings: Settings) -> Request:
     """Return the call `POST /v3/smtp/email`."""
     template = batch.mailing.template(SYNTAX)
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
+    versions = _versions(batch, columns)
     call: dict[str, Any] = {
-        "sender": json_mailbox(template.sender.name, template.sender.address),
+        "sender": _mailbox(template.sender.name, template.sender.address),
         "subject": template.subject,
         "htmlContent": template.html,
         "textContent": template.text,
         "headers": {"idempotencyKey": str(uuid.uuid5(NAMESPACE, batch.key))},
-        "messageVersions": _versions(batch, columns),
+        "messageVersions": versions,
         **({"replyTo": {"email": template.reply_to}} if template.reply_to else {}),
         **({"tags": [batch.tag]} if batch.tag else {}),
     }
     headers = {"api-key": settings["api_key"], "Content-Type": "application/json", "Accept": "application/json"}
     url = f"{settings['base_url']}/v3/smtp/email"
-    return Request(method="POST", url=url, headers=headers, body=RequestBody([[_encode(call)]]))
+    sizes = [len(_encode(version["params"])) for version in versions]
+    excess = values_excess("Brevo", sizes, each=PARAMS, together=ALL_PARAMS)
+    return Request(method="POST", url=url, headers=headers, body=RequestBody([[_encode(call)]]), excess=excess)
 
 
 def _versions(batch: Batch, columns: Any) -> list[dict[str, Any]]:
@@ -95,12 +107,22 @@ def _versions(batch: Batch, columns: Any) -> list[dict[str, Any]]:
     )
     return [
         {
-            "to": [json_mailbox(recipient.name, recipient.email)],
+            "to": [_mailbox(recipient.name, recipient.email)],
             "params": dict(values),
+            # In no description of the API, and used: anymail/django-anymail, anymail/backends/brevo.py.
             "headers": {**headers, "X-Mailin-custom": recipient.delivery_id},
         }
         for recipient, headers, values in rows
     ]
+
+
+def _mailbox(name: str, address: str) -> dict[str, str]:
+    """Return a mailbox; a name with letters beyond ASCII and a comma is dropped by Brevo unless it is encoded.
+
+    anymail/django-anymail, anymail/backends/brevo.py. Encoded as RFC 2047 says.
+    """
+    needs_code = not name.isascii() and SPECIALS.search(name)
+    return json_mailbox(Header(name, "utf-8", maxlinelen=1_000).encode() if needs_code else name, address)
 
 
 def outcomes(response: Response, batch: Batch) -> Answer:
@@ -233,15 +255,13 @@ PAGE = 100
 def list_suppressions(settings: Settings) -> list[Request]:
     """Return the call `GET /v3/smtp/blockedContacts`."""
     headers = {"api-key": settings["api_key"], "Accept": "application/json"}
-    return [Request(method="GET", url=_list_url(settings, 0), headers=headers)]
+    url = f"{settings['base_url']}/v3/smtp/blockedContacts?limit={PAGE}&offset=0"
+    return [Request(method="GET", url=url, headers=headers)]
 
 
-def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
+def suppression_page(request: Request, response: Response, _settings: Settings) -> SuppressionPage | None:
     """Read a page; the last has fewer entries than PAGE."""
-    try:
-        page = msgspec.json.decode(response.body, type=_BlockedPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _BlockedPage)
     if page is None:
         return None
     addresses = [
@@ -254,14 +274,7 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
         for entry in page.contacts
         if entry.reason.code in REASONS
     ]
-    offset = int(request.url.rpartition("=")[2]) + PAGE
-    url = _list_url(settings, offset)
-    more = Request(method="GET", url=url, headers=request.headers) if len(page.contacts) == PAGE else None
-    return SuppressionPage(addresses=addresses, more=more)
-
-
-def _list_url(settings: Settings, offset: int) -> str:
-    return f"{settings['base_url']}/v3/smtp/blockedContacts?limit={PAGE}&offset={offset}"
+    return SuppressionPage(addresses=addresses, more=at_next_offset(request, len(page.contacts), PAGE))
 
 
 BREVO = Provider(
@@ -269,7 +282,7 @@ BREVO = Provider(
     title="Brevo",
     settings=PROVIDER_SETTINGS["brevo"],
     batch_size=1000,
-    # Parameters may have 1,000 KB together, and a version's 100 KB; what is not theirs is the template.
+    # Not documented; the parameters and a template are below it.
     byte_cap=4_000_000,
     dedupe="refuse",
     dedupe_ttl=timedelta(minutes=30),

@@ -69,11 +69,19 @@ def prepare(provider: Provider, batch: Batch, settings: Settings) -> list[Part]:
     if provider.request is None:
         raise IncompleteProviderError(f"{provider.name} has neither `send` nor `request`")
     request = provider.request(batch, settings)
-    if provider.byte_cap is None or len(request.body) <= provider.byte_cap:
+    excess = _excess(provider, request)
+    if not excess:
         return [_part(provider, batch, settings, _http(provider, batch, request, settings), request)]
     if len(batch.recipients) == 1:
-        return [_too_large(provider, batch, settings, len(request.body))]
+        return [_too_large(provider, batch, settings, excess)]
     return _halves(provider, batch, settings)
+
+
+def _excess(provider: Provider, request: Request) -> str:
+    """Return what of a request is more than the provider takes; empty when nothing is."""
+    if provider.byte_cap is not None and len(request.body) > provider.byte_cap:
+        return f"the message has {len(request.body):,} bytes; {provider.title} takes {provider.byte_cap:,}"
+    return request.excess
 
 
 def payload_hash(parts: Sequence[Part]) -> str:
@@ -158,8 +166,7 @@ def _cut(batch: Batch, size: int) -> list[Batch]:
     ]
 
 
-def _too_large(provider: Provider, batch: Batch, settings: Settings, size: int) -> Part:
-    reason = f"the message has {size:,} bytes; {provider.title} takes {provider.byte_cap:,}"
+def _too_large(provider: Provider, batch: Batch, settings: Settings, reason: str) -> Part:
     digest = hashlib.sha256(reason.encode()).digest()
     part = _part(provider, batch, settings, lambda: batch.everyone(Outcome.REJECTED, reason))
     return replace(part, digest=digest)

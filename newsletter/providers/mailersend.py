@@ -29,6 +29,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import json_list
+from newsletter.providers.pages import decoded
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.substitution import json_mailbox
 from newsletter.providers.transport import unsettled
@@ -190,7 +191,9 @@ EVENTS = {
     "activity.spam_complaint": ReportKind.COMPLAINED,
     "activity.unsubscribed": ReportKind.UNSUBSCRIBED,
     "activity.opened": ReportKind.OPENED,
+    "activity.opened_unique": ReportKind.OPENED,
     "activity.clicked": ReportKind.CLICKED,
+    "activity.clicked_unique": ReportKind.CLICKED,
     "activity.suppressed": ReportKind.BLOCKED,
 }
 OURS = re.compile(r"\d{1,15}\.\d{1,15}")
@@ -228,7 +231,8 @@ def reports(body: bytes) -> list[Report]:
             tag=next((tag for tag in tags if not OURS.fullmatch(tag)), ""),
             address=data.recipient or email.recipient.email,
             at=moment(at),
-            key=data.id or event_key(event.type, message_id, at, link),
+            # The first opening is reported as one of all, too, where both kinds are switched on.
+            key=data.id or event_key(event.type.removesuffix("_unique"), message_id, at, link),
             provider_id=message_id,
             link=link,
             detail=words,
@@ -278,10 +282,7 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
     """Read a page; its links say whether there is another."""
-    try:
-        page = msgspec.json.decode(response.body, type=_ListedPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _ListedPage)
     if page is None:
         return None
     path, _, query = request.url.partition("?")

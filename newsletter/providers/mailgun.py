@@ -38,6 +38,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
+from newsletter.providers.pages import decoded, following
 from newsletter.providers.transport import after_the_host, wait_asked_for
 from newsletter.providers.webhooks import (
     FetchCertificate,
@@ -198,12 +199,9 @@ def look(search: Search, settings: Settings) -> Request:
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
-def sight(response: Response) -> Sight | None:
+def sight(response: Response, _search: Search) -> Sight | None:
     """Read the delivery ids of a page of events; an empty page is the last."""
-    try:
-        events = msgspec.json.decode(response.body, type=_Events) if response.status == 200 else None
-    except msgspec.DecodeError:
-        events = None
+    events = decoded(response, _Events)
     if events is None:
         return None
     ids = frozenset(str(event.variables.get("delivery_id", "")) for event in events.items)
@@ -275,6 +273,11 @@ def verify(call: WebhookCall, settings: Settings, _fetch: FetchCertificate) -> N
     check_hmac(settings["webhook_secret"].encode(), content, [signed.signature], bytes.hex)
 
 
+def token(body: bytes) -> str:
+    """Return the token that the signature covers; Mailgun advises to keep it and to honour it once."""
+    return decode(body, _WebhookBody).signature.token
+
+
 def reports(body: bytes) -> list[Report]:
     """Read a webhook's body; it has one event."""
     event = decode(body, _WebhookBody).event
@@ -311,6 +314,14 @@ class _Suppressed(msgspec.Struct, frozen=True):
     address: str
     error: str = ""
     created_at: str = ""
+    tag: str = ""
+    tags: list[str] = []
+
+    @property
+    def is_for_all(self) -> bool:
+        """Tell whether no mail of the domain is delivered: an unsubscription may be from some tags only."""
+        tags = {self.tag, *self.tags} - {""}
+        return not tags or "*" in tags
 
 
 class _Suppressions(msgspec.Struct, frozen=True):
@@ -335,22 +346,17 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
     """Read a page; an empty one is the last."""
-    if response.status != 200:
-        return None
-    try:
-        page = msgspec.json.decode(response.body, type=_Suppressions)
-    except msgspec.DecodeError:
+    page = decoded(response, _Suppressions)
+    if page is None:
         return None
     kind = LISTS[after_the_host(request.url).partition("?")[0].split("/")[3]]
     addresses = [
         ListedAddress(address=item.address, kind=kind, at=_date(item.created_at), detail=item.error)
         for item in page.items
+        if item.is_for_all
     ]
-    more = None
-    if page.items and page.paging.next:  # a whole address, but our key is sent to base_url alone
-        url = f"{settings['base_url']}{after_the_host(page.paging.next)}"
-        more = Request(method="GET", url=url, headers=request.headers)
-    return SuppressionPage(addresses=addresses, more=more)
+    more = page.paging.next if page.items else ""
+    return SuppressionPage(addresses=addresses, more=following(request, settings, more))
 
 
 def _date(text: str) -> datetime | None:
@@ -373,6 +379,7 @@ MAILGUN = Provider(
     webhook=Webhook(
         verify=verify,
         needs_secret=True,
+        token=token,
         reports=reports,
         switch_on=("accepted", "delivered", "permanent_fail", "temporary_fail", "complained", "unsubscribed"),
     ),

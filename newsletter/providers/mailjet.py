@@ -1,8 +1,9 @@
 """Mailjet: https://dev.mailjet.com/email/guides/send-api-v31/ (finished messages, 50 a call).
 
 Each message has an outcome of its own. A message of a campaign goes to one contact once (`DeduplicateCampaign`), so a
-call without an answer is made again. Mailjet puts its own List-Unsubscribe in place of ours, and tells by an event
-who used it. Our delivery id travels as the custom id, the batch as the payload of events.
+call without an answer is made again; after a day its messages are looked for one by one. Mailjet puts its own
+List-Unsubscribe in place of ours, and tells by an event who used it. Our delivery id travels as the custom id, the
+batch as the payload of events.
 """
 
 from __future__ import annotations
@@ -10,20 +11,37 @@ from __future__ import annotations
 import base64
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import JsonMessage, Recipient
 from newsletter.providers import refusals
-from newsletter.providers.base import Answer, Batch, Outcome, Provider, Request, Response, Result, Settings
+from newsletter.providers.base import (
+    Answer,
+    Batch,
+    Lookup,
+    Outcome,
+    Provider,
+    Request,
+    Response,
+    Result,
+    Search,
+    Settings,
+    Sight,
+)
 from newsletter.providers.body import GAP, RequestBody, filled, json_list
+from newsletter.providers.pages import decoded
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, unix_moment
 
-OWN_HEADERS = frozenset({"Message-ID"})
-"""Headers that Mailjet writes itself and refuses in a call."""
+OWN_HEADERS = frozenset({"date", "list-id", "message-id"})
+"""Headers of a message that Mailjet refuses in a call, in lower case; List-Id is the one that readers then miss.
+
+The whole list is in Mailjet's guide, https://dev.mailjet.com/email/guides/send-api-v31/, "Adding email headers".
+"""
 ABOUT = {"From": refusals.SENDER_REFUSED, "Sender": refusals.SENDER_REFUSED, "To": refusals.READER_REFUSED}
 """What a message's error is related to: https://dev.mailjet.com/email/reference/overview/errors/."""
 
@@ -64,10 +82,14 @@ def request(batch: Batch, settings: Settings) -> Request:
         )
         for recipient in batch.recipients
     )
-    key = base64.b64encode(f"{settings['api_key']}:{settings['api_secret']}".encode()).decode()
-    headers = {"Authorization": f"Basic {key}", "Content-Type": "application/json"}
+    headers = {**_headers(settings), "Content-Type": "application/json"}
     body = RequestBody([[b'{"Messages":'], [bytes(messages)], [b"}"]])
     return Request(method="POST", url=f"{settings['base_url']}/v3.1/send", headers=headers, body=body)
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    key = base64.b64encode(f"{settings['api_key']}:{settings['api_secret']}".encode()).decode()
+    return {"Authorization": f"Basic {key}"}
 
 
 def _message(
@@ -79,7 +101,7 @@ def _message(
         "Subject": message.subject,
         "HTMLPart": GAP,
         "TextPart": GAP,
-        "Headers": {name: value for name, value in message.headers.items() if name not in OWN_HEADERS},
+        "Headers": {name: value for name, value in message.headers.items() if name.lower() not in OWN_HEADERS},
         "CustomID": message.delivery_id,
         "EventPayload": batch.tag,
         "CustomCampaign": campaign,
@@ -135,6 +157,49 @@ def _words(response: Response) -> str:
     except msgspec.DecodeError:
         said = ""
     return f"{response.status}: {said or 'without words of its own'}"
+
+
+class _Found(msgspec.Struct, frozen=True):
+    campaign_id: int = msgspec.field(name="CampaignID", default=0)
+    custom_id: str = msgspec.field(name="CustomID", default="")
+
+
+class _FoundPage(msgspec.Struct, frozen=True):
+    data: list[_Found] = msgspec.field(name="Data")
+
+
+def look(search: Search, settings: Settings) -> Request:
+    """Return the next of the calls that look for a batch's messages: first for the campaign's number, then each.
+
+    https://dev.mailjet.com/reference/email/messages/: a campaign is found by our name of it in `messageinformation`,
+    a message by its campaign and custom id in `message`.
+    """
+    if not search.page:
+        query = {"CustomCampaign": search.tag.rpartition("-")[0], "Limit": 1}
+        return _get(settings, "messageinformation", query)
+    number, place = search.page.split("/")
+    asked = [*search.readers.values()]
+    since = (search.handed_at - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    which = {"CustomID": asked[int(place)]} if asked else {"FromTS": since}
+    return _get(settings, "message", {"Campaign": number, **which, "ShowCustomID": "true", "Limit": 1})
+
+
+def _get(settings: Settings, resource: str, query: dict[str, Any]) -> Request:
+    url = f"{settings['base_url']}/v3/REST/{resource}?{urlencode(query)}"
+    return Request(method="GET", url=url, headers=_headers(settings))
+
+
+def sight(response: Response, search: Search) -> Sight | None:
+    """Read an answer: the campaign's number, or one message. Mailjet knows no campaign without messages."""
+    page = decoded(response, _FoundPage)
+    if page is None:
+        return None
+    if not search.page:
+        return Sight(delivery_ids=frozenset(), more=f"{page.data[0].campaign_id}/0" if page.data else "")
+    number, place = search.page.split("/")
+    following = int(place) + 1
+    more = f"{number}/{following}" if following < len(search.readers) else ""
+    return Sight(delivery_ids=frozenset(found.custom_id for found in page.data if found.custom_id), more=more)
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -201,12 +266,13 @@ MAILJET = Provider(
     name="mailjet",
     title="Mailjet",
     settings=PROVIDER_SETTINGS["mailjet"],
-    batch_size=50,
+    batch_size=50,  # https://dev.mailjet.com/reference/email/send-emails/
     byte_cap=15_000_000,
     dedupe="replay",
     # No end is documented; a day is safe.
     dedupe_ttl=timedelta(hours=24),
     unsubscribe="theirs",
+    lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=10)),
     webhook=Webhook(
         verify=None, reports=reports, switch_on=("sent", "bounce", "blocked", "spam", "unsub", "open", "click")
     ),

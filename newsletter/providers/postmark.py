@@ -32,6 +32,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import GAP, filled, json_list
+from newsletter.providers.pages import decoded
 from newsletter.providers.transport import wait_asked_for
 from newsletter.providers.webhooks import Report, ReportKind, Webhook, decode, event_key, moment
 
@@ -180,12 +181,9 @@ def look(search: Search, settings: Settings) -> Request:
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
-def sight(response: Response) -> Sight | None:
+def sight(response: Response, _search: Search) -> Sight | None:
     """Read the delivery ids of a page of the search; a batch fits on one page."""
-    try:
-        page = msgspec.json.decode(response.body, type=_SearchPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _SearchPage)
     if page is None:
         return None
     return Sight(delivery_ids=frozenset(message.metadata.get("delivery_id", "") for message in page.messages))
@@ -215,6 +213,9 @@ BOUNCES = {
     **dict.fromkeys(("HardBounce", "BadEmailAddress", "AddressChange"), ReportKind.HARD_BOUNCE),
     **dict.fromkeys(("SoftBounce", "Transient", "DnsError"), ReportKind.SOFT_BOUNCE),
     **dict.fromkeys(("Blocked", "SpamNotification", "VirusNotification", "DMARCPolicy"), ReportKind.BLOCKED),
+    **dict.fromkeys(("SMTPApiError", "TemplateRenderingFailed"), ReportKind.BLOCKED),
+    "SpamComplaint": ReportKind.COMPLAINED,
+    "Unsubscribe": ReportKind.UNSUBSCRIBED,
 }
 """Kinds of bounces: https://postmarkapp.com/developer/api/bounce-api#bounce-types; others change nothing."""
 SUPPRESSIONS = {
@@ -278,12 +279,10 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(_request: Request, response: Response, _settings: Settings) -> SuppressionPage | None:
     """Read the list."""
-    if response.status != 200:
+    page = decoded(response, _Suppressions)
+    if page is None:
         return None
-    try:
-        entries = msgspec.json.decode(response.body, type=_Suppressions).suppressions
-    except msgspec.DecodeError:
-        return None
+    entries = page.suppressions
     return SuppressionPage(
         addresses=[
             ListedAddress(
@@ -302,6 +301,7 @@ POSTMARK = Provider(
     name="postmark",
     title="Postmark",
     settings=PROVIDER_SETTINGS["postmark"],
+    # https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails
     batch_size=500,
     byte_cap=50_000_000,
     unsubscribe="option",

@@ -1,8 +1,8 @@
 """SendGrid: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send.
 
 A call takes one message and each reader's substitutions, for up to 1,000 readers, and is accepted or refused as a
-whole. SendGrid recognises no repeated call, and its search is sold apart: after a lost answer its events tell. Our
-delivery id and the batch travel as custom arguments, which its events have as keys of their own.
+whole. SendGrid recognises no repeated call; after a lost answer its events tell, or its search, where the account has
+bought it. Our delivery id and the batch travel as custom arguments, which its events have as keys of their own.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
+from newsletter.addresses import address_key
 from newsletter.config.provider_settings import PROVIDER_SETTINGS
 from newsletter.messages.types import Syntax
 from newsletter.providers import refusals
@@ -21,18 +24,22 @@ from newsletter.providers.base import (
     Answer,
     Batch,
     ListedAddress,
+    Lookup,
     Outcome,
     Provider,
     Request,
     Response,
     Result,
+    Search,
     Settings,
+    Sight,
     SuppressionList,
     SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
+from newsletter.providers.pages import at_next_offset, decoded
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.substitution import json_mailbox, reader_headers
+from newsletter.providers.substitution import json_mailbox, reader_headers, values_excess
 from newsletter.providers.transport import unsettled
 from newsletter.providers.webhooks import (
     FetchCertificate,
@@ -49,6 +56,8 @@ from newsletter.providers.webhooks import (
 
 SYNTAX = Syntax(slot="%nl{}%", literal=re.compile(r"%(?=nl\d+%)"), mark="%")
 """Substitutions replace exactly the keys that a call names, so nothing else of a text needs care."""
+SUBSTITUTIONS = 10_000
+"""Bytes that one reader's substitutions may have: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send."""
 NO_TRACKING = {
     "click_tracking": {"enable": False},
     "open_tracking": {"enable": False},
@@ -72,6 +81,7 @@ def request(batch: Batch, settings: Settings) -> Request:
     """Return the call `POST /v3/mail/send`."""
     template = batch.mailing.template(SYNTAX)
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
+    people = _personalizations(batch, columns)
     call: dict[str, Any] = {
         "from": json_mailbox(template.sender.name, template.sender.address),
         "subject": template.subject,
@@ -79,13 +89,14 @@ def request(batch: Batch, settings: Settings) -> Request:
             {"type": "text/plain", "value": template.text},
             {"type": "text/html", "value": template.html},
         ],
-        "personalizations": _personalizations(batch, columns),
+        "personalizations": people,
         "tracking_settings": NO_TRACKING,
         **({"reply_to": {"email": template.reply_to}} if template.reply_to else {}),
     }
     headers = {"Authorization": f"Bearer {settings['api_key']}", "Content-Type": "application/json"}
     url = f"{settings['base_url']}/v3/mail/send"
-    return Request(method="POST", url=url, headers=headers, body=RequestBody([[_encode(call)]]))
+    excess = values_excess("SendGrid", [len(_encode(each["substitutions"])) for each in people], each=SUBSTITUTIONS)
+    return Request(method="POST", url=url, headers=headers, body=RequestBody([[_encode(call)]]), excess=excess)
 
 
 def _personalizations(batch: Batch, columns: Any) -> list[dict[str, Any]]:
@@ -135,6 +146,38 @@ def _errors(response: Response) -> tuple[list[_Error], str]:
         errors = []
     said = "; ".join(f"{error.message} ({error.field})" if error.field else error.message for error in errors)
     return errors, f"{response.status}: {said[:500] or 'without words of its own'}"
+
+
+class _FoundMessage(msgspec.Struct, frozen=True):
+    address: str = msgspec.field(name="to_email")
+
+
+class _FoundMessages(msgspec.Struct, frozen=True):
+    messages: list[_FoundMessage]
+
+
+MOST_FOUND = 1000
+"""Messages that a search shows, at most: as many as a batch has."""
+
+
+def look(search: Search, settings: Settings) -> Request:
+    """Return the call `GET /v3/messages` for the batch's custom argument.
+
+    https://www.twilio.com/docs/sendgrid/for-developers/sending-email/getting-started-email-activity-api: an add-on of
+    the account, six calls a minute, and nothing for accounts in Europe.
+    """
+    query = {"query": f"""(unique_args['batch']="{search.tag}")""", "limit": MOST_FOUND}
+    url = f"{settings['base_url']}/v3/messages?{urlencode(query)}"
+    return Request(method="GET", url=url, headers={"Authorization": f"Bearer {settings['api_key']}"})
+
+
+def sight(response: Response, search: Search) -> Sight | None:
+    """Read what was found; it names addresses alone."""
+    page = decoded(response, _FoundMessages)
+    if page is None:
+        return None
+    keys = (address_key(message.address) for message in page.messages)
+    return Sight(delivery_ids=frozenset(search.readers.get(key, key) for key in keys))
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -251,19 +294,16 @@ PAGE = 500
 def list_suppressions(settings: Settings) -> list[Request]:
     """Return the calls `GET /v3/suppression/bounces` and so on, one for each list."""
     headers = {"Authorization": f"Bearer {settings['api_key']}"}
-    return [Request(method="GET", url=_list_url(settings, name, 0), headers=headers) for name in LISTS]
+    urls = (f"{settings['base_url']}/v3/suppression/{name}?limit={PAGE}&offset=0" for name in LISTS)
+    return [Request(method="GET", url=url, headers=headers) for url in urls]
 
 
-def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
+def suppression_page(request: Request, response: Response, _settings: Settings) -> SuppressionPage | None:
     """Read a page; the last has fewer entries than PAGE."""
-    try:
-        entries = msgspec.json.decode(response.body, type=list[_Listed]) if response.status == 200 else None
-    except msgspec.DecodeError:
-        entries = None
+    entries = decoded(response, list[_Listed])
     if entries is None:
         return None
-    path, _, query = request.url.partition("?")
-    name = path.rpartition("/")[2]
+    name = request.url.partition("?")[0].rpartition("/")[2]
     addresses = [
         ListedAddress(
             address=entry.email,
@@ -273,22 +313,16 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
         )
         for entry in entries
     ]
-    offset = int(query.rpartition("=")[2]) + PAGE
-    url = _list_url(settings, name, offset)
-    more = Request(method="GET", url=url, headers=request.headers) if len(entries) == PAGE else None
-    return SuppressionPage(addresses=addresses, more=more)
-
-
-def _list_url(settings: Settings, name: str, offset: int) -> str:
-    return f"{settings['base_url']}/v3/suppression/{name}?limit={PAGE}&offset={offset}"
+    return SuppressionPage(addresses=addresses, more=at_next_offset(request, len(entries), PAGE))
 
 
 SENDGRID = Provider(
     name="sendgrid",
     title="SendGrid",
     settings=PROVIDER_SETTINGS["sendgrid"],
-    batch_size=1000,
+    batch_size=1000,  # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors
     byte_cap=20_000_000,
+    lookup=Lookup(request=look, sight=sight, settle=timedelta(minutes=30), knows_addresses_alone=True),
     suppressions=SuppressionList(requests=list_suppressions, page=suppression_page),
     webhook=Webhook(
         verify=verify,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -34,14 +35,17 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import NOTHING, RequestBody
+from newsletter.providers.pages import decoded
 from newsletter.providers.refusals import Refusal
-from newsletter.providers.substitution import reader_headers, reader_values
+from newsletter.providers.substitution import reader_headers, reader_values, values_excess
 from newsletter.providers.transport import wait_asked_for
 from newsletter.providers.webhooks import ReportKind, Webhook, moment, unix_moment
 from newsletter.times import utc_now
 
 SYNTAX = Syntax(slot="{{{{s{}}}}}", literal=re.compile(r"\{(?=\{)"), mark="{")
 """SES fills in the values as they are: https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-api.html."""
+DATA, MOST_DATA = "ReplacementTemplateData", 262_144
+"""Characters of a reader's values: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_ReplacementTemplate.html."""
 PATH = "/v2/email/outbound-bulk-emails"
 
 ENTRIES: Mapping[str, Refusal] = {
@@ -98,10 +102,11 @@ def request(batch: Batch, settings: Settings) -> Request:
     template = batch.mailing.template(SYNTAX)
     columns = batch.mailing.variables(batch.recipients, SYNTAX)
     content = {"Subject": template.subject, "Html": template.html, "Text": template.text}
+    entries = _entries(batch, columns)
     call: dict[str, Any] = {
         "FromEmailAddress": _address(template.sender.name, template.sender.address),
         "DefaultContent": {"Template": {"TemplateContent": content, "TemplateData": "{}"}},
-        "BulkEmailEntries": _entries(batch, columns),
+        "BulkEmailEntries": entries,
     }
     if template.reply_to:
         call["ReplyToAddresses"] = [template.reply_to]
@@ -109,7 +114,9 @@ def request(batch: Batch, settings: Settings) -> Request:
         call["DefaultEmailTags"] = [{"Name": "batch", "Value": batch.tag}]
     if settings["configuration_set"]:
         call["ConfigurationSetName"] = settings["configuration_set"]
-    return signed_request("POST", PATH, RequestBody([[_encode(call)]]), settings)
+    sizes = [len(each["ReplacementEmailContent"]["ReplacementTemplate"][DATA]) for each in entries]
+    excess = values_excess("Amazon SES", sizes, each=MOST_DATA)
+    return replace(signed_request("POST", PATH, RequestBody([[_encode(call)]]), settings), excess=excess)
 
 
 def signed_request(method: str, path: str, body: RequestBody, settings: Settings) -> Request:
@@ -140,7 +147,7 @@ def _entries(batch: Batch, columns: Any) -> list[dict[str, Any]]:
             "Destination": {"ToAddresses": [_address(recipient.name, recipient.email)]},
             # A tag's value may hold letters, digits, `_` and `-` only.
             "ReplacementTags": [{"Name": "delivery_id", "Value": recipient.delivery_id.replace(".", "-")}],
-            "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": _encode(values).decode()}},
+            "ReplacementEmailContent": {"ReplacementTemplate": {DATA: _encode(values).decode()}},
             "ReplacementHeaders": [{"Name": name, "Value": value} for name, value in headers.items()],
         }
         for recipient, headers, values in rows
@@ -225,10 +232,7 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
     """Read a page, whose token asks for the next; that request is signed when the page is read."""
-    try:
-        page = msgspec.json.decode(response.body, type=_ListedPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _ListedPage)
     if page is None:
         return None
     addresses = [

@@ -35,6 +35,7 @@ from newsletter.providers.base import (
     SuppressionPage,
 )
 from newsletter.providers.body import RequestBody
+from newsletter.providers.pages import decoded, following
 from newsletter.providers.refusals import Refusal
 from newsletter.providers.substitution import json_mailbox, reader_values
 from newsletter.providers.transport import after_the_host, unsettled
@@ -269,12 +270,9 @@ def look(search: Search, settings: Settings) -> Request:
     return Request(method="GET", url=url, headers={"Authorization": settings["api_key"]})
 
 
-def sight(response: Response) -> Sight | None:
+def sight(response: Response, _search: Search) -> Sight | None:
     """Read the delivery ids of a page."""
-    try:
-        page = msgspec.json.decode(response.body, type=_Events) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _Events)
     if page is None:
         return None
     return Sight(delivery_ids=frozenset(event.delivery_id for event in page.results), more=page.next)
@@ -309,10 +307,7 @@ def list_suppressions(settings: Settings) -> list[Request]:
 
 def suppression_page(request: Request, response: Response, settings: Settings) -> SuppressionPage | None:
     """Read a page, which names the next: https://developers.sparkpost.com/api/suppression-list/."""
-    try:
-        page = msgspec.json.decode(response.body, type=_ListedPage) if response.status == 200 else None
-    except msgspec.DecodeError:
-        page = None
+    page = decoded(response, _ListedPage)
     if page is None:
         return None
     addresses = [
@@ -324,17 +319,15 @@ def suppression_page(request: Request, response: Response, settings: Settings) -
         )
         for entry in page.results
     ]
-    more = None
-    if page.next:
-        url = f"{settings['base_url']}{after_the_host(page.next)}"
-        more = Request(method="GET", url=url, headers=request.headers)
-    return SuppressionPage(addresses=addresses, more=more)
+    return SuppressionPage(addresses=addresses, more=following(request, settings, page.next))
 
 
 SPARKPOST = Provider(
     name="sparkpost",
     title="SparkPost",
     settings=PROVIDER_SETTINGS["sparkpost"],
+    # https://developers.sparkpost.com/api/transmissions/: no number of recipients, 20 MB of content; 1,000 bytes of a
+    # reader's metadata, 64 of the campaign's id.
     batch_size=1000,
     byte_cap=20_000_000,
     unsubscribe_of=lambda settings: "ours" if settings.get("transactional", "true") == "true" else "theirs",

@@ -33,6 +33,18 @@ def reader_values(columns: Sequence[Sequence[str]], count: int) -> Iterator[Mapp
         yield dict(zip(names, row, strict=True))
 
 
+def values_excess(title: str, sizes: Sequence[int], *, each: int, together: int | None = None) -> str:
+    """Say which limit in bytes the readers' values exceed: one reader's or, where there is one, that of all together.
+
+    Empty when they exceed none.
+    """
+    if sizes and max(sizes) > each:
+        return f"the values of one reader have {max(sizes):,} bytes; {title} takes {each:,}"
+    if together is not None and sum(sizes) > together:
+        return f"the values of a call's readers have {sum(sizes):,} bytes together; {title} takes {together:,}"
+    return ""
+
+
 def json_mailbox(name: str, address: str) -> dict[str, str]:
     """Return a mailbox as most APIs have it: `{"email": ..., "name": ...}`, without an empty name."""
     return {"email": address, "name": name} if name else {"email": address}

@@ -102,6 +102,8 @@ class Webhook:
     """Whether `verify` needs `webhook_secret`; without it every call is refused."""
     reports: Callable[[bytes], Sequence[Report]]
     """Reads a body; kinds that change nothing and pings give no report. Raises UnreadableError."""
+    token: Callable[[bytes], str] | None = None
+    """Returns the token of a verified body, where the signature covers that and not the event: it is good for once."""
     modules: tuple[str, ...] = ()
     """What has to be installed for `verify`, beyond what sending needs: the extra `webhooks`."""
     confirmation: Callable[[bytes], str] | None = None

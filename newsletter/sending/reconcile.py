@@ -8,7 +8,7 @@ nothing of the campaign was ever answered. An answer that shows nothing changes 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,12 +19,14 @@ from newsletter.campaigns.batch_states import BatchState
 from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.resolution import Unknown
 from newsletter.config import Publication
+from newsletter.database.bulk import among
 from newsletter.database.connection import Database
-from newsletter.database.tables import batch
+from newsletter.database.tables import batch, subscriber
 from newsletter.errors import ConfigError
 from newsletter.providers import PROVIDERS, find_provider, read_settings
 from newsletter.providers.base import Lookup, Provider, Response, Search, Settings
 from newsletter.sending.recovery import may_repeat
+from newsletter.times import stamp
 
 MOST_PAGES = 100
 """Pages of one search, at most: a batch of 1,000 has four at 300 each."""
@@ -69,21 +71,48 @@ class _SearchError(Exception):
     """A search gave no results; its text says why, in the provider's words or the network's."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Readers:
+    """The readers of one batch's unknown deliveries."""
+
+    delivery_ids: Mapping[str, str]
+    """By the key of the address that each has now."""
+    settled: frozenset[int]
+    """Subscribers who have had their address since before the batch was handed over."""
+
+
 def ask(database: Database, publication: Publication, campaign: Campaign, now: datetime) -> list[BatchFinding]:
     """Ask about each batch with unknown deliveries. Changes nothing. Raises ConfigError."""
     with database.read() as connection:
         unknowns = resolution.find_unknown(connection, campaign.id)
         names = {unknown.provider for unknown in unknowns}
         controls = {name: _control(connection, campaign, name) for name in names}
+        readers = [_readers(connection, unknown) for unknown in unknowns]
     last = {name: max(unknown.handed_at for unknown in unknowns if unknown.provider == name) for name in names}
-    findings = [_ask(publication, campaign, unknown, last[unknown.provider], now) for unknown in unknowns]
+    findings = [
+        _ask(publication, campaign, unknown, own, last[unknown.provider], now)
+        for unknown, own in zip(unknowns, readers, strict=True)
+    ]
     return [
-        _absent(publication, finding, findings, controls[finding.unknown.provider]) if finding.is_open else finding
-        for finding in findings
+        _absent(publication, finding, own, findings, controls[finding.unknown.provider]) if finding.is_open else finding
+        for finding, own in zip(findings, readers, strict=True)
     ]
 
 
-def _ask(publication: Publication, campaign: Campaign, unknown: Unknown, last: datetime, now: datetime) -> BatchFinding:
+def _readers(connection: Connection, unknown: Unknown) -> _Readers:
+    columns = subscriber.c
+    rows = connection.execute(
+        select(columns.id, columns.email_key, columns.updated_at).where(among(connection, columns.id, unknown.ids))
+    ).all()
+    return _Readers(
+        delivery_ids={row.email_key: f"{unknown.campaign_id}.{row.id}" for row in rows},
+        settled=frozenset(row.id for row in rows if row.updated_at <= stamp(unknown.handed_at)),
+    )
+
+
+def _ask(
+    publication: Publication, campaign: Campaign, unknown: Unknown, readers: _Readers, last: datetime, now: datetime
+) -> BatchFinding:
     """Ask about one batch; `last` is when its provider was handed the last unknown one."""
     if unknown.provider not in PROVIDERS:
         return BatchFinding(unknown=unknown, remark=f'no provider is named "{unknown.provider}"')
@@ -95,7 +124,7 @@ def _ask(publication: Publication, campaign: Campaign, unknown: Unknown, last: d
         return _repeat(provider, campaign, unknown)
     if provider.lookup is None:
         return BatchFinding(unknown=unknown, remark=f"{provider.title} cannot be asked any more")
-    finding = _search(publication, provider, provider.lookup, campaign, unknown)
+    finding = _search(publication, provider, provider.lookup, campaign, unknown, readers)
     if finding.is_open and now - unknown.handed_at < provider.lookup.settle:
         when = _clock(publication, last + provider.lookup.settle)
         remark = f"{provider.title}'s search may lag: ask again from {when} on"
@@ -120,10 +149,16 @@ def _clock(publication: Publication, moment: datetime) -> str:
 
 
 def _search(
-    publication: Publication, provider: Provider, lookup: Lookup, campaign: Campaign, unknown: Unknown
+    publication: Publication,
+    provider: Provider,
+    lookup: Lookup,
+    campaign: Campaign,
+    unknown: Unknown,
+    readers: _Readers,
 ) -> BatchFinding:
     """Look in the provider's search for the messages of one batch."""
-    search = Search(tag=f"{campaign.key}-{unknown.no}", handed_at=unknown.handed_at)
+    tag = f"{campaign.key}-{unknown.no}"
+    search = Search(tag=tag, handed_at=unknown.handed_at, readers=readers.delivery_ids)
     try:
         shown = _shown(publication, provider, lookup, search)
     except _SearchError as error:
@@ -132,7 +167,11 @@ def _search(
 
 
 def _absent(
-    publication: Publication, finding: BatchFinding, findings: Sequence[BatchFinding], control: Search | None
+    publication: Publication,
+    finding: BatchFinding,
+    readers: _Readers,
+    findings: Sequence[BatchFinding],
+    control: Search | None,
 ) -> BatchFinding:
     """Find what it means that the search does not show everyone: nothing, unless it is proved to be up to date."""
     provider = find_provider(publication, finding.unknown.provider)
@@ -144,7 +183,11 @@ def _absent(
         return replace(finding, remark=f"{provider.title}'s search did not answer: {error}")
     lag = provider.lookup.settle
     if is_shown or (control is None and any(_vouches(other, finding, lag) for other in findings)):
-        return replace(finding, unsent=frozenset(finding.unknown.ids) - finding.sent)
+        absent = frozenset(finding.unknown.ids) - finding.sent
+        if not provider.lookup.knows_addresses_alone:
+            return replace(finding, unsent=absent)
+        moved = f"{provider.title}'s search shows addresses, and some readers have another one, or none"
+        return replace(finding, unsent=absent & readers.settled, remark="" if absent <= readers.settled else moved)
     if control:
         return replace(finding, remark=f"{provider.title}'s search does not show this campaign yet")
     what = "too little" if any(other.sent for other in findings) else "nothing"
@@ -174,13 +217,13 @@ def _pages(lookup: Lookup, settings: Settings, search: Search) -> Iterator[froze
             response = exchange(lookup.request(search, settings))
         except TransportError as error:
             raise _SearchError(error.reason) from error
-        sight = lookup.sight(response)
+        sight = lookup.sight(response, search)
         if sight is None:
             raise _SearchError(_words(response))
         yield sight.delivery_ids
         if not sight.more:
             return
-        search = Search(tag=search.tag, handed_at=search.handed_at, page=sight.more)
+        search = replace(search, page=sight.more)
     raise _SearchError(f"it has more than {MOST_PAGES} pages")
 
 

@@ -1,7 +1,8 @@
 """Erase readers from every table that knows them.
 
 The ledger's rows stay, with an id that belongs to nobody any more; the address is taken out of the providers' words
-in it. A reader who asked to be forgotten leaves a keyed hash in the suppressions.
+in it. Calls of providers that are kept as they came are looked through afterwards (`events/erased_calls.py`). A reader
+who asked to be forgotten leaves a keyed hash in the suppressions.
 """
 
 from __future__ import annotations
@@ -12,11 +13,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, and_, select, update
+from sqlalchemy import Column, Connection, Table, and_, insert, select, update
 
 from newsletter.addresses import address_key
 from newsletter.config import EventKind
-from newsletter.database.tables import campaign, delivery_exception, delivery_note, subscriber, subscription
+from newsletter.database.tables import (
+    campaign,
+    delivery_exception,
+    delivery_note,
+    erased_reader,
+    subscriber,
+    subscription,
+    webhook_call,
+)
 from newsletter.outbound import queue
 from newsletter.outbound.queue import Happening
 from newsletter.subscribers import suppressions
@@ -55,6 +64,7 @@ def erase(connection: Connection, address: str) -> bool:
         return False
     _clean_ledger(connection, reader.id, reader.email)
     _tell(connection, reader.id, reader.email, utc_now())
+    _ask_to_clean_calls(connection, reader.id, reader.email)
     return remove_subscriber(connection, address)
 
 
@@ -66,6 +76,7 @@ def _forget(connection: Connection, request: ErasureRequest) -> bool:
     suppressions.forget(connection, row.email_key, request.at)
     _clean_ledger(connection, request.subscriber_id, row.email)
     _tell(connection, request.subscriber_id, row.email, request.at)
+    _ask_to_clean_calls(connection, request.subscriber_id, row.email)
     return remove_subscriber(connection, row.email)
 
 
@@ -96,6 +107,13 @@ def _clean_ledger(connection: Connection, subscriber_id: int, email: str) -> Non
             this = and_(*(part == getattr(row, part.name) for part in key))
             cleaned = address.sub(GONE, getattr(row, column.name))
             connection.execute(update(table).where(this).values({column.name: cleaned}))
+
+
+def _ask_to_clean_calls(connection: Connection, subscriber_id: int, email: str) -> None:
+    """Note the reader until the kept calls are looked through; where none are kept, there is nothing to note."""
+    if connection.execute(select(webhook_call.c.id).limit(1)).first() is not None:
+        row = {"subscriber_id": subscriber_id, "email_key": address_key(email)}
+        connection.execute(insert(erased_reader), [row])
 
 
 def _literal(text: str) -> str:

@@ -63,6 +63,10 @@ class ReportedSuppression:
     detail: str
     at: datetime
     """When the event happened; aware."""
+    list_name: str = ""
+    """The provider's list that it comes from, `postmark's list`, with which `detail` begins; empty for an event."""
+    is_dated: bool = True
+    """Whether the list says when it happened; else `at` is the time of reading."""
 
 
 GIVEN_UP = "soft bounces, campaign after campaign"
@@ -87,7 +91,7 @@ def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppress
         row = stored.get(key)
         if row is None:
             rows.append({"email_key": key, **new})
-        elif _rank(gravest.reason, gravest.detail, stamp(gravest.at)) > _rank(Reason(row.reason), row.detail, row.at):
+        elif _replaces(gravest, row):
             connection.execute(update(suppression).where(suppression.c.email_key == row.email_key).values(new))
     if rows:
         connection.execute(insert(suppression), rows)
@@ -100,6 +104,18 @@ def _tell(connection: Connection, rows: Sequence[Mapping[str, str]]) -> None:
     for row in rows:
         data = {"email": row["email_key"], "reason": row["reason"], "detail": row["detail"]}
         tell(connection, [Happening(EventKind.SUPPRESSED, row["email_key"], data)], row["at"])
+
+
+def _replaces(report: ReportedSuppression, row: Row[Any]) -> bool:
+    """Tell whether a report takes the place of the suppression that its address has.
+
+    A provider's list is no news: what is known of an address from elsewhere, and since later, stays as it is.
+    """
+    at = stamp(report.at)
+    is_elsewhere = bool(report.list_name) and not row.detail.startswith(report.list_name)
+    if is_elsewhere and (not report.is_dated or at <= row.at):
+        return False
+    return _rank(report.reason, report.detail, at) > _rank(Reason(row.reason), row.detail, row.at)
 
 
 def _rank(reason: Reason, detail: str, at: str) -> tuple[int, bool, tuple[int, ...], str]:

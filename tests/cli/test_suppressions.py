@@ -157,6 +157,37 @@ def test_the_provider_s_own_list_is_taken_over(
     }
 
 
+def test_what_is_known_of_an_address_since_later_than_the_provider_s_entry_stays(
+    run: Run, newsletter: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's entries are of 2025-01-17 17:00."""
+    monkeypatch.setenv("PROVIDER_KEY", KEY)
+    rows = (
+        "email,reason,at\n"
+        "newer@example.com,bounced,2025-03-01\n"
+        "older@example.com,bounced,2025-01-01\n"
+        "twice@example.com,bounced,2024-12-01\n"
+    )
+    with SparkPost() as provider:
+        provider.suppressed = [("newer@example.com", "Spam Complaint"), ("older@example.com", "Spam Complaint")]
+        provider.suppressed += [("twice@example.com", "Bounce Rule"), ("both@example.com", "Bounce Rule")]
+        provider.suppressed += [("both@example.com", "Spam Complaint")]
+        folder = tmp_path / "news"
+        settings(folder, provider.toml)
+        (folder / "list.csv").write_text(rows, encoding="utf-8")
+        newsletter("suppressions", "import", "list.csv", cwd=folder)
+
+        newsletter("suppressions", "sync", cwd=folder)
+
+    listed = json.loads(newsletter("suppressions", "list", "--json", cwd=folder).stdout)
+    assert {row["email"].partition("@")[0]: (row["reason"], row["at"][:10]) for row in listed} == {
+        "newer": ("bounced", "2025-03-01"),
+        "older": ("complained", "2025-01-17"),
+        "twice": ("bounced", "2024-12-01"),
+        "both": ("complained", "2025-01-17"),
+    }
+
+
 def test_a_provider_without_a_list_says_so(run: Run) -> None:
     synced = run("sync")
 
@@ -188,9 +219,13 @@ def test_kept_calls_are_replayed_and_change_nothing_the_first_time_round(newslet
     first = newsletter("events", "replay", "--json", cwd=tmp_path / "news")
     again = newsletter("events", "replay", "--json", cwd=tmp_path / "news")
     later = newsletter("events", "replay", "--since", "2025-01-17 12:01", "--json", cwd=tmp_path / "news")
+    of_a_week = newsletter("events", "replay", "--since", "7d", "--json", cwd=tmp_path / "news")
+    of_a_day = newsletter("events", "replay", "--since", "2025-01-17", "--json", cwd=tmp_path / "news")
     wrong = newsletter("events", "replay", "--since", "soon", cwd=tmp_path / "news")
 
     assert json.loads(first.stdout) == {"calls": 2, "new": 2, "foreign": 0}
     assert json.loads(again.stdout) == {"calls": 2, "new": 0, "foreign": 0}
     assert json.loads(later.stdout) == {"calls": 0, "new": 0, "foreign": 0}
+    assert json.loads(of_a_week.stdout)["calls"] == 0
+    assert json.loads(of_a_day.stdout)["calls"] == 2
     assert (wrong.returncode, "--since" in wrong.stderr) == (2, True)

@@ -17,6 +17,9 @@ from sqlalchemy import func, select
 from newsletter.config import Publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import campaign, event, suppression, webhook_call
+from newsletter.subscribers import erasure
+from newsletter.subscribers.erasure import ErasureRequest
+from newsletter.times import utc_now
 from tests.support.sending import add_readers, settings, start_campaign
 from tests.web.public.serving import Served, serve
 
@@ -168,6 +171,20 @@ def test_a_signed_call_of_mailgun_and_one_of_resend_are_applied(served: Served, 
     wait_for(database, "r3@example.com", "bounced")
 
 
+def test_a_signature_of_mailgun_that_somebody_read_carries_no_other_event(
+    served: Served, database: Database, key: str
+) -> None:
+    genuine = mailgun(key, 21)
+    forged = {**genuine, "event-data": mailgun(key, 22)["event-data"]}
+    before = kept(database)
+
+    answers = [requests.post(served.url + MAILGUN, json=body).status_code for body in (genuine, forged, genuine)]
+
+    assert answers == [200, 401, 200]
+    assert kept(database) == before + 1
+    wait_for(database, "r21@example.com", "complained")
+
+
 @pytest.mark.parametrize(
     "path", ["/webhooks/postmark/wrong", "/webhooks/nobody/" + "t" * 32, "/webhooks/smtp/x", MAILGUN[:-1], RESEND + "r"]
 )
@@ -222,6 +239,21 @@ def test_a_kind_of_record_that_is_not_known_is_kept_and_changes_nothing(served: 
 
     assert answer.status_code == 200
     assert kept(database) == before + 1
+
+
+def test_a_reader_who_is_forgotten_is_taken_out_of_the_kept_calls(served: Served, database: Database, key: str) -> None:
+    requests.post(served.url + POSTMARK, json=bounce(key, 31), auth=BASIC).raise_for_status()
+    wait_for(database, "r31@example.com", "bounced")
+    before = kept(database)
+
+    with database.begin() as connection:
+        erasure.forget(connection, [ErasureRequest(subscriber_id=31, at=utc_now())])
+
+    deadline = time.monotonic() + 30
+    while kept(database) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert kept(database) == before - 1
 
 
 def test_calls_that_a_killed_server_answered_are_applied_by_the_next_one(tmp_path: Path) -> None:

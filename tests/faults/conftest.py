@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.case import ENVIRONMENT, Case
-from tests.support.api_servers import Brevo, Ses, SparkPost
+from tests.support.api_servers import Brevo, SparkPost
 from tests.support.provider_server import SERVERS, ProviderServer, Resend
+from tests.support.ses_server import Ses
 
 KINDS: dict[str, type[ProviderServer]] = {**SERVERS, **{kind.dialect: kind for kind in (Brevo, Ses, SparkPost)}}
 """Those with keys, of both sorts; those with a search; and one with neither."""

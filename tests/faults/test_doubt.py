@@ -14,8 +14,8 @@ from newsletter.campaigns.campaign import CampaignState
 from newsletter.database.tables import batch, subscriber
 from newsletter.times import stamp, utc_now
 from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
-from tests.support.api_servers import Brevo, SparkPost
-from tests.support.provider_server import Mailgun, Postmark, ProviderServer, Resend
+from tests.support.api_servers import API_SERVERS, Brevo, Mailjet, SendGrid, SparkPost
+from tests.support.provider_server import SERVERS, Mailgun, Postmark, ProviderServer, Resend
 
 
 @pytest.mark.parametrize(("policy", "calls"), [("resend", [50, 50]), ("assume-sent", [50])])
@@ -128,7 +128,7 @@ def test_f23_what_is_in_doubt_when_patience_ends_is_not_called_queued(resend: tu
     case.check(server)
 
 
-@pytest.fixture(params=[Postmark, Mailgun, SparkPost])
+@pytest.fixture(params=[Postmark, Mailgun, SparkPost, SendGrid])
 def searchable(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[tuple[Case, ProviderServer]]:
@@ -237,6 +237,8 @@ def test_f22_another_campaign_s_message_to_the_same_address_is_not_ours(
     searchable: tuple[Case, ProviderServer],
 ) -> None:
     case, server = searchable
+    if server.dialect == "sendgrid":  # which shows addresses alone, and finds them by the campaign's own key
+        return
     server.faults = ["not accepted: dropped"]
     case.send()
     tag = f"{case.campaign.key}-1"
@@ -245,3 +247,83 @@ def test_f22_another_campaign_s_message_to_the_same_address_is_not_ours(
     case.ask()
 
     assert case.counts() == DOUBTFUL
+
+
+@pytest.fixture
+def sendgrid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Case, SendGrid]]:
+    """One batch is unknown, of which SendGrid has taken nothing."""
+    monkeypatch.setenv("PROVIDER_KEY", ENVIRONMENT["PROVIDER_KEY"])
+    with SendGrid() as server:
+        server.faults = ["not accepted: dropped"]
+        case = Case(tmp_path, server.toml, "sendgrid")
+        case.send()
+        yield case, server
+        case.database.close()
+
+
+def test_f22_without_the_search_that_sendgrid_sells_apart_a_person_decides(sendgrid: tuple[Case, SendGrid]) -> None:
+    case, server = sendgrid
+    server.has_activity = False
+
+    (finding,) = case.ask(later())
+
+    assert finding.remark == "SendGrid's search did not answer: 403: access forbidden"
+    assert not finding.is_early
+    assert case.counts() == DOUBTFUL
+
+
+def test_f22_of_a_reader_with_a_new_address_a_search_for_addresses_says_nothing(
+    sendgrid: tuple[Case, SendGrid],
+) -> None:
+    case, _server = sendgrid
+    first = min(id for id, state in case.states().items() if state == "unknown").partition(".")[2]
+    with case.database.begin() as connection:
+        moved = {"email": "new@example.com", "email_key": "new@example.com", "updated_at": stamp(later())}
+        connection.execute(update(subscriber).where(subscriber.c.id == int(first)).values(moved))
+
+    (finding,) = case.ask(later())
+
+    assert "some readers have another one" in finding.remark
+    assert case.counts() == {"accepted": 50, "rejected": 49, "unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "counts"), [("dropped", EVERYONE), ("not accepted: dropped", {"accepted": 50, "rejected": 50})]
+)
+def test_f22_after_a_day_mailjet_s_messages_are_looked_for_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str, counts: dict[str, int]
+) -> None:
+    monkeypatch.setenv("PROVIDER_KEY", ENVIRONMENT["PROVIDER_KEY"])
+    with Mailjet() as server:
+        case = Case(tmp_path, server.toml, "mailjet")
+        handed_over(case, call=fault == "dropped")
+        case.send(lambda: utc_now() + timedelta(hours=25))
+        assert case.counts() == DOUBTFUL
+
+        case.ask(utc_now() + timedelta(hours=26))
+
+        assert case.counts() == counts
+        case.check(server)
+        case.database.close()
+
+
+@pytest.mark.parametrize("dialect", [*SERVERS, *API_SERVERS])
+def test_a_person_decides_about_the_unknown_whoever_the_provider_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dialect: str
+) -> None:
+    monkeypatch.setenv("PROVIDER_KEY", ENVIRONMENT["PROVIDER_KEY"])
+    with {**SERVERS, **API_SERVERS}[dialect]() as server:
+        case = Case(tmp_path, server.toml, dialect, readers=4, size=2)
+        handed_over(case, call=False)
+        case.send(lambda: utc_now() + timedelta(hours=25))
+        assert case.counts() == {"accepted": 2, "unknown": 2}
+
+        with case.database.begin() as connection:
+            assert resolution.resolve_campaign(connection, 1, "resend", utc_now()) == 2
+        case.move("reopen")
+        case.send()
+
+        assert case.counts() == {"accepted": 4}
+        assert server.most_often == 1
+        case.check(server)
+        case.database.close()

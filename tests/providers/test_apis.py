@@ -153,30 +153,51 @@ def test_an_answer_that_is_lost_or_garbage_leaves_all_unknown(server: ProviderSe
     assert len(server.accepted) == 3
 
 
-def test_a_batch_over_the_byte_cap_is_halved_before_it_leaves(server: ProviderServer) -> None:
-    record = replace(RECORDS[server.dialect], byte_cap=10_000)
-    large = CompiledMessage(
-        slug="s",
-        subject="s",
-        preheader="",
-        html="x" * 3_000,
-        text="{{ long }}" * 0 + "NLM00000xNL",
-        tags=("{{ long }}",),
+def long_values(values: dict[int, str], number: int) -> Batch:
+    """A batch of so many readers, some of whom have a long value in the message."""
+    message = CompiledMessage(
+        slug="s", subject="s", preheader="", html="x" * 3_000, text="NLM00000xNL", tags=("{{ long }}",)
     )
     readers = [
         Recipient(
-            delivery_id=f"1.{number}",
-            email=f"r{number}@example.com",
-            fields={**recipient(number).fields, "long": "y" * 900},
+            delivery_id=f"1.{place}",
+            email=f"r{place}@example.com",
+            fields={**recipient(place).fields, "long": values.get(place, "")},
         )
-        for number in range(1, 17)
+        for place in range(1, number + 1)
     ]
-    batch = replace(batch_of(*readers), mailing=Mailing(large, ENVELOPE))
+    return replace(batch_of(*readers), mailing=Mailing(message, ENVELOPE))
 
-    parts = prepare(record, batch, settings(server))
+
+def test_a_batch_over_the_byte_cap_is_halved_before_it_leaves(server: ProviderServer) -> None:
+    record = replace(RECORDS[server.dialect], byte_cap=10_000)
+
+    parts = prepare(record, long_values(dict.fromkeys(range(1, 17), "y" * 900), 16), settings(server))
 
     assert len(parts) > 1
     assert outcomes(hand_over(parts)) == ["accepted"] * 16
+
+
+def test_readers_values_beyond_brevo_s_limit_for_a_call_travel_in_several() -> None:
+    with API_SERVERS["brevo"]() as server:
+        answer = send(server, long_values(dict.fromkeys(range(1, 41), "é" * 30_000), 40))
+
+    assert outcomes(answer) == ["accepted"] * 40
+    assert server.calls == [10] * 4
+    assert server.most_often == 1
+
+
+@pytest.mark.parametrize(("name", "size"), [("sendgrid", 10_001), ("brevo", 102_401), ("ses", 262_145)])
+def test_a_reader_whose_values_no_call_may_have_is_rejected_and_costs_nobody_else_the_issue(
+    name: str, size: int
+) -> None:
+    with API_SERVERS[name]() as server:
+        answer = send(server, long_values({5: "y" * size}, 9))
+
+    assert [place for place, each in enumerate(outcomes(answer), start=1) if each != "accepted"] == [5]
+    assert answer.results[4].outcome is Outcome.REJECTED
+    assert "the values of one reader have" in answer.results[4].reason
+    assert server.most_often == 1
 
 
 def test_brevo_s_refusal_of_a_repeat_proves_that_the_first_call_was_accepted() -> None:

@@ -35,8 +35,9 @@ from newsletter.providers.webhooks import UnverifiedError, WebhookCall
 from tests.providers.test_apis import RECORDS, settings
 from tests.providers.test_postmark import batch as batch_of
 from tests.providers.test_postmark import recipient
-from tests.support.api_servers import MailerSend, Mailjet, SendGrid, Ses, SparkPost
+from tests.support.api_servers import MailerSend, Mailjet, SendGrid, SparkPost
 from tests.support.provider_server import KEY, ProviderServer
+from tests.support.ses_server import Ses
 
 BATCH = replace(batch_of(recipient(1, "Zoë Łukasz"), recipient(2)), tag="0123456789abcdef-7")
 

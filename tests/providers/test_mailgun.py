@@ -10,9 +10,9 @@ import pytest
 
 from newsletter.messages.mailing import Mailing
 from newsletter.messages.types import CompiledMessage, Recipient
-from newsletter.providers.base import Answer, Batch, Outcome, Search
+from newsletter.providers.base import Answer, Batch, Outcome, Request, Search
 from newsletter.providers.dispatch import hand_over, prepare
-from newsletter.providers.mailgun import MAILGUN, look, outcomes, request, sight
+from newsletter.providers.mailgun import MAILGUN, look, outcomes, request, sight, suppression_page
 from tests.providers.test_postmark import ENVELOPE, answer, recipient
 from tests.providers.test_postmark import batch as batch_of
 from tests.support.provider_server import KEY, Mailgun, _form
@@ -158,13 +158,28 @@ def test_the_search_asks_for_the_batch_s_tag_and_follows_pages_at_base_url_only(
     assert further.url == "https://api.example.com/v3/x/events?page=2"
 
 
+def test_who_unsubscribed_from_some_tags_only_is_not_suppressed() -> None:
+    entries = [
+        {"address": "all@example.com", "tags": ["*"], "created_at": "Fri, 21 Oct 2011 11:02:55 UTC"},
+        {"address": "older@example.com", "tag": "*", "created_at": "Fri, 21 Oct 2011 11:02:55 GMT"},
+        {"address": "some@example.com", "tags": ["offers"], "created_at": "Fri, 21 Oct 2011 11:02:55 UTC"},
+    ]
+    request = Request(method="GET", url="https://api.example.com/v3/news.example.com/unsubscribes?limit=9", headers={})
+
+    page = suppression_page(request, answer(200, {"items": entries, "paging": {}}), SETTINGS)
+
+    assert page
+    assert [listed.address for listed in page.addresses] == ["all@example.com", "older@example.com"]
+
+
 def test_a_page_of_events_shows_delivery_ids_and_the_next_page() -> None:
     items = [{"user-variables": {"delivery_id": "1.1"}}, {"user-variables": {"delivery_id": "1.2"}}]
-    seen = sight(answer(200, {"items": items, "paging": {"next": "https://next"}}))
-    last = sight(answer(200, {"items": [], "paging": {"next": "https://next"}}))
+    asked = Search(tag="t-7", handed_at=NOW)
+    seen = sight(answer(200, {"items": items, "paging": {"next": "https://next"}}), asked)
+    last = sight(answer(200, {"items": [], "paging": {"next": "https://next"}}), asked)
 
     assert seen is not None
     assert (seen.delivery_ids, seen.more) == (frozenset({"1.1", "1.2"}), "https://next")
     assert last is not None
     assert (last.delivery_ids, last.more) == (frozenset(), "")
-    assert sight(answer(503, {})) is sight(answer(200, b"<html>")) is None
+    assert sight(answer(503, {}), asked) is sight(answer(200, b"<html>"), asked) is None

@@ -176,6 +176,8 @@ CASES: list[tuple[str, object, Expected | None]] = [
     ("mailersend", mailersend_1("spam_complaint", morph={"object": "spam_complaint"}), Expected(K.COMPLAINED)),
     ("mailersend", mailersend("unsubscribed", meta=[]), Expected(K.UNSUBSCRIBED)),
     ("mailersend", mailersend("clicked", meta={"url": LINK}), Expected(K.CLICKED, LINK)),
+    ("mailersend", mailersend("clicked_unique", meta={"url": LINK}), Expected(K.CLICKED, LINK)),
+    ("mailersend", mailersend("opened_unique"), Expected(K.OPENED)),
     ("mailersend", {"type": "webhook.test", "created_at": "2025-01-17T13:00:00Z", "data": []}, None),
     ("sparkpost", sparkpost("injection"), Expected(K.TAKEN)),
     ("sparkpost", sparkpost("delivery"), Expected(K.DELIVERED)),
@@ -201,6 +203,17 @@ CASES: list[tuple[str, object, Expected | None]] = [
         Expected(K.SOFT_BOUNCE),
     ),
     ("postmark", postmark("Bounce", Type="Blocked", Email="r5@example.com", BouncedAt=PM_AT), Expected(K.BLOCKED)),
+    ("postmark", postmark("Bounce", Type="SMTPApiError", Email="r5@example.com", BouncedAt=PM_AT), Expected(K.BLOCKED)),
+    (
+        "postmark",
+        postmark("Bounce", Type="Unsubscribe", Email="r5@example.com", BouncedAt=PM_AT),
+        Expected(K.UNSUBSCRIBED),
+    ),
+    (
+        "postmark",
+        postmark("Bounce", Type="SpamComplaint", Email="r5@example.com", BouncedAt=PM_AT),
+        Expected(K.COMPLAINED),
+    ),
     ("postmark", postmark("Bounce", Type="AutoResponder", Email="r5@example.com", BouncedAt=PM_AT), None),
     ("postmark", postmark("SpamComplaint", Email="r5@example.com", BouncedAt=PM_AT), Expected(K.COMPLAINED)),
     (

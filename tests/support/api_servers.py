@@ -9,121 +9,22 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
 from email.header import decode_header, make_header
 from email.message import Message
-from email.utils import parseaddr
-from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
-
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from tests.support.provider_server import KEY, Answer, ProviderServer, Rendered
+from tests.support.ses_server import Ses
+from tests.support.slots import braces
 
-Fill = Callable[[str], str]
-
-
-def _braces(values: Mapping[str, str], prefix: str = "", *, number: int = 2, jinja: bool = False) -> Fill:
-    """Return a template language of braces: a slot is its value, and anything else in braces is executed, to show."""
-    opening, closing = "{" * number, "}" * number
-    code = r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}" if jinja else r"\{\{.*?\}\}"
-
-    def fill(text: str) -> str:
-        slot = re.compile(re.escape(opening) + r"\s*" + re.escape(prefix) + r"(\w+)\s*" + re.escape(closing))
-        pieces = slot.split(text)
-        # Values are put in after the text was looked at: they are data.
-        written = [re.sub(code, "EXECUTED", piece) for piece in pieces[::2]]
-        filled = [values.get(name, "") for name in pieces[1::2]]
-        return "".join(text + value for text, value in zip(written, [*filled, ""], strict=True))
-
-    return fill
-
-
-class Ses(ProviderServer):
-    """A server with SES's bulk call; it checks the signature with botocore."""
-
-    dialect = "ses"
-    settings = 'access_key_id = "env:PROVIDER_KEY"\nsecret_access_key = "env:PROVIDER_KEY"\nregion = "eu-central-1"\n'
-    most = 50
-    refusals = MappingProxyType({"no credits": (400, {"__type": "AccountSuspendedException", "message": "Suspended."})})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.statuses: dict[str, str] = {}
-        """The status of an entry by address, instead of SUCCESS."""
-
-    def post(self, path: str, headers: Message, body: bytes) -> Answer:
-        if not self._is_signed("POST", path, headers, body):
-            return 403, {"__type": "SignatureDoesNotMatch", "message": "The signature does not match."}
-        if path != "/v2/email/outbound-bulk-emails":
-            return 404, {"__type": "UnknownOperationException", "message": "no such operation"}
-        call = json.loads(body)
-        entries = call["BulkEmailEntries"]
-        self.calls.append(len(entries))
-        if len(entries) > self.most:
-            return 400, {"__type": "BadRequestException", "message": "Too many destinations."}
-        assert call["FromEmailAddress"].isascii()
-        return 200, {"BulkEmailEntryResults": [self._one(call, entry) for entry in entries]}
-
-    def read(self, target: str, headers: Message) -> Answer:
-        """Answer a page of the account's suppression list, two entries on each."""
-        if not self._is_signed("GET", target, headers, b""):
-            return 403, {"__type": "SignatureDoesNotMatch", "message": "The signature does not match."}
-        url = urlsplit(target)
-        assert url.path == "/v2/email/suppression/addresses"
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        assert int(query.get("PageSize", "1000")) <= 1000
-        start = int(base64.b64decode(query.get("NextToken", "")).rstrip(b"?>") or 0)
-        entries = [
-            {"EmailAddress": address, "Reason": reason, "LastUpdateTime": 1737133200.5}
-            for address, reason in self.suppressed[start : start + 2]
-        ]
-        token = base64.b64encode(f"{start + 2}?>".encode()).decode()  # has a sign that a query encodes
-        more = {"NextToken": token} if start + 2 < len(self.suppressed) else {}
-        return 200, {"SuppressedDestinationSummaries": entries, **more}
-
-    def _is_signed(self, method: str, path: str, headers: Message, body: bytes) -> bool:
-        """Sign the same request as Amazon's own library does, and compare."""
-        names = re.search(r"SignedHeaders=([\w;-]+)", headers["Authorization"])
-        assert names
-        signed = {name: headers[name] for name in names[1].split(";") if name != "host"}
-        request = AWSRequest(method=method, url=f"{self.url}{path}", data=body, headers=signed)
-        request.context["timestamp"] = headers["X-Amz-Date"]
-        auth = SigV4Auth(Credentials(KEY, KEY), "ses", "eu-central-1")
-        string_to_sign = auth.string_to_sign(request, auth.canonical_request(request))
-        return headers["Authorization"].endswith(f"Signature={auth.signature(string_to_sign, request)}")
-
-    def _one(self, call: dict[str, Any], entry: dict[str, Any]) -> dict[str, str]:
-        [to] = entry["Destination"]["ToAddresses"]
-        assert to.isascii()
-        encoded, address = parseaddr(to)
-        name = str(make_header(decode_header(encoded)))
-        status = "INVALID_PARAMETER" if address in self.bad else self.statuses.get(address, "SUCCESS")
-        if status != "SUCCESS":
-            return {"Status": status, "Error": "Refused."}
-        content = call["DefaultContent"]["Template"]["TemplateContent"]
-        data = json.loads(entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"])
-        tags = {tag["Name"]: tag["Value"] for tag in [*call.get("DefaultEmailTags", []), *entry["ReplacementTags"]]}
-        assert all(re.fullmatch(r"[\w-]{1,256}", value) for value in tags.values())
-        fill = _braces(data)
-        headers = {header["Name"]: header["Value"] for header in entry["ReplacementHeaders"]}
-        assert len(headers) <= 15
-        self.rendered[address] = {
-            "subject": fill(content["Subject"]),
-            "html": fill(content["Html"]),
-            "text": fill(content["Text"]),
-            "name": name,
-            **headers,
-        }
-        self.accepted.append((address, tags["delivery_id"].replace("-", "."), tags.get("batch", "")))
-        return {"Status": "SUCCESS", "MessageId": f"ses-{len(self.accepted)}"}
-
-    def busy(self) -> tuple[int, object, dict[str, str]]:
-        refusal = {"message": "Maximum sending rate exceeded."}
-        return 429, refusal, {"x-amzn-errortype": "TooManyRequestsException:", "Retry-After": "0"}
+FORBIDDEN_BY_MAILJET = """
+from sender subject to cc bcc reply-to return-path delivered-to dkim-signature domainkey-status received-spf received
+authentication-results date message-id list-id user-agent x-mailer x-feedback-id x-csa-complaints x-mailjet-prio
+x-mailjet-debug x-mailjet-campaign x-mailjet-segmentation x-mailjet-trackopen x-mailjet-trackclick x-mj-customid
+x-mj-eventpayload x-mj-vars x-mj-templateid x-mj-templatelanguage x-mj-templateerrordeliver
+x-mj-templateerrorreporting x-mj-workflowid x-mj-mid x-mj-errormessage x-mj-statisticscontactslistid
+"""
+"""Headers of https://dev.mailjet.com/email/guides/send-api-v31/."""
 
 
 class SendGrid(ProviderServer):
@@ -135,6 +36,8 @@ class SendGrid(ProviderServer):
     def __init__(self) -> None:
         super().__init__()
         self.reply_headers = {"X-Message-Id": "sg-1"}
+        self.has_activity = True
+        """Whether the account has bought the search."""
 
     def post(self, path: str, headers: Message, body: bytes) -> Answer:
         if headers["Authorization"] != f"Bearer {KEY}":
@@ -174,6 +77,30 @@ class SendGrid(ProviderServer):
         own = person["custom_args"]
         self.accepted.append((to["email"], own["delivery_id"], own.get("batch", "")))
 
+    def get(self, path: str, query: dict[str, str]) -> Answer:
+        """Answer a search of the email activity, which shows addresses, or a page of a suppression list."""
+        if path != "/v3/messages":
+            return self._list(path, query)
+        if not self.has_activity:
+            return 403, {"errors": [{"message": "access forbidden"}]}
+        tag = re.fullmatch(r"""\(unique_args\['batch'\]="([\w-]+)"\)""", query["query"])
+        assert tag
+        assert 1 <= int(query["limit"]) <= 1000
+        shown = {*self.found(tag[1])}
+        addresses = [address for address, id, batch in self.accepted if id in shown and batch == tag[1]]
+        return 200, {"messages": [self._activity(address) for address in addresses]}
+
+    def _activity(self, address: str) -> dict[str, object]:
+        """Return a message in the form of https://www.twilio.com/docs/sendgrid/api-reference/email-activity."""
+        counts = {"opens_count": 0, "clicks_count": 0, "last_event_time": "2025-01-17T12:00:00Z"}
+        named = {"from_email": "news@example.com", "msg_id": "m", "subject": "Hello", "status": "delivered"}
+        return {**named, "to_email": address.upper(), **counts}
+
+    def _list(self, path: str, query: dict[str, str]) -> Answer:
+        start, most = int(query["offset"]), int(query["limit"])
+        mine = [address for address, name in self.suppressed if path.endswith(f"/{name}")]
+        return 200, [{"email": address, "created": 1737133200} for address in mine[start : start + most]]
+
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"errors": [{"message": "too many requests", "field": None}]}, {"X-RateLimit-Reset": "1"}
 
@@ -200,19 +127,22 @@ class Brevo(ProviderServer):
             return 400, {"code": "duplicate_parameter", "message": "Idempotency key is used already"}
         if len(versions) > self.most:
             return 400, {"code": "invalid_parameter", "message": "too many versions"}
+        sizes = [len(json.dumps(version["params"], ensure_ascii=False).encode()) for version in versions]
+        assert sum(sizes) <= 1_000 * 1024
+        assert max(sizes) <= 100 * 1024
         if any(version["to"][0]["email"] in self.bad for version in versions):
             return 400, {"code": "invalid_parameter", "message": "email is not valid in to"}
         self.keys.add(key)
         return 201, {"messageIds": [self._one(call, version) for version in versions]}
 
     def _one(self, call: dict[str, Any], version: dict[str, Any]) -> str:
-        to, fill = version["to"][0], _braces(version["params"], "params.", jinja=True)
+        to, fill = version["to"][0], braces(version["params"], "params.", jinja=True)
         assert all(value.isascii() for value in version["headers"].values())
         self.rendered[to["email"]] = {
             "subject": fill(call["subject"]),
             "html": fill(call["htmlContent"]),
             "text": fill(call["textContent"]),
-            "name": to.get("name", ""),
+            "name": _shown_by_brevo(to.get("name", "")),
             **version["headers"],
         }
         self.accepted.append((to["email"], version["headers"]["X-Mailin-custom"], (call.get("tags") or [""])[0]))
@@ -220,6 +150,13 @@ class Brevo(ProviderServer):
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"code": "too_many_requests", "message": "slow down"}, {"x-sib-ratelimit-reset": "0"}
+
+
+def _shown_by_brevo(name: str) -> str:
+    """Return a name as readers see it: Brevo drops one with letters beyond ASCII and a sign that needs quotes."""
+    if not name.isascii() and re.search(r'[()<>:;@,."]', name):
+        return ""
+    return str(make_header(decode_header(name)))
 
 
 class Mailjet(ProviderServer):
@@ -251,7 +188,9 @@ class Mailjet(ProviderServer):
             fault = {"ErrorCode": "mj-0013", "ErrorMessage": "not a valid address", "ErrorRelatedTo": ["To[0].Email"]}
             return {"Status": "error", "Errors": [fault]}
         assert message["DeduplicateCampaign"] is True
-        assert "Message-ID" not in message["Headers"]
+        if refused := {name.lower() for name in message["Headers"]} & {*FORBIDDEN_BY_MAILJET.split()}:
+            fault = {"ErrorCode": "send-0011", "ErrorMessage": "forbidden headers", "ErrorRelatedTo": [*refused]}
+            return {"Status": "error", "Errors": [fault]}
         if self.rendered.get(to["Email"], {}).get("campaign") == message["CustomCampaign"]:
             self.blocked.append(to["Email"])
             return {"Status": "success", "To": [{"Email": to["Email"], "MessageID": 1}]}
@@ -265,6 +204,19 @@ class Mailjet(ProviderServer):
         }
         self.accepted.append((to["Email"], message["CustomID"], message["EventPayload"]))
         return {"Status": "success", "To": [{"Email": to["Email"], "MessageID": 10**15 + len(self.accepted)}]}
+
+    def get(self, path: str, query: dict[str, str]) -> Answer:
+        """Answer for the number of a campaign, or for the messages of one; https://dev.mailjet.com/reference/email/."""
+        if path == "/v3/REST/messageinformation":
+            is_known = any(batch.startswith(f"{query['CustomCampaign']}-") for _, _, batch in self.accepted)
+            found = [{"ID": 1, "CampaignID": 77, "SentCount": 1}] if is_known else []
+            return 200, {"Count": len(found), "Data": found, "Total": len(found)}
+        assert path == "/v3/REST/message"
+        assert query["Campaign"] == "77"
+        shown = [id for _, id, _ in self.accepted if id not in self.hidden and query.get("CustomID", id) == id]
+        data: list[dict[str, object]] = [{"ID": 1, "CampaignID": 77, "CustomID": id} for id in shown]
+        data = data[: int(query["Limit"])]
+        return 200, {"Count": len(data), "Data": data, "Total": len(data)}
 
     def busy(self) -> tuple[int, object, dict[str, str]]:
         return 429, {"ErrorMessage": "Too Many Requests"}, {"Retry-After": "0"}
@@ -293,7 +245,7 @@ class MailerSend(ProviderServer):
         return 202, {"message": "The bulk email is being processed.", "bulk_email_id": f"ms-{len(self.calls)}"}
 
     def _one(self, message: dict[str, Any]) -> None:
-        to, fill = message["to"][0], _braces({}, jinja=True)
+        to, fill = message["to"][0], braces({}, jinja=True)
         own = {header["name"]: header["value"] for header in message.get("headers", [])}
         if "list_unsubscribe" in message:
             own["List-Unsubscribe"] = message["list_unsubscribe"]
@@ -348,7 +300,7 @@ class SparkPost(ProviderServer):
         return 200, {"results": {**numbers, "id": f"sp-{len(self.calls)}"}}
 
     def _one(self, call: dict[str, Any], person: dict[str, Any]) -> None:
-        content, to, fill = call["content"], person["address"], _braces(person["substitution_data"], number=3)
+        content, to, fill = call["content"], person["address"], braces(person["substitution_data"], number=3)
         self.rendered[to["email"]] = {
             "subject": fill(content["subject"]),
             "html": fill(content["html"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -24,7 +24,7 @@ from newsletter.issues.drafts.story import Story
 from newsletter.issues.issue import issue_files, slug_of
 from newsletter.issues.slugs import free_slug, slugify
 from newsletter.network import network_of
-from newsletter.times import OFF, Duration, parse_moment
+from newsletter.times import OFF, parse_since, utc_now
 
 
 @click.command()
@@ -132,17 +132,11 @@ def _oldest(text: str, publication: Publication) -> datetime | None:
     """
     if text == OFF:
         return None
-    zone = publication.config.publication.timezone
     try:
-        return datetime.now(UTC) - Duration(text).delta
-    except (ValueError, OverflowError):
-        pass
-    try:
-        moment = parse_moment(text if ":" in text else f"{text} 00:00", zone)
-        return moment.at(zone)
+        return parse_since(text, publication.config.publication.timezone, utc_now())
     except ValueError as error:
         hint = "Write a duration such as 2d, or a day such as 2025-01-17."
-        raise ConfigError(f'--since: "{text}" is not a time', hint=hint) from error
+        raise ConfigError(f"--since: {error}", hint=hint) from error
 
 
 def _print_draft(path: str, slug: str, gathered: Gathered, as_json: bool, pull_request: str = "") -> None:

@@ -11,7 +11,7 @@ from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import counted
 from newsletter.errors import ConfigError
-from newsletter.times import parse_moment
+from newsletter.times import parse_since, utc_now
 
 
 @click.group()
@@ -25,7 +25,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--since", metavar="T", help="Only what came since then: 2025-01-17 07:00")
+@click.option("--since", metavar="T", help="Only what came since then: 7d, 2025-01-17, or 2025-01-17 07:00")
 @json_option("the counts")
 @click.pass_obj
 def replay(session: Session, since: str | None, as_json: bool) -> None:
@@ -36,6 +36,7 @@ def replay(session: Session, since: str | None, as_json: bool) -> None:
     \b
     Examples:
         newsletter events replay
+        newsletter events replay --since 7d
         newsletter events replay --since "2025-01-17 07:00"
     """
     from newsletter.events.replay import replay as replay_calls
@@ -55,6 +56,6 @@ def _moment(session: Session, since: str | None) -> datetime | None:
     if since is None:
         return None
     try:
-        return parse_moment(since, session.publication.config.publication.timezone).at()
+        return parse_since(since, session.publication.config.publication.timezone, utc_now())
     except ValueError as error:
-        raise ConfigError(f"--since {error}") from error
+        raise ConfigError(f"--since: {error}") from error

@@ -239,8 +239,9 @@ def show(session: Session, address: str, as_json: bool) -> None:
 def remove(session: Session, address: tuple[str, ...]) -> None:
     """Erase readers: fields, lists, tags and the record of their consent.
 
-    The ledger keeps that something was sent, not to whom. What waits to be sent to them is skipped.
-    To stop mailing somebody, unsubscribe them instead: an erased reader can be imported again.
+    The ledger keeps that something was sent, not to whom. What waits to be sent to them is skipped. Reports of
+    providers that are kept and name them are deleted. To stop mailing somebody, unsubscribe them instead: an erased
+    reader can be imported again.
 
     \b
     Examples:
@@ -251,7 +252,18 @@ def remove(session: Session, address: tuple[str, ...]) -> None:
         for one in address:
             if not erasure.erase(connection, one):
                 raise _unknown(one, "Nobody was removed." if len(address) > 1 else "")
+    _clean_calls(session)
     click.echo(f"removed: {_readers(len(address))}", err=True)
+
+
+def _clean_calls(session: Session) -> None:
+    """Take the erased readers out of the calls of providers that are kept."""
+    from newsletter.events import erased_calls
+
+    while True:
+        with session.database.begin() as connection:
+            if not erased_calls.clean_page(connection):
+                return
 
 
 @command.command()

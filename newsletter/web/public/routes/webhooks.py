@@ -17,6 +17,7 @@ from starlette.routing import Route
 from newsletter.errors import NewsletterError
 from newsletter.events import calls
 from newsletter.events.calls import KeptCall
+from newsletter.events.one_time_tokens import TokenUse
 from newsletter.events.receive import CertificateNeededError, Judgement, WebhookGate
 from newsletter.fetch import fetch
 from newsletter.network import NetworkAccess
@@ -43,7 +44,10 @@ async def receive(request: Request) -> Response:
         return Response(status_code=judgement.status)
     if judgement.confirmation:
         await run_in_threadpool(_confirm, provider, judgement.confirmation)
-    await site.write_queue.run(calls.keep, KeptCall(provider=provider, body=call.body, at=call.at))
+    kept = KeptCall(provider=provider, body=call.body, at=call.at, token=judgement.token)
+    if await site.write_queue.run(calls.keep, kept) is TokenUse.STOLEN:
+        logger.warning("a call to the webhook of %s was refused: its signature belongs to another call", provider)
+        return Response(status_code=HTTPStatus.UNAUTHORIZED)
     _wake(site)
     return Response(status_code=HTTPStatus.OK)
 
