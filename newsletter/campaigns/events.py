@@ -17,6 +17,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, Text, case, cast, distinct, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from newsletter.counters import events as counted
+from newsletter.counters import readers as counted_readers
 from newsletter.database.bulk import among
 from newsletter.database.tables import campaign, subscriber
 from newsletter.database.tables import event as table
@@ -87,16 +89,21 @@ def record_new(connection: Connection, events: Sequence[Event]) -> set[str]:
     if not rows:
         return set()
     made = _insert(connection).on_conflict_do_nothing(index_elements=[table.c.key])
-    return set(connection.scalars(made.returning(table.c.key), rows))
+    new = set(connection.scalars(made.returning(table.c.key), rows))
+    counted.record(connection, {event.key: _counted(event) for event in events if event.key in new})
+    return new
 
 
 def tally(connection: Connection, events: Sequence[Event]) -> None:
     """Record events, and add to the count of those whose key is known."""
-    rows = _rows(connection, _summed(events))
+    summed = _summed(events)
+    rows = _rows(connection, summed)
     if rows:
         made = _insert(connection)
         times = table.c.times + made.excluded.times
         connection.execute(made.on_conflict_do_update(index_elements=[table.c.key], set_={"times": times}), rows)
+        written = {row["key"] for row in rows}
+        counted.record(connection, {event.key: _counted(event) for event in summed if event.key in written})
 
 
 def figures(connection: Connection, campaign_id: int) -> list[Figure]:
@@ -127,8 +134,8 @@ def bounce_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
 
 def reader_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
     """Return how many readers each kind of event happened to, by people only; every kind is there."""
-    counted = {figure.kind: figure.readers for figure in figures(connection, campaign_id)}
-    return {str(kind): counted.get(kind, 0) for kind in EventKind}
+    readers = {figure.kind: figure.readers for figure in figures(connection, campaign_id)}
+    return {str(kind): readers.get(kind, 0) for kind in EventKind}
 
 
 def of_reader(connection: Connection, campaign_id: int, subscriber_id: int) -> list[Event]:
@@ -170,7 +177,9 @@ def _summed(events: Iterable[Event]) -> list[Event]:
 def _rows(connection: Connection, events: Sequence[Event]) -> list[dict[str, object]]:
     """Return the rows of events whose campaign is here (a database may be older than its mail), and whose reader is."""
     campaigns = _there(connection, campaign.c.id, {event.campaign_id for event in events})
-    readers = _there(connection, subscriber.c.id, {event.subscriber_id for event in events if event.subscriber_id})
+    named = {event.subscriber_id for event in events if event.subscriber_id}
+    counted_readers.lock(connection, named)
+    readers = _there(connection, subscriber.c.id, named)
     return [
         _row(event)
         for event in events
@@ -195,6 +204,20 @@ def _read(row: Any) -> Event:
         source=row.source,
         detail=row.detail,
         bounce=row.bounce,
+    )
+
+
+def _counted(event: Event) -> counted.EventRow:
+    return counted.EventRow(
+        key=event.key,
+        campaign_id=event.campaign_id,
+        kind=event.kind,
+        reader=event.subscriber_id,
+        link=event.link,
+        at=stamp(event.at),
+        times=event.times,
+        machine=event.machine,
+        bounce=event.bounce,
     )
 
 

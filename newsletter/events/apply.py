@@ -58,7 +58,7 @@ def apply_reports(
     new = [our for our in ours if _key(provider, our.report) in new_keys]
     reported.accept_reported(connection, [(our.campaign_id, our.subscriber_id) for our in ours], now)
     consequences.act(connection, provider, new, now)
-    soft_bounces.recount(connection, new, soft_limit)
+    soft_bounces.recount(connection, new, soft_limit, now)
     troubled = frozenset(
         our.campaign_id for our in new if our.report.kind in (ReportKind.COMPLAINED, ReportKind.HARD_BOUNCE)
     )

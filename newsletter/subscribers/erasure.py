@@ -43,13 +43,13 @@ def forget(connection: Connection, requests: Sequence[ErasureRequest]) -> list[b
     return [_forget(connection, request) for request in requests]
 
 
-def erase(connection: Connection, address: str) -> bool:
+def erase(connection: Connection, address: str, now: datetime | None = None) -> bool:
     """Erase a reader without leaving a suppression; return False when the address is unknown."""
     reader = find_subscriber(connection, address)
     if reader is None:
         return False
     _clean_ledger(connection, reader.id, reader.email)
-    return remove_subscriber(connection, address)
+    return remove_subscriber(connection, address, now)
 
 
 def _forget(connection: Connection, request: ErasureRequest) -> bool:
@@ -57,9 +57,10 @@ def _forget(connection: Connection, request: ErasureRequest) -> bool:
     row = connection.execute(address).one_or_none()
     if row is None:
         return False
-    suppressions.forget(connection, row.email_key, request.at)
     _clean_ledger(connection, request.subscriber_id, row.email)
-    return remove_subscriber(connection, row.email)
+    removed = remove_subscriber(connection, row.email, request.at)
+    suppressions.forget(connection, row.email_key, request.at)
+    return removed
 
 
 def _clean_ledger(connection: Connection, subscriber_id: int, email: str) -> None:

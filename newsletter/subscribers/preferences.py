@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, select
 
+from newsletter.counters import readers as counters
 from newsletter.database.bulk import among
 from newsletter.database.tables import subscriber, subscription
 from newsletter.subscribers import consent, suppressions
@@ -111,7 +112,8 @@ def change_preferences(connection: Connection, changes: Sequence[PreferenceChang
     )
     changed = [run.apply(change) for change in changes]
     if run.joined:
-        suppressions.lift_by_owner(connection, address_keys(connection, run.joined))
+        latest = max(change.at for change in changes)
+        suppressions.lift_by_owner(connection, address_keys(connection, run.joined), latest)
     if run.stored:
         run.write(connection, max(change.at for change in changes))
     for change, lists in zip(changes, changed, strict=True):
@@ -201,12 +203,13 @@ class _PreferenceRun:
         """Write the final states, and every step to them as evidence."""
         final = {key: self.states[key[0]][key[1]] for key in self.stored}
         changes = {key: Change(*key, state.status) for key, state in final.items()}
-        subscribe(
-            connection,
-            added=[change for key, change in changes.items() if self.stored[key] is None],
-            changed=[change for key, change in changes.items() if self.stored[key] is not None],
-            at=stamp(now),
-        )
+        with counters.changing(connection, {reader for reader, _list in final}, stamp(now)):
+            subscribe(
+                connection,
+                added=[change for key, change in changes.items() if self.stored[key] is None],
+                changed=[change for key, change in changes.items() if self.stored[key] is not None],
+                at=stamp(now),
+            )
         pauses = {key: state.paused_until for key, state in final.items() if state.paused_until}
         pause_subscriptions(connection, pauses)
         for (source, campaign_id), evidence in self.evidence.items():

@@ -1,0 +1,182 @@
+"""Count what happened to a campaign's messages: readers, how often, by people or programs, by hour, link and mailbox.
+
+All that one reader did of one kind in one campaign counts together (`contribution`): a reader who opens ten times is
+one reader. Writers add the difference that their rows make to it, so the order in which events come does not matter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row, Select, select
+
+from newsletter.counters import table
+from newsletter.counters.mailboxes import domain_of, mailboxes
+from newsletter.counters.table import Key
+from newsletter.database.bulk import among
+from newsletter.database.tables import campaign, event, subscriber
+
+LAST_HOUR = 168
+"""The hour that stands for all that happens more than a week after a campaign's start."""
+BY_MAILBOX = ("delivered", "bounced", "complained")
+"""The kinds that are counted by mailbox provider."""
+BY_HOUR = ("delivered", "opened", "clicked")
+"""The kinds that are counted by hour."""
+
+
+class EventRow(NamedTuple):
+    """What the counters need of a row of `event`."""
+
+    key: str
+    campaign_id: int
+    kind: str
+    reader: int | None
+    link: int | None
+    at: str
+    times: int
+    machine: str
+    bounce: str
+
+
+_COLUMNS = (
+    event.c.key,
+    event.c.campaign_id,
+    event.c.kind,
+    event.c.reader,
+    event.c.link_no,
+    event.c.at,
+    event.c.times,
+    event.c.machine,
+    event.c.bounce,
+)
+
+
+class Surroundings(NamedTuple):
+    """What a contribution depends on beside its rows."""
+
+    starts: Mapping[int, str]
+    """When each campaign started: a stamp."""
+    mailboxes: Mapping[int, str]
+    """The mailbox provider of each reader."""
+
+
+def record(connection: Connection, more: Mapping[str, EventRow]) -> None:
+    """Count events that were written just now; `more` has by key what was added: a row, or times to one."""
+    groups: dict[tuple[int, str], set[int]] = defaultdict(set)
+    rows: list[EventRow] = []
+    for row in more.values():
+        if row.reader is None:
+            rows.append(row)
+        else:
+            groups[row.campaign_id, row.kind].add(row.reader)
+    for (campaign_id, kind), readers in sorted(groups.items()):
+        rows += _of_readers(connection, campaign_id, kind, readers)
+    before = [less for row in rows if (less := _without(row, more)).times > 0]
+    around = surroundings(connection, rows)
+    changes = contributions(rows, around)
+    changes.subtract(contributions(before, around))
+    table.add(connection, changes)
+
+
+def forget_reader(connection: Connection, subscriber_id: int) -> None:
+    """Take a reader's events out of the counters, because they are deleted with the reader."""
+    rows = [EventRow(*row) for row in connection.execute(select(*_COLUMNS).where(event.c.subscriber_id == subscriber_id))]
+    changes = Counter[Key]()
+    changes.subtract(contributions(rows, surroundings(connection, rows)))
+    table.add(connection, changes)
+
+
+def surroundings(connection: Connection, rows: Iterable[EventRow]) -> Surroundings:
+    """Load the campaigns' starts and the readers' mailbox providers."""
+    campaigns, readers = set[int](), set[int]()
+    for row in rows:
+        campaigns.add(row.campaign_id)
+        if row.reader is not None and row.kind in BY_MAILBOX:
+            readers.add(row.reader)
+    started = select(campaign.c.id, campaign.c.started_at).where(among(connection, campaign.c.id, sorted(campaigns)))
+    starts = {id: at or "" for id, at in connection.execute(started)} if campaigns else {}
+    keys = select(subscriber.c.id, subscriber.c.email_key).where(among(connection, subscriber.c.id, sorted(readers)))
+    domains = {id: domain_of(email_key) for id, email_key in connection.execute(keys)} if readers else {}
+    mailbox_of = mailboxes(connection, {*domains.values()}) if domains else {}
+    return Surroundings(starts, {id: mailbox_of[domain] for id, domain in domains.items()})
+
+
+def contributions(rows: Iterable[EventRow], around: Surroundings) -> Counter[Key]:
+    """Return what these rows make of the counters; all rows of a campaign, kind and reader must be among them."""
+    counted = Counter[Key]()
+    groups: dict[tuple[int, str, int | None], list[EventRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.campaign_id, row.kind, row.reader].append(row)
+    for (campaign_id, kind, reader), own in groups.items():
+        people = [row for row in own if not row.machine]
+        _count_times(counted, campaign_id, kind, own)
+        if kind == "clicked":
+            _count_links(counted, campaign_id, own)
+        if reader is None:
+            for row in people if kind in BY_HOUR else ():
+                counted[table.by_hour(kind), campaign_id, _hour(around.starts[campaign_id], row.at)] += row.times
+        elif people:
+            _count_reader(counted, campaign_id, kind, people, around, around.mailboxes.get(reader, ""))
+    return counted
+
+
+def _count_times(counted: Counter[Key], campaign_id: int, kind: str, rows: Sequence[EventRow]) -> None:
+    for row in rows:
+        counted[table.machines(kind) if row.machine else table.times(kind), campaign_id, ""] += row.times
+
+
+def _count_links(counted: Counter[Key], campaign_id: int, rows: Sequence[EventRow]) -> None:
+    followed = set()
+    for row in rows:
+        if row.link is None:
+            continue
+        kind = table.LINK_MACHINES if row.machine else table.LINK_CLICKS
+        counted[kind, campaign_id, str(row.link)] += row.times
+        if not row.machine and row.reader is not None:
+            followed.add(row.link)
+    for link in followed:
+        counted[table.LINK_READERS, campaign_id, str(link)] += 1
+
+
+def _count_reader(
+    counted: Counter[Key],
+    campaign_id: int,
+    kind: str,
+    people: Sequence[EventRow],
+    around: Surroundings,
+    mailbox: str,
+) -> None:
+    """Count one reader, by hour of the first time and by mailbox provider."""
+    counted[kind, campaign_id, ""] += 1
+    if kind in BY_MAILBOX:
+        counted[table.by_mailbox(kind), campaign_id, mailbox] += 1
+    if kind in BY_HOUR:
+        first = min(row.at for row in people)
+        counted[table.by_hour(kind), campaign_id, _hour(around.starts[campaign_id], first)] += 1
+    for bounce in {row.bounce for row in people if kind == "bounced"}:
+        counted[table.BOUNCES, campaign_id, bounce] += 1
+
+
+def _hour(start: str, at: str) -> str:
+    """Return the whole hours from one stamp to the other, three digits that sort; none before the start."""
+    if at <= start or not start:
+        return "000"
+    passed = datetime.fromisoformat(at) - datetime.fromisoformat(start)
+    return f"{min(int(passed.total_seconds()) // 3600, LAST_HOUR):03}"
+
+
+def _without(row: EventRow, more: Mapping[str, EventRow]) -> EventRow:
+    """Return a row as it was before."""
+    added = more.get(row.key)
+    return row._replace(times=row.times - added.times) if added else row
+
+
+def _of_readers(connection: Connection, campaign_id: int, kind: str, readers: set[int]) -> list[EventRow]:
+    own: Select[tuple[object, ...]] = select(*_COLUMNS).where(event.c.campaign_id == campaign_id, event.c.kind == kind)
+    rows: Sequence[Row[tuple[object, ...]]] = connection.execute(
+        own.where(among(connection, event.c.reader, sorted(readers)))
+    ).all()
+    return [EventRow(*row) for row in rows]  # type: ignore[arg-type]
