@@ -32,6 +32,7 @@ COMMANDS = {
     "serve": "Serve the readers' pages: join, confirm, read, leave.",
     "campaigns": "List every campaign and its state.",
     "status": "Show how far a campaign is: its deliveries by state.",
+    "stats": "Show figures: growth, campaigns, mailbox providers.",
     "bench": "Measure sending on this machine; nobody is mailed.",
     "pause": "Stop handing over a campaign's messages.",
     "resume": "Let a paused campaign go on.",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Column, Connection, select
 
 from newsletter.counters import table
 from newsletter.counters.mailboxes import domain_of, mailboxes
@@ -41,7 +41,7 @@ class EventRow(NamedTuple):
     bounce: str
 
 
-_COLUMNS = (
+COLUMNS: tuple[Column[Any], ...] = (
     event.c.key,
     event.c.campaign_id,
     event.c.kind,
@@ -52,6 +52,7 @@ _COLUMNS = (
     event.c.machine,
     event.c.bounce,
 )
+"""The columns of an EventRow, in its order."""
 
 
 class Surroundings(NamedTuple):
@@ -83,7 +84,9 @@ def record(connection: Connection, more: Mapping[str, EventRow]) -> None:
 
 def forget_reader(connection: Connection, subscriber_id: int) -> None:
     """Take a reader's events out of the counters, because they are deleted with the reader."""
-    rows = [EventRow(*row) for row in connection.execute(select(*_COLUMNS).where(event.c.subscriber_id == subscriber_id))]
+    rows = [
+        EventRow(*row) for row in connection.execute(select(*COLUMNS).where(event.c.subscriber_id == subscriber_id))
+    ]
     changes = Counter[Key]()
     changes.subtract(contributions(rows, surroundings(connection, rows)))
     table.add(connection, changes)
@@ -175,8 +178,6 @@ def _without(row: EventRow, more: Mapping[str, EventRow]) -> EventRow:
 
 
 def _of_readers(connection: Connection, campaign_id: int, kind: str, readers: set[int]) -> list[EventRow]:
-    own: Select[tuple[object, ...]] = select(*_COLUMNS).where(event.c.campaign_id == campaign_id, event.c.kind == kind)
-    rows: Sequence[Row[tuple[object, ...]]] = connection.execute(
-        own.where(among(connection, event.c.reader, sorted(readers)))
-    ).all()
-    return [EventRow(*row) for row in rows]  # type: ignore[arg-type]
+    own = select(*COLUMNS).where(event.c.campaign_id == campaign_id, event.c.kind == kind)
+    rows = connection.execute(own.where(among(connection, event.c.reader, sorted(readers)))).all()
+    return [EventRow(*row) for row in rows]

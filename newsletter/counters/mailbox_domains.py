@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 _COUNTRIES = {
     "hotmail": "com co.uk fr it de es be nl se no dk gr ch com.ar com.tr co.jp co.th ca",
-    "outlook": "com fr it de es be ie at dk pt jp cz sk hu kr sg ph in cl co.th com.au com.br com.ar com.gr com.tr com.vn",
+    "outlook": "com fr it de es be ie at dk pt jp cz sk hu kr sg ph in cl co.th com.au com.br com.ar com.gr com.tr "
+    "com.vn",
     "live": "com co.uk fr it de nl be se no dk at ca ie pt com.au com.mx com.ar com.pt co.za cn in jp ru",
     "yahoo": "com co.uk fr it de es ca in co.in com.br com.ar com.mx com.au com.sg com.ph com.hk com.tw com.vn com.tr "
     "co.id co.nz co.za co.th com.my com.pe com.co com.ve cl gr ie ro se no dk pl nl be at fi",

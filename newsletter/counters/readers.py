@@ -21,7 +21,8 @@ from newsletter.database.tables import subscriber, subscription, suppression
 
 ACTIVE, PENDING, UNSUBSCRIBED, SUPPRESSED = "active", "pending", "unsubscribed", "suppressed"
 STANDINGS = (ACTIVE, PENDING, UNSUBSCRIBED, SUPPRESSED)
-_BY_RANK = {2: ACTIVE, 1: PENDING, 0: UNSUBSCRIBED}
+BY_RANK = {2: ACTIVE, 1: PENDING, 0: UNSUBSCRIBED}
+"""The status over all lists by the best of them: an active one counts most."""
 
 
 class Standing(NamedTuple):
@@ -56,7 +57,7 @@ def standings(connection: Connection, subscriber_ids: Sequence[int]) -> dict[int
     )
     rows = rows.where(among(connection, subscriber.c.id, list(subscriber_ids))).group_by(*columns)
     return {
-        id: Standing(SUPPRESSED if barred else _BY_RANK[best], domain_of(email_key))
+        id: Standing(SUPPRESSED if barred else BY_RANK[best], domain_of(email_key))
         for id, email_key, barred, best in connection.execute(rows)
     }
 

@@ -6,7 +6,7 @@ counter is the sum over them. SQLite has one writer at a time, and one row.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -90,13 +90,18 @@ def whole(connection: Connection, kinds: Collection[str], campaigns: Collection[
     return {(kind, campaign): int(number) for kind, campaign, number in connection.execute(grouped)}
 
 
-def parts(connection: Connection, kind: str, campaign: int = 0, since: str = "") -> dict[str, int]:
-    """Return one kind's counters by part, in the parts' order; `since` leaves out parts before it."""
+def parts(
+    connection: Connection, kind: str, campaign: int = 0, since: str = "", *, zero: bool = False
+) -> dict[str, int]:
+    """Return one kind's counters by part, in the parts' order; `since` leaves out parts before it.
+
+    Those that are zero are left out, unless `zero`.
+    """
     rows = select(table.c.part, func.sum(table.c.number)).where(
         table.c.kind == kind, table.c.campaign_id == campaign, table.c.part >= since
     )
     grouped = rows.group_by(table.c.part).order_by(table.c.part)
-    return {part: int(number) for part, number in connection.execute(grouped) if number}
+    return {part: int(number) for part, number in connection.execute(grouped) if number or zero}
 
 
 def summed_parts(connection: Connection, kind: str, campaigns: Collection[int]) -> dict[str, int]:
@@ -114,8 +119,15 @@ def all_counters(connection: Connection) -> dict[Key, int]:
     return {(kind, campaign, part): int(number) for kind, campaign, part, number in connection.execute(rows) if number}
 
 
-def replace_with(connection: Connection, counted: Mapping[Key, int], kept: Iterable[Key] = ()) -> None:
-    """Write these counters in the place of all others; those of `kept` stay as they are."""
-    stays = {key: number for key, number in all_counters(connection).items() if key in set(kept)}
+def replace_all(connection: Connection, counted: Mapping[Key, int]) -> None:
+    """Write these counters in the place of all others."""
     connection.execute(delete(table))
-    add(connection, {**counted, **stays})
+    add(connection, counted)
+
+
+def replace_parts(connection: Connection, kind: str, numbers: Mapping[str, int]) -> None:
+    """Write these parts of one kind of the publication in the place of all others, also those that are zero."""
+    connection.execute(delete(table).where(table.c.kind == kind, table.c.campaign_id == 0))
+    rows = [{"kind": kind, "campaign_id": 0, "part": part, "number": number} for part, number in numbers.items()]
+    if rows:
+        connection.execute(_adding(connection.dialect.name), rows)

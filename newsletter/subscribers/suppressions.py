@@ -144,6 +144,12 @@ def reasons(connection: Connection, email_keys: Sequence[str]) -> Mapping[str, A
     return _stored(connection, email_keys)
 
 
+def barred_by_address(connection: Connection, email_keys: Sequence[str]) -> set[str]:
+    """Return those of these keys that are suppressed by the address itself, not by its hash."""
+    stored = _stored(connection, email_keys)
+    return {key for key, row in stored.items() if row.email_key == key}
+
+
 def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence[str]]) -> dict[str, str]:
     """Return `suppressed` of those keys if any suppression is a hash, which no table can be joined with; else nothing.
 

@@ -97,7 +97,7 @@ class _ReaderState:
         self.email = email
         self.is_new = is_new
         self.is_barred = False
-        """Whether the address is suppressed."""
+        """Whether the address is suppressed, and not only its hash: what the counters of readers ask."""
         self.learned = False
         """Whether an entry changed columns of the row of `subscriber`."""
         self.columns: Mapping[str, str] = _NOTHING_KNOWN
@@ -182,10 +182,11 @@ def enter(
         is_named = key in resubscribe
         if key in barred and is_named:
             suppressions.lift(connection, [key], now)
-            del barred[key], suppressed[key]
+            del barred[key]
         results.append(_apply(readers, key, entry, barred.get(key, ""), is_named))
-    for key in suppressed.keys() & readers.keys():
-        readers[key].is_barred = True
+    if suppressed:
+        for key in suppressions.barred_by_address(connection, list(suppressed.keys() & readers.keys())):
+            readers[key].is_barred = True
     _write(connection, readers, source_id, stamp(now))
     return results
 
