@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection, Integer, Select, Text, bindparam, func, select
 
 from newsletter.counters import table
 from newsletter.counters.mailboxes import domain_of, mailboxes
 from newsletter.counters.table import Key
-from newsletter.database.bulk import among
+from newsletter.database.bulk import among, among_these, these
 from newsletter.database.tables import campaign, event, subscriber
 
 LAST_HOUR = 168
@@ -64,21 +65,33 @@ class Surroundings(NamedTuple):
     """The mailbox provider of each reader."""
 
 
-def record(connection: Connection, more: Mapping[str, EventRow]) -> None:
-    """Count events that were written just now; `more` has by key what was added: a row, or times to one."""
+def record(
+    connection: Connection,
+    new: Sequence[EventRow],
+    more: Mapping[str, EventRow],
+    addresses: Mapping[int, str],
+    starts: Mapping[int, str],
+) -> None:
+    """Count events that were written just now.
+
+    `new` are rows that were not there before, `more` by key what was added to the `times` of those that were;
+    `addresses` are the address keys of their readers, `starts` when their campaigns started.
+    """
     groups: dict[tuple[int, str], set[int]] = defaultdict(set)
-    rows: list[EventRow] = []
-    for row in more.values():
-        if row.reader is None:
-            rows.append(row)
-        else:
+    for row in (*new, *more.values()):
+        if row.reader is not None:
             groups[row.campaign_id, row.kind].add(row.reader)
+    added = {row.key for row in new}
+    others: list[EventRow] = []  # rows of the same readers that were there before, as they are now
     for (campaign_id, kind), readers in sorted(groups.items()):
-        rows += _of_readers(connection, campaign_id, kind, readers)
-    before = [less for row in rows if (less := _without(row, more)).times > 0]
-    around = surroundings(connection, rows)
+        others += _others(connection, campaign_id, kind, readers, added, more)
+    nobodys = [row for row in more.values() if row.reader is None]
+    rows = [*new, *others, *nobodys] if others or nobodys else new
+    counted_by_mailbox = {row.reader for row in (*new, *more.values()) if row.reader and row.kind in BY_MAILBOX}
+    around = Surroundings(starts, _mailboxes(connection, {id: addresses[id] for id in counted_by_mailbox}))
     changes = contributions(rows, around)
-    changes.subtract(contributions(before, around))
+    if others:
+        changes.subtract(contributions([_without(row, more) for row in others], around))
     table.add(connection, changes)
 
 
@@ -100,11 +113,20 @@ def surroundings(connection: Connection, rows: Iterable[EventRow]) -> Surroundin
         if row.reader is not None and row.kind in BY_MAILBOX:
             readers.add(row.reader)
     started = select(campaign.c.id, campaign.c.started_at).where(among(connection, campaign.c.id, sorted(campaigns)))
-    starts = {id: at or "" for id, at in connection.execute(started)} if campaigns else {}
-    keys = select(subscriber.c.id, subscriber.c.email_key).where(among(connection, subscriber.c.id, sorted(readers)))
-    domains = {id: domain_of(email_key) for id, email_key in connection.execute(keys)} if readers else {}
+    keys = select(subscriber.c.id, subscriber.c.email_key)
+    keys = keys.where(among(connection, subscriber.c.id, sorted(readers)))
+    addresses = {row.id: row.email_key for row in connection.execute(keys)} if readers else {}
+    return Surroundings(
+        {row.id: row.started_at or "" for row in connection.execute(started)} if campaigns else {},
+        _mailboxes(connection, addresses),
+    )
+
+
+def _mailboxes(connection: Connection, addresses: Mapping[int, str]) -> dict[int, str]:
+    """Return the mailbox provider of each reader."""
+    domains = {id: domain_of(address) for id, address in addresses.items()}
     mailbox_of = mailboxes(connection, {*domains.values()}) if domains else {}
-    return Surroundings(starts, {id: mailbox_of[domain] for id, domain in domains.items()})
+    return {id: mailbox_of[domain] for id, domain in domains.items()}
 
 
 def contributions(rows: Iterable[EventRow], around: Surroundings) -> Counter[Key]:
@@ -177,7 +199,34 @@ def _without(row: EventRow, more: Mapping[str, EventRow]) -> EventRow:
     return row._replace(times=row.times - added.times) if added else row
 
 
-def _of_readers(connection: Connection, campaign_id: int, kind: str, readers: set[int]) -> list[EventRow]:
-    own = select(*COLUMNS).where(event.c.campaign_id == campaign_id, event.c.kind == kind)
-    rows = connection.execute(own.where(among(connection, event.c.reader, sorted(readers)))).all()
-    return [EventRow(*row) for row in rows]
+def _others(
+    connection: Connection,
+    campaign_id: int,
+    kind: str,
+    readers: set[int],
+    added: set[str],
+    more: Mapping[str, EventRow],
+) -> list[EventRow]:
+    """Return the rows of these readers that were there before.
+
+    Most readers have none. The index alone says who has several rows, or one to which something was added.
+    """
+    again = {row.reader for row in more.values() if (row.campaign_id, row.kind) == (campaign_id, kind)}
+    asked = {"the_campaign": campaign_id, "the_kind": kind, "readers": these(connection, sorted(readers))}
+    known = {*connection.scalars(_several(connection.dialect.name), asked), *again} - {None}
+    if not known:
+        return []
+    own = (event.c.campaign_id == campaign_id, event.c.kind == kind)
+    rows = select(*COLUMNS).where(*own, among(connection, event.c.reader, sorted(known)))
+    return [one for row in connection.execute(rows) if (one := EventRow(*row)).key not in added]
+
+
+@cache
+def _several(dialect: str) -> Select[int | None]:
+    """Return the query for those of `readers` who have several rows; made once, since it runs with every event."""
+    own = (
+        event.c.campaign_id == bindparam("the_campaign", type_=Integer),
+        event.c.kind == bindparam("the_kind", type_=Text),
+        among_these(dialect, event.c.reader, "readers"),
+    )
+    return select(event.c.reader).where(*own).group_by(event.c.reader).having(func.count() > 1)

@@ -54,6 +54,7 @@ LIVELY = ["enter", "enter", "start", "send", "send", "report", "engage", "report
 
 @hypothesis_settings(max_examples=40)
 @given(st.lists(st.sampled_from(sorted(ACTIONS)), max_size=30), st.integers(0, 10_000))
+@example([*LIVELY, "erase"] * 4, 3)
 @example(LIVELY * 3 + ["erase", "suppress", "lift", "erase", "recover", "cancel"] * 2, 1)
 @example(LIVELY * 8, 2)
 def test_counters_say_what_counting_the_rows_says_whatever_happens(

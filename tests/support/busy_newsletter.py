@@ -127,7 +127,8 @@ def _lift(busy: BusyNewsletter, connection: Connection) -> None:
 
 def _erase(busy: BusyNewsletter, connection: Connection) -> None:
     if busy.random.random() < 0.5:
-        erasure.erase(connection, busy.address(), busy.now)
+        emails = connection.scalars(select(subscriber.c.email).order_by(subscriber.c.id)).all()
+        erasure.erase(connection, busy.random.choice([*emails, busy.address()]), busy.now)
     else:
         erasure.forget(connection, [ErasureRequest(subscriber_id=id, at=busy.now) for id in busy.some(connection)[:1]])
 
