@@ -16,21 +16,22 @@ from newsletter.counters.table import ACCEPTED, ACCEPTED_BY_MAILBOX, AUDIENCE, K
 from newsletter.database.bulk import among
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, subscriber
 
-_DELIVERIES = (
-    delivery.join(batch, and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no))
-    .outerjoin(
-        delivery_exception,
-        and_(
-            delivery_exception.c.campaign_id == delivery.c.campaign_id,
-            delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
-        ),
-    )
-    .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+LEDGER = delivery.join(
+    batch, and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
+).outerjoin(
+    delivery_exception,
+    and_(
+        delivery_exception.c.campaign_id == delivery.c.campaign_id,
+        delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
+    ),
 )
-_IS_ACCEPTED = or_(
+"""A row per delivery, with its batch, and with its exception if it has one."""
+_DELIVERIES = LEDGER.outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+IS_ACCEPTED = or_(
     delivery_exception.c.state == "accepted",
     and_(delivery_exception.c.state.is_(None), batch.c.state == literal_column("'settled'")),
 )
+"""The condition that a row of LEDGER was taken by the provider."""
 
 
 def audience(connection: Connection, campaign_id: int, more: int) -> None:
@@ -69,7 +70,7 @@ def forget_reader(connection: Connection, subscriber_id: int) -> None:
     (mailbox,) = by_mailbox(connection, {domain_of(address): 1})
     # The primary key is looked up once for each campaign; the table has no index by reader.
     mine = and_(delivery.c.campaign_id.in_(select(campaign.c.id)), delivery.c.subscriber_id == subscriber_id)
-    rows = select(delivery.c.campaign_id).select_from(_DELIVERIES).where(mine, _IS_ACCEPTED)
+    rows = select(delivery.c.campaign_id).select_from(_DELIVERIES).where(mine, IS_ACCEPTED)
     changes = Counter[Key]()
     for campaign_id in connection.scalars(rows).all():
         changes[ACCEPTED_BY_MAILBOX, campaign_id, mailbox] -= 1
@@ -79,7 +80,7 @@ def forget_reader(connection: Connection, subscriber_id: int) -> None:
 
 def accepted_by_domain(connection: Connection, campaign_id: int) -> dict[str, int]:
     """Count a campaign's accepted messages by address domain, reading every delivery."""
-    return _by_domain(connection, and_(delivery.c.campaign_id == campaign_id, _IS_ACCEPTED))
+    return _by_domain(connection, and_(delivery.c.campaign_id == campaign_id, IS_ACCEPTED))
 
 
 def _count_readers(connection: Connection, campaign_id: int, ids: Collection[int], *, sign: int) -> None:

@@ -43,6 +43,8 @@ class PreferenceAction(StrEnum):
     """Join, come back, or end a pause."""
     RESUME = "resume"
     """End a pause; brings back nobody who has left."""
+    STAY = "stay"
+    """Say that they still want it: changes nothing but the evidence, and only on lists they are on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ def change_preferences(connection: Connection, changes: Sequence[PreferenceChang
     if run.joined:
         latest = max(change.at for change in changes)
         suppressions.lift_by_owner(connection, address_keys(connection, run.joined), latest)
-    if run.stored:
+    if run.stored or run.evidence:
         run.write(connection, max(change.at for change in changes))
     for change, lists in zip(changes, changed, strict=True):
         if change.welcomes and change.action is PreferenceAction.JOIN and change.subscriber_id not in run.proven:
@@ -166,6 +168,8 @@ class _PreferenceRun:
 
     def _move(self, change: PreferenceChange, states: dict[str, ListState], name: str) -> bool:
         before = states.get(name)
+        if change.action is PreferenceAction.STAY:
+            return self._stay(change, before, name)
         after = self._after(change, before)
         if after is None or (before and after[:2] == before[:2]):
             return False
@@ -176,6 +180,12 @@ class _PreferenceRun:
         is_joining = change.action is PreferenceAction.JOIN and change.network
         detail = msgspec.json.encode({"network": change.network}).decode() if is_joining else ""
         self.evidence[change.source, change.campaign_id].append(Change(change.subscriber_id, name, status, detail))
+        return True
+
+    def _stay(self, change: PreferenceChange, before: ListState | None, name: str) -> bool:
+        if before is None or before.status != Status.ACTIVE:
+            return False
+        self.evidence[change.source, change.campaign_id].append(Change(change.subscriber_id, name, Status.ACTIVE))
         return True
 
     def _after(self, change: PreferenceChange, before: ListState | None) -> ListState | None:
