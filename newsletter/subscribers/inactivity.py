@@ -46,7 +46,7 @@ def is_inactive(time: timedelta, now: datetime) -> ColumnElement[bool]:
 
 
 def showed_life(since: str | ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a row of `subscriber` opened, clicked or changed something since then (a stamp, or a column)."""
+    """Return the condition that a row of `subscriber` did something since then (a stamp, or a column)."""
     return _did_something(since) | _changed_something(since)
 
 
