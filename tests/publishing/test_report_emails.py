@@ -14,6 +14,7 @@ import pytest
 from newsletter.campaigns import events
 from newsletter.campaigns.events import Event, EventKind
 from newsletter.config import Publication
+from newsletter.counters.mailboxes import register
 from newsletter.database.connection import Database, open_database
 from newsletter.publishing import report_emails
 from newsletter.publishing.scheduler import Runner
@@ -34,6 +35,8 @@ def publication(tmp_path: Path) -> Publication:
 def database(publication: Publication) -> Iterator[Database]:
     database = open_database(publication)
     ids = add_readers(database, 4)
+    with database.begin() as connection:
+        register(connection, ["example.com"])  # as whoever adds readers does
     campaign_id = send_campaign(database, "hello", ids, NOW, rejected=[4])
     told = [
         Event(kind=kind, campaign_id=campaign_id, subscriber_id=reader, at=NOW + HOUR, key=f"{kind}{reader}")
