@@ -37,6 +37,7 @@ MOST_CAMPAIGNS = 20
 MOST_DOMAINS = 12
 DAYS_ALONE = 7
 """The last days that are shown one by one; all are in the weeks below."""
+MOST_WEEKS = 26
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _TITLES = {
     "accepted": "Accepted",
@@ -69,7 +70,8 @@ def print_overview(overview: Overview) -> None:
     """Print the publication's figures."""
     console = _console()
     _print_readers(console, overview.readers)
-    _print_growth(console, overview.growth)
+    if any(day.active or day.left for day in overview.growth):
+        _print_growth(console, overview.growth)
     _print_campaigns(console, overview.campaigns)
     if overview.domains:
         rows = [_domain(row, row.readers) for row in overview.domains[:MOST_DOMAINS]]
@@ -163,7 +165,7 @@ def _print_readers(console: Console, readers: ReaderFigures) -> None:
 def _print_growth(console: Console, growth: Sequence[GrowthFigures]) -> None:
     _print_steps(console, "Growth by day", "Day", growth[-DAYS_ALONE:])
     if len(growth) > DAYS_ALONE:
-        _print_steps(console, "Growth by week", "From", weeks(growth))
+        _print_steps(console, "Growth by week", "From", weeks(growth)[-MOST_WEEKS:])
 
 
 def _print_steps(console: Console, title: str, name: str, steps: Sequence[GrowthFigures]) -> None:
@@ -228,7 +230,7 @@ def _print_links(console: Console, row: CampaignFigures, links: Sequence[LinkFig
     rows = [
         (link.url, f"{link.clicks:,}", f"{link.readers:,}", _a_reader(link), bar(link.clicks, most)) for link in links
     ]
-    numbers = [Column(title=column) for column in ("Clicks", "Readers", "Each")]
+    numbers = [Column(title=column) for column in ("Clicks", "Readers", "A reader")]
     columns = [_text("Links, in the order of the issue"), *numbers, Column(title="", is_number=False, style="cyan")]
     _print(console, "Links", columns, rows)
 
