@@ -45,6 +45,8 @@ COMMANDS = {
     "bounces": "Read the mail that comes back.",
     "events": "Apply what providers reported once more.",
     "adopt": "Let a database that was copied here send from here.",
+    "migrate": "Bring the database's tables up to date.",
+    "database": "Copy everything into another database.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""
 _FILES = dict.fromkeys(("pause", "resume", "cancel"), "campaign_state")

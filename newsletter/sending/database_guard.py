@@ -26,6 +26,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select, update
 
 from newsletter.database.connection import Database
+from newsletter.database.copy import LEFT_FOR, UNFINISHED
 from newsletter.database.tables import hand_over
 from newsletter.database.tables import host as table
 from newsletter.errors import NewsletterError
@@ -64,9 +65,20 @@ def here(database: Database) -> str:
 def require_home(connection: Connection, identity: str) -> None:
     """Raise NewsletterError when the database has sent from elsewhere: it may exist twice."""
     home = _home(connection)
+    _require_not_copied(home)
     if home and identity and home != identity:
         hint = "If it is to send from here, and the other one never again: newsletter adopt"
         raise NewsletterError("this database is a copy: it was sending from another place", hint=hint)
+
+
+def _require_not_copied(home: str) -> None:
+    """Raise NewsletterError for the source of `newsletter database copy`, and for a target that is not complete."""
+    if home.startswith(LEFT_FOR):
+        hint = "If it is to send from here again, and the other one never again: newsletter adopt"
+        raise NewsletterError(f"this database was {home}: only that one sends", hint=hint)
+    if home.startswith(UNFINISHED):
+        hint = "Run `newsletter database copy` on its source again: it goes on where it stopped."
+        raise NewsletterError(f"this database is an {home}", hint=hint)
 
 
 def settle(connection: Connection, identity: str, now: datetime) -> None:
@@ -127,6 +139,7 @@ class LastSendMarker:
 
         So a backup that is put in the place of a database in use is noticed at the next call, too.
         """
+        _require_not_copied(_home(connection))
         if not self._path:
             return _NONE
         self.require_newest(connection)
