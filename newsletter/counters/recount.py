@@ -19,17 +19,17 @@ from newsletter.counters.growth import grown
 from newsletter.counters.mailbox_domains import MAILBOX_OF
 from newsletter.counters.mailboxes import MOST_DOMAINS, by_mailbox, domain_column, register
 from newsletter.counters.readers import ACTIVE, BY_RANK, SUPPRESSED
-from newsletter.counters.table import COUNTED, INACTIVE, JOINED, LEFT, MAILBOX_READERS, READERS, Key
+from newsletter.counters.table import INACTIVE, JOINED, LEFT, MAILBOX_READERS, READERS, UNCOUNTED, Key
 from newsletter.database.tables import batch, campaign, event, subscriber, subscription, suppression
 
 _CHUNK = 20_000
 """Rows of events that are counted together."""
-_KEPT = (JOINED, LEFT, INACTIVE, COUNTED)
+_KEPT = (JOINED, LEFT, INACTIVE)
 
 
 def is_counted(connection: Connection) -> bool:
     """Tell whether everything in this database is counted: not what an older version wrote."""
-    return bool(table.parts(connection, COUNTED))
+    return not table.parts(connection, UNCOUNTED)
 
 
 def rebuild(connection: Connection) -> int:
@@ -38,10 +38,10 @@ def rebuild(connection: Connection) -> int:
         connection.execute(text("LOCK TABLE counter IN EXCLUSIVE MODE"))
     before = table.all_counters(connection)
     counted = count_all(connection)
-    kept = _kept(connection, before) if (COUNTED, 0, "") in before else {}
-    if not kept:
+    is_first = (UNCOUNTED, 0, "") in before
+    kept = {} if is_first else _kept(connection, before)
+    if is_first:
         counted.update(grown(connection))
-        counted[COUNTED, 0, ""] = 1
     after = {key: number for key, number in {**counted, **kept}.items() if number}
     table.replace_all(connection, after)
     return sum(before.get(key, 0) != after.get(key, 0) for key in before.keys() | after.keys())

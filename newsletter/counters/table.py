@@ -32,8 +32,8 @@ LINK_CLICKS, LINK_READERS, LINK_MACHINES = "link clicks", "link readers", "link 
 """By the link's number."""
 INACTIVE = "inactive"
 """The last count of inactive readers; the part says when and for how long: `2026-11-29 180d`."""
-COUNTED = "counted"
-"""1 once what was written before there were counters is counted."""
+UNCOUNTED = "uncounted"
+"""1 while what was written before there were counters is not counted; the migration says so."""
 
 
 def times(kind: str) -> str:

@@ -293,7 +293,7 @@ counter = Table(  # numbers kept while rows are written, see counters/; a counte
     Column("campaign_id", Integer, primary_key=True, autoincrement=False),  # 0 = the publication
     Column("part", Text, primary_key=True),  # a day, a mailbox provider, a link, ...; "" = the whole
     Column("slot", Integer, primary_key=True, autoincrement=False),  # the writer's connection on PostgreSQL, else 0
-    Column("number", Integer, nullable=False),
+    Column("number", BigNumber, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -25,6 +25,7 @@ from tests.conftest import Run
 from tests.support.figures_truth import LINKS, FiguresTruth
 from tests.support.sending import settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
 READERS, CAMPAIGNS = (50_000, 30) if os.environ.get("NEWSLETTER_SOAK") else (400, 4)
 FIGURES = ("accepted", "delivered", "deferred", "bounced", "complained", "unsubscribed", "opened", "clicked")
 MORE = ("audience", "opens", "clicks", "machine_opens", "machine_clicks")
@@ -33,8 +34,8 @@ DAYS = ("--days", "3660")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("truth")
+def folder(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp(f"truth-{each_database}")
     settings(folder, '[tracking]\nlevel = "individual"\n')
     return folder
 

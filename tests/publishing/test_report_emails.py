@@ -22,6 +22,7 @@ from tests.publishing.test_scheduler import RecordingListener
 from tests.support.sending import NOW, add_readers, settings
 from tests.support.sent_campaigns import send_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
 REPORTS = '[reports]\nto = ["Ed <ed@example.com>", "news@example.org"]\n'
 HOUR = timedelta(hours=1)
 
@@ -102,6 +103,7 @@ def test_the_report_is_in_the_publications_language(tmp_path: Path, database: Da
     assert subject.endswith("1 haben geklickt")
 
 
+@pytest.mark.sqlite
 def test_the_runner_sends_it(publication: Publication, database: Database) -> None:
     Runner(publication, database, RecordingListener(), clock=lambda: NOW + 25 * HOUR).run(once=True)
 

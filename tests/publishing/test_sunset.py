@@ -27,6 +27,7 @@ from tests.conftest import Run
 from tests.support.sending import NOW, add_readers, settings
 from tests.support.sent_campaigns import send_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
 DAY = timedelta(days=1)
 TRACKED = '[tracking]\nlevel = "individual"\nkeep = "365d"\n[segments.asleep]\ninactive = "180d"\n'
 WANTED = Sunset(list="daily", inactive=Duration("180d"), after=Duration("14d"))

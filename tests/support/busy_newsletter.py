@@ -180,7 +180,8 @@ def _resolve(busy: BusyNewsletter, connection: Connection) -> None:
         for unknown in resolution.find_unknown(connection, campaign_id):
             decide = busy.random.choice((resolution.accept, resolution.refuse))
             decide(connection, unknown, unknown.ids[:1], "asked", busy.now)
-        policy = busy.random.choice(("hold", "resend", "assume-sent"))
+        policies: tuple[resolution.Policy, ...] = ("hold", "resend", "assume-sent")
+        policy = busy.random.choice(policies)
         resolution.resolve_campaign(connection, campaign_id, policy, busy.now)
         resolution.retry(connection, campaign_id, 2, busy.now)
 

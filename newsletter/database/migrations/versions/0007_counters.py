@@ -10,16 +10,18 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+_BIG = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+
 
 def upgrade() -> None:
-    """Make the tables; a database that has no readers and no campaigns yet is counted with that."""
+    """Make the tables; what a database has already is marked as not counted yet."""
     op.create_table(
         "counter",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("campaign_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("part", sa.Text(), nullable=False),
         sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("kind", "campaign_id", "part", "slot"),
         sqlite_with_rowid=False,
     )
@@ -32,5 +34,7 @@ def upgrade() -> None:
     op.drop_index("event_by_campaign", "event")
     op.create_index("event_by_campaign", "event", ["campaign_id", "kind", "reader"])
     op.create_index("suppression_by_reason", "suppression", ["reason"])
-    is_new = "NOT EXISTS (SELECT 1 FROM subscriber) AND NOT EXISTS (SELECT 1 FROM campaign)"
-    op.execute(f"INSERT INTO counter SELECT 'counted', 0, '', 0, 1 WHERE {is_new}")
+    has_rows = "EXISTS (SELECT 1 FROM subscriber) OR EXISTS (SELECT 1 FROM campaign)"
+    op.execute(
+        f"INSERT INTO counter (kind, campaign_id, part, slot, number) SELECT 'uncounted', 0, '', 0, 1 WHERE {has_rows}"
+    )
