@@ -9,14 +9,16 @@
 
     cli/            the commands, one file each: options, questions, printed tables and progress bars, exit codes
     web/            the servers: web/public is the readers' pages, web/preview the author's preview in the browser
-    publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
+    publishing/     plan a send, start it on time, the daily issue, alerts and reports to the editors, welcomes
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages
+    figures/        what people look at afterwards: growth, campaigns side by side, links, mailbox providers
     events/         what providers report: verified calls, bounces, complaints, suppressions, campaigns that are paused
     checks/         what is wrong with an issue: checks/rules has the rules, the rest runs, prints and fixes them
     campaigns/      campaigns and the ledger: states, audiences, leases, outcomes, schedules, retries, opens and clicks
     rendering/      an Issue becomes HTML, plain text, a web page, a feed; colours and translations of the theme
     subscribers/    readers: consent, sign-ups, preferences, CSV import and export, segments, suppressions
+    counters/       numbers kept while readers, deliveries and events are written, so that nobody counts a million rows
     issues/         issue files: front matter, blocks and their fields, Markdown, images; new files and drafts
     providers/      one file per mail provider, for both directions; the HTTP transport they share, the kinds of a "no"
     database/       tables, migrations, connections; large sets of rows
