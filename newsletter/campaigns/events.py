@@ -7,7 +7,7 @@ engagement.py tells people from programs; the event keeps its verdict.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -82,9 +82,12 @@ def record(connection: Connection, events: Sequence[Event]) -> int:
     return len(record_new(connection, events))
 
 
-def record_new(connection: Connection, events: Sequence[Event]) -> set[str]:
-    """Record events like `record`; return the keys of those that were new."""
-    known = _known(connection, events)
+def record_new(connection: Connection, events: Sequence[Event], addresses: Mapping[int, str] | None = None) -> set[str]:
+    """Record events like `record`; return the keys of those that were new.
+
+    `addresses` has the readers' addresses, if the caller has loaded them in this transaction.
+    """
+    known = _known(connection, events, addresses)
     rows = [_row(event) for event in known.events]
     new = {key for key, _one in insert_new(connection, table, _COLUMNS, rows, key="key", adds="")}
     # Of two reports under one key in one call, the first was written.
@@ -170,21 +173,23 @@ class _Known(NamedTuple):
     """Events that can be recorded, and what is known of their readers."""
 
     events: list[Event]
-    addresses: dict[int, str]
-    """The address keys of the readers."""
+    addresses: Mapping[int, str]
+    """The addresses of the readers."""
     starts: dict[int, str]
     """When each campaign started: a stamp."""
 
 
-def _known(connection: Connection, events: Sequence[Event]) -> _Known:
+def _known(connection: Connection, events: Sequence[Event], loaded: Mapping[int, str] | None = None) -> _Known:
     """Return events whose campaign is here (a database may be older than its mail), and whose reader is."""
     started = select(campaign.c.id, campaign.c.started_at)
     started = started.where(among(connection, campaign.c.id, sorted({event.campaign_id for event in events})))
     starts = {row.id: row.started_at or "" for row in connection.execute(started)} if events else {}
-    named = {event.subscriber_id for event in events if event.subscriber_id}
-    counted_readers.lock(connection, named)
-    rows = select(subscriber.c.id, subscriber.c.email_key).where(among(connection, subscriber.c.id, [*named]))
-    addresses = {row.id: row.email_key for row in connection.execute(rows)} if named else {}
+    addresses = loaded
+    if addresses is None or connection.dialect.name == "postgresql":  # there, others write meanwhile: lock, then look
+        named = {event.subscriber_id for event in events if event.subscriber_id}
+        counted_readers.lock(connection, named)
+        rows = select(subscriber.c.id, subscriber.c.email_key).where(among(connection, subscriber.c.id, [*named]))
+        addresses = {row.id: row.email_key for row in connection.execute(rows)} if named else {}
     kept = [
         event
         for event in events

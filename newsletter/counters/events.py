@@ -7,8 +7,8 @@ one reader. Writers add the difference that their rows make to it, so the order 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ from newsletter.database.tables import campaign, event, subscriber
 
 LAST_HOUR = 168
 """The hour that stands for all that happens more than a week after a campaign's start."""
+HOUR = timedelta(hours=1)
+_HOURS = [f"{hour:03}" for hour in range(LAST_HOUR + 1)]
 BY_MAILBOX = ("delivered", "bounced", "complained")
 """The kinds that are counted by mailbox provider."""
 BY_HOUR = ("delivered", "opened", "clicked")
@@ -132,25 +134,28 @@ def _mailboxes(connection: Connection, addresses: Mapping[int, str]) -> dict[int
 def contributions(rows: Iterable[EventRow], around: Surroundings) -> Counter[Key]:
     """Return what these rows make of the counters; all rows of a campaign, kind and reader must be among them."""
     counted = Counter[Key]()
-    groups: dict[tuple[int, str, int | None], list[EventRow]] = defaultdict(list)
+    by_kind: dict[tuple[int, str], list[EventRow]] = defaultdict(list)
     for row in rows:
-        groups[row.campaign_id, row.kind, row.reader].append(row)
-    for (campaign_id, kind, reader), own in groups.items():
-        people = [row for row in own if not row.machine]
+        by_kind[row.campaign_id, row.kind].append(row)
+    for (campaign_id, kind), own in by_kind.items():
         _count_times(counted, campaign_id, kind, own)
         if kind == "clicked":
             _count_links(counted, campaign_id, own)
-        if reader is None:
-            for row in people if kind in BY_HOUR else ():
-                counted[table.by_hour(kind), campaign_id, _hour(around.starts[campaign_id], row.at)] += row.times
-        elif people:
-            _count_reader(counted, campaign_id, kind, people, around, around.mailboxes.get(reader, ""))
+        start = around.starts[campaign_id]
+        people = [row for row in own if not row.machine]
+        nobodys = [row for row in people if row.reader is None]
+        for row in nobodys if kind in BY_HOUR else ():
+            (hour,) = _hours(start, [row.at])
+            counted[table.by_hour(kind), campaign_id, hour] += row.times
+        readers = [row for row in people if row.reader is not None] if nobodys else people
+        _count_readers(counted, campaign_id, kind, readers, start, around.mailboxes)
     return counted
 
 
 def _count_times(counted: Counter[Key], campaign_id: int, kind: str, rows: Sequence[EventRow]) -> None:
-    for row in rows:
-        counted[table.machines(kind) if row.machine else table.times(kind), campaign_id, ""] += row.times
+    machines = sum(row.times for row in rows if row.machine)
+    counted[table.machines(kind), campaign_id, ""] += machines
+    counted[table.times(kind), campaign_id, ""] += sum(row.times for row in rows) - machines
 
 
 def _count_links(counted: Counter[Key], campaign_id: int, rows: Sequence[EventRow]) -> None:
@@ -161,36 +166,44 @@ def _count_links(counted: Counter[Key], campaign_id: int, rows: Sequence[EventRo
         kind = table.LINK_MACHINES if row.machine else table.LINK_CLICKS
         counted[kind, campaign_id, str(row.link)] += row.times
         if not row.machine and row.reader is not None:
-            followed.add(row.link)
-    for link in followed:
+            followed.add((row.reader, row.link))
+    for _reader, link in followed:
         counted[table.LINK_READERS, campaign_id, str(link)] += 1
 
 
-def _count_reader(
+def _count_readers(
     counted: Counter[Key],
     campaign_id: int,
     kind: str,
-    people: Sequence[EventRow],
-    around: Surroundings,
-    mailbox: str,
+    rows: Sequence[EventRow],
+    start: str,
+    mailbox_of: Mapping[int, str],
 ) -> None:
-    """Count one reader, by hour of the first time and by mailbox provider."""
-    counted[kind, campaign_id, ""] += 1
+    """Count each reader of these rows once, by mailbox provider and by the hour of the first time."""
+    first: dict[int, str] = {}
+    for row in rows:
+        reader, at = row.reader, row.at
+        if reader is not None and (reader not in first or at < first[reader]):
+            first[reader] = at
+    counted[kind, campaign_id, ""] += len(first)
     if kind in BY_MAILBOX:
-        counted[table.by_mailbox(kind), campaign_id, mailbox] += 1
+        for mailbox, number in Counter(mailbox_of.get(reader, "") for reader in first).items():
+            counted[table.by_mailbox(kind), campaign_id, mailbox] += number
     if kind in BY_HOUR:
-        first = min(row.at for row in people)
-        counted[table.by_hour(kind), campaign_id, _hour(around.starts[campaign_id], first)] += 1
-    for bounce in {row.bounce for row in people if kind == "bounced"}:
+        for hour, number in Counter(_hours(start, first.values())).items():
+            counted[table.by_hour(kind), campaign_id, hour] += number
+    for _reader, bounce in {(row.reader, row.bounce) for row in rows} if kind == "bounced" else ():
         counted[table.BOUNCES, campaign_id, bounce] += 1
 
 
-def _hour(start: str, at: str) -> str:
-    """Return the whole hours from one stamp to the other, three digits that sort; none before the start."""
-    if at <= start or not start:
-        return "000"
-    passed = datetime.fromisoformat(at) - datetime.fromisoformat(start)
-    return f"{min(int(passed.total_seconds()) // 3600, LAST_HOUR):03}"
+def _hours(start: str, moments: Iterable[str]) -> Iterator[str]:
+    """Yield the whole hours from one stamp to each of the others, three digits that sort; none before the start."""
+    if not start:
+        yield from ("000" for _moment in moments)
+        return
+    parse, began = datetime.fromisoformat, datetime.fromisoformat(start)
+    for at in moments:
+        yield _HOURS[max(0, min((parse(at) - began) // HOUR, LAST_HOUR))]
 
 
 def _without(row: EventRow, more: Mapping[str, EventRow]) -> EventRow:

@@ -26,8 +26,8 @@ ERASED = ""
 
 
 def domain_of(email_key: str) -> str:
-    """Return the part of an address after its last `@`."""
-    return email_key.rpartition("@")[2]
+    """Return the part of an address after its last `@`, in lower case."""
+    return email_key.rpartition("@")[2].lower()
 
 
 def domain_column(connection: Connection, email_key: ColumnElement[str]) -> ColumnElement[str]:

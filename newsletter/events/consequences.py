@@ -38,6 +38,8 @@ class OurReport:
     subscriber_id: int
     list: str
     """The campaign's list."""
+    email: str
+    """The reader's address today."""
     address: str
     """The address that the report is about; the reader may have another one by now."""
 
