@@ -14,16 +14,18 @@
     remote/         a repository of issues and the server that sends them: `newsletter push`
     report/         what a change does to issues, with pictures, for a pull request
     doctor/         what would keep mail from arriving: settings, the provider's account, DNS, links, webhooks
-    publishing/     plan a send, start it on time, the daily issue, alerts to the editors, test sends, welcomes
+    publishing/     plan a send, start it on time, the daily issue, alerts and reports to the editors, welcomes
     distributed/    many machines: workers, their jobs in PostgreSQL, the leader, what happens to a dead one's batches
     preview/        what the preview shows: views (dark, Outlook, no images), comparisons, sample readers
     sending/        from claim to settle: sender threads, rates, warm-up, waiting, crashes, transactional messages
+    figures/        what people look at afterwards: growth, campaigns side by side, links, mailbox providers
     events/         what providers report: verified calls, bounces, complaints, suppressions, campaigns that are paused
     checks/         what is wrong with an issue: checks/rules has the rules, the rest runs, prints and fixes them
     campaigns/      campaigns and the ledger: states, audiences, leases, outcomes, schedules, retries, opens and clicks
     rendering/      an Issue becomes HTML, plain text, a web page, a feed; colours and translations of the theme
     subscribers/    readers: consent, sign-ups, preferences, CSV import and export, segments, suppressions
     outbound/       other programs are told what happened: webhooks, signed, queued, tried again for a day
+    counters/       numbers kept while readers, deliveries and events are written, so that nobody counts a million rows
     issues/         issue files: front matter, blocks and their fields, Markdown, images; new files and drafts
     providers/      one file per mail provider, for both directions; the HTTP transport they share, the kinds of a "no"
     forge/          the git repository of a publication, and the API of GitHub or GitLab

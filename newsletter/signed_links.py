@@ -146,6 +146,10 @@ class Links:
         """Return the page to choose lists, name and time zone."""
         return f"{self._url}/preferences/{token}"
 
+    def stay_url(self, token: str) -> str:
+        """Return the page on which an inactive reader says that they stay."""
+        return f"{self._url}/stay/{token}"
+
     def confirm_url(self, token: str) -> str:
         """Return the page to confirm a sign-up."""
         return f"{self._url}/confirm/{token}"

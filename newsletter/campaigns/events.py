@@ -7,17 +7,18 @@ engagement.py tells people from programs; the event keeps its verdict.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Text, case, cast, distinct, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Text, case, cast, distinct, func, select, update
 
-from newsletter.database.bulk import among
+from newsletter.counters import events as counted
+from newsletter.counters import readers as counted_readers
+from newsletter.database.bulk import among, insert_new
 from newsletter.database.tables import campaign, subscriber
 from newsletter.database.tables import event as table
 from newsletter.times import stamp
@@ -81,22 +82,27 @@ def record(connection: Connection, events: Sequence[Event]) -> int:
     return len(record_new(connection, events))
 
 
-def record_new(connection: Connection, events: Sequence[Event]) -> set[str]:
-    """Record events like `record`; return the keys of those that were new."""
-    rows = _rows(connection, events)
-    if not rows:
-        return set()
-    made = _insert(connection).on_conflict_do_nothing(index_elements=[table.c.key])
-    return set(connection.scalars(made.returning(table.c.key), rows))
+def record_new(connection: Connection, events: Sequence[Event], addresses: Mapping[int, str] | None = None) -> set[str]:
+    """Record events like `record`; return the keys of those that were new.
+
+    `addresses` has the readers' addresses, if the caller has loaded them in this transaction.
+    """
+    known = _known(connection, events, addresses)
+    rows = [_row(event) for event in known.events]
+    new = {key for key, _one in insert_new(connection, table, _COLUMNS, rows, key="key", adds="")}
+    # Of two reports under one key in one call, the first was written.
+    first = {row[0]: row for row in reversed(rows) if row[0] in new}
+    counted.record(connection, [_counted(row) for row in first.values()], {}, known.addresses, known.starts)
+    return new
 
 
 def tally(connection: Connection, events: Sequence[Event]) -> None:
     """Record events, and add to the count of those whose key is known."""
-    rows = _rows(connection, _summed(events))
-    if rows:
-        made = _insert(connection)
-        times = table.c.times + made.excluded.times
-        connection.execute(made.on_conflict_do_update(index_elements=[table.c.key], set_={"times": times}), rows)
+    known = _known(connection, _summed(events))
+    rows = [_counted(row) for row in map(_row, known.events)]
+    times = dict(insert_new(connection, table, _COLUMNS, [*map(_row, known.events)], key="key", adds="times"))
+    more = {row.key: row for row in rows if times.get(row.key, 0) > row.times}
+    counted.record(connection, [row for row in rows if row.key not in more], more, known.addresses, known.starts)
 
 
 def figures(connection: Connection, campaign_id: int) -> list[Figure]:
@@ -127,8 +133,8 @@ def bounce_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
 
 def reader_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
     """Return how many readers each kind of event happened to, by people only; every kind is there."""
-    counted = {figure.kind: figure.readers for figure in figures(connection, campaign_id)}
-    return {str(kind): counted.get(kind, 0) for kind in EventKind}
+    readers = {figure.kind: figure.readers for figure in figures(connection, campaign_id)}
+    return {str(kind): readers.get(kind, 0) for kind in EventKind}
 
 
 def of_reader(connection: Connection, campaign_id: int, subscriber_id: int) -> list[Event]:
@@ -167,10 +173,6 @@ def forget_readers(connection: Connection, before: datetime) -> int:
     return forgotten
 
 
-def _insert(connection: Connection) -> Any:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-
-
 def _summed(events: Iterable[Event]) -> list[Event]:
     """Add events with one key up to one: PostgreSQL lets one statement touch a row once."""
     ordered = sorted(events, key=lambda event: (event.key, event.at))
@@ -178,19 +180,33 @@ def _summed(events: Iterable[Event]) -> list[Event]:
     return [replace(group[0], times=sum(event.times for event in group)) for group in groups]
 
 
-def _rows(connection: Connection, events: Sequence[Event]) -> list[dict[str, object]]:
-    """Return the rows of events whose campaign is here (a database may be older than its mail), and whose reader is."""
-    campaigns = _there(connection, campaign.c.id, {event.campaign_id for event in events})
-    readers = _there(connection, subscriber.c.id, {event.subscriber_id for event in events if event.subscriber_id})
-    return [
-        _row(event)
+class _Known(NamedTuple):
+    """Events that can be recorded, and what is known of their readers."""
+
+    events: list[Event]
+    addresses: Mapping[int, str]
+    """The addresses of the readers."""
+    starts: dict[int, str]
+    """When each campaign started: a stamp."""
+
+
+def _known(connection: Connection, events: Sequence[Event], loaded: Mapping[int, str] | None = None) -> _Known:
+    """Return events whose campaign is here (a database may be older than its mail), and whose reader is."""
+    started = select(campaign.c.id, campaign.c.started_at)
+    started = started.where(among(connection, campaign.c.id, sorted({event.campaign_id for event in events})))
+    starts = {row.id: row.started_at or "" for row in connection.execute(started)} if events else {}
+    addresses = loaded
+    if addresses is None or connection.dialect.name == "postgresql":  # there, others write meanwhile: lock, then look
+        named = {event.subscriber_id for event in events if event.subscriber_id}
+        counted_readers.lock(connection, named)
+        rows = select(subscriber.c.id, subscriber.c.email_key).where(among(connection, subscriber.c.id, [*named]))
+        addresses = {row.id: row.email_key for row in connection.execute(rows)} if named else {}
+    kept = [
+        event
         for event in events
-        if event.campaign_id in campaigns and (event.subscriber_id is None or event.subscriber_id in readers)
+        if event.campaign_id in starts and (event.subscriber_id is None or event.subscriber_id in addresses)
     ]
-
-
-def _there(connection: Connection, column: Column[int], ids: set[int]) -> set[int]:
-    return {*connection.execute(select(column).where(among(connection, column, [*ids]))).scalars()} if ids else set()
+    return _Known(kept, addresses, starts)
 
 
 def _read(row: Any) -> Event:
@@ -209,18 +225,20 @@ def _read(row: Any) -> Event:
     )
 
 
-def _row(event: Event) -> dict[str, object]:
-    return {
-        "key": event.key,
-        "kind": event.kind,
-        "campaign_id": event.campaign_id,
-        "subscriber_id": event.subscriber_id,
-        "reader": event.subscriber_id,
-        "link_no": event.link,
-        "at": stamp(event.at),
-        "times": event.times,
-        "machine": event.machine,
-        "source": event.source,
-        "detail": event.detail,
-        "bounce": event.bounce,
-    }
+_COLUMNS = (
+    *("key", "kind", "campaign_id", "subscriber_id", "reader", "link_no"),
+    *("at", "times", "machine", "source", "detail", "bounce"),
+)
+
+
+def _row(event: Event) -> tuple[Any, ...]:
+    """Return the values of _COLUMNS, in their order."""
+    reader, at = event.subscriber_id, stamp(event.at)
+    place = (event.key, str(event.kind), event.campaign_id, reader, reader, event.link)
+    return (*place, at, event.times, event.machine, event.source, event.detail, event.bounce)
+
+
+def _counted(row: tuple[Any, ...]) -> counted.EventRow:
+    """Return what the counters need of the values of _COLUMNS."""
+    key, kind, campaign_id, _subscriber, reader, link, at, times, machine, _source, _detail, bounce = row
+    return counted.EventRow(key, campaign_id, kind, reader, link, at, times, machine, bounce)

@@ -37,6 +37,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from newsletter.campaigns.batch_states import IN_HAND, BatchState, require_arrow
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.delivery_states import EXCEPTIONS
+from newsletter.counters import deliveries as counters
 from newsletter.database.bulk import listed, numbers
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note, is_in
 from newsletter.providers.base import Outcome
@@ -109,7 +110,15 @@ def transition(
     """
     require_arrow(verb, before, after)
     no_owner = {} if after in IN_HAND else {"owner": "", "lease_until": None}
-    return _update_batches(connection, before, scope, parameters, {"state": after, **no_owner, **(changes or {})})
+    moved = _update_batches(connection, before, scope, parameters, {"state": after, **no_owner, **(changes or {})})
+    if after is BatchState.SETTLED and moved:
+        counters.settled(connection, _number(parameters["the_campaign"]), _number(parameters["the_batch"]))
+    return moved
+
+
+def _number(value: object) -> int:
+    assert isinstance(value, int)  # batches are settled one by one: every scope that leads there names its batch
+    return value
 
 
 def change_batch(
@@ -208,6 +217,7 @@ def add_batches(
     place, id = listed(connection, subscriber_ids)
     rows = select(literal(campaign_id), id, place // size + first)
     connection.execute(insert(delivery).from_select(["campaign_id", "subscriber_id", "batch_no"], rows))
+    counters.audience(connection, campaign_id, len(subscriber_ids))
 
 
 def last_batch(connection: Connection, campaign_id: int) -> int:
@@ -221,9 +231,12 @@ def add_exceptions(
 ) -> None:
     """Write outcomes that are not the batch's, as of `at` (a stamp)."""
     common = {"campaign_id": campaign_id, "batch_no": batch_no, "at": at}
-    rows = [{**common, **exception._asdict()} for exception in exceptions]
+    written = list(exceptions)
+    rows = [{**common, **exception._asdict()} for exception in written]
     if rows:
         connection.execute(insert(delivery_exception), rows)
+        states = {exception.subscriber_id: exception.state for exception in written}
+        counters.excepted(connection, campaign_id, batch_no, states)
 
 
 def change_unknown(
@@ -237,6 +250,8 @@ def change_unknown(
     )
     parameters = [{"the_subscriber": id} for id in subscriber_ids]
     if parameters:
+        if new.get("state") == Outcome.ACCEPTED:
+            counters.resolved(connection, campaign_id, [row["the_subscriber"] for row in parameters])
         connection.execute(update(delivery_exception).where(own).values(**new), parameters)
 
 
@@ -290,6 +305,7 @@ def _delete_deliveries(connection: Connection, campaign_id: int, subscriber_ids:
     for table in (delivery_exception, delivery) if parameters else ():
         own = and_(table.c.campaign_id == campaign_id, table.c.subscriber_id == bindparam("the_subscriber"))
         connection.execute(delete(table).where(own), parameters)
+    counters.audience(connection, campaign_id, -len(parameters))
 
 
 def _add_notes(connection: Connection, row: Row[Any], note: str, now: datetime) -> None:

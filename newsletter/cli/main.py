@@ -38,6 +38,7 @@ COMMANDS = {
     "report": "Show what a change does to issues, with pictures.",
     "campaigns": "List every campaign and its state.",
     "status": "Show how far a campaign is: its deliveries by state.",
+    "stats": "Show figures: growth, campaigns, mailbox providers.",
     "bench": "Measure sending on this machine; nobody is mailed.",
     "pause": "Stop handing over a campaign's messages.",
     "resume": "Let a paused campaign go on.",

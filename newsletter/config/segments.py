@@ -14,8 +14,11 @@ from typing import Any
 from newsletter.config.fields import BUILT_IN, FieldValue
 from newsletter.config.publication import Publication
 from newsletter.errors import ConfigError, suggestion
+from newsletter.times import Duration
 
 TAG_RULES = ("tags_any", "tags_all", "tags_none")
+INACTIVE = "inactive"
+"""The rule about readers who did nothing for a time, `inactive = "180d"`; an own field of that name comes first."""
 COLUMNS = ("email", *BUILT_IN)
 """The columns of `subscriber` that rules can compare."""
 _ORDER = ("at_least", "at_most", "above", "below")
@@ -35,9 +38,10 @@ class SegmentRule:
     subject: str
     """`tags`, a built-in column or an own field."""
     kind: str
-    """`tags`, `text`, `number`, `date` or `boolean`."""
+    """`tags`, `inactive`, `text`, `number`, `date` or `boolean`."""
     operator: str
-    """`any`, `all`, `none` for tags; `is`, `not`, `contains`, `missing`, `at_least`, `at_most`, `above`, `below`."""
+    """`any`, `all`, `none` for tags; `for` a time of inactivity;
+    `is`, `not`, `contains`, `missing`, `at_least`, `at_most`, `above`, `below`."""
     values: tuple[FieldValue, ...]
     """One value; several are possible for `any`, `all`, `none`, `is` and `not`."""
 
@@ -78,6 +82,8 @@ class _SegmentParser:
         """Return the rules of one setting of the segment."""
         if key in TAG_RULES:
             return [self._tags(key, value)]
+        if key == INACTIVE and key not in self.publication.config.fields:
+            return [self._inactive(value)]
         kind = self._kind(key)
         if not isinstance(value, dict):
             return [self._rule(key, kind, "is", value, [key])]
@@ -89,12 +95,21 @@ class _SegmentParser:
             raise self._error(f"{key} = {value!r}: write a list of tags", [key], f'For example: {key} = ["pro"]')
         return SegmentRule(subject="tags", kind="tags", operator=key.removeprefix("tags_"), values=tuple(tags))
 
+    def _inactive(self, value: Any) -> SegmentRule:
+        try:
+            time = Duration(value) if isinstance(value, str) else None
+        except ValueError:
+            time = None
+        if not time or not time.delta:
+            raise self._error(f"inactive = {value!r}: write a time", [INACTIVE], 'For example: inactive = "180d"')
+        return SegmentRule(subject=INACTIVE, kind=INACTIVE, operator="for", values=(str(time),))
+
     def _kind(self, key: str) -> str:
         """Return a field's kind. Raises ConfigError for an unknown field."""
         declared = self.publication.config.fields
         if key in COLUMNS or key in declared:
             return "text" if key in COLUMNS else declared[key]
-        hint = suggestion(key, [*TAG_RULES, *COLUMNS, *declared], "Fields and tags")
+        hint = suggestion(key, [*TAG_RULES, INACTIVE, *COLUMNS, *declared], "Fields and tags")
         message = f'no field is named "{key}"'
         raise self._error(message, [key], f"{hint} Own fields are declared in [fields].")
 

@@ -210,6 +210,13 @@ class TrackingSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keep: Duration = Duration("90d")
 
 
+class ReportsSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[reports]`: who gets the figures of a campaign by email, and how long after it started."""
+
+    to: tuple[Mailbox, ...] = ()
+    after: Duration = Duration("24h")
+
+
 class EventsSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[events]`: how long the raw calls of providers are kept."""
 
@@ -314,6 +321,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     publish: PublishSection = PublishSection()
     preview: PreviewSection = PreviewSection()
     tracking: TrackingSection = TrackingSection()
+    reports: ReportsSection = ReportsSection()
     events: EventsSection = EventsSection()
     bounces: BouncesSection = BouncesSection()
     dkim: DkimSection = DkimSection()

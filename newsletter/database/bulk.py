@@ -6,7 +6,7 @@ Knows no table. `connection.py` opens the database and its transactions.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from operator import itemgetter
@@ -20,13 +20,16 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
+    Text,
     any_,
     bindparam,
     func,
     insert,
+    literal,
     select,
     text,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -95,6 +98,51 @@ def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tupl
     return str(compiled), compiled.positiontup
 
 
+def insert_new(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    key: str,
+    adds: str,
+) -> list[tuple[Any, int]]:
+    """Insert rows with values in the order of `columns`; return key and number of each that was written.
+
+    Of a row whose unique `key` is known, nothing is written when `adds` is empty; else that column is added to the
+    known row's, and its sum is returned. Each key at most once. SQLite takes all rows as one parameter, in a third of
+    the time.
+    """
+    if not rows:
+        return []
+    dialect = connection.dialect
+    if dialect.name == "sqlite":
+        written = connection.exec_driver_sql(
+            _json_insertion(table.name, tuple(columns), key, adds), (msgspec.json.encode(rows).decode(),)
+        )
+        return [(name, number) for name, number in written]
+    made = postgresql.insert(table)
+    if adds:
+        added = table.c[adds] + made.excluded[adds]
+        made = made.on_conflict_do_update(index_elements=[table.c[key]], set_={adds: added})
+    else:
+        made = made.on_conflict_do_nothing(index_elements=[table.c[key]])
+    values = [dict(zip(columns, row, strict=True)) for row in rows]
+    number = table.c[adds] if adds else literal(1)
+    return [(name, n) for name, n in connection.execute(made.returning(table.c[key], number), values)]
+
+
+@lru_cache(maxsize=8)
+def _json_insertion(table: str, columns: tuple[str, ...], key: str, adds: str) -> str:
+    """Return SQLite's statement; `WHERE true` tells it that ON CONFLICT belongs to the insertion."""
+    values = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(columns)))
+    update = f"DO UPDATE SET {adds} = {table}.{adds} + excluded.{adds}" if adds else "DO NOTHING"
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM json_each(?) WHERE true "
+        f"ON CONFLICT ({key}) {update} RETURNING {key}, {adds or 1}"
+    )
+
+
 def numbers(connection: Connection, statement: Select[Any]) -> list[int]:
     """Return the only column of a `select`, all rows; from SQLite as one text, for the reason given in `read_as`."""
     if connection.dialect.name == "sqlite":
@@ -144,6 +192,22 @@ def among(connection: Connection, column: ColumnElement[Any], values: Sequence[A
         each = func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
         return column.in_(select(each.c.value))
     return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
+
+
+def among_these(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the condition of `among` with the values left open, for a statement that is made once.
+
+    Execute it with `{name: these(connection, values)}`.
+    """
+    if dialect == "sqlite":
+        each = func.json_each(bindparam(name, type_=Text)).table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == any_(bindparam(name, type_=ARRAY(column.type)))
+
+
+def these(connection: Connection, values: Iterable[Any]) -> object:
+    """Return values as the one parameter of `among_these`."""
+    return msgspec.json.encode([*values]).decode() if connection.dialect.name == "sqlite" else [*values]
 
 
 def reserve_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:

@@ -7,7 +7,8 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `events/calls.py` writes `webhook_call`, from which `erased_calls.py` takes out erased readers, and
 `one_time_tokens.py` `webhook_signature`. `subscribers/erasure.py` fills `erased_reader`, `erased_calls.py` empties it.
 `outbound/queue.py` writes `outbound_message`, `api_keys.py` `api_key`, `campaigns/approvals.py` `approval`,
-`campaigns/pushes.py` `push`, `pushed_picture` and `pushed_path`, `web/api/writes.py` the API's other tables.
+`campaigns/pushes.py` `push`, `pushed_picture` and `pushed_path`, `web/api/writes.py` the API's other tables,
+`counters/table.py` `counter`, `counters/mailboxes.py` `mail_domain`.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
@@ -160,6 +161,7 @@ suppression = Table(  # outlives the subscriber
     Column("detail", Text, nullable=False, server_default=""),
     Column("at", Text, nullable=False),
     Index("suppression_hashed", "email_key", sqlite_where=_HASHED[0], postgresql_where=_HASHED[1]),
+    Index("suppression_by_reason", "reason"),
     sqlite_with_rowid=False,
 )
 
@@ -291,9 +293,27 @@ event = Table(  # what happened after sending; opens and clicks: a row per reade
     Column("source", Text, nullable=False, server_default=""),  # tracking, or the provider that reports it
     Column("detail", Text, nullable=False, server_default=""),
     Column("bounce", Text, nullable=False, server_default=""),  # of a bounce: hard soft blocked
-    Index("event_by_campaign", "campaign_id", "kind"),
+    Index("event_by_campaign", "campaign_id", "kind", "reader"),
     Index("event_by_subscriber", "subscriber_id", "at"),
     sqlite_autoincrement=True,
+)
+
+counter = Table(  # numbers kept while rows are written, see counters/; a counter is the sum over its slots
+    "counter",
+    metadata,
+    Column("kind", Text, primary_key=True),  # see counters/table.py
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),  # 0 = the publication
+    Column("part", Text, primary_key=True),  # a day, a mailbox provider, a link, ...; "" = the whole
+    Column("slot", Integer, primary_key=True, autoincrement=False),  # the writer's connection on PostgreSQL, else 0
+    Column("number", BigNumber, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+mail_domain = Table(  # address domains that are counted by themselves; the many small ones are counted together
+    "mail_domain",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 webhook_call = Table(  # calls of providers, verified, as they came; deleted after [events] keep

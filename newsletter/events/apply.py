@@ -54,11 +54,12 @@ def apply_reports(
 ) -> Applied:
     """Apply one provider's reports in the connection's transaction; a report that is known changes nothing."""
     ours = our_reports(connection, reports)
-    new_keys = events.record_new(connection, _events(connection, provider, ours))
+    addresses = {our.subscriber_id: our.email for our in ours}
+    new_keys = events.record_new(connection, _events(connection, provider, ours), addresses)
     new = [our for our in ours if _key(provider, our.report) in new_keys]
     reported.accept_reported(connection, [(our.campaign_id, our.subscriber_id) for our in ours], now)
     consequences.act(connection, provider, new, now)
-    soft_bounces.recount(connection, new, soft_limit)
+    soft_bounces.recount(connection, new, soft_limit, now)
     troubled = frozenset(
         our.campaign_id for our in new if our.report.kind in (ReportKind.COMPLAINED, ReportKind.HARD_BOUNCE)
     )
@@ -86,6 +87,7 @@ def our_reports(connection: Connection, reports: Sequence[Report]) -> list[OurRe
                 campaign_id=campaign_id,
                 subscriber_id=subscriber_id,
                 list=list_name,
+                email=email,
                 address=report.address if "@" in report.address else email,
             )
             ours.append(our)

@@ -38,6 +38,8 @@ class OurReport:
     subscriber_id: int
     list: str
     """The campaign's list."""
+    email: str
+    """The reader's address today."""
     address: str
     """The address that the report is about; the reader may have another one by now."""
 
@@ -49,7 +51,7 @@ def act(connection: Connection, provider: str, new: Sequence[OurReport], now: da
         return
     joined = _joined_at(connection, asking)
     due = [our for our in asking if not _came_back(our, joined)]
-    suppressions.suppress_reported(connection, [_suppression(provider, our) for our in due])
+    suppressions.suppress_reported(connection, [_suppression(provider, our) for our in due], now)
     leaving = [
         PreferenceChange(
             subscriber_id=our.subscriber_id,

@@ -27,7 +27,7 @@ SPAN = timedelta(days=7)
 """The least time between the first and the last bounce of a run."""
 
 
-def recount(connection: Connection, new: Sequence[OurReport], limit: int) -> None:
+def recount(connection: Connection, new: Sequence[OurReport], limit: int, now: datetime | None = None) -> None:
     """Suppress readers whose `limit` last campaigns bounced; let those back to whom a message was delivered."""
     bounced = {our.subscriber_id: our.address for our in new if our.report.kind is ReportKind.SOFT_BOUNCE}
     delivered = {our.subscriber_id: our.address for our in new if our.report.kind is ReportKind.DELIVERED}
@@ -37,7 +37,7 @@ def recount(connection: Connection, new: Sequence[OurReport], limit: int) -> Non
         return
     runs = _runs(connection, affected)
     over = {id: run for id, run in runs.items() if is_given_up(run, limit)}
-    suppressions.lift_given_up(connection, [address for id, address in affected.items() if id not in over])
+    suppressions.lift_given_up(connection, [address for id, address in affected.items() if id not in over], now)
     suppressions.suppress_reported(
         connection,
         [
@@ -46,6 +46,7 @@ def recount(connection: Connection, new: Sequence[OurReport], limit: int) -> Non
             )
             for id, run in over.items()
         ],
+        now,
     )
 
 

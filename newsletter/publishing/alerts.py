@@ -11,7 +11,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import Connection, delete, exists, insert, select
 
 from newsletter.config import Publication
 from newsletter.database.connection import Database
@@ -51,6 +51,16 @@ def alert_editors(
 ) -> str:
     """Email the editors unless an alert with this key was sent before; return why it failed, or an empty string.
 
+    Raises ConfigError when the provider is set wrong.
+    """
+    return mail_once(publication, database, key, _message(publication, subject, text), _editors(publication), now)
+
+
+def mail_once(
+    publication: Publication, database: Database, key: str, message: CompiledMessage, to: str, now: datetime
+) -> str:
+    """Email a message to one address unless one with this key was sent before; return why it failed, or nothing.
+
     The key is recorded before the email leaves, because repeated alerts go unread, and removed again when the email
     certainly did not leave. Raises ConfigError when the provider is set wrong.
     """
@@ -61,12 +71,17 @@ def alert_editors(
         if connection.execute(select(exists().where(table.c.key == key))).scalar():
             return ""
         connection.execute(insert(table).values(key=key, at=stamp(now)))
-    result = _mail(publication, database, provider, settings, _message(publication, subject, text), now)
+    result = _mail(publication, database, provider, settings, message, to, now)
     if result.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN):
         return ""
     with database.begin() as connection:
         connection.execute(delete(table).where(table.c.key == key))
-    return f"{_editors(publication)} was not told by email: {result.reason}"
+    return f"{to} was not told by email: {result.reason}"
+
+
+def was_mailed(connection: Connection, key: str) -> bool:
+    """Tell whether a message with this key was sent, or is being sent."""
+    return bool(connection.execute(select(exists().where(table.c.key == key))).scalar())
 
 
 def _mail(
@@ -75,9 +90,10 @@ def _mail(
     provider: Provider,
     settings: Settings,
     message: CompiledMessage,
+    to: str,
     now: datetime,
 ) -> Result:
-    key, to, name = secrets.token_hex(8), _editors(publication), publication.default_list
+    key, name = secrets.token_hex(8), publication.default_list
     links = personal_links(Links(publication), (0, ""), 0, name, message.slug)
     batch = Batch(
         mailing=Mailing(message, envelope(publication, name, now, key)),

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -22,10 +22,11 @@ from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
-from newsletter.publishing import alerts, daily, heartbeat
+from newsletter.publishing import alerts, daily, heartbeat, report_emails
 from newsletter.publishing.alerts import Alert
 from newsletter.publishing.complaints import complaint_warnings
 from newsletter.publishing.daily import ScheduleProblem
+from newsletter.publishing.report_emails import DueReport
 from newsletter.sending.job import SendState
 from newsletter.sending.lock import SenderLock
 from newsletter.sending.recovery import recover
@@ -172,22 +173,28 @@ class Runner:
         for problem in unscheduled:
             self._listener.schedule_problem(problem)
         problems: list[Alert] = [*unscheduled, *complaint_warnings(self._database, now)]
-        if problems and not (self._alerting and self._alerting.is_alive()):
+        reports = report_emails.due(self._publication, self._database, now)
+        if (problems or reports) and not (self._alerting and self._alerting.is_alive()):
             # An email may hang for a minute, and nothing that is due may wait for it.
-            self._alerting = threading.Thread(target=self._alert_editors, args=(problems, now), daemon=True)
+            arguments = (problems, reports, now)
+            self._alerting = threading.Thread(target=self._mail_editors, args=arguments, daemon=True)
             self._alerting.start()
 
-    def _alert_editors(self, problems: Sequence[Alert], now: datetime) -> None:
+    def _mail_editors(self, problems: Sequence[Alert], reports: Sequence[DueReport], now: datetime) -> None:
         for problem in problems:
-            self._alert(problem, now)
-
-    def _alert(self, problem: Alert, now: datetime) -> None:
-        """Mail one problem to the editors. An alert that fails must not keep an issue from readers."""
-        subject = f"{self._publication.config.publication.name}: {problem.subject}"
-        try:
-            failure = alerts.alert_editors(
-                self._publication, self._database, problem.key, subject, problem.sentence, now
+            subject = f"{self._publication.config.publication.name}: {problem.subject}"
+            self._mail(
+                lambda problem=problem, subject=subject: alerts.alert_editors(  # type: ignore[misc]
+                    self._publication, self._database, problem.key, subject, problem.sentence, now
+                )
             )
+        for report in reports:
+            self._mail(lambda report=report: report_emails.send(self._publication, self._database, report, now))  # type: ignore[misc]
+
+    def _mail(self, send: Callable[[], str]) -> None:
+        """Mail something to the editors, and report why it failed: that must not keep an issue from readers."""
+        try:
+            failure = send()
         except NewsletterError as error:
             logger.info("the editors were not told by email", exc_info=True)
             failure = f"The editors were not told by email: {error}"

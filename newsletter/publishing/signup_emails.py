@@ -43,7 +43,7 @@ def compile_signup_emails(publication: Publication) -> SignupEmails:
     messages = {
         (str(kind), code): _compile(kind, _in_language(publication, code))
         for code in theme.translations.codes
-        for kind in (TransactionalKind.CONFIRMATION, TransactionalKind.ALREADY)
+        for kind in (TransactionalKind.CONFIRMATION, TransactionalKind.ALREADY, TransactionalKind.SUNSET)
     }
     built = [build_issue(publication, path, theme) for path in issue_files(publication) if is_welcome(path)]
     return SignupEmails(
@@ -65,11 +65,17 @@ def _in_language(publication: Publication, code: str) -> Publication:
 
 def _compile(kind: TransactionalKind, publication: Publication) -> CompiledMessage:
     theme = Theme(publication=publication)
-    issue = _frame(kind, publication)
-    language = language_of(issue, theme)
+    language = language_of(frame(str(kind), publication), theme)
     subject = _subject(kind, language, publication.config.publication.name)
-    issue = replace(issue, subject=subject)
     more = {"days": publication.config.signup.confirm_within.delta.days}
+    return compile_email(str(kind), publication, subject, more)
+
+
+def compile_email(name: str, publication: Publication, subject: str, more: Mapping[str, object]) -> CompiledMessage:
+    """Compile an email of `templates/emails/<name>` in the look of an issue; `more` are values for its templates."""
+    theme = Theme(publication=publication)
+    issue = replace(frame(name, publication), subject=subject)
+    language = language_of(issue, theme)
     page = compile_mjml(assemble(issue, theme, more=more))
     values = {
         **language.for_templates(str),
@@ -84,14 +90,16 @@ def _compile(kind: TransactionalKind, publication: Publication) -> CompiledMessa
 def _subject(kind: TransactionalKind, language: Language, name: str) -> str:
     if kind is TransactionalKind.CONFIRMATION:
         return language.gettext("Please confirm: %(publication)s", publication=name)
+    if kind is TransactionalKind.SUNSET:
+        return language.gettext("Do you still want %(publication)s?", publication=name)
     return language.gettext("You get %(publication)s already", publication=name)
 
 
-def _frame(kind: TransactionalKind, publication: Publication) -> Issue:
+def frame(name: str, publication: Publication) -> Issue:
     """Return an issue without content, for the frame around the text of a template."""
     return Issue(
         path=publication.path,
-        slug=str(kind),
+        slug=name,
         subject="",
         preheader="",
         date=date.min,
@@ -99,7 +107,7 @@ def _frame(kind: TransactionalKind, publication: Publication) -> Issue:
         list=publication.default_list,
         segment=None,
         send_at=None,
-        template=f"emails/{kind}",
+        template=f"emails/{name}",
         signup=False,
         archive=False,
         kind="welcome",

@@ -230,7 +230,12 @@ class TransactionalSender:
         confirm = self._links.token(Purpose.CONFIRM, named[0], message.signup_id, message.asked, named[1])
         lists = self._publication.config.lists
         titles = [lists[name].title for name in message.lists if name in lists]
-        own = {"confirm_url": self._links.confirm_url(confirm), "lists_asked": ", ".join(titles)}
+        stay = self._links.token(Purpose.READER, named[0], 0, message.list, named[1])
+        own = {
+            "confirm_url": self._links.confirm_url(confirm),
+            "lists_asked": ", ".join(titles),
+            "stay_url": self._links.stay_url(stay),
+        }
         fields = {**known, **personal, **own}
         return Recipient(delivery_id=f"letter-{message.id}", email=message.reader.email, fields=fields)
 

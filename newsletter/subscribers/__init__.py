@@ -5,7 +5,8 @@ reads it. signups.py takes requests to join, repeated_signups.py knows those sen
 rate_limits.py, captcha.py and address_typos.py guard the form, transactional_queue.py queues the emails that answer,
 welcomes.py those that follow. preferences.py: leave, pause, join; leaving_reasons.py counts why. files/ imports and
 exports, importers/ understands other platforms' files, csv.py is how they are written. segments.py selects readers,
-suppressions.py bars addresses for good, erasure.py deletes a reader from every table.
+inactivity.py those who did nothing for long; suppressions.py bars addresses for good, erasure.py deletes a reader from
+every table.
 
 Belongs here: facts about readers. Does not: campaigns, and sending.
 """

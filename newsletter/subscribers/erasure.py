@@ -57,15 +57,15 @@ def forget(connection: Connection, requests: Sequence[ErasureRequest]) -> list[b
     return [_forget(connection, request) for request in requests]
 
 
-def erase(connection: Connection, address: str) -> bool:
+def erase(connection: Connection, address: str, now: datetime | None = None) -> bool:
     """Erase a reader without leaving a suppression; return False when the address is unknown."""
     reader = find_subscriber(connection, address)
     if reader is None:
         return False
     _clean_ledger(connection, reader.id, reader.email)
-    _tell(connection, reader.id, reader.email, utc_now())
+    _tell(connection, reader.id, reader.email, now or utc_now())
     _ask_to_clean_calls(connection, reader.id, reader.email)
-    return remove_subscriber(connection, address)
+    return remove_subscriber(connection, address, now)
 
 
 def _forget(connection: Connection, request: ErasureRequest) -> bool:
@@ -73,11 +73,12 @@ def _forget(connection: Connection, request: ErasureRequest) -> bool:
     row = connection.execute(address).one_or_none()
     if row is None:
         return False
-    suppressions.forget(connection, row.email_key, request.at)
     _clean_ledger(connection, request.subscriber_id, row.email)
     _tell(connection, request.subscriber_id, row.email, request.at)
     _ask_to_clean_calls(connection, request.subscriber_id, row.email)
-    return remove_subscriber(connection, row.email)
+    removed = remove_subscriber(connection, row.email, request.at)
+    suppressions.forget(connection, row.email_key, request.at)
+    return removed
 
 
 def _tell(connection: Connection, subscriber_id: int, email: str, at: datetime) -> None:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, select
 
+from newsletter.counters import readers as counters
 from newsletter.database.bulk import among
 from newsletter.database.tables import subscriber, subscription
 from newsletter.subscribers import consent, suppressions
@@ -42,6 +43,8 @@ class PreferenceAction(StrEnum):
     """Join, come back, or end a pause."""
     RESUME = "resume"
     """End a pause; brings back nobody who has left."""
+    STAY = "stay"
+    """Say that they still want it: changes nothing but the evidence, and only on lists they are on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +114,9 @@ def change_preferences(connection: Connection, changes: Sequence[PreferenceChang
     )
     changed = [run.apply(change) for change in changes]
     if run.joined:
-        suppressions.lift_by_owner(connection, address_keys(connection, run.joined))
-    if run.stored:
+        latest = max(change.at for change in changes)
+        suppressions.lift_by_owner(connection, address_keys(connection, run.joined), latest)
+    if run.stored or run.evidence:
         run.write(connection, max(change.at for change in changes))
     for change, lists in zip(changes, changed, strict=True):
         if change.welcomes and change.action is PreferenceAction.JOIN and change.subscriber_id not in run.proven:
@@ -164,6 +168,8 @@ class _PreferenceRun:
 
     def _move(self, change: PreferenceChange, states: dict[str, ListState], name: str) -> bool:
         before = states.get(name)
+        if change.action is PreferenceAction.STAY:
+            return self._stay(change, before, name)
         after = self._after(change, before)
         if after is None or (before and after[:2] == before[:2]):
             return False
@@ -174,6 +180,12 @@ class _PreferenceRun:
         is_joining = change.action is PreferenceAction.JOIN and change.network
         detail = msgspec.json.encode({"network": change.network}).decode() if is_joining else ""
         self.evidence[change.source, change.campaign_id].append(Change(change.subscriber_id, name, status, detail))
+        return True
+
+    def _stay(self, change: PreferenceChange, before: ListState | None, name: str) -> bool:
+        if before is None or before.status != Status.ACTIVE:
+            return False
+        self.evidence[change.source, change.campaign_id].append(Change(change.subscriber_id, name, Status.ACTIVE))
         return True
 
     def _after(self, change: PreferenceChange, before: ListState | None) -> ListState | None:
@@ -201,12 +213,13 @@ class _PreferenceRun:
         """Write the final states, and every step to them as evidence."""
         final = {key: self.states[key[0]][key[1]] for key in self.stored}
         changes = {key: Change(*key, state.status) for key, state in final.items()}
-        subscribe(
-            connection,
-            added=[change for key, change in changes.items() if self.stored[key] is None],
-            changed=[change for key, change in changes.items() if self.stored[key] is not None],
-            at=stamp(now),
-        )
+        with counters.changing(connection, {reader for reader, _list in final}, stamp(now)):
+            subscribe(
+                connection,
+                added=[change for key, change in changes.items() if self.stored[key] is None],
+                changed=[change for key, change in changes.items() if self.stored[key] is not None],
+                at=stamp(now),
+            )
         pauses = {key: state.paused_until for key, state in final.items() if state.paused_until}
         pause_subscriptions(connection, pauses)
         for (source, campaign_id), evidence in self.evidence.items():

@@ -29,10 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from newsletter.config import Publication
-from newsletter.config.segments import COLUMNS, SegmentRule, rules_of
+from newsletter.config.segments import COLUMNS, INACTIVE, SegmentRule, rules_of
 from newsletter.database.bulk import numbers
 from newsletter.database.tables import subscriber, subscription, suppression
-from newsletter.times import stamp
+from newsletter.subscribers import inactivity
+from newsletter.times import Duration, stamp
 
 Condition = ColumnElement[bool]
 _TURN = 2**32
@@ -113,7 +114,7 @@ def by_zone(
     )
     zones = zones.where(gets_mail(list_name, now))
     if segment:
-        zones = zones.where(condition(connection, publication, segment))
+        zones = zones.where(condition(connection, publication, segment, now))
     return {zone: int(number) for zone, number in connection.execute(zones.group_by(subscriber.c.timezone))}
 
 
@@ -123,9 +124,13 @@ def gets_mail(list_name: str, now: datetime) -> Condition:
     return and_(subscription.c.list == list_name, subscription.c.status == "active", not_(paused))
 
 
-def condition(connection: Connection, publication: Publication, segment: str) -> Condition:
+def condition(connection: Connection, publication: Publication, segment: str, now: datetime) -> Condition:
     """Return the segment's condition on a row of `subscriber`, whatever its lists. Raises ConfigError."""
-    return and_(true(), *(_where(rule, connection.dialect.name) for rule in rules_of(publication, segment)))
+    rules = rules_of(publication, segment)
+    for rule in rules:
+        if rule.kind == INACTIVE:
+            inactivity.require_individual(publication, Duration(str(rule.values[0])))
+    return and_(true(), *(_where(rule, connection.dialect.name, now) for rule in rules))
 
 
 def has_tag(connection: Connection, tag: str) -> Condition:
@@ -154,10 +159,12 @@ def _of_segment(
     rows = rows.where(gets_mail(list_name, now))
     if not segment:
         return rows
-    return rows.join_from(subscription, subscriber).where(condition(connection, publication, segment))
+    return rows.join_from(subscription, subscriber).where(condition(connection, publication, segment, now))
 
 
-def _where(rule: SegmentRule, dialect: str) -> Condition:
+def _where(rule: SegmentRule, dialect: str, now: datetime) -> Condition:
+    if rule.kind == INACTIVE:
+        return inactivity.is_inactive(Duration(str(rule.values[0])).delta, now)
     if rule.kind == "tags":
         return _tags(rule, dialect)
     value = _value(rule, dialect)

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists
 
 from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue, full_name
+from newsletter.counters import readers as counters
 from newsletter.database.bulk import among
 from newsletter.database.tables import subscriber, subscription
 from newsletter.messages.expressions import Present, present
@@ -22,7 +23,7 @@ from newsletter.subscribers import consent
 from newsletter.subscribers.consent import Change, Consent
 from newsletter.subscribers.evidence import read_list, read_object
 from newsletter.subscribers.writes import Status, subscribe
-from newsletter.times import stamp
+from newsletter.times import stamp, utc_now
 
 PAGE = 1_000
 """Readers that are loaded together."""
@@ -176,12 +177,13 @@ def set_status(
     stored = select(columns.list, columns.status).where(columns.subscriber_id == subscriber_id)
     known = {row.list: row.status for row in connection.execute(stored)}
     changes = [Change(subscriber_id, name, status) for name, status in statuses.items() if known.get(name) != status]
-    subscribe(
-        connection,
-        added=[change for change in changes if change.list not in known],
-        changed=[change for change in changes if change.list in known],
-        at=stamp(now),
-    )
+    with counters.changing(connection, [subscriber_id], stamp(now)):
+        subscribe(
+            connection,
+            added=[change for change in changes if change.list not in known],
+            changed=[change for change in changes if change.list in known],
+            at=stamp(now),
+        )
     consent.record(connection, changes, source_id, stamp(now))
 
 
@@ -258,13 +260,17 @@ def address_keys(connection: Connection, subscriber_ids: Iterable[int]) -> list[
     return list(connection.scalars(keys))
 
 
-def remove_subscriber(connection: Connection, address: str) -> bool:
+def remove_subscriber(connection: Connection, address: str, now: datetime | None = None) -> bool:
     """Delete a reader with fields, lists, tags and evidence; return False when the address is unknown.
 
-    The ledger's rows stay; deliveries that were not yet handed to a provider are skipped by the sender.
+    The ledger's rows stay; deliveries that were not yet handed to a provider are skipped by the sender. `now` is the
+    day on which the list lost the reader; by default the clock says.
     """
-    deleted = connection.execute(delete(subscriber).where(subscriber.c.email_key == address_key(address)))
-    return deleted.rowcount > 0
+    id = connection.execute(select(subscriber.c.id).where(subscriber.c.email_key == address_key(address))).scalar()
+    if id is None:
+        return False
+    counters.removing(connection, id, stamp(now or utc_now()))
+    return connection.execute(delete(subscriber).where(subscriber.c.id == id)).rowcount > 0
 
 
 def _complete(connection: Connection, rows: Sequence[Row[Any]], *, with_consent: bool = True) -> list[Subscriber]:

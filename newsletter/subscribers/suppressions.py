@@ -16,15 +16,26 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from newsletter.addresses import address_key
 from newsletter.config import EventKind
+from newsletter.counters import readers as counters
 from newsletter.database.bulk import among
 from newsletter.database.tables import suppression
 from newsletter.outbound.queue import Happening, tell
 from newsletter.signed_links import Keyed
-from newsletter.times import stamp
+from newsletter.times import stamp, utc_now
 
 _HASHED = "hmac:"
 """The beginning of a row's `email_key` that is the hash of an address."""
@@ -49,7 +60,8 @@ def suppress(connection: Connection, address: str, reason: Reason, detail: str, 
     key = address_key(address)
     if suppressed(connection, [key]):
         return False
-    _insert(connection, key, reason, detail, at)
+    with counters.changing_addresses(connection, [key], stamp(at)):
+        _insert(connection, key, reason, detail, at)
     _tell(connection, [{"email_key": key, "reason": str(reason), "detail": detail, "at": stamp(at)}])
     return True
 
@@ -75,7 +87,9 @@ _GRAVITY = {Reason.BOUNCED: 1, Reason.UNSUBSCRIBED: 2, Reason.COMPLAINED: 3}
 """Graver reasons replace others. Those that a person gave (`by-hand`, `erased`) are never replaced."""
 
 
-def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppression]) -> int:
+def suppress_reported(
+    connection: Connection, reports: Sequence[ReportedSuppression], now: datetime | None = None
+) -> int:
     """Bar the addresses of reports: of several reasons the gravest stays, of equal ones the earliest.
 
     So the result does not depend on the order in which reports come. Return how many addresses were not barred yet.
@@ -94,7 +108,8 @@ def suppress_reported(connection: Connection, reports: Sequence[ReportedSuppress
         elif _replaces(gravest, row):
             connection.execute(update(suppression).where(suppression.c.email_key == row.email_key).values(new))
     if rows:
-        connection.execute(insert(suppression), rows)
+        with counters.changing_addresses(connection, [row["email_key"] for row in rows], stamp(now or utc_now())):
+            connection.execute(insert(suppression), rows)
         _tell(connection, rows)
     return len(rows)
 
@@ -130,11 +145,11 @@ def given_up(connection: Connection, addresses: Iterable[str]) -> set[str]:
     return {by_key[key] for key, row in rows.items() if row.detail == GIVEN_UP}
 
 
-def lift_given_up(connection: Connection, addresses: Iterable[str]) -> None:
+def lift_given_up(connection: Connection, addresses: Iterable[str], now: datetime | None = None) -> None:
     """Delete the suppressions of those of these addresses that were given up for soft bounces alone."""
     keys = [address_key(address) for address in given_up(connection, addresses)]
     if keys:
-        lift(connection, keys)
+        lift(connection, keys, now)
 
 
 def _stored(connection: Connection, email_keys: Sequence[str]) -> dict[str, Row[Any]]:
@@ -147,9 +162,12 @@ def _stored(connection: Connection, email_keys: Sequence[str]) -> dict[str, Row[
 
 
 def forget(connection: Connection, email_key: str, at: datetime) -> None:
-    """Bar an address from all mail by its hash alone; the words of an earlier reason are deleted."""
+    """Bar an address from all mail by its hash alone; the words of an earlier reason are deleted.
+
+    For a reader who is erased already: the day's growth counts one who left, not one who came back before.
+    """
     known = suppressed(connection, [email_key]).get(email_key)
-    lift(connection, [email_key])
+    lift(connection, [email_key], at)
     _insert(connection, _hasher(connection)(email_key), Reason(known) if known else Reason.ERASED, "", at)
 
 
@@ -161,6 +179,12 @@ def suppressed(connection: Connection, email_keys: Sequence[str]) -> dict[str, s
 def reasons(connection: Connection, email_keys: Sequence[str]) -> Mapping[str, Any]:
     """Return those of these keys that are suppressed, each with `reason` and `at`."""
     return _stored(connection, email_keys)
+
+
+def barred_by_address(connection: Connection, email_keys: Sequence[str]) -> set[str]:
+    """Return those of these keys that are suppressed by the address itself, not by its hash."""
+    stored = _stored(connection, email_keys)
+    return {key for key, row in stored.items() if row.email_key == key}
 
 
 def suppressed_by_hash(connection: Connection, email_keys: Callable[[], Sequence[str]]) -> dict[str, str]:
@@ -221,20 +245,27 @@ def _suppression(row: Row[Any]) -> Suppression:
     return Suppression(email=email, reason=row.reason, detail=row.detail, at=row.at, key=row.email_key)
 
 
-def lift(connection: Connection, email_keys: Iterable[str]) -> None:
+def lift(connection: Connection, email_keys: Iterable[str], now: datetime | None = None) -> None:
     """Delete the suppressions of these addresses; only for a person who named each of them."""
-    spelled = _spellings(connection, list(email_keys))
-    connection.execute(delete(suppression).where(among(connection, suppression.c.email_key, list(spelled))))
+    _delete(connection, list(email_keys), now)
 
 
-def lift_by_owner(connection: Connection, email_keys: Iterable[str]) -> None:
+def lift_by_owner(connection: Connection, email_keys: Iterable[str], now: datetime | None = None) -> None:
     """Delete the suppressions that the owners of these addresses asked for, because they joined a list again.
 
     Addresses that bounced, complained or were suppressed by hand stay suppressed.
     """
-    spelled = _spellings(connection, list(email_keys))
     by_owner = suppression.c.reason.in_((Reason.UNSUBSCRIBED, Reason.ERASED))
-    connection.execute(delete(suppression).where(by_owner, among(connection, suppression.c.email_key, list(spelled))))
+    _delete(connection, list(email_keys), now, by_owner)
+
+
+def _delete(
+    connection: Connection, email_keys: Sequence[str], now: datetime | None, *which: ColumnElement[bool]
+) -> None:
+    """Delete suppressions, and count the readers who may be mailed again."""
+    spelled = list(_spellings(connection, email_keys))
+    with counters.changing_addresses(connection, email_keys, stamp(now or utc_now())):
+        connection.execute(delete(suppression).where(among(connection, suppression.c.email_key, spelled), *which))
 
 
 def _insert(connection: Connection, key: str, reason: Reason, detail: str, at: datetime) -> None:

@@ -1,8 +1,9 @@
 """Queue mail to single readers that is no campaign's, and keep the outcome of each message.
 
-Confirmations, answers to those who are on the list already, welcomes. Only this module writes the table
-`transactional_message`, in the order of the ledger: `handed` is committed before the first byte leaves, and a message
-whose process died after that is `unknown` and never sent again, unless its provider can hold a message only once.
+Confirmations, answers to those who are on the list already, welcomes, questions to inactive readers. Only this module
+writes the table `transactional_message`, in the order of the ledger: `handed` is committed before the first byte
+leaves, and a message whose process died after that is `unknown` and never sent again, unless its provider can hold a
+message only once.
 `sending.transactional_sender` sends them.
 """
 
@@ -41,6 +42,8 @@ class TransactionalKind(StrEnum):
     """Answers a reader who asked to join and is on the list."""
     WELCOME = "welcome"
     """A welcome issue; each reader gets it once."""
+    SUNSET = "sunset"
+    """Asks a reader who did nothing for long whether they still want it."""
 
 
 class TransactionalState(StrEnum):
@@ -232,7 +235,7 @@ def _why_not(row: Row[Any], barred: str) -> str:
         return f"suppressed: {barred}"
     if row.kind == TransactionalKind.CONFIRMATION and row.confirmed_at:
         return "confirmed already"
-    if row.kind == TransactionalKind.WELCOME and row.status != "active":
+    if row.kind in (TransactionalKind.WELCOME, TransactionalKind.SUNSET) and row.status != "active":
         return str(row.status or "not on the list")
     return ""
 

@@ -16,6 +16,8 @@ from sqlalchemy import Connection, bindparam, select, text, update
 
 from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue
+from newsletter.counters import readers as counters
+from newsletter.counters.mailboxes import domain_of
 from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import subscriber, subscription
 from newsletter.signed_links import new_keys
@@ -85,7 +87,8 @@ class _ReaderState:
     """A reader while entries are applied: first as in the database, then as it will be written."""
 
     __slots__ = (
-        "changes", "columns", "email", "fields", "id", "is_new", "key", "learned", "statuses", "stored", "tags",
+        "changes", "columns", "email", "fields", "id", "is_barred", "is_new", "key", "learned", "statuses", "stored",
+        "tags",
     )  # fmt: skip
 
     def __init__(self, key: str, email: str, *, is_new: bool = True) -> None:
@@ -93,6 +96,8 @@ class _ReaderState:
         self.key = key
         self.email = email
         self.is_new = is_new
+        self.is_barred = False
+        """Whether the address is suppressed, and not only its hash: what the counters of readers ask."""
         self.learned = False
         """Whether an entry changed columns of the row of `subscriber`."""
         self.columns: Mapping[str, str] = _NOTHING_KNOWN
@@ -109,6 +114,13 @@ class _ReaderState:
     def changed_lists(self) -> dict[str, str]:
         """The lists that change, each with its last status."""
         return {name: status for name, status, _proof in self.changes}
+
+    @property
+    def standing(self) -> counters.Standing:
+        """What the reader is counted as."""
+        best = next((status for status in (Status.ACTIVE, Status.PENDING) if status in self.statuses.values()), None)
+        standing = counters.SUPPRESSED if self.is_barred else str(best or Status.UNSUBSCRIBED)
+        return counters.Standing(standing, domain_of(self.key))
 
     def has_left(self) -> bool:
         """Tell whether the reader was on lists, and is active or pending on none."""
@@ -169,9 +181,12 @@ def enter(
     for key, entry in zip(keys, entries, strict=True):
         is_named = key in resubscribe
         if key in barred and is_named:
-            suppressions.lift(connection, [key])
+            suppressions.lift(connection, [key], now)
             del barred[key]
         results.append(_apply(readers, key, entry, barred.get(key, ""), is_named))
+    if suppressed:
+        for key in suppressions.barred_by_address(connection, list(suppressed.keys() & readers.keys())):
+            readers[key].is_barred = True
     _write(connection, readers, source_id, stamp(now))
     return results
 
@@ -232,7 +247,10 @@ def _write(connection: Connection, readers: dict[str, _ReaderState], source_id: 
     if added:
         _insert(connection, added, at)
     _update(connection, [reader for reader in readers.values() if reader.learned and not reader.is_new], at)
-    _change_lists(connection, [reader for reader in readers.values() if reader.changes], source_id, at)
+    known = [reader.id for reader in readers.values() if reader.changes and not reader.is_new]
+    with counters.changing(connection, known, at):
+        _change_lists(connection, [reader for reader in readers.values() if reader.changes], source_id, at)
+    counters.added(connection, [reader.standing for reader in added], at)
 
 
 def _insert(connection: Connection, readers: list[_ReaderState], at: str) -> None:

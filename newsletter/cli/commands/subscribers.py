@@ -15,6 +15,7 @@ from newsletter.cli.options import json_option
 from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.cli.subscriber_import import import_command
+from newsletter.cli.sunset_command import sunset_command
 from newsletter.config import Publication
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
@@ -120,6 +121,7 @@ def _refuse_to_revive(entry: SubscriberEntry, entered: EntryResult) -> None:
 
 
 command.add_command(import_command, "import")
+command.add_command(sunset_command, "sunset")
 
 
 @command.command()
@@ -177,7 +179,7 @@ def _conditions(
     if list_name or wanted["status"]:
         found.append(is_on_list(list_name, wanted["status"]))
     if wanted["segment"]:
-        found.append(segments.condition(connection, publication, wanted["segment"]))
+        found.append(segments.condition(connection, publication, wanted["segment"], datetime.now(UTC)))
     if wanted["tag"]:
         found.append(segments.has_tag(connection, wanted["tag"]))
     return found

@@ -21,7 +21,7 @@ _PUBLIC = re.compile(
 )
 """The paths of our public pages, unquoted. Slugs have small letters; a token has capitals, too."""
 _HOST = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
-_PERSONAL = re.compile(r"/(?:confirm|preferences|unsubscribe)(?=/)")
+_PERSONAL = re.compile(r"/(?:confirm|preferences|stay|unsubscribe)(?=/)")
 """The beginning of a reader's own page, before its token."""
 
 

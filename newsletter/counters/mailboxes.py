@@ -1,0 +1,69 @@
+"""Find the mailbox provider of an address: a large one by its domains, else the domain itself.
+
+A list may have a hundred thousand domains with one reader each. The first MOST_DOMAINS that have no large provider
+are counted by themselves, and are kept in the table `mail_domain`; later ones are counted together as OTHER. What a
+domain is counted as thus never changes, and its figures of all times fit together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from newsletter.counters.mailbox_domains import MAILBOX_OF
+from newsletter.database.bulk import among
+from newsletter.database.tables import mail_domain as table
+
+MOST_DOMAINS = 500
+"""Domains that are counted by themselves, beside the large providers."""
+OTHER = "other"
+ERASED = ""
+"""Stands for the readers who were erased, whose address nobody knows."""
+
+
+def domain_of(email_key: str) -> str:
+    """Return the part of an address after its last `@`, in lower case."""
+    return email_key.rpartition("@")[2].lower()
+
+
+def domain_column(connection: Connection, email_key: ColumnElement[str]) -> ColumnElement[str]:
+    """Return the SQL for an address's domain; a quoted local part with an `@` in it is no part of a plain address."""
+    if connection.dialect.name == "sqlite":
+        return func.substr(email_key, func.instr(email_key, "@") + 1)
+    return func.split_part(email_key, "@", 2)
+
+
+def mailboxes(connection: Connection, domains: Collection[str]) -> dict[str, str]:
+    """Return what each of these domains is counted as."""
+    known = {domain: MAILBOX_OF[domain] for domain in domains if domain in MAILBOX_OF}
+    rest = sorted({*domains} - {*known} - {ERASED})
+    own = {*connection.scalars(select(table.c.domain).where(among(connection, table.c.domain, rest)))} if rest else ()
+    return {**known, **{domain: domain if domain in own else OTHER for domain in rest}, ERASED: ERASED}
+
+
+def by_mailbox(connection: Connection, by_domain: Mapping[str, int]) -> dict[str, int]:
+    """Add up numbers by domain to numbers by mailbox provider."""
+    mailbox_of = mailboxes(connection, by_domain)
+    summed = Counter[str]()
+    for domain, number in by_domain.items():
+        summed[mailbox_of[domain]] += number
+    return dict(summed)
+
+
+def register(connection: Connection, domains: Iterable[str]) -> None:
+    """Let domains that are new here be counted by themselves while there is room for them."""
+    new = sorted({*domains} - MAILBOX_OF.keys() - {ERASED})
+    if not new:
+        return
+    room = MOST_DOMAINS - connection.execute(select(func.count()).select_from(table)).scalar_one()
+    if room <= 0:
+        return
+    known = {*connection.scalars(select(table.c.domain).where(among(connection, table.c.domain, new)))}
+    rows = [{"domain": domain} for domain in new if domain not in known][:room]
+    if rows:
+        made: Any = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+        connection.execute(made.on_conflict_do_nothing(), rows)
