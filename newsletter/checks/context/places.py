@@ -169,10 +169,9 @@ def code_lines(context: Written) -> set[int]:
 
 def field_spot(context: Written, block: Block, name: str) -> Spot:
     """Return the place of a block field's value, or of the block's opening line when the value is not in it."""
-    line, value = context.line(block.line), context.written(block.fields.get(name, ""))
-    named = re.search(rf"\b{re.escape(name)}=[\"']?", line)
-    at = named.end() if named else line.find(value)
-    return Spot(block.line, at + 1, len(value) or 1) if at >= 0 else Spot(block.line, 1, len(line) or 1)
+    if name in block.places:
+        return Spot(block.line, *block.places[name])
+    return Spot(block.line, 1, len(context.line(block.line)) or 1)
 
 
 def tag_spot(tag: Tag) -> Spot:
