@@ -34,6 +34,8 @@ class FieldProblem:
     column: int = 0
     """From 1; 0 for a mistake of the whole block, which points at the block's name."""
     width: int = 1
+    is_of_value: bool = False
+    """Tells that a field is there and has a wrong value; other mistakes leave a field out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +138,7 @@ def _refused(written: _WrittenField, kind: BlockKind, values: Mapping[str, Field
         hint = f'Put a value with spaces in quotes: {key}="...".' if key else f'Block "{kind.name}" has no fields.'
         message = f'unexpected "{written.value.text}" in block "{kind.name}"'
         why = "A value without a name belongs to no field."
-        return FieldProblem(
-            message=message, hint=hint, why=why, column=written.value.column, width=written.value.width
-        )
+        return FieldProblem(message=message, hint=hint, why=why, column=written.value.column, width=written.value.width)
     if name not in kind.fields:
         hint = suggestion(name, kind.fields, "Fields") or f'Block "{kind.name}" has no fields.'
         message, why = f'block "{kind.name}" has no field "{name}"', _MISSPELT
@@ -161,7 +161,9 @@ def _value_problems(kind: BlockKind, values: Mapping[str, FieldValue]) -> Iterat
         if wrong := _wrong_type(kind.fields[name], value.text):
             what, hint, why = wrong
             message = f'{name}: "{value.text}" is not {what}'
-            yield FieldProblem(message=message, hint=hint, why=why, column=value.column, width=value.width)
+            yield FieldProblem(
+                message=message, hint=hint, why=why, column=value.column, width=value.width, is_of_value=True
+            )
     if kind.sponsor_field and kind.sponsor_field not in values and "name" not in values:
         yield FieldProblem(
             message=f'block "{kind.name}" has neither an {kind.sponsor_field} nor a name',

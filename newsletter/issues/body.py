@@ -46,7 +46,8 @@ def read_comments(state: ParseState, source: Source) -> Iterator[Comment]:
 def _add_block_problem(state: ParseState, problem: BlockProblem, offset: int) -> None:
     """Add a problem of the body; `{7}` in its hint stands for the file's line of the body's line 7."""
     hint = re.sub(r"\{(\d+)\}", lambda match: str(int(match[1]) + offset + 1), problem.hint)
-    state.add_problem(problem.rule, problem.message, problem.line + offset + 1, problem.column, hint)
+    place = (problem.line + offset + 1, problem.column)
+    state.add_problem(problem.rule, problem.message, *place, hint, width=problem.width, why=problem.why)
 
 
 def _pieces(state: ParseState, tokens: list[Token], offset: int) -> Iterator[Block | Condition]:
@@ -143,7 +144,9 @@ def _block(state: ParseState, opened: Token, run: list[Token], offset: int) -> B
             start, width = (before + problem.column, problem.width) if problem.column else (column, len(name))
             state.add_problem("NL006", problem.message, line, start, problem.hint, width=width, why=problem.why)
         _check_field_values(state, kind, fields, line, before)
-        _check_body(state, kind, body, line, column, offset)
+        # A block that is not closed takes what follows it for its body.
+        if not any(problem.rule == "NL004" and problem.line == line for problem in state.problems):
+            _check_body(state, kind, body, line, column, offset)
     _check_pictures(state, body, offset)
     return Block(
         name=name,
@@ -151,10 +154,8 @@ def _block(state: ParseState, opened: Token, run: list[Token], offset: int) -> B
         body=tuple(body),
         line=line,
         end_line=opened.map[1] + offset if opened.map else line,
-        places={
-            key: state.written_place(line, before + value.column, value.width) for key, value in fields.items()
-        },
-        is_readable=not problems,
+        places={key: state.written_place(line, before + value.column, value.width) for key, value in fields.items()},
+        is_readable=all(problem.is_of_value for problem in problems),
     )
 
 
@@ -217,8 +218,13 @@ def _check_pictures(state: ParseState, tokens: list[Token], offset: int) -> None
     for token in tokens:
         for child in token.children or []:
             if child.type == "image":
-                line = _line_of(token, offset)
-                _check_picture(state, str(child.attrs.get("src", "")), line, _picture_column(state, line), 1)
+                # A picture of a table's cell knows its row alone.
+                line, column = child.meta.get("line", -1) + offset, child.meta.get("column", 0)
+                if not column:
+                    line = _line_of(token, offset)
+                    column = _picture_column(state, line)
+                width = child.meta.get("end", 1) - child.meta.get("at", 0)
+                _check_picture(state, str(child.attrs.get("src", "")), line, column, width)
 
 
 def _picture_column(state: ParseState, line: int) -> int:

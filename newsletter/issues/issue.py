@@ -43,7 +43,7 @@ class Block:
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Column (from 1) and width of each field's value in the opening line, as their author sees them."""
     is_readable: bool = True
-    """False when a mistake in the opening line keeps some of its fields from counting."""
+    """False when a mistake in the opening line leaves out a field: what lacks it then is no mistake of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

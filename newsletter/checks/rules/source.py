@@ -34,7 +34,7 @@ _ELEMENT = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?/?>")
     WARNING,
     Scope.SOURCE,
     summary="The text holds a control character, or a character that was lost in a conversion (U+FFFD).",
-    why="Gmail has cut emails at such characters whatever their size, and U+FFFD is shown as a black diamond.",
+    why="Gmail has cut emails at such characters, whatever their size.",
     fix="Remove it, or let `newsletter check --fix` do so.",
     fires=Example(body="Good\u0092morning.", shown="Good\\u0092morning."),
     passes=Example(body="Good morning."),
@@ -46,7 +46,8 @@ def _control_characters(context: Context) -> Iterator[Finding]:
             spot, name = Spot(number, match.start() + 1, width), f"U+{ord(match[1]):04X}"
             if match[1] == "\ufffd":
                 message = f"a character was lost before it came here ({name})"
-                yield Finding.at(spot, message, hint="Write it again.")
+                why = "Readers see a black diamond with a question mark."
+                yield Finding.at(spot, message, hint="Write it again.", why=why)
             else:
                 edit = Edit(line=spot.line, column=spot.column, width=width, text="")
                 count = "a control character stands" if width == 1 else f"{width:,} control characters stand"
