@@ -1,4 +1,4 @@
-"""`check` says the first thing first: the exact words, errors before warnings, causes without what follows from them."""
+"""`check` says the first thing first: the exact words, errors first, causes without what follows from them."""
 
 from __future__ import annotations
 
