@@ -278,6 +278,12 @@ def all_campaigns(connection: Connection) -> list[Campaign]:
     return [_campaign(row) for row in connection.execute(select(*_FIELDS).order_by(table.c.id.desc()))]
 
 
+def latest_campaign(connection: Connection) -> Campaign | None:
+    """Return the campaign that was made last, if there is one."""
+    row = connection.execute(select(*_FIELDS).order_by(table.c.id.desc()).limit(1)).one_or_none()
+    return _campaign(row) if row else None
+
+
 def campaigns_in_state(connection: Connection, *states: CampaignState) -> list[Campaign]:
     """Return the campaigns in one of these states, those that start earliest first."""
     rows = select(*_FIELDS).where(table.c.state.in_(states)).order_by(table.c.send_at, table.c.id)

@@ -7,11 +7,12 @@ import json
 import click
 
 from newsletter.campaigns import abandoned_batches, audience, counts, reports, schedule
-from newsletter.campaigns.campaign import ASKED, CampaignState, change_state, find_campaign, resume_campaign
+from newsletter.campaigns.campaign import ASKED, CampaignState, change_state, resume_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option
 from newsletter.cli.send_result import print_unsettled, recover_first
 from newsletter.cli.session import Session
+from newsletter.publishing.campaign_names import named_campaign
 from newsletter.times import utc_now
 
 
@@ -30,7 +31,7 @@ def pause(session: Session, campaign: str) -> None:
         newsletter pause 12
     """
     with session.database.begin() as connection:
-        known = find_campaign(connection, campaign)
+        known = named_campaign(connection, session.publication, campaign)
         change_state(connection, known.id, "pause", now=utc_now(), reason=ASKED)
         deliveries = delivery_counts(connection, known.id)
     how_far = f": {reports.tally(deliveries)}" if known.started_at else "; it had not begun"
@@ -53,7 +54,7 @@ def resume(session: Session, campaign: str) -> None:
         newsletter resume 12 && newsletter send chip-rules
     """
     with session.database.begin() as connection:
-        known = find_campaign(connection, campaign)
+        known = named_campaign(connection, session.publication, campaign)
         resumed = resume_campaign(connection, known.id, now=utc_now())
     if resumed.state is CampaignState.SCHEDULED and resumed.start:
         when = schedule.wall_clock(session.publication, resumed.start)
@@ -78,7 +79,7 @@ def cancel(session: Session, campaign: str, as_json: bool) -> None:
         newsletter cancel 12 --json
     """
     with session.database.begin() as connection:
-        known = find_campaign(connection, campaign)
+        known = named_campaign(connection, session.publication, campaign)
         cancelled = change_state(connection, known.id, "cancel", now=utc_now())
         audience.complete(connection, session.publication, known.id, now=utc_now())
         abandoned_batches.cancel(connection, known.id, utc_now())
