@@ -20,6 +20,7 @@ COMMANDS = {
     "init": "Make a new publication.",
     "new": "Start an issue and print its path.",
     "draft": "Draft an issue from feeds and pages.",
+    "template": "Copy a template into the publication, to change it.",
     "check": "Check issues and print what is wrong, line by line.",
     "schema": "Print JSON Schema for editors.",
     "build": "Write the email of an issue to a folder.",
