@@ -177,7 +177,9 @@ def _address(publication: Publication) -> URL:
 
 def _usable(path: Path) -> Path:
     if not path.parent.is_dir():
-        raise ConfigError("the database's folder does not exist", place=str(path.parent), hint=f"Create the folder. {_PICK}")
+        raise ConfigError(
+            "the database's folder does not exist", place=str(path.parent), hint=f"Create the folder. {_PICK}"
+        )
     if path.is_dir():
         raise ConfigError("the database is a folder, not a file", place=str(path), hint=_PICK)
     return path

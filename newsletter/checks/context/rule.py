@@ -81,7 +81,7 @@ class Example:
     """Lines of front matter, which replace those of the same key."""
     settings: str = ""
     """Lines of newsletter.toml, which replace whole sections: `[publication]` and what follows."""
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
     """Other files of the publication by path: templates, earlier issues."""
     shown: str = ""
     """A short form for the documentation, where the example itself is too long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from newsletter.checks.context.context import Context
@@ -123,7 +124,7 @@ def _wide_files(context: Context) -> Iterator[Finding]:
         width = _file(context, picture)[1]
         if width > 2 * picture.shown_width:
             message = f"the picture is {width} pixels wide and shown {picture.shown_width} wide"
-            yield Finding.at(picture.spot, message)
+            yield Finding.at(picture.spot, message, hint=_smaller(picture.src, 2 * picture.shown_width))
 
 
 @rule(
@@ -142,6 +143,12 @@ def _unsupported_kinds(context: Context) -> Iterator[Finding]:
         if kind in ("webp", "svg"):
             message = f"Outlook on Windows does not show {kind.upper()}" + (", nor does Gmail" if kind == "svg" else "")
             yield Finding.at(picture.spot, message)
+
+
+def _smaller(path: str, width: int) -> str:
+    """Return the commands that scale a picture; the program itself changes no picture."""
+    name = shlex.quote(path)
+    return f"Scale it to {width}: magick {name} -resize {width}x {name}  (macOS: sips --resampleWidth {width} {name})"
 
 
 def _file(context: Context, picture: WrittenPicture) -> tuple[str, int]:
