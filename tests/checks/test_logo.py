@@ -20,7 +20,9 @@ CLEAR, DARK, LIGHT, RED = (0, 0, 0, 0), (14, 23, 38, 255), (255, 255, 255, 255),
 Pixel = tuple[int, ...]
 
 
-def png(width: int, height: int, depth: int, kind: int, rows: list[bytes], more: tuple[tuple[bytes, bytes], ...] = ()):  # type: ignore[no-untyped-def]
+def png(
+    width: int, height: int, depth: int, kind: int, rows: list[bytes], more: tuple[tuple[bytes, bytes], ...] = ()
+) -> bytes:
     """A PNG of rows that begin with their filter."""
     header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
     parts = ((b"IHDR", header), *more, (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -107,7 +108,9 @@ def two_issues(newsletter: Run, tmp_path: Path) -> Path:
 
 
 def test_what_build_understands_every_command_about_a_campaign_does(newsletter: Run, two_issues: Path) -> None:
-    run = lambda *words: newsletter(*words, cwd=two_issues)  # noqa: E731
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return newsletter(*words, cwd=two_issues)
+
     run("schedule", "rules", "--at", "tomorrow 7am", "--yes")
 
     for words in (["pause"], ["resume"], ["status"], ["reconcile"], ["cancel", "--json"], ["resolve", "--assume-sent"]):
