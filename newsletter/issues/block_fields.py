@@ -36,6 +36,8 @@ class FieldProblem:
     width: int = 1
     is_of_value: bool = False
     """Tells that a field is there and has a wrong value; other mistakes leave a field out."""
+    inserts: str = ""
+    """The text that corrects it when it is put before the value; empty where a person must decide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +163,15 @@ def _value_problems(kind: BlockKind, values: Mapping[str, FieldValue]) -> Iterat
         if wrong := _wrong_type(kind.fields[name], value.text):
             what, hint, why = wrong
             message = f'{name}: "{value.text}" is not {what}'
+            is_page = kind.fields[name] is FieldType.URL and value.text.lower().startswith("www.")
             yield FieldProblem(
-                message=message, hint=hint, why=why, column=value.column, width=value.width, is_of_value=True
+                message=message,
+                hint=hint,
+                why=why,
+                column=value.column,
+                width=value.width,
+                is_of_value=True,
+                inserts="https://" if is_page else "",
             )
     if kind.sponsor_field and kind.sponsor_field not in values and "name" not in values:
         yield FieldProblem(

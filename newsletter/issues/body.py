@@ -142,7 +142,16 @@ def _block(state: ParseState, opened: Token, run: list[Token], offset: int) -> B
         for problem in problems:
             # A mistake of the whole block points at its name, one of a field at the field.
             start, width = (before + problem.column, problem.width) if problem.column else (column, len(name))
-            state.add_problem("NL006", problem.message, line, start, problem.hint, width=width, why=problem.why)
+            state.add_problem(
+                "NL006",
+                problem.message,
+                line,
+                start,
+                problem.hint,
+                width=width,
+                why=problem.why,
+                inserts=problem.inserts,
+            )
         _check_field_values(state, kind, fields, line, before)
         # A block that is not closed takes what follows it for its body.
         if not any(problem.rule == "NL004" and problem.line == line for problem in state.problems):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from newsletter.config import Publication
-from newsletter.errors import Problem, Severity
+from newsletter.errors import Edit, Problem, Severity
 from newsletter.issues.blocks import BlockKind
 from newsletter.messages.merge_tags import TagStore
 
@@ -39,8 +39,12 @@ class ParseState:
         severity: Severity = Severity.ERROR,
         width: int = 1,
         why: str = "",
+        inserts: str = "",
     ) -> None:
-        """Add a mistake; `column` and `width` count in the line with tokens and become the author's."""
+        """Add a mistake; `column` and `width` count in the line with tokens and become the author's.
+
+        `inserts` is a text that corrects it safely when it is put at its place.
+        """
         real, wide = self.written_place(line, column, width)
         restore = self.tag_store.restore
         self.problems.append(
@@ -54,6 +58,7 @@ class ParseState:
                 severity=severity,
                 width=wide,
                 why=why,
+                edits=(Edit(line=line, column=real, width=0, text=inserts),) if inserts else (),
             )
         )
 

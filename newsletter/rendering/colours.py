@@ -114,9 +114,13 @@ def readable(theme: ThemeSection, setting: str) -> str:
 def _fits(theme: ThemeSection, setting: str) -> bool:
     if any(name == setting for name, _ in unreadable(theme)):
         return False
-    palette = light(theme)
-    pairs = ((palette.accent, palette.card), (palette.accent, palette.tint), (palette.on_accent, palette.accent))
-    return setting != "accent" or all(contrast(inverted(ink), inverted(ground)) >= READABLE for ink, ground in pairs)
+    if setting not in ("accent", "accent_dark"):
+        return True
+    palette = light(theme) if setting == "accent" else dark(theme)
+    pairs = [(palette.accent, palette.card), (palette.accent, palette.tint), (palette.on_accent, palette.accent)]
+    if setting == "accent":  # mail clients that invert colours know no dark style sheet
+        pairs += [(inverted(ink), inverted(ground)) for ink, ground in pairs]
+    return all(contrast(ink, ground) >= READABLE for ink, ground in pairs)
 
 
 def unreadable(theme: ThemeSection) -> Iterator[tuple[str, str]]:

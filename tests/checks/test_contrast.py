@@ -161,6 +161,20 @@ def test_an_accent_that_cannot_be_read_comes_with_the_nearest_that_passes(tmp_pa
     assert accents(tmp_path, better) == []
 
 
+@given(st.tuples(*[st.integers(0, 255)] * 3), st.tuples(*[st.integers(0, 255)] * 3))
+def test_the_nearest_accent_for_the_dark_can_be_read_on_the_dark_card(
+    channels: tuple[int, int, int], card: tuple[int, int, int]
+) -> None:
+    accent, ground = (HexColour("#{:02X}{:02X}{:02X}".format(*each)) for each in (channels, card))
+
+    better = colours.readable(ThemeSection(accent_dark=accent, card_dark=ground), "accent_dark")
+
+    if better:
+        palette = colours.dark(ThemeSection(accent_dark=HexColour(better), card_dark=ground))
+        for ink, behind in ((palette.accent, palette.card), (palette.accent, palette.tint)):
+            assert colours.contrast(ink, behind) >= colours.READABLE
+
+
 def test_only_colours_that_the_author_wrote_are_named(tmp_path: Path) -> None:
     (problem,) = accents(tmp_path, "#0000FF")
 

@@ -101,6 +101,22 @@ def _checked(folder: Path, path: Path) -> list[Problem]:
     return check_issue(load_publication(folder / "newsletter.toml"), path)
 
 
+def test_a_field_without_https_is_put_right_by_fix(newsletter: Run, tmp_path: Path) -> None:
+    path = make(tmp_path, Example(body=':::button url="www.example.com/a"\nSee all of the report\n:::'))
+
+    newsletter("check", "chips", "--fix")
+
+    assert ':::button url="https://www.example.com/a"' in path.read_text(encoding="utf-8")
+
+
+def test_html_in_a_field_is_underlined_behind_escaped_quotes(tmp_path: Path) -> None:
+    body = ':::article title="A \\"new\\" <b>rule</b>" url="https://example.com/a"\nIt changed.\n:::'
+
+    (found,) = [problem for problem in check(tmp_path, Example(body=body)) if problem.rule == "NL302"]
+
+    assert words(tmp_path, found) == "<b>"
+
+
 def test_each_of_two_missing_pictures_on_a_line_is_underlined(tmp_path: Path) -> None:
     body = "See ![exports](images/none.png) and {{ first_name | default('x') }} ![imports](images/no.png)."
 

@@ -95,7 +95,9 @@ def _html(context: Context) -> Iterator[Finding]:
         kind = context.theme.kinds.get(block.name)
         for name in block.fields:
             if kind and kind.fields.get(name) is FieldType.TEXT:
-                findings = _elements(context.written(block.fields[name]), field_spot(context, block, name))
+                spot = field_spot(context, block, name)
+                written = context.line(spot.line)[spot.column - 1 : spot.column - 1 + spot.width]
+                findings = _elements(written, spot)
                 yield from (replace(finding, severity=WARNING) for finding in findings)
 
 
@@ -107,7 +109,8 @@ def _elements(text: str, spot: Spot) -> Iterator[Finding]:
         if name in _ELEMENTS and not (tag[1] and name in opened):
             opened.add(name)
             part = Spot(spot.line, spot.column + tag.start(), len(tag[0]))
-            yield Finding.at(part, f'readers see "{tag[0]}" as it stands: HTML is shown as text')
+            shown = re.sub(r"\\([\"'\\])", r"\1", tag[0])  # a field escapes its quotes
+            yield Finding.at(part, f'readers see "{shown}" as it stands: HTML is shown as text')
 
 
 @rule(
