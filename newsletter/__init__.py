@@ -38,7 +38,8 @@
     rates.py         rates, quotas, warm-up plans        addresses.py  email addresses
     times.py         durations, moments, zones, clock    errors.py     every error, and its exit code
     private_files.py files that only their owner reads   printable.py  text that cannot steer a terminal
-    characters.py    which ones no text may have    api_keys.py    keys of other programs, and what each may do
+    characters.py    which ones no text may have         relative_times.py  "tomorrow 7am", "in 20 minutes"
+    api_keys.py      keys of other programs, and what each may do
 
 Beside the package: templates/ has everything that a designer touches (the emails' MJML and styles, the readers' pages,
 the preview's pages, translations), docs/glossary.md the words, tests/ mirrors the packages.

@@ -83,6 +83,8 @@ class Problem:
     """From 1, in characters."""
     severity: Severity = Severity.ERROR
     hint: str = ""
+    why: str = ""
+    """What this mistake does to readers or authors; empty where the rule's own `why` says it."""
     width: int = 1
     """The number of characters that are wrong."""
     edits: tuple[Edit, ...] = ()

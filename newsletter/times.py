@@ -162,7 +162,7 @@ def parse_moment(text: str, default_zone: tzinfo) -> Moment:
             f'"{text}" is not a time; write 2025-01-17 07:00, then a time zone if it is not the publication\'s'
         )
     try:
-        return Moment(wall=_wall(match[1], match[2]), zone=_zone_named(match[3], default_zone))
+        return Moment(wall=_wall(match[1], match[2]), zone=zone_named(match[3], default_zone))
     except ValueError as error:
         raise ValueError(f'"{text}" is not a time: {error}') from error
 
@@ -207,7 +207,8 @@ def _why_none(year: int, month: int, day: int) -> str:
     return "hours go from 00 to 23, minutes and seconds to 59"
 
 
-def _zone_named(name: str | None, default_zone: tzinfo) -> tzinfo | None:
+def zone_named(name: str | None, default_zone: tzinfo) -> tzinfo | None:
+    """Return the zone that a user names behind a time: the default for None, None for `local`. Raises ValueError."""
     if name is None:
         return default_zone
     if name.lower() == "local":

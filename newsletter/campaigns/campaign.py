@@ -347,6 +347,12 @@ def campaigns_before(
     return [_campaign(row) for row in connection.execute(rows)]
 
 
+def latest_campaign(connection: Connection) -> Campaign | None:
+    """Return the campaign that was made last, if there is one."""
+    row = connection.execute(select(*_FIELDS).order_by(table.c.id.desc()).limit(1)).one_or_none()
+    return _campaign(row) if row else None
+
+
 def campaigns_in_state(connection: Connection, *states: CampaignState) -> list[Campaign]:
     """Return the campaigns in one of these states: by priority, then those that start earliest first."""
     order = (table.c.priority.desc(), table.c.send_at, table.c.id)

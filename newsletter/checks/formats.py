@@ -51,10 +51,11 @@ def _property(text: str) -> str:
 
 
 def as_text(publication: Publication, problems: Iterable[Problem]) -> str:
-    """Return the problems with a code frame each; the reason for a rule is printed once."""
+    """Return the problems with a code frame each, errors first; each reason is printed once."""
     lines_of = cache(lambda path: _read(publication, path))
     explained: set[str] = set()
-    return "\n".join(_frame(problem, lines_of(problem.path), explained) for problem in problems)
+    worst_first = sorted(problems, key=lambda problem: [*Severity].index(problem.severity))
+    return "\n".join(_frame(problem, lines_of(problem.path), explained) for problem in worst_first)
 
 
 def _read(publication: Publication, path: str) -> Sequence[str]:
@@ -71,13 +72,19 @@ def _frame(problem: Problem, lines: Sequence[str], explained: set[str]) -> str:
     if 0 < problem.line <= len(lines):
         shown, caret = _excerpt(lines[problem.line - 1], problem.column, problem.width)
         out += [f"{gutter} |", f"{problem.line} | {shown}".rstrip(), f"{gutter} | {caret}"]
-    rule = RULES.get(problem.rule)
-    if rule and problem.rule not in explained:
-        explained.add(problem.rule)
-        out.append(f"{gutter} = why: {rule.why}")
+    why = why_of(problem)
+    if why and why not in explained:
+        explained.add(why)
+        out.append(f"{gutter} = why: {why}")
     if problem.hint:
         out.append(f"{gutter} = fix: {problem.hint}")
     return "\n".join([*out, ""])
+
+
+def why_of(problem: Problem) -> str:
+    """Return what a problem does to readers or authors: its own reason, else its rule's; "" where none is known."""
+    rule = RULES.get(problem.rule)
+    return problem.why or (rule.why if rule else "")
 
 
 def _excerpt(line: str, column: int, width: int) -> tuple[str, str]:

@@ -179,6 +179,7 @@ def _problem(rule: Rule, finding: Finding, context: Context) -> Problem:
         column=finding.spot.column,
         width=finding.spot.width,
         hint=finding.hint or rule.fix,
+        why=finding.why,
         edits=finding.edits,
     )
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "new": "Start an issue and print its path.",
     "draft": "Draft an issue from feeds and pages.",
     "digest": "Make one issue of the last days' issues.",
+    "template": "Copy a template into the publication, to change it.",
     "check": "Check issues and print what is wrong, line by line.",
     "schema": "Print JSON Schema for editors.",
     "build": "Write the email of an issue to a folder.",

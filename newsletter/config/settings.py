@@ -287,6 +287,7 @@ class ThemeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     heading_font: str = "Georgia, 'Times New Roman', serif"
     body_font: str = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
     logo: PicturePlace = PicturePlace("")
+    logo_dark: PicturePlace = PicturePlace("")
     logo_alt: str = ""
     logo_width: int = 160
     social: dict[str, WebAddress] = {}

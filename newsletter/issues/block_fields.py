@@ -15,19 +15,38 @@ from newsletter.issues.blocks import BlockKind, FieldType
 
 @dataclass(frozen=True, kw_only=True)
 class FieldValue:
-    """A field's value, and its column (from 1) in the text that was read."""
+    """A field's value, and its place in the text that was read."""
 
     text: str
     column: int
+    """From 1; that of the first character inside the quotes."""
+    width: int
+    """The characters of the value as it is written, without its quotes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FieldProblem:
-    """A mistake in an opening line, and its column (from 1) in the text that was read."""
+    """A mistake in an opening line, and its place in the text that was read."""
 
     message: str
     hint: str
-    column: int
+    why: str
+    column: int = 0
+    """From 1; 0 for a mistake of the whole block, which points at the block's name."""
+    width: int = 1
+    is_of_value: bool = False
+    """Tells that a field is there and has a wrong value; other mistakes leave a field out."""
+    inserts: str = ""
+    """The text that corrects it when it is put before the value; empty where a person must decide."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _WrittenField:
+    """A field as it is written: its key (empty for none) with its column, and its value."""
+
+    key: str
+    key_column: int
+    value: FieldValue
 
 
 MOST_PROBLEMS = 20
@@ -48,16 +67,28 @@ def split_info(info: str) -> tuple[str, str]:
     return name, info[len(name) :]
 
 
+_UNREAD = "The rest of the line cannot be read, so none of its fields counts."
+_MISSPELT = "A misspelt field is a setting that silently does not count."
+_NO_TARGET = "A sent link cannot be corrected: whoever clicks it would find nothing."
+_MISSING = {
+    "alt": "Screen readers read it aloud, and readers who block pictures see it instead.",
+    "image": "There would be no picture to show.",
+    "src": "There would be no picture to show.",
+    "title": "The title is the headline, and the words of the link.",
+    "url": "A click would lead nowhere.",
+}
+"""What is lost where a field is missing, by the field's name."""
+
+
 def read_fields(rest: str, kind: BlockKind) -> tuple[dict[str, FieldValue], list[FieldProblem]]:
     """Return the fields of an opening line and the mistakes in them. Columns count from 1 in `rest`."""
     values: dict[str, FieldValue] = {}
     problems: list[FieldProblem] = []
-    for key, value, column in _pairs(rest, problems):
-        name = key or kind.positional
-        if problem := _refused(name, value, kind, values, column):
+    for written in _written_fields(rest, problems):
+        if problem := _refused(written, kind, values):
             problems.append(problem)
         else:
-            values[name] = FieldValue(text=value, column=column)
+            values[written.key or kind.positional] = written.value
         if len(problems) >= MOST_PROBLEMS:
             break
     # On a line that could not be read, a missing field would be a mistake that follows from another.
@@ -66,53 +97,58 @@ def read_fields(rest: str, kind: BlockKind) -> tuple[dict[str, FieldValue], list
     return values, problems
 
 
-def _pairs(rest: str, problems: list[FieldProblem]) -> Iterator[tuple[str, str, int]]:
-    """Yield key (empty for none), value and column of each field; stop at a text that is no field."""
+def _written_fields(rest: str, problems: list[FieldProblem]) -> Iterator[_WrittenField]:
+    """Yield each field; stop at a text that is no field, and add the problem."""
     position = 0
     while rest[position:].strip():
         match = _FIELD.match(rest, position)
         column = position + len(rest[position:]) - len(rest[position:].lstrip()) + 1
         if not match or match.end() == position or _HALF_QUOTED.match(match["value"]):
             # After an unreadable value the rest of the line cannot be split.
-            problems.append(_unreadable(rest[column - 1 :], column))
+            problems.append(_unreadable(rest[column - 1 :].rstrip(), column))
             return
         value = match["value"]
-        yield match["key"] or "", _unquoted(value), match.start("value") + 1 + (value[:1] in ('"', "'"))
+        is_quoted = value[:1] in ('"', "'")
+        yield _WrittenField(
+            key=match["key"] or "",
+            key_column=match.start("key") + 1,
+            value=FieldValue(
+                text=_unquoted(value),
+                column=match.start("value") + 1 + is_quoted,
+                width=len(value) - 2 * is_quoted,
+            ),
+        )
         position = match.end()
 
 
 def _unreadable(text: str, column: int) -> FieldProblem:
+    message, hint = "a quote is not closed", 'End the value with the quote it began with; inside, write \\" for ".'
     if any(quote in text for quote in "“”‘’"):
-        return FieldProblem(
-            message="curly quotes do not quote a value", hint='Use straight ones: title="...".', column=column
-        )
-    return FieldProblem(
-        message="a quote is not closed",
-        hint='End the value with the quote it began with; inside, write \\" for ".',
-        column=column,
-    )
+        message, hint = "curly quotes do not quote a value", 'Use straight ones: title="...".'
+    return FieldProblem(message=message, hint=hint, why=_UNREAD, column=column, width=len(text))
 
 
 def _unquoted(value: str) -> str:
     return re.sub(r"\\([\"'\\])", r"\1", value[1:-1]) if value[:1] in ('"', "'") else value
 
 
-def _refused(
-    name: str, value: str, kind: BlockKind, values: Mapping[str, FieldValue], column: int
-) -> FieldProblem | None:
+def _refused(written: _WrittenField, kind: BlockKind, values: Mapping[str, FieldValue]) -> FieldProblem | None:
     """Return the reason why this field may not stand here, if there is one."""
-    if not name or (name == kind.positional and name in values and f"{name}=" not in value):
-        key = nearest(value, kind.fields) or next(iter(kind.fields), "")
+    name = written.key or kind.positional
+    if not name or (not written.key and name in values):
+        key = nearest(written.value.text, kind.fields) or next(iter(kind.fields), "")
         hint = f'Put a value with spaces in quotes: {key}="...".' if key else f'Block "{kind.name}" has no fields.'
-        return FieldProblem(message=f'unexpected "{value}" in block "{kind.name}"', hint=hint, column=column)
+        message = f'unexpected "{written.value.text}" in block "{kind.name}"'
+        why = "A value without a name belongs to no field."
+        return FieldProblem(message=message, hint=hint, why=why, column=written.value.column, width=written.value.width)
     if name not in kind.fields:
         hint = suggestion(name, kind.fields, "Fields") or f'Block "{kind.name}" has no fields.'
-        return FieldProblem(
-            message=f'block "{kind.name}" has no field "{name}"', hint=hint, column=max(1, column - len(name) - 1)
-        )
-    if name in values:
-        return FieldProblem(message=f'"{name}" is set twice', hint="Keep one.", column=column)
-    return None
+        message, why = f'block "{kind.name}" has no field "{name}"', _MISSPELT
+    elif name in values:
+        message, hint, why = f'"{name}" is set twice', "Keep one.", "Only one of the two could count."
+    else:
+        return None
+    return FieldProblem(message=message, hint=hint, why=why, column=written.key_column, width=len(written.key))
 
 
 def _value_problems(kind: BlockKind, values: Mapping[str, FieldValue]) -> Iterator[FieldProblem]:
@@ -124,29 +160,41 @@ def _value_problems(kind: BlockKind, values: Mapping[str, FieldValue]) -> Iterat
     if "image" in values and "alt" in kind.fields and "alt" not in values:
         yield _missing(kind, "alt")
     for name, value in values.items():
-        if hint := _type_hint(kind.fields[name], value.text):
-            yield FieldProblem(message=f'{name}: "{value.text}" is not {hint[0]}', hint=hint[1], column=value.column)
+        if wrong := _wrong_type(kind.fields[name], value.text):
+            what, hint, why = wrong
+            message = f'{name}: "{value.text}" is not {what}'
+            is_page = kind.fields[name] is FieldType.URL and value.text.lower().startswith("www.")
+            yield FieldProblem(
+                message=message,
+                hint=hint,
+                why=why,
+                column=value.column,
+                width=value.width,
+                is_of_value=True,
+                inserts="https://" if is_page else "",
+            )
     if kind.sponsor_field and kind.sponsor_field not in values and "name" not in values:
         yield FieldProblem(
             message=f'block "{kind.name}" has neither an {kind.sponsor_field} nor a name',
             hint=f'Write ":::{kind.name} acme" for [sponsors.acme], or name="...".',
-            column=1,
+            why="Readers could not tell who pays for it.",
         )
 
 
 def _missing(kind: BlockKind, name: str) -> FieldProblem:
     hint = 'Add alt="...", or alt="" if the picture only decorates.' if name == "alt" else f'Add {name}="...".'
-    return FieldProblem(message=f'block "{kind.name}" has no {name}', hint=hint, column=1)
+    why = _MISSING.get(name, "The block is not complete without it.")
+    return FieldProblem(message=f'block "{kind.name}" has no {name}', hint=hint, why=why)
 
 
-def _type_hint(type_: FieldType, text: str) -> tuple[str, str] | None:
-    """Return what a wrong value should have been, and how to write it; None for a right one."""
+def _wrong_type(type_: FieldType, text: str) -> tuple[str, str, str] | None:
+    """Return what a wrong value should have been, how to write it, and why; None for a right one."""
     if type_ is FieldType.URL and not is_web_address(text):
-        return "a web address", "Begin it with https:// (or mailto:)."
+        return "a web address", "Begin it with https:// (or mailto:).", _NO_TARGET
     if type_ is FieldType.WIDTH and not (text.isascii() and text.isdigit() and 1 <= int(text) <= 600):
-        return "a width", "Write pixels, from 1 to 600."
+        return "a width", "Write pixels, from 1 to 600.", "The email is 600 pixels wide."
     if type_ is FieldType.IMAGE and not text.strip():
-        return "a picture", "Name a file of the publication, or an https:// address."
+        return "a picture", "Name a file of the publication, or an https:// address.", _MISSING["src"]
     return None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from markdown_it.token import Token
 
 from newsletter.errors import suggestion
-from newsletter.issues.block_fields import FieldValue, read_fields, split_info, unknown_block
+from newsletter.issues.block_fields import FieldProblem, FieldValue, read_fields, split_info, unknown_block
 from newsletter.issues.blocks import SIGNUP, TEXT, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote
 from newsletter.issues.issue import Block, Comment, Condition
@@ -46,7 +46,8 @@ def read_comments(state: ParseState, source: Source) -> Iterator[Comment]:
 def _add_block_problem(state: ParseState, problem: BlockProblem, offset: int) -> None:
     """Add a problem of the body; `{7}` in its hint stands for the file's line of the body's line 7."""
     hint = re.sub(r"\{(\d+)\}", lambda match: str(int(match[1]) + offset + 1), problem.hint)
-    state.add_problem(problem.rule, problem.message, problem.line + offset + 1, problem.column, hint)
+    place = (problem.line + offset + 1, problem.column)
+    state.add_problem(problem.rule, problem.message, *place, hint, width=problem.width, why=problem.why)
 
 
 def _pieces(state: ParseState, tokens: list[Token], offset: int) -> Iterator[Block | Condition]:
@@ -130,22 +131,40 @@ def _block(state: ParseState, opened: Token, run: list[Token], offset: int) -> B
     line, column = _line_of(opened, offset), opened.meta["column"]
     kind = state.kinds.get(name)
     fields: dict[str, FieldValue] = {}
+    problems: list[FieldProblem] = []
     body = run[1:-1]
+    before = column + len(name) - 1
     if kind is None:
-        state.add_problem("NL003", f'no block is named "{name}"', line, column, unknown_block(name, list(state.kinds)))
+        hint = unknown_block(name, list(state.kinds))
+        state.add_problem("NL003", f'no block is named "{name}"', line, column, hint, width=len(name))
     else:
         fields, problems = read_fields(rest, kind)
         for problem in problems:
             # A mistake of the whole block points at its name, one of a field at the field.
-            about_block = problem.message.startswith("block") and "field" not in problem.message
-            start = column if about_block else column + len(name) + problem.column - 1
-            state.add_problem("NL006", problem.message, line, start, problem.hint)
-        _check_field_values(state, kind, fields, line, column + len(name) - 1)
-        _check_body(state, kind, body, line, column, offset)
+            start, width = (before + problem.column, problem.width) if problem.column else (column, len(name))
+            state.add_problem(
+                "NL006",
+                problem.message,
+                line,
+                start,
+                problem.hint,
+                width=width,
+                why=problem.why,
+                inserts=problem.inserts,
+            )
+        _check_field_values(state, kind, fields, line, before)
+        # A block that is not closed takes what follows it for its body.
+        if not any(problem.rule == "NL004" and problem.line == line for problem in state.problems):
+            _check_body(state, kind, body, line, column, offset)
     _check_pictures(state, body, offset)
-    end = opened.map[1] + offset if opened.map else line
     return Block(
-        name=name, fields={key: value.text for key, value in fields.items()}, body=tuple(body), line=line, end_line=end
+        name=name,
+        fields={key: value.text for key, value in fields.items()},
+        body=tuple(body),
+        line=line,
+        end_line=opened.map[1] + offset if opened.map else line,
+        places={key: state.written_place(line, before + value.column, value.width) for key, value in fields.items()},
+        is_readable=all(problem.is_of_value for problem in problems),
     )
 
 
@@ -155,13 +174,13 @@ def _check_field_values(
     sponsors = state.publication.config.sponsors
     for key, value in fields.items():
         if kind.fields[key] is FieldType.IMAGE:
-            _check_picture(state, value.text, line, column + value.column)
+            _check_picture(state, value.text, line, column + value.column, value.width)
     sponsor = fields.get(kind.sponsor_field)
     if sponsor and sponsor.text not in sponsors:
         hint = suggestion(sponsor.text, sponsors, "Sponsors") or "Add [sponsors.<id>] to newsletter.toml."
-        state.add_problem(
-            "NL006", f'no sponsor "{sponsor.text}" in newsletter.toml', line, column + sponsor.column, hint
-        )
+        message = f'no sponsor "{sponsor.text}" in newsletter.toml'
+        why = "The words, the picture and the link of a sponsor come from newsletter.toml."
+        state.add_problem("NL006", message, line, column + sponsor.column, hint, width=sponsor.width, why=why)
 
 
 def _check_body(state: ParseState, kind: BlockKind, body: list[Token], line: int, column: int, offset: int) -> None:
@@ -172,16 +191,23 @@ def _check_body(state: ParseState, kind: BlockKind, body: list[Token], line: int
             _line_of(body[0], offset),
             1,
             f'Close it at once: ":::{kind.name} ... /".',
+            why="Readers would not see the words in it.",
         )
     elif kind.body_required and not body:
         state.add_problem(
-            "NL006", f'block "{kind.name}" is empty', line, column, "Write something before the closing `:::`."
+            "NL006",
+            f'block "{kind.name}" is empty',
+            line,
+            column,
+            "Write something before the closing `:::`.",
+            width=len(kind.name),
+            why="Readers would see an empty frame.",
         )
     elif kind.body is BodyKind.LIST and (mistake := list_mistake(body)):
         message, token = mistake
-        state.add_problem(
-            "NL006", message, _line_of(token, offset), 1, "Write each item as `- [Title](https://...) A sentence.`"
-        )
+        hint = "Write each item as `- [Title](https://...) A sentence.`"
+        why = "Each item is a headline and its sentence; the rest has no place in the list."
+        state.add_problem("NL006", message, _line_of(token, offset), 1, hint, why=why)
     elif kind.body is BodyKind.LABEL and [token.type for token in body] not in (
         [],
         ["paragraph_open", "inline", "paragraph_close"],
@@ -192,6 +218,8 @@ def _check_body(state: ParseState, kind: BlockKind, body: list[Token], line: int
             line,
             column,
             "Keep the words of the button only.",
+            width=len(kind.name),
+            why="A button has room for a few words; the rest would be missing.",
         )
 
 
@@ -199,8 +227,13 @@ def _check_pictures(state: ParseState, tokens: list[Token], offset: int) -> None
     for token in tokens:
         for child in token.children or []:
             if child.type == "image":
-                line = _line_of(token, offset)
-                _check_picture(state, str(child.attrs.get("src", "")), line, _picture_column(state, line))
+                # A picture of a table's cell knows its row alone.
+                line, column = child.meta.get("line", -1) + offset, child.meta.get("column", 0)
+                if not column:
+                    line = _line_of(token, offset)
+                    column = _picture_column(state, line)
+                width = child.meta.get("end", 1) - child.meta.get("at", 0)
+                _check_picture(state, str(child.attrs.get("src", "")), line, column, width)
 
 
 def _picture_column(state: ParseState, line: int) -> int:
@@ -209,13 +242,12 @@ def _picture_column(state: ParseState, line: int) -> int:
     return max(written.find("!["), 0) + 1
 
 
-def _check_picture(state: ParseState, path: str, line: int, column: int) -> None:
+def _check_picture(state: ParseState, path: str, line: int, column: int, width: int) -> None:
     # A path with a merge tag cannot be looked up: the file depends on the reader.
     if is_remote(path) or state.tag_store.token.search(path):
         return
     try:
         find_picture(state.publication.root, path)
     except PictureError as error:
-        state.add_problem(
-            "NL012", str(error), line, column, "Name a picture inside the publication's folder, or an https:// address."
-        )
+        hint = "Name a picture inside the publication's folder, or an https:// address."
+        state.add_problem("NL012", str(error), line, column, hint, width=width)

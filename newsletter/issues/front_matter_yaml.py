@@ -34,6 +34,8 @@ class FrontMatterValue:
     text: str
     line: int
     column: int
+    width: int
+    """The characters of the value on its first line, without its quotes."""
     is_null: bool = False
 
 
@@ -44,6 +46,8 @@ class FrontMatter:
     values: Mapping[str, FrontMatterValue]
     places: Mapping[str, tuple[int, int]]
     body_line: int
+    is_readable: bool = True
+    """False when the YAML could not be read, so that no key counts."""
 
 
 def split(text: str) -> tuple[str, str, int] | None:
@@ -107,7 +111,7 @@ def _none(text: str, path: str) -> tuple[FrontMatter, list[Problem]]:
 
 
 def _empty(body_line: int) -> FrontMatter:
-    return FrontMatter(values={}, places={}, body_line=body_line)
+    return FrontMatter(values={}, places={}, body_line=body_line, is_readable=False)
 
 
 def _values(node: yaml.MappingNode | None, source: str, path: str, body_line: int) -> tuple[FrontMatter, list[Problem]]:
@@ -117,13 +121,15 @@ def _values(node: yaml.MappingNode | None, source: str, path: str, body_line: in
     for key, value in node.value if node else []:
         name, place = str(key.value), _place(key.start_mark, source)
         if name in places:
-            problems.append(_problem(f'"{name}" is set twice', path, *place, "Keep one."))
+            why = "Only one of the two could count."
+            problems.append(_problem(f'"{name}" is set twice', path, *place, "Keep one.", width=len(name), why=why))
         places[name] = place
         # An unquoted `{{ name }}` would be a map of YAML; tags are hidden before, so that it is text.
         if isinstance(value, yaml.ScalarNode):
             values[name] = _value(value, source)
             if _HALF.search(values[name].text):
-                problems.append(_problem(f'"{name}" holds half a character', path, *place, "Write it again."))
+                message, why = f'"{name}" holds half a character', "Mail programs would show a black diamond."
+                problems.append(_problem(message, path, *place, "Write it again.", why=why))
         else:
             problems.append(
                 _problem(
@@ -131,6 +137,8 @@ def _values(node: yaml.MappingNode | None, source: str, path: str, body_line: in
                     path,
                     *place,
                     "Write one value; quote it if it has brackets, braces or a colon.",
+                    width=len(name),
+                    why="Each key has one value, and lists and tables are none.",
                 )
             )
     return FrontMatter(values=values, places=places, body_line=body_line), problems
@@ -147,8 +155,17 @@ def _value(node: yaml.ScalarNode, source: str) -> FrontMatterValue:
     null = node.tag == "tag:yaml.org,2002:null"
     quoted = 1 if node.style in ("'", '"') else 0
     line, column = _place(node.start_mark, source)
+    end_line, end = _place(node.end_mark, source)
+    if end_line != line:
+        end = len(source.split("\n")[line - 2]) + 1 + quoted
     # `key:` and `key: null` both mean that the key is not set.
-    return FrontMatterValue(text="" if null else node.value, line=line, column=column + quoted, is_null=null)
+    return FrontMatterValue(
+        text="" if null else node.value,
+        line=line,
+        column=column + quoted,
+        width=max(1, end - column - 2 * quoted),
+        is_null=null,
+    )
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, source: str, path: str) -> Problem:
@@ -164,5 +181,10 @@ def _yaml_problem(error: yaml.MarkedYAMLError, source: str, path: str) -> Proble
     )
 
 
-def _problem(message: str, path: str, line: int, column: int, hint: str = "") -> Problem:
-    return Problem(rule="NL001", message=message, path=path, line=line, column=column, hint=hint)
+_UNREAD = "Nothing between the two lines `---` can be read: not the subject, not the date, not the list."
+
+
+def _problem(
+    message: str, path: str, line: int, column: int, hint: str = "", *, width: int = 1, why: str = _UNREAD
+) -> Problem:
+    return Problem(rule="NL001", message=message, path=path, line=line, column=column, hint=hint, width=width, why=why)

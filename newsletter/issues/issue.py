@@ -40,6 +40,10 @@ class Block:
     """The line (from 1) of the file at which it opens."""
     end_line: int
     """The line at which it ends."""
+    places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Column (from 1) and width of each field's value in the opening line, as their author sees them."""
+    is_readable: bool = True
+    """False when a mistake in the opening line leaves out a field: what lacks it then is no mistake of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,8 @@ def inspect_issue(
     front, problems = parse_front_matter(hidden, shown)
     _unquote_tags(tag_store, front.body_line)
     for problem in problems:
-        state.add_problem(problem.rule, problem.message, problem.line, problem.column, problem.hint)
+        place = (problem.line, problem.column)
+        state.add_problem(problem.rule, problem.message, *place, problem.hint, width=problem.width, why=problem.why)
     return _issue(state, path, front, source), state.problems
 
 
@@ -86,7 +87,17 @@ def _check_number(tag_store: TagStore, shown: str) -> None:
             tag = tags[MOST_TAGS]
             message, hint = f"more than {MOST_TAGS:,} merge tags", "Split the issue, or write fewer."
             raise IssueError(
-                [Problem(rule="NL007", message=message, path=shown, line=tag.line, column=tag.column, hint=hint)]
+                [
+                    Problem(
+                        rule="NL007",
+                        message=message,
+                        path=shown,
+                        line=tag.line,
+                        column=tag.column,
+                        hint=hint,
+                        why="Each is worked out for each reader, so that sending would take days.",
+                    )
+                ]
             )
 
 
@@ -144,6 +155,8 @@ def _check_tags(state: ParseState, front: FrontMatter, content: tuple[Block | Co
             line=finding.line,
             column=finding.column,
             hint=finding.hint,
+            why=finding.why,
+            width=finding.width,
             severity=Severity.ERROR if finding.is_error else Severity.WARNING,
         )
         state.problems.append(problem)

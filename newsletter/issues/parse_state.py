@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from newsletter.config import Publication
-from newsletter.errors import Problem, Severity
+from newsletter.errors import Edit, Problem, Severity
 from newsletter.issues.blocks import BlockKind
 from newsletter.messages.merge_tags import TagStore
 
@@ -30,10 +30,22 @@ class ParseState:
     problems: list[Problem] = field(default_factory=list)
 
     def add_problem(
-        self, rule: str, message: str, line: int, column: int, hint: str = "", severity: Severity = Severity.ERROR
+        self,
+        rule: str,
+        message: str,
+        line: int,
+        column: int,
+        hint: str = "",
+        severity: Severity = Severity.ERROR,
+        width: int = 1,
+        why: str = "",
+        inserts: str = "",
     ) -> None:
-        """Add a mistake; `column` counts in the line with tokens and becomes the author's."""
-        real = self.tag_store.column(self.lines[line - 1] if line <= len(self.lines) else "", line, column)
+        """Add a mistake; `column` and `width` count in the line with tokens and become the author's.
+
+        `inserts` is a text that corrects it safely when it is put at its place.
+        """
+        real, wide = self.written_place(line, column, width)
         restore = self.tag_store.restore
         self.problems.append(
             Problem(
@@ -44,5 +56,14 @@ class ParseState:
                 column=real,
                 hint=restore(hint),
                 severity=severity,
+                width=wide,
+                why=why,
+                edits=(Edit(line=line, column=real, width=0, text=inserts),) if inserts else (),
             )
         )
+
+    def written_place(self, line: int, column: int, width: int) -> tuple[int, int]:
+        """Return column and width in the author's line for those in the line with tokens; the width is at least 1."""
+        hidden = self.lines[line - 1] if line <= len(self.lines) else ""
+        start = self.tag_store.column(hidden, line, column)
+        return start, max(1, self.tag_store.column(hidden, line, column + width) - start)

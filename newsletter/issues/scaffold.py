@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 
 from newsletter.config import CONFIG_NAME, Publication
-from newsletter.errors import ConfigError, NewsletterError, not_utf8, suggestion
+from newsletter.errors import ConfigError, NewsletterError, nearest, not_utf8, suggestion
 from newsletter.issues.issue import issue_files, shown_path, slug_of
 from newsletter.issues.json_schema import config_schema
 from newsletter.issues.slugs import free_slug, slugify
@@ -47,6 +47,48 @@ def template_files() -> dict[str, bytes]:
         path for path in sorted(root.rglob("*")) if path.is_file() and "starter" not in path.relative_to(root).parts
     )
     return {f"templates/{path.relative_to(root).as_posix()}": path.read_bytes() for path in files}
+
+
+def changeable_templates() -> list[str]:
+    """Return the path, below `templates/`, of every template that a publication may have a version of its own of."""
+    paths = (path.removeprefix("templates/") for path in template_files())
+    return [path for path in paths if not path.startswith("preview/")]  # the preview is the program's alone
+
+
+def copy_template(publication: Publication, name: str) -> str:
+    """Copy a template of the package into the publication to be changed; return its path below `templates/`.
+
+    `name` is the path, or the name of a file without its ending. Raises NewsletterError when the publication has the
+    file already, ConfigError when there is no such template.
+    """
+    known = changeable_templates()
+    path = next(iter(templates_named(name)), "")
+    if not path:
+        near = nearest(name, {*known, *map(_stem, known)})
+        meant = f'Did you mean "{near}"? ' if near else ""
+        raise ConfigError(f'no template is named "{name}"', hint=f"{meant}See them all with: newsletter template")
+    if (publication.templates / path).exists():
+        hint = "Change it, or remove it to begin again with the program's."
+        place = str(publication.templates / path)
+        raise NewsletterError("the publication has this template already", place=place, hint=hint)
+    content = template_files()[f"templates/{path}"]
+    write_new(publication.templates, {path: content})
+    return path
+
+
+def templates_named(name: str) -> list[str]:
+    """Return the templates with this path or name: layouts before blocks, emails and pages, MJML before text."""
+    wanted = name.removeprefix("templates/")
+    known = changeable_templates()
+    if wanted in known:
+        return [wanted]
+    folders = ["", "blocks", "emails", "pages", "translations"]
+    named = [path for path in known if wanted in (_stem(path), path.rpartition(".")[0])]
+    return sorted(named, key=lambda path: (folders.index(path.rpartition("/")[0]), path.endswith(".txt"), path))
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 def new_issue(title: str, publication: Publication, *, day: str | None = None, template: str | None = None) -> Path:

@@ -34,7 +34,11 @@ def check_settings(publication: Publication) -> None:
 def _pictures(publication: Publication) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the keys and the path of each picture that the settings name."""
     config = publication.config
-    pictures: list[tuple[tuple[str, ...], str]] = [(("theme", "logo"), config.theme.logo)]
+    theme = config.theme
+    pictures: list[tuple[tuple[str, ...], str]] = [
+        (("theme", "logo"), theme.logo),
+        (("theme", "logo_dark"), theme.logo_dark),
+    ]
     pictures += [(("sponsors", id, "image"), sponsor.image) for id, sponsor in config.sponsors.items()]
     return ((keys, path) for keys, path in pictures if path and not is_remote(path))
 

@@ -21,6 +21,7 @@ from newsletter.messages.merge_tags import Tag, TagStore
 _CONDITION = re.compile(r"(if|elif)\s+(.+)", re.DOTALL)
 MOST_NESTED = 20
 """Conditions inside conditions, at most; no reader of the file could follow more."""
+_NOT_CHOSEN = "Nothing says which words are for whom, so readers would get all of them or none."
 _LIKE = 0.75
 """The likeness (0 to 1) from which an unknown field is taken for a slip of a known one."""
 
@@ -33,6 +34,9 @@ class TagProblem:
     hint: str
     line: int
     column: int
+    width: int
+    why: str = ""
+    """What it does to readers; empty where the rule's own `why` says it."""
     is_error: bool = True
 
 
@@ -44,6 +48,7 @@ def check_tags(tag_store: TagStore, parts: Iterable[str], declared: Iterable[str
             tag,
             f'"{tag.source}" is not closed on its line',
             f'Close it, or write "\\{tag.source}" for the braces themselves.',
+            "Readers would see the braces, and what stands behind them.",
         )
     for tag in tag_store.tags:
         yield from _check_tag(tag, known)
@@ -104,7 +109,8 @@ def _check_tag(tag: Tag, known: tuple[str, ...]) -> Iterator[TagProblem]:
         if source in ("else", "endif"):
             return
         if not condition:
-            yield _at(tag, f'"{tag.source}" is not a condition', "Merge tags know if, elif, else and endif.")
+            message, hint = f'"{tag.source}" is not a condition', "Merge tags know if, elif, else and endif."
+            yield _at(tag, message, hint, _NOT_CHOSEN)
             return
         source = condition[2]
     try:
@@ -112,10 +118,13 @@ def _check_tag(tag: Tag, known: tuple[str, ...]) -> Iterator[TagProblem]:
         # Evaluated for a reader without fields, the case that authors forget.
         compile_expression(source)({})
     except ExpressionError as error:
-        yield _at(tag, error.message, error.hint)
+        yield _at(tag, error.message, error.hint, "A tag that cannot be worked out has no value to print.")
     except EvaluationError as error:
         yield _at(
-            tag, f"the merge tag fails for a reader without fields: {error}", "Give what may be missing a default(...)."
+            tag,
+            f"the merge tag fails for a reader without fields: {error}",
+            "Give what may be missing a default(...).",
+            "Many readers have given nothing but their address; their copies could not be made.",
         )
 
 
@@ -123,10 +132,13 @@ def _check_names(tag: Tag, used: set[str], known: tuple[str, ...]) -> Iterator[T
     for name in sorted(used.difference(known)):
         near = nearest(name, known)
         if near and _alike(name, near) >= _LIKE:
-            yield _at(tag, f'no field is named "{name}"', f'Did you mean "{near}"?')
+            why = "Readers would see nothing where the value belongs."
+            yield _at(tag, f'no field is named "{name}"', f'Did you mean "{near}"?', why)
         else:
             hint = f'Declare it in newsletter.toml, [fields]: {name} = "text".'
-            yield _at(tag, f'field "{name}" is not declared; readers without it see nothing', hint, is_error=False)
+            why = "A field that is misspelt or not imported prints nothing, and nothing says so."
+            message = f'field "{name}" is not declared; readers without it see nothing'
+            yield _at(tag, message, hint, why, is_error=False)
 
 
 def _alike(name: str, known: str) -> float:
@@ -144,15 +156,18 @@ def _check_balance(tags: Iterable[Tag]) -> Iterator[TagProblem]:
             stack.append(tag)
             seen_else.append(False)
             if len(stack) == MOST_NESTED + 1:
-                yield _at(tag, f"conditions stand more than {MOST_NESTED} deep", "Join them with `and`, or use elif.")
+                message, hint = f"conditions stand more than {MOST_NESTED} deep", "Join them with `and`, or use elif."
+                yield _at(tag, message, hint, "Nobody can tell any more who reads what.")
         elif word in ("elif", "else", "endif") and not stack:
             yield _at(
                 tag,
                 f'"{tag.source}" has no {{% if %}} before it here',
                 "Open and close a condition in one paragraph, list item, block or field, or around whole ones.",
+                _NOT_CHOSEN,
             )
         elif word in ("elif", "else") and seen_else[-1]:
-            yield _at(tag, f'"{tag.source}" comes after {{% else %}}', "The else branch is the last.")
+            message = f'"{tag.source}" comes after {{% else %}}'
+            yield _at(tag, message, "The else branch is the last.", "Nobody would ever read this branch.")
         elif word == "else":
             seen_else[-1] = True
         elif word == "endif":
@@ -160,9 +175,15 @@ def _check_balance(tags: Iterable[Tag]) -> Iterator[TagProblem]:
             seen_else.pop()
     for tag in stack:
         yield _at(
-            tag, f'"{tag.source}" has no {{% endif %}}', "Close it in the same paragraph, list item, block or field."
+            tag,
+            f'"{tag.source}" has no {{% endif %}}',
+            "Close it in the same paragraph, list item, block or field.",
+            _NOT_CHOSEN,
         )
 
 
-def _at(tag: Tag, message: str, hint: str, *, is_error: bool = True) -> TagProblem:
-    return TagProblem(message=message, hint=hint, line=tag.line, column=tag.column, is_error=is_error)
+def _at(tag: Tag, message: str, hint: str, why: str = "", *, is_error: bool = True) -> TagProblem:
+    width = len(tag.source)
+    return TagProblem(
+        message=message, hint=hint, line=tag.line, column=tag.column, width=width, why=why, is_error=is_error
+    )

@@ -30,7 +30,8 @@ def signature(message: bytes, domain: str, selector: str, key: str) -> bytes:
     try:
         import dkim  # takes 98 ms, and is an extra: [dkim]
     except ModuleNotFoundError as error:
-        raise SigningError("signing needs dkimpy, install it with: pip install 'newsletter[dkim]'") from error
+        missing = "signing needs dkimpy; install it from this program's checkout: pip install '.[dkim]'"
+        raise SigningError(missing) from error
     head = message[: message.index(b"\r\n\r\n")].lower()
     present = [name.encode() for name in SIGNED if b"\r\n" + name.encode() + b":" in b"\r\n" + head]
     try:

@@ -155,8 +155,7 @@ def frozen_plan(
 
     Raises UnpreparedError when newsletter.toml has no longer what the campaign needs.
     """
-    path = Path(issue)
-    slug = slug_of(path) if path.suffix == ".md" else issue
+    slug = _slug(publication, issue)
     with database.read() as connection:
         named = campaigns_of_slug(connection, slug)
         fits = (one for one in named if list_name in (None, one.list) and segment in (None, one.segment))
@@ -177,6 +176,15 @@ def frozen_plan(
         waiting=waiting - suppressed,
         suppressed=suppressed,
     )
+
+
+def _slug(publication: Publication, issue: str) -> str:
+    """Return the slug of the issue that a user names; of one whose file is gone, what they wrote."""
+    try:
+        return slug_of(find_issue(publication, issue))
+    except NewsletterError:
+        path = Path(issue)
+        return slug_of(path) if path.suffix == ".md" else issue
 
 
 def _require_settings(publication: Publication, campaign: Campaign | None) -> None:

@@ -23,7 +23,7 @@ from newsletter.issues.issue import Block, Condition, Issue
 from newsletter.issues.markdown.parser import settings_tokens
 from newsletter.issues.news_block import NewsItem, news_items
 from newsletter.messages.merge_tags import TagStore
-from newsletter.rendering import colours, source_map
+from newsletter.rendering import colours, source_map, thumbnails
 from newsletter.rendering.directions import directed, directed_words, isolated, turned, words_of
 from newsletter.rendering.headings import has_heading, level_above, shifted, top_level
 from newsletter.rendering.markdown_html import Image, body_html, inline_html
@@ -164,7 +164,9 @@ class _Assembly:
             return f"<mj-raw>{piece.token}</mj-raw>"
         kind, first = self.theme.kinds.get(piece.name, TEXT), len(self.bodies)
         own = {**_empty_fields(kind), **self._fields(kind, piece), "body": self._body(kind, piece)}
-        own["items"] = [self._item(item) for item in news_items(piece.body)] if kind.body is BodyKind.LIST else []
+        items = [*news_items(piece.body)] if kind.body is BodyKind.LIST else []
+        shapes = thumbnails.shapes([self._shape(item.image) for item in items])
+        own["items"] = [{**self._item(item), **shape} for item, shape in zip(items, shapes, strict=True)]
         own["is_first"] = piece is next(
             block for block in self.issue.content if isinstance(block, Block) and block.name == piece.name
         )
@@ -231,6 +233,16 @@ class _Assembly:
             "image_link": item.image_link,
             "alt": item.alt,
         }
+
+    def _shape(self, path: str) -> tuple[int, int] | None:
+        """Return width and height of a thumbnail's file; None where it is not one of the publication."""
+        if not path or is_remote(path):
+            return None
+        try:
+            file = find_picture(self.publication.root, path)
+        except PictureError:  # a path with a merge tag in it
+            return None
+        return (file.width, file.height) if file.width and file.height else None
 
     def _inline(self, children: Sequence[Token], *, has_anchors: bool = False) -> Markup | None:
         """Return a token for the HTML of words; a title or a label, which is a link, has no anchors."""

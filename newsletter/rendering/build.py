@@ -13,7 +13,7 @@ from datetime import datetime, time
 from functools import cached_property
 from pathlib import Path
 
-from newsletter.config import Publication
+from newsletter.config import Publication, ThemeSection
 from newsletter.config.errors import locate
 from newsletter.errors import Problem, Severity
 from newsletter.issues.issue import Issue
@@ -24,7 +24,7 @@ from newsletter.messages.fragments import expressions_of, html_fragment, text_fr
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient, WebPage
 from newsletter.rendering.assemble import Document, assemble, language_of, signup_url
-from newsletter.rendering.colours import unreadable
+from newsletter.rendering.colours import readable, unreadable
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.plaintext import plain_content
 from newsletter.rendering.source_map import without_marks
@@ -164,6 +164,12 @@ def _links(page: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(addresses))
 
 
+def _better(theme: ThemeSection, setting: str) -> str:
+    """Return which colour of this hue can be read; empty when the other colours leave room for none."""
+    colour = readable(theme, setting)
+    return f'Write {setting} = "{colour}", the nearest that can be read.' if colour else ""
+
+
 def _theme_warnings(publication: Publication) -> list[Problem]:
     """Return a warning for each colour of newsletter.toml that makes text hard to read."""
     text = publication.path.read_text(encoding="utf-8")
@@ -174,6 +180,7 @@ def _theme_warnings(publication: Publication) -> list[Problem]:
             path=publication.path.name,
             line=locate(text, ["theme", setting]),
             severity=Severity.WARNING,
+            hint=_better(publication.config.theme, setting),
         )
         for setting, why in unreadable(publication.config.theme)
     ]

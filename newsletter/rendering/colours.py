@@ -5,8 +5,11 @@ Pure arithmetic on `#RRGGBB` (WCAG 2.2, "relative luminance" and "contrast ratio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import colorsys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+
+from msgspec import structs
 
 from newsletter.config import ThemeSection
 
@@ -73,6 +76,51 @@ def mix(ground: str, colour: str, share: float) -> str:
     """Return `ground` with a share (0 to 1) of `colour` mixed in."""
     pairs = ((int(ground[at : at + 2], 16), int(colour[at : at + 2], 16)) for at in (1, 3, 5))
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
+
+
+def inverted(colour: str) -> str:
+    """Return the colour of this hue with light and dark exchanged, as mail clients that invert all colours show it."""
+    hue, lightness, saturation = _hls(colour)
+    return _hex(hue, 1 - lightness, saturation)
+
+
+def nearest(colour: str, is_right: Callable[[str], bool]) -> str:
+    """Return the colour of this hue whose lightness is nearest and that is right; empty when none is."""
+    hue, lightness, saturation = _hls(colour)
+    for step in range(256):
+        for other in (lightness - step / 255, lightness + step / 255):
+            if 0 <= other <= 1 and is_right(candidate := _hex(hue, other, saturation)):
+                return candidate
+    return ""
+
+
+def _hls(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return colorsys.rgb_to_hls(red, green, blue)
+
+
+def _hex(hue: float, lightness: float, saturation: float) -> str:
+    return "#" + "".join(f"{round(channel * 255):02X}" for channel in colorsys.hls_to_rgb(hue, lightness, saturation))
+
+
+def readable(theme: ThemeSection, setting: str) -> str:
+    """Return the nearest colour for a setting with which its words can be read by day, by night and inverted.
+
+    Empty when there is none, because another of the theme's colours leaves no room.
+    """
+    return nearest(getattr(theme, setting), lambda colour: _fits(structs.replace(theme, **{setting: colour}), setting))
+
+
+def _fits(theme: ThemeSection, setting: str) -> bool:
+    if any(name == setting for name, _ in unreadable(theme)):
+        return False
+    if setting not in ("accent", "accent_dark"):
+        return True
+    palette = light(theme) if setting == "accent" else dark(theme)
+    pairs = [(palette.accent, palette.card), (palette.accent, palette.tint), (palette.on_accent, palette.accent)]
+    if setting == "accent":  # mail clients that invert colours know no dark style sheet
+        pairs += [(inverted(ink), inverted(ground)) for ink, ground in pairs]
+    return all(contrast(ink, ground) >= READABLE for ink, ground in pairs)
 
 
 def unreadable(theme: ThemeSection) -> Iterator[tuple[str, str]]:

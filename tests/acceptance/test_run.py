@@ -382,7 +382,7 @@ def test_why_knows_readers_who_were_not_to_get_it_and_addresses_nobody_has(tmp_p
     known = run(folder, "why", "R1@Example.com", "hel")
 
     assert (late.returncode, nobody.returncode, known.returncode) == (1, 1, 0)
-    assert "new@example.com was not to get hello (campaign 1 to daily, sent)" in late.stderr
+    assert "new@example.com did not get hello (campaign 1 to daily, sent)" in late.stderr
     assert "no reader has the address nobody@example.com" in nobody.stderr
     assert known.stdout.startswith("r1@example.com: accepted (campaign 1, hello, batch 1)")
 

@@ -51,7 +51,7 @@ def make(folder: Path, example: Example) -> Path:
     """Write the example's publication; returns its issue."""
     for name, text in {"newsletter.toml": settings(example), **example.files}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     issue = folder / "issues" / NAME
     issue.parent.mkdir(exist_ok=True)
     issue.write_text(f"---\n{front(example)}\n---\n{example.body}\n", encoding="utf-8")

@@ -12,6 +12,8 @@ from lxml import html
 from newsletter.checks.context.rule import Example
 from newsletter.checks.html.colours import Colour, read_colour
 from newsletter.checks.html.computed_style import ComputedStyle, computed_styles
+from newsletter.config import ThemeSection
+from newsletter.config.settings import HexColour
 from newsletter.errors import Problem
 from newsletter.rendering import colours
 from tests.checks.publications import check
@@ -129,3 +131,64 @@ def test_a_colour_turned_around_twice_is_itself(red: float, green: float, blue: 
 @given(st.text(max_size=40))
 def test_no_text_is_too_odd_for_a_colour(text: str) -> None:
     read_colour(text)
+
+
+BLOCKS = """A [link to the report](https://example.com/report).
+
+:::article title="The rules" url="https://example.com/a" label="News"
+They changed.
+:::
+
+:::button https://example.com/more
+See all of the report
+:::
+"""
+
+
+def accents(folder: Path, accent: str) -> list[Problem]:
+    example = Example(body=BLOCKS, settings=f'[theme]\naccent = "{accent}"\n')
+    return [problem for problem in check(folder, example) if problem.rule in ("NL205", "NL206")]
+
+
+@pytest.mark.parametrize("accent", ["#0000FF", "#FFD500", "#B8860B", "#FF0000", "#888888", "#00FF7F", "#FFFFFF"])
+def test_an_accent_that_cannot_be_read_comes_with_the_nearest_that_passes(tmp_path: Path, accent: str) -> None:
+    problems = accents(tmp_path, accent)
+    better = problems[0].hint.partition('"')[2].partition('"')[0]
+
+    assert {problem.path for problem in problems} == {"newsletter.toml"}
+    assert all(accent in problem.message for problem in problems)
+    assert {problem.hint for problem in problems} == {f'Write accent = "{better}", the nearest that can be read.'}
+    assert accents(tmp_path, better) == []
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3), st.tuples(*[st.integers(0, 255)] * 3))
+def test_the_nearest_accent_for_the_dark_can_be_read_on_the_dark_card(
+    channels: tuple[int, int, int], card: tuple[int, int, int]
+) -> None:
+    accent, ground = (HexColour("#{:02X}{:02X}{:02X}".format(*each)) for each in (channels, card))
+
+    better = colours.readable(ThemeSection(accent_dark=accent, card_dark=ground), "accent_dark")
+
+    if better:
+        palette = colours.dark(ThemeSection(accent_dark=HexColour(better), card_dark=ground))
+        for ink, behind in ((palette.accent, palette.card), (palette.accent, palette.tint)):
+            assert colours.contrast(ink, behind) >= colours.READABLE
+
+
+def test_only_colours_that_the_author_wrote_are_named(tmp_path: Path) -> None:
+    (problem,) = accents(tmp_path, "#0000FF")
+
+    assert problem.message.startswith('where colours are inverted, "link to the report" has a contrast of 2.4')
+    assert problem.message.count("#") == 1
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+def test_the_nearest_accent_can_be_read_by_day_and_inverted(channels: tuple[int, int, int]) -> None:
+    theme = ThemeSection(accent=HexColour("#{:02X}{:02X}{:02X}".format(*channels)))
+
+    better = colours.readable(theme, "accent")
+
+    palette = colours.light(ThemeSection(accent=HexColour(better)))
+    for ink, ground in ((palette.accent, palette.card), (palette.on_accent, palette.accent)):
+        assert colours.contrast(ink, ground) >= colours.READABLE
+        assert colours.contrast(colours.inverted(ink), colours.inverted(ground)) >= colours.READABLE

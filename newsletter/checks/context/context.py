@@ -105,8 +105,7 @@ class Context:
         if value is None:
             return self.whole_line(1)
         column = self.column(value.line, value.column)
-        room = len(self.line(value.line).rstrip()) - column + 1
-        return Spot(value.line, column, max(1, min(len(self.written(value.text)) or 1, room)))
+        return Spot(value.line, column, max(1, self.column(value.line, value.column + value.width) - column))
 
     def whole_line(self, number: int) -> Spot:
         """Return the place of a whole line (from 1)."""

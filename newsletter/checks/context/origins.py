@@ -25,6 +25,13 @@ def origin(context: Context, element: Element | None, *written: str) -> Spot:
     return in_template or context.whole_line(1 if element is None else context.line_of(element))
 
 
+def is_written(context: Context, words: str) -> bool:
+    """Tell whether the author wrote these words, in whatever case, in newsletter.toml or a template of their own."""
+    settings = context.publication.path.read_text(encoding="utf-8")
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in _own_templates(context, None))
+    return any(words.casefold() in text.casefold() for text in (settings, *texts))
+
+
 def _own_templates(context: Context, element: Element | None) -> Sequence[Path]:
     """Return the files that may have made an element: its block's template, or all of them for the frame."""
     folder = context.publication.templates

@@ -76,6 +76,8 @@ class Link:
     address: Spot | None
     """The place of the address itself; None where it is written elsewhere, as a reference."""
     block: Block
+    is_markdown: bool
+    """Tells `[words](address)` from a field of a block."""
 
     @property
     def address_spot(self) -> Spot:
@@ -109,7 +111,8 @@ _ADDRESS = re.compile(r"(?:\]\(\s*<?|^<)(?=\S)")
 def links(context: Written) -> Iterator[Link]:
     """Yield every link of the issue, in order."""
     for block in context.blocks:
-        if "url" in block.fields:
+        # A line that lacks a field by mistake has a link without words, or a picture without a description.
+        if "url" in block.fields and block.is_readable:
             yield _link_of_field(context, block)
         for token in _inlines(block):
             yield from _link_of_token(context, block, token)
@@ -119,7 +122,7 @@ def pictures(context: Written) -> Iterator[WrittenPicture]:
     """Yield every picture of the issue, in order."""
     for block in context.blocks:
         field = kind_of(context, block).image_field
-        if field in block.fields:
+        if field in block.fields and block.is_readable:
             yield _picture_of_field(context, block, field)
         for token in _inlines(block):
             for child in token.children or ():
@@ -169,10 +172,9 @@ def code_lines(context: Written) -> set[int]:
 
 def field_spot(context: Written, block: Block, name: str) -> Spot:
     """Return the place of a block field's value, or of the block's opening line when the value is not in it."""
-    line, value = context.line(block.line), context.written(block.fields.get(name, ""))
-    named = re.search(rf"\b{re.escape(name)}=[\"']?", line)
-    at = named.end() if named else line.find(value)
-    return Spot(block.line, at + 1, len(value) or 1) if at >= 0 else Spot(block.line, 1, len(line) or 1)
+    if name in block.places:
+        return Spot(block.line, *block.places[name])
+    return Spot(block.line, 1, len(context.line(block.line)) or 1)
 
 
 def tag_spot(tag: Tag) -> Spot:
@@ -225,6 +227,7 @@ def _link_of_field(context: Written, block: Block) -> Link:
         spot=where,
         address=where,
         block=block,
+        is_markdown=False,
     )
 
 
@@ -240,6 +243,7 @@ def _link_of_token(context: Written, block: Block, token: Token) -> Iterator[Lin
                 spot=token_spot(context, token, child.meta["at"], child.meta["end"]),
                 address=_address(context, token, child),
                 block=block,
+                is_markdown=True,
             )
 
 

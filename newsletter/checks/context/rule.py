@@ -45,6 +45,8 @@ class Finding:
     """The place: of a link, a field, a line, or WHOLE_ISSUE."""
     hint: str = ""
     """What to do here; empty where the rule's own `fix` says it."""
+    why: str = ""
+    """What it does to readers; empty where the rule's own `why` says it."""
     severity: Severity | None = None
     """The severity of this finding, where it is not the rule's."""
     edits: tuple[Edit, ...] = ()
@@ -57,6 +59,7 @@ class Finding:
         message: str,
         *,
         hint: str = "",
+        why: str = "",
         severity: Severity | None = None,
         edits: tuple[Edit, ...] = (),
     ) -> Finding:
@@ -65,7 +68,7 @@ class Finding:
         The spot of a front matter key, a setting, a line or an element comes from Context; those of links, pictures,
         fields and tags from `places`; that of HTML which a template may have made from `origins`.
         """
-        return cls(message=message, spot=spot, hint=hint, severity=severity, edits=edits)
+        return cls(message=message, spot=spot, hint=hint, why=why, severity=severity, edits=edits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ class Example:
     """Lines of front matter, which replace those of the same key."""
     settings: str = ""
     """Lines of newsletter.toml, which replace whole sections: `[publication]` and what follows."""
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
     """Other files of the publication by path: templates, earlier issues."""
     shown: str = ""
     """A short form for the documentation, where the example itself is too long."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import NamedTuple
 
 from newsletter.checks.context.context import Context
-from newsletter.checks.context.origins import origin
+from newsletter.checks.context.origins import is_written, origin
 from newsletter.checks.context.places import Spot
 from newsletter.checks.context.rule import WARNING, Example, Finding, Scope, rule
 from newsletter.checks.html.colours import Colour
@@ -83,7 +83,7 @@ def _faint_by_day(context: Context) -> Iterator[Finding]:
     Scope.HTML,
     summary="Words have too little contrast in dark mode: by the dark style sheet, or where colours are inverted.",
     why="Apple Mail and Outlook use the dark style sheet; Gmail on phones inverts the colours it finds.",
-    fix="Set the colour in templates/dark.css too, or change accent_dark, card_dark or page_dark in [theme].",
+    fix="Choose two colours that are further apart in lightness; those of dark mode stand in templates/dark.css.",
     fires=Example(
         files={_TEXT: _BLOCK % ("#333333", "words"), _DARK: _NIGHT % "#444444"},
         shown=".words { color: #444444 !important } on #1D2025 in templates/dark.css",
@@ -95,11 +95,46 @@ def _faint_by_day(context: Context) -> Iterator[Finding]:
 )
 def _faint_by_night(context: Context) -> Iterator[Finding]:
     for words in _faint(context, context.styles_at_night, colours.dark(context.config.theme)):
-        yield Finding.at(_spot(context, words), f"in dark mode, {words.message}")
+        yield _by_night(context, words, words.style, "accent_dark", "in dark mode", _DARK_WHY)
+    by_day = _reported_pairs(context, colours.light(context.config.theme))
+    accent_is_reported = False
     for words in _faint(context, _inverted(context.styles), None):
-        # Words that were faint before the inversion are reported by NL205.
-        if not words._replace(style=context.styles[words.element]).is_faint:
-            yield Finding.at(_spot(context, words), f"where colours are inverted, {words.message}")
+        seen = context.styles[words.element]
+        # Words that were faint before the inversion, or have colours that are, are reported by NL205.
+        if words._replace(style=seen).is_faint or (str(seen.ink), str(seen.ground)) in by_day:
+            continue
+        is_accent = str(context.config.theme.accent).upper() in (str(seen.ink), str(seen.ground))
+        if not (is_accent and accent_is_reported):
+            yield _by_night(context, words, seen, "accent", "where colours are inverted", _INVERTED_WHY)
+        accent_is_reported = accent_is_reported or is_accent
+
+
+_DARK_WHY = "Apple Mail and Outlook use the dark style sheet when it is dark."
+_INVERTED_WHY = "Gmail on phones inverts the colours of an email when it is dark."
+
+
+def _by_night(
+    context: Context, words: VisibleText, written: ComputedStyle, setting: str, when: str, why: str
+) -> Finding:
+    """Return the finding about faint words; `written` is their style before a mail client inverts it.
+
+    Where the colour is the setting's, it is reported at the setting, with the nearest colour that can be read.
+    """
+    message = f'{when}, "{words.text[:30]}" has a contrast of {words.contrast:.1f}{_named(context, written)}'
+    message += f"; it needs {words.needed:g}"
+    theme = context.config.theme
+    if str(getattr(theme, setting)).upper() not in (str(written.ink), str(written.ground)):
+        return Finding.at(_spot(context, words), message, why=why)
+    better = colours.readable(theme, setting)
+    hint = f'Write {setting} = "{better}", the nearest that can be read.' if better else ""
+    return Finding.at(context.settings_spot("theme", setting), message, hint=hint, why=why)
+
+
+def _named(context: Context, style: ComputedStyle) -> str:
+    """Return the colours of a style that the author wrote, in a template or in newsletter.toml, in brackets."""
+    colours_of_pair = [str(colour) for colour in (style.ink, style.ground) if colour]
+    known = [colour for colour in colours_of_pair if is_written(context, colour)]
+    return f" ({' on '.join(known)})" if known else ""
 
 
 def _faint(

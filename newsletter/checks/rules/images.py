@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from newsletter.checks.context.context import Context
@@ -58,16 +59,17 @@ def _undescribed(context: Context) -> Iterator[Finding]:
 def _badly_described(context: Context) -> Iterator[Finding]:
     for picture in context.pictures:
         alt = picture.alt.strip()
-        why = ""
+        fault = why = ""
         if _FILE_NAME.fullmatch(alt):
-            why = f'the description is a file name, "{alt}"'
+            fault = f'the description is a file name, "{alt}"'
         elif alt.casefold() in _SAYS_NOTHING:
-            why = f'the description says only "{alt}"'
+            fault = f'the description says only "{alt}"'
         elif len(alt) > LONGEST_ALT:
-            why = f"the description has {len(alt)} characters; {LONGEST_ALT} are read out in one go"
-        if why:
+            fault = f"the description has {len(alt)} characters; {LONGEST_ALT} are read out in one go"
+            why = "Screen readers break off there, or go on as if another picture began."
+        if fault:
             spot = picture.spot if picture.is_markdown else field_spot(context, picture.block, "alt")
-            yield Finding.at(spot, why)
+            yield Finding.at(spot, fault, why=why)
 
 
 @rule(
@@ -75,7 +77,7 @@ def _badly_described(context: Context) -> Iterator[Finding]:
     WARNING,
     Scope.SOURCE,
     summary="A picture file has more than 200 KB (an error above 1 MB), or all pictures together have more than 1 MB.",
-    why="Phones load pictures while somebody waits, and some mail services stop at a megabyte.",
+    why="Phones load a picture while somebody waits for it.",
     fix="Save it smaller: twice the shown width is enough.",
     fires=Example(
         body="![Exports by year](images/exports.gif)",
@@ -97,7 +99,7 @@ def _heavy_files(context: Context) -> Iterator[Finding]:
     if together > ALL:
         _, heaviest = max(sizes.values(), key=lambda pair: pair[0])
         message = f"the pictures of the issue have {_kib(together)} together; this one is the heaviest"
-        yield Finding.at(heaviest.spot, message)
+        yield Finding.at(heaviest.spot, message, why="Some mail services stop loading pictures at a megabyte.")
 
 
 @rule(
@@ -122,7 +124,7 @@ def _wide_files(context: Context) -> Iterator[Finding]:
         width = _file(context, picture)[1]
         if width > 2 * picture.shown_width:
             message = f"the picture is {width} pixels wide and shown {picture.shown_width} wide"
-            yield Finding.at(picture.spot, message)
+            yield Finding.at(picture.spot, message, hint=_smaller(picture.src, 2 * picture.shown_width))
 
 
 @rule(
@@ -130,7 +132,7 @@ def _wide_files(context: Context) -> Iterator[Finding]:
     WARNING,
     Scope.SOURCE,
     summary="A picture is a WebP or an SVG.",
-    why="Outlook on Windows shows neither, and Gmail no SVG; readers see its description instead.",
+    why="Readers see its description instead.",
     fix="Save it as PNG or JPEG.",
     fires=Example(body="![Exports by year](images/exports.svg)", files={"images/exports.svg": _SVG}),
     passes=Example(body="![Exports by year](images/exports.gif)", files={"images/exports.gif": _gif(100)}),
@@ -139,7 +141,14 @@ def _unsupported_kinds(context: Context) -> Iterator[Finding]:
     for picture in context.pictures:
         kind = _file(context, picture)[0]
         if kind in ("webp", "svg"):
-            yield Finding.at(picture.spot, f"Outlook on Windows does not show {kind.upper()}")
+            message = f"Outlook on Windows does not show {kind.upper()}" + (", nor does Gmail" if kind == "svg" else "")
+            yield Finding.at(picture.spot, message)
+
+
+def _smaller(path: str, width: int) -> str:
+    """Return the commands that scale a picture; the program itself changes no picture."""
+    name = shlex.quote(path)
+    return f"Scale it to {width}: magick {name} -resize {width}x {name}  (macOS: sips --resampleWidth {width} {name})"
 
 
 def _file(context: Context, picture: WrittenPicture) -> tuple[str, int]:

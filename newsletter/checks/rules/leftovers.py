@@ -179,13 +179,14 @@ def _broken_notes(context: Context) -> Iterator[Finding]:
     for note in context.issue.notes:
         spot = context.whole_line(note.line + context.body_line)
         if note.is_repeated:
-            yield Finding.at(spot, f'a note "[^{note.label}]" stands above already', hint="Give this one another name.")
+            message, why = f'a note "[^{note.label}]" stands above already', "The number can lead to one of them only."
+            yield Finding.at(spot, message, hint="Give this one another name.", why=why)
         elif not note.references:
-            yield Finding.at(
-                spot, f'nothing refers to the note "[^{note.label}]"; readers see it at the foot all the same'
-            )
+            message = f'nothing refers to the note "[^{note.label}]"; readers see it at the foot all the same'
+            yield Finding.at(spot, message, why="Readers cannot tell what it belongs to.")
         if note.is_empty:
-            yield Finding.at(spot, f'the note "[^{note.label}]" has no text')
+            message, why = f'the note "[^{note.label}]" has no text', "Its number leads to an empty line."
+            yield Finding.at(spot, message, why=why, hint="Write its text behind the colon.")
 
 
 def _why_no_note(written: str) -> str:

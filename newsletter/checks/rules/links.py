@@ -14,6 +14,7 @@ from newsletter.checks.context.context import Context
 from newsletter.checks.context.places import Link, Spot, inline_tokens, kind_of, token_spot
 from newsletter.checks.context.rule import ERROR, INFO, WARNING, Example, Finding, Scope, rule
 from newsletter.errors import Edit, Severity
+from newsletter.issues.block_fields import is_web_address
 from newsletter.issues.blocks import BodyKind
 from newsletter.issues.markdown.place import words_of
 
@@ -89,10 +90,22 @@ _GOOD = Example(body="The [report on exports](https://example.com/exports) is ou
 )
 def _wrong_addresses(context: Context) -> Iterator[Finding]:
     for link in context.links:
-        if why := wrong_address(context, link.url):
-            yield Finding.at(link.address_spot, why, edits=_with_scheme(context, link.address))
+        # A field that is no web address at all is the parser's mistake.
+        is_reported = not link.is_markdown and not is_web_address(link.url)
+        if not is_reported and (fault := wrong_address(context, link.url)):
+            why = _why_wrong(fault)
+            yield Finding.at(link.address_spot, fault, edits=_with_scheme(context, link.address), why=why)
     for _block, token, _before in inline_tokens(context):
         yield from _no_links(context, token)
+
+
+def _why_wrong(fault: str) -> str:
+    """Return what a wrong address does to readers, for the faults that the rule's own reason does not fit."""
+    if "not a whole address" in fault:
+        return ""
+    if "own network" in fault:
+        return "Readers are outside of it, and find nothing there."
+    return "A sent link cannot be corrected: whoever clicks it would find nothing."
 
 
 def _no_links(context: Context, token: Token) -> Iterator[Finding]:
@@ -115,7 +128,8 @@ def _no_link(
     shown = context.written(" ".join(token.content[match.start() : match.end()].split()))
     kind = "picture" if shown.startswith("!") else "link"
     spot = token_spot(context, token, match.start(), match.end())
-    return Finding.at(spot, f'"{shown}" is no {kind}: {why}', hint=hint, severity=severity)
+    message, seen = f'"{shown}" is no {kind}: {why}', "Readers see the brackets, and nothing that they could click."
+    return Finding.at(spot, message, hint=hint, why=seen, severity=severity)
 
 
 def wrong_address(context: Context, url: str) -> str:
@@ -232,12 +246,17 @@ def _empty_words(context: Context) -> Iterator[Finding]:
         if _is_inside(link.spot, broken):
             continue
         words = re.sub(r"\W+", " ", link.text.casefold()).strip()
-        if why := _bad_words(context, link, words):
-            yield Finding.at(link.spot, why)
+        if fault := _bad_words(context, link, words):
+            yield Finding.at(link.spot, fault, why=_ADDRESS_READ if fault.endswith("its address") else "")
             continue
         first = named.setdefault(words, link)
         if words and first.url != link.url and not link.has_picture:
-            yield Finding.at(link.spot, f'"{link.text}" leads somewhere else on line {first.spot.line}')
+            message = f'"{link.text}" leads somewhere else on line {first.spot.line}'
+            yield Finding.at(link.spot, message, why=_TWO_PLACES, hint="Say in the words what is different.")
+
+
+_ADDRESS_READ = "Screen readers spell it out, letter by letter; nobody can tell what is behind it."
+_TWO_PLACES = "In a list of links, as screen readers make it, the two cannot be told apart (WCAG 2.2, 2.4.4)."
 
 
 def _ends_of_broken(context: Context) -> dict[int, list[tuple[int, int]]]:

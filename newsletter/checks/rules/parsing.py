@@ -61,7 +61,7 @@ _parser_rule(
 _parser_rule(
     "NL006",
     "A block lacks a required field, or has an unknown field or a value of the wrong kind.",
-    "A button without an address or a picture without a file is a hole in the email.",
+    "A button without an address, or a picture without a file, is of no use to readers.",
     "Write the field as the table of blocks says.",
     Example(body=":::button\nRead it\n:::"),
     Example(body=":::button https://example.com/read\nRead the report\n:::"),
@@ -69,7 +69,7 @@ _parser_rule(
 _parser_rule(
     "NL007",
     "A merge tag cannot be read, names an unknown field, or a condition is not closed.",
-    "Readers would be greeted as `{{ first_nmae }}`, or by nothing.",
+    "Readers would see braces, or nothing where the value belongs.",
     "Use a field of readers, or declare it in newsletter.toml, [fields].",
     Example(body='Good morning {{ first_nmae | default("there") }}.'),
     Example(body='Good morning {{ first_name | default("there") }}.'),

@@ -34,7 +34,7 @@ _ELEMENT = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?/?>")
     WARNING,
     Scope.SOURCE,
     summary="The text holds a control character, or a character that was lost in a conversion (U+FFFD).",
-    why="Gmail has cut emails at such characters whatever their size, and U+FFFD is shown as a black diamond.",
+    why="Gmail has cut emails at such characters, whatever their size.",
     fix="Remove it, or let `newsletter check --fix` do so.",
     fires=Example(body="Good\u0092morning.", shown="Good\\u0092morning."),
     passes=Example(body="Good morning."),
@@ -46,7 +46,8 @@ def _control_characters(context: Context) -> Iterator[Finding]:
             spot, name = Spot(number, match.start() + 1, width), f"U+{ord(match[1]):04X}"
             if match[1] == "\ufffd":
                 message = f"a character was lost before it came here ({name})"
-                yield Finding.at(spot, message, hint="Write it again.")
+                why = "Readers see a black diamond with a question mark."
+                yield Finding.at(spot, message, hint="Write it again.", why=why)
             else:
                 edit = Edit(line=spot.line, column=spot.column, width=width, text="")
                 count = "a control character stands" if width == 1 else f"{width:,} control characters stand"
@@ -94,7 +95,9 @@ def _html(context: Context) -> Iterator[Finding]:
         kind = context.theme.kinds.get(block.name)
         for name in block.fields:
             if kind and kind.fields.get(name) is FieldType.TEXT:
-                findings = _elements(context.written(block.fields[name]), field_spot(context, block, name))
+                spot = field_spot(context, block, name)
+                written = context.line(spot.line)[spot.column - 1 : spot.column - 1 + spot.width]
+                findings = _elements(written, spot)
                 yield from (replace(finding, severity=WARNING) for finding in findings)
 
 
@@ -106,7 +109,8 @@ def _elements(text: str, spot: Spot) -> Iterator[Finding]:
         if name in _ELEMENTS and not (tag[1] and name in opened):
             opened.add(name)
             part = Spot(spot.line, spot.column + tag.start(), len(tag[0]))
-            yield Finding.at(part, f'readers see "{tag[0]}" as it stands: HTML is shown as text')
+            shown = re.sub(r"\\([\"'\\])", r"\1", tag[0])  # a field escapes its quotes
+            yield Finding.at(part, f'readers see "{shown}" as it stands: HTML is shown as text')
 
 
 @rule(

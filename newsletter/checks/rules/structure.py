@@ -38,7 +38,8 @@ def _skipped_headings(context: Context) -> Iterator[Finding]:
             yield Finding.at(context.whole_line(context.line_of(element)), f"a heading of level {level} {place}")
         last = level
     if not last:
-        yield Finding.at(WHOLE_ISSUE, "the email has no heading")
+        why = "Screen readers jump from heading to heading, and find none (WCAG 2.2, 1.3.1)."
+        yield Finding.at(WHOLE_ISSUE, "the email has no heading", why=why)
 
 
 @rule(
@@ -93,7 +94,8 @@ def _nearest(element: Element, pattern: re.Pattern[str]) -> str:
 def _useless_titles(context: Context) -> Iterator[Finding]:
     title = context.tree.find(".//title")
     if title is None or not (title.text or "").strip():
-        yield Finding.at(WHOLE_ISSUE, "the email has no title")
+        why = "Screen readers read it aloud first, and browsers name the window by it."
+        yield Finding.at(WHOLE_ISSUE, "the email has no title", why=why)
     for element in context.elements():
         for name in ("title", "aria-label"):
             if _FILE_NAME.fullmatch(element.get(name, "")):

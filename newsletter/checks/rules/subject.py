@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from newsletter.checks.context.context import Context
 from newsletter.checks.context.rule import WARNING, Example, Finding, Scope, rule
+from newsletter.issues.front_matter import is_misspelt
 
 SHORT, LONG = 10, 78
 """Characters of a subject: a shorter one says too little, and no inbox shows the end of a longer one."""
@@ -31,17 +32,22 @@ def _weak_subject(context: Context) -> Iterator[Finding]:
     # The names inside merge tags are not what readers see.
     letters = [c for c in re.sub(r"\{[{%].*?[%}]\}", "", text) if c.isalpha()]
     if text and len(text) < SHORT:
-        yield Finding.at(spot, f"the subject has {len(text)} characters", hint="Say what the issue is about.")
+        why = "Readers choose by the subject which emails they open."
+        yield Finding.at(spot, f"the subject has {len(text)} characters", hint="Say what the issue is about.", why=why)
     if len(text) > LONG:
-        yield Finding.at(spot, f"the subject has {len(text)} characters; inboxes show {LONG} at most")
+        message = f"the subject has {len(text)} characters; inboxes show {LONG} at most"
+        yield Finding.at(spot, message, why="The end is cut off, on phones after about 40 characters.")
     # A few capitals are a name or an abbreviation.
     if len(letters) > 7 and all(c.isupper() for c in letters):
-        yield Finding.at(spot, "the subject is all capitals", hint="Write it as a sentence.")
+        why = "Capitals look like spam, to filters and to people."
+        yield Finding.at(spot, "the subject is all capitals", hint="Write it as a sentence.", why=why)
     if signs := re.search(r"[!?]{2,}", text):
-        yield Finding.at(spot, f'the subject shouts "{signs[0]}"', hint="One sign is enough.")
+        why = "Rows of signs look like spam, to filters and to people."
+        yield Finding.at(spot, f'the subject shouts "{signs[0]}"', hint="One sign is enough.", why=why)
     if prefix := _REPLY.match(text):
         message = f'the subject begins with "{prefix[0]}" as if it were an answer'
-        yield Finding.at(spot, message, hint="Begin with what it says.")
+        why = "Readers have not written to you: a false answer looks like spam, to filters and to people."
+        yield Finding.at(spot, message, hint="Begin with what it says.", why=why)
 
 
 @rule(
@@ -57,15 +63,23 @@ def _weak_subject(context: Context) -> Iterator[Finding]:
 def _weak_preheader(context: Context) -> Iterator[Finding]:
     spot = context.front_spot("preheader")
     text = context.written(context.issue.preheader)
+    if not text and (not context.front.is_readable or is_misspelt(context.front, "preheader")):
+        return  # the parser reports what keeps it from being read
     if not text:
         hint = "Add `preheader: ...` below the subject."
         yield Finding.at(context.front_spot("subject"), "there is no preheader", hint=hint)
     elif re.match(r"view (this |it )?(email |issue )?(in|on) ", text, re.IGNORECASE):
-        yield Finding.at(spot, "the preheader says only how to see the issue elsewhere")
+        why = "Inboxes show it after the subject, where it could say why to open the issue."
+        yield Finding.at(spot, "the preheader says only how to see the issue elsewhere", why=why)
     elif text.casefold().strip(" .!?") == context.written(context.issue.subject).casefold().strip(" .!?"):
-        yield Finding.at(spot, "the preheader repeats the subject")
-    elif not PREHEADER_SHORT <= len(text) <= PREHEADER_LONG:
-        yield Finding.at(spot, f"the preheader has {len(text)} characters")
+        why = "Inboxes show it right after the subject: readers would read the same words twice."
+        yield Finding.at(spot, "the preheader repeats the subject", why=why)
+    elif len(text) < PREHEADER_SHORT:
+        why = "Inboxes fill the rest of its line with the first words of the body."
+        yield Finding.at(spot, f"the preheader has only {len(text)} characters", why=why)
+    elif len(text) > PREHEADER_LONG:
+        why = "No inbox shows so much of it; the end is cut off."
+        yield Finding.at(spot, f"the preheader has {len(text)} characters", why=why)
 
 
 @rule(

@@ -7,12 +7,13 @@ import json
 import click
 
 from newsletter.campaigns import abandoned_batches, audience, counts, reports, schedule
-from newsletter.campaigns.campaign import ASKED, CampaignState, change_state, find_campaign, resume_campaign
+from newsletter.campaigns.campaign import ASKED, CampaignState, change_state, resume_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option
 from newsletter.cli.remote import remote_change, remote_option
 from newsletter.cli.send_result import print_unsettled, recover_first
 from newsletter.cli.session import Session
+from newsletter.publishing.campaign_names import named_campaign
 from newsletter.times import utc_now
 
 
@@ -34,7 +35,7 @@ def pause(session: Session, campaign: str, remote: bool) -> None:
     if remote:
         return remote_change(session, campaign, "pause")
     with session.database.begin() as connection:
-        known = find_campaign(connection, campaign)
+        known = named_campaign(connection, session.publication, campaign)
         change_state(connection, known.id, "pause", now=utc_now(), reason=ASKED)
         deliveries = delivery_counts(connection, known.id)
     how_far = f": {reports.tally(deliveries)}" if known.started_at else "; it had not begun"
@@ -60,7 +61,7 @@ def resume(session: Session, campaign: str, remote: bool) -> None:
     if remote:
         return remote_change(session, campaign, "resume")
     with session.database.begin() as connection:
-        known = find_campaign(connection, campaign)
+        known = named_campaign(connection, session.publication, campaign)
         resumed = resume_campaign(connection, known.id, now=utc_now())
     if resumed.state is CampaignState.SCHEDULED and resumed.start:
         when = schedule.wall_clock(session.publication, resumed.start)
@@ -88,7 +89,7 @@ def cancel(session: Session, campaign: str, remote: bool, as_json: bool) -> None
     if remote:
         return remote_change(session, campaign, "cancel", as_json=as_json)
     with session.database.begin() as connection:
-        known = find_campaign(connection, campaign)
+        known = named_campaign(connection, session.publication, campaign)
         cancelled = change_state(connection, known.id, "cancel", now=utc_now())
         audience.complete(connection, session.publication, known.id, now=utc_now())
         abandoned_batches.cancel(connection, known.id, utc_now())

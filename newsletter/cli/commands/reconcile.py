@@ -8,13 +8,14 @@ from collections.abc import Iterable
 import click
 
 from newsletter.campaigns import counts, reports
-from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option
 from newsletter.cli.progress import CampaignProgress
 from newsletter.cli.send_result import STOPPED, print_unsettled, recover_first, unsettled_code
 from newsletter.cli.session import Session
 from newsletter.providers import find_provider, read_settings
+from newsletter.publishing.campaign_names import named_campaign
 from newsletter.sending import database_guard, reconcile
 from newsletter.sending.reconcile import BatchFinding
 from newsletter.sending.sender import Job, Sender
@@ -39,7 +40,7 @@ def command(session: Session, campaign: str, as_json: bool) -> None:
     """
     with session.database.read() as connection:
         database_guard.require_home(connection, database_guard.here(session.database))
-        found = find_campaign(connection, campaign)
+        found = named_campaign(connection, session.publication, campaign)
     recover_first(session.publication, session.database, found.id)
     findings = reconcile.ask(session.database, session.publication, found, utc_now())
     before = found.state

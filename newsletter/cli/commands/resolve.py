@@ -7,13 +7,14 @@ import json
 import click
 
 from newsletter.campaigns import counts, reports, resolution
-from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option, yes_option
 from newsletter.cli.send_result import print_unsettled, recover_first, send_and_report, unsettled_code
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
+from newsletter.publishing.campaign_names import named_campaign
 from newsletter.sending import database_guard
 from newsletter.sending.sender import job_of
 from newsletter.times import utc_now
@@ -40,7 +41,7 @@ def command(session: Session, campaign: str, assume_sent: bool, resend: bool, ye
     policy = _policy(assume_sent=assume_sent, resend=resend)
     with session.database.read() as connection:
         database_guard.require_home(connection, database_guard.here(session.database))
-        found = find_campaign(connection, campaign)
+        found = named_campaign(connection, session.publication, campaign)
     recover_first(session.publication, session.database, found.id)
     with session.database.read() as connection:
         counted = delivery_counts(connection, found.id)

@@ -7,13 +7,14 @@ import json
 import click
 
 from newsletter.campaigns import counts, reports, resolution
-from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, find_campaign, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option, yes_option
 from newsletter.cli.send_result import send_and_report
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
+from newsletter.publishing.campaign_names import named_campaign
 from newsletter.sending import database_guard
 from newsletter.sending.pacing import batch_size
 from newsletter.sending.sender import Job, job_of
@@ -39,7 +40,7 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
     """
     with session.database.read() as connection:
         database_guard.require_home(connection, database_guard.here(session.database))
-        found = find_campaign(connection, campaign)
+        found = named_campaign(connection, session.publication, campaign)
         number = resolution.count_retryable(connection, found.id)
         counted = delivery_counts(connection, found.id)
     _refuse(found)

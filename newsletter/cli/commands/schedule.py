@@ -19,12 +19,23 @@ from newsletter.errors import ConfigError
 from newsletter.publishing import heartbeat
 from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
 from newsletter.publishing.priorities import prioritise
-from newsletter.times import Moment, parse_moment, utc_now
+from newsletter.relative_times import parse_at
+from newsletter.times import Moment, utc_now
+
+NO_RUNNER = (
+    "no `newsletter run` was seen in the last minute, so nothing would send it.\n"
+    "  Start one, and leave it running: newsletter run (with the readers' pages: newsletter serve --with-sender)"
+)
+"""The warning about a schedule that no process keeps."""
 
 
 @click.command()
 @click.argument("issue")
-@click.option("--at", metavar="TIME", help="When, as 2026-11-24 07:00; then a zone, or `local`  [default: send_at]")
+@click.option(
+    "--at",
+    metavar="TIME",
+    help='As 2026-11-24 07:00, "tomorrow 7am", 15:34, "in 20 minutes"; then a zone or `local`  [default: send_at]',
+)
 @audience_options
 @priority_option
 @json_option()
@@ -50,6 +61,7 @@ def command(
     \b
     Examples:
         newsletter schedule chip-rules --at "2026-11-24 07:00"
+        newsletter schedule chip-rules --at "tomorrow 7am"
         newsletter schedule chip-rules --at "2026-11-24 07:00 Europe/Berlin" --yes
         newsletter schedule chip-rules --at "2026-11-24 07:00 local"
     """
@@ -58,7 +70,7 @@ def command(
     for warning in plan.built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
     warn_of_last_doctor(session.publication)
-    moment = _moment(session, plan, at)
+    moment = _moment(session, plan, at, now)
     refuse_schedule(plan)
     plan = gated(session.publication, plan, allow)
     when = check_time(session.publication, session.database, plan, moment, now)
@@ -68,7 +80,7 @@ def command(
     _print_result(session, campaign, when, as_json)
 
 
-def _moment(session: Session, plan: Plan, at: str | None) -> Moment:
+def _moment(session: Session, plan: Plan, at: str | None, now: datetime) -> Moment:
     """Return the time of `--at`, else the issue's `send_at`. Raises ConfigError when there is neither."""
     if at is None:
         if plan.built.issue.send_at:
@@ -76,7 +88,7 @@ def _moment(session: Session, plan: Plan, at: str | None) -> Moment:
         hint = 'Say it with --at "2026-11-24 07:00", or as `send_at` in the front matter.'
         raise ConfigError(f"{plan.built.issue.path.name} does not say when to send it", hint=hint)
     try:
-        return parse_moment(at, session.publication.config.publication.timezone)
+        return parse_at(at, session.publication.config.publication.timezone, now)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--at") from error
 
@@ -91,17 +103,17 @@ def _print_result(session: Session, campaign: Campaign, when: Timing, as_json: b
     with session.database.read() as connection:
         counted = delivery_counts(connection, campaign.id)
         has_runner = heartbeat.is_runner_alive(connection, utc_now())
-    start = wall_clock(session.publication, when.start)
-    is_past = when.wall is None and when.start <= utc_now()
+    start, now = wall_clock(session.publication, when.start), utc_now()
+    is_past = when.wall is None and when.start <= now
     start_text = f"was due {start}: it starts at once" if is_past else f"starts at {start}"
-    click.echo(f"Campaign {campaign.id} {start_text}.", err=True)
+    left = "" if is_past else f" That is {until(when.start, now)}."
+    click.echo(f"Campaign {campaign.id} {start_text}.{left}", err=True)
     if when.wall:
         waves = f"{len(when.waves):,} wave{'' if len(when.waves) == 1 else 's'}"
         click.echo(f"{waves}; the last at {wall_clock(session.publication, max(when.waves))}.", err=True)
     if late := when.late(utc_now()):
         click.echo(f"For {reports.readers(late)} that time has gone by; they get it when it starts.", err=True)
     if not has_runner:
-        said = "Nobody is there to send it: no `newsletter run` was seen in the last minute."
-        click.echo(f"newsletter: warning: {said}", err=True)
+        click.echo(f"newsletter: warning: {NO_RUNNER}", err=True)
     if as_json:
         click.echo(json.dumps(counts.status(campaign, counted)))

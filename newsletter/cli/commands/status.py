@@ -8,39 +8,45 @@ import sys
 import click
 
 from newsletter.campaigns import counts, events, reports, schedule
-from newsletter.campaigns.campaign import Campaign, CampaignState, find_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.status import campaign_status
 from newsletter.cli import send_result
 from newsletter.cli.follow import follow
 from newsletter.cli.options import json_option
 from newsletter.cli.remote import remote_option, remote_status
 from newsletter.cli.session import Session
+from newsletter.errors import ConfigError
 from newsletter.events import guard
+from newsletter.publishing.campaign_names import named_campaign
 
 
 @click.command()
-@click.argument("campaign")
+@click.argument("campaign", required=False)
 @json_option("the counts")
 @remote_option
 @click.option("--follow", "following", is_flag=True, help="Show it live until it is sent, paused or cancelled")
 @click.pass_obj
-def command(session: Session, campaign: str, as_json: bool, remote: bool, following: bool) -> None:
+def command(session: Session, campaign: str | None, as_json: bool, remote: bool, following: bool) -> None:
     """Count what happened to a campaign's deliveries.
 
-    CAMPAIGN is its number, or the slug of an issue (its latest campaign). Every delivery is in one state,
-    so the counts add up to the audience. Safe to ask while it is being sent. With --follow it exits as
-    `send` does, and prints a line (with --json, an object) per change where there is no terminal.
+    CAMPAIGN is its number, the slug of an issue (its latest campaign) or a part of it; without one, the latest
+    of all is shown. Every delivery is in one state, so the counts add up to the audience. Safe to ask while it
+    is being sent. With --follow it exits as `send` does, and prints a line (with --json, an object) per change
+    where there is no terminal.
 
     \b
     Examples:
+        newsletter status
         newsletter status chip-rules
         newsletter status 12 --json
         newsletter status chip-rules --follow
     """
     if remote:
+        if campaign is None:
+            raise ConfigError("no issue is named", hint="Name one: newsletter status ISSUE --remote")
         return remote_status(session, campaign, as_json=as_json)
     with session.database.read() as connection:
-        found = find_campaign(connection, campaign)
+        found = named_campaign(connection, session.publication, campaign)
     if following:
         last = follow(session.database, found.id, as_json=as_json)
         send_result.print_undelivered(session.database, last.campaign, last.deliveries)

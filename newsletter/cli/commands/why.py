@@ -9,12 +9,13 @@ import click
 from sqlalchemy import Connection
 
 from newsletter.campaigns import delivery_history
-from newsletter.campaigns.campaign import ENDED, Campaign, campaigns_of_slug, find_campaign
+from newsletter.campaigns.campaign import ENDED, Campaign, campaigns_of_slug
 from newsletter.campaigns.delivery_history import DeliveryHistory
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.printable import one_line
+from newsletter.publishing.campaign_names import named_campaign
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import find_subscriber
 
@@ -28,7 +29,7 @@ def command(session: Session, address: str, issue: str, as_json: bool) -> None:
     """Show what happened to one reader's copy.
 
     Begins when it was enqueued and ends with the last event that is known. ISSUE is a slug, a file, a part
-    of its name, or a campaign's number. Exits 1 when the reader is unknown, or was never to get it.
+    of its name, or a campaign's number. Exits 1 when the reader is unknown, or not one of those it is for.
 
     \b
     Examples:
@@ -58,13 +59,8 @@ def _campaigns(session: Session, name: str) -> Sequence[Campaign]:
     with session.database.read() as connection:
         if campaigns := campaigns_of_slug(connection, name):
             return campaigns
-        if name.isdigit():
-            return [find_campaign(connection, name)]
-    from newsletter.issues.issue import find_issue, slug_of  # markdown-it: only where a part of a name was given
-
-    slug = slug_of(find_issue(session.publication, name))
-    with session.database.read() as connection:
-        return campaigns_of_slug(connection, slug) or [find_campaign(connection, slug)]
+        campaign = named_campaign(connection, session.publication, name)
+        return [campaign] if name.isdigit() else campaigns_of_slug(connection, campaign.issue)
 
 
 def _history(
@@ -72,7 +68,7 @@ def _history(
 ) -> tuple[Campaign, DeliveryHistory]:
     """Return the campaign and history of the copy that the reader got, else of one that was skipped.
 
-    Raises NewsletterError when no campaign was for this reader.
+    Says so and exits when no campaign is for this reader; raises NewsletterError while that is not decided.
     """
     histories = [(each, delivery_history.read_history(connection, each, subscriber_id)) for each in campaigns]
     known = [(campaign, history) for campaign, history in histories if history]
@@ -86,5 +82,8 @@ def _history(
             raise NewsletterError(
                 f"it is not decided yet whether {email} gets {campaigns[0].issue} ({named})", hint=hint
             )
-        raise NewsletterError(f"{email} was not to get {campaigns[0].issue} ({named})", hint=hint)
+        # The answer to the question, and no error; scripts tell it by the exit code.
+        gets = "did not get" if all(each.state in ENDED for each in campaigns) else "does not get"
+        click.echo(f"{email} {gets} {campaigns[0].issue} ({named}).\n  {hint}", err=True)
+        raise SystemExit(1)
     return next((copy for copy in known if copy[1].state != "skipped"), known[0])

@@ -27,8 +27,8 @@ def depth(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         environment.is_too_deep = True
         message = "lists or quotations are nested too deep"
         hint = f"At most {DEEPEST // 2} lists or {DEEPEST} quotations may stand inside each other."
-        problem = BlockProblem(rule="NL004", message=message, hint=hint, line=start, column=state.tShift[start] + 1)
-        environment.problems.append(problem)
+        why = "What stands deeper would be missing from the email."
+        environment.problems.append(_problem(state, start, message, hint, why))
     state.line = start + 1
     return True
 
@@ -64,12 +64,18 @@ def _misplaced(state: StateBlock, line: int, info: str | None) -> None:
     """Add the problem of a closing `:::` with nothing to close, or of a block inside a list or a quotation."""
     message = '":::" closes a block, and none is open'
     hint = "Remove the line, or open a block above it."
+    why = "What was meant to stand in a block would stand outside it."
     if info:
         message = f'block "{info.split()[0]}" stands inside a list or a quotation'
         hint = "Leave an empty line before it and begin it at the start of the line."
-    environment_of(state).problems.append(
-        BlockProblem(rule="NL004", message=message, hint=hint, line=line, column=state.tShift[line] + 1)
-    )
+        why = "A block is as wide as the email; an item has no room for it."
+    environment_of(state).problems.append(_problem(state, line, message, hint, why))
+
+
+def _problem(state: StateBlock, line: int, message: str, hint: str, why: str) -> BlockProblem:
+    """Return a mistake of a whole line."""
+    column, width = state.tShift[line] + 1, len(_line(state, line).rstrip())
+    return BlockProblem(rule="NL004", message=message, hint=hint, line=line, column=column, width=width, why=why)
 
 
 def _push_block(state: StateBlock, start: int, end: int, written: str) -> None:
@@ -111,15 +117,9 @@ def _ended(state: StateBlock, start: int, end: int, name: str, stop: int | None,
 
 
 def _unclosed(state: StateBlock, start: int, name: str, hint: str, line: int) -> None:
-    column = state.tShift[start] + 1
-    problem = BlockProblem(
-        rule="NL004",
-        message=f'block "{name}" is not closed',
-        hint=hint.replace("{}", f"{{{line}}}"),
-        line=start,
-        column=column,
-    )
-    environment_of(state).problems.append(problem)
+    why = "What follows the block would be taken for a part of it."
+    message = f'block "{name}" is not closed'
+    environment_of(state).problems.append(_problem(state, start, message, hint.replace("{}", f"{{{line}}}"), why))
 
 
 def condition(state: StateBlock, start: int, end: int, silent: bool) -> bool:

@@ -43,4 +43,5 @@ def too_many_parts(tokens: Iterable[Token]) -> BlockProblem | None:
 
 def _problem(message: str, line: int) -> BlockProblem:
     hint = "Split it: readers and mailboxes take a hundredth of it."
-    return BlockProblem(rule="NL004", message=message, hint=hint, line=line)
+    why = "Building it would take minutes, and the email would be far larger than Gmail shows."
+    return BlockProblem(rule="NL004", message=message, hint=hint, line=line, why=why)

@@ -26,6 +26,9 @@ class BlockProblem:
     line: int
     """The line of the body, from 0."""
     column: int = 1
+    width: int = 1
+    why: str = ""
+    """What it does to readers; empty where the rule's own `why` says it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,12 +111,14 @@ def _lost(line: int) -> BlockProblem:
         message="this line would be missing from the email",
         hint="Leave an empty line before and after it, and report it as a bug of newsletter.",
         line=line,
+        why="Readers would not see its words, and nothing would say so.",
     )
 
 
 def _cut(line: int) -> BlockProblem:
     message, hint = "the row has more cells than its table", "Give the first row a cell more, or write a bar as `\\|`."
-    return BlockProblem(rule="NL004", message=message, hint=hint, line=line)
+    why = "The cells too many would be missing from the email."
+    return BlockProblem(rule="NL004", message=message, hint=hint, line=line, why=why)
 
 
 def _place_comments(tokens: Iterable[Token], lines: Sequence[str], environment: Environment) -> None:

@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.checks.catalogue import RULES
-from newsletter.checks.formats import counted
+from newsletter.checks.formats import counted, why_of
 from newsletter.checks.run import check_context
 from newsletter.checks.selection import selection
 from newsletter.config import Publication
@@ -41,8 +40,8 @@ class ShownProblem:
 
     @property
     def why(self) -> str:
-        """The reason for the rule that found it; empty for errors of the build."""
-        return RULES[self.problem.rule].why if self.problem.rule in RULES else ""
+        """What it does to readers or authors; empty for errors of the build."""
+        return why_of(self.problem)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from newsletter.times import Moment, parse_moment, utc_now
 from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.requests import Changed, errors_as_json, required_database, with_token
 
-NO_RUNNER = "Nobody is there to send it then: keep `newsletter run` running."
+NO_RUNNER = "Nothing is running that would send it: start and keep `newsletter run` running."
 
 
 @errors_as_json

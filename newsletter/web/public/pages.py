@@ -70,7 +70,7 @@ class Pages:
     def _shared_values(self) -> dict[str, object]:
         """The values that every page may use, in any language."""
         config = self._publication.config
-        logo = config.theme.logo
+        logo, logo_dark = config.theme.logo, config.theme.logo_dark
         return {
             "publication": config.publication,
             "lists": config.lists,
@@ -81,6 +81,7 @@ class Pages:
             "address": _address,
             "style_path": self.style_path,
             "logo": picture_url(self._publication.root, self.base, logo) if logo else "",
+            "logo_dark": picture_url(self._publication.root, self.base, logo_dark) if logo_dark else "",
         }
 
     def _language_values(self, language: Language) -> Mapping[str, object]:

@@ -44,8 +44,8 @@ def content_policy(
 def default_headers(publication: Publication) -> Mapping[str, str]:
     """Return the headers of every response that does not set them itself, with names in lower case."""
     config = publication.config
-    logo = urlsplit(config.theme.logo)
-    images = f"'self' data: {logo.scheme}://{logo.netloc}" if logo.netloc else "'self' data:"
+    logos = (urlsplit(config.theme.logo), urlsplit(config.theme.logo_dark))
+    images = " ".join(dict.fromkeys(["'self'", "data:", *(f"{it.scheme}://{it.netloc}" for it in logos if it.netloc)]))
     headers = {
         "content-security-policy": content_policy(images=images),
         "x-content-type-options": "nosniff",

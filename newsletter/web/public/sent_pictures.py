@@ -43,7 +43,7 @@ class SentPictures:
 
     def _names(self, path: str) -> bool:
         # An address that was allowed once stays allowed: a sent issue cannot be taken back.
-        if path in self._paths or path == self._logo():
+        if path in self._paths or path in self._logos():
             return True
         if time.monotonic() - self._refreshed_at >= REFRESH_SECONDS:
             with self._database.read() as connection:
@@ -72,8 +72,7 @@ class SentPictures:
         # The author may have written the path as an address, or with accents put together (UAX 15).
         return any(form in text for text in texts for form in {path, quote(path), normalize("NFC", path)})
 
-    def _logo(self) -> str:
-        logo = self._publication.config.theme.logo
-        if not logo or is_remote(logo):
-            return ""
-        return unquote(picture_url(self._publication.root, "", logo).removeprefix("/images/"))
+    def _logos(self) -> list[str]:
+        theme = self._publication.config.theme
+        logos = (logo for logo in (theme.logo, theme.logo_dark) if logo and not is_remote(logo))
+        return [unquote(picture_url(self._publication.root, "", logo).removeprefix("/images/")) for logo in logos]

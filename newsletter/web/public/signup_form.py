@@ -79,8 +79,7 @@ def filled_form(request: Request, submitted: SubmittedForm) -> FilledForm:
     """Return the submitted form, not yet checked."""
     site = site_of(request)
     return FilledForm(
-        # The button `use` sends the address that was suggested.
-        email=(submitted.first("use") or submitted.first("email")).strip(),
+        email=_address(submitted),
         name=submitted.first("name").strip(),
         lists=_chosen_lists(site.publication, submitted.all("list")),
         page=form_page(request, submitted.first("page")),
@@ -88,6 +87,13 @@ def filled_form(request: Request, submitted: SubmittedForm) -> FilledForm:
         token_sent=bool(submitted.first("token")),
         challenge=site.challenge,
     )
+
+
+def _address(submitted: SubmittedForm) -> str:
+    """Return the address that a visitor means: the suggested one of the button `use`, unless they typed another."""
+    typed = submitted.first("email").strip()
+    is_edited = bool(typed) and typed != submitted.first("sure").strip()
+    return submitted.first("use").strip() if submitted.first("use") and not is_edited else typed
 
 
 def check_form(form: FilledForm, language: Language, *, is_sure: bool) -> FilledForm:
@@ -112,9 +118,7 @@ def check_form(form: FilledForm, language: Language, *, is_sure: bool) -> Filled
         problems["list"] = language.gettext("Please choose what you would like to get.")
     meant = "" if problems or is_sure else address_typos.suggestion(email)
     if meant:
-        problems["email"] = language.gettext(
-            "Did you mean %(address)s? If not, press the button once more.", address=meant
-        )
+        problems["email"] = language.gettext("Did you mean %(address)s?", address=meant)
     return replace(form, email=email, name=form.name if name is None else name, problems=problems, meant=meant)
 
 

@@ -92,11 +92,15 @@ class _StaticSite:
 
     def _shared_values(self, name: str) -> dict[str, object]:
         """Return the values that every page's layout and form use, with addresses relative to this file."""
-        path_of, logo = self._path_of(name), self.publication.config.theme.logo
+        path_of, theme = self._path_of(name), self.publication.config.theme
         form = FilledForm(lists=(self.publication.default_list,), page=f"{self.pages.url}/").values()
         style_path = path_of(self.pages.style_path.removeprefix(self.pages.base))
-        logo_path = path_of(picture_url(self.publication.root, "", logo)) if logo and not is_remote(logo) else logo
-        return {**form, "path": path_of, "style_path": style_path, "logo": logo_path}
+        logos = {key: self._logo(path_of, getattr(theme, key)) for key in ("logo", "logo_dark")}
+        return {**form, "path": path_of, "style_path": style_path, **logos}
+
+    def _logo(self, path_of: PathOf, logo: str) -> str:
+        """Return a logo's address for a page; empty for none."""
+        return path_of(picture_url(self.publication.root, "", logo)) if logo and not is_remote(logo) else logo
 
     def _path_of(self, name: str) -> PathOf:
         """Return the function that makes addresses for the page in this file."""
@@ -121,7 +125,8 @@ class _StaticSite:
         """Yield the publication's images that a page shows, and no others."""
         ours = f"{self.pages.url}/images/"
         addresses = {html.unescape(address) for issue in self.issues for address in _IMAGE_ADDRESS.findall(issue.html)}
-        if logo := self.publication.config.theme.logo:
+        theme = self.publication.config.theme
+        for logo in filter(None, (theme.logo, theme.logo_dark)):
             addresses.add(picture_url(self.publication.root, self.pages.url, logo))
         for address in sorted(addresses):
             path = unquote(address.removeprefix(ours))

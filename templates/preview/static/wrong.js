@@ -49,7 +49,7 @@ export function mount(editor, live) {
     const isOwn = own.includes(culprit);
     stale.disabled = !isOwn;
     const title = document.createElement("b");
-    title.textContent = live.digest ? "Not built: this is the last email that was. " : "Not built yet. ";
+    title.textContent = live.digest ? "Not built. You see the last version that could be. " : "Not built yet. ";
     stale.replaceChildren(title, ...spoken(`${isOwn ? "Line" : `${culprit.path}:`} ${culprit.line}: ${words(culprit)}`));
   };
 

@@ -81,7 +81,9 @@ def test_a_mistake_is_underlined_at_its_line_with_its_words_and_the_last_email_s
         expect(page.locator("#note")).to_contain_text('No block is named "buttons". Did you mean "button"?')
         expect(page.locator("#stage")).to_have_class("stage is-stale")
         expect(email(page).get_by_text("about wafers")).to_be_visible()
-        expect(page.locator("#stale")).to_contain_text('the last email that was. Line 15: No block is named "buttons".')
+        expect(page.locator("#stale")).to_contain_text(
+            'the last version that could be. Line 15: No block is named "buttons".'
+        )
         page.locator("#problems-switch").click()
         page.evaluate("document.getElementById('text').setSelectionRange(0, 0)")
         page.locator("#problems button").first.click()

@@ -38,7 +38,7 @@ def test_a_reader_joins_on_a_phone_and_confirms_from_the_mail(served: Served, br
     page.get_by_label("Weekly Inference").check()
     page.wait_for_timeout(2_000)
     page.get_by_role("button", name="Join now").click()
-    page.get_by_role("heading", name="Look into your mailbox").wait_for()
+    page.get_by_role("heading", name="Check your inbox").wait_for()
 
     page.goto(served.url + path_in(Mail(served.folder).to("ada@example.com")[0], "confirm"))
     page.get_by_role("button", name="Yes, send it to me").click()
@@ -55,10 +55,33 @@ def test_a_slip_in_the_address_is_corrected_with_one_press(served: Served, brows
     page.wait_for_timeout(2_000)
     page.get_by_role("button", name="Join now").click()
 
-    page.get_by_role("button", name="Yes, slip@gmail.com").click()
+    first, second = page.locator("form .act button").all()
+    assert first.inner_text() == "Yes, slip@gmail.com"
+    assert second.inner_text() == "No, slip@gmial.com is right"
+    first.click()
 
-    page.get_by_role("heading", name="Look into your mailbox").wait_for()
+    page.get_by_role("heading", name="Check your inbox").wait_for()
     expect(page.locator("main")).to_contain_text("slip@gmail.com")
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "button"), [("slip@gmial.com", "No, slip@gmial.com is right"), ("ada@example.com", "Yes")]
+)
+def test_an_address_that_was_meant_or_typed_anew_is_taken_as_it_stands(
+    served: Served, browser: Browser, typed: str, button: str
+) -> None:
+    page = opened(browser)
+    page.goto(f"{served.url}/subscribe")
+    page.get_by_label("Email address").fill("slip@gmial.com")
+    page.wait_for_timeout(2_000)
+    page.get_by_role("button", name="Join now").click()
+
+    page.get_by_label("Email address").fill(typed)
+    page.get_by_role("button", name=button).click()
+
+    page.get_by_role("heading", name="Check your inbox").wait_for()
+    expect(page.locator("main")).to_contain_text(typed)
     page.context.close()
 
 

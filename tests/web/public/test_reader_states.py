@@ -263,7 +263,7 @@ def test_a_form_from_before_leaving_saves_the_name_and_joins_nothing(
 
     answer = requests.post(path, shown | ({"was": "daily"} if with_was else {}), timeout=60)
 
-    assert "since this page was opened, and that is how it stays" in answer.text
+    assert "after this page was opened, so that was not changed" in answer.text
     assert state_of(people, address) == "unsubscribed"
     assert people.find(address).fields == {"first_name": "Ada"}
 

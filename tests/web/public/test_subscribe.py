@@ -60,7 +60,7 @@ def test_a_reader_joins_confirms_and_is_welcomed(served: Served, mail: Mail) -> 
     before = known(served, "ada@example.com")["status"]
     done = requests.post(served.url + path, timeout=60)
 
-    assert "Look into your mailbox" in asked.text
+    assert "Check your inbox" in asked.text
     assert confirmation["subject"] == "Please confirm: Daily Inference"
     assert "Yes, send it to me" in page.text
     assert before == "pending"
@@ -129,7 +129,7 @@ def test_the_answer_takes_equally_long_for_known_and_unknown_addresses(served: S
 def test_a_robot_that_fills_the_trap_is_answered_and_not_signed_up(served: Served) -> None:
     answer = join(served, "robot@example.com", topic="http://spam.example")
 
-    assert "Look into your mailbox" in answer.text
+    assert "Check your inbox" in answer.text
     assert known(served, "robot@example.com") == {}
 
 
@@ -240,7 +240,7 @@ def test_a_form_sent_too_soon_is_shown_again_and_accepted_later(tmp_path: Path) 
 
     assert soon.status_code == 400
     assert token_of(soon.text) == token
-    assert "Look into your mailbox" in later.text
+    assert "Check your inbox" in later.text
 
 
 def test_pages_speak_the_readers_language_and_so_does_the_mail(served: Served, mail: Mail) -> None:
