@@ -39,7 +39,9 @@ def inode(name: str) -> int:
 def usable(path: Path) -> Path:
     """Return the path of a file that can be a database. Raises ConfigError when its folder is missing."""
     if not path.parent.is_dir():
-        raise ConfigError("the database's folder does not exist", place=str(path.parent), hint=f"Create the folder. {PICK}")
+        raise ConfigError(
+            "the database's folder does not exist", place=str(path.parent), hint=f"Create the folder. {PICK}"
+        )
     if path.is_dir():
         raise ConfigError("the database is a folder, not a file", place=str(path), hint=PICK)
     return path
