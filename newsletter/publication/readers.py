@@ -264,7 +264,7 @@ def reader_conditions(
     if list_name or status:
         conditions.append(is_on_list(list_named(publication, list_name) if list_name else None, status))
     if segment:
-        conditions.append(segments.condition(connection, publication, segment))
+        conditions.append(segments.condition(connection, publication, segment, utc_now()))
     if tag:
         conditions.append(segments.has_tag(connection, tag))
     return conditions

@@ -24,8 +24,16 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 
 def make_certificate(folder: Path, name: str) -> Path:
     path = folder / f"{name}.pem"
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path.with_suffix(".key")]
-    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-out", path]
+    key = [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-keyout",
+        str(path.with_suffix(".key")),
+    ]
+    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-out", str(path)]
     subprocess.run([program("openssl"), "req", "-x509", *key, *names], check=True, capture_output=True)
     path.with_suffix(".key").chmod(0o600)
     if os.geteuid() == 0:
