@@ -37,7 +37,7 @@ def remote_status(session: Session, issue: str, *, as_json: bool) -> None:
 
 
 def remote_figures(session: Session, issue: str, *, as_json: bool) -> None:
-    """Print the figures of an issue at the server: deliveries by state, and readers by event. Raises NewsletterError."""
+    """Print deliveries by state and readers by event of an issue at the server. Raises NewsletterError."""
     from newsletter.remote.client import issue_path, remote_server
 
     answer = remote_server(session.publication).get(issue_path(_slug(session, issue), "stats"))
