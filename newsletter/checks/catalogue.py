@@ -22,6 +22,7 @@ from newsletter.checks.rules import (
     size,
     source,
     spam,
+    starters,
     structure,
     subject,
 )
@@ -32,6 +33,7 @@ FAMILIES = (
     ignore_comments,
     source,
     leftovers,
+    starters,
     size,
     images,
     structure,
