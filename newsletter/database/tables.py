@@ -3,7 +3,8 @@
 Each table has one writer, whose docstring says so. Readers: `subscribers/subscriber.py` and `writes.py` write
 `subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
-(`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
+(`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py`, `events.py` and
+`archive.py` (`archive_change`) their own;
 `events/calls.py` writes `webhook_call`.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
@@ -187,7 +188,23 @@ campaign = Table(
     Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive prints about the issue
     Column("tracking", Text, nullable=False, server_default="none"),  # none aggregate individual
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
-    Index("campaign_once", "issue", "list", "segment", unique=True),
+    # a campaign whose readers get this one, and nobody else does; 0 = the readers of the list
+    Column("readers_of", Integer, nullable=False, server_default="0"),
+    Index("campaign_once", "issue", "list", "segment", "readers_of", unique=True),
+    sqlite_autoincrement=True,
+)
+
+archive_change = Table(  # changes of a sent issue's page: rows are appended, and the newest counts
+    "archive_change",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("issue", Text, nullable=False),  # slug
+    Column("kind", Text, nullable=False),  # amended withdrawn
+    Column("at", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),  # what its readers are told about it
+    Column("page", LargeBinary),  # the new page, zlib; null when it is withdrawn
+    Column("about", Text, nullable=False, server_default=""),  # JSON, as campaign.about
+    Index("archive_change_by_issue", "issue", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -32,6 +32,7 @@ def command(
     at: str | None,
     list_name: str | None,
     segment: str | None,
+    readers_of: str | None,
     yes: bool,
     allow: str | None,
     as_json: bool,
@@ -50,7 +51,9 @@ def command(
         newsletter schedule chip-rules --at "2026-11-24 07:00 local"
     """
     now = utc_now()
-    plan = make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+    plan = make_plan(
+        session.publication, session.database, issue, list_name=list_name, segment=segment, readers_of=readers_of
+    )
     for warning in plan.built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
     moment = _moment(session, plan, at)
