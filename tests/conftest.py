@@ -12,9 +12,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect
 
+from tests.support.databases import _drop_databases, database_setting, each_database, postgresql
 from tests.support.fork_server import run_command
 from tests.support.kinds import marks_of
 from tests.support.programs import program, skipped_for_want
+
+__all__ = ["_drop_databases", "each_database", "postgresql"]  # fixtures for every test
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -76,7 +79,8 @@ timezone = "America/New_York"
 [lists.daily]
 title = "Daily Inference"
 default = true
-""".lstrip(),
+""".lstrip()
+        + database_setting(folder),
         encoding="utf-8",
     )
     return folder

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -47,6 +48,7 @@ CACHE_KIB = 16 * 1024
 """The size of SQLite's page cache, per connection."""
 CHECKPOINT_PAGES = 8 * 1024
 """Pages (4 KiB) of write-ahead log before they are copied: a page that many transactions change is copied once."""
+DRIVER_HINT = "Install it from newsletter's folder: pip install '.[distributed]'"
 _PICK = "Take another with [database] url in newsletter.toml."
 
 
@@ -185,15 +187,28 @@ def _usable(path: Path) -> Path:
 
 def _engine(url: URL, patience: float) -> Engine:
     if not _is_sqlite(url):
-        try:
-            return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-        except ModuleNotFoundError as error:
-            hint = "Install it beside newsletter: pip install 'psycopg[binary]'"
-            raise ConfigError(f"PostgreSQL needs {error.name}, which is not installed", hint=hint) from error
+        return _postgresql_engine(url)
     engine = create_engine(url, connect_args={"timeout": patience}, hide_parameters=True)  # errors reach logs
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    """Return an engine whose statements are not prepared: pgbouncer hands each transaction to another connection."""
+    arguments = {"prepare_threshold": None, "connect_timeout": 10, "application_name": "newsletter"} | url.query
+    try:
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"PostgreSQL needs {error.name}, which is not installed", hint=DRIVER_HINT) from error
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    from psycopg.types.string import TextLoader
+
+    connection.adapters.register_loader("jsonb", TextLoader)  # JSON columns are read as text, as on SQLite
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -278,5 +278,5 @@ def test_postgresql_without_its_driver_names_what_to_install(tmp_path: Path) -> 
     path = publication(tmp_path, "postgresql://news:pw@127.0.0.1:1/news").path
     opened = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
 
-    assert "pip install 'psycopg[binary]'" in opened.stderr
+    assert "pip install '.[distributed]'" in opened.stderr
     assert "pw@" not in opened.stderr
