@@ -30,6 +30,7 @@ COMMANDS = {
     "schedule": "Schedule an issue to be sent at a time.",
     "run": "Send what is scheduled, when it is due.",
     "serve": "Serve the readers' pages: join, confirm, read, leave.",
+    "archive": "Amend or withdraw the page of a sent issue.",
     "campaigns": "List every campaign and its state.",
     "status": "Show how far a campaign is: its deliveries by state.",
     "bench": "Measure sending on this machine; nobody is mailed.",

@@ -118,7 +118,9 @@ transactional_message = Table(  # one message to one reader that is no campaign'
     Column("message", Text, nullable=False),  # the compiled message: the kind, or a welcome issue's slug
     Column("list", Text, nullable=False),
     Column("language", Text, nullable=False),
-    Column("signup_id", BigNumber, ForeignKey("signup.id", ondelete="CASCADE")),  # the sign-up that a confirmation is for
+    Column(
+        "signup_id", BigNumber, ForeignKey("signup.id", ondelete="CASCADE")
+    ),  # the sign-up that a confirmation is for
     Column("state", Text, nullable=False),  # queued handed accepted rejected unknown skipped
     Column("due_at", Text, nullable=False),  # not before this time; set later when the provider is busy
     Column("queued_at", Text, nullable=False),

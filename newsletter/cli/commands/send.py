@@ -123,11 +123,12 @@ def command(
 
 def _plan(session: Session, issue: str, chosen: Chosen) -> Plan:
     """Plan from the file, or from the approved campaign when the file cannot be built any more."""
-    readers = {"list_name": chosen.list, "segment": chosen.segment, "readers_of": chosen.readers_of}
+    publication, database = session.publication, session.database
+    to, part, earlier = chosen.list, chosen.segment, chosen.readers_of
     try:
-        return make_plan(session.publication, session.database, issue, **readers)
+        return make_plan(publication, database, issue, list_name=to, segment=part, readers_of=earlier)
     except NewsletterError as error:
-        plan = frozen_plan(session.publication, session.database, issue, **readers)
+        plan = frozen_plan(publication, database, issue, list_name=to, segment=part, readers_of=earlier)
         if plan is None or plan.campaign is None:
             raise
         instead = f"what was approved as campaign {plan.campaign.id} is sent"
