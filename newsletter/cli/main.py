@@ -44,6 +44,8 @@ COMMANDS = {
     "suppressions": "List and change the addresses never mailed.",
     "bounces": "Read the mail that comes back.",
     "events": "Apply what providers reported once more.",
+    "backup": "Copy the database into one file, while it is in use.",
+    "restore": "Put a backup in the place of the database.",
     "adopt": "Let a database that was copied here send from here.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""

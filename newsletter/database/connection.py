@@ -144,6 +144,15 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
     return database
 
 
+def database_file(publication: Publication) -> Path:
+    """Return the path of a publication's SQLite database, whether it exists or not. Raises ConfigError."""
+    url = _address(publication)
+    if not _is_sqlite(url):
+        hint = "Put a database on a server back with its own program: pg_restore."
+        raise ConfigError("this publication's database is on a server, and no file", hint=hint)
+    return Path(str(url.database))
+
+
 def existing_database(publication: Publication) -> Database | None:
     """Open the publication's database, or return None when there is none yet, for commands that only read."""
     url = _address(publication)
