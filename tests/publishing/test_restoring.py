@@ -160,9 +160,7 @@ def test_the_secret_comes_back_and_the_other_one_is_kept(newsletter: Run, tmp_pa
     assert kept.name in done.stderr
 
 
-def test_a_database_on_a_server_is_sent_to_its_own_program(
-    newsletter: Run, tmp_path: Path, each_database: str
-) -> None:
+def test_a_database_on_a_server_is_sent_to_its_own_program(newsletter: Run, tmp_path: Path, each_database: str) -> None:
     settings(tmp_path / "news")
     (tmp_path / "some.backup").write_bytes(b"")
 
