@@ -47,6 +47,8 @@ COMMANDS = {
     "backup": "Copy the database into one file, while it is in use.",
     "restore": "Put a backup in the place of the database.",
     "adopt": "Let a database that was copied here send from here.",
+    "migrate": "Bring the database's tables up to date.",
+    "database": "Copy everything into another database.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""
 _FILES = dict.fromkeys(("pause", "resume", "cancel"), "campaign_state")

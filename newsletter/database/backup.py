@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from newsletter.database.connection import Database, newest_revision
+from newsletter.database.connection import Database
+from newsletter.database.schema import newest_revision
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.private_files import open_private, write_private
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
@@ -28,3 +29,17 @@ class JsonText(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
         """Return the type for this database."""
         return dialect.type_descriptor(_JsonB() if dialect.name == "postgresql" else Text())
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as it was written: jsonb sorts keys by their length, and adds spaces."""
+        return normal_json(value) if value and dialect.name == "postgresql" else value
+
+
+def normal_json(value: str) -> str:
+    """Return JSON as it is written here: keys sorted, no spaces; text that is no JSON as it is."""
+    if len(value) <= len("{}"):
+        return value
+    try:
+        return msgspec.json.encode(msgspec.json.decode(value), order="sorted").decode()
+    except msgspec.DecodeError:
+        return value

@@ -17,8 +17,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 
 from newsletter.config import Publication, load_publication
-from newsletter.database.connection import newest_revision, open_database
+from newsletter.database.connection import open_database
 from newsletter.database.migrations import _config, scripts
+from newsletter.database.schema import newest_revision
 from newsletter.database.tables import metadata
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.subscribers.consent import record_source

@@ -24,6 +24,8 @@ from tests.support.imap_server import ImapServer
 from tests.support.mail_server import Script
 from tests.support.sending import add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 NOW = datetime(2025, 1, 18, tzinfo=UTC)
 MAILBOX = "bounces@news.example.com"
 
@@ -311,6 +313,7 @@ def test_a_wrong_password_is_said(run: Run) -> None:
     assert "the password is wrong" in read.stderr
 
 
+@pytest.mark.sqlite
 def test_every_message_leaves_with_a_return_path_of_its_own_and_its_bounce_is_known(
     newsletter: Run, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ A module whose tests touch a database says so once:
 
 Its tests then run twice. Every newsletter.toml that `tests.support` writes names a database of the test's own, and
 `database_setting(folder)` is the text for one that a test writes itself. One PostgreSQL server serves the whole run.
+A test that is about SQLite's file has the mark `sqlite`, and runs once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -31,6 +33,7 @@ from tests.support.programs import program
 TEMPLATE = "newsletter_template"
 """A database that the migrations have made, of which all others are copies."""
 _state: dict[str, str] = {"kind": "sqlite"}
+_NONE = SimpleNamespace(params={})
 _made: dict[Path, str] = {}
 
 
@@ -42,6 +45,11 @@ def each_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         return
     with on_postgresql(tmp_path_factory):
         yield "postgresql"
+
+
+def uses_postgresql(item: pytest.Item) -> bool:
+    """Tell whether this is the run of a test on PostgreSQL."""
+    return isinstance(item, pytest.Function) and "postgresql" in getattr(item, "callspec", _NONE).params.values()
 
 
 @pytest.fixture
@@ -63,13 +71,12 @@ def _drop_databases() -> Iterator[None]:
 @contextmanager
 def on_postgresql(factory: pytest.TempPathFactory) -> Iterator[str]:
     """Let every publication that is written in this context have a PostgreSQL database; yields the server."""
-    before = _state.copy()
+    before = _state["kind"]
     _state.update(kind="postgresql", server=server_of(_shared(factory)))
     try:
         yield _state["server"]
     finally:
-        _state.clear()
-        _state.update(before)
+        _state["kind"] = before
 
 
 def database_setting(folder: Path) -> str:
@@ -101,6 +108,12 @@ def new_database(template: str = TEMPLATE) -> str:
 def drop(name: str) -> None:
     """Remove a database, and end the connections to it."""
     _administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def let_in(user: str, name: str) -> None:
+    """Let a user without other rights read the tables of a database."""
+    with psycopg.connect(url_of(name)) as connection:
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}".encode())
 
 
 def _administer(statement: str) -> None:
@@ -136,7 +149,7 @@ def _start(folder: Path, address: Path) -> None:
     run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     starting = folder / "starting" / address.name
     starting.parent.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "tests.support.postgresql_server", programs, str(run), starting]
+    command = [sys.executable, "-m", "tests.support.postgresql_server", str(programs), str(run), str(starting)]
     log = folder / "postgresql.log"
     with log.open("w") as said:
         started = subprocess.run(command, cwd=ROOT, stdout=said, stderr=said, check=False)

@@ -1,7 +1,8 @@
 """A PostgreSQL server for the time of a test run: `python -m tests.support.postgresql_server BIN PID FILE`.
 
 Starts a server with the programs in BIN, writes its address to FILE and leaves it running. It ends with the process
-PID, however that ends, and everything is removed. As root it runs the server as `nobody`, since PostgreSQL refuses to run as root.
+PID, however that ends, and everything is removed. As root it
+runs the server as `nobody`, since PostgreSQL refuses to run as root.
 
 Nothing on disk has to outlive the machine, so that no write waits for the disk.
 """
@@ -11,12 +12,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 NOBODY = 65534
 OPTIONS = {
@@ -75,18 +77,12 @@ def _start(programs: Path, folder: Path) -> subprocess.Popen[bytes]:
         raise SystemExit("initdb failed")
     (data / "pg_hba.conf").write_text(RULES, encoding="utf-8")
     options = [f"--{name}={value}" for name, value in OPTIONS.items()]
-    return _as_nobody([programs / "postgres", "-D", data, "-k", folder, "-p", _free_port(), *options], folder)
+    return _as_nobody([programs / "postgres", "-D", data, "-k", folder, "-p", free_port(), *options], folder)
 
 
 def _as_nobody(command: list[object], folder: Path) -> subprocess.Popen[bytes]:
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     return subprocess.Popen([str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, **user)  # type: ignore[call-overload,no-any-return]
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def _announce(server: subprocess.Popen[bytes], folder: Path, address: Path) -> None:
