@@ -25,18 +25,19 @@ TAG = "\x01"
 MOST_OF_A_GREETING = 3
 """Words, besides its merge tag, of a sentence that only greets: `Good morning {{ first_name }}.`"""
 
-_COMMENT = re.compile(r"<!--(?P<text>.*?)-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--(?P<text>[^\n]{0,1000}?)-->")
+"""A comment on one line."""
 _MARK = re.compile(r"\s*nl-ignore\b[^:]*\bNL024\b[^:]*:\s*\S")
 _FRONT_MARK = re.compile(r"#\s*nl-ignore\b[^:]*\bNL024\b[^:]*:\s*\S")
 _PREHEADER = re.compile(r"(?P<off>#?\s*)preheader:\s*(?P<text>.*)")
-_FIELD = re.compile(r"(?P<name>[\w-]+)=(?P<quote>[\"'])(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P=quote)")
+_FIELD = re.compile(r"(?<![\w-])(?P<name>[\w-]{1,64})=(?P<text>\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')")
 _NO_TEXT = frozenset(("url", "src", "image", "width"))
 _ADDRESS = re.compile(r"(?<=\])\([^()\s]*(?:\s[^()]*)?\)|https?://[^\s<>()]+")
-_CODE_TAG = re.compile(r"\{%.*?%\}")
-_TAG = re.compile(r"\{\{.*?\}\}")
+_CODE_TAG = re.compile(r"\{%[^{}]{0,1000}%\}")
+_TAG = re.compile(r"\{\{[^{}]{0,1000}\}\}")
 _LEAD = re.compile(r"\s*(?:(?:[-*+>]|\d+[.)]|#{1,6})\s+)*(?:\*\*(?P<bold>.+?)\*\*|\[(?P<link>[^\[\]]+)\])")
 _BEGIN = re.compile(r"\s*(?:[-*+>]|\d+[.)]|#{1,6})\s|\s*:::|\s*\|")
-_END = re.compile(r"[.!?…]+[\"'”’»)\]*_]*(?=\s|$)|[。！？]|:[*_]*(?=\s|$)|\|")
+_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]*_]*(?=\s|$)|[。！？]|:[*_]*(?=\s|$)|\|")
 _WORD = re.compile(rf"{TAG}|\w+")
 
 
@@ -44,7 +45,9 @@ class Word(NamedTuple):
     """A word in lower case, and its place."""
 
     text: str
-    spot: Spot
+    line: int
+    column: int
+    width: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +71,8 @@ class Sentence:
     @property
     def spot(self) -> Spot:
         """Return its place, to the end of its first line at most."""
-        first = self.words[0].spot
-        last = [word.spot for word in self.words if word.spot.line == first.line][-1]
+        first = self.words[0]
+        last = [word for word in self.words if word.line == first.line][-1]
         return Spot(first.line, first.column, last.column + last.width - first.column)
 
 
@@ -94,7 +97,7 @@ def read_starters(publication: Publication) -> StarterTexts:
             continue  # `newsletter new` reports it
         marked = marked_lines(text)
         for sentence in sentences(text, has_suggestions=True):
-            stays = sentence.is_label or sentence.is_greeting or sentence.words[0].spot.line in marked
+            stays = sentence.is_label or sentence.is_greeting or sentence.words[0].line in marked
             if stays:
                 kept.add(sentence.key)
             elif sentence.key != (SUBJECT,):
@@ -119,7 +122,7 @@ def sentences(text: str, *, has_suggestions: bool = False) -> list[Sentence]:
 
     With `has_suggestions` a preheader that stands behind a `#` counts too, as in a starter.
     """
-    hidden = _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    hidden = _without_comments(text)
     lines, body = hidden.split("\n"), _body_line(text.split("\n"))
     read = [*_front(lines[:body], has_suggestions)]
     paragraph: list[tuple[int, int, str]] = []
@@ -130,7 +133,7 @@ def sentences(text: str, *, has_suggestions: bool = False) -> list[Sentence]:
         if line.lstrip().startswith(":::"):
             for field in _FIELD.finditer(line):
                 if field["name"] not in _NO_TEXT:
-                    read += _of_paragraph([(number, field.start("text") + 1, field["text"])])
+                    read += _of_paragraph([(number, field.start("text") + 2, field["text"][1:-1])])
         elif line.strip():
             paragraph.append((number, 1, line))
     return [*read, *_of_paragraph(paragraph)]
@@ -172,7 +175,16 @@ def _of_paragraph(lines: Sequence[tuple[int, int, str]]) -> Iterator[Sentence]:
 
 def _words(match: re.Match[str], number: int, column: int) -> list[Word]:
     text = match[0].strip("_").casefold()  # _emphasis_ is no part of a word
-    return [Word(text, Spot(number, column + match.start(), len(match[0])))] if text else []
+    return [Word(text, number, column + match.start(), len(match[0]))] if text else []
+
+
+def _without_comments(text: str) -> str:
+    """Return the text with spaces in place of comments, whose lines stay."""
+    parts, at = [], 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
+        parts += [text[at:start], re.sub(r"[^\n]", " ", text[start : end + 3])]
+        at = end + 3
+    return "".join([*parts, text[at:]])
 
 
 def _blank(pattern: re.Pattern[str], text: str) -> str:

@@ -38,9 +38,12 @@ def _starter_text(context: Context) -> Iterator[Finding]:
 
 
 def _placeholders(context: Context, starters: StarterTexts, written: Sequence[Sentence]) -> Iterator[Finding]:
+    # Most issues have none of these words in a row: looking for them as text is a hundred times faster.
+    joined = [f" {' '.join(sentence.key)} " for sentence in written]
     for key, file in starters.placeholders.items():
-        for sentence in written:
-            for at in _places(key, sentence.words):
+        literal = max(" ".join(key).split(SUBJECT), key=len).strip()
+        for sentence, text in zip(written, joined, strict=True):
+            for at in _places(key, sentence.words) if f" {literal} " in text else ():
                 length = len(sentence.words) if SUBJECT in key else len(key)
                 yield _finding(context, file, sentence.words[at : at + length])
 
