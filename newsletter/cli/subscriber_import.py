@@ -38,6 +38,7 @@ from newsletter.subscribers.importers.platforms import AUTO, PLATFORMS
 )
 @click.option("--map", "maps", metavar="COLUMN=FIELD", multiple=True, help="What a column means; repeatable")
 @click.option("--ignore", "ignored", metavar="COLUMN", multiple=True, help="Leave a column out; repeatable")
+@click.option("--encoding", metavar="NAME", help="The file's encoding, such as windows-1252  [default: as it shows]")
 @click.option("--rejects", metavar="CSV", type=click.Path(dir_okay=False), help="Where to write the refused rows")
 @click.option("--resubscribe", metavar="ADDRESS", multiple=True, help="Bring back this one who left; repeatable")
 @json_option("it")
@@ -48,6 +49,7 @@ def import_command(
     platform: str,
     maps: tuple[str, ...],
     ignored: tuple[str, ...],
+    encoding: str | None,
     rejects: str | None,
     resubscribe: tuple[str, ...],
     as_json: bool,
@@ -70,9 +72,10 @@ def import_command(
         newsletter subscribers import list-unsubscribed.csv --from sendy
         newsletter subscribers import crm.csv --map "Wants mail=status:Y=active,N=unsubscribed"
         newsletter subscribers import crm.csv --map Courriel=email --ignore "Account status"
+        newsletter subscribers import old.csv --encoding windows-1251
         gunzip -c readers.csv.gz | newsletter subscribers import -
     """
-    options = parse_options(platform, maps, ignored)
+    options = parse_options(platform, maps, ignored, encoding)
     if rejects and Path(rejects).exists() and file != "-" and os.path.samefile(file, rejects):
         raise ConfigError("--rejects names the file to import", hint="Name another; this one would be lost.")
     with ExitStack() as stack:

@@ -52,6 +52,11 @@ def uses_postgresql(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and "postgresql" in getattr(item, "callspec", _NONE).params.values()
 
 
+def choose_kind(item: pytest.Item) -> None:
+    """Let the publications of a test have SQLite databases, unless this is its run on PostgreSQL."""
+    _state["kind"] = "postgresql" if uses_postgresql(item) and "server" in _state else "sqlite"
+
+
 @pytest.fixture
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run the test on PostgreSQL only; returns the server's address, `host:port`."""

@@ -46,6 +46,7 @@ def command(
     at: str | None,
     list_name: str | None,
     segment: str | None,
+    readers_of: str | None,
     yes: bool,
     allow: str | None,
     priority: str | None,
@@ -66,7 +67,9 @@ def command(
         newsletter schedule chip-rules --at "2026-11-24 07:00 local"
     """
     now = utc_now()
-    plan = make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+    plan = make_plan(
+        session.publication, session.database, issue, list_name=list_name, segment=segment, readers_of=readers_of
+    )
     for warning in plan.built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
     warn_of_last_doctor(session.publication)

@@ -18,6 +18,7 @@ from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
 from newsletter.errors import NewsletterError
 from newsletter.providers import read_settings, unsubscribe_header
+from newsletter.publishing.corrections import Chosen
 from newsletter.publishing.plan import (
     Plan,
     UnpreparedError,
@@ -64,6 +65,7 @@ def command(
     issue: str,
     list_name: str | None,
     segment: str | None,
+    readers_of: str | None,
     dry_run: bool,
     yes: bool,
     rate: Rate | None,
@@ -75,7 +77,8 @@ def command(
 
     Safe to stop and to run again: no reader is sent the issue twice. Its text is frozen when sending
     starts; editing the file afterwards changes nothing. An issue in which `newsletter check` finds an
-    error is refused, unless the error's rule is allowed.
+    error is refused, unless the error's rule is allowed. With --to-readers-of it is a correction: it
+    goes to those who got that campaign and are still on its list, and to nobody else.
 
     \b
     Exits 0 when everyone has it, 3 when some deliveries are unknown, 4 when the provider stopped the
@@ -86,10 +89,11 @@ def command(
     Examples:
         newsletter send chip-rules --dry-run
         newsletter send chip-rules
+        newsletter send correction --to-readers-of chip-rules
         newsletter send chip-rules --list weekly --segment engaged --rate 20/s --yes
     """
     try:
-        plan = _plan(session, issue, list_name, segment)
+        plan = _plan(session, issue, Chosen(list=list_name, segment=segment, readers_of=readers_of))
     except UnpreparedError as error:
         if not dry_run and hold(session.publication, session.database, error.campaign, utc_now()):
             click.echo(_held(error.campaign), err=True)
@@ -124,12 +128,14 @@ def command(
     send_and_report(job, as_json=as_json)
 
 
-def _plan(session: Session, issue: str, list_name: str | None, segment: str | None) -> Plan:
+def _plan(session: Session, issue: str, chosen: Chosen) -> Plan:
     """Plan from the file, or from the approved campaign when the file cannot be built any more."""
+    publication, database = session.publication, session.database
+    to, part, earlier = chosen.list, chosen.segment, chosen.readers_of
     try:
-        return make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+        return make_plan(publication, database, issue, list_name=to, segment=part, readers_of=earlier)
     except NewsletterError as error:
-        plan = frozen_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+        plan = frozen_plan(publication, database, issue, list_name=to, segment=part, readers_of=earlier)
         if plan is None or plan.campaign is None:
             raise
         instead = f"what was approved as campaign {plan.campaign.id} is sent"
@@ -196,5 +202,6 @@ def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None
         deliveries = {**dict.fromkeys(STATES, 0), "queued": plan.waiting, "skipped": plan.suppressed}
         state = plan.campaign.state if plan.campaign else CampaignState.DRAFT
         named = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
+        named |= {"readers_of": plan.corrects.id} if plan.corrects else {}
         audience = sum(deliveries.values())
         click.echo(json.dumps({**named, "state": state, "audience": audience, "deliveries": deliveries}))
