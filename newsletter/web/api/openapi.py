@@ -61,8 +61,7 @@ def _operation(operation: Operation, operations: Sequence[Operation]) -> dict[st
         "responses": {**_answers(operation, operations), **_refusals(operation)},
     }
     if operation.body is not None:
-        schema = {"type": "string"} if operation.body is bytes else _schema(operation.body)
-        content = {media_type: {"schema": schema} for media_type in operation.media_types}
+        content = {media_type: {"schema": _body(operation.body, media_type)} for media_type in operation.media_types}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
@@ -76,6 +75,12 @@ def _description(operation: Operation) -> str:
 def _schema(kind: Any) -> dict[str, Any]:
     (schema,), _components = msgspec.json.schema_components([kind], ref_template=_TEMPLATE)
     return schema
+
+
+def _body(kind: Any, media_type: str) -> dict[str, Any]:
+    if kind is not bytes:
+        return _schema(kind)
+    return {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
