@@ -6,12 +6,13 @@ import json
 
 import click
 
-from newsletter.campaigns import abandoned_batches, audience, counts, reports, schedule
-from newsletter.campaigns.campaign import ASKED, CampaignState, change_state, find_campaign, resume_campaign
+from newsletter.campaigns import counts, reports, schedule
+from newsletter.campaigns.campaign import CampaignState, find_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option
 from newsletter.cli.send_result import print_unsettled, recover_first
 from newsletter.cli.session import Session
+from newsletter.publication import campaigns
 from newsletter.times import utc_now
 
 
@@ -31,7 +32,7 @@ def pause(session: Session, campaign: str) -> None:
     """
     with session.database.begin() as connection:
         known = find_campaign(connection, campaign)
-        change_state(connection, known.id, "pause", now=utc_now(), reason=ASKED)
+        campaigns.pause(connection, known, utc_now())
         deliveries = delivery_counts(connection, known.id)
     how_far = f": {reports.tally(deliveries)}" if known.started_at else "; it had not begun"
     click.echo(f"Campaign {known.id} is paused{how_far}.", err=True)
@@ -54,7 +55,7 @@ def resume(session: Session, campaign: str) -> None:
     """
     with session.database.begin() as connection:
         known = find_campaign(connection, campaign)
-        resumed = resume_campaign(connection, known.id, now=utc_now())
+        resumed = campaigns.resume(connection, known, utc_now())
     if resumed.state is CampaignState.SCHEDULED and resumed.start:
         when = schedule.wall_clock(session.publication, resumed.start)
         click.echo(f"Campaign {known.id} waits for {when} again.", err=True)
@@ -79,9 +80,7 @@ def cancel(session: Session, campaign: str, as_json: bool) -> None:
     """
     with session.database.begin() as connection:
         known = find_campaign(connection, campaign)
-        cancelled = change_state(connection, known.id, "cancel", now=utc_now())
-        audience.complete(connection, session.publication, known.id, now=utc_now())
-        abandoned_batches.cancel(connection, known.id, utc_now())
+        cancelled = campaigns.cancel(connection, session.publication, known, utc_now())
     recover_first(session.publication, session.database, known.id)
     with session.database.read() as connection:
         deliveries = delivery_counts(connection, known.id)
