@@ -19,8 +19,8 @@ demo: $(READY)  ## Build the newest sample issue and send it to 1,000 sample rea
 test: $(READY) needs  ## Run every test; first install the programs they need (INSTALL=no: only list them)
 	$(BIN)/pytest -n auto
 
-quick: $(READY)  ## Run the tests without browser, other processes and real waiting: about a minute
-	$(BIN)/pytest -n auto -m "not browser and not process and not slow"
+quick: $(READY)  ## Run the tests without browser, PostgreSQL, other processes and real waiting: about a minute
+	$(BIN)/pytest -n auto -m "not browser and not process and not postgresql and not slow"
 
 needs:
 	@"$(PYTHON)" tools/test_needs.py

@@ -12,9 +12,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect
 
+from tests.support import databases
+from tests.support.databases import _drop_databases, database_setting, each_database, postgresql
 from tests.support.fork_server import run_command
 from tests.support.kinds import marks_of
 from tests.support.programs import program, skipped_for_want
+
+__all__ = ["_drop_databases", "each_database", "postgresql"]  # fixtures for every test
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -26,7 +30,8 @@ expect.set_options(timeout=60_000)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests before `-m` chooses among them."""
+    """Mark tests before `-m` chooses among them, and leave out those that only make sense on SQLite."""
+    items[:] = [item for item in items if not (item.get_closest_marker("sqlite") and databases.uses_postgresql(item))]
     for item in items:
         if isinstance(item, pytest.Function):
             for name in marks_of(item):
@@ -76,7 +81,8 @@ timezone = "America/New_York"
 [lists.daily]
 title = "Daily Inference"
 default = true
-""".lstrip(),
+""".lstrip()
+        + database_setting(folder),
         encoding="utf-8",
     )
     return folder

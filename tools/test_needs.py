@@ -82,6 +82,12 @@ def _venv() -> str:
     return sys.executable if find_spec("ensurepip") and find_spec("venv") else ""
 
 
+def _postgresql() -> str:
+    """Debian keeps a server's programs in a folder for each version, outside of PATH."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    return str(versions[-1]) if versions else _program("postgres")()
+
+
 NEEDS = {
     need.name: need
     for need in (
@@ -125,6 +131,12 @@ NEEDS = {
         ),
         Need(name="openssl", find=_program("openssl"), packages=("openssl",), use="OpenSSL, for certificates and keys"),
         Need(name="git", find=_program("git"), packages=("git",), use="Git, for the versions of an issue"),
+        Need(
+            name="postgresql",
+            find=_postgresql,
+            packages=("postgresql",),
+            use="a PostgreSQL server, beside the one that the environment brings",
+        ),
         Need(
             name="certificates",
             find=_certificates,

@@ -30,7 +30,7 @@ MOST_BYTES = 512 * 1024
 MOST_NESTED = 500
 """Tables and lists that one line may open."""
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'')
-DATABASE_HINT = "Write sqlite:///newsletter.db, or postgresql://user:password@host/name."
+DATABASE_HINT = "Write sqlite:///newsletter.db, postgresql://user:password@host/name, or `env:DATABASE_URL`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +190,8 @@ def _check_lists(path: Path, text: str, config: Config) -> None:
 def check_database_url(url: str, fail: Fail) -> None:
     """Check that `[database] url` names a SQLite file or PostgreSQL; opens nothing. Raises the error of `fail`."""
     keys = ("database", "url")
+    if url.startswith("env:"):  # read when the database is opened
+        return
     match = _DATABASE_URL.fullmatch(url)
     if match is None or "://" not in url:
         raise fail(keys, "[database] url is not a database's address", DATABASE_HINT)

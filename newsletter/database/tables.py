@@ -28,6 +28,8 @@ from sqlalchemy import (
     text,
 )
 
+from newsletter.database.types import BigNumber, JsonText
+
 metadata = MetaData()
 _HANDED = text("state = 'handed'")
 _WAITING = text("state = 'queued'")
@@ -38,15 +40,15 @@ _LEASED = text("state IN ('claimed', 'handed')")
 subscriber = Table(
     "subscriber",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),  # reused only after an older database is restored
+    Column("id", BigNumber, primary_key=True, autoincrement=True),  # reused only after an older database is restored
     Column("email", Text, nullable=False),  # as its owner writes it
     Column("email_key", Text, nullable=False, unique=True),  # addresses.address_key(email)
     Column("first_name", Text, nullable=False, server_default=""),
     Column("last_name", Text, nullable=False, server_default=""),
     Column("timezone", Text, nullable=False, server_default=""),
     Column("language", Text, nullable=False, server_default=""),
-    Column("fields", Text, nullable=False, server_default="{}"),  # JSON object, the publication's own fields
-    Column("tags", Text, nullable=False, server_default="[]"),  # JSON list, sorted
+    Column("fields", JsonText, nullable=False, server_default="{}"),  # JSON object, the publication's own fields
+    Column("tags", JsonText, nullable=False, server_default="[]"),  # JSON list, sorted
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
     Column("link_key", Text, nullable=False, server_default=""),  # in the reader's links; "" = older than the keys
@@ -57,7 +59,7 @@ subscription = Table(
     "subscription",
     metadata,
     Column("list", Text, primary_key=True),
-    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
+    Column("subscriber_id", BigNumber, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
     Column("status", Text, nullable=False),  # pending active unsubscribed
     Column("changed_at", Text, nullable=False),
     Column("paused_until", Text),  # active, but no mail before this time
@@ -71,7 +73,7 @@ subscription = Table(
 consent_source = Table(
     "consent_source",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
     Column("kind", Text, nullable=False),  # import, command line, form, ...
     Column("detail", Text, nullable=False, server_default="{}"),  # JSON: file and its digest, form and wording, ...
     Column("at", Text, nullable=False),
@@ -81,12 +83,12 @@ consent_source = Table(
 consent = Table(  # evidence: rows are appended, never changed
     "consent",
     metadata,
-    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
+    Column("subscriber_id", BigNumber, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
     Column("no", Integer, primary_key=True),  # 1, 2, ... per subscriber
     Column("list", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("at", Text, nullable=False),
-    Column("source_id", Integer, ForeignKey("consent_source.id"), nullable=False),
+    Column("source_id", BigNumber, ForeignKey("consent_source.id"), nullable=False),
     Column("detail", Text, nullable=False, server_default=""),  # JSON about this change alone: network addresses, times
     sqlite_with_rowid=False,
 )
@@ -94,12 +96,12 @@ consent = Table(  # evidence: rows are appended, never changed
 signup = Table(  # a reader asked to join; kept as long as the reader, since links in old mail name it
     "signup",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
+    Column("subscriber_id", BigNumber, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
     Column("lists", Text, nullable=False),  # JSON list: the lists to join
     Column("name", Text, nullable=False, server_default=""),  # as it was typed; used once the sign-up is confirmed
     Column("language", Text, nullable=False),
-    Column("source_id", Integer, ForeignKey("consent_source.id"), nullable=False),  # the form that was shown
+    Column("source_id", BigNumber, ForeignKey("consent_source.id"), nullable=False),  # the form that was shown
     Column("proof", Text, nullable=False),  # JSON: page and network address of the request
     Column("asked_at", Text, nullable=False),
     Column("confirmed_at", Text),
@@ -110,13 +112,15 @@ signup = Table(  # a reader asked to join; kept as long as the reader, since lin
 transactional_message = Table(  # one message to one reader that is no campaign's; handed over at most once
     "transactional_message",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
+    Column("subscriber_id", BigNumber, ForeignKey("subscriber.id", ondelete="CASCADE"), nullable=False),
     Column("kind", Text, nullable=False),  # confirmation already welcome
     Column("message", Text, nullable=False),  # the compiled message: the kind, or a welcome issue's slug
     Column("list", Text, nullable=False),
     Column("language", Text, nullable=False),
-    Column("signup_id", Integer, ForeignKey("signup.id", ondelete="CASCADE")),  # the sign-up that a confirmation is for
+    Column(
+        "signup_id", BigNumber, ForeignKey("signup.id", ondelete="CASCADE")
+    ),  # the sign-up that a confirmation is for
     Column("state", Text, nullable=False),  # queued handed accepted rejected unknown skipped
     Column("due_at", Text, nullable=False),  # not before this time; set later when the provider is busy
     Column("queued_at", Text, nullable=False),
@@ -136,9 +140,9 @@ form_use = Table(  # recent uses of forms, by keyed hash; old rows are deleted
     "form_use",
     metadata,
     Column("key", Text, primary_key=True),  # hash of a network or an email address, with the seconds of the limit
-    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("slot", BigNumber, primary_key=True, autoincrement=False),
     Column("uses", Integer, nullable=False),
-    Column("until", Integer, nullable=False),  # Unix time at which the uses stop to count
+    Column("until", BigNumber, nullable=False),  # Unix time at which the uses stop to count
     Index("form_use_by_end", "until"),
     sqlite_with_rowid=False,
 )
@@ -183,7 +187,7 @@ campaign = Table(
     Column("send_at", Text),  # the moment it starts; null = by a command
     Column("started_at", Text),  # the Date header of every message
     Column("finished_at", Text),
-    Column("cursor", Integer, nullable=False, server_default="0"),  # the last subscriber that is enqueued
+    Column("cursor", BigNumber, nullable=False, server_default="0"),  # the last subscriber that is enqueued
     Column("enqueued", Boolean, nullable=False, server_default=false()),  # whether all subscribers are enqueued
     Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive prints about the issue
     Column("tracking", Text, nullable=False, server_default="none"),  # none aggregate individual
@@ -228,7 +232,7 @@ delivery = Table(  # written once, at enqueue; its state is its batch's, unless 
     metadata,
     Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
     # No foreign key: the row stays when the reader is erased.
-    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigNumber, primary_key=True, autoincrement=False),
     Column("batch_no", Integer, nullable=False),
     Index("delivery_by_batch", "campaign_id", "batch_no", "subscriber_id"),
     sqlite_with_rowid=False,
@@ -238,7 +242,7 @@ delivery_exception = Table(
     "delivery_exception",
     metadata,
     Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
-    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigNumber, primary_key=True, autoincrement=False),
     Column("batch_no", Integer, nullable=False),
     Column("state", Text, nullable=False),  # accepted rejected unknown skipped, instead of the batch's
     Column("retryable", Boolean, nullable=False, server_default=false()),
@@ -252,7 +256,7 @@ delivery_note = Table(  # earlier outcomes of a delivery that a person decided t
     "delivery_note",
     metadata,
     Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
-    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigNumber, primary_key=True, autoincrement=False),
     Column("no", Integer, primary_key=True),  # 1, 2, ... per delivery
     Column("at", Text, nullable=False),
     Column("what", Text, nullable=False),
@@ -262,12 +266,12 @@ delivery_note = Table(  # earlier outcomes of a delivery that a person decided t
 event = Table(  # what happened after sending; opens and clicks: a row per reader and link, or per hour and link
     "event",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
     Column("key", Text, nullable=False, unique=True),  # a second report with this key is not counted again
     Column("kind", Text, nullable=False),  # delivered deferred bounced opened clicked complained unsubscribed
     Column("campaign_id", Integer, ForeignKey("campaign.id"), nullable=False),
-    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE")),  # null = no reader is known
-    Column("reader", Integer),  # subscriber_id; after [tracking] keep, a number that belongs to no reader
+    Column("subscriber_id", BigNumber, ForeignKey("subscriber.id", ondelete="CASCADE")),  # null = no reader is known
+    Column("reader", BigNumber),  # subscriber_id; after [tracking] keep, a number that belongs to no reader
     Column("link_no", Integer),  # the place in the frozen message's links
     Column("at", Text, nullable=False),  # the first time; without reader, the beginning of the hour
     Column("times", Integer, nullable=False, server_default="1"),
@@ -285,7 +289,7 @@ event = Table(  # what happened after sending; opens and clicks: a row per reade
 webhook_call = Table(  # calls of providers, verified, as they came; deleted after [events] keep
     "webhook_call",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
     Column("provider", Text, nullable=False),
     Column("received_at", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),  # zlib
@@ -349,7 +353,7 @@ rate_spent = Table(  # the used part of a quota, in slots of a fiftieth of its t
     metadata,
     Column("key", Text, primary_key=True),
     Column("span", Text, primary_key=True),  # the quota's seconds, or warm-up
-    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("slot", BigNumber, primary_key=True, autoincrement=False),
     Column("messages", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -366,7 +370,7 @@ hand_over = Table(  # how many calls each queue of mail has handed over: more th
     "hand_over",
     metadata,
     Column("queue", Text, primary_key=True),  # campaigns letters
-    Column("number", Integer, nullable=False),
+    Column("number", BigNumber, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Integer,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy import cast as sql_cast
 
 from newsletter.campaigns.batch_states import BatchState
 from newsletter.campaigns.campaign import Campaign, sibling_campaigns
@@ -118,7 +120,7 @@ def departed(connection: Connection, claim: Claim, list_name: str, ids: Sequence
 
 @cache
 def _window(is_frozen: bool) -> Select[Any]:
-    bounds = (bindparam("first", type_=Integer), bindparam("last", type_=Integer))
+    bounds = (bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger))
     rows = _rows(is_frozen).where(delivery.c.subscriber_id.between(*bounds))
     return rows.with_only_columns(*(rows.selected_columns[name] for name in WindowRow.__struct_fields__))
 
@@ -133,7 +135,7 @@ def _rows(is_frozen: bool) -> Select[Any]:
         "id": delivery.c.subscriber_id,
         "obstacle": _obstacle(is_frozen),
         "suppressed": suppression.c.reason,
-        **{name: func.coalesce(subscriber.c[name], "") for name in _READER_COLUMNS},
+        **{name: func.coalesce(sql_cast(subscriber.c[name], Text), "") for name in _READER_COLUMNS},
     }
     return (
         select(*(columns[name].label(name) for name in FULL_ROW.__struct_fields__))

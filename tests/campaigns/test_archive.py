@@ -14,6 +14,8 @@ from newsletter.campaigns.campaign import approve_issue, change_state, schedule_
 from newsletter.database.connection import Database, open_database
 from tests.support.sending import MESSAGE, NOW, PAGE, settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:

@@ -19,6 +19,8 @@ from newsletter.database.connection import Database, open_database
 from newsletter.providers.base import Answer, Outcome, Result
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 ACCEPTED = Result(outcome=Outcome.ACCEPTED, provider_id="id")
 REFUSED = Result(outcome=Outcome.REJECTED, reason="too long", retryable=True)
 REJECTED = Result(outcome=Outcome.REJECTED, reason="no such mailbox")

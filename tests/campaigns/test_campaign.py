@@ -26,6 +26,8 @@ from newsletter.errors import NewsletterError
 from tests import ROOT
 from tests.support.sending import MESSAGE, NOW, PAGE, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from newsletter.subscribers.suppressions import Reason, suppress
 from tests import ROOT
 from tests.support.sending import NOW, add_readers, start_campaign
 from tests.support.sending import settings as publication_settings
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 ACCEPTED = Result(outcome=Outcome.ACCEPTED, provider_id="id")
 REJECTED = Result(outcome=Outcome.REJECTED, reason="no such mailbox")
@@ -344,13 +347,12 @@ def test_whatever_happens_every_reader_is_in_exactly_one_state(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     publication = publication_settings(tmp_path_factory.mktemp("ledger"))
-    database = open_database(publication)
-    readers = data.draw(st.integers(min_value=1, max_value=12))
-    enqueued(database, publication, readers, size=3)
-    for _ in range(data.draw(st.integers(min_value=1, max_value=12))):
-        _step(database, data)
-        assert sum(counts(database).values()) == readers
-    database.close()
+    with closing(open_database(publication)) as database:
+        readers = data.draw(st.integers(min_value=1, max_value=12))
+        enqueued(database, publication, readers, size=3)
+        for _ in range(data.draw(st.integers(min_value=1, max_value=12))):
+            _step(database, data)
+            assert sum(counts(database).values()) == readers
 
 
 def _step(database: Database, data: st.DataObject) -> None:

@@ -18,6 +18,8 @@ from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.times import stamp
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 LATER = NOW + timedelta(seconds=1)
 
 

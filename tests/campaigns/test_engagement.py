@@ -20,6 +20,8 @@ from newsletter.database.tables import batch, delivery, event
 from newsletter.times import Duration, stamp
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 LATER = NOW + timedelta(hours=1, minutes=20)
 
 

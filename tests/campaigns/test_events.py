@@ -17,6 +17,8 @@ from newsletter.database.tables import event as table
 from newsletter.subscribers.subscriber import remove_subscriber
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:

@@ -15,6 +15,8 @@ from newsletter.database.connection import Database, open_database
 from tests import ROOT
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 TABLES = {"batch", "delivery", "delivery_exception"}
 WRITER = "newsletter/campaigns/ledger.py"
 THIS_BATCH = {"the_campaign": 1, "the_batch": 1}

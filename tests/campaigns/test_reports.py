@@ -14,6 +14,8 @@ from newsletter.campaigns.delivery_states import STATES
 from newsletter.database.connection import open_database
 from tests.support.sending import settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 NONE = dict.fromkeys(STATES, 0)
 
 

@@ -29,6 +29,8 @@ from newsletter.publishing.plan import make_plan, remarks, schedule_plan
 from newsletter.times import Duration, parse_moment
 from tests.support.sending import NOW, add_readers, settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 HOUR = timedelta(hours=1)
 TOMORROW = datetime(2025, 1, 18, 7, tzinfo=UTC)
 

@@ -17,6 +17,8 @@ from newsletter.signed_links import Links, Purpose
 from tests.support.sending import settings
 from tests.support.writing import built
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 STORY = "https://example.com/story?a=1&b=2"
 MESSAGE = CompiledMessage(
     slug="hello",

@@ -19,6 +19,8 @@ from newsletter.database.connection import Database, open_database
 from newsletter.times import utc_now
 from tests.support.sending import add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def publication(tmp_path: Path) -> Publication:

@@ -16,6 +16,8 @@ from newsletter.cli.terminal import BAR_AFTER
 from tests.conftest import Run
 from tests.support.readers import UNREAD, nobody_reading
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def subscribers(newsletter: Run, publication_folder: Path) -> Run:

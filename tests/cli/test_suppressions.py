@@ -17,6 +17,8 @@ from tests.support.api_servers import MailerSend, SparkPost
 from tests.support.provider_server import KEY, Mailgun, Postmark, ProviderServer
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def run(newsletter: Run, publication_folder: Path) -> Run:

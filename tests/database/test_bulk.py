@@ -15,6 +15,8 @@ from newsletter.database.bulk import attempt, listed, numbers, read_as
 from newsletter.database.connection import open_database
 from tests.database.test_connection import publication
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 TROUBLE = "CREATE TRIGGER trouble BEFORE INSERT ON rate_bucket WHEN NEW.key = 'b' BEGIN SELECT RAISE({}, 'x'); END"
 KEEP = "INSERT INTO rate_bucket (key, tat) VALUES ('{}', '1')"
 

@@ -17,8 +17,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 
 from newsletter.config import Publication, load_publication
-from newsletter.database.connection import newest_revision, open_database
+from newsletter.database.connection import open_database
 from newsletter.database.migrations import _config, scripts
+from newsletter.database.schema import newest_revision
 from newsletter.database.tables import metadata
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.subscribers.consent import record_source
@@ -278,5 +279,5 @@ def test_postgresql_without_its_driver_names_what_to_install(tmp_path: Path) -> 
     path = publication(tmp_path, "postgresql://news:pw@127.0.0.1:1/news").path
     opened = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
 
-    assert "pip install 'psycopg[binary]'" in opened.stderr
+    assert "pip install '.[distributed]'" in opened.stderr
     assert "pw@" not in opened.stderr

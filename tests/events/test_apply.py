@@ -31,6 +31,8 @@ from newsletter.subscribers.erasure import erase
 from newsletter.subscribers.suppressions import Reason
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 HOUR = timedelta(hours=1)
 
 

@@ -24,6 +24,8 @@ from tests.support.imap_server import ImapServer
 from tests.support.mail_server import Script
 from tests.support.sending import add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 NOW = datetime(2025, 1, 18, tzinfo=UTC)
 MAILBOX = "bounces@news.example.com"
 

@@ -19,6 +19,8 @@ from newsletter.events.guard import Limits, guard_campaigns, troubles
 from newsletter.publishing.complaints import complaint_warnings
 from tests.support.sending import NOW, add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 READERS = 4_000
 LIMITS = Limits(complaints=Share("0.3%"), bounced=Share("5%"))
 

@@ -18,6 +18,8 @@ from tests.conftest import Run
 from tests.providers.test_signatures import HOST, NOW, PEM_URL, TOPIC, certificate, confirmation, notification
 from tests.support.sending import add_readers, settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 SES = """
 [providers.ses]
 access_key_id = "env:NOT_SET"

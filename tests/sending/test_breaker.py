@@ -16,6 +16,8 @@ from newsletter.providers.smtp import SMTP
 from newsletter.sending import circuit_breaker
 from tests.support.sending import NOW
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 def answer(accepted: int, rejected: int = 0, busy: int = 0) -> Answer:
     numbers = {Outcome.ACCEPTED: accepted, Outcome.REJECTED: rejected, Outcome.BUSY: busy}

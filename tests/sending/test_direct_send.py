@@ -19,6 +19,8 @@ from newsletter.sending import direct_send
 from newsletter.sending.direct_send import send_directly
 from tests.support.sending import MESSAGE, NOW, settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 WARMUP = '[send]\nwarmup = "2, x2 daily"\n'
 
 

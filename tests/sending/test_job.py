@@ -13,6 +13,8 @@ from newsletter.database.connection import Database, open_database
 from newsletter.sending.job import SendState
 from tests.support.sending import settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:

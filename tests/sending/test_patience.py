@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.sending import pacing
 from newsletter.sending.pacing import Reaction, RunHistory
 from newsletter.times import Duration
 from tests.support.sending import NOW
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 BUSY = Answer(results=(Result(outcome=Outcome.BUSY, reason="Postmark is busy"),))
 TAKEN = Answer(results=(Result(outcome=Outcome.ACCEPTED),))

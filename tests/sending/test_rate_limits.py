@@ -14,6 +14,8 @@ from newsletter.rates import Rate, Warmup
 from newsletter.sending.rate_limits import ProviderLimits, Reservation, is_free, refund, reserve, slow_down
 from tests.support.sending import settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from newsletter.campaigns import audience, claims
 from newsletter.config.fields import BUILT_IN
 from newsletter.database.connection import open_database
@@ -13,6 +15,8 @@ from newsletter.subscribers import consent
 from newsletter.subscribers.writes import SubscriberEntry, enter
 from tests.support.readers import NOW
 from tests.support.sending import settings, start_campaign
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 def test_a_message_can_print_every_column_of_a_reader(tmp_path: Path) -> None:

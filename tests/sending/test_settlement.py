@@ -18,6 +18,8 @@ from newsletter.sending.settlement import SendPolicy, Settlement, settlement, si
 from newsletter.times import Duration, stamp
 from tests.support.sending import NOW
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 ACCEPTED = Result(outcome=Outcome.ACCEPTED)
 REJECTED = Result(outcome=Outcome.REJECTED, reason="no such mailbox")
 BUSY = Result(outcome=Outcome.BUSY, reason="down for a while", retry_after=7)

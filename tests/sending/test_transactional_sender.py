@@ -30,6 +30,8 @@ from newsletter.subscribers.writes import Status
 from tests.subscribers.test_signups import NOW, SHOWN
 from tests.support.mail_server import Script
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 Send = Callable[[Batch, Settings], Answer]
 WELCOMES = {
     "welcome": 'subject: "Welcome, {{ first_name | default("friend") }}"\nkind: welcome',

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.readers import Readers
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def readers(publication_folder: Path) -> Iterator[Readers]:

@@ -14,6 +14,8 @@ from newsletter.subscribers.csv import CsvFile, CsvWriter, guard, unguard
 from tests.conftest import Run
 from tests.support.sending import settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 HOSTILE = st.text(st.sampled_from("=+-@＝'\" ,;\t\r\na1|"), max_size=12) | st.text(max_size=20)
 RUN = "=+-@＝＋－＠"
 

@@ -23,6 +23,8 @@ from newsletter.subscribers.writes import Status
 from newsletter.times import digits, stamp
 from tests.support.sending import settings as publication_settings
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 START = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SHOWN = ShownForm(form="1", text="Join", text_sha256="ab" * 32, language="en")
 NUMBERS = count(1)

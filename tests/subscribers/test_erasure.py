@@ -17,6 +17,8 @@ from newsletter.web.public import data_export
 from tests.support.readers import NOW, Readers
 from tests.support.sending import start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 DAILY = (("daily", "active"),)
 
 
@@ -52,6 +54,7 @@ def test_only_a_keyed_hash_is_left(readers: Readers, publication_folder: Path) -
         assert suppressions.suppressed(connection, ["ada.lovelace@example.com"]) == {}
 
 
+@pytest.mark.sqlite
 def test_no_byte_of_the_address_is_left_in_the_file(readers: Readers) -> None:
     file = Path(readers.database.name)
     forget(readers)

@@ -19,6 +19,8 @@ from newsletter.subscribers.evidence import read_details, read_list, read_object
 from tests.web.public.leaving import People
 from tests.web.public.serving import make_publication, serve, token_of
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 TOKEN = "Suzd0bclE7D6JGYhXS2fADWcif33GHGvifNR-Wk"
 SITE = "https://news.example.com"
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters()), lambda part: st.lists(part))

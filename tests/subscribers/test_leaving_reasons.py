@@ -6,10 +6,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from newsletter.subscribers import leaving_reasons
 from newsletter.subscribers.leaving_reasons import LeavingAnswer, LeavingReason
 from tests.conftest import Run
 from tests.support.readers import Readers
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 def test_answers_are_counted_by_list_and_shown_for_as_long_as_asked(newsletter: Run, publication_folder: Path) -> None:

@@ -22,6 +22,8 @@ from newsletter.subscribers.writes import Status, SubscriberEntry
 from tests.support.readers import NOW, Readers
 from tests.support.sending import add_readers, settings, start_campaign
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 MONTH = NOW + timedelta(days=30)
 BOTH = (("daily", "active"), ("weekly", "active"))
 

@@ -18,6 +18,8 @@ from newsletter.rates import Rate
 from newsletter.subscribers.rate_limits import FormUse, SignupLimits, address_use, network_use, networks_of
 from tests.subscribers.test_signups import NOW
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 LIMIT = Rate("3/h")
 
 

@@ -22,6 +22,8 @@ from newsletter.subscribers.subscriber import set_status
 from newsletter.subscribers.writes import Status
 from tests.subscribers.test_signups import NOW, accept, confirm, form
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 SECOND = timedelta(seconds=1)
 
 

@@ -23,6 +23,8 @@ from newsletter.errors import ConfigError
 from newsletter.subscribers import consent, segments
 from newsletter.subscribers.writes import SubscriberEntry, enter
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
 ACTIVE = (("daily", "active"),)
 FIELDS = """

@@ -29,6 +29,8 @@ from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.welcomes import Welcome
 from newsletter.subscribers.writes import Status, SubscriberEntry
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOWN = ShownForm(form="1", text="Join our daily newsletter", text_sha256="ab" * 32, language="de")
 

@@ -21,6 +21,8 @@ from newsletter.subscribers.subscriber import (
 from newsletter.subscribers.writes import Effect, Status, SubscriberEntry
 from tests.support.readers import NOW, Readers
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 DAILY = (("daily", "active"),)
 
 

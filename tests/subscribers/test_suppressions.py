@@ -14,6 +14,8 @@ from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.writes import SubscriberEntry
 from tests.support.readers import NOW, Readers
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def readers(publication_folder: Path) -> Iterator[Readers]:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.support import databases
 from tests.support.programs import program
 
 STARTERS = {"browser": (sync_playwright,), "process": (subprocess, multiprocessing, os.fork, program)}
@@ -46,7 +47,8 @@ def reached_from(function: object) -> frozenset[int]:
 
 def _named_in(value: object) -> Iterator[object]:
     """Yield what a function's code names, or the functions of a class; only our own tests are followed."""
-    if not str(getattr(value, "__module__", "")).startswith("tests"):
+    module = str(getattr(value, "__module__", ""))
+    if not module.startswith("tests") or module == databases.__name__:  # its fixtures set the mark `postgresql`
         return
     if isinstance(value, type):
         yield from (_inside(member) for member in vars(value).values())

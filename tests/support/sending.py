@@ -14,6 +14,7 @@ from newsletter.database.connection import Database
 from newsletter.database.tables import subscriber, subscription
 from newsletter.messages.types import About, CompiledMessage, WebPage
 from newsletter.times import stamp
+from tests.support.databases import database_setting
 
 NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
 MESSAGE = CompiledMessage(
@@ -36,7 +37,9 @@ def settings(folder: Path, more: str = "", *, issue: bool = False) -> Publicatio
     folder.mkdir(exist_ok=True)
     (folder / "newsletter.toml").write_text(
         '[publication]\nname = "News"\nurl = "https://news.example.com"\nfrom = "News <news@example.com>"\n'
-        '[lists.daily]\ntitle = "Daily"\ndefault = true\n[lists.weekly]\ntitle = "Weekly"\n' + more,
+        '[lists.daily]\ntitle = "Daily"\ndefault = true\n[lists.weekly]\ntitle = "Weekly"\n'
+        + more
+        + database_setting(folder),
         encoding="utf-8",
     )
     if issue:

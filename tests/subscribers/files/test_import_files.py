@@ -17,6 +17,8 @@ from newsletter.subscribers.csv import DELIMITERS, LONGEST_LINE, MOST_COLUMNS, C
 from newsletter.subscribers.importers.text_files import open_text
 from tests.support.readers import Readers
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.mark.parametrize(
     "text",

@@ -25,6 +25,8 @@ from newsletter.subscribers.suppressions import Reason
 from newsletter.subscribers.writes import MOST_ENTRIES
 from tests.support.readers import NOW, UNREAD, Readers, nobody_reading
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def readers(publication_folder: Path) -> Iterator[Readers]:

@@ -10,6 +10,8 @@ import pytest
 from newsletter.errors import NewsletterError
 from tests.support.readers import Readers
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 _HEADER = "Email Address,MEMBER_RATING,OPTIN_TIME,TAGS\n"
 
 

@@ -20,6 +20,8 @@ from newsletter.subscribers.importers.consent_columns import Kind, consent_colum
 from newsletter.subscribers.importers.options import ImportOptions
 from tests.support.readers import Readers
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.mark.parametrize(
     ("column", "says_no", "says_nothing"),

@@ -13,6 +13,8 @@ from newsletter.errors import NewsletterError
 from newsletter.subscribers.importers.platforms import PLATFORMS
 from tests.support.readers import Readers
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 _MAILCHIMP = (
     "Email Address,First Name,Last Name,Company,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP,LATITUDE,"
     "LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION,LAST_CHANGED,{more}LEID,EUID,NOTES,TAGS\n"

@@ -7,6 +7,8 @@ import pytest
 from newsletter.errors import NewsletterError
 from tests.support.readers import Readers
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.mark.parametrize(
     ("encoding", "said"),

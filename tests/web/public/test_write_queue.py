@@ -16,6 +16,8 @@ from newsletter.database.tables import notice
 from newsletter.errors import NewsletterError
 from newsletter.web.public.write_queue import BusyError, ClosingError, WriteError, WriteQueue
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def db(publication_folder: Path) -> Iterator[Database]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0001"
 down_revision = None
@@ -13,6 +14,8 @@ depends_on = None
 _QUEUED = sa.text("state = 'queued'")
 _HANDED = sa.text("state = 'handed'")
 _LEASED = sa.text("state IN ('claimed', 'handed')")
+_BIG = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+_JSON = sa.Text().with_variant(JSONB(), "postgresql")
 
 _STATISTICS = {"batch": "1000000 10000 1", "batch_by_state": "1000000 10000 100 1", "batch_leased": "10 1"}
 """Rows in all, of a campaign, of one of its states: https://www.sqlite.org/fileformat2.html#the_sqlite_stat1_table."""
@@ -43,15 +46,15 @@ def _state_statistics() -> None:
 def _make_readers() -> None:
     op.create_table(
         "subscriber",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("email_key", sa.Text(), nullable=False),
         sa.Column("first_name", sa.Text(), server_default="", nullable=False),
         sa.Column("last_name", sa.Text(), server_default="", nullable=False),
         sa.Column("timezone", sa.Text(), server_default="", nullable=False),
         sa.Column("language", sa.Text(), server_default="", nullable=False),
-        sa.Column("fields", sa.Text(), server_default="{}", nullable=False),
-        sa.Column("tags", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("fields", _JSON, server_default="{}", nullable=False),
+        sa.Column("tags", _JSON, server_default="[]", nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -60,7 +63,7 @@ def _make_readers() -> None:
     )
     op.create_table(
         "consent_source",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), server_default="{}", nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
@@ -70,7 +73,7 @@ def _make_readers() -> None:
     op.create_table(
         "subscription",
         sa.Column("list", sa.Text(), nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", _BIG, nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("changed_at", sa.Text(), nullable=False),
         sa.Column("paused_until", sa.Text(), nullable=True),
@@ -82,12 +85,12 @@ def _make_readers() -> None:
     op.create_index("subscription_by_subscriber", "subscription", ["subscriber_id"])
     op.create_table(
         "consent",
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", _BIG, nullable=False),
         sa.Column("no", sa.Integer(), nullable=False),
         sa.Column("list", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
-        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("source_id", _BIG, nullable=False),
         sa.Column("detail", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["source_id"],
@@ -111,12 +114,12 @@ def _make_readers() -> None:
 def _make_signups() -> None:
     op.create_table(
         "signup",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("subscriber_id", _BIG, nullable=False),
         sa.Column("lists", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), server_default="", nullable=False),
         sa.Column("language", sa.Text(), nullable=False),
-        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("source_id", _BIG, nullable=False),
         sa.Column("proof", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.Text(), nullable=False),
         sa.Column("confirmed_at", sa.Text(), nullable=True),
@@ -131,13 +134,13 @@ def _make_signups() -> None:
     op.create_index("signup_by_subscriber", "signup", ["subscriber_id"])
     op.create_table(
         "transactional_message",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("subscriber_id", _BIG, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("list", sa.Text(), nullable=False),
         sa.Column("language", sa.Text(), nullable=False),
-        sa.Column("signup_id", sa.Integer(), nullable=True),
+        sa.Column("signup_id", _BIG, nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("due_at", sa.Text(), nullable=False),
         sa.Column("queued_at", sa.Text(), nullable=False),
@@ -170,9 +173,9 @@ def _make_signups() -> None:
     op.create_table(
         "form_use",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("slot", _BIG, autoincrement=False, nullable=False),
         sa.Column("uses", sa.Integer(), nullable=False),
-        sa.Column("until", sa.Integer(), nullable=False),
+        sa.Column("until", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("key", "slot"),
         sqlite_with_rowid=False,
     )
@@ -208,8 +211,8 @@ def _make_campaigns() -> None:
         sa.Column("send_at", sa.Text(), nullable=True),
         sa.Column("started_at", sa.Text(), nullable=True),
         sa.Column("finished_at", sa.Text(), nullable=True),
-        sa.Column("cursor", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("enqueued", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("cursor", _BIG, server_default="0", nullable=False),
+        sa.Column("enqueued", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("about", sa.Text(), server_default="", nullable=False),
         sa.Column("tracking", sa.Text(), server_default="none", nullable=False),
         sa.Column("local_at", sa.Text(), nullable=True),
@@ -256,7 +259,7 @@ def _make_campaigns() -> None:
     op.create_table(
         "delivery",
         sa.Column("campaign_id", sa.Integer(), nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("subscriber_id", _BIG, autoincrement=False, nullable=False),
         sa.Column("batch_no", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["campaign_id"],
@@ -269,10 +272,10 @@ def _make_campaigns() -> None:
     op.create_table(
         "delivery_exception",
         sa.Column("campaign_id", sa.Integer(), nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("subscriber_id", _BIG, autoincrement=False, nullable=False),
         sa.Column("batch_no", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("retryable", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("retryable", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("detail", sa.Text(), server_default="", nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -286,7 +289,7 @@ def _make_campaigns() -> None:
     op.create_table(
         "delivery_note",
         sa.Column("campaign_id", sa.Integer(), nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("subscriber_id", _BIG, autoincrement=False, nullable=False),
         sa.Column("no", sa.Integer(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
@@ -299,12 +302,12 @@ def _make_campaigns() -> None:
     )
     op.create_table(
         "event",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("campaign_id", sa.Integer(), nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), nullable=True),
-        sa.Column("reader", sa.Integer(), nullable=True),
+        sa.Column("subscriber_id", _BIG, nullable=True),
+        sa.Column("reader", _BIG, nullable=True),
         sa.Column("link_no", sa.Integer(), nullable=True),
         sa.Column("at", sa.Text(), nullable=False),
         sa.Column("times", sa.Integer(), server_default="1", nullable=False),
@@ -354,7 +357,7 @@ def _make_sending() -> None:
         "rate_spent",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("span", sa.Text(), nullable=False),
-        sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("slot", _BIG, autoincrement=False, nullable=False),
         sa.Column("messages", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key", "span", "slot"),
         sqlite_with_rowid=False,

@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "hand_over",
         sa.Column("queue", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("queue"),
         sqlite_with_rowid=False,
     )

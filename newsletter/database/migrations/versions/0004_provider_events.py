@@ -17,7 +17,7 @@ def upgrade() -> None:
     """Make the table of calls, and the column of the event."""
     op.create_table(
         "webhook_call",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=True, nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("received_at", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,37 @@
+"""Column types whose kind depends on the database."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
+
+BigNumber = Integer().with_variant(BigInteger(), "postgresql")
+"""A number of up to 63 bits: ids that every reader or report takes one of, and Unix times. SQLite has no other kind."""
+
+
+class _JsonB(UserDefinedType[str]):
+    """PostgreSQL's jsonb, written and read as text (`connection` tells the driver so)."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the type's name in SQL."""
+        return "JSONB"
+
+
+class JsonText(TypeDecorator[str]):
+    """JSON as text: jsonb on PostgreSQL, which then need not parse it at every condition of a segment."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """Return the type for this database."""
+        return dialect.type_descriptor(_JsonB() if dialect.name == "postgresql" else Text())
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as it was written: jsonb sorts keys by their length, and adds spaces."""
+        if value is None or len(value) <= len("{}") or dialect.name != "postgresql":
+            return value
+        return msgspec.json.encode(msgspec.json.decode(value), order="sorted").decode()
