@@ -21,7 +21,7 @@ from tests.web.api.conftest import make_news
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Iterator[Publication]:
+def publication(each_database: str, tmp_path: Path) -> Iterator[Publication]:
     with Publication.open(make_news(tmp_path)) as opened:
         yield opened
 
@@ -107,6 +107,7 @@ def test_a_mistyped_argument_is_an_error_and_not_a_field(publication: Publicatio
         publication.subscribers.add("ada@example.com", fist_name="Ada")
 
 
+@pytest.mark.sqlite
 def test_an_issue_is_sent_to_everybody_once(publication: Publication) -> None:
     publication.subscribers.add("ada@example.com")
 
