@@ -15,6 +15,7 @@ from newsletter.times import utc_now
 if TYPE_CHECKING:
     from newsletter.campaigns.campaign import Campaign
     from newsletter.campaigns.status import CampaignStatus
+    from newsletter.checks.context.link_status import Target, Verdict
     from newsletter.database.connection import Database
     from newsletter.errors import Problem
     from newsletter.publication.readers import Subscribers
@@ -103,10 +104,17 @@ class Publication:
                 write_files(self.settings, each, Path(out))
         return built
 
-    def check(self, *issues: str | Path, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> list[Problem]:
+    def check(
+        self,
+        *issues: str | Path,
+        select: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+        verdicts: Mapping[Target, Verdict] | None = None,
+    ) -> list[Problem]:
         """Return what is wrong with issues, or with all of them, in the order of the files.
 
-        `select` and `ignore` are rules, or beginnings of their ids. Needs no database and no network.
+        `select` and `ignore` are rules, or beginnings of their ids; `verdicts` what `checks.link_probe` found about
+        addresses. Needs no database and no network.
         """
         from newsletter.checks.run import check_issues
         from newsletter.checks.selection import selection
@@ -114,7 +122,7 @@ class Publication:
 
         chosen = selection(self.settings, ",".join(select) or None, ",".join(ignore) or None)
         paths = [find_issue(self.settings, str(name)) for name in issues] or self.issues()
-        checked = check_issues(self.settings, paths, chosen)
+        checked = check_issues(self.settings, paths, chosen, verdicts=verdicts)
         return list(dict.fromkeys(problem for result in checked for problem in result.problems))
 
     def send(

@@ -110,9 +110,16 @@ def plan_schedule(
         time = moment if isinstance(moment, Moment) else time_of(publication, plan, moment)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    return require_schedulable(publication, database, plan, time, allow, now)
+
+
+def require_schedulable(
+    publication: Publication, database: Database, plan: Plan, moment: Moment, allow: str | None, now: datetime
+) -> tuple[Plan, Timing]:
+    """Return the plan with what `check` says of its issue, and what the time means. Raises NewsletterError."""
     refuse_schedule(plan)
     plan = gated(publication, plan, allow)
-    when = check_time(publication, database, plan, time, now)
+    when = check_time(publication, database, plan, moment, now)
     link_secret(publication)  # a missing secret shows now, not on the day of sending
     return plan, when
 

@@ -14,10 +14,10 @@ from newsletter.campaigns.schedule import Timing, until, wall_clock
 from newsletter.cli.options import audience_options, json_option
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
-from newsletter.errors import ConfigError
+from newsletter.publication import sending
 from newsletter.publishing import heartbeat
-from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
-from newsletter.times import Moment, parse_moment, utc_now
+from newsletter.publishing.plan import Plan, make_plan, schedule_plan
+from newsletter.times import Moment, utc_now
 
 
 @click.command()
@@ -54,9 +54,7 @@ def command(
     for warning in plan.built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
     moment = _moment(session, plan, at)
-    refuse_schedule(plan)
-    plan = gated(session.publication, plan, allow)
-    when = check_time(session.publication, session.database, plan, moment, now)
+    plan, when = sending.require_schedulable(session.publication, session.database, plan, moment, allow, now)
     ask(_question(session, plan, when, now), yes=yes)
     campaign = schedule_plan(session.publication, session.database, plan, moment, utc_now())
     _print_result(session, campaign, when, as_json)
@@ -64,13 +62,8 @@ def command(
 
 def _moment(session: Session, plan: Plan, at: str | None) -> Moment:
     """Return the time of `--at`, else the issue's `send_at`. Raises ConfigError when there is neither."""
-    if at is None:
-        if plan.built.issue.send_at:
-            return plan.built.issue.send_at
-        hint = 'Say it with --at "2026-11-24 07:00", or as `send_at` in the front matter.'
-        raise ConfigError(f"{plan.built.issue.path.name} does not say when to send it", hint=hint)
     try:
-        return parse_moment(at, session.publication.config.publication.timezone)
+        return sending.time_of(session.publication, plan, at)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--at") from error
 

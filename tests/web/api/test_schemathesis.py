@@ -24,7 +24,7 @@ def test_generated_requests_find_no_answer_that_is_not_described(tmp_path: Path)
     with serve_api(make_news(tmp_path)) as api:
         api.ask("POST", "/subscribers", json={"email": "ada@example.com"})
         api.ask("POST", "/campaigns", json={"issue": "chips", "at": "now"})
-        command = [
+        command: list[str | Path] = [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG),
             *("run", f"{api.url}/api/v1/openapi.json", "--url", api.url, "--checks", "all"),
             *("-H", f"Authorization: Bearer {api.key}", "-n", str(EXAMPLES), "--seed", "17", "--continue-on-failure"),
