@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from newsletter import __version__
 from newsletter.config import Publication
+from newsletter.web.api.field_docs import describe_fields
 from newsletter.web.api.operations import PATH_PARTS, PREFIX, Operation
 from newsletter.web.api.problems import KINDS, MEDIA_TYPE, ProblemDocument
 from newsletter.web.api.reading import KEY_PATTERN
@@ -29,6 +32,7 @@ def document(publication: Publication, operations: Sequence[Operation]) -> dict[
     kinds = [kind for operation in operations for kind in (operation.body, *operation.answers.values())]
     types = [kind for kind in kinds if kind not in (None, bytes)]
     _schemas, components = msgspec.json.schema_components([*types, ProblemDocument], ref_template=_TEMPLATE)
+    describe_fields(components, _structs(operations))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         path = paths.setdefault(f"{PREFIX}{operation.path}", {})
@@ -48,6 +52,15 @@ def document(publication: Publication, operations: Sequence[Operation]) -> dict[
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`nlk_...`"}},
         },
     }
+
+
+def _structs(operations: Sequence[Operation]) -> dict[str, type[Struct]]:
+    """Return the types in the files of these operations, by name."""
+    modules = {(operation.run or operation.prepare).__module__ for operation in operations} | {
+        ProblemDocument.__module__
+    }
+    values = [value for name in modules for value in vars(sys.modules[name]).values()]
+    return {value.__name__: value for value in values if isinstance(value, type) and issubclass(value, Struct)}
 
 
 def _operation(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:

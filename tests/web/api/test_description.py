@@ -41,6 +41,14 @@ def test_every_reference_in_the_document_leads_somewhere(api: ServedApi) -> None
     assert names <= set(requests.get(f"{api.url}/api/v1/openapi.json", timeout=60).json()["components"]["schemas"])
 
 
+def test_what_the_types_say_of_their_fields_is_in_the_document(api: ServedApi) -> None:
+    schemas = requests.get(f"{api.url}/api/v1/openapi.json", timeout=60).json()["components"]["schemas"]
+
+    assert schemas["CampaignPage"]["description"] == "A page of campaigns, the latest first."
+    assert schemas["CampaignDetail"]["properties"]["reason"]["description"] == "Why it is paused."
+    assert schemas["NewCampaign"]["properties"]["list"]["description"] == "Without it, the issue's list."
+
+
 @pytest.mark.parametrize("path", ["/api/v1", "/api/v1/"])
 def test_the_page_names_every_operation_and_problem_and_loads_nothing(api: ServedApi, path: str) -> None:
     answer = requests.get(f"{api.url}{path}", timeout=60)
