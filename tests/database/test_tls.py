@@ -24,12 +24,13 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 
 def make_certificate(folder: Path, name: str) -> Path:
     path = folder / f"{name}.pem"
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path.with_suffix(".key")]
-    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-out", path]
+    key_file = path.with_suffix(".key")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(key_file)]
+    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-out", str(path)]
     subprocess.run([program("openssl"), "req", "-x509", *key, *names], check=True, capture_output=True)
-    path.with_suffix(".key").chmod(0o600)
+    key_file.chmod(0o600)
     if os.geteuid() == 0:
-        os.chown(path.with_suffix(".key"), NOBODY, NOBODY)
+        os.chown(key_file, NOBODY, NOBODY)
     return path
 
 
