@@ -138,6 +138,12 @@ NEEDS = {
             use="a PostgreSQL server, beside the one that the environment brings",
         ),
         Need(
+            name="pgbouncer",
+            find=_program("pgbouncer"),
+            packages=("pgbouncer",),
+            use="PgBouncer, for what the documentation says of pools",
+        ),
+        Need(
             name="certificates",
             find=_certificates,
             packages=("ca-certificates",),

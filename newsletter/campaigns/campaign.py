@@ -99,6 +99,8 @@ class Campaign:
     """The last subscriber enqueued."""
     enqueued: bool
     """Whether everyone is enqueued."""
+    pruned_at: str | None
+    """When its deliveries were deleted."""
 
     @property
     def date(self) -> datetime:
@@ -144,8 +146,10 @@ def approve_issue(
     """Freeze `message` and the issue's web `page` as a new campaign, a draft; `checks` is what the gate found.
 
     From here on, editing the file changes nothing. The caller has looked for a campaign of
-    the same issue, list and segment in the same transaction: there is at most one.
+    the same issue, list and segment in the same transaction: there is at most one. Raises NewsletterError for an issue
+    of which it is not known any more who has it.
     """
+    _require_unpruned(connection, message.slug)
     values = {
         "issue": message.slug,
         "list": list,
@@ -158,6 +162,15 @@ def approve_issue(
     }
     row = connection.execute(insert(table).values(values).returning(*_FIELDS)).one()
     return _campaign(row)
+
+
+def _require_unpruned(connection: Connection, issue: str) -> None:
+    pruned = connection.scalar(select(table.c.id).where(table.c.issue == issue, table.c.pruned_at.is_not(None)))
+    if pruned:
+        hint = "Send it as an issue with another name, to readers who cannot have it."
+        raise NewsletterError(
+            f"who has {issue} by campaign {pruned} was pruned, so that it cannot go out again", hint=hint
+        )
 
 
 def _frozen(message: CompiledMessage, page: WebPage, checks: str, tracking: str) -> dict[str, object]:
@@ -237,6 +250,9 @@ def change_state(connection: Connection, campaign_id: int, verb: str, *, now: da
     """Take the arrow `verb`; `reason` says why it is paused. Raises NewsletterError when there is no such arrow."""
     campaign = get_campaign(connection, campaign_id)
     state = state_after(campaign.state, verb)
+    if campaign.pruned_at:
+        hint = "Send what is missing as a new issue."
+        raise NewsletterError(f"campaign {campaign_id} was pruned, and sends nothing any more", hint=hint)
     values: dict[str, object] = {"state": state, "reason": reason}
     if state is CampaignState.SENDING and not campaign.started_at:
         values["started_at"] = stamp(now)

@@ -37,7 +37,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from newsletter.campaigns.batch_states import IN_HAND, BatchState, require_arrow
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.delivery_states import EXCEPTIONS
-from newsletter.database.bulk import listed
+from newsletter.database.bulk import listed, numbers
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception, delivery_note, is_in
 from newsletter.providers.base import Outcome
 from newsletter.times import stamp
@@ -248,6 +248,22 @@ def requeue(
     _delete_deliveries(connection, campaign_id, ids)
     add_batches(connection, campaign_id, ids, size, now, not_before=not_before)
     return len(rows)
+
+
+def forget_retries(connection: Connection, campaign_id: int) -> None:
+    """Let what was rejected stay rejected: nobody of the campaign is sent anything any more."""
+    this = and_(delivery_exception.c.campaign_id == campaign_id, delivery_exception.c.retryable)
+    connection.execute(update(delivery_exception).where(this).values(retryable=False))
+
+
+def delete_page(connection: Connection, campaign_id: int, limit: int) -> int:
+    """Delete the campaign's first deliveries and what is noted of them; exceptions stay. Returns how many."""
+    first = select(delivery.c.subscriber_id).where(delivery.c.campaign_id == campaign_id)
+    ids = numbers(connection, first.order_by(delivery.c.subscriber_id).limit(limit))
+    for table in (delivery_note, delivery) if ids else ():
+        own = and_(table.c.campaign_id == campaign_id, table.c.subscriber_id <= ids[-1])
+        connection.execute(delete(table).where(own))
+    return len(ids)
 
 
 def _delete_deliveries(connection: Connection, campaign_id: int, subscriber_ids: Sequence[int]) -> None:

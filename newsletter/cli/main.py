@@ -46,6 +46,7 @@ COMMANDS = {
     "keys": "Make, list and revoke keys of the HTTP API.",
     "adopt": "Let a database that was copied here send from here.",
     "migrate": "Bring the database's tables up to date.",
+    "database": "Copy everything to another database; delete what is old.",
 }
 """Every command and its one line; `commands/<name>.py` holds it as `command`, but for those below."""
 _FILES = dict.fromkeys(("pause", "resume", "cancel"), "campaign_state")

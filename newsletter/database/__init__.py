@@ -1,7 +1,9 @@
 """The database: its tables, how it is opened, and how many rows are read and written at once.
 
-tables.py has every table, migrations/ makes them, connection.py opens the database and its transactions, bulk.py reads
-and writes large sets of rows.
+tables.py has every table, types.py the columns whose kind depends on the database, migrations/ makes the tables and
+schema.py keeps them up to date. connection.py opens the database and its transactions; sqlite.py and postgresql.py
+have what is particular to each, errors.py what is common. bulk.py reads and writes large sets of rows, copy.py copies
+everything into another database, clock.py reads the time that leases are counted by.
 
 Belongs here: SQL that has no subject of its own. Does not: the meaning of rows, which the packages above know.
 """

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -56,7 +56,7 @@ def _raw(connection: Connection) -> sqlite3.Connection:
 
 
 def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows with values in the order of `columns`, in a third of the time that SQLAlchemy takes.
+    """Insert rows with values in the order of `columns`, in a third of the time that SQLAlchemy takes, or less.
 
     Values must be plain text and numbers: SQLAlchemy's types do not convert them.
     """
@@ -64,12 +64,28 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
         return
     statement, order = _insertion(connection.dialect, table, tuple(columns))
     if not order:
-        connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
+        _copy_in(connection, table, columns, rows)
     elif list(columns) == order:
         connection.exec_driver_sql(statement, list(rows))
     else:
         pick = itemgetter(*(columns.index(name) for name in order))
         connection.exec_driver_sql(statement, list(map(pick, rows)))
+
+
+def _copy_in(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows by PostgreSQL's COPY: https://www.psycopg.org/psycopg3/docs/basic/copy.html."""
+    raw: Any = connection.connection.driver_connection
+    quote = connection.dialect.identifier_preparer.quote
+    statement = f"COPY {quote(table.name)} ({', '.join(map(quote, columns))}) FROM STDIN"
+    driver = connection.dialect.loaded_dbapi
+    try:
+        with raw.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except driver.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ brought up to date by `schema.py`: those of SQLite whenever it is opened, those 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
+from newsletter.config.provider_settings import Fail
 from newsletter.config.publication import DATABASE_HINT, Publication, check_database_url, secret
 from newsletter.database import postgresql, schema, sqlite
 from newsletter.database.errors import LockedError
-from newsletter.errors import NewsletterError
+from newsletter.errors import ConfigError, NewsletterError
 from newsletter.signed_links import link_secret
 
 __all__ = ["Database", "LockedError", "existing_database", "migrate_database", "open_database"]
@@ -42,14 +43,18 @@ class Database:
         """The file's inode number; 0 when it is not watched."""
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self, *, alone: bool = True) -> Iterator[Connection]:
         """Open a transaction that writes: committed at the end, rolled back on an exception.
 
-        On SQLite it takes the write lock at once and waits for it up to PATIENCE. Raises
-        NewsletterError when the database refuses (locked, full, read-only, broken, removed).
+        It takes the write lock at once and waits for it up to PATIENCE, so that what it reads is still so when it
+        writes. With `alone` false, on PostgreSQL, it takes no such lock: each of its statements must be right whatever
+        others commit before it. Raises NewsletterError when the database refuses (locked, full, read-only, broken,
+        removed).
         """
         self.require_file()
         with self._explained(), self._writing.begin() as connection:
+            if alone and connection.dialect.name == "postgresql":
+                connection.execute(postgresql.WRITE_LOCK, {"patience": f"{PATIENCE:.0f}s"})
             yield connection
 
     @contextmanager
@@ -144,20 +149,30 @@ def existing_database(publication: Publication) -> Database | None:
 
 def address(publication: Publication) -> URL:
     """Return `[database] url`, or what `env:NAME` there names, with an absolute path and our driver."""
-    written = publication.config.database.url
-    if written.startswith("env:"):
-        written = secret(written, key="[database] url")
-    return parse_address(written, publication)
+
+    def fail(_keys: Sequence[str], message: str, hint: str) -> ConfigError:
+        return publication.error(("database", "url"), message, hint)
+
+    return _parsed(publication.config.database.url, "[database] url", publication, fail)
 
 
-def parse_address(text: str, publication: Publication) -> URL:
-    """Parse a database's address. Raises ConfigError, in which the address is not repeated."""
-    keys = ("database", "url")
-    check_database_url(text, publication.error)
+def named_address(text: str, option: str, publication: Publication) -> URL:
+    """Return the address that an option of a command names, or its variable."""
+
+    def fail(_keys: Sequence[str], message: str, hint: str) -> ConfigError:
+        return ConfigError(message.replace("[database] url", option), hint=hint)
+
+    return _parsed(text, option, publication, fail)
+
+
+def _parsed(text: str, key: str, publication: Publication, fail: Fail) -> URL:
+    """Parse a database's address. Raises the error of `fail`, in which the address is not repeated."""
+    written = secret(text, key=key) if text.startswith("env:") else text
+    check_database_url(written, fail)
     try:
-        url = make_url(text)
+        url = make_url(written)
     except (ArgumentError, ValueError) as error:
-        raise publication.error(keys, "[database] url is not a database's address", DATABASE_HINT) from error
+        raise fail((), "[database] url is not a database's address", DATABASE_HINT) from error
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     return url.set(database=str(sqlite.usable(publication.root / str(url.database))))
@@ -199,7 +214,7 @@ def _upgrade(database: Database) -> str:
     with database.read() as connection:
         if schema.is_newest(connection, database.name):
             return schema.newest_revision()
-    with database.begin() as connection:
+    with database.begin(alone=False) as connection:  # it may take longer than anybody waits for a lock
         return schema.upgrade(database.engine, connection, database.name)
 
 

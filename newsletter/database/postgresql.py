@@ -10,13 +10,17 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.database.errors import LockedError
 from newsletter.errors import ConfigError, NewsletterError
 
+WRITE_LOCK = text(
+    "SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock(hashtext('newsletter.writers'))"
+)
+"""Makes writers take turns, as SQLite does, to the end of the transaction; waits for `patience`, as for any lock."""
 DRIVER_HINT = "Install it from newsletter's folder: pip install '.[distributed]'"
 _DEFAULTS: dict[str, Any] = {"connect_timeout": 10, "application_name": "newsletter"}
 """Options of libpq (https://www.postgresql.org/docs/current/libpq-connect.html) where the address names no other."""
@@ -58,7 +62,21 @@ def postgresql_engine(url: URL) -> Engine:
     except ModuleNotFoundError as error:
         raise ConfigError(f"PostgreSQL needs {error.name}, which is not installed", hint=DRIVER_HINT) from error
     event.listen(engine, "connect", _prepare)
+    event.listen(engine, "handle_error", _forget_values)
     return engine
+
+
+def _forget_values(context: ExceptionContext) -> None:
+    """Take the values of rows out of an error, which reaches logs: `Key (email_key)=(ada@example.com) exists`."""
+    error, known = context.original_exception, context.sqlalchemy_exception
+    detail = getattr(getattr(error, "diag", None), "message_detail", None)
+    if detail and known:
+        error.args = tuple(_cut(each, detail) for each in error.args)
+        known.args = tuple(_cut(each, detail) for each in known.args)
+
+
+def _cut(said: object, detail: str) -> object:
+    return said.replace(f"\nDETAIL:  {detail}", "") if isinstance(said, str) else said
 
 
 def _prepare(connection: Any, _record: object) -> None:

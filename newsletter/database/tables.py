@@ -33,6 +33,7 @@ from newsletter.database.types import BigNumber, JsonText
 metadata = MetaData()
 _HANDED = text("state = 'handed'")
 _WAITING = text("state = 'queued'")
+_HASHED = (text("email_key GLOB 'hmac:*'"), text("email_key LIKE 'hmac:%'"))
 _UNAPPLIED = text("applied_at IS NULL")
 _REPEATABLE = text("idempotency_key IS NOT NULL")
 _LEASED = text("state IN ('claimed', 'handed')")
@@ -154,6 +155,7 @@ suppression = Table(  # outlives the subscriber
     Column("reason", Text, nullable=False),  # bounced complained unsubscribed erased by-hand
     Column("detail", Text, nullable=False, server_default=""),
     Column("at", Text, nullable=False),
+    Index("suppression_hashed", "email_key", sqlite_where=_HASHED[0], postgresql_where=_HASHED[1]),
     sqlite_with_rowid=False,
 )
 
@@ -192,6 +194,7 @@ campaign = Table(
     Column("about", Text, nullable=False, server_default=""),  # JSON: what the archive prints about the issue
     Column("tracking", Text, nullable=False, server_default="none"),  # none aggregate individual
     Column("local_at", Text),  # the wall clock time of `local`; null = everyone at once
+    Column("pruned_at", Text),  # since then nobody knows who had it: nothing of it is sent any more
     Index("campaign_once", "issue", "list", "segment", unique=True),
     sqlite_autoincrement=True,
 )

@@ -3,7 +3,7 @@
 Only this module writes the tables `host` and `hand_over`.
 
 A copy: `host` names the machine (by its machine-id(5)) and the file (by its number in the file system) that a database
-sends from.
+sends from; for PostgreSQL the server and the database, by their numbers.
 
 A backup has an older ledger, and would mail readers again who were mailed since. Hand-overs are counted in the table
 `hand_over`, in the transaction that commits `handed`, and LastSendMarker keeps the last number beside the database. A
@@ -23,15 +23,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from newsletter.database.connection import Database
+from newsletter.database.copy import LEFT_FOR, UNFINISHED
 from newsletter.database.tables import hand_over
 from newsletter.database.tables import host as table
 from newsletter.errors import NewsletterError
 from newsletter.private_files import open_private
 from newsletter.times import stamp
 
+_ON_SERVER = text(
+    "SELECT 'postgresql.' || system_identifier || '.' || oid"
+    " FROM pg_control_system(), pg_database WHERE datname = current_database()"
+)
 MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
@@ -55,18 +60,34 @@ def identity(file: Path, machine: str) -> str:
 
 
 def here(database: Database) -> str:
-    """Return the identity of this database on this machine; empty for a database server, which is in one place."""
+    """Return the identity of this database: of its file on this machine, or of the database on its server.
+
+    A server's number and a database's outlive restarts, backups of the whole server and a standby that takes over; a
+    dump that is restored into another database or server has others.
+    """
     if database.engine.dialect.name != "sqlite":
-        return ""
+        with database.read() as connection:
+            return str(connection.scalar(_ON_SERVER))
     return identity(Path(database.name), machine_id())
 
 
 def require_home(connection: Connection, identity: str) -> None:
     """Raise NewsletterError when the database has sent from elsewhere: it may exist twice."""
     home = _home(connection)
+    _require_not_copied(home)
     if home and identity and home != identity:
         hint = "If it is to send from here, and the other one never again: newsletter adopt"
         raise NewsletterError("this database is a copy: it was sending from another place", hint=hint)
+
+
+def _require_not_copied(home: str) -> None:
+    """Raise NewsletterError for the source of `newsletter database copy`, and for a target that is not complete."""
+    if home.startswith(LEFT_FOR):
+        hint = "If it is to send from here again, and the other one never again: newsletter adopt"
+        raise NewsletterError(f"this database was {home}: only that one sends", hint=hint)
+    if home.startswith(UNFINISHED):
+        hint = "Run `newsletter database copy` on its source again: it goes on where it stopped."
+        raise NewsletterError(f"this database is an {home}", hint=hint)
 
 
 def settle(connection: Connection, identity: str, now: datetime) -> None:
@@ -127,6 +148,7 @@ class LastSendMarker:
 
         So a backup that is put in the place of a database in use is noticed at the next call, too.
         """
+        _require_not_copied(_home(connection))
         if not self._path:
             return _NONE
         self.require_newest(connection)

@@ -106,7 +106,7 @@ class SendState:
     @contextmanager
     def writer(self) -> Iterator[Connection]:
         """Open a transaction of the one writer: threads of one process do not fight for the file's lock."""
-        with self.writing, self.database.begin() as connection:
+        with self.writing, self.database.begin(alone=False) as connection:
             yield connection
 
     @contextmanager

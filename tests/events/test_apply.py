@@ -235,6 +235,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.sqlite  # copies a file for each example
 @hypothesis_settings(max_examples=40)
 @given(
     told=st.lists(st.tuples(KINDS, st.integers(1, 2), st.integers(1, 6), st.integers(0, 400)), max_size=14),

@@ -313,6 +313,7 @@ def test_a_wrong_password_is_said(run: Run) -> None:
     assert "the password is wrong" in read.stderr
 
 
+@pytest.mark.sqlite
 def test_every_message_leaves_with_a_return_path_of_its_own_and_its_bounce_is_known(
     newsletter: Run, tmp_path: Path
 ) -> None:

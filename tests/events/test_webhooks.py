@@ -20,8 +20,6 @@ from newsletter.database.tables import campaign, event, suppression, webhook_cal
 from tests.support.sending import add_readers, settings, start_campaign
 from tests.web.public.serving import Served, serve
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 SVIX_KEY = b"0123456789abcdef0123456789abcdef"
 ENVIRONMENT = {
     "PM_TOKEN": "server-token",

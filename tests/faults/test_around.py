@@ -29,8 +29,6 @@ from tests.publishing.test_scheduler import RecordingListener
 from tests.support.provider_server import SERVERS, ProviderServer
 from tests.support.sending import MESSAGE, NOW, PAGE, Quiet, add_readers, settings
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("server", [*SERVERS], indirect=True)

@@ -17,8 +17,6 @@ from tests.faults.case import DOUBTFUL, ENVIRONMENT, EVERYONE, Case, handed_over
 from tests.support.api_servers import Brevo, SparkPost
 from tests.support.provider_server import Mailgun, Postmark, ProviderServer, Resend
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.mark.parametrize(("policy", "calls"), [("resend", [50, 50]), ("assume-sent", [50])])
 def test_what_a_dead_sender_left_follows_the_policy(

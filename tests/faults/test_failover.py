@@ -17,8 +17,6 @@ from tests.faults.case import ENVIRONMENT, Case
 from tests.support.provider_server import Postmark, Resend
 from tests.support.sending import settings
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.fixture
 def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Case, Resend, Postmark]]:

@@ -16,8 +16,6 @@ from newsletter.times import utc_now
 from tests.faults.case import EVERYONE, Case, handed_over, in_the_end, knows_keys
 from tests.support.provider_server import Mailgun, ProviderServer
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 def test_f01_killed_before_anything_was_claimed_everyone_gets_it(case: Case, server: ProviderServer) -> None:
     assert case.send().deliveries["accepted"] == 100

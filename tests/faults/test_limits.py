@@ -15,8 +15,6 @@ from newsletter.times import utc_now
 from tests.faults.case import ENVIRONMENT, EVERYONE, Case
 from tests.support.provider_server import SERVERS, ProviderServer, Resend
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("server", [*SERVERS], indirect=True)

@@ -19,8 +19,6 @@ from tests.faults.case import ENVIRONMENT, Case
 from tests.support.provider_server import Mailgun, Postmark, ProviderServer, Resend
 from tests.support.sending import NOW
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 ABOUT_FROM: dict[str, tuple[int, object]] = {
     "mailgun": (400, {"message": "from parameter is not a valid address. please check documentation"}),
     "resend": (422, {"name": "invalid_from_address", "message": "Invalid `from` field."}),

@@ -27,8 +27,6 @@ from tests.faults.case import ARROWS, Case
 from tests.support.mail_server import Script, dumped, smtp_sink, wait_until_heard
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 TOML = """[send]
 provider = "smtp"
 patience = "{patience}"

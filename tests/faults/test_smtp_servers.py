@@ -34,8 +34,6 @@ from tests.providers.test_smtp import PLAIN, UNSIGNED, outcomes
 from tests.support.mail_server import Reply, Script, after_seconds, smtp_sink, wait_until_heard
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.fixture
 def cases() -> Iterator[list[Case]]:

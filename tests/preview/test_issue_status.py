@@ -13,8 +13,6 @@ from newsletter.database.connection import Database, open_database
 from newsletter.preview.inbox import issue_statuses
 from tests.support.sending import MESSAGE, NOW, PAGE, settings
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 ZONE = ZoneInfo("America/New_York")
 
 

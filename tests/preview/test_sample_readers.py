@@ -11,8 +11,6 @@ from newsletter.preview.sample_readers import find_reader, sample_readers, searc
 from newsletter.rendering.build import SAMPLE_TOKEN
 from tests.support.readers import Readers
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 CSV = (
     "email,first_name,last_name,Plan,score\n"
     "ada@example.com,Ada,Lovelace,pro,7\n"

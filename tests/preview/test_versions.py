@@ -16,8 +16,6 @@ from tests.support.programs import program
 from tests.support.sending import NOW
 from tests.support.writing import write
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 TEXT = '---\nsubject: {}\n---\n\nHello {{{{ first_name | default("there") }}}}.\n'
 
 

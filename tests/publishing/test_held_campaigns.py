@@ -29,8 +29,6 @@ from newsletter.times import utc_now
 from tests.publishing.test_scheduler import RecordingListener
 from tests.support.sending import MESSAGE, NOW, PAGE, Quiet, add_readers, settings
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 SEGMENT = '[segments.engaged]\ntags_any = ["pro"]\n'
 RESEND = '[providers.resend]\napi_key = "env:RESEND_KEY"\n'
 LEFT = {

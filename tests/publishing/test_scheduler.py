@@ -39,8 +39,6 @@ from newsletter.sending.sender import THREADS, SendResult
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import ISSUE, MESSAGE, NOW, PAGE, add_readers, settings
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 HOUR = timedelta(hours=1)
 POSTMARK = '[send]\nprovider = "postmark"\n[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
 DAILY = '[schedule]\ndaily = "07:00"\n'

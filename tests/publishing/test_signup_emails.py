@@ -20,8 +20,6 @@ from newsletter.subscribers.welcomes import Welcome
 from tests.conftest import Run
 from tests.subscribers.test_signups import NOW
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 FRONT = "subject: Welcome\ndate: 2025-01-17\nkind: welcome"
 
 

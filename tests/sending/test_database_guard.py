@@ -13,8 +13,6 @@ from newsletter.errors import NewsletterError
 from newsletter.sending import database_guard
 from tests.support.sending import NOW, settings
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:

@@ -18,8 +18,6 @@ from newsletter.times import stamp
 from tests.conftest import without_rights
 from tests.support.sending import NOW, settings
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.fixture
 def publication(tmp_path: Path) -> Publication:

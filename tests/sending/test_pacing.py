@@ -28,8 +28,6 @@ from newsletter.times import Clock, utc_now
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 POSTMARK = '[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
 SEND = '[send]\nprovider = "postmark"\n'
 

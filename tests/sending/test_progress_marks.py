@@ -21,8 +21,6 @@ from newsletter.times import stamp, utc_now
 from tests.faults.case import ARROWS, Case
 from tests.support.mail_server import Script
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 TOML = """[send]
 provider = "smtp"
 {send}

@@ -25,8 +25,6 @@ from tests.subscribers.test_signups import SHOWN
 from tests.support.sending import ISSUE, Quiet, add_readers, settings, start_campaign
 from tests.web.public.serving import Served, make_publication, serve
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 COMPANIONS = ("", "-wal", "-shm")
 
 

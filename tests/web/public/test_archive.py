@@ -22,8 +22,6 @@ from tests import ROOT
 from tests.support.rendered_email import CONTRASTS
 from tests.web.public.serving import Served, serve
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 VIOLATIONS = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
 SERIOUS = ("serious", "critical")
 LOOKS = [("/issues/", 320, "light"), ("/issues/", 1280, "dark"), ("/issues/chip-rules", 320, "dark")]

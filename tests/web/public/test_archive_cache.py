@@ -18,8 +18,6 @@ from newsletter.cli.main import cli
 from tests import ROOT
 from tests.web.public.serving import Served, make_publication, serve
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 FRONT = "---\nsubject: {}\npreheader: What {} says\n{}---\n\n{}\n"
 SVG = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
 

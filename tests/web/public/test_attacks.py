@@ -16,8 +16,6 @@ import requests
 
 from tests.web.public.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 QUICK = '[signup]\nmin_time = "0s"'
 TRIES = 10_000 if os.environ.get("NEWSLETTER_SOAK") else 300
 

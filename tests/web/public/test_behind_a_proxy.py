@@ -19,8 +19,6 @@ from tests.support.ports import free_port
 from tests.support.programs import program
 from tests.web.public.serving import Served, make_publication, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 SETTINGS = '[signup]\nmin_time = "0s"\n[serve]\nproxies = ["127.0.0.1"]'
 
 

@@ -15,8 +15,6 @@ import requests
 from newsletter.subscribers.captcha import SERVICES, Challenge
 from tests.web.public.serving import Served, make_publication, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 class Verifier(BaseHTTPRequestHandler):
     """A stand-in for the service: it passes the answer `good`, and keeps the requests it got."""

@@ -11,8 +11,6 @@ import requests
 
 from tests.web.public.serving import Mail, Served, make_publication, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 SETTINGS = '[signup]\nmin_time = "0s"'
 JSON = {"Accept": "application/json"}
 

@@ -17,8 +17,6 @@ from playwright.sync_api import Browser
 from tests.web.public.leaving import People
 from tests.web.public.serving import Mail, Served, make_publication, path_in, serve, text_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 ISSUE = "---\nsubject: Hello\n---\n\nGood morning {{ first_name }}.\n"
 QUICK = '[signup]\nmin_time = "0s"\nper_network = "off"'
 WORDS = {

@@ -17,8 +17,6 @@ import requests
 from tests import ROOT
 from tests.web.public.serving import Mail, Served, join, make_publication, path_in, serve
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 OPEN = '[signup]\nmin_time = "0s"\nper_network = "off"\nper_address = "off"\n[theme]\nlogo = "brand/logo.png"'
 PICTURE = (ROOT / "images" / "chips.png").read_bytes()
 ISSUE = '---\nsubject: A day\n{}---\n\nGood morning.\n\n:::image src={} alt="A chip" /\n'

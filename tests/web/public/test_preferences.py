@@ -21,8 +21,6 @@ from newsletter.subscribers.files.imports import import_csv
 from tests.web.public.leaving import People
 from tests.web.public.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

@@ -10,8 +10,6 @@ import requests
 from tests.web.public.leaving import People
 from tests.web.public.serving import Served, make_publication, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 SETTINGS = '[serve]\nchanges_per_reader = "3/h"\nchanges_per_network = "8/h"\nproxies = ["127.0.0.1"]'
 
 

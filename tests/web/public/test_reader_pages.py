@@ -11,8 +11,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.rendered_email import CONTRASTS
 from tests.web.public.serving import Mail, Served, make_publication, path_in, serve
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 SETTINGS = '[signup]\nmin_time = "1s"\nper_network = "off"\nsites = ["https://friends.example"]'
 PAGES = ("/", "/subscribe", "/embed", "/embed/form", "/nowhere", "/confirm/nothing")
 MOST_BYTES = 50 * 1024

@@ -19,8 +19,6 @@ from newsletter.subscribers.writes import SubscriberEntry, enter
 from tests.web.public.leaving import People
 from tests.web.public.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 QUICK = '[signup]\nmin_time = "0s"\nper_network = "off"\nper_address = "off"'
 NUMBERS = itertools.count()
 UNKNOWN = "We have no address of yours"

@@ -14,8 +14,6 @@ import requests
 
 from tests.web.public.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 OPEN = '[signup]\nmin_time = "0s"\nper_network = "off"\nper_address = "off"'
 JSON = {"Content-Type": "application/json"}
 HALF = "\ud800"

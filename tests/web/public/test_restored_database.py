@@ -20,8 +20,6 @@ from newsletter.subscribers.subscriber import Subscriber
 from tests.web.public.leaving import People
 from tests.web.public.serving import Mail, Served, join, make_publication, path_in, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 OPEN = '[signup]\nmin_time = "0s"\nper_network = "off"\nper_address = "off"\n[tracking]\nlevel = "individual"'
 ISSUE = "---\nsubject: Hello\ndate: 2025-01-17\n---\n\n[One](https://example.com/one) [two](https://example.com/two).\n"
 

@@ -11,8 +11,6 @@ import requests
 
 from tests.web.public.serving import Served, make_publication, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

@@ -17,8 +17,6 @@ from newsletter.subscribers.subscriber import find_subscriber
 from newsletter.times import utc_now
 from tests.web.public.serving import Mail, Served, join, make_publication, path_in, serve, text_of, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 QUICK = '[signup]\nmin_time = "0s"\nper_network = "off"\nper_address = "off"\nsites = ["https://friends.example"]'
 WELCOME = """---
 subject: "Welcome, {{ first_name | default("friend") }}"

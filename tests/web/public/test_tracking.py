@@ -21,8 +21,6 @@ from newsletter.database.tables import batch, event
 from newsletter.signed_links import Links, Purpose
 from tests.web.public.serving import Served, make_publication, serve
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 ISSUE = """---
 subject: Hello
 ---

@@ -14,8 +14,6 @@ from newsletter.subscribers import leaving_reasons
 from tests.web.public.leaving import People
 from tests.web.public.serving import Served, make_publication, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 """The body, to the letter (RFC 8058, section 3.2)."""
 

@@ -17,8 +17,6 @@ from tests.support.rendered_email import CONTRASTS
 from tests.web.public.leaving import People
 from tests.web.public.serving import Served, make_publication, serve
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 VIOLATIONS = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
 SERIOUS = ("serious", "critical")
 WORDS = {

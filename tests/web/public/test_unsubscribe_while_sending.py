@@ -14,14 +14,11 @@ from email.message import Message
 from email.utils import parseaddr
 from pathlib import Path
 
-import pytest
 import requests
 
 from newsletter.database.tables import subscription
 from tests.web.public.leaving import People
 from tests.web.public.serving import Served, make_publication, serve
-
-pytestmark = pytest.mark.usefixtures("each_database")
 
 ISSUE = "---\nsubject: Hello\n---\n\nHello {{ first_name }}.\n"
 READERS = 300
