@@ -9,20 +9,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from io import BufferedIOBase
 from pathlib import Path
 from typing import cast
 
 import click
 
-from newsletter.addresses import address_key
 from newsletter.cli.import_progress import ImportProgress
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.config.fields import READER_COLUMNS
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.subscribers.files.imports import ImportListener, ImportReport, import_csv
+from newsletter.subscribers.files.imports import ImportListener, ImportReport
 from newsletter.subscribers.importers.options import parse_options
 from newsletter.subscribers.importers.platforms import AUTO, PLATFORMS
 
@@ -81,13 +79,10 @@ def import_command(
     with ExitStack() as stack:
         source = stack.enter_context(_source(file))
         told = stack.enter_context(ImportProgress(_name(file), rejects))
-        report = import_csv(
-            session.database,
-            session.publication,
+        report = session.opened.subscribers.import_csv(
             source,
-            _name(file),
-            now=datetime.now(UTC),
-            resubscribe={address_key(address) for address in resubscribe},
+            name=_name(file),
+            resubscribe=resubscribe,
             options=options,
             listener=ImportListener(started=told.started, refused=told.refused, progress=told.progress, told=told.say),
         )

@@ -423,7 +423,7 @@ api_key = Table(  # keys of other programs; a revoked one stays, because evidenc
 api_write = Table(  # what other programs changed: rows are appended and kept as evidence
     "api_write",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
     Column("key_id", Integer, ForeignKey("api_key.id"), nullable=False),
     Column("at", Text, nullable=False),
     Column("operation", Text, nullable=False),  # createSubscriber, pauseCampaign, ...
@@ -439,8 +439,8 @@ api_write = Table(  # what other programs changed: rows are appended and kept as
 api_answer = Table(  # the answers that a repeated request gets; deleted after 24 hours, and with their reader
     "api_answer",
     metadata,
-    Column("write_id", Integer, ForeignKey("api_write.id"), primary_key=True, autoincrement=False),
-    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE")),
+    Column("write_id", BigNumber, ForeignKey("api_write.id"), primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigNumber, ForeignKey("subscriber.id", ondelete="CASCADE")),
     Column("body", Text, nullable=False),
     Index("api_answer_by_subscriber", "subscriber_id"),
 )
