@@ -43,8 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Choose the test's kind of database before its fixtures: `each_database` outlives the tests that use it."""
-    databases.choose_kind(item)
+    """Choose the database before any fixture is made."""
+    databases.choose(item)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -9,7 +9,8 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `one_time_tokens.py` `webhook_signature`. `subscribers/erasure.py` fills `erased_reader`, `erased_calls.py` empties it.
 `outbound/queue.py` writes `outbound_message`, `api_keys.py` `api_key`, `campaigns/approvals.py` `approval`,
 `campaigns/pushes.py` `push`, `pushed_picture` and `pushed_path`, `web/api/writes.py` the API's other tables,
-`counters/table.py` `counter`, `counters/mailboxes.py` `mail_domain`.
+`counters/table.py` `counter`, `counters/mailboxes.py` `mail_domain`. `copy.py` fills all tables of an
+empty database.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """

@@ -52,9 +52,13 @@ def uses_postgresql(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and "postgresql" in getattr(item, "callspec", _NONE).params.values()
 
 
-def choose_kind(item: pytest.Item) -> None:
-    """Let the publications of a test have SQLite databases, unless this is its run on PostgreSQL."""
-    _state["kind"] = "postgresql" if uses_postgresql(item) and "server" in _state else "sqlite"
+def choose(item: pytest.Item) -> None:
+    """Let a test that names no database have SQLite, also in its fixtures of a wider scope, whatever ran before."""
+    named = {"each_database", "postgresql"} & {*getattr(item, "fixturenames", ())}
+    if not named or ("each_database" in named and not uses_postgresql(item)):
+        _state["kind"] = "sqlite"
+    elif "server" in _state:
+        _state["kind"] = "postgresql"
 
 
 @pytest.fixture
