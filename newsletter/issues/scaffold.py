@@ -57,7 +57,7 @@ def template_files() -> dict[str, bytes]:
 def changeable_templates() -> list[str]:
     """Return the path, below `templates/`, of every template that a publication may have a version of its own of."""
     paths = (path.removeprefix("templates/") for path in template_files())
-    return [path for path in paths if not path.startswith("preview/")]  # the preview is the program's alone
+    return [path for path in paths if not path.startswith(("preview/", "api/"))]  # the program's own pages
 
 
 def copy_template(publication: Publication, name: str) -> str:
