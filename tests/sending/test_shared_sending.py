@@ -18,8 +18,9 @@ from newsletter.database.tables import batch
 from newsletter.errors import NewsletterError
 from newsletter.providers import find_provider
 from newsletter.sending.job import SendState, job_of
+from newsletter.sending.recovery import LATE
 from newsletter.sending.sender import mailing_of
-from newsletter.sending.worker import LATE, SendWorker
+from newsletter.sending.worker import SendWorker
 from newsletter.times import utc_now
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import Quiet, add_readers, settings, start_campaign
