@@ -43,14 +43,18 @@ class Database:
         """The file's inode number; 0 when it is not watched."""
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self, *, alone: bool = True) -> Iterator[Connection]:
         """Open a transaction that writes: committed at the end, rolled back on an exception.
 
-        On SQLite it takes the write lock at once and waits for it up to PATIENCE. Raises
-        NewsletterError when the database refuses (locked, full, read-only, broken, removed).
+        It takes the write lock at once and waits for it up to PATIENCE, so that what it reads is still so when it
+        writes. With `alone` false, on PostgreSQL, it takes no such lock: each of its statements must be right whatever
+        others commit before it. Raises NewsletterError when the database refuses (locked, full, read-only, broken,
+        removed).
         """
         self.require_file()
         with self._explained(), self._writing.begin() as connection:
+            if alone and connection.dialect.name == "postgresql":
+                connection.execute(postgresql.WRITE_LOCK, {"patience": f"{PATIENCE:.0f}s"})
             yield connection
 
     @contextmanager
@@ -215,7 +219,7 @@ def _upgrade(database: Database) -> str:
     with database.read() as connection:
         if schema.is_newest(connection, database.name):
             return schema.newest_revision()
-    with database.begin() as connection:
+    with database.begin(alone=False) as connection:  # it may take longer than anybody waits for a lock
         return schema.upgrade(database.engine, connection, database.name)
 
 

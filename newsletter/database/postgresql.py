@@ -10,13 +10,17 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.database.errors import LockedError
 from newsletter.errors import ConfigError, NewsletterError
 
+WRITE_LOCK = text(
+    "SELECT set_config('lock_timeout', :patience, true), pg_advisory_xact_lock(hashtext('newsletter.writers'))"
+)
+"""Makes writers take turns, as SQLite does, to the end of the transaction; waits for `patience`, as for any lock."""
 DRIVER_HINT = "Install it from newsletter's folder: pip install '.[distributed]'"
 KEEPALIVE: dict[str, Any] = {
     "keepalives": 1,

@@ -33,6 +33,7 @@ from newsletter.database.types import BigNumber, JsonText
 metadata = MetaData()
 _HANDED = text("state = 'handed'")
 _WAITING = text("state = 'queued'")
+_HASHED = (text("email_key GLOB 'hmac:*'"), text("email_key LIKE 'hmac:%'"))
 _UNAPPLIED = text("applied_at IS NULL")
 _LEASED = text("state IN ('claimed', 'handed')")
 
@@ -153,6 +154,7 @@ suppression = Table(  # outlives the subscriber
     Column("reason", Text, nullable=False),  # bounced complained unsubscribed erased by-hand
     Column("detail", Text, nullable=False, server_default=""),
     Column("at", Text, nullable=False),
+    Index("suppression_hashed", "email_key", sqlite_where=_HASHED[0], postgresql_where=_HASHED[1]),
     sqlite_with_rowid=False,
 )
 

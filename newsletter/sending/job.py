@@ -137,7 +137,7 @@ class SendState:
     @contextmanager
     def writer(self) -> Iterator[Connection]:
         """Open a transaction that writes; on a file, of the one writer: threads do not fight for the file's lock."""
-        with self.writing if self.is_alone else nullcontext(), self.database.begin() as connection:
+        with self.writing if self.is_alone else nullcontext(), self.database.begin(alone=False) as connection:
             yield connection
 
     @contextmanager

@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, literal_column, select, update
 
 from newsletter.addresses import address_key
 from newsletter.database.bulk import among
@@ -231,9 +231,12 @@ def _has_hashes(connection: Connection) -> bool:
 def _hashes(dialect: str) -> Select[str]:
     """Return the query for one hash; cached, because it runs with every batch."""
     column = suppression.c.email_key
-    # SQLite uses the key's index for GLOB, and not for LIKE.
-    like = column.op("GLOB")(f"{_HASHED}*") if dialect == "sqlite" else column.like(f"{_HASHED}%")
-    return select(column).where(like).limit(1)
+    # The words of the index `suppression_hashed`, written out, since PostgreSQL takes it only where it can read them.
+    # SQLite uses the key's own index for GLOB, and not for LIKE.
+    like = "GLOB", f"'{_HASHED}*'"
+    if dialect != "sqlite":
+        like = "LIKE", f"'{_HASHED}%'"
+    return select(column).where(column.op(like[0])(literal_column(like[1]))).limit(1)
 
 
 def _hasher(connection: Connection) -> Callable[[str], str]:

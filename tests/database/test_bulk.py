@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import false, func, literal, null, select, text
+from sqlalchemy import ARRAY, Text, false, func, literal, null, select, text
 from sqlalchemy.exc import IntegrityError
 
 from newsletter.database.bulk import attempt, listed, numbers, read_as
 from newsletter.database.connection import open_database
-from tests.database.test_connection import publication
+from tests.support.sending import settings
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -21,9 +21,10 @@ TROUBLE = "CREATE TRIGGER trouble BEFORE INSERT ON rate_bucket WHEN NEW.key = 'b
 KEEP = "INSERT INTO rate_bucket (key, tat) VALUES ('{}', '1')"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("undone", "kept"), [("ABORT", ["a"]), ("ROLLBACK", [])])
 def test_a_failed_attempt_leaves_the_transaction_or_is_an_error(tmp_path: Path, undone: str, kept: list[str]) -> None:
-    database = open_database(publication(tmp_path))
+    database = open_database(settings(tmp_path))
     with database.begin() as connection:
         connection.execute(text(TROUBLE.format(undone)))
 
@@ -44,12 +45,14 @@ class Named(msgspec.Struct, array_like=True):
 
 
 def test_rows_are_structs_and_numbers_however_many_there_are_and_whatever_they_say(tmp_path: Path) -> None:
-    database = open_database(publication(tmp_path))
+    database = open_database(settings(tmp_path))
     odd = ['"', "\\", "Zoë\u2028", "\x01", "[1]", "", "null"]
     with database.begin() as connection:
         place, number = listed(connection, [7, 5, 9])
         pairs = connection.execute(select(place, number).order_by(place)).all()
-        each = func.json_each(json.dumps(odd)).table_valued("value")
+        is_sqlite = connection.dialect.name == "sqlite"
+        unnested = func.unnest(literal(odd, ARRAY(Text))).table_valued("value").render_derived()
+        each = func.json_each(json.dumps(odd)).table_valued("value") if is_sqlite else unnested
         named = select(literal(1).label("id"), each.c.value, null().label("note"))
         rows = read_as(connection, named, Named, {})
         none = read_as(connection, named.where(false()), Named, {})

@@ -208,3 +208,10 @@ def test_leases_are_counted_by_the_clock_of_the_server_even_late_in_a_transactio
 
         assert moment > began
         assert moment.utcoffset() is not None
+
+
+def test_who_does_not_write_alone_waits_for_nobody(url: Url, tmp_path: Path) -> None:
+    with closing(open_database(publication(tmp_path, url()))) as database, database.begin() as first:
+        first.execute(insert(suppression).values(email_key="a@example.com", reason="bounced", at="2026"))
+        with database.begin(alone=False) as second:
+            second.execute(insert(suppression).values(email_key="b@example.com", reason="bounced", at="2026"))

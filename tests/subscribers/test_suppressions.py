@@ -7,7 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from newsletter.database.bulk import insert_many
+from newsletter.database.tables import suppression
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.subscriber import remove_subscriber
 from newsletter.subscribers.suppressions import Reason
@@ -56,3 +59,20 @@ def test_a_suppression_is_lifted_only_for_whom_is_named(readers: Readers) -> Non
             suppressions.suppress(connection, address, Reason.BY_HAND, "", NOW)
         suppressions.lift(connection, two[:1])
         assert list(suppressions.suppressed(connection, two)) == two[1:]
+
+
+def test_whether_anybody_was_erased_is_read_from_an_index_however_many_are_suppressed(readers: Readers) -> None:
+    with readers.database.begin() as connection:
+        rows = [(f"r{n}@example.com", "bounced", "", "2026") for n in range(3_000)]
+        insert_many(connection, suppression, ("email_key", "reason", "detail", "at"), rows)
+        is_sqlite = connection.dialect.name == "sqlite"
+        if not is_sqlite:
+            connection.exec_driver_sql("ANALYZE suppression")
+        asked = suppressions._hashes(connection.dialect.name).compile(
+            connection, compile_kwargs={"literal_binds": True}
+        )
+        words = str(asked).replace("%%", "%")
+        explain = text(f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{words}".replace(":", "\\:"))
+        plan = " ".join(str(row) for row in connection.execute(explain))
+
+    assert "SEARCH suppression" in plan if is_sqlite else "using suppression_hashed" in plan

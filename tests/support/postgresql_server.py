@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the time of a test run: `python -m tests.support.postgresql_server BIN PID FILE`.
+"""A PostgreSQL server for the time of a test run: `python -m ... BIN PID FILE [OPTION=VALUE...]`.
 
 Starts a server with the programs in BIN, writes its address to FILE and leaves it running. It ends with the process
 PID, however that ends, and everything is removed. As root it
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.ports import free_port
@@ -40,7 +41,7 @@ host all all 127.0.0.1/32 trust
 """Who may connect: everybody from this machine; only the role `locked` needs its password."""
 
 
-def main(programs: str, parent: int, address: Path) -> None:
+def main(programs: str, parent: int, address: Path, more: Sequence[str] = ()) -> None:
     """Run the server until the parent ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     memory = Path("/dev/shm")
@@ -48,7 +49,7 @@ def main(programs: str, parent: int, address: Path) -> None:
         folder = Path(name)
         if os.geteuid() == 0:
             os.chown(folder, NOBODY, NOBODY)
-        server = _start(_reachable(Path(programs), folder), folder)
+        server = _start(_reachable(Path(programs), folder), folder, more)
         try:
             _announce(server, folder, address)
             while _lives(parent) and server.poll() is None:
@@ -56,6 +57,13 @@ def main(programs: str, parent: int, address: Path) -> None:
         finally:
             server.send_signal(signal.SIGQUIT)  # nothing has to be kept
             server.wait()
+
+
+def let_enter(folder: Path) -> None:
+    """Let other users enter a folder of pytest's, which are their owner's alone."""
+    for each in (folder, *folder.parents):
+        if not each.stat().st_mode & 0o001:
+            each.chmod(0o711)
 
 
 def _reachable(programs: Path, folder: Path) -> Path:
@@ -70,13 +78,13 @@ def _reachable(programs: Path, folder: Path) -> Path:
     return copy / programs.name
 
 
-def _start(programs: Path, folder: Path) -> subprocess.Popen[bytes]:
+def _start(programs: Path, folder: Path, more: Sequence[str]) -> subprocess.Popen[bytes]:
     data = folder / "data"
     made = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
     if not any(_as_nobody([*made, *sorting], folder).wait() == 0 for sorting in SORTING):
         raise SystemExit("initdb failed")
     (data / "pg_hba.conf").write_text(RULES, encoding="utf-8")
-    options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+    options = [f"--{option}" for option in (*(f"{name}={value}" for name, value in OPTIONS.items()), *more)]
     return _as_nobody([programs / "postgres", "-D", data, "-k", folder, "-p", free_port(), *options], folder)
 
 
@@ -110,15 +118,17 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
+    except PermissionError:  # it lives, and is another user's
+        return True
     return True
 
 
-def in_background(programs: str, parent: int, address: Path) -> int:
+def in_background(programs: str, parent: int, address: Path, more: Sequence[str] = ()) -> int:
     """Leave `main` running in a process of its own; return once the server is ready, 1 if it never is."""
     child = os.fork()
     if not child:
         os.setsid()
-        main(programs, parent, address)
+        main(programs, parent, address, more)
         return 0
     while not address.exists():
         if os.waitpid(child, os.WNOHANG)[0]:
@@ -128,4 +138,4 @@ def in_background(programs: str, parent: int, address: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(in_background(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
+    sys.exit(in_background(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:]))

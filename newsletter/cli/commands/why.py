@@ -78,9 +78,9 @@ def _history(
     known = [(campaign, history) for campaign, history in histories if history]
     if not known:
         named = ", ".join(f"campaign {each.id} to {each.audience}, {each.state}" for each in campaigns)
-        if pruned := next((each for each in campaigns if each.pruned_at), None):
+        if pruned_at := next((each.pruned_at for each in campaigns if each.pruned_at), None):
             hint = "The figures of the campaign are still there: newsletter status"
-            raise NewsletterError(f"who had {pruned.issue} was pruned on {pruned.pruned_at[:10]}", hint=hint)
+            raise NewsletterError(f"who had {campaigns[0].issue} was pruned on {pruned_at[:10]}", hint=hint)
         hint = "Readers get an issue when they are active on its list at the time it starts."
         if any(not each.enqueued and each.state not in ENDED for each in campaigns):
             raise NewsletterError(
