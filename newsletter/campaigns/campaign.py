@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
 from newsletter.database.tables import campaign as table
 from newsletter.errors import NewsletterError, nearest
@@ -275,6 +275,17 @@ def change_state(connection: Connection, campaign_id: int, verb: str, *, now: da
 def advance_cursor(connection: Connection, campaign_id: int, *, cursor: int, enqueued: bool) -> None:
     """Write up to which subscriber the audience is enqueued, in the transaction that enqueues it."""
     connection.execute(update(table).where(table.c.id == campaign_id).values(cursor=cursor, enqueued=enqueued))
+
+
+def ended_before(moment: datetime) -> ColumnElement[bool]:
+    """Return the condition that a campaign is over, since before that moment."""
+    return table.c.state.in_([str(state) for state in ENDED]) & (table.c.finished_at < stamp(moment))
+
+
+def mark_pruned(connection: Connection, campaign_id: int, before: datetime, now: datetime) -> bool:
+    """Let nothing of a campaign that ended before a moment be sent any more; return whether it is still over."""
+    mark = update(table).where(table.c.id == campaign_id, ended_before(before))
+    return bool(connection.execute(mark.values(pruned_at=func.coalesce(table.c.pruned_at, stamp(now)))).rowcount)
 
 
 def pass_on(connection: Connection, campaign_id: int, provider: str) -> Campaign:

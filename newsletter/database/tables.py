@@ -4,7 +4,7 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
 (`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
-`events/calls.py` writes `webhook_call`.
+`events/calls.py` writes `webhook_call`. `copy.py` fills all tables of an empty database.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
