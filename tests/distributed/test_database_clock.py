@@ -28,9 +28,9 @@ def test_the_clock_shows_the_database_s_time_and_never_goes_back(tmp_path: Path)
 
 def test_a_machine_whose_clock_is_wrong_goes_by_the_database_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(settings(tmp_path)) as database:
-        monkeypatch.setattr("newsletter.distributed.database_clock.database_now", lambda _: moment)
         with database.read() as connection:
             moment = database_now(connection) - timedelta(days=1)
+        monkeypatch.setattr("newsletter.distributed.database_clock.database_now", lambda _: moment)
         clock = DatabaseClock(database)
 
         assert moment <= clock() < moment + timedelta(minutes=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from newsletter.database.connection import Database
 from newsletter.database.tables import batch
 from newsletter.errors import NewsletterError
 from newsletter.providers import find_provider
+from newsletter.sending import database_guard
 from newsletter.sending.job import SendState, job_of
 from newsletter.sending.recovery import LATE
 from newsletter.sending.sender import mailing_of
@@ -138,3 +140,23 @@ def test_a_batch_whose_claim_was_taken_over_is_not_sent_by_its_first_sender(
 
     assert server.calls == []
     assert counted(database) == {"queued": 20}
+
+
+def test_processes_that_start_at_once_agree_on_the_database_s_place(database: Database) -> None:
+    place, began = database_guard.here(database), threading.Event()
+
+    def settle() -> None:
+        with database.begin(alone=False) as connection:
+            began.set()
+            database_guard.settle(connection, place, utc_now())
+
+    second = threading.Thread(target=settle)
+    with database.begin(alone=False) as connection:
+        database_guard.settle(connection, place, utc_now())
+        second.start()
+        assert began.wait(60)
+    second.join()
+
+    with database.read() as connection:
+        database_guard.require_home(connection, place)
+        assert connection.execute(text("SELECT count(*) FROM host")).scalar_one() == 1
