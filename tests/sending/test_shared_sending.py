@@ -26,7 +26,7 @@ from newsletter.sending.worker import SendWorker
 from newsletter.times import utc_now
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import Quiet, add_readers, settings, start_campaign
-from tests.support.workers import opened
+from tests.support.workers import opened, until
 
 pytestmark = pytest.mark.usefixtures("postgresql")
 
@@ -142,19 +142,25 @@ def test_a_batch_whose_claim_was_taken_over_is_not_sent_by_its_first_sender(
     assert counted(database) == {"queued": 20}
 
 
+def _somebody_waits(database: Database) -> bool:
+    """Tell whether a transaction waits for another one."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with database.read() as connection:
+        return bool(connection.execute(text(waiting)).scalar_one())
+
+
 def test_processes_that_start_at_once_agree_on_the_database_s_place(database: Database) -> None:
-    place, began = database_guard.here(database), threading.Event()
+    place = database_guard.here(database)
 
     def settle() -> None:
         with database.begin(alone=False) as connection:
-            began.set()
             database_guard.settle(connection, place, utc_now())
 
     second = threading.Thread(target=settle)
     with database.begin(alone=False) as connection:
         database_guard.settle(connection, place, utc_now())
         second.start()
-        assert began.wait(60)
+        until(lambda: _somebody_waits(database))
     second.join()
 
     with database.read() as connection:
