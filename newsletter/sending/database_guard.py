@@ -40,6 +40,9 @@ _ON_SERVER = text(
 MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('newsletter.host'))")
+
+
 def machine_id() -> str:
     """Return this machine's id; empty where there is none (a container), so that the file alone decides."""
     for path in MACHINE_ID:
@@ -94,6 +97,9 @@ def settle(connection: Connection, identity: str, now: datetime) -> None:
     """Make this place the database's home if it has none yet. Raises NewsletterError as `require_home` does."""
     require_home(connection, identity)
     if identity and not _home(connection):
+        if connection.dialect.name == "postgresql":  # several processes may start at once
+            connection.execute(_LOCK)
+            require_home(connection, identity)
         adopt(connection, identity, now)
 
 
