@@ -9,7 +9,9 @@ from datetime import datetime
 
 from newsletter.campaigns.campaign import Campaign
 from newsletter.config import Publication
+from newsletter.database import schema
 from newsletter.database.connection import Database
+from newsletter.database.errors import SchemaChangedError
 from newsletter.distributed import presence
 from newsletter.distributed.campaign_sender import SharedSender
 from newsletter.distributed.database_clock import DatabaseClock
@@ -57,6 +59,8 @@ class SharedRunner(Runner):
 
     def tick(self, now: datetime) -> None:
         """Record the heartbeat; as the leader, do all that a runner does, and sweep."""
+        with self._database.read() as connection:
+            schema.require_unchanged(connection, self._database.name)
         self._beat(now)
         if self._may_lead():
             self._sweep.run_if_due()
@@ -65,11 +69,14 @@ class SharedRunner(Runner):
         self._failure = ""
 
     def _tick_or_report(self, *, once: bool) -> None:
-        """Run one tick; report a failure that goes on once, not at every tick."""
+        """Run one tick; report a failure that goes on once, not at every tick.
+
+        Raises NewsletterError with `once`, and SchemaChangedError always: an older program must not go on.
+        """
         try:
             self.tick(self._clock())
         except NewsletterError as error:
-            if once:
+            if once or isinstance(error, SchemaChangedError):
                 raise
             if str(error) != self._failure:
                 self._listener.say(f"newsletter: error: {error}")
