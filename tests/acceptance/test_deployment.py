@@ -150,7 +150,7 @@ def test_a_campaign_goes_on_while_every_part_is_restarted_one_at_a_time(
     folder: Path, database: Database, server: Resend
 ) -> None:
     server.answers = gate = Gate()
-    add_readers(database, 8000)
+    add_readers(database, 6000)
     commands = {**parts_of_units(), "newsletter-run-of-another-machine": ["run"]}
     with started(folder, database, commands) as parts:
         schedule(folder)
@@ -166,7 +166,7 @@ def test_a_campaign_goes_on_while_every_part_is_restarted_one_at_a_time(
         gate.set()
         until(lambda: is_sent(database))
 
-    assert counted(database) == {"accepted": 8000}
+    assert counted(database) == {"accepted": 6000}
     assert server.most_often == 1
 
 
