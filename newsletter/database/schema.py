@@ -51,7 +51,9 @@ def require_unchanged(connection: Connection, name: str) -> None:
     """Raise SchemaChangedError when the tables are not those any more that this process opened: one small query."""
     present = connection.execute(_REVISION).scalar() or ""
     if present != newest_revision():
-        message = f"the tables were brought up to date by a newer newsletter (schema {present}, not {newest_revision()})"
+        message = (
+            f"the tables were brought up to date by a newer newsletter (schema {present}, not {newest_revision()})"
+        )
         raise SchemaChangedError(message, place=name, hint="Upgrade newsletter here, then start this again.")
 
 

@@ -197,4 +197,3 @@ def test_parts_of_an_older_version_stop_politely_when_the_tables_are_migrated(
     left = counted(database)
     assert left["accepted"] == len(server.accepted)
     assert "handed" not in left
-

@@ -66,12 +66,16 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> str:
 def names(exported: str) -> set[str]:
     """Return the names of all series, a histogram's three among them."""
     kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", exported, re.MULTILINE))
-    parts = {f"{name}_{part}" for name, kind in kinds.items() if kind == "histogram" for part in ("bucket", "sum", "count")}
+    parts = {
+        f"{name}_{part}" for name, kind in kinds.items() if kind == "histogram" for part in ("bucket", "sum", "count")
+    }
     return parts | {name for name, kind in kinds.items() if kind != "histogram"}
 
 
 def test_every_metric_of_the_dashboard_and_of_the_alerts_is_exported(names: set[str]) -> None:
-    wrong = [f"{where}: {name}" for where, query in queries() for name in OWN_METRIC.findall(query) if name not in names]
+    wrong = [
+        f"{where}: {name}" for where, query in queries() for name in OWN_METRIC.findall(query) if name not in names
+    ]
 
     assert wrong == []
 
@@ -91,7 +95,9 @@ def test_no_metric_names_a_reader(exported: str) -> None:
 def test_labels_that_the_queries_group_by_are_exported(exported: str) -> None:
     labels = {*re.findall(r'[{,](\w+)="', exported), "instance", "job"}  # the last two are Prometheus' own
 
-    used = {name.strip() for _, query in queries() for by in re.findall(r"by \(([^)]+)\)", query) for name in by.split(",")}
+    used = {
+        name.strip() for _, query in queries() for by in re.findall(r"by \(([^)]+)\)", query) for name in by.split(",")
+    }
 
     assert used <= labels
 
