@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,8 +50,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> str:
     tally = Tally(batches=3)
     tally.messages["accepted"] = 1500
     with MetricsServer("127.0.0.1", 0, tally, lambda: True) as worker:
-        with urllib.request.urlopen(f"{worker.address}/metrics") as answer:
-            of_worker = answer.read().decode()
+        of_worker = requests.get(f"{worker.address}/metrics", timeout=60).text
     with serve(make_publication(tmp_path_factory.mktemp("metrics") / "news")) as running:
         requests.post(f"{running.url}/subscribe", data={"email": "ada@example.com"}, timeout=60)
         requests.post(f"{running.url}/subscribe", data={"email": "ada@example.com", TRAP: "x"}, timeout=60)
