@@ -91,6 +91,8 @@ class Parts:
     def start(self, name: str) -> None:
         command = start_command(self.commands[name], self._folder, dict(os.environ))
         self.running[name] = self._stack.enter_context(command)
+
+    def wait_for(self, name: str) -> None:
         until(lambda: READY[self.commands[name][0]] in self.said(name))
 
     def stop(self, name: str) -> int:
@@ -107,6 +109,8 @@ def started(folder: Path, database: Database, commands: dict[str, list[str]]) ->
         parts = Parts(folder, commands, stack)
         for name in parts.commands:
             parts.start(name)
+        for name in parts.commands:
+            parts.wait_for(name)
         until(lambda: len(alive(database)) == 2)
         yield parts
 
@@ -161,6 +165,7 @@ def test_a_campaign_goes_on_while_every_part_is_restarted_one_at_a_time(
             assert parts.running[name].wait() == 0, parts.said(name)
             assert "Traceback" not in parts.said(name)
             parts.start(name)
+            parts.wait_for(name)
         assert not is_sent(database)
         until(lambda: gate.waiting >= 4)
         gate.set()

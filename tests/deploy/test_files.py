@@ -26,6 +26,24 @@ from tests.web.public.serving import make_publication, serve
 
 MONITORING = DEPLOY / "monitoring"
 SERVICES = sorted(UNITS.glob("*.service"))
+SAID = (
+    "the tables were brought up to date by a newer newsletter (schema ",
+    "Upgrade newsletter here, then start this again.",
+    "made by a newer newsletter (schema ",
+    "this database is a copy: it was sending from another place",
+    "this database is older than what was sent from here",
+    "The last run ended in the middle of a batch of campaign ",
+    "deliveries the same calls are made again, under their keys",
+    "This runner leads.",
+    "Nothing was sent in the last minute.",
+    "Is the server running, and reached from here? What was committed is kept: run this again.",
+    "the database does not answer: a call's outcome is kept, and written when it is back",
+    "the disk is full",
+    "the database's disk is full: ",
+    "Let it go on with: newsletter resume ",
+    " never will",
+)
+"""Words of the program in docs/operation.md."""
 OWN_METRIC = re.compile(r"\bnewsletter_\w+")
 
 
@@ -182,3 +200,21 @@ def test_the_compose_file_waits_for_the_tables_and_keeps_the_database() -> None:
         assert int(services[name]["stop_grace_period"].removesuffix("s")) > 10
     assert services["database"]["volumes"] == ["database:/var/lib/postgresql/data"]
     assert "database" in compose()["volumes"]
+
+
+def test_the_documentation_names_every_metric_and_every_file(names: set[str]) -> None:
+    page = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in names}
+    files = [path.name for path in DEPLOY.rglob("*") if path.is_file()]
+
+    assert [name for name in sorted(families) if f"`{name}`" not in page] == []
+    assert [name for name in files if name not in page] == []
+
+
+@pytest.mark.parametrize("words", SAID)
+def test_what_the_documentation_lets_the_program_say_is_in_the_program(words: str) -> None:
+    page = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "newsletter").rglob("*.py"))
+
+    assert words in page
+    assert any(words in source for source in sources)
