@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
@@ -126,9 +127,9 @@ def _instructions(connection: Connection, publication: Publication, step: Step) 
 
 
 def _pages(connection: Connection, publication: Publication, step: Step) -> int:
-    asked: list[tuple[str, object, bool]] = []
+    asked: list[tuple[str, Any, bool]] = []
 
-    def note(_connection: object, _cursor: object, words: str, values: object, _context: object, many: bool) -> None:
+    def note(_connection: object, _cursor: object, words: str, values: Any, _context: object, many: bool) -> None:
         asked.append((words, values, many))
 
     event.listen(connection.engine, "before_cursor_execute", note)

@@ -58,12 +58,12 @@ def test_a_dump_of_postgresql_made_while_a_campaign_runs_is_restored_elsewhere(
     with start_command(["send", "hello", "--yes"], folder, dict(os.environ)) as sending:
         server.wait_for_calls(2)
         dump = [programs / "pg_dump", "--format=custom", f"--file={tmp_path / 'news.dump'}", url]
-        subprocess.run(dump, check=True, capture_output=True)
+        subprocess.run([*map(str, dump)], check=True, capture_output=True)
         server.answers.set()
         assert sending.wait() == 0
     name = databases.new_database("template1")
     restore = ["--no-owner", f"--dbname={databases.url_of(name)}", tmp_path / "news.dump"]
-    subprocess.run([programs / "pg_restore", *restore], check=True, capture_output=True)
+    subprocess.run([*map(str, (programs / "pg_restore", *restore))], check=True, capture_output=True)
     toml = folder / "newsletter.toml"
     toml.write_text(toml.read_text(encoding="utf-8").replace(url, databases.url_of(name)), encoding="utf-8")
     assert load_publication(toml).config.database.url.endswith(name)
