@@ -39,6 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function):
             for name in marks_of(item):
                 item.add_marker(name)
+            if "postgresql" in item.fixturenames:
+                item.add_marker("postgresql")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Choose the database before any fixture is made."""
+    databases.choose(item)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

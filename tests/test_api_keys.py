@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Run
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 def test_a_key_is_shown_once_and_only_its_hash_is_kept(publication_folder: Path, newsletter: Run) -> None:
@@ -58,5 +61,4 @@ def test_mistakes_are_named_and_nothing_is_made(publication_folder: Path, newsle
     assert "no scope" in none.stderr
     assert 'no key is named "shop"' in unknown.stderr
     assert [run.returncode for run in (scope, name, none, unknown)] == [2, 2, 2, 1]
-    with sqlite3.connect(publication_folder / "newsletter.db") as database:
-        assert database.execute("SELECT count(*) FROM api_key").fetchone() == (0,)
+    assert json.loads(newsletter("keys", "list", "--json", cwd=publication_folder).stdout) == []

@@ -154,3 +154,19 @@ def leave_behind(connection: Connection, campaign_id: int, provider: str, now: d
     changes = {"settled_at": stamp(now)}
     scope = BatchScope.ANOTHER_PROVIDERS
     ledger.transition(connection, "leave behind", BatchState.QUEUED, BatchState.UNKNOWN, scope, parameters, changes)
+
+
+def leave_unknown(connection: Connection, campaign_id: int, provider: str, reason: str, handed_at: str) -> None:
+    """Call all batches that wait unknown: another copy of this ledger may have handed them over since `handed_at`.
+
+    What a sender held when the ledger was copied is put back first, or is unknown already.
+    """
+    for row in _abandoned(connection, None):
+        if row.campaign_id == campaign_id:
+            after = after_death(BatchState(row.state), may_replay=False)
+            _recover(connection, row, after, {"unknown_reason": SILENCE} if after is BatchState.UNKNOWN else {})
+    changes = {"settled_at": handed_at, "unknown_reason": reason}
+    parameters = {"the_campaign": campaign_id}
+    first = {**changes, "first_handed_at": handed_at, "handed_at": handed_at, "provider": provider}
+    for scope, values in ((BatchScope.MAYBE_SENT, changes), (BatchScope.NEVER_HANDED, first)):
+        ledger.transition(connection, "leave behind", BatchState.QUEUED, BatchState.UNKNOWN, scope, parameters, values)

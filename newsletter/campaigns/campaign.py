@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
 from newsletter.config import EventKind
 from newsletter.database.tables import campaign as table
@@ -117,6 +117,8 @@ class Campaign:
     """A CampaignPriority."""
     pruned_at: str | None
     """When its deliveries were deleted."""
+    readers_of: int = 0
+    """The campaign whose readers get this one, a correction; 0 when the list's readers do."""
 
     @property
     def date(self) -> datetime:
@@ -137,8 +139,9 @@ class Campaign:
 
     @property
     def audience(self) -> str:
-        """Name the audience for a person: `daily`, or `daily, segment engaged`."""
-        return f"{self.list}, segment {self.segment}" if self.segment else self.list
+        """Name the audience for a person: `daily`, `daily, segment engaged`, or `daily, readers of campaign 1`."""
+        segment = f", segment {self.segment}" if self.segment else ""
+        return self.list + segment + (f", readers of campaign {self.readers_of}" if self.readers_of else "")
 
 
 _FIELDS = [table.c[name] for name in Campaign.__dataclass_fields__]
@@ -155,6 +158,7 @@ def approve_issue(
     page: WebPage,
     list: str,
     segment: str,
+    readers_of: int = 0,
     provider: str,
     checks: str = "[]",
     tracking: str = "none",
@@ -163,14 +167,15 @@ def approve_issue(
     """Freeze `message` and the issue's web `page` as a new campaign, a draft; `checks` is what the gate found.
 
     From here on, editing the file changes nothing. The caller has looked for a campaign of
-    the same issue, list and segment in the same transaction: there is at most one. Raises NewsletterError for an issue
-    of which it is not known any more who has it.
+    the same issue, list, segment and `readers_of` in the same transaction: there is at most one. Raises NewsletterError
+    for an issue of which it is not known any more who has it.
     """
     _require_unpruned(connection, message.slug)
     values = {
         "issue": message.slug,
         "list": list,
         "segment": segment,
+        "readers_of": readers_of,
         "state": CampaignState.DRAFT,
         "key": secrets.token_hex(8),
         "provider": provider,
@@ -298,6 +303,17 @@ def advance_cursor(connection: Connection, campaign_id: int, *, cursor: int, enq
     connection.execute(update(table).where(table.c.id == campaign_id).values(cursor=cursor, enqueued=enqueued))
 
 
+def ended_before(moment: datetime) -> ColumnElement[bool]:
+    """Return the condition that a campaign is over, since before that moment."""
+    return table.c.state.in_([str(state) for state in ENDED]) & (table.c.finished_at < stamp(moment))
+
+
+def mark_pruned(connection: Connection, campaign_id: int, before: datetime, now: datetime) -> bool:
+    """Let nothing of a campaign that ended before a moment be sent any more; return whether it is still over."""
+    mark = update(table).where(table.c.id == campaign_id, ended_before(before))
+    return bool(connection.execute(mark.values(pruned_at=func.coalesce(table.c.pruned_at, stamp(now)))).rowcount)
+
+
 def pass_on(connection: Connection, campaign_id: int, provider: str) -> Campaign:
     """Send a campaign through this provider from now on."""
     connection.execute(update(table).where(table.c.id == campaign_id).values(provider=provider))
@@ -319,10 +335,12 @@ def set_priority(connection: Connection, campaign_id: int, priority: CampaignPri
     connection.execute(update(table).where(table.c.id == campaign_id).values(priority=int(priority)))
 
 
-def campaign_of_issue(connection: Connection, issue: str, list: str, segment: str) -> Campaign | None:
-    """Return the one campaign of this issue, list and segment, if there is one."""
+def campaign_of_issue(
+    connection: Connection, issue: str, list: str, segment: str, readers_of: int = 0
+) -> Campaign | None:
+    """Return the one campaign of this issue, list and segment, if there is one; with `readers_of`, the correction."""
     same = (table.c.issue == issue) & (table.c.list == list) & (table.c.segment == segment)
-    row = connection.execute(select(*_FIELDS).where(same)).one_or_none()
+    row = connection.execute(select(*_FIELDS).where(same, table.c.readers_of == readers_of)).one_or_none()
     return _campaign(row) if row else None
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+from sqlalchemy import Connection, exists, func, select
 
 from newsletter.campaigns import ledger
 from newsletter.campaigns.batch_states import BatchState
-from newsletter.campaigns.campaign import ENDED
+from newsletter.campaigns.campaign import ended_before, mark_pruned
 from newsletter.campaigns.delivery_states import EXCEPTIONS
 from newsletter.database.tables import batch, campaign, delivery, delivery_exception
-from newsletter.times import stamp
 
 PAGE = 10_000
 """Deliveries that are deleted in one transaction."""
@@ -33,7 +32,7 @@ _IS_UNKNOWN = (
 def prunable(connection: Connection, before: datetime) -> list[int]:
     """Return the ids of the campaigns that ended before that time and have deliveries, none of them unknown."""
     has_some = exists().where(delivery.c.campaign_id == campaign.c.id)
-    rows = select(campaign.c.id).where(_is_over(before), has_some, ~_IS_OPEN, ~_IS_UNKNOWN)
+    rows = select(campaign.c.id).where(ended_before(before), has_some, ~_IS_OPEN, ~_IS_UNKNOWN)
     return list(connection.scalars(rows.order_by(campaign.c.id)))
 
 
@@ -44,9 +43,7 @@ def count_deliveries(connection: Connection, campaign_id: int) -> int:
 
 def begin_pruning(connection: Connection, campaign_id: int, before: datetime, now: datetime) -> bool:
     """Mark the campaign, so that nothing of it is sent any more; return whether it is still over."""
-    marked = update(campaign).where(campaign.c.id == campaign_id, _is_over(before))
-    when = func.coalesce(campaign.c.pruned_at, stamp(now))
-    if not connection.execute(marked.values(pruned_at=when)).rowcount:
+    if not mark_pruned(connection, campaign_id, before, now):
         return False
     ledger.forget_retries(connection, campaign_id)
     return True
@@ -55,7 +52,3 @@ def begin_pruning(connection: Connection, campaign_id: int, before: datetime, no
 def prune_page(connection: Connection, campaign_id: int) -> int:
     """Delete some deliveries of a marked campaign; return how many. Call until it is 0."""
     return ledger.delete_page(connection, campaign_id, PAGE)
-
-
-def _is_over(before: datetime) -> ColumnElement[bool]:
-    return campaign.c.state.in_([str(state) for state in ENDED]) & (campaign.c.finished_at < stamp(before))

@@ -108,6 +108,8 @@ def tally(deliveries: Mapping[str, int]) -> str:
 def send_command(campaign: Campaign) -> str:
     """Return the command that goes on with a campaign; `send` needs its list and segment to find it."""
     segment = f" --segment {campaign.segment}" if campaign.segment else ""
+    if campaign.readers_of:
+        return f"newsletter send {campaign.issue} --to-readers-of {campaign.readers_of}{segment}"
     return f"newsletter send {campaign.issue} --list {campaign.list}{segment}"
 
 

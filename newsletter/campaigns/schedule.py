@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from newsletter.campaigns import approvals, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state, change_state, get_campaign
@@ -40,12 +40,21 @@ class Timing:
 
 
 def timing(
-    connection: Connection, publication: Publication, moment: Moment, list_name: str, segment: str, now: datetime
+    connection: Connection,
+    publication: Publication,
+    moment: Moment,
+    list_name: str,
+    segment: str,
+    now: datetime,
+    among: ColumnElement[bool] | None = None,
 ) -> Timing:
-    """Return what `moment` means for the audience; `local` starts with its first reader, but not in the past."""
+    """Return what `moment` means for the audience; `local` starts with its first reader, but not in the past.
+
+    `among` is the condition of a correction's readers (`audience.got`).
+    """
     if moment.zone is not None:
         return Timing(start=moment.at(), wall=None, waves={})
-    waves = sizes(connection, publication, moment.wall, list_name, segment, now)
+    waves = sizes(connection, publication, moment.wall, list_name, segment, now, among)
     first = min(waves, default=moment.at(publication.config.publication.timezone))
     last = max(waves, default=first)
     return Timing(start=max(first, now) if last > now else first, wall=moment.wall, waves=waves)
@@ -143,11 +152,17 @@ def moments(
 
 
 def sizes(
-    connection: Connection, publication: Publication, wall: datetime, list_name: str, segment: str, now: datetime
+    connection: Connection,
+    publication: Publication,
+    wall: datetime,
+    list_name: str,
+    segment: str,
+    now: datetime,
+    among: ColumnElement[bool] | None = None,
 ) -> dict[datetime, int]:
     """Return the number of readers who are due at each moment, the first moment first."""
     numbers: dict[datetime, int] = {}
-    for zone, number in segments.by_zone(connection, publication, list_name, segment, now=now).items():
+    for zone, number in segments.by_zone(connection, publication, list_name, segment, now=now, among=among).items():
         due = _moment(publication, wall, zone)
         numbers[due] = numbers.get(due, 0) + number
     return dict(sorted(numbers.items()))

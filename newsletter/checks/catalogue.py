@@ -23,6 +23,7 @@ from newsletter.checks.rules import (
     size,
     source,
     spam,
+    starters,
     structure,
     subject,
 )
@@ -33,6 +34,7 @@ FAMILIES = (
     ignore_comments,
     source,
     leftovers,
+    starters,
     size,
     images,
     structure,

@@ -12,11 +12,17 @@ from newsletter.checks.run import Checked, check_issues
 from newsletter.checks.selection import is_refusal, read_rules
 from newsletter.config import Publication
 from newsletter.errors import MOST_SHOWN, NewsletterError, Problem, Severity
+from newsletter.printable import one_line
 from newsletter.rendering.build import Built
 
 
 class Stopped(NewsletterError):  # noqa: N818 - the gate's decision
     """The issue has errors that are not allowed."""
+
+    def __str__(self) -> str:
+        """Return the message with each error on a line of its own, and what to do."""
+        lines = [one_line(line) for line in self.message.split("\n")]
+        return "\n  ".join([*lines, self.hint])
 
 
 def gate(publication: Publication, built: Built, allow: str | None = None) -> str:
@@ -43,11 +49,11 @@ def _stops(problem: Problem, allowed: Sequence[str]) -> bool:
 
 def _refused(problems: Sequence[Problem]) -> Stopped:
     rules = ",".join(dict.fromkeys(problem.rule for problem in problems))
-    shown = "\n".join(f"  {problem.place}: {problem.message} [{problem.rule}]" for problem in problems[:MOST_SHOWN])
-    left = f"\n  and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
+    shown = [f"{problem.place}: {problem.message} [{problem.rule}]" for problem in problems[:MOST_SHOWN]]
+    shown += [f"and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
     count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
     hint = f"Nothing was changed. Put it right, or allow it: --allow {rules}"
-    return Stopped(f"the issue has {count}\n{shown}{left}", hint=hint)
+    return Stopped("\n".join([f"the issue has {count}", *shown]), hint=hint)
 
 
 def _record(checked: Checked, allowed: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from newsletter.subscribers.files.imports import ImportReport, RefusedRow
 MOST_SHOWN = 20
 """Refused rows that are printed; the rest are counted."""
 _BOM = b"\xef\xbb\xbf"
+_UNDECODABLE = re.compile(r"not [\w-]+ \(byte \d+ of the line\)")
 _SHARES = 1_000
 """The steps of the bar."""
 
@@ -41,6 +42,11 @@ class ImportProgress:
         self._writer: _RejectsWriter | None = None
         self._written: list[Path] = []
         self._refused = 0
+        self._shown = 0
+        self._undecodable = 0
+        """Refused rows that are not in the file's encoding: the first is printed, the others are counted."""
+        self._guessed = ""
+        """The title of an encoding that was guessed."""
         self._bar = self._stack.enter_context(ProgressBar())
 
     def __enter__(self) -> ImportProgress:
@@ -59,6 +65,8 @@ class ImportProgress:
         Raises ConfigError when the file cannot be written.
         """
         self._writer = None
+        if file.text.is_guess:
+            self._guessed = file.text.title
         if self._rejects and not file.is_part:
             self._open(file)
 
@@ -78,9 +86,16 @@ class ImportProgress:
         if self._rejects:
             writer = self._writer or self._open(refusal.file)
             writer.write(refusal)
-        elif self._refused <= MOST_SHOWN:
+        elif self._is_news(refusal) and self._shown < MOST_SHOWN:
+            self._shown += 1
             name = f"{self._name}/{refusal.file.name}" if refusal.file.is_part else self._name
             self._bar.say(one_line(f"{name}:{refusal.row}: {refusal.reason}"))
+
+    def _is_news(self, refusal: RefusedRow) -> bool:
+        """Tell whether a row is refused for another reason than that it is not in the encoding, like a row before."""
+        is_undecodable = bool(_UNDECODABLE.match(refusal.reason))
+        self._undecodable += is_undecodable
+        return not is_undecodable or self._undecodable == 1
 
     def progress(self, rows: int, share: float) -> None:
         """Move the bar: rows so far, the share of all bytes read so far."""
@@ -98,11 +113,25 @@ class ImportProgress:
             them = "1 refused row is" if report.refused == 1 else f"{report.refused:,} refused rows are"
             what = "mend and import that file" if len(self._written) == 1 else "mend and import those files"
             click.echo(f"{them} in {where}: {what}.", err=True)
-        elif report.refused > MOST_SHOWN:
-            click.echo(f"and {report.refused - MOST_SHOWN:,} more refused; --rejects FILE keeps them all", err=True)
+        else:
+            self._conclude_refused(report)
+        if self._guessed:
+            again = "If letters came out wrong, import it again with the name of its encoding: --encoding NAME"
+            click.echo(f"{self._guessed} is a guess. {again}", err=True)
         if kept := report.kept_unsubscribed:
             them = "1 reader who left was" if kept == 1 else f"{kept:,} readers who left were"
             click.echo(f"{them} not brought back; name those who asked with --resubscribe ADDRESS.", err=True)
+
+    def _conclude_refused(self, report: ImportReport) -> None:
+        """Count the refused rows that were not printed, those of another encoding by themselves."""
+        left = report.refused - self._shown
+        if (alike := self._undecodable - 1) > 0:
+            left -= alike
+            rows = "1 more row is" if alike == 1 else f"{alike:,} more rows are"
+            says = "name the file's own encoding, such as --encoding windows-1252"
+            click.echo(f"and {rows} not UTF-8: save the file as CSV UTF-8, or {says}", err=True)
+        if left > 0:
+            click.echo(f"and {left:,} more refused; --rejects FILE keeps them all", err=True)
 
 
 def _rejects_path(path: Path, file: ImportFile) -> Path:

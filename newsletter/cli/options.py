@@ -16,6 +16,9 @@ list_option = click.option(
 segment_option = click.option(
     "--segment", metavar="SEGMENT", help="Which of them  [default: the issue's segment, else all]"
 )
+readers_of_option = click.option(
+    "--to-readers-of", "readers_of", metavar="CAMPAIGN", help="Only those who got this campaign: a correction"
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask")
 allow_option = click.option("--allow", metavar="RULES", help="Errors of `check` to send with nevertheless: NL401,NL302")
 priority_option = click.option(
@@ -31,6 +34,12 @@ def json_option(what: str = "the campaign's status") -> Callable[[Command], Comm
 
 
 def audience_options(command: Command) -> Command:
-    """Give a command the options that choose an issue's readers and rules: --list, --segment, --yes, --allow."""
-    options: tuple[Callable[[Any], Any], ...] = (list_option, segment_option, yes_option, allow_option)
+    """Give a command the options that choose an issue's readers and rules: --list, --segment, --to-readers-of, ..."""
+    options: tuple[Callable[[Any], Any], ...] = (
+        list_option,
+        segment_option,
+        readers_of_option,
+        yes_option,
+        allow_option,
+    )
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)

@@ -29,12 +29,23 @@ def remote_change(session: Session, issue: str, verb: str, *, as_json: bool = Fa
     _print(remote_server(session.publication).post(issue_path(_slug(session, issue), verb)), as_json)
 
 
-def remote_status(session: Session, issue: str, *, as_json: bool, part: str = "") -> None:
+def remote_status(session: Session, issue: str, *, as_json: bool) -> None:
     """Print what became of an issue at the server. Raises NewsletterError."""
     from newsletter.remote.client import issue_path, remote_server
 
-    parts = [part] if part else []
-    _print(remote_server(session.publication).get(issue_path(_slug(session, issue), *parts)), as_json)
+    _print(remote_server(session.publication).get(issue_path(_slug(session, issue))), as_json)
+
+
+def remote_figures(session: Session, issue: str, *, as_json: bool) -> None:
+    """Print deliveries by state and readers by event of an issue at the server. Raises NewsletterError."""
+    from newsletter.remote.client import issue_path, remote_server
+
+    answer = remote_server(session.publication).get(issue_path(_slug(session, issue), "stats"))
+    if as_json:
+        return click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+    click.echo(f"{answer['issue']}: {answer['state']}, {answer['audience']:,} readers")
+    for name, number in (*answer["deliveries"].items(), *answer["events"].items()):
+        click.echo(f"{name:>14}  {number:>10,}")
 
 
 def _slug(session: Session, issue: str) -> str:
@@ -46,7 +57,7 @@ def _slug(session: Session, issue: str) -> str:
 
 
 def _print(answer: dict[str, Any], as_json: bool) -> None:
-    if as_json or "sentence" not in answer:
+    if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
         click.echo(f"{answer['issue']}: {answer['sentence']}")

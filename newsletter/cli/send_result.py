@@ -82,16 +82,6 @@ def _print_resolved(database: Database, campaign: Campaign) -> None:
         click.echo(f"Unknown, and sent again: {reports.readers(again)}, who may have it twice.", err=True)
 
 
-def require_sendable(campaign: Campaign) -> None:
-    """Raise NewsletterError unless deliveries of the campaign can be queued again: it is sent or sending."""
-    if campaign.state in (CampaignState.SENT, CampaignState.SENDING):
-        return
-    hint = (
-        f"Let it go on with `newsletter resume {campaign.id}` first." if campaign.state is CampaignState.PAUSED else ""
-    )
-    raise NewsletterError(f"campaign {campaign.id} is {campaign.state}: nothing of it can be sent again", hint=hint)
-
-
 def recover_first(publication: Publication, database: Database, campaign_id: int) -> None:
     """Recover what a killed sender left of a campaign, unless a sender is at work; what was found goes to stderr."""
     with CampaignProgress() as progress:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from newsletter.config import Publication, find_config, load_publication
 
 if TYPE_CHECKING:
+    import newsletter
     from newsletter.database.connection import Database
 
 
@@ -37,6 +38,13 @@ class Session:
     def publication(self) -> Publication:
         """The settings of newsletter.toml, read and checked. Raises ConfigError."""
         return load_publication(self.config)
+
+    @cached_property
+    def opened(self) -> newsletter.Publication:
+        """The publication with its verbs, which commands and Python programs have in common. Raises ConfigError."""
+        from newsletter.publication.publication import Publication as OpenPublication
+
+        return OpenPublication(self.publication, lambda: self.database)
 
     @cached_property
     def database(self) -> Database:

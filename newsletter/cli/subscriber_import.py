@@ -9,20 +9,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from io import BufferedIOBase
 from pathlib import Path
 from typing import cast
 
 import click
 
-from newsletter.addresses import address_key
 from newsletter.cli.import_progress import ImportProgress
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.config.fields import READER_COLUMNS
 from newsletter.errors import ConfigError, NewsletterError
-from newsletter.subscribers.files.imports import ImportListener, ImportReport, import_csv
+from newsletter.subscribers.files.imports import ImportListener, ImportReport
 from newsletter.subscribers.importers.options import parse_options
 from newsletter.subscribers.importers.platforms import AUTO, PLATFORMS
 
@@ -38,6 +36,7 @@ from newsletter.subscribers.importers.platforms import AUTO, PLATFORMS
 )
 @click.option("--map", "maps", metavar="COLUMN=FIELD", multiple=True, help="What a column means; repeatable")
 @click.option("--ignore", "ignored", metavar="COLUMN", multiple=True, help="Leave a column out; repeatable")
+@click.option("--encoding", metavar="NAME", help="The file's encoding, such as windows-1252  [default: as it shows]")
 @click.option("--rejects", metavar="CSV", type=click.Path(dir_okay=False), help="Where to write the refused rows")
 @click.option("--resubscribe", metavar="ADDRESS", multiple=True, help="Bring back this one who left; repeatable")
 @json_option("it")
@@ -48,6 +47,7 @@ def import_command(
     platform: str,
     maps: tuple[str, ...],
     ignored: tuple[str, ...],
+    encoding: str | None,
     rejects: str | None,
     resubscribe: tuple[str, ...],
     as_json: bool,
@@ -70,21 +70,19 @@ def import_command(
         newsletter subscribers import list-unsubscribed.csv --from sendy
         newsletter subscribers import crm.csv --map "Wants mail=status:Y=active,N=unsubscribed"
         newsletter subscribers import crm.csv --map Courriel=email --ignore "Account status"
+        newsletter subscribers import old.csv --encoding windows-1251
         gunzip -c readers.csv.gz | newsletter subscribers import -
     """
-    options = parse_options(platform, maps, ignored)
+    options = parse_options(platform, maps, ignored, encoding)
     if rejects and Path(rejects).exists() and file != "-" and os.path.samefile(file, rejects):
         raise ConfigError("--rejects names the file to import", hint="Name another; this one would be lost.")
     with ExitStack() as stack:
         source = stack.enter_context(_source(file))
         told = stack.enter_context(ImportProgress(_name(file), rejects))
-        report = import_csv(
-            session.database,
-            session.publication,
+        report = session.opened.subscribers.import_csv(
             source,
-            _name(file),
-            now=datetime.now(UTC),
-            resubscribe={address_key(address) for address in resubscribe},
+            name=_name(file),
+            resubscribe=resubscribe,
             options=options,
             listener=ImportListener(started=told.started, refused=told.refused, progress=told.progress, told=told.say),
         )

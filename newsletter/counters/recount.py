@@ -7,7 +7,7 @@ the events of campaigns whose readers were forgotten (`[tracking] keep`): their 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -38,11 +38,14 @@ def rebuild(connection: Connection) -> int:
         connection.execute(text("LOCK TABLE counter IN EXCLUSIVE MODE"))
     before = table.all_counters(connection)
     counted = count_all(connection)
-    is_first = (UNCOUNTED, 0, "") in before
-    kept = {} if is_first else _kept(connection, before)
-    if is_first:
+    if (UNCOUNTED, 0, "") in before:
         counted.update(grown(connection))
-    after = {key: number for key, number in {**counted, **kept}.items() if number}
+        kept = {}
+    else:
+        stays = _stays(connection)
+        counted = Counter({key: number for key, number in counted.items() if not stays(key)})
+        kept = {key: number for key, number in before.items() if stays(key)}
+    after = {**counted, **kept}
     table.replace_all(connection, after)
     return sum(before.get(key, 0) != after.get(key, 0) for key in before.keys() | after.keys())
 
@@ -58,15 +61,11 @@ def count_all(connection: Connection) -> Counter[Key]:
     return Counter({key: number for key, number in counted.items() if number})
 
 
-def _kept(connection: Connection, before: dict[Key, int]) -> dict[Key, int]:
-    """Return the counters that no recount may change: growth, and events whose readers are forgotten."""
+def _stays(connection: Connection) -> Callable[[Key], bool]:
+    """Return whether no recount may change a counter: growth, and events whose readers are forgotten."""
     forgotten = {*connection.scalars(select(event.c.campaign_id).where(event.c.reader < 0).distinct())}
     ledger = {table.AUDIENCE, table.ACCEPTED, table.ACCEPTED_BY_MAILBOX}
-    return {
-        key: number
-        for key, number in before.items()
-        if key[0] in _KEPT or (key[1] in forgotten and key[0] not in ledger)
-    }
+    return lambda key: key[0] in _KEPT or (key[1] in forgotten and key[0] not in ledger)
 
 
 def _count_readers(connection: Connection, counted: Counter[Key]) -> None:

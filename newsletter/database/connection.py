@@ -129,6 +129,15 @@ def open_address(url: URL, publication: Publication, *, patience: float = PATIEN
     return database
 
 
+def database_file(publication: Publication) -> Path:
+    """Return the path of a publication's SQLite database, whether it exists or not. Raises ConfigError."""
+    url = address(publication)
+    if not _is_sqlite(url):
+        hint = "Put a database on a server back with its own program: pg_restore."
+        raise ConfigError("this publication's database is on a server, and no file", hint=hint)
+    return Path(str(url.database))
+
+
 def migrate_database(url: URL, publication: Publication) -> Migration:
     """Bring the tables up to date, on either database; safe to run twice, and by two at once."""
     database = _connected(url, publication, PATIENCE)

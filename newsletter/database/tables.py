@@ -3,12 +3,14 @@
 Each table has one writer, whose docstring says so. Readers: `subscribers/subscriber.py` and `writes.py` write
 `subscriber` and `subscription`; `consent.py`, `signups.py`, `transactional_queue.py`, `suppressions.py`,
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
-(`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py` and `events.py` their own;
+(`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py`, `events.py` and
+`archive.py` (`archive_change`) their own;
 `events/calls.py` writes `webhook_call`, from which `erased_calls.py` takes out erased readers, and
 `one_time_tokens.py` `webhook_signature`. `subscribers/erasure.py` fills `erased_reader`, `erased_calls.py` empties it.
 `outbound/queue.py` writes `outbound_message`, `api_keys.py` `api_key`, `campaigns/approvals.py` `approval`,
 `campaigns/pushes.py` `push`, `pushed_picture` and `pushed_path`, `web/api/writes.py` the API's other tables,
-`counters/table.py` `counter`, `counters/mailboxes.py` `mail_domain`.
+`counters/table.py` `counter`, `counters/mailboxes.py` `mail_domain`. `copy.py` fills all tables of an
+empty database.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
@@ -204,7 +206,23 @@ campaign = Table(
     Column("priority", Integer, nullable=False, server_default="0"),  # 1 high, 0 normal, -1 low
     Column("turn", Integer, nullable=False, server_default="0"),  # the last turn that its jobs for workers have
     Column("pruned_at", Text),  # since then nobody knows who had it: nothing of it is sent any more
-    Index("campaign_once", "issue", "list", "segment", unique=True),
+    # a campaign whose readers get this one, and nobody else does; 0 = the readers of the list
+    Column("readers_of", Integer, nullable=False, server_default="0"),
+    Index("campaign_once", "issue", "list", "segment", "readers_of", unique=True),
+    sqlite_autoincrement=True,
+)
+
+archive_change = Table(  # changes of a sent issue's page: rows are appended, and the newest counts
+    "archive_change",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("issue", Text, nullable=False),  # slug
+    Column("kind", Text, nullable=False),  # amended withdrawn
+    Column("at", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),  # what its readers are told about it
+    Column("page", LargeBinary),  # the new page, zlib; null when it is withdrawn
+    Column("about", Text, nullable=False, server_default=""),  # JSON, as campaign.about
+    Index("archive_change_by_issue", "issue", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -406,7 +424,7 @@ api_key = Table(  # keys of other programs; a revoked one stays, because evidenc
 api_write = Table(  # what other programs changed: rows are appended and kept as evidence
     "api_write",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", BigNumber, primary_key=True, autoincrement=True),
     Column("key_id", Integer, ForeignKey("api_key.id"), nullable=False),
     Column("at", Text, nullable=False),
     Column("operation", Text, nullable=False),  # createSubscriber, pauseCampaign, ...
@@ -422,8 +440,8 @@ api_write = Table(  # what other programs changed: rows are appended and kept as
 api_answer = Table(  # the answers that a repeated request gets; deleted after 24 hours, and with their reader
     "api_answer",
     metadata,
-    Column("write_id", Integer, ForeignKey("api_write.id"), primary_key=True, autoincrement=False),
-    Column("subscriber_id", Integer, ForeignKey("subscriber.id", ondelete="CASCADE")),
+    Column("write_id", BigNumber, ForeignKey("api_write.id"), primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigNumber, ForeignKey("subscriber.id", ondelete="CASCADE")),
     Column("body", Text, nullable=False),
     Index("api_answer_by_subscriber", "subscriber_id"),
 )

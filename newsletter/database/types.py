@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
@@ -30,9 +33,13 @@ class JsonText(TypeDecorator[str]):
         """Return the type for this database."""
         return dialect.type_descriptor(_JsonB() if dialect.name == "postgresql" else Text())
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return the text as it was written: jsonb sorts keys by their length, and adds spaces."""
-        return normal_json(value) if value and dialect.name == "postgresql" else value
+    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], Any] | None:
+        """Return what makes the text again as it was written: jsonb sorts keys by their length, and adds spaces."""
+        return _normal_or_none if dialect.name == "postgresql" else None
+
+
+def _normal_or_none(value: str | None) -> str | None:
+    return value if value is None else normal_json(value)
 
 
 def normal_json(value: str) -> str:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from string import Template
@@ -23,6 +24,10 @@ from newsletter.issues.templates import package_templates, template_names
 GIT_IGNORE = ".gitignore"
 EDITOR = ".vscode/"
 """The folder with an editor's settings (docs/editors.md)."""
+_STAYS_MARK = r"(?:<!--\s*nl-ignore\s+NL024\s*:[^\n]*?-->|#\s*nl-ignore\s+NL024\s*:[^\n]*)"
+"""A mark in a starter that a sentence may stay in every issue; the issues themselves do without."""
+_STAYS_LINE = re.compile(rf"^[ \t]*{_STAYS_MARK}[ \t]*\n", re.MULTILINE)
+_STAYS = re.compile(rf"[ \t]*{_STAYS_MARK}(?=[ \t]*$)", re.MULTILINE)
 
 
 def publication_files(*, name: str, url: str, sender: str, timezone: str) -> dict[str, bytes]:
@@ -52,7 +57,7 @@ def template_files() -> dict[str, bytes]:
 def changeable_templates() -> list[str]:
     """Return the path, below `templates/`, of every template that a publication may have a version of its own of."""
     paths = (path.removeprefix("templates/") for path in template_files())
-    return [path for path in paths if not path.startswith("preview/")]  # the preview is the program's alone
+    return [path for path in paths if not path.startswith(("preview/", "api/"))]  # the program's own pages
 
 
 def copy_template(publication: Publication, name: str) -> str:
@@ -145,7 +150,33 @@ def issue_file(title: str, publication: Publication, *, template: str | None = N
     except OSError as error:
         raise NewsletterError(f"cannot be read: {error}", place=str(skeleton)) from error
     # safe_substitute: a skeleton of the publication may hold a $ of its own, such as a price.
-    return Template(text).safe_substitute(subject=_escaped(title), template=lines).encode()
+    text = _STAYS_LINE.sub("", text)
+    return Template(_STAYS.sub("", text)).safe_substitute(subject=_escaped(title), template=lines).encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StarterFile:
+    """A file that new issues begin as."""
+
+    path: Path
+    is_own: bool
+    """Tells whether it is the publication's own."""
+
+    @property
+    def shown(self) -> str:
+        """The path as messages show it: from the publication's folder, or the file's name alone."""
+        return f"templates/starter/{self.path.name}" if self.is_own else self.path.name
+
+
+def starter_files(publication: Publication) -> list[StarterFile]:
+    """Return every file that an issue of the publication may have begun as: the program's, then its own."""
+    folders = {package_templates(): False, publication.templates: True}
+    return [
+        StarterFile(path=path, is_own=is_own)
+        for folder, is_own in folders.items()
+        for path in sorted((folder / "starter").glob("issue*.md"))
+        if path.name == "issue.md" or path.name.startswith("issue-")
+    ]
 
 
 def _skeletons(publication: Publication) -> dict[str, Path]:

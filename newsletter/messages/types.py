@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 
 import msgspec
@@ -75,12 +76,42 @@ class About:
     """False keeps it off the web: only its readers have it."""
 
 
+class ChangeKind(StrEnum):
+    """What may be done to a sent issue's page."""
+
+    AMENDED = "amended"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveChange:
+    """A change of a sent issue's page, which the page and the feed tell their readers about."""
+
+    kind: ChangeKind
+    at: datetime
+    """When it was made; aware."""
+    note: str = ""
+    """The editors' words about it."""
+
+    @property
+    def is_withdrawal(self) -> bool:
+        """Tell whether it took the page away."""
+        return self.kind is ChangeKind.WITHDRAWN
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebPage:
     """An issue as a web page: the signup as a form, slots filled for no reader, no personal links."""
 
     about: About
     html: str = field(repr=False)
+    changes: tuple[ArchiveChange, ...] = ()
+    """The changes since it was sent, the first first. A page that was withdrawn is empty."""
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Tell whether the page was taken away."""
+        return bool(self.changes) and self.changes[-1].is_withdrawal
 
 
 class Recipient(msgspec.Struct, frozen=True, kw_only=True):  # a third of a dataclass's time, once per message

@@ -32,7 +32,7 @@ from newsletter.subscribers.subscriber import (
     store_facts,
     subscriber_pages,
 )
-from newsletter.subscribers.writes import Effect, EntryResult, Status, SubscriberEntry, enter
+from newsletter.subscribers.writes import EVERYWHERE, Effect, EntryResult, Status, SubscriberEntry, enter
 from newsletter.times import utc_now
 
 
@@ -84,13 +84,20 @@ def reader_entry(
     try:
         return SubscriberEntry(
             email=parse_address(email),
-            statuses=tuple((list_named(publication, name), Status(status)) for name, status in statuses.items()),
+            statuses=_statuses(publication, statuses),
             columns={name: parse_built_in(name, value.strip()) for name, value in columns.items() if value.strip()},
             fields={name: value for name, given in fields.items() if (value := _field(publication, name, given)) != ""},
             tags=parse_tags(list(tags)),
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _statuses(publication: Publication, lists: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return pairs of list and status, EVERYWHERE first. Raises ConfigError for an unknown list."""
+    everywhere = tuple((name, Status(status)) for name, status in lists.items() if name == EVERYWHERE)
+    named = ((list_named(publication, name), Status(status)) for name, status in lists.items() if name != EVERYWHERE)
+    return (*everywhere, *named)
 
 
 def _field(publication: Publication, name: str, value: FieldValue) -> FieldValue:
@@ -138,8 +145,7 @@ def change_reader(
     columns, fields, tags = _facts(publication, reader, change)
     store_facts(connection, reader.id, columns, fields, tags, now)
     if change.lists:
-        statuses = tuple((list_named(publication, name), status) for name, status in change.lists.items())
-        entry = SubscriberEntry(email=reader.email, statuses=statuses)
+        entry = SubscriberEntry(email=reader.email, statuses=_statuses(publication, change.lists))
         _enter(connection, entry, source, now, resubscribe=resubscribe)
     changed = find_subscriber(connection, reader.email)
     assert changed is not None
@@ -264,7 +270,7 @@ def reader_conditions(
     if list_name or status:
         conditions.append(is_on_list(list_named(publication, list_name) if list_name else None, status))
     if segment:
-        conditions.append(segments.condition(connection, publication, segment))
+        conditions.append(segments.condition(connection, publication, segment, utc_now()))
     if tag:
         conditions.append(segments.has_tag(connection, tag))
     return conditions

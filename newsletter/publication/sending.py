@@ -27,25 +27,33 @@ from newsletter.publishing.plan import (
     refuse_schedule,
 )
 from newsletter.rates import Rate
+from newsletter.relative_times import parse_at
 from newsletter.sending.sender import Job
 from newsletter.signed_links import link_secret
-from newsletter.times import Moment, parse_moment
+from newsletter.times import Moment
 
 
 def plan_send(
-    publication: Publication, database: Database, issue: str, list_name: str | None, segment: str | None
+    publication: Publication,
+    database: Database,
+    issue: str,
+    list_name: str | None,
+    segment: str | None,
+    *,
+    readers_of: str | None = None,
 ) -> tuple[Plan, NewsletterError | None]:
     """Plan from the issue's file, or from its approved campaign when the file cannot be built any more.
 
     Returns why the file cannot be built, too. Raises NewsletterError where there is neither.
     """
     try:
-        return make_plan(publication, database, issue, list_name=list_name, segment=segment), None
+        plan = make_plan(publication, database, issue, list_name=list_name, segment=segment, readers_of=readers_of)
+        return plan, None
     except NewsletterError as error:
-        plan = frozen_plan(publication, database, issue, list_name=list_name, segment=segment)
-        if plan is None or plan.campaign is None:
+        frozen = frozen_plan(publication, database, issue, list_name=list_name, segment=segment, readers_of=readers_of)
+        if frozen is None or frozen.campaign is None:
             raise
-        return plan, error
+        return frozen, error
 
 
 def approved(publication: Publication, plan: Plan, allow: str | None) -> Plan:
@@ -80,13 +88,13 @@ def job_of_plan(
     )
 
 
-def time_of(publication: Publication, plan: Plan, at: str | None) -> Moment:
-    """Return the time that a user wrote, else the issue's `send_at`.
+def time_of(publication: Publication, plan: Plan, at: str | None, now: datetime) -> Moment:
+    """Return the time that a user wrote (relative_times.py), else the issue's `send_at`.
 
     Raises ConfigError when there is neither, ValueError for a text that is no time.
     """
     if at is not None:
-        return parse_moment(at, publication.config.publication.timezone)
+        return parse_at(at, publication.config.publication.timezone, now)
     if plan.built.issue.send_at:
         return plan.built.issue.send_at
     hint = 'Say it with --at "2026-11-24 07:00", or as `send_at` in the front matter.'
@@ -107,12 +115,19 @@ def plan_schedule(
     """Plan a campaign for a time, and check everything that may refuse it. Raises NewsletterError."""
     plan = make_plan(publication, database, issue, list_name=list_name, segment=segment)
     try:
-        time = moment if isinstance(moment, Moment) else time_of(publication, plan, moment)
+        time = moment if isinstance(moment, Moment) else time_of(publication, plan, moment, now)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    return require_schedulable(publication, database, plan, time, allow, now)
+
+
+def require_schedulable(
+    publication: Publication, database: Database, plan: Plan, moment: Moment, allow: str | None, now: datetime
+) -> tuple[Plan, Timing]:
+    """Return the plan with what `check` says of its issue, and what the time means. Raises NewsletterError."""
     refuse_schedule(plan)
     plan = gated(publication, plan, allow)
-    when = check_time(publication, database, plan, time, now)
+    when = check_time(publication, database, plan, moment, now)
     link_secret(publication)  # a missing secret shows now, not on the day of sending
     return plan, when
 
@@ -123,6 +138,7 @@ def planned_json(plan: Plan) -> dict[str, object]:
     return {
         "campaign": plan.campaign.id if plan.campaign else None,
         "issue": plan.slug,
+        **({"readers_of": plan.corrects.id} if plan.corrects else {}),
         "state": plan.campaign.state if plan.campaign else CampaignState.DRAFT,
         "audience": sum(deliveries.values()),
         "deliveries": deliveries,

@@ -14,6 +14,7 @@ from typing import TypedDict
 from sqlalchemy import Connection
 
 from newsletter.campaigns import approvals, reports
+from newsletter.campaigns.audience import got
 from newsletter.campaigns.campaign import (
     ENDED,
     Campaign,
@@ -26,7 +27,6 @@ from newsletter.campaigns.campaign import (
     schedule_campaign,
     start_now,
 )
-from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import Timing, hold_unprepared, is_too_late, missing_setting, timing, wall_clock
 from newsletter.checks.gate import gate
 from newsletter.config import Publication
@@ -36,9 +36,10 @@ from newsletter.issues.issue import find_issue, slug_of
 from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.providers import find_provider, require_unsubscribe_events
 from newsletter.providers.base import Provider
+from newsletter.publishing.corrections import Chosen, corrected, described
+from newsletter.publishing.planned_readers import PlannedReaders
 from newsletter.rendering.build import Built, build_issue
 from newsletter.signed_links import link_secret
-from newsletter.subscribers import segments
 from newsletter.times import Clock, Moment, first_moment, utc_now
 
 _WEST = timezone(timedelta(hours=-12))
@@ -68,6 +69,8 @@ class Plan:
     """The campaign of this issue, list and segment that exists already."""
     waiting: int
     """Readers who would be mailed now."""
+    corrects: Campaign | None = None
+    """The campaign whose readers get this one, a correction; None when the list's readers do."""
     suppressed: int = 0
     """Readers of the list who would be skipped, because their addresses are suppressed."""
     checks: str = "[]"
@@ -98,7 +101,9 @@ class Plan:
     def audience(self) -> str:
         """The readers in words: `8,120 readers of daily`, with the segment if there is one."""
         part = f", segment {self.segment}" if self.segment else ""
-        return f"{reports.readers(self.waiting)} of {self.list}{part}"
+        return (
+            f"{reports.readers(self.waiting)} of {self.list}{part}{described(self.corrects) if self.corrects else ''}"
+        )
 
     @property
     def is_over(self) -> bool:
@@ -113,22 +118,28 @@ def make_plan(
     *,
     list_name: str | None,
     segment: str | None,
+    readers_of: str | None = None,
     clock: Clock = utc_now,
 ) -> Plan:
     """Plan an issue as a user names it; list and segment are the issue's own unless given.
 
+    `readers_of` names a campaign by id or issue: its readers get this issue, a correction, and nobody else does.
     Raises IssueError, and ConfigError for an unknown list, segment or provider: UnpreparedError where a campaign of
     the issue that is not over needs it.
     """
     built = build_issue(publication, find_issue(publication, issue))
     _refuse_welcome(built)
-    to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
+    chosen = Chosen(list=list_name, segment=segment, readers_of=readers_of)
     with database.read() as connection:
-        campaign = campaign_of_issue(connection, built.issue.slug, to, part)
+        corrects = corrected(connection, built.issue.slug, chosen)
+        if corrects:  # exactly its readers: the issue's own list and segment do not count
+            to, part = _list(publication, corrects.list), segment or ""
+        else:
+            to, part = _list(publication, list_name or built.issue.list), segment or built.issue.segment or ""
+        campaign = campaign_of_issue(connection, built.issue.slug, to, part, corrects.id if corrects else 0)
         _require_settings(publication, campaign)
-        now = clock()
-        waiting = _waiting(connection, publication, campaign, to, part, now)
-        suppressed = _suppressed(connection, publication, campaign, to, part, now)
+        readers = PlannedReaders(publication=publication, list=to, segment=part, corrects=corrects)
+        waiting, suppressed = readers.waiting(connection, campaign, clock())
     provider = find_provider(publication, campaign.provider if campaign else "")
     require_unsubscribe_events(publication, provider)
     return Plan(
@@ -138,6 +149,7 @@ def make_plan(
         provider=provider,
         campaign=campaign,
         waiting=waiting - suppressed,
+        corrects=corrects,
         suppressed=suppressed,
     )
 
@@ -149,6 +161,7 @@ def frozen_plan(
     *,
     list_name: str | None,
     segment: str | None,
+    readers_of: str | None = None,
     clock: Clock = utc_now,
 ) -> Plan | None:
     """Plan the campaign that was approved already, without reading its file; None when there is none.
@@ -158,15 +171,16 @@ def frozen_plan(
     slug = _slug(publication, issue)
     with database.read() as connection:
         named = campaigns_of_slug(connection, slug)
-        fits = (one for one in named if list_name in (None, one.list) and segment in (None, one.segment))
+        corrects = corrected(connection, slug, Chosen(list=list_name, segment=segment, readers_of=readers_of))
+        same = [each for each in named if each.readers_of == (corrects.id if corrects else 0)]
+        fits = (each for each in same if list_name in (None, each.list) and segment in (None, each.segment))
         campaign = next(fits, None)
         if campaign is None:
             return None
         _require_settings(publication, campaign)
         to, part = campaign.list, campaign.segment
-        now = clock()
-        waiting = _waiting(connection, publication, campaign, to, part, now)
-        suppressed = _suppressed(connection, publication, campaign, to, part, now)
+        readers = PlannedReaders(publication=publication, list=to, segment=part, corrects=corrects)
+        waiting, suppressed = readers.waiting(connection, campaign, clock())
     return Plan(
         file=None,
         list=to,
@@ -174,6 +188,7 @@ def frozen_plan(
         provider=find_provider(publication, campaign.provider),
         campaign=campaign,
         waiting=waiting - suppressed,
+        corrects=corrects,
         suppressed=suppressed,
     )
 
@@ -197,28 +212,6 @@ def hold(publication: Publication, database: Database, campaign: Campaign, now: 
     with database.begin() as connection:
         hold_unprepared(connection, publication, campaign.id, now)
         return get_campaign(connection, campaign.id).state is CampaignState.PAUSED
-
-
-def _waiting(
-    connection: Connection, publication: Publication, campaign: Campaign | None, to: str, part: str, now: datetime
-) -> int:
-    """Readers who would be mailed now: the audience, or what is left of it."""
-    if campaign and campaign.enqueued:
-        return delivery_counts(connection, campaign.id)["queued"]
-    readers = segments.count(connection, publication, to, part, now=now)
-    if campaign is None:
-        return readers
-    counted = delivery_counts(connection, campaign.id)
-    return counted["queued"] + max(0, readers - sum(counted.values()))
-
-
-def _suppressed(
-    connection: Connection, publication: Publication, campaign: Campaign | None, to: str, part: str, now: datetime
-) -> int:
-    """Readers of the audience who would be skipped; 0 once the campaign has begun, because its ledger tells then."""
-    if campaign and (campaign.started_at or campaign.state in ENDED):
-        return 0
-    return segments.count_suppressed(connection, publication, to, part, now=now)
 
 
 def _list(publication: Publication, name: str) -> str:
@@ -264,13 +257,21 @@ def remarks(publication: Publication, plan: Plan, now: datetime) -> list[str]:
     """Return what a user of `send` may not expect, as sentences."""
     sentences: list[str] = []
     if plan.campaign and plan.file and plan.campaign.digest != plan.built.message.digest:
-        name = plan.built.issue.path.name
-        sentences.append(
-            f"{name} was edited since campaign {plan.campaign.id} was approved; what was approved is sent."
-        )
+        sentences.append(_edited(plan.campaign, plan.built.issue.path.name))
     if ahead := _ahead(publication, plan, now):
         sentences.append(f"{ahead}; `send` does not wait for it.")
     return sentences
+
+
+def _edited(campaign: Campaign, name: str) -> str:
+    if not (campaign.started_at and campaign.state in ENDED):
+        return f"{name} was edited since campaign {campaign.id} was approved; what was approved is sent."
+    return (
+        f"{name} was edited since it was sent; its readers have what was approved.\n"
+        f"  To change its page in the archive: newsletter archive amend {campaign.issue}\n"
+        "  To mail them a correction, write it as an issue of its own, then: "
+        f"newsletter send CORRECTION --to-readers-of {campaign.id}"
+    )
 
 
 def _ahead(publication: Publication, plan: Plan, now: datetime) -> str:
@@ -334,10 +335,12 @@ def schedule_in(connection: Connection, plan: Plan, when: Timing, now: datetime)
 def check_time(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Timing:
     """Return what `moment` means for the plan's readers. Raises NewsletterError when it is too long ago."""
     with database.read() as connection:
-        when = timing(connection, publication, moment, plan.list, plan.segment, now)
+        among = got(plan.corrects.id if plan.corrects else 0)
+        when = timing(connection, publication, moment, plan.list, plan.segment, now, among)
     if is_too_late(when.start, now, publication.config.send.max_lateness):
         segment = f" --segment {plan.segment}" if plan.segment else ""
-        hint = f"Send it at once with: newsletter send {plan.built.issue.slug} --list {plan.list}{segment}"
+        to = f"--to-readers-of {plan.corrects.id}" if plan.corrects else f"--list {plan.list}"
+        hint = f"Send it at once with: newsletter send {plan.built.issue.slug} {to}{segment}"
         raise NewsletterError(f"{wall_clock(publication, when.start)} has gone by", hint=hint)
     return when
 
@@ -354,11 +357,13 @@ def freeze_draft(connection: Connection, plan: Plan, now: datetime) -> Campaign:
 
 def _approved(connection: Connection, plan: Plan, now: datetime) -> Campaign:
     """Return the campaign that exists, else a new draft."""
-    campaign = campaign_of_issue(connection, plan.slug, plan.list, plan.segment)
+    readers_of = plan.corrects.id if plan.corrects else 0
+    campaign = campaign_of_issue(connection, plan.slug, plan.list, plan.segment, readers_of)
     if campaign:
         return campaign
+    to = {"list": plan.list, "segment": plan.segment}
     provider = plan.provider.name
-    return approve_issue(connection, list=plan.list, segment=plan.segment, provider=provider, now=now, **_frozen(plan))
+    return approve_issue(connection, **to, readers_of=readers_of, provider=provider, now=now, **_frozen(plan))
 
 
 class _Frozen(TypedDict):

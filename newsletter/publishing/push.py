@@ -42,7 +42,7 @@ from newsletter.config.settings import read_config
 from newsletter.errors import NewsletterError
 from newsletter.issues.images import PictureError, is_remote, locate_picture, picture_path, read_picture
 from newsletter.issues.issue import Issue, find_issue
-from newsletter.messages.types import CompiledMessage, WebPage
+from newsletter.messages.types import About, CompiledMessage, WebPage
 from newsletter.providers import find_provider
 from newsletter.rendering.build import build_issue
 from newsletter.signed_links import link_secret
@@ -64,6 +64,13 @@ class PushedFile(Struct, kw_only=True, forbid_unknown_fields=True):
     body: Annotated[str, Meta(description="The bytes, in base64.")]
 
 
+class PushedPage(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The issue's page in the archive."""
+
+    about: About
+    html: str
+
+
 class Push(Struct, kw_only=True, forbid_unknown_fields=True):
     """An issue from a repository, built."""
 
@@ -73,7 +80,7 @@ class Push(Struct, kw_only=True, forbid_unknown_fields=True):
     source: Annotated[str, Meta(max_length=1_100_000, description="The text of the file.")]
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="The SHA-256 of the message.")]
     message: Annotated[CompiledMessage, Meta(description="The message that is sent, its slots open.")]
-    page: Annotated[WebPage, Meta(description="The issue's page in the archive.")]
+    page: PushedPage
     url: Annotated[str, Meta(description="The publication's address that it was built for.")]
     mode: Annotated[Mode, Meta(description="What follows: a draft, its time, or at once.")] = "draft"
     dry_run: Annotated[bool, Meta(description="Whether everything is checked and nothing changed.")] = False
@@ -245,7 +252,8 @@ def accept(connection: Connection, publication: Publication, checked: CheckedPus
 def _frozen(publication: Publication, checked: CheckedPush) -> dict[str, Any]:
     push = checked.push
     level = publication.config.tracking.level
-    return {"message": push.message, "page": push.page, "checks": checked.checks, "tracking": level}
+    page = WebPage(about=push.page.about, html=push.page.html)
+    return {"message": push.message, "page": page, "checks": checked.checks, "tracking": level}
 
 
 def _replaced(

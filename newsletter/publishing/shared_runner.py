@@ -5,7 +5,10 @@ The leader starts what is due, enqueues, and takes over what dead workers left. 
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.campaigns.campaign import Campaign
 from newsletter.config import Publication
@@ -22,6 +25,8 @@ from newsletter.errors import NewsletterError
 from newsletter.publishing.scheduler import MOST_AT_ONCE, Runner, RunnerListener
 from newsletter.sending.sender import STOPPING, Sender, job_of
 from newsletter.signals import Interrupts
+
+logger = logging.getLogger(__name__)
 
 MOST_FOLLOWED = 50
 """Campaigns that are enqueued and followed at once while workers send them."""
@@ -75,12 +80,14 @@ class SharedRunner(Runner):
         """
         try:
             self.tick(self._clock())
-        except NewsletterError as error:
+        except (NewsletterError, DBAPIError) as error:
             if once or isinstance(error, SchemaChangedError):
                 raise
-            if str(error) != self._failure:
-                self._listener.say(f"newsletter: error: {error}")
-            self._failure = str(error)
+            words = str(error) if isinstance(error, NewsletterError) else f"the database failed: {type(error).__name__}"
+            if words != self._failure:
+                logger.info("the runner could not look around, and looks again", exc_info=error)
+                self._listener.say(f"newsletter: error: {words}")
+            self._failure = words
 
     def _may_lead(self) -> bool:
         leads = self._leadership.leads()

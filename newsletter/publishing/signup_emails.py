@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import msgspec
 
+from newsletter.checks.rules.starters import STARTER_TEXT
+from newsletter.checks.run import check_issues
+from newsletter.checks.selection import Selection
 from newsletter.config import Publication
+from newsletter.errors import IssueError
 from newsletter.issues.issue import Issue, issue_files
 from newsletter.issues.summaries import is_welcome
 from newsletter.messages.merge_tags import TagStore
 from newsletter.messages.types import CompiledMessage
 from newsletter.rendering.assemble import assemble, language_of
-from newsletter.rendering.build import build_issue, compiled
+from newsletter.rendering.build import Built, build_issue, compiled
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.theme import Theme
 from newsletter.rendering.translations import Language
@@ -45,7 +50,7 @@ def compile_signup_emails(publication: Publication) -> SignupEmails:
         for code in theme.translations.codes
         for kind in (TransactionalKind.CONFIRMATION, TransactionalKind.ALREADY, TransactionalKind.SUNSET)
     }
-    built = [build_issue(publication, path, theme) for path in issue_files(publication) if is_welcome(path)]
+    built = [_welcome(publication, path, theme) for path in issue_files(publication) if is_welcome(path)]
     return SignupEmails(
         messages=messages | {(each.issue.slug, EVERY): each.message for each in built},
         welcomes=tuple(
@@ -53,6 +58,15 @@ def compile_signup_emails(publication: Publication) -> SignupEmails:
             for each in sorted(built, key=lambda each: each.issue.after)
         ),
     )
+
+
+def _welcome(publication: Publication, path: Path, theme: Theme) -> Built:
+    """Build a welcome issue. Raises IssueError, also for text of a starter that nobody has replaced."""
+    built = build_issue(publication, path, theme)
+    problems = next(iter(check_issues(publication, [path], Selection(select=(STARTER_TEXT,)), theme))).problems
+    if starters := [problem for problem in problems if problem.rule == STARTER_TEXT]:
+        raise IssueError(starters)
+    return built
 
 
 def _in_language(publication: Publication, code: str) -> Publication:

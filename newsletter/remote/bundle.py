@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.issues.images import PictureError, find_picture, locate_picture
-from newsletter.publishing.push import SIGNUP_WORDS, WRITING_SECTIONS, Mode, Push, PushedFile
+from newsletter.publishing.push import SIGNUP_WORDS, WRITING_SECTIONS, Mode, Push, PushedFile, PushedPage
 from newsletter.rendering.build import Built
 from newsletter.times import stamp
 
@@ -36,7 +36,7 @@ def bundle(publication: Publication, built: Built, *, mode: Mode, allow: list[st
         source=source,
         digest=built.message.digest,
         message=built.message,
-        page=built.page,
+        page=PushedPage(about=built.page.about, html=built.page.html),
         url=str(publication.config.publication.url),
         mode=mode,
         dry_run=dry_run,

@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from urllib.parse import quote, urlsplit
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from newsletter.config import Publication
 from newsletter.messages.types import About
+from newsletter.rendering.archive_notes import ArchiveNote
 from newsletter.rendering.feed_content import reading_view
 
 MOST = 20
@@ -31,8 +33,17 @@ class Item:
     about: About
     published_at: datetime
     """The time of publication, aware."""
-    page: Callable[[], str]
-    """Returns the web page; called only for the entries that the feed shows."""
+    page: Callable[[], str] | None
+    """Returns the web page; called only for the entries that the feed shows. None for an issue that was withdrawn."""
+    changed_at: datetime | None = None
+    """The time of the last change of its page, aware; None when there was none."""
+    notes: tuple[ArchiveNote, ...] = ()
+    """A line for each change of its page."""
+
+    @property
+    def updated_at(self) -> datetime:
+        """The time of the last change, or of publication."""
+        return max(self.published_at, self.changed_at or self.published_at)
 
 
 def atom(publication: Publication, items: Sequence[Item]) -> bytes:
@@ -46,7 +57,7 @@ def atom(publication: Publication, items: Sequence[Item]) -> bytes:
     SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": f"{settings.url}/feed.xml"})
     SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": f"{settings.url}/"})
     _text(SubElement(feed, "author"), "name", settings.name)
-    _text(feed, "updated", _time(max((item.published_at for item in items[:MOST]), default=None)))
+    _text(feed, "updated", _time(max((item.updated_at for item in items[:MOST]), default=None)))
     for item in items[:MOST]:
         _entry(feed, publication, item)
     return _document(feed)
@@ -56,16 +67,23 @@ def _entry(feed: Element, publication: Publication, item: Item) -> None:
     about, url = item.about, f"{publication.config.publication.url}/issues/{quote(item.about.slug)}"
     entry = SubElement(feed, "entry", {"xml:lang": about.language})
     _text(entry, "id", entry_id(publication, about))
-    _text(entry, "title", about.title or about.slug)
+    # Nothing of an issue that was withdrawn is told any more, its title included.
+    _text(entry, "title", about.title or about.slug if item.page else item.notes[-1].sentence)
     SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": url})
     _text(entry, "published", _time(item.published_at))
-    # What was sent does not change, so an entry is never newer than its publication.
-    _text(entry, "updated", _time(item.published_at))
-    if about.author:
+    _text(entry, "updated", _time(item.updated_at))
+    if about.author and item.page:
         _text(SubElement(entry, "author"), "name", about.author)
-    if about.description:
+    if about.description and item.page:
         _text(entry, "summary", about.description)
-    _text(entry, "content", reading_view(item.page()), {"type": "html", "xml:base": url})
+    told = "".join(_note(note) for note in (item.notes if item.page else item.notes[-1:]))
+    content = told + (reading_view(item.page()) if item.page else "")
+    _text(entry, "content", content, {"type": "html", "xml:base": url})
+
+
+def _note(note: ArchiveNote) -> str:
+    words = f" {escape(note.note)}" if note.note else ""
+    return f"<p><strong>{escape(note.sentence)}</strong>{words}</p>"
 
 
 def entry_id(publication: Publication, about: About) -> str:

@@ -6,17 +6,19 @@ the same files and the same day give the same pages. web/public/static_site.py w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
-from newsletter.issues.issue import Issue, issue_files, shown_path
+from newsletter.issues.issue import Issue, issue_files, shown_path, slug_of
 from newsletter.issues.parse import parse_issue
 from newsletter.issues.settings_check import check_settings
 from newsletter.issues.summaries import read_summary
 from newsletter.messages.types import WebPage
+from newsletter.rendering.archive_notes import RecordedChanges, recorded_changes
 from newsletter.rendering.theme import Theme
 from newsletter.rendering.web_page import web_page
 
@@ -51,19 +53,33 @@ def web_pages(
 ) -> list[WebPage]:
     """Return the pages of these issues, the newest first, without those that are kept off the web.
 
+    Issues that were withdrawn come without a page, whether their file is there or not.
+
     With `until`, issues with a `send_at` on a later day are left out too. `step` is called after each issue.
     Raises IssueError for a mistake in an issue, NewsletterError for one in a template and for an impossible name.
     """
     check_settings(publication)
-    theme = Theme(publication=publication)
-    pages: list[WebPage] = []
+    theme, changed = Theme(publication=publication), recorded_changes(publication)
+    paths = list(paths)
+    pages = _withdrawn(changed, None if until else {slug_of(path) for path in paths}, until)
     for path in paths:
-        issue = parse_issue(path, publication, theme.kinds, theme.templates)
-        if issue.archive and issue.kind == "issue" and not _waits(issue, until):
-            _check_name(publication, issue)
-            pages.append(web_page(issue, theme))
+        changes = changed.get(slug_of(path))
+        if not changes or not changes.is_withdrawn:
+            issue = parse_issue(path, publication, theme.kinds, theme.templates)
+            if issue.archive and issue.kind == "issue" and not _waits(issue, until):
+                _check_name(publication, issue)
+                pages.append(replace(web_page(issue, theme), changes=changes.changes if changes else ()))
         step()
     return sorted(pages, key=lambda page: (page.about.date, page.about.slug), reverse=True)
+
+
+def _withdrawn(changed: Mapping[str, RecordedChanges], slugs: Set[str] | None, until: date | None) -> list[WebPage]:
+    """Return the issues that were withdrawn, which need no file; of all, or of these slugs."""
+    return [
+        WebPage(about=each.about, html="", changes=each.changes)
+        for slug, each in changed.items()
+        if each.is_withdrawn and (slugs is None or slug in slugs) and (not until or each.about.date <= str(until))
+    ]
 
 
 def _waits(issue: Issue, until: date | None) -> bool:

@@ -40,6 +40,9 @@ _ON_SERVER = text(
 MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('newsletter.host'))")
+
+
 def machine_id() -> str:
     """Return this machine's id; empty where there is none (a container), so that the file alone decides."""
     for path in MACHINE_ID:
@@ -94,6 +97,9 @@ def settle(connection: Connection, identity: str, now: datetime) -> None:
     """Make this place the database's home if it has none yet. Raises NewsletterError as `require_home` does."""
     require_home(connection, identity)
     if identity and not _home(connection):
+        if connection.dialect.name == "postgresql":  # several processes may start at once
+            connection.execute(_LOCK)
+            require_home(connection, identity)
         adopt(connection, identity, now)
 
 
@@ -136,9 +142,10 @@ _NONE = HandOver(0, "")
 class LastSendMarker:
     """The file `<database>.handed`, or `<database>.letters.handed`: the last hand-over of a queue."""
 
-    def __init__(self, database: Database, queue: MailQueue = MailQueue.CAMPAIGNS) -> None:
+    def __init__(self, database: Database, queue: MailQueue = MailQueue.CAMPAIGNS, place: Path | None = None) -> None:
+        """`place` is the file that the marker belongs to, where that is not the database's own."""
         is_file = database.engine.dialect.name == "sqlite"
-        self._path = Path(f"{database.name}.{_FILES[queue]}") if is_file else None
+        self._path = Path(f"{place or database.name}.{_FILES[queue]}") if is_file else None
         self._queue = queue
         self._highest = 0
         self._writing = threading.Lock()
@@ -179,6 +186,10 @@ class LastSendMarker:
     def is_above(self, connection: Connection) -> bool:
         """Tell whether there was a later hand-over than the ledger knows."""
         return self.mark.number > self._counted(connection)
+
+    def is_equal(self, connection: Connection) -> bool:
+        """Tell whether the last hand-over is one that the ledger knows: nothing was handed over since."""
+        return 0 < self.mark.number == self._counted(connection)
 
     def _counted(self, connection: Connection) -> int:
         number = select(hand_over.c.number).where(hand_over.c.queue == str(self._queue))

@@ -7,16 +7,19 @@ The batches are moved by `campaigns.abandoned_batches`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+
+from sqlalchemy import Connection
 
 from newsletter.campaigns import abandoned_batches, counts, reported, resolution
 from newsletter.campaigns.abandoned_batches import Recovered
+from newsletter.campaigns.claims import Claim
 from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import PROVIDERS, provider_record
-from newsletter.providers.base import Provider
+from newsletter.providers.base import Answer, Outcome, Provider
 from newsletter.sending import database_guard
 from newsletter.sending.database_guard import LastSendMarker
 from newsletter.sending.job import ProgressListener, SendState
@@ -25,6 +28,8 @@ from newsletter.times import Clock, utc_now
 
 TTL_SHARE = 0.8
 """The share of the time that a provider remembers a key; later a repeat is too risky."""
+LATE = "accepted: the answer came after its sender had been given up"
+"""The detail of a delivery whose sender was stopped, or cut off, for longer than its lease."""
 DECIDED = {
     "hold": "never repeated",
     "assume-sent": "taken as sent",
@@ -87,6 +92,17 @@ def _is_home(database: Database, campaign_id: int) -> bool:
         except NewsletterError:
             return False
     return True
+
+
+def accept_late(connection: Connection, claim: Claim, ids: Sequence[int], answer: Answer, now: datetime) -> None:
+    """Write an answer that came after the batch had been given up: whom the provider took is accepted.
+
+    `ids` are its subscribers, in the order of the results. Only what is unknown changes.
+    """
+    results = zip(ids, answer.results, strict=True)
+    taken = {id for id, result in results if result.outcome is Outcome.ACCEPTED}
+    for unknown in resolution.find_unknown(connection, claim.campaign_id, claim.no) if taken else ():
+        resolution.accept(connection, unknown, [id for id in unknown.ids if id in taken], LATE, now)
 
 
 def lock_file(database: Database) -> str:

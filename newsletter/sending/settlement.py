@@ -6,6 +6,7 @@ Pure: the answer, the claim, the policy, the history and the time come in, a Set
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,8 +16,10 @@ from newsletter.campaigns.claims import Claim
 from newsletter.campaigns.resolution import Policy
 from newsletter.config import Publication
 from newsletter.providers.base import Answer, Outcome, Provider
+from newsletter.providers.dispatch import Part
 from newsletter.sending import pacing
 from newsletter.sending.pacing import Reaction, RunHistory
+from newsletter.sending.recipients import BatchRecipients
 from newsletter.sending.recovery import may_repeat
 from newsletter.times import Duration
 
@@ -38,6 +41,37 @@ class SendPolicy:
     """How long a busy provider, or a busy recipient, is waited for."""
     on_unknown: Policy
     """What becomes of unknown outcomes; `hold` where the provider can tell them by the key of the call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedCall:
+    """A claimed batch with everything that is done before the first byte leaves."""
+
+    claim: Claim
+    recipients: BatchRecipients
+    parts: list[Part]
+    """The calls to the provider, nearly always one."""
+    is_free: bool
+    """Whether it needs no turn."""
+
+    @property
+    def size(self) -> int:
+        """Return the number of messages it sends."""
+        return len(self.recipients.to_send)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedCall:
+    """A call that was made, and its answer."""
+
+    call: PreparedCall
+    handed_at: datetime
+    answer: Answer
+    """A result for each recipient who was not skipped."""
+    recorded: Set[int] = frozenset()
+    """Subscribers whose outcomes the ledger has already."""
+    skipped: Set[int] = frozenset()
+    """Subscribers who left while their batch was going out; the ledger has them already."""
 
 
 @dataclass(frozen=True, kw_only=True)

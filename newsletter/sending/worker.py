@@ -12,10 +12,9 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -27,15 +26,14 @@ from newsletter.database.bulk import attempt
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import dispatch, successor
 from newsletter.providers.base import Answer, Batch, Outcome, Provider
-from newsletter.providers.dispatch import Part
 from newsletter.sending.circuit_breaker import CircuitBreaker
 from newsletter.sending.job import Job, ProgressListener, SendState, draw_jitter, log_failure
 from newsletter.sending.pacing import Reaction, RunHistory, batch_size
 from newsletter.sending.progress_marks import BatchProgressLog
 from newsletter.sending.rate_gate import RateGate
 from newsletter.sending.recipients import BatchRecipients, load_recipients, recipients
-from newsletter.sending.recovery import may_repeat
-from newsletter.sending.settlement import Settlement, campaign_policy, settlement
+from newsletter.sending.recovery import accept_late, may_repeat
+from newsletter.sending.settlement import HandedCall, PreparedCall, Settlement, campaign_policy, settlement
 from newsletter.signed_links import Links
 
 LOOK = 1.0
@@ -43,41 +41,7 @@ LOOK = 1.0
 TICK = 0.2
 """Seconds between two looks at whether there is something to do."""
 
-LATE = "accepted: the answer came after its sender had been given up"
-"""The detail of a delivery whose sender was stopped, or cut off, for longer than its lease."""
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreparedCall:
-    """A claimed batch with everything that is done before the first byte leaves."""
-
-    claim: Claim
-    recipients: BatchRecipients
-    parts: list[Part]
-    """The calls to the provider, nearly always one."""
-    is_free: bool
-    """Whether it needs no turn."""
-
-    @property
-    def size(self) -> int:
-        """Return the number of messages it sends."""
-        return len(self.recipients.to_send)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HandedCall:
-    """A call that was made, and its answer."""
-
-    call: PreparedCall
-    handed_at: datetime
-    answer: Answer
-    """A result for each recipient who was not skipped."""
-    recorded: Set[int] = frozenset()
-    """Subscribers whose outcomes the ledger has already."""
-    skipped: Set[int] = frozenset()
-    """Subscribers who left while their batch was going out; the ledger has them already."""
 
 
 class SendWorker:
@@ -115,15 +79,8 @@ class SendWorker:
         self._said = ""
         self._reasons_told: set[str] = set()
         self._takes_next, self._answered = takes_next, answered
-        self.gate = RateGate(
-            self,
-            job.publication,
-            job.provider.name,
-            job.rate,
-            job.clock,
-            longest,
-            most_ahead=math.inf if takes_next else longest,
-        )
+        ahead, name = math.inf if takes_next else longest, job.provider.name
+        self.gate = RateGate(self, job.publication, name, job.rate, job.clock, longest, most_ahead=ahead)
         """Makes calls wait for their turn; no batch is claimed while it is closed."""
         self.over = threading.Event()
         """Set when nothing more is handed over through this provider."""
@@ -272,7 +229,7 @@ class SendWorker:
         """Make the calls."""
         handed_at, window, log = self._job.clock(), self._job.provider.window, None
         if window:
-            job, may_go_on = self._job, self._may_go_on
+            job, may_go_on = self._job, lambda: not (self.is_stopping or self._breaker.trip)
             log = BatchProgressLog(
                 self._send_state, call.claim, job.campaign.list, job.clock, may_go_on, window, job.threads
             )
@@ -285,9 +242,6 @@ class SendWorker:
             recorded=log.recorded if log else frozenset(),
             skipped=log.skipped if log else frozenset(),
         )
-
-    def _may_go_on(self) -> bool:
-        return not (self.is_stopping or self._breaker.trip)
 
     def _settle(self, handed: HandedCall) -> Claim | None:
         """Write the settlement of an answer, then follow it; return the next batch, claimed in one transaction."""
@@ -326,15 +280,10 @@ class SendWorker:
         return None if is_last else self._claim_too(connection), reaction
 
     def _write_late(self, handed: HandedCall) -> None:
-        """Write what is known of a batch that was called unknown meanwhile: whom the provider took is accepted."""
-        claim = handed.call.claim
+        """Write what is known of a batch that was given up meanwhile."""
         ids = [id for id in handed.call.recipients.to_send if id not in handed.skipped]
-        results = zip(ids, handed.answer.results, strict=True)
-        taken = {id for id, result in results if result.outcome is Outcome.ACCEPTED}
         with self.writer() as connection:
-            for unknown in resolution.find_unknown(connection, claim.campaign_id, claim.no) if taken else ():
-                mine = [id for id in unknown.ids if id in taken]
-                resolution.accept(connection, unknown, mine, LATE, self._job.clock())
+            accept_late(connection, handed.call.claim, ids, handed.answer, self._job.clock())
 
     def _record(self, connection: Connection, handed: HandedCall, settled: Settlement) -> None:
         claim, now, wait = handed.call.claim, self._job.clock(), settled.reaction.wait

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from newsletter.config import EventKind
 from newsletter.database.bulk import among, insert_many
@@ -114,10 +114,31 @@ def evidence(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int,
     )
     records: dict[int, list[Consent]] = defaultdict(list)
     for row in connection.execute(with_source):
-        detail = read_details(row.shared) | (read_details(row.detail) if row.detail else {})
-        proof = Consent(list=row.list, status=row.status, at=row.at, source=row.kind, detail=detail)
-        records[row.subscriber_id].append(proof)
+        records[row.subscriber_id].append(_consent(row))
     return records
+
+
+# Made once, see `subscriber.py`.
+_OF_ONE = (
+    select(
+        *(consent.c[name] for name in ("list", "status", "at", "detail")),
+        consent_source.c.kind,
+        consent_source.c.detail.label("shared"),
+    )
+    .join(consent_source, consent.c.source_id == consent_source.c.id)
+    .where(consent.c.subscriber_id == bindparam("wanted"))
+    .order_by(consent.c.no)
+)
+
+
+def evidence_of(connection: Connection, subscriber_id: int) -> list[Consent]:
+    """Return the evidence of one reader, oldest first."""
+    return [_consent(row) for row in connection.execute(_OF_ONE, {"wanted": subscriber_id})]
+
+
+def _consent(row: Any) -> Consent:
+    detail = read_details(row.shared) | (read_details(row.detail) if row.detail else {})
+    return Consent(list=row.list, status=row.status, at=row.at, source=row.kind, detail=detail)
 
 
 def once_active(connection: Connection, subscriber_ids: Iterable[int]) -> frozenset[int]:

@@ -269,9 +269,9 @@ class _CarriageReturns:
 
 
 def column_name(title: str) -> str:
-    """Return a column's name from its title: `First Name` is first_name."""
-    visible = unguard(_INVISIBLE.sub("", title).strip())
-    return re.sub(r"[\s-]+", "_", visible).lower()
+    """Return a column's name from its title: `First Name` is first_name, and so is `First-name: *`."""
+    visible = unguard(_INVISIBLE.sub("", title).strip()).rstrip(" \u00a0:*")
+    return re.sub(r"[\s\u2010-\u2015-]+", "_", visible).lower()
 
 
 def _explain(error: Exception) -> str:

@@ -51,31 +51,46 @@ def members(
     now: datetime,
     after: int = 0,
     limit: int = 10_000,
+    among: Condition | None = None,
 ) -> list[int]:
     """Return the ids of readers who get the list's mail and are in the segment: ascending, above `after`.
+
+    `among` is another condition, on a row of `subscription`.
 
     Raises ConfigError when newsletter.toml has no such segment or it is wrong.
     """
     ids = select(subscription.c.subscriber_id).where(subscription.c.subscriber_id > after)
-    ids = _of_segment(ids, connection, publication, list_name, segment, now)
+    ids = _of_segment(ids, connection, publication, list_name, segment, now, among)
     return numbers(connection, ids.order_by(subscription.c.subscriber_id).limit(limit))
 
 
 def count(
-    connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, now: datetime
+    connection: Connection,
+    publication: Publication,
+    list_name: str,
+    segment: str | None = None,
+    *,
+    now: datetime,
+    among: Condition | None = None,
 ) -> int:
     """Return how many `members` there are. Raises ConfigError like it."""
     number = select(func.count()).select_from(subscription)
-    number = _of_segment(number, connection, publication, list_name, segment, now)
+    number = _of_segment(number, connection, publication, list_name, segment, now, among)
     return int(connection.execute(number).scalar_one())
 
 
 def count_suppressed(
-    connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, now: datetime
+    connection: Connection,
+    publication: Publication,
+    list_name: str,
+    segment: str | None = None,
+    *,
+    now: datetime,
+    among: Condition | None = None,
 ) -> int:
     """Return how many of the `members` have a suppressed address, and are skipped. Raises ConfigError like it."""
     number = select(func.count()).select_from(subscription)
-    number = _of_segment(number, connection, publication, list_name, segment, now)
+    number = _of_segment(number, connection, publication, list_name, segment, now, among)
     address = subscriber.alias()
     is_suppressed = exists().where(
         address.c.id == subscription.c.subscriber_id, address.c.email_key == suppression.c.email_key
@@ -106,13 +121,19 @@ def sample(
 
 
 def by_zone(
-    connection: Connection, publication: Publication, list_name: str, segment: str | None = None, *, now: datetime
+    connection: Connection,
+    publication: Publication,
+    list_name: str,
+    segment: str | None = None,
+    *,
+    now: datetime,
+    among: Condition | None = None,
 ) -> dict[str, int]:
     """Return the number of `members` per time zone, "" for readers who named none. Raises ConfigError like it."""
     zones = select(subscriber.c.timezone, func.count()).join_from(
         subscription, subscriber, subscriber.c.id == subscription.c.subscriber_id
     )
-    zones = zones.where(gets_mail(list_name, now))
+    zones = zones.where(gets_mail(list_name, now), *(() if among is None else (among,)))
     if segment:
         zones = zones.where(condition(connection, publication, segment, now))
     return {zone: int(number) for zone, number in connection.execute(zones.group_by(subscriber.c.timezone))}
@@ -155,8 +176,9 @@ def _of_segment(
     list_name: str,
     segment: str | None,
     now: datetime,
+    among: Condition | None = None,
 ) -> Select[Any]:
-    rows = rows.where(gets_mail(list_name, now))
+    rows = rows.where(gets_mail(list_name, now), *(() if among is None else (among,)))
     if not segment:
         return rows
     return rows.join_from(subscription, subscriber).where(condition(connection, publication, segment, now))

@@ -106,16 +106,34 @@ def _own_fields(stored: str) -> dict[str, Any]:
     return fields
 
 
+# Made once: putting statements together takes longer than running them, and these are run for every request about one
+# reader.
+_WITH_LISTS = (
+    select(subscriber, subscription.c.list, subscription.c.status, subscription.c.paused_until)
+    .outerjoin(subscription, subscription.c.subscriber_id == subscriber.c.id)
+    .order_by(subscription.c.list)
+)
+_BY_ID = _WITH_LISTS.where(subscriber.c.id == bindparam("wanted"))
+_BY_ADDRESS = _WITH_LISTS.where(subscriber.c.email_key == bindparam("wanted"))
+
+
 def get_subscriber(connection: Connection, subscriber_id: int) -> Subscriber | None:
     """Return the reader with this id, or None."""
-    rows = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).all()
-    return next(iter(_complete(connection, rows)), None)
+    return _one(connection, connection.execute(_BY_ID, {"wanted": subscriber_id}).all())
 
 
 def find_subscriber(connection: Connection, address: str) -> Subscriber | None:
     """Return the reader with this address, in any spelling of it, or None."""
-    rows = connection.execute(select(subscriber).where(subscriber.c.email_key == address_key(address))).all()
-    return next(iter(_complete(connection, rows)), None)
+    return _one(connection, connection.execute(_BY_ADDRESS, {"wanted": address_key(address)}).all())
+
+
+def _one(connection: Connection, rows: Sequence[Row[Any]]) -> Subscriber | None:
+    """Return the reader of these rows, one for each list, with the evidence; None for no rows."""
+    if not rows:
+        return None
+    statuses = {row.list: Status(row.status) for row in rows if row.list is not None}
+    pauses = {row.list: row.paused_until for row in rows if row.paused_until}
+    return _subscriber(rows[0], statuses, pauses, consent.evidence_of(connection, rows[0].id))
 
 
 def subscribers_by_id(connection: Connection, ids: Sequence[int]) -> list[Subscriber]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    bindparam,
     delete,
     insert,
     literal_column,
@@ -234,10 +235,21 @@ def pages(
         last = rows[-1].email_key
 
 
+@cache
+def _lookup(dialect: str) -> Select[Any]:
+    """Return the query for one key, and for one hash if there are any; made once, since every reader is looked up."""
+    one_hash = _hashes(dialect).scalar_subquery()
+    return select(suppression).where(suppression.c.email_key.in_([bindparam("wanted"), one_hash]))
+
+
 def find(connection: Connection, address: str) -> Suppression | None:
     """Return the suppression of an address, also where only its hash is kept; None when it may be mailed."""
-    row = _stored(connection, [address_key(address)]).get(address_key(address))
-    return _suppression(row) if row is not None else None
+    key = address_key(address)
+    rows = connection.execute(_lookup(connection.dialect.name), {"wanted": key}).all()
+    if rows and all(row.email_key != key for row in rows):  # some row is a hash, which may be this address's
+        key = _hasher(connection)(key)
+        rows = connection.execute(_lookup(connection.dialect.name), {"wanted": key}).all()
+    return next((_suppression(row) for row in rows if row.email_key == key), None)
 
 
 def _suppression(row: Row[Any]) -> Suppression:

@@ -208,6 +208,14 @@ def recover(connection: Connection, provider: Provider, now: datetime) -> None:
     connection.execute(update(table).where(is_handed).values(lost))
 
 
+def leave_unknown(connection: Connection, detail: str, now: datetime) -> None:
+    """Call what is due or handed over unknown, for good: another copy of this queue may have sent it."""
+    is_waiting = (table.c.state == TransactionalState.QUEUED) & (table.c.due_at <= stamp(now))
+    maybe_sent = is_waiting | (table.c.state == TransactionalState.HANDED)
+    unknown = {"state": TransactionalState.UNKNOWN, "settled_at": stamp(now), "detail": detail}
+    connection.execute(update(table).where(maybe_sent).values(unknown))
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """Return how many messages are queued and how many handed over."""
     unfinished = (TransactionalState.QUEUED, TransactionalState.HANDED)

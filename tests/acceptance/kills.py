@@ -69,10 +69,10 @@ def campaign_with_kills(folder: Path, provider: str, *, readers: int, kills: int
         database = open_database(publication)
         in_the_air: set[str] = set()
         done = 0
-        while done < kills and _killed(folder, chance, lambda: _calls(port)):
+        while done < kills and killed(folder, _words(RATE), chance, lambda: _calls(port)):
             done += 1
             in_the_air |= _ids(database, "batch.state = 'handed' AND apart.state IS NULL")
-        last = run_command(_words("off"), folder, _environment(folder))
+        last = run_command(_words("off"), folder, environment(folder))
         assert "Traceback" not in last.stderr, last.stderr
         aftermath = Aftermath(
             kills=done,
@@ -104,10 +104,10 @@ def _reconcile(database: Database, publication: Publication) -> None:
         reconcile.record(connection, findings, later)
 
 
-def _killed(folder: Path, chance: random.Random, calls: Callable[[], int]) -> bool:
+def killed(folder: Path, words: list[str], chance: random.Random, calls: Callable[[], int]) -> bool:
     """Start a sender and kill it: while it starts, or soon after its first call. False when it had ended."""
     before = calls()
-    with start_command(_words(RATE), folder, _environment(folder)) as child:
+    with start_command(words, folder, environment(folder)) as child:
         if chance.random() < 0.9:
             while calls() == before and not child.has_ended():
                 time.sleep(0.005)
@@ -130,5 +130,5 @@ def _words(rate: str) -> list[str]:
     return ["send", SLUG, "--yes", "--json", "--rate", rate]
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, TOKEN: "bench", "NEWSLETTER_CONFIG": str(folder / "newsletter.toml")}

@@ -20,6 +20,8 @@ MARK = "=====step====="
 SERVERS: dict[str, Callable[[], int]] = {"newsletter preview": free_port, "newsletter serve": lambda: 0}
 """They run until they are stopped, and all that they print first ends with how; each at a port: `preview` gives way
 when that is taken meanwhile, `serve` finds one by itself at 0."""
+WRITTEN = '---\nsubject: "Winter is here"\n---\nGood morning. It snowed.\n'
+"""What the author writes over the new issue."""
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 UNTIL_STOPPED = """
 until_stopped() {
@@ -57,6 +59,8 @@ def run(commands: list[str], folder: Path) -> list[str]:
         lines += [f"printf '{MARK}'", f"until_stopped {command} --port {ports[0]}" if ports else command]
     environment = {name: value for name, value in os.environ.items() if name not in SCREENS}
     environment |= {"PYTHONPATH": str(ROOT), "PATH": f"{installed(folder)}:{os.environ['PATH']}"}
+    (folder / "written.md").write_text(WRITTEN, encoding="utf-8")
+    environment["EDITOR"] = f"cp {folder / 'written.md'}"
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False
     )

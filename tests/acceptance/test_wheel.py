@@ -112,7 +112,8 @@ def test_an_issue_is_drafted_and_sent_after_an_install_without_the_lock(
     command = str(bin / "newsletter")
     run([command, "init", "news"], cwd=tmp_path)
     news = tmp_path / "news"
-    run([command, "new", "Hello"], cwd=news)
+    path = run([command, "new", "Hello"], cwd=news).strip()
+    (news / path).write_text("---\nsubject: Hello\n---\nWe flew to Mars.\n", encoding="utf-8")
     run([command, "check", "hello"], cwd=news)
     drafted = run([command, "draft", "--from", "../page.html"], cwd=news)
     run([command, "build", "hello"], cwd=news)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -169,6 +170,16 @@ def test_a_worker_on_sqlite_is_refused_with_one_sentence(tmp_path: Path, monkeyp
     assert refused.returncode == 2
     assert "workers need PostgreSQL" in refused.stderr
     assert (listed.returncode, json.loads(listed.stdout)) == (0, [])
+
+
+def test_a_worker_tells_monitors_how_it_is(folder: Path, database: Database) -> None:
+    with started(folder, "worker", "--listen", "127.0.0.1:0") as worker:
+        until(lambda: "Metrics on" in worker.said()[1])
+        address = worker.said()[1].partition("Metrics on ")[2].partition("/metrics")[0]
+        with urllib.request.urlopen(f"{address}/healthz") as answer:
+            assert answer.status == 200
+        with urllib.request.urlopen(f"{address}/metrics") as answer:
+            assert "newsletter_worker_database_up 1" in answer.read().decode()
 
 
 @pytest.mark.parametrize("address", ["9100", "localhost:", "localhost:http", "localhost:70000"])

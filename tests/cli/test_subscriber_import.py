@@ -118,3 +118,29 @@ def test_a_column_that_no_file_has_cannot_be_mapped(subscribers: Run) -> None:
 
     assert run.returncode == 1
     assert 'no column is named "statsu"' in run.stderr
+
+
+def test_many_rows_that_are_not_utf_8_get_one_answer(newsletter: Run, publication_folder: Path) -> None:
+    rows = "".join(f"k{n}@example.com,Zoë\n" for n in range(40)).encode()
+    broken = "".join(f"l{n}@example.com,Zoë\n" for n in range(30)).encode("latin-1")
+    (publication_folder / "mixed.csv").write_bytes(b"email,first_name\n" + rows + broken + b"nobody,Ann\n")
+
+    done = newsletter("subscribers", "import", "mixed.csv", cwd=publication_folder)
+
+    assert "71 rows: 40 added, 31 refused" in done.stdout
+    assert done.stderr.count("not UTF-8 (byte") == 1
+    assert "mixed.csv:72: " in done.stderr
+    assert "and 29 more rows are not UTF-8" in done.stderr
+    assert "--encoding windows-1252" in done.stderr
+    assert "more refused" not in done.stderr
+
+
+def test_a_guessed_encoding_says_how_to_name_another(newsletter: Run, publication_folder: Path) -> None:
+    (publication_folder / "old.csv").write_bytes("email,first_name\nzoe@example.com,Анна\n".encode("koi8-r"))
+
+    guessed = newsletter("subscribers", "import", "old.csv", cwd=publication_folder)
+    named = newsletter("subscribers", "import", "old.csv", "--encoding", "koi8-r", "--json", cwd=publication_folder)
+
+    assert "--encoding NAME" in guessed.stderr
+    assert json.loads(named.stdout)["updated"] == 1
+    assert "guess" not in named.stderr

@@ -13,14 +13,15 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from newsletter.campaigns import events
 from newsletter.config import Publication
 from newsletter.counters import table
 from newsletter.counters.readers import ACTIVE
 from newsletter.counters.recount import count_all, is_counted, rebuild
 from newsletter.counters.table import Key
 from newsletter.database.connection import Database, open_database
-from tests.support.busy_newsletter import ACTIONS, BusyNewsletter
-from tests.support.sending import settings
+from tests.support.busy_newsletter import ACTIONS, HOUR, BusyNewsletter
+from tests.support.sending import NOW, settings
 
 pytestmark = pytest.mark.usefixtures("each_database")
 GROWTH = (table.JOINED, table.LEFT, table.UNCOUNTED, table.INACTIVE)
@@ -96,3 +97,21 @@ def test_a_database_without_counters_is_counted_once_with_how_it_grew(tmp_path: 
             counted = table.all_counters(connection)
 
     assert counted == kept
+
+
+def test_figures_stay_when_the_readers_behind_them_are_forgotten(tmp_path: Path) -> None:
+    with empty_newsletter(tmp_path / "busy") as (publication, database):
+        busy = BusyNewsletter(publication, database, random.Random(5))
+        for action in ["enter", "start", "send", *["engage"] * 20]:
+            busy.act(action)
+        with database.begin() as connection:
+            before = table.all_counters(connection)
+            # In the middle: a reader who clicked twice is forgotten for the first click alone.
+            while events.forget_readers(connection, NOW + busy.hours / 2 * HOUR):
+                pass
+            after = table.all_counters(connection)
+            changed = rebuild(connection)
+
+    assert before[table.times("clicked"), 1, ""] > 1
+    assert after == before
+    assert changed == 0

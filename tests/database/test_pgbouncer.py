@@ -25,7 +25,7 @@ from newsletter.providers.base import Answer, Outcome, Result
 from tests.database.test_connection import publication
 from tests.support import databases
 from tests.support.ports import free_port
-from tests.support.postgresql_server import NOBODY
+from tests.support.postgresql_server import NOBODY, let_enter
 from tests.support.programs import program
 from tests.support.readers import Readers
 from tests.support.sending import NOW, start_campaign
@@ -72,8 +72,7 @@ def news(tmp_path: Path, postgresql: str) -> Iterator[Publication]:
     port, folder = free_port(), tmp_path / "pool"
     folder.mkdir()
     (folder / "ini").write_text(POOL.format(server=postgresql.partition(":")[2], port=port, folder=folder))
-    for path in (*tmp_path.parents[:2], tmp_path, folder):  # pytest's folders are their owner's alone
-        path.chmod(0o755)
+    let_enter(folder)
     folder.chmod(0o777)
     with _pool(folder, port):
         yield publication(tmp_path, f"postgresql://postgres@127.0.0.1:{port}/{name}")

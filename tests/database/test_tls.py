@@ -16,7 +16,7 @@ from newsletter.database.connection import address, migrate_database, open_datab
 from newsletter.errors import ConfigError
 from tests import ROOT
 from tests.database.test_connection import publication
-from tests.support.postgresql_server import NOBODY
+from tests.support.postgresql_server import NOBODY, let_enter
 from tests.support.programs import program
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
@@ -24,12 +24,13 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 
 def make_certificate(folder: Path, name: str) -> Path:
     path = folder / f"{name}.pem"
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path.with_suffix(".key")]
-    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-out", path]
+    key_file = path.with_suffix(".key")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(key_file)]
+    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-out", str(path)]
     subprocess.run([program("openssl"), "req", "-x509", *key, *names], check=True, capture_output=True)
-    path.with_suffix(".key").chmod(0o600)
+    key_file.chmod(0o600)
     if os.geteuid() == 0:
-        os.chown(path.with_suffix(".key"), NOBODY, NOBODY)
+        os.chown(key_file, NOBODY, NOBODY)
     return path
 
 
@@ -38,16 +39,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     """Start the system's server with TLS, which the one of the test run is built without; return it and its folder."""
     programs = Path(program("postgresql")).parent
     folder = tmp_path_factory.mktemp("tls")
-    for each in (*folder.parents[:2], folder):
-        each.chmod(0o755)
+    let_enter(folder)
     certificate = make_certificate(folder, "server")
     make_certificate(folder, "other")
     options = ["ssl=on", f"ssl_cert_file={certificate}", f"ssl_key_file={certificate.with_suffix('.key')}"]
-    with subprocess.Popen(["sleep", "600"]) as run:
+    run = subprocess.Popen(["sleep", "600"])
+    try:
         module = [sys.executable, "-m", "tests.support.postgresql_server", str(programs), str(run.pid)]
         subprocess.run([*module, str(folder / "address"), *options], cwd=ROOT, check=True)
         yield (folder / "address").read_text(), folder
+    finally:
         run.kill()
+        run.wait()
 
 
 def test_a_server_that_proves_who_it_is_is_spoken_to_in_secret(server: tuple[str, Path], tmp_path: Path) -> None:

@@ -59,6 +59,13 @@ def test_a_confirmation_escapes_what_it_is_given(publication_folder: Path) -> No
     assert "<b>Daily" not in html
 
 
+def test_a_welcome_with_starter_text_greets_nobody(publication_folder: Path) -> None:
+    write(publication_folder, "welcome", FRONT, "Good to have you. What happened, in a sentence or two.")
+
+    with pytest.raises(IssueError, match="starter"):
+        compile_signup_emails(load_publication(publication_folder / "newsletter.toml"))
+
+
 def test_a_welcome_is_found_by_what_it_says_and_sent_when_it_says(publication_folder: Path) -> None:
     write(publication_folder, "welcome", FRONT)
     write(publication_folder, "later", f"{FRONT}\nafter: 2d")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,13 +18,15 @@ from newsletter.database.connection import Database
 from newsletter.database.tables import batch
 from newsletter.errors import NewsletterError
 from newsletter.providers import find_provider
+from newsletter.sending import database_guard
 from newsletter.sending.job import SendState, job_of
+from newsletter.sending.recovery import LATE
 from newsletter.sending.sender import mailing_of
-from newsletter.sending.worker import LATE, SendWorker
+from newsletter.sending.worker import SendWorker
 from newsletter.times import utc_now
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import Quiet, add_readers, settings, start_campaign
-from tests.support.workers import opened
+from tests.support.workers import opened, until
 
 pytestmark = pytest.mark.usefixtures("postgresql")
 
@@ -137,3 +140,29 @@ def test_a_batch_whose_claim_was_taken_over_is_not_sent_by_its_first_sender(
 
     assert server.calls == []
     assert counted(database) == {"queued": 20}
+
+
+def _somebody_waits(database: Database) -> bool:
+    """Tell whether a transaction waits for another one."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with database.read() as connection:
+        return bool(connection.execute(text(waiting)).scalar_one())
+
+
+def test_processes_that_start_at_once_agree_on_the_database_s_place(database: Database) -> None:
+    place = database_guard.here(database)
+
+    def settle() -> None:
+        with database.begin(alone=False) as connection:
+            database_guard.settle(connection, place, utc_now())
+
+    second = threading.Thread(target=settle)
+    with database.begin(alone=False) as connection:
+        database_guard.settle(connection, place, utc_now())
+        second.start()
+        until(lambda: _somebody_waits(database))
+    second.join()
+
+    with database.read() as connection:
+        database_guard.require_home(connection, place)
+        assert connection.execute(text("SELECT count(*) FROM host")).scalar_one() == 1

@@ -197,7 +197,7 @@ def test_any_text_selects_those_who_have_exactly_it(database: Database, value: s
         enter(connection, entries, consent.record_source(connection, "test", {}, NOW), NOW)
         ours = subscriber.c.email_key.in_(list(two))
         keys = select(subscriber.c.email_key).where(ours).order_by(subscriber.c.id)
-        has_plan = segments.condition(connection, cast(Publication, publication), "it")
+        has_plan = segments.condition(connection, cast(Publication, publication), "it", now=NOW)
         equal = connection.scalars(keys.where(has_plan)).all()
         tagged = connection.scalars(keys.where(segments.has_tag(connection, value))).all()
         connection.rollback()

@@ -52,6 +52,15 @@ def uses_postgresql(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and "postgresql" in getattr(item, "callspec", _NONE).params.values()
 
 
+def choose(item: pytest.Item) -> None:
+    """Let a test that names no database have SQLite, also in its fixtures of a wider scope, whatever ran before."""
+    named = {"each_database", "postgresql"} & {*getattr(item, "fixturenames", ())}
+    if not named or ("each_database" in named and not uses_postgresql(item)):
+        _state["kind"] = "sqlite"
+    elif "server" in _state:
+        _state["kind"] = "postgresql"
+
+
 @pytest.fixture
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run the test on PostgreSQL only; returns the server's address, `host:port`."""

@@ -59,6 +59,13 @@ def main(programs: str, parent: int, address: Path, more: Sequence[str] = ()) ->
             server.wait()
 
 
+def let_enter(folder: Path) -> None:
+    """Let other users enter a folder of pytest's, which are their owner's alone."""
+    for each in (folder, *folder.parents):
+        if not each.stat().st_mode & 0o001:
+            each.chmod(0o711)
+
+
 def _reachable(programs: Path, folder: Path) -> Path:
     """Return the programs' folder, or that of a copy where `nobody` may not read them."""
     if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in programs.parents):

@@ -61,6 +61,7 @@ class Readers:
         platform: str = "auto",
         maps: Collection[str] = (),
         ignored: Collection[str] = (),
+        encoding: str = "",
         resubscribe: Collection[str] = (),
         now: datetime = NOW,
     ) -> ImportReport:
@@ -74,7 +75,7 @@ class Readers:
             name,
             now=now,
             resubscribe=resubscribe,
-            options=parse_options(platform, maps, ignored),
+            options=parse_options(platform, maps, ignored, encoding),
             listener=ImportListener(refused=self.refused.append, told=self.told.append),
         )
 

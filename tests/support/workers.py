@@ -21,7 +21,7 @@ from newsletter.sending.job import job_of
 from newsletter.sending.pacing import batch_size
 from tests.support.sending import Quiet
 
-PATIENCE = 60.0
+PATIENCE = 100.0
 """Seconds that a test waits for what is sure to come."""
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests import ROOT
 from tests.support.databases import server_programs
-from tests.support.postgresql_server import NOBODY
+from tests.support.postgresql_server import NOBODY, let_enter
 
 pytestmark = pytest.mark.process
 PATIENCE = 60.0
@@ -45,8 +45,8 @@ def test_a_server_runs_as_any_user_and_ends_when_the_run_is_killed(tmp_path: Pat
         probe = [python, "-B", "-c", "import tests.support.postgresql_server"]
         if os.geteuid() != 0 or not python or subprocess.run(probe, cwd=ROOT, check=False, **settings).returncode:  # type: ignore[call-overload]
             pytest.skip("the tests run as an ordinary user themselves, or another user may not read them")
-        for folder in (*tmp_path.parents[:2], tmp_path):
-            folder.chmod(0o777)
+        let_enter(tmp_path)
+        tmp_path.chmod(0o777)
     run = subprocess.Popen(["sleep", "600"])
     address = tmp_path / "address"
     command = [python, "-B", "-m", "tests.support.postgresql_server", server_programs(), str(run.pid), address]
@@ -54,8 +54,8 @@ def test_a_server_runs_as_any_user_and_ends_when_the_run_is_killed(tmp_path: Pat
 
     started = subprocess.run(command, cwd=ROOT, env=environment, check=False, **settings)  # type: ignore[call-overload]
 
-    assert started.returncode == 0
-    assert is_running(address.read_text())
+    is_up = started.returncode == 0 and is_running(address.read_text())
     run.kill()
     run.wait()
+    assert is_up
     wait_until(lambda: not is_running(address.read_text()))

@@ -14,10 +14,9 @@ from newsletter.cli.progress import StepProgress
 from newsletter.cli.session import Session
 from newsletter.config import Publication
 from newsletter.issues.issue import find_issue
-from newsletter.rendering.build import Built, build_issue
-from newsletter.rendering.output_files import FILE_NAMES, summary, write_file, write_files
+from newsletter.rendering.build import Built
+from newsletter.rendering.output_files import FILE_NAMES, summary, write_file
 from newsletter.rendering.site import issues_until, refuse_folder, web_pages
-from newsletter.rendering.theme import Theme
 from newsletter.times import utc_now
 
 
@@ -50,11 +49,9 @@ def command(
         _build_site(publication, issue, Path(site), _day(publication, until), as_json)
         return
     _refuse(issue, until)
-    paths = [find_issue(publication, name) for name in issue]
-    theme = Theme(publication=publication)
-    built = [build_issue(publication, path, theme) for path in paths]
+    built = session.opened.build(*issue, out=out)
     for each in built:
-        _print_built(each, write_files(publication, each, Path(out)), as_json)
+        _print_built(each, Path(out) / each.issue.slug, as_json)
     click.echo(f"Check {'it' if len(built) == 1 else 'them'} with: newsletter check {_slugs(built)}", err=True)
     if as_json:
         summaries = [summary(each) for each in built]

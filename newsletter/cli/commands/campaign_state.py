@@ -6,13 +6,14 @@ import json
 
 import click
 
-from newsletter.campaigns import abandoned_batches, audience, counts, reports, schedule
-from newsletter.campaigns.campaign import ASKED, CampaignState, change_state, resume_campaign
+from newsletter.campaigns import counts, reports, schedule
+from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option
 from newsletter.cli.remote import remote_change, remote_option
 from newsletter.cli.send_result import print_unsettled, recover_first
 from newsletter.cli.session import Session
+from newsletter.publication import campaigns
 from newsletter.publishing.campaign_names import named_campaign
 from newsletter.times import utc_now
 
@@ -36,7 +37,7 @@ def pause(session: Session, campaign: str, remote: bool) -> None:
         return remote_change(session, campaign, "pause")
     with session.database.begin() as connection:
         known = named_campaign(connection, session.publication, campaign)
-        change_state(connection, known.id, "pause", now=utc_now(), reason=ASKED)
+        campaigns.pause(connection, known, utc_now())
         deliveries = delivery_counts(connection, known.id)
     how_far = f": {reports.tally(deliveries)}" if known.started_at else "; it had not begun"
     click.echo(f"Campaign {known.id} is paused{how_far}.", err=True)
@@ -62,7 +63,7 @@ def resume(session: Session, campaign: str, remote: bool) -> None:
         return remote_change(session, campaign, "resume")
     with session.database.begin() as connection:
         known = named_campaign(connection, session.publication, campaign)
-        resumed = resume_campaign(connection, known.id, now=utc_now())
+        resumed = campaigns.resume(connection, known, utc_now())
     if resumed.state is CampaignState.SCHEDULED and resumed.start:
         when = schedule.wall_clock(session.publication, resumed.start)
         click.echo(f"Campaign {known.id} waits for {when} again.", err=True)
@@ -90,9 +91,7 @@ def cancel(session: Session, campaign: str, remote: bool, as_json: bool) -> None
         return remote_change(session, campaign, "cancel", as_json=as_json)
     with session.database.begin() as connection:
         known = named_campaign(connection, session.publication, campaign)
-        cancelled = change_state(connection, known.id, "cancel", now=utc_now())
-        audience.complete(connection, session.publication, known.id, now=utc_now())
-        abandoned_batches.cancel(connection, known.id, utc_now())
+        cancelled = campaigns.cancel(connection, session.publication, known, utc_now())
     recover_first(session.publication, session.database, known.id)
     with session.database.read() as connection:
         deliveries = delivery_counts(connection, known.id)

@@ -12,7 +12,7 @@ import click
 from newsletter.checks import fixes, formats
 from newsletter.checks.catalogue import RULES
 from newsletter.checks.context.link_status import Target, Verdict
-from newsletter.checks.run import check_issue, check_issues, online_targets
+from newsletter.checks.run import check_issue, online_targets
 from newsletter.checks.selection import Selection, selection
 from newsletter.cli.session import Session
 from newsletter.config import Publication
@@ -79,10 +79,8 @@ def command(
         if not any(fixed):
             click.echo("There is nothing that can be fixed without changing words or looks.", err=True)
     verdicts = _probe(publication, paths) if online else None
-    checked = check_issues(publication, paths, chosen, verdicts=verdicts)
-    problems = list(
-        dict.fromkeys(problem for result in checked for problem in result.problems)
-    )  # settings are wrong once
+    rules = {"select": [select] if select else (), "ignore": [ignore] if ignore else ()}
+    problems = session.opened.check(*issue, **rules, verdicts=verdicts)
     if not diff:
         _print(publication, problems, "json" if as_json else form)
     click.echo(formats.summary(problems, len(paths)), err=True)

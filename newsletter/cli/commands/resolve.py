@@ -7,13 +7,13 @@ import json
 import click
 
 from newsletter.campaigns import counts, reports, resolution
-from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
+from newsletter.campaigns.campaign import Campaign, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option, yes_option
 from newsletter.cli.send_result import print_unsettled, recover_first, send_and_report, unsettled_code
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
-from newsletter.errors import NewsletterError
+from newsletter.publication import campaigns
 from newsletter.publishing.campaign_names import named_campaign
 from newsletter.sending import database_guard
 from newsletter.sending.sender import job_of
@@ -50,7 +50,7 @@ def command(session: Session, campaign: str, assume_sent: bool, resend: bool, ye
     if policy == "resend":
         return _resend(session, found, counted["unknown"], yes=yes, as_json=as_json)
     with session.database.begin() as connection:
-        number = resolution.resolve_campaign(connection, found.id, policy, utc_now())
+        number = campaigns.resolve(connection, found, policy, utc_now())
         counted = delivery_counts(connection, found.id)
     click.echo(f"{reports.readers(number)} of campaign {found.id} count as having it.", err=True)
     print_unsettled(session.database, found, counted)
@@ -76,21 +76,10 @@ def _say_nothing(session: Session, found: Campaign, counted: dict[str, int], *, 
 
 
 def _resend(session: Session, found: Campaign, number: int, *, yes: bool, as_json: bool) -> None:
-    _refuse(found)
+    campaigns.require_sendable(found)
     job = job_of(session.publication, session.database, found)
     some = "some of whom may have it already"
     ask(f'Send "{found.subject}" to {reports.readers(number)}, {some}, through {found.provider}?', yes=yes)
-    now = utc_now()
     with session.database.begin() as connection:
-        found = get_campaign(connection, found.id)
-        _refuse(found)
-        resolution.resolve_campaign(connection, found.id, "resend", now)
-        if found.state is CampaignState.SENT:
-            change_state(connection, found.id, "reopen", now=now)
+        campaigns.resolve(connection, get_campaign(connection, found.id), "resend", utc_now())
     send_and_report(job, as_json=as_json)
-
-
-def _refuse(found: Campaign) -> None:
-    if found.state not in (CampaignState.SENT, CampaignState.SENDING):
-        hint = f"Let it go on with `newsletter resume {found.id}` first." if found.state is CampaignState.PAUSED else ""
-        raise NewsletterError(f"campaign {found.id} is {found.state}: nothing of it can be sent again", hint=hint)

@@ -7,17 +7,16 @@ import json
 import click
 
 from newsletter.campaigns import counts, reports, resolution
-from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
+from newsletter.campaigns.campaign import get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.options import json_option, yes_option
 from newsletter.cli.send_result import send_and_report
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
-from newsletter.errors import NewsletterError
+from newsletter.publication import campaigns
 from newsletter.publishing.campaign_names import named_campaign
 from newsletter.sending import database_guard
-from newsletter.sending.pacing import batch_size
-from newsletter.sending.sender import Job, job_of
+from newsletter.sending.sender import job_of
 from newsletter.times import utc_now
 
 
@@ -43,7 +42,7 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
         found = named_campaign(connection, session.publication, campaign)
         number = resolution.count_retryable(connection, found.id)
         counted = delivery_counts(connection, found.id)
-    _refuse(found)
+    campaigns.require_sendable(found)
     if dry_run or not number:
         nobody = f"{reports.readers(number)} would be tried again" if number else "Nobody is to be tried again"
         click.echo(f"{nobody}: campaign {found.id}, {counted['rejected']:,} rejected. Nothing was changed.", err=True)
@@ -51,23 +50,6 @@ def command(session: Session, campaign: str, dry_run: bool, yes: bool, as_json: 
         return
     job = job_of(session.publication, session.database, found)
     ask(f'Send "{found.subject}" again to {reports.readers(number)} through {found.provider}?', yes=yes)
-    _queue(session, job)
-    send_and_report(job, as_json=as_json)
-
-
-def _refuse(found: Campaign) -> None:
-    if found.state not in (CampaignState.SENT, CampaignState.SENDING):
-        hint = f"Let it go on with `newsletter resume {found.id}` first." if found.state is CampaignState.PAUSED else ""
-        raise NewsletterError(f"campaign {found.id} is {found.state}: nothing of it can be sent again", hint=hint)
-
-
-def _queue(session: Session, job: Job) -> None:
-    """The rejected wait for their turn again, and the campaign is sending, in one transaction."""
-    now = utc_now()
-    size = batch_size(session.publication, job.provider, job.rate)
     with session.database.begin() as connection:
-        found = get_campaign(connection, job.campaign.id)
-        _refuse(found)
-        resolution.retry(connection, found.id, size, now)
-        if found.state is CampaignState.SENT:
-            change_state(connection, found.id, "reopen", now=now)
+        campaigns.queue_retries(connection, session.publication, get_campaign(connection, found.id), utc_now())
+    send_and_report(job, as_json=as_json)

@@ -15,11 +15,10 @@ from newsletter.cli.doctor_warning import warn_of_last_doctor
 from newsletter.cli.options import audience_options, json_option, priority_option
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
-from newsletter.errors import ConfigError
+from newsletter.publication import sending
 from newsletter.publishing import heartbeat
-from newsletter.publishing.plan import Plan, check_time, gated, make_plan, refuse_schedule, schedule_plan
+from newsletter.publishing.plan import Plan, make_plan, schedule_plan
 from newsletter.publishing.priorities import prioritise
-from newsletter.relative_times import parse_at
 from newsletter.times import Moment, utc_now
 
 NO_RUNNER = (
@@ -46,6 +45,7 @@ def command(
     at: str | None,
     list_name: str | None,
     segment: str | None,
+    readers_of: str | None,
     yes: bool,
     allow: str | None,
     priority: str | None,
@@ -66,14 +66,14 @@ def command(
         newsletter schedule chip-rules --at "2026-11-24 07:00 local"
     """
     now = utc_now()
-    plan = make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
+    plan = make_plan(
+        session.publication, session.database, issue, list_name=list_name, segment=segment, readers_of=readers_of
+    )
     for warning in plan.built.warnings:
         click.echo(f"newsletter: warning: {warning}", err=True)
     warn_of_last_doctor(session.publication)
     moment = _moment(session, plan, at, now)
-    refuse_schedule(plan)
-    plan = gated(session.publication, plan, allow)
-    when = check_time(session.publication, session.database, plan, moment, now)
+    plan, when = sending.require_schedulable(session.publication, session.database, plan, moment, allow, now)
     ask(_question(session, plan, when, now), yes=yes)
     campaign = schedule_plan(session.publication, session.database, plan, moment, utc_now())
     prioritise(session.database, campaign.id, priority)
@@ -82,13 +82,8 @@ def command(
 
 def _moment(session: Session, plan: Plan, at: str | None, now: datetime) -> Moment:
     """Return the time of `--at`, else the issue's `send_at`. Raises ConfigError when there is neither."""
-    if at is None:
-        if plan.built.issue.send_at:
-            return plan.built.issue.send_at
-        hint = 'Say it with --at "2026-11-24 07:00", or as `send_at` in the front matter.'
-        raise ConfigError(f"{plan.built.issue.path.name} does not say when to send it", hint=hint)
     try:
-        return parse_at(at, session.publication.config.publication.timezone, now)
+        return sending.time_of(session.publication, plan, at, now)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--at") from error
 

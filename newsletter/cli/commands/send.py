@@ -10,32 +10,18 @@ import click
 from newsletter.campaigns import counts, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.campaigns.delivery_states import STATES
 from newsletter.cli.doctor_warning import warn_of_last_doctor
 from newsletter.cli.options import audience_options, json_option, priority_option
 from newsletter.cli.send_result import exit_code, print_unsettled, recover_first, send_and_report
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ask
-from newsletter.errors import NewsletterError
-from newsletter.providers import read_settings, unsubscribe_header
-from newsletter.publishing.plan import (
-    Plan,
-    UnpreparedError,
-    frozen_plan,
-    gated,
-    hold,
-    make_plan,
-    refuse,
-    remarks,
-    start_plan,
-)
+from newsletter.providers import unsubscribe_header
+from newsletter.publication import sending
+from newsletter.publishing.corrections import Chosen
+from newsletter.publishing.plan import Plan, UnpreparedError, hold, remarks, start_plan
 from newsletter.publishing.priorities import prioritise
 from newsletter.rates import Rate
-from newsletter.sending import database_guard
-from newsletter.sending.database_guard import LastSendMarker
 from newsletter.sending.pacing import batch_size
-from newsletter.sending.sender import Job
-from newsletter.signed_links import link_secret
 from newsletter.times import utc_now
 
 
@@ -64,6 +50,7 @@ def command(
     issue: str,
     list_name: str | None,
     segment: str | None,
+    readers_of: str | None,
     dry_run: bool,
     yes: bool,
     rate: Rate | None,
@@ -75,7 +62,8 @@ def command(
 
     Safe to stop and to run again: no reader is sent the issue twice. Its text is frozen when sending
     starts; editing the file afterwards changes nothing. An issue in which `newsletter check` finds an
-    error is refused, unless the error's rule is allowed.
+    error is refused, unless the error's rule is allowed. With --to-readers-of it is a correction: it
+    goes to those who got that campaign and are still on its list, and to nobody else.
 
     \b
     Exits 0 when everyone has it, 3 when some deliveries are unknown, 4 when the provider stopped the
@@ -86,10 +74,11 @@ def command(
     Examples:
         newsletter send chip-rules --dry-run
         newsletter send chip-rules
+        newsletter send correction --to-readers-of chip-rules
         newsletter send chip-rules --list weekly --segment engaged --rate 20/s --yes
     """
     try:
-        plan = _plan(session, issue, list_name, segment)
+        plan = _plan(session, issue, Chosen(list=list_name, segment=segment, readers_of=readers_of))
     except UnpreparedError as error:
         if not dry_run and hold(session.publication, session.database, error.campaign, utc_now()):
             click.echo(_held(error.campaign), err=True)
@@ -100,41 +89,25 @@ def command(
     if plan.is_over:
         return _print_ended(session, plan, as_json)
     warn_of_last_doctor(session.publication)
-    if not plan.campaign:
-        plan = gated(session.publication, plan, allow)
+    plan = sending.approved(session.publication, plan, allow)
     if dry_run:
         return _print_plan(session, plan, pace, as_json)
-    refuse(plan)
-    with session.database.read() as connection:
-        database_guard.require_home(connection, database_guard.here(session.database))
-        LastSendMarker(session.database).require_newest(connection)
-    settings = read_settings(session.publication, plan.provider)
-    link_secret(session.publication)  # every message needs it
+    settings = sending.require_ready(session.publication, session.database, plan)
     ask(_question(plan), yes=yes)
     campaign = start_plan(session.publication, session.database, plan, utc_now())
     prioritise(session.database, campaign.id, priority)
-    job = Job(
-        publication=session.publication,
-        database=session.database,
-        campaign=campaign,
-        provider=plan.provider,
-        settings=settings,
-        rate=pace,
-    )
+    job = sending.job_of_plan(session.publication, session.database, plan, campaign, settings, pace)
     send_and_report(job, as_json=as_json)
 
 
-def _plan(session: Session, issue: str, list_name: str | None, segment: str | None) -> Plan:
+def _plan(session: Session, issue: str, chosen: Chosen) -> Plan:
     """Plan from the file, or from the approved campaign when the file cannot be built any more."""
-    try:
-        return make_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
-    except NewsletterError as error:
-        plan = frozen_plan(session.publication, session.database, issue, list_name=list_name, segment=segment)
-        if plan is None or plan.campaign is None:
-            raise
+    to, part, earlier = chosen.list, chosen.segment, chosen.readers_of
+    plan, error = sending.plan_send(session.publication, session.database, issue, to, part, readers_of=earlier)
+    if error is not None and plan.campaign is not None:
         instead = f"what was approved as campaign {plan.campaign.id} is sent"
         click.echo(f"newsletter: warning: {error}\n  The file cannot be built; {instead}.", err=True)
-        return plan
+    return plan
 
 
 def _held(campaign: Campaign) -> str:
@@ -193,8 +166,4 @@ def _print_plan(session: Session, plan: Plan, pace: Rate, as_json: bool) -> None
     click.echo(header.format(title=plan.provider.title), err=True)
     click.echo("Nothing was changed.", err=True)
     if as_json:
-        deliveries = {**dict.fromkeys(STATES, 0), "queued": plan.waiting, "skipped": plan.suppressed}
-        state = plan.campaign.state if plan.campaign else CampaignState.DRAFT
-        named = {"campaign": plan.campaign.id if plan.campaign else None, "issue": plan.slug}
-        audience = sum(deliveries.values())
-        click.echo(json.dumps({**named, "state": state, "audience": audience, "deliveries": deliveries}))
+        click.echo(json.dumps(sending.planned_json(plan)))

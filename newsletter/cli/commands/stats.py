@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import click
 
 from newsletter.campaigns import schedule
-from newsletter.campaigns.campaign import find_campaign
 from newsletter.cli.options import json_option
+from newsletter.cli.remote import remote_figures, remote_option
 from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.figures import as_csv
@@ -17,6 +17,7 @@ from newsletter.figures.as_json import details_json, overview_json
 from newsletter.figures.campaigns import campaign_details
 from newsletter.figures.counted import ensure_counted, recount
 from newsletter.figures.overview import DAYS, overview
+from newsletter.publishing.campaign_names import named_campaign
 from newsletter.subscribers.csv import CsvWriter
 from newsletter.times import utc_now
 
@@ -28,10 +29,17 @@ MOST_DAYS = 3660
 @click.option("--days", type=click.IntRange(1, MOST_DAYS), metavar="N", help=f"The last N days  [default: {DAYS}]")
 @json_option("the figures")
 @click.option("--csv", "is_csv", is_flag=True, help="Print the figures as CSV, a number in each row")
+@remote_option
 @click.option("--recount", "counts_anew", is_flag=True, help="Count every row anew first; writers wait meanwhile")
 @click.pass_obj
 def command(
-    session: Session, campaign: str | None, days: int | None, as_json: bool, is_csv: bool, counts_anew: bool
+    session: Session,
+    campaign: str | None,
+    days: int | None,
+    as_json: bool,
+    is_csv: bool,
+    remote: bool,
+    counts_anew: bool,
 ) -> None:
     """Show figures: how the list grows, what became of campaigns, who took the mail.
 
@@ -51,6 +59,10 @@ def command(
         raise click.UsageError("--json and --csv cannot be used together.")
     if campaign and days:
         raise click.UsageError("--days is for the publication's figures; a campaign has all of its own.")
+    if remote:
+        if not campaign:
+            raise click.UsageError("--remote shows the figures of one issue: name it.")
+        return remote_figures(session, campaign, as_json=as_json)
     ensure_counted(session.database)
     if counts_anew:
         wrong = recount(session.database)
@@ -76,7 +88,7 @@ def _show_publication(session: Session, days: int | None, *, as_json: bool, is_c
 
 def _show_campaign(session: Session, name: str, *, as_json: bool, is_csv: bool) -> None:
     with session.database.read() as connection:
-        campaign = find_campaign(connection, name)
+        campaign = named_campaign(connection, session.publication, name)
         figures = campaign_details(connection, session.publication, campaign.id)
     if as_json:
         _print_json(details_json(figures))

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.addresses import address_key, parse_address
 from newsletter.cli.options import json_option
 from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.cli.subscriber_import import import_command
 from newsletter.cli.sunset_command import sunset_command
 from newsletter.config import Publication
-from newsletter.config.fields import BUILT_IN, READER_COLUMNS, FieldValue, check_name, parse_built_in, parse_field
-from newsletter.config.segments import list_named
-from newsletter.errors import ConfigError, NewsletterError
+from newsletter.config.fields import BUILT_IN, READER_COLUMNS
+from newsletter.errors import ConfigError
 from newsletter.printable import one_line
-from newsletter.subscribers import consent, erasure, leaving_reasons, segments, suppressions
+from newsletter.publication.readers import Source, reader_conditions, unknown_reader
+from newsletter.subscribers import erasure, leaving_reasons, suppressions
 from newsletter.subscribers.files.exports import export_csv
-from newsletter.subscribers.importers.cells import parse_statuses, parse_tags
-from newsletter.subscribers.subscriber import Subscriber, find_subscriber, is_on_list, subscriber_pages
-from newsletter.subscribers.writes import Effect, EntryResult, Status, SubscriberEntry, enter
+from newsletter.subscribers.importers.cells import parse_statuses
+from newsletter.subscribers.subscriber import Subscriber, find_subscriber, subscriber_pages
+from newsletter.subscribers.writes import Status
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection
 
 STATUSES = click.Choice([status.value for status in Status])
 
@@ -76,48 +75,34 @@ def add(session: Session, /, address: str, resubscribe: bool, as_json: bool, **s
         newsletter subscribers add ada@example.com --first-name Ada --list weekly --tag vip
         newsletter subscribers add ada@example.com --field plan=pro --timezone Europe/London
     """
-    entry = _entry(session.publication, address, said)
-    now = datetime.now(UTC)
-    with session.database.begin() as connection:
-        source_id = consent.record_source(connection, "command line", {"command": "subscribers add"}, now)
-        named = {address_key(entry.email)} if resubscribe else ()
-        [entered] = enter(connection, [entry], source_id, now, named)
-        _refuse_to_revive(entry, entered)
-        reader = _found(connection, entry.email)
+    added = session.opened.subscribers.add(
+        address,
+        lists=_statuses(session.publication, said["lists"], said["status"] or ""),
+        tags=said["tags"],
+        fields=dict(_field(text) for text in said["fields"]),
+        resubscribe=resubscribe,
+        source=Source(kind="command line", detail={"command": "subscribers add"}),
+        **{name: said[name] for name in BUILT_IN},
+    )
+    reader = added.subscriber
     if as_json:
         click.echo(_json(reader.as_json(datetime.now(UTC)), indent=2))
-    click.echo(f"{entered.effect}: {reader.email}, {reader.status}", err=True)
+    click.echo(f"{added.effect}: {reader.email}, {reader.status}", err=True)
 
 
-def _entry(publication: Publication, address: str, said: dict[str, Any]) -> SubscriberEntry:
-    """Return the entry that the options of `add` describe. Raises ConfigError."""
-    known = publication.config.lists
+def _statuses(publication: Publication, lists: Sequence[str], status: str) -> dict[str, str]:
+    """Return the statuses by list that the options of `add` name. Raises ConfigError."""
     try:
-        return SubscriberEntry(
-            email=parse_address(address),
-            statuses=parse_statuses(known, publication.default_list, ",".join(said["lists"]), said["status"] or ""),
-            columns={name: parse_built_in(name, said[name].strip()) for name in BUILT_IN if said[name].strip()},
-            fields=dict(_field(publication, text) for text in said["fields"]),
-            tags=parse_tags(said["tags"]),
-        )
+        return dict(parse_statuses(publication.config.lists, publication.default_list, ",".join(lists), status))
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
-def _field(publication: Publication, text: str) -> tuple[str, FieldValue]:
+def _field(text: str) -> tuple[str, str]:
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not value:
-        raise ValueError(f'"{text}" sets no field; write --field plan=pro')
-    check_name(name)
-    return name, parse_field(name, value, publication.config.fields)
-
-
-def _refuse_to_revive(entry: SubscriberEntry, entered: EntryResult) -> None:
-    hint = "Nothing was changed. If they asked to be back, say so with --resubscribe."
-    if entered.effect is Effect.REFUSED:
-        raise NewsletterError(f"{entry.email}: {entered.reason}", hint=hint)
-    if entered.kept_unsubscribed:
-        raise NewsletterError(f"{entry.email} has left", hint=hint)
+        raise ConfigError(f'"{text}" sets no field; write --field plan=pro')
+    return name, value
 
 
 command.add_command(import_command, "import")
@@ -159,30 +144,15 @@ def list_(session: Session, /, list_name: str | None, as_json: bool, **wanted: A
         newsletter subscribers list --list weekly --status unsubscribed
         newsletter subscribers list --segment engaged --json
     """
-    if list_name is not None:
-        list_named(session.publication, list_name)
     count, now = 0, datetime.now(UTC)
     with session.database.read() as connection, _array() if as_json else nullcontext():
-        conditions = _conditions(connection, session.publication, list_name, wanted)
+        conditions = reader_conditions(connection, session.publication, list_name, **wanted)
         for page in subscriber_pages(connection, *conditions, with_consent=as_json):
             lines = [_json(one.as_json(now)) for one in page] if as_json else _table(page)
             click.echo(("," if as_json and count else "") + (",\n" if as_json else "\n").join(lines))
             count += len(page)
     if not as_json:
         click.echo(_readers(count), err=True)
-
-
-def _conditions(
-    connection: Connection, publication: Publication, list_name: str | None, wanted: dict[str, Any]
-) -> list[ColumnElement[bool]]:
-    found = []
-    if list_name or wanted["status"]:
-        found.append(is_on_list(list_name, wanted["status"]))
-    if wanted["segment"]:
-        found.append(segments.condition(connection, publication, wanted["segment"], datetime.now(UTC)))
-    if wanted["tag"]:
-        found.append(segments.has_tag(connection, wanted["tag"]))
-    return found
 
 
 @contextmanager
@@ -253,7 +223,7 @@ def remove(session: Session, address: tuple[str, ...]) -> None:
     with session.database.begin() as connection:
         for one in address:
             if not erasure.erase(connection, one):
-                raise _unknown(one, "Nobody was removed." if len(address) > 1 else "")
+                raise unknown_reader(one, "Nobody was removed." if len(address) > 1 else "")
     _clean_calls(session)
     click.echo(f"removed: {_readers(len(address))}", err=True)
 
@@ -299,12 +269,8 @@ def reasons(session: Session, days: int, as_json: bool) -> None:
 def _found(connection: Connection, address: str) -> Subscriber:
     reader = find_subscriber(connection, address)
     if reader is None:
-        raise _unknown(address, "See who is there with: newsletter subscribers list")
+        raise unknown_reader(address, "See who is there with: newsletter subscribers list")
     return reader
-
-
-def _unknown(address: str, hint: str) -> NewsletterError:
-    return NewsletterError(f'no reader has the address "{address}"', hint=hint)
 
 
 def _readers(count: int) -> str:

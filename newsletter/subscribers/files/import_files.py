@@ -146,7 +146,7 @@ class _Opener:
     def _table(self, entry: PackedFile) -> tuple[TextFile | None, CsvFile | None]:
         """Return the file's encoding and header; nothing for a file of a zip file that has none."""
         try:
-            text = open_text(entry.file)
+            text = open_text(entry.file, self._options.encoding)
             if text.file is not entry.file:
                 self._stack.callback(text.file.close)
             table = self._read(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from newsletter.config import Publication
@@ -45,6 +45,28 @@ _ALIASES = {
     "apellido": "last_name",
     "apellidos": "last_name",
     "cognome": "last_name",
+    "time_zone": "timezone",
+    "tz": "timezone",
+    "timezone_name": "timezone",
+    "time_zone_name": "timezone",
+    "iana_timezone": "timezone",
+    "iana_time_zone": "timezone",
+    "zeitzone": "timezone",
+    "fuseau_horaire": "timezone",
+    "zona_horaria": "timezone",
+    "fuso_orario": "timezone",
+    "tijdzone": "timezone",
+    "lang": "language",
+    "locale": "language",
+    "sprache": "language",
+    "langue": "language",
+    "idioma": "language",
+    "lingua": "language",
+    "taal": "language",
+    "list": "lists",
+    "mailing_list": "lists",
+    "mailing_lists": "lists",
+    "tag": "tags",
 }
 """Other names of our columns; `name`, `nom`, `nome` and `nombre` may be either name, or both, and stay fields."""
 _MOST_VALUES = 12
@@ -113,6 +135,7 @@ class _Resolver:
         sample: Sequence[Sequence[str]],
     ) -> None:
         self._kinds = publication.config.fields
+        self._publication_lists = publication.config.lists
         self._declared = {name.lower(): name for name in self._kinds}
         self._titles = [clean(title) for title in titles]
         self._platform = platform
@@ -177,10 +200,25 @@ class _Resolver:
             self._take(at, "email" if name == self._address else name)
         elif name in self._kinds:
             self._take(at, name)
-        elif name in _ALIASES and _ALIASES[name] not in self._names:
+        elif name in _ALIASES and _ALIASES[name] not in self._names and self._fits(at, _ALIASES[name]):
             self._take(at, _ALIASES[name])
+        elif name == "time_zone" and "timezone" not in self._names:
+            # As a field it would be ignored by sending at each reader's own time, and nothing would say so.
+            shown = ", ".join(f'"{_short(cell)}"' for cell in self._cells(at)[:_MOST_VALUES])
+            zone = "write one as Europe/Berlin"
+            self._unusable.append((at, f'the column "{self._titles[at]}" names no time zones: {shown}; {zone}'))
         else:
             self._by_meaning(at, name)
+
+    def _fits(self, at: int, target: str) -> bool:
+        """Tell whether a column that is named like one of ours has its values: any zone, any language, only lists."""
+        cells = self._cells(at)
+        if target == "lists":
+            lists = self._publication_lists
+            return self._platform is PLAIN and all(part.strip() in lists for cell in cells for part in cell.split(","))
+        if target not in ("timezone", "language"):
+            return True
+        return not cells or any(_is_read(READER_COLUMNS[target].parse, cell) for cell in cells)
 
     def _by_meaning(self, at: int, name: str) -> None:
         """Decide about a column that nobody knows: by what its name, then by what its cells say about consent."""
@@ -315,6 +353,14 @@ def _meant(cell: str) -> str:
     if answer is None or answer is ConsentAnswer.NOTHING:
         return "pending"
     return str(answer.status)
+
+
+def _is_read(parse: Callable[[str], str], cell: str) -> bool:
+    try:
+        parse(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _are_addresses(cells: Sequence[str]) -> bool:

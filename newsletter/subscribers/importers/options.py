@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 import shlex
@@ -28,6 +29,8 @@ class ImportOptions:
     readings: Mapping[str, Reading] = field(default_factory=dict)
     """How to read columns about consent, by column."""
     ignored: frozenset[str] = frozenset()
+    encoding: str = ""
+    """The encoding of the files, as Python names it; empty when they have to show it themselves."""
 
     @property
     def named(self) -> set[str]:
@@ -40,7 +43,9 @@ def column_key(name: str) -> str:
     return fold(name)
 
 
-def parse_options(platform: str, maps: Iterable[str], ignored: Iterable[str]) -> ImportOptions:
+def parse_options(
+    platform: str, maps: Iterable[str], ignored: Iterable[str], encoding: str | None = None
+) -> ImportOptions:
     """Return the options of the command line. Raises ConfigError with what is allowed."""
     targets: dict[str, str] = {}
     readings: dict[str, Reading] = {}
@@ -56,7 +61,23 @@ def parse_options(platform: str, maps: Iterable[str], ignored: Iterable[str]) ->
     skipped = frozenset(column_key(name) for name in ignored)
     if twice := sorted(skipped & {*targets, *readings}):
         raise ConfigError(f'"{twice[0]}" is named by --map and by --ignore', hint="Decide for one.")
-    return ImportOptions(platform=platform, targets=targets, readings=readings, ignored=skipped)
+    return ImportOptions(
+        platform=platform, targets=targets, readings=readings, ignored=skipped, encoding=_encoding(encoding)
+    )
+
+
+def _encoding(name: str | None) -> str:
+    """Return Python's name of an encoding of text. Raises ConfigError for one that it does not know."""
+    if not name:
+        return ""
+    try:
+        "".encode(name)  # what encodes bytes, such as base64, is no encoding of text
+        return codecs.lookup(name).name
+    except (LookupError, ValueError) as error:
+        hint = (
+            "Such as windows-1252 (Western Europe), windows-1250 (Central Europe), windows-1251 (Cyrillic), shift_jis."
+        )
+        raise ConfigError(f'--encoding: "{name}" is no encoding', hint=hint) from error
 
 
 def _target(name: str) -> str:

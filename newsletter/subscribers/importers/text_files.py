@@ -27,6 +27,11 @@ _ALIKE = ("latin_1", "iso8859_15", "cp1254", "cp1257", "cp1258", "mac_roman", "h
 """Encodings that differ from Windows-1252, by far the most frequent, in a few letters."""
 _CENTRAL = re.compile(rb"[A-Za-z][\xa3\xa5\xaf\xb3\xb9\xbc\xbe\xbf]|[\xa3\xa5\xaf\xb3\xb9\xbc\xbe\xbf][a-z]")
 """Letters of Windows-1250 that are signs in Windows-1252, beside a letter: `Paweł` would be `Pawe³`."""
+_LIKELY = [
+    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp874", "koi8_r"),
+    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
+]
+"""Encodings in which spreadsheets and platforms write; of all others, DOS's above all, too many are taken for one."""
 _TITLES = {"utf-8": "UTF-8", "cp1252": "Windows-1252", "utf-16": "UTF-16", "utf-32": "UTF-32"}
 
 
@@ -42,11 +47,32 @@ class TextFile:
     """The encoding of the original, for people; empty for UTF-8."""
     sha256: str
     """Of the original."""
+    is_guess: bool = False
+    """Tells that only the frequency of its bytes speaks for the encoding."""
 
 
-def open_text(file: BufferedIOBase) -> TextFile:
-    """Return the seekable file with its encoding. Raises ValueError when it is no text."""
+def open_text(file: BufferedIOBase, encoding: str = "") -> TextFile:
+    """Return the seekable file with its encoding: the named one, else the one that it shows.
+
+    Raises ValueError when it is no text, or not in the named encoding.
+    """
     file.seek(0)
+    if encoding:
+        return _converted(file, encoding)
+    return _as_it_shows(file)
+
+
+def _converted(file: BufferedIOBase, encoding: str) -> TextFile:
+    """Return a copy in UTF-8. Raises ValueError when the file is not in this encoding."""
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        copy = _in_utf_8(file, encoding)
+    except ValueError as error:
+        raise ValueError(f"this is not {_title(encoding)}; name another --encoding, or none") from error
+    return TextFile(file=copy, encoding="utf-8", title="", sha256=digest)
+
+
+def _as_it_shows(file: BufferedIOBase) -> TextFile:
     wide = _wide(file.read(64))
     file.seek(0)
     if wide:
@@ -58,7 +84,8 @@ def open_text(file: BufferedIOBase) -> TextFile:
     encoding = census.encoding()
     file.seek(0)
     title = "" if encoding == "utf-8" else _title(encoding)
-    return TextFile(file=file, encoding=encoding, title=title, sha256=census.digest.hexdigest())
+    digest = census.digest.hexdigest()
+    return TextFile(file=file, encoding=encoding, title=title, sha256=digest, is_guess=bool(title))
 
 
 def _wide(head: bytes) -> str:
@@ -157,7 +184,7 @@ def _legacy(sample: bytes, *, enough: bool) -> str:
         return "cp1252"
     from charset_normalizer import from_bytes  # 40 ms: only for files of another time
 
-    best = from_bytes(sample, threshold=0.4).best()
+    best = from_bytes(sample, threshold=0.4, cp_isolation=_LIKELY).best()
     guessed = best.encoding if best else ""
     if western and (guessed in ("", *_ALIKE) or (guessed == "cp1250" and not _CENTRAL.search(sample))):
         return "cp1252"

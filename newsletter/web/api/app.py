@@ -65,7 +65,8 @@ def api_app(site: ApiSite, operations: Sequence[Operation] = OPERATIONS) -> Moun
     for operation in operations:
         by_path[operation.path][operation.method] = operation
     document = openapi.document(site.publication, operations)
-    page = _Fixed(documentation.page(document).encode(), "text/html", documentation.HEADERS)
+    html, headers = documentation.page_and_headers(document)
+    page = _Fixed(html.encode(), "text/html", headers)
     # Paths with more parts first, and words before variable parts: an address in a path may have slashes.
     paths = sorted(by_path, key=lambda path: (-path.count("/"), "{" in path))
     routes: list[BaseRoute] = [

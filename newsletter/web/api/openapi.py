@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from newsletter import __version__
 from newsletter.config import Publication
+from newsletter.web.api.field_docs import describe_fields
 from newsletter.web.api.operations import PATH_PARTS, PREFIX, Operation
 from newsletter.web.api.problems import KINDS, MEDIA_TYPE, ProblemDocument
 from newsletter.web.api.reading import KEY_PATTERN
@@ -29,6 +32,7 @@ def document(publication: Publication, operations: Sequence[Operation]) -> dict[
     kinds = [kind for operation in operations for kind in (operation.body, *operation.answers.values())]
     types = [kind for kind in kinds if kind not in (None, bytes)]
     _schemas, components = msgspec.json.schema_components([*types, ProblemDocument], ref_template=_TEMPLATE)
+    describe_fields(components, _structs(operations))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         path = paths.setdefault(f"{PREFIX}{operation.path}", {})
@@ -50,6 +54,15 @@ def document(publication: Publication, operations: Sequence[Operation]) -> dict[
     }
 
 
+def _structs(operations: Sequence[Operation]) -> dict[str, type[Struct]]:
+    """Return the types in the files of these operations, by name."""
+    modules = {(operation.run or operation.prepare).__module__ for operation in operations} | {
+        ProblemDocument.__module__
+    }
+    values = [value for name in modules for value in vars(sys.modules[name]).values()]
+    return {value.__name__: value for value in values if isinstance(value, type) and issubclass(value, Struct)}
+
+
 def _operation(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
     described = {
         "operationId": operation.name,
@@ -61,8 +74,7 @@ def _operation(operation: Operation, operations: Sequence[Operation]) -> dict[st
         "responses": {**_answers(operation, operations), **_refusals(operation)},
     }
     if operation.body is not None:
-        schema = {"type": "string"} if operation.body is bytes else _schema(operation.body)
-        content = {media_type: {"schema": schema} for media_type in operation.media_types}
+        content = {media_type: {"schema": _body(operation.body, media_type)} for media_type in operation.media_types}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
@@ -76,6 +88,12 @@ def _description(operation: Operation) -> str:
 def _schema(kind: Any) -> dict[str, Any]:
     (schema,), _components = msgspec.json.schema_components([kind], ref_template=_TEMPLATE)
     return schema
+
+
+def _body(kind: Any, media_type: str) -> dict[str, Any]:
+    if kind is not bytes:
+        return _schema(kind)
+    return {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:

@@ -36,7 +36,14 @@ PATH_PARTS: Mapping[str, str] = {
 
 
 Address = Annotated[
-    str, Meta(min_length=3, max_length=254, pattern=r"^[^\s@]+@[^\s@]+$", description="An email address.")
+    str,
+    Meta(
+        min_length=3,
+        max_length=254,
+        pattern=r"^[^\s@]+@[^\s@]+$",
+        description="An email address.",
+        extra_json_schema={"format": "email"},
+    ),
 ]
 """An email address in a body; what else makes it one, `addresses.parse_address` knows."""
 

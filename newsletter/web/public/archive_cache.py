@@ -16,7 +16,7 @@ from functools import cached_property
 from starlette.concurrency import run_in_threadpool
 
 from newsletter.campaigns import archive
-from newsletter.campaigns.archive import ArchiveEntry
+from newsletter.campaigns.archive import ArchiveEntry, newest
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import About
@@ -41,6 +41,9 @@ class Snapshot:
     """The archive at one moment, and the responses made of it."""
 
     entries: tuple[ArchiveEntry, ...]
+    """The issues that have a page, the newest first."""
+    withdrawn: tuple[ArchiveEntry, ...] = ()
+    """The issues whose page was taken away."""
     responses: dict[object, CachedResponse] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -52,6 +55,16 @@ class Snapshot:
     def index_by_slug(self) -> dict[str, int]:
         """The index of each issue's entry, by slug."""
         return {entry.slug: index for index, entry in enumerate(self.entries)}
+
+    @cached_property
+    def withdrawn_by_slug(self) -> dict[str, ArchiveEntry]:
+        """The issues whose page was taken away, by slug."""
+        return {entry.slug: entry for entry in self.withdrawn}
+
+    @cached_property
+    def in_feed(self) -> list[ArchiveEntry]:
+        """All issues, the newest first: feed readers are told of those that were withdrawn, too."""
+        return sorted((*self.entries, *self.withdrawn), key=newest, reverse=True)
 
     def neighbours(self, index: int) -> Neighbours:
         """Return the issues before and after an entry."""
@@ -98,7 +111,7 @@ class ArchiveCache:
         return list_items(pages, language, (await self.snapshot()).abouts[:LATEST], pages.path)
 
     def page(self, entry: ArchiveEntry) -> str:
-        """Return the HTML of an issue's page as it was approved; reads the database."""
+        """Return the HTML of an issue's page as it was approved or amended; reads the database."""
         with self._database.read() as connection:
             return archive.page(connection, entry)
 
@@ -111,8 +124,12 @@ class ArchiveCache:
             logger.error("the archive cannot be read; the last known one is shown", exc_info=masked(error))
         else:
             # An unchanged archive keeps its responses.
-            if self._snapshot is None or entries != self._snapshot.entries:
-                self._snapshot = Snapshot(entries=entries)
+            snapshot = Snapshot(
+                entries=tuple(entry for entry in entries if not entry.is_withdrawn),
+                withdrawn=tuple(entry for entry in entries if entry.is_withdrawn),
+            )
+            if self._snapshot != snapshot:
+                self._snapshot = snapshot
         # After a failure, too: a broken database is not asked more often.
         self._refreshed_at = time.monotonic()
 

@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, quote
 
 from markupsafe import Markup
 
-from newsletter.messages.types import About
+from newsletter.messages.types import About, ArchiveChange
+from newsletter.rendering.archive_notes import archive_notes
 from newsletter.rendering.translations import Language
 from newsletter.web.public.pages import Pages
 from newsletter.web.request_values import split_address
@@ -90,8 +91,28 @@ def list_items(pages: Pages, language: Language, abouts: Sequence[About], path_o
     ]
 
 
-def issue_page(pages: Pages, page: str, about: About, near: Neighbours, path_of: PathOf, token: str) -> str:
-    """Return an issue's frozen page with links to its neighbours; its sign-up form gets the form token."""
+def withdrawn_page(
+    pages: Pages, about: About, changes: Sequence[ArchiveChange], path_of: PathOf, **more: object
+) -> str:
+    """Return what stands at the address of an issue that was withdrawn, in the issue's language."""
+    language = pages.translations.language(about.language)
+    notes = archive_notes(language, about, changes[-1:], pages.zone)
+    return pages.render("withdrawn.html", language, {**more, "path": path_of, "change": notes[0]})
+
+
+def issue_page(
+    pages: Pages,
+    page: str,
+    about: About,
+    near: Neighbours,
+    path_of: PathOf,
+    token: str,
+    changes: Sequence[ArchiveChange] = (),
+) -> str:
+    """Return an issue's page with a line for each change of it, and links to its neighbours.
+
+    Its sign-up form gets the form token.
+    """
     language = pages.translations.language(about.language)
 
     def with_fields(form: re.Match[str]) -> str:
@@ -107,6 +128,7 @@ def issue_page(pages: Pages, page: str, about: About, near: Neighbours, path_of:
         "opening": Markup(opening),
         "content": Markup(_with_local_addresses(pages, _FORM.sub(with_fields, content), path_of)),
         "closing": Markup(_with_local_addresses(pages, closing, path_of)),
+        "changes": archive_notes(language, about, changes, pages.zone),
         "older": next(iter(list_items(pages, language, [near.older] if near.older else [], path_of)), None),
         "newer": next(iter(list_items(pages, language, [near.newer] if near.newer else [], path_of)), None),
         "path": path_of,

@@ -35,10 +35,11 @@ class CachedResponse:
     """The whole body in gzip; empty for a page with a token, which the server in front may compress."""
     etag: str
     headers: dict[str, str]
+    status: int = 200
 
 
 def cached_response(
-    body: str | bytes, media_type: str, headers: Mapping[str, str] = MappingProxyType({})
+    body: str | bytes, media_type: str, headers: Mapping[str, str] = MappingProxyType({}), *, status: int = 200
 ) -> CachedResponse:
     """Prepare a response from a body, in which TOKEN_PLACEHOLDER may stand."""
     raw = body.encode() if isinstance(body, str) else body
@@ -51,6 +52,7 @@ def cached_response(
         compressed=b"" if has_token else gzip.compress(raw, mtime=0),
         etag=hashlib.sha256(raw).hexdigest()[:24],
         headers={"Content-Type": media_type, "Cache-Control": MINUTE, **vary, **headers},
+        status=status,
     )
 
 
@@ -61,11 +63,12 @@ def respond(request: Request, cached: CachedResponse, tokens: FormTokens, form: 
     compressed = "gzip" in request.headers.get("accept-encoding", "")
     # Compressed bytes are another representation, with another ETag (RFC 9110, section 8.8.3.3).
     headers = {**cached.headers, "ETag": f'"{cached.etag}{"z" if compressed else ""}"'}
-    if is_known(request, headers):
+    # A condition counts only where the answer without it would be a success (RFC 9110, section 13.2.1).
+    if cached.status == 200 and is_known(request, headers):
         return Response(status_code=304, headers=headers)
     if compressed:
-        return Response(cached.compressed, headers={**headers, "Content-Encoding": "gzip"})
-    return Response(cached.parts[0], headers=headers)
+        return Response(cached.compressed, cached.status, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(cached.parts[0], cached.status, headers=headers)
 
 
 def _with_token(request: Request, cached: CachedResponse, token: str) -> Response:

@@ -33,6 +33,7 @@ class Pages:
         self._environment = _environment(folders)
         self._by_language: dict[str, Mapping[str, object]] = {}
         self.url = publication.config.publication.url
+        self.zone = publication.config.publication.timezone
         self.base = urlsplit(self.url).path
         """The prefix of all our paths: empty, unless the publication lives in a folder of its host."""
 

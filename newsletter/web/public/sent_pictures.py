@@ -1,4 +1,4 @@
-"""Which pictures outside `images/` readers may load: those that something we sent names.
+"""Which pictures outside `images/` readers may load: those that something we sent, or an amended page, names.
 
 An email that went out keeps its pictures for ever, wherever they stand; a draft's are nobody's business. Frozen
 messages never change, so each is read once.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 import zlib
+from collections.abc import Iterable
 from unicodedata import normalize
 from urllib.parse import quote, unquote
 
@@ -17,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from newsletter.config import Publication
 from newsletter.database.connection import Database
-from newsletter.database.tables import campaign, transactional_message
+from newsletter.database.tables import archive_change, campaign, transactional_message
 from newsletter.issues.images import is_remote, picture_url
 
 REFRESH_SECONDS = 1.0
@@ -33,6 +34,7 @@ class SentPictures:
         self._publication = publication
         self._database = database
         self._by_campaign: dict[int, frozenset[str]] = {}
+        self._by_change: dict[int, frozenset[str]] = {}
         self._paths: frozenset[str] = frozenset()
         self._welcomes: tuple[str, ...] = ()
         self._refreshed_at = -REFRESH_SECONDS
@@ -57,10 +59,12 @@ class SentPictures:
             columns = (campaign.c.message, campaign.c.page)
             frozen = connection.execute(select(*columns).where(campaign.c.id == campaign_id)).one()
             texts = (zlib.decompress(packed).decode() for packed in frozen)
-            self._by_campaign[campaign_id] = frozenset(
-                unquote(address) for text in texts for address in _PATH.findall(text)
-            )
-        self._paths = frozenset().union(*self._by_campaign.values())
+            self._by_campaign[campaign_id] = _named_in(texts)
+        amended = connection.execute(select(archive_change.c.id).where(archive_change.c.page.is_not(None))).scalars()
+        for change_id in sorted(set(amended) - self._by_change.keys()):
+            page = connection.execute(select(archive_change.c.page).where(archive_change.c.id == change_id))
+            self._by_change[change_id] = _named_in([zlib.decompress(page.scalar_one()).decode()])
+        self._paths = frozenset().union(*self._by_campaign.values(), *self._by_change.values())
         is_sent = (transactional_message.c.kind == "welcome") & transactional_message.c.first_handed_at.is_not(None)
         slugs = select(transactional_message.c.message).distinct().where(is_sent)
         self._welcomes = tuple(connection.execute(slugs).scalars())
@@ -76,3 +80,8 @@ class SentPictures:
         theme = self._publication.config.theme
         logos = (logo for logo in (theme.logo, theme.logo_dark) if logo and not is_remote(logo))
         return [unquote(picture_url(self._publication.root, "", logo).removeprefix("/images/")) for logo in logos]
+
+
+def _named_in(texts: Iterable[str]) -> frozenset[str]:
+    """Return the paths below `/images/` that the texts name."""
+    return frozenset(unquote(address) for text in texts for address in _PATH.findall(text))

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from newsletter.config import Publication
 from newsletter.issues.images import is_remote, picture_url
 from newsletter.messages.types import About, WebPage
+from newsletter.rendering.archive_notes import archive_notes
 from newsletter.rendering.feed import Item, atom, sitemap
 from newsletter.rendering.translations import Language
 from newsletter.web.public.archive_cache import LATEST
@@ -29,6 +30,7 @@ from newsletter.web.public.archive_pages import (
     list_items,
     page_count,
     page_path,
+    withdrawn_page,
 )
 from newsletter.web.public.image_cache import locate_image
 from newsletter.web.public.pages import Pages
@@ -41,7 +43,7 @@ _FILES = re.compile(r"/(feed\.xml|style\.css|images/)")
 
 def site_files(publication: Publication, issues: Sequence[WebPage]) -> dict[str, bytes]:
     """Return every file of the site by its path; `issues` come newest first."""
-    return _StaticSite(publication=publication, pages=Pages(publication), issues=issues).files()
+    return _StaticSite(publication=publication, pages=Pages(publication), all_issues=issues).files()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,12 @@ class _StaticSite:
 
     publication: Publication
     pages: Pages
-    issues: Sequence[WebPage]
+    all_issues: Sequence[WebPage]
+    """With those that were withdrawn."""
+
+    @property
+    def issues(self) -> list[WebPage]:
+        return [issue for issue in self.all_issues if not issue.is_withdrawn]
 
     @property
     def abouts(self) -> list[About]:
@@ -67,7 +74,7 @@ class _StaticSite:
             **dict(self._images()),
             "style.css": self.pages.style,
             "robots.txt": self.pages.render("robots.txt", self.language, {}).encode(),
-            "feed.xml": atom(self.publication, [self._feed_item(issue) for issue in self.issues]),
+            "feed.xml": atom(self.publication, [self._feed_item(issue) for issue in self.all_issues]),
             "sitemap.xml": sitemap(self.publication, self.abouts),
         }
 
@@ -77,7 +84,14 @@ class _StaticSite:
         for issue, newer, older in zip(self.issues, around, around[2:], strict=False):
             name = f"issues/{issue.about.slug}/index.html"
             near = Neighbours(older=older, newer=newer)
-            yield name, issue_page(self.pages, issue.html, issue.about, near, self._path_of(name), "")
+            path_of = self._path_of(name)
+            yield name, issue_page(self.pages, issue.html, issue.about, near, path_of, "", issue.changes)
+        for issue in self.all_issues:
+            if issue.is_withdrawn:
+                name = f"issues/{issue.about.slug}/index.html"
+                values = self._shared_values(name)
+                path_of = self._path_of(name)
+                yield name, withdrawn_page(self.pages, issue.about, issue.changes, path_of, **values)
 
     def _archive_pages(self) -> Iterator[tuple[str, str]]:
         for number in range(1, page_count(self.issues) + 1):
@@ -119,7 +133,14 @@ class _StaticSite:
     def _feed_item(self, issue: WebPage) -> Item:
         zone = self.publication.config.publication.timezone
         midnight = datetime.combine(date.fromisoformat(issue.about.date), time(), tzinfo=zone)
-        return Item(about=issue.about, published_at=midnight, page=partial(getattr, issue, "html"))
+        language = self.pages.translations.language(issue.about.language)
+        return Item(
+            about=issue.about,
+            published_at=midnight,
+            page=None if issue.is_withdrawn else partial(getattr, issue, "html"),
+            changed_at=issue.changes[-1].at if issue.changes else None,
+            notes=tuple(archive_notes(language, issue.about, issue.changes, zone)),
+        )
 
     def _images(self) -> Iterator[tuple[str, bytes]]:
         """Yield the publication's images that a page shows, and no others."""

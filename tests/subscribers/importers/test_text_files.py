@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.errors import NewsletterError
+from newsletter.errors import ConfigError, NewsletterError
 from tests.support.readers import Readers
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -68,3 +68,31 @@ def test_broken_rows_of_a_file_in_utf_8_are_refused_one_by_one(readers: Readers)
 def test_a_file_that_is_no_text_is_refused(readers: Readers, text: bytes, message: str) -> None:
     with pytest.raises(NewsletterError, match=message):
         readers.read(text)
+
+
+def test_western_letters_are_not_taken_for_those_of_dos(readers: Readers) -> None:
+    rows = "".join(f"r{n}@example.com,Zoë Müller\n" for n in range(50))
+
+    readers.read(f"email,first_name\n{rows}".encode("cp1252"))
+
+    assert {reader.fields["first_name"] for reader in readers.all()} == {"Zoë Müller"}
+
+
+@pytest.mark.parametrize("encoding", ["koi8-r", "windows-1253", "UTF-16-LE", "iso-2022-jp", "latin-1"])
+def test_an_encoding_that_is_named_is_believed(readers: Readers, encoding: str) -> None:
+    name = {"koi8-r": "Анна", "windows-1253": "Γιώργος", "iso-2022-jp": "太郎"}.get(encoding, "Zoë")
+
+    readers.read(f"email,first_name\nr@example.com,{name}\n".encode(encoding), encoding=encoding)
+
+    assert readers.find("r@example.com").fields == {"first_name": name}
+
+
+def test_a_file_that_is_not_in_the_named_encoding_is_refused_as_a_whole(readers: Readers) -> None:
+    with pytest.raises(NewsletterError, match="this is not SHIFT-JIS; name another --encoding, or none"):
+        readers.read("email,name\nr@example.com,München\n".encode("latin-1"), encoding="shift_jis")
+
+
+@pytest.mark.parametrize("name", ["base64", "klingon", "utf\0"])
+def test_an_encoding_that_is_none_is_a_wrong_option(readers: Readers, name: str) -> None:
+    with pytest.raises(ConfigError, match="is no encoding"):
+        readers.read("email\n", encoding=name)

@@ -14,13 +14,14 @@ from tests.web.api.serving import ServedApi, serve_api
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[ServedApi]:
+def api(each_database: str, tmp_path: Path) -> Iterator[ServedApi]:
     with serve_api(make_news(tmp_path)) as served:
         served.ask("POST", "/subscribers", json={"email": "ada@example.com", "fields": {"plan": "pro"}})
         served.ask("POST", "/subscribers", json={"email": "bob@example.com"})
         yield served
 
 
+@pytest.mark.sqlite
 def test_an_issue_that_is_started_is_sent_by_the_next_run(api: ServedApi) -> None:
     started = api.ask("POST", "/campaigns", json={"issue": "chips", "at": "now"})
 

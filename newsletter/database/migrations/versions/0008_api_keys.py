@@ -10,6 +10,7 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+_BIG = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 _REPEATABLE = sa.text("idempotency_key IS NOT NULL")
 
 
@@ -30,7 +31,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "api_write",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
         sa.Column("key_id", sa.Integer(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.Column("operation", sa.Text(), nullable=False),
@@ -46,8 +47,8 @@ def upgrade() -> None:
     op.create_index("api_write_repeatable", "api_write", ["at"], sqlite_where=_REPEATABLE, postgresql_where=_REPEATABLE)
     op.create_table(
         "api_answer",
-        sa.Column("write_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("subscriber_id", sa.Integer()),
+        sa.Column("write_id", _BIG, autoincrement=False, nullable=False),
+        sa.Column("subscriber_id", _BIG),
         sa.Column("body", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["write_id"], ["api_write.id"]),
         sa.ForeignKeyConstraint(["subscriber_id"], ["subscriber.id"], ondelete="CASCADE"),

@@ -332,11 +332,14 @@ OPERATIONS = [
         path="/subscribers/import",
         scope=Scope.SUBSCRIBERS,
         summary="Import readers from a CSV file",
-        description="The body is the file, in UTF-8 with a header line. A bad row costs no good one.",
+        description=(
+            "The body is the file, with a header line; a platform's zip file is `application/octet-stream`. A bad row "
+            "costs no good one."
+        ),
         command="newsletter subscribers import",
         query=ImportQuery,
         body=bytes,
-        media_types=("text/csv",),
+        media_types=("text/csv", "application/octet-stream"),
         max_bytes=IMPORT_BYTES,
         answers={200: ImportResult},
         prepare=import_file,

@@ -13,7 +13,14 @@ from newsletter.campaigns.archive import ArchiveEntry
 from newsletter.rendering.translations import Language
 from newsletter.web.public import signup_form
 from newsletter.web.public.archive_cache import Snapshot
-from newsletter.web.public.archive_pages import archive_page, issue_page, issue_path, page_count, page_path
+from newsletter.web.public.archive_pages import (
+    archive_page,
+    issue_page,
+    issue_path,
+    page_count,
+    page_path,
+    withdrawn_page,
+)
 from newsletter.web.public.cached_response import TOKEN_PLACEHOLDER, CachedResponse, cached_response, respond
 from newsletter.web.public.security import content_policy
 from newsletter.web.public.signup_form import FilledForm
@@ -39,14 +46,17 @@ async def show_archive(request: Request) -> Response:
 
 
 async def show_issue(request: Request) -> Response:
-    """Show an issue's page."""
+    """Show an issue's page; 410 with the reason when it was withdrawn."""
     site = site_of(request)
     snapshot = await site.archive_cache.snapshot()
     slug = request.path_params["slug"]
-    index = snapshot.index_by_slug.get(slug)
-    if index is None:
+    index, withdrawn = snapshot.index_by_slug.get(slug), snapshot.withdrawn_by_slug.get(slug)
+    if withdrawn:
+        make = partial(_withdrawn_response, site, withdrawn)
+    elif index is None:
         raise HTTPException(404)
-    make = partial(_issue_response, site, snapshot, index)
+    else:
+        make = partial(_issue_response, site, snapshot, index)
     cached = await site.archive_cache.response(snapshot, ("issue", slug), make)
     return respond(request, cached, site.form_tokens, signup_form.FORM)
 
@@ -60,6 +70,8 @@ async def redirect_to_issue(request: Request) -> Response:
     """Redirect to the issue's path, which ends without a slash."""
     site, slug = site_of(request), request.path_params["slug"]
     snapshot = await site.archive_cache.snapshot()
+    if entry := snapshot.withdrawn_by_slug.get(slug):
+        return RedirectResponse(site.pages.path(issue_path(entry.about)), 308)
     if slug not in snapshot.index_by_slug:
         raise HTTPException(404)
     return RedirectResponse(site.pages.path(issue_path(snapshot.abouts[snapshot.index_by_slug[slug]])), 308)
@@ -77,9 +89,15 @@ def _archive_response(site: Site, snapshot: Snapshot, language: Language, number
 def _issue_response(site: Site, snapshot: Snapshot, index: int) -> CachedResponse:
     entry: ArchiveEntry = snapshot.entries[index]
     frozen, near = site.archive_cache.page(entry), snapshot.neighbours(index)
-    page = issue_page(site.pages, frozen, entry.about, near, site.pages.path, TOKEN_PLACEHOLDER)
+    page = issue_page(site.pages, frozen, entry.about, near, site.pages.path, TOKEN_PLACEHOLDER, entry.changes)
     headers = {"Content-Language": entry.about.language, "Content-Security-Policy": ISSUE_POLICY}
     return cached_response(page, HTML, headers)
+
+
+def _withdrawn_response(site: Site, entry: ArchiveEntry) -> CachedResponse:
+    page = withdrawn_page(site.pages, entry.about, entry.changes, site.pages.path)
+    headers = {"Content-Language": entry.about.language, "Content-Security-Policy": content_policy()}
+    return cached_response(page, HTML, headers, status=410)
 
 
 ROUTES = [

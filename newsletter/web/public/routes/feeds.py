@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from newsletter.campaigns.archive import ArchiveEntry
+from newsletter.rendering.archive_notes import archive_notes
 from newsletter.rendering.feed import Item, atom, sitemap
 from newsletter.web.public import signup_form
 from newsletter.web.public.archive_cache import Snapshot
@@ -39,13 +41,21 @@ async def _from_archive(request: Request, key: str, make: Callable[[Site, Snapsh
 
 
 def _feed(site: Site, snapshot: Snapshot) -> CachedResponse:
-    items = [
-        Item(about=entry.about, published_at=entry.published_at, page=partial(site.archive_cache.page, entry))
-        for entry in snapshot.entries
-    ]
-    newest = max((item.published_at for item in items), default=None)
+    items = [_item(site, entry) for entry in snapshot.in_feed]
+    newest = max((item.updated_at for item in items), default=None)
     headers = {"Last-Modified": http_date(newest.timestamp())} if newest else {}
     return cached_response(atom(site.publication, items), "application/atom+xml; charset=utf-8", headers)
+
+
+def _item(site: Site, entry: ArchiveEntry) -> Item:
+    language = site.pages.translations.language(entry.about.language)
+    return Item(
+        about=entry.about,
+        published_at=entry.published_at,
+        page=None if entry.is_withdrawn else partial(site.archive_cache.page, entry),
+        changed_at=entry.updated_at,
+        notes=tuple(archive_notes(language, entry.about, entry.changes, site.pages.zone)),
+    )
 
 
 def _sitemap(site: Site, snapshot: Snapshot) -> CachedResponse:
