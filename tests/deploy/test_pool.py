@@ -16,6 +16,7 @@ from tests.database.test_pgbouncer import _pool
 from tests.support.deployment import DEPLOY, on_free_ports, parts_of_units
 from tests.support.fork_server import start_command
 from tests.support.ports import free_port
+from tests.support.postgresql_server import let_enter
 from tests.support.provider_server import KEY, Resend
 from tests.support.sending import add_readers, settings
 from tests.support.workers import alive, opened, state_of, until
@@ -54,8 +55,7 @@ def test_a_campaign_is_sent_through_the_pool_by_all_parts_but_the_scheduler(
     pool.mkdir()
     ini = pool_settings(server=postgresql.partition(":")[2], name=name, port=port, folder=pool)
     (pool / "ini").write_text(ini, encoding="utf-8")
-    for path in (*tmp_path.parents[:2], tmp_path, pool):  # pytest's folders are their owner's alone
-        path.chmod(0o755)
+    let_enter(pool)
     pool.chmod(0o777)
     pooled = url.replace(postgresql, f"127.0.0.1:{port}").replace(f"/{name}", "/news")
     (folder / "newsletter.toml").write_text(publication.path.read_text().replace(url, "env:DATABASE_URL"))
