@@ -150,6 +150,12 @@ NEEDS = {
             use="PgBouncer, for what the documentation says of pools",
         ),
         Need(
+            name="systemd-analyze",
+            find=_program("systemd-analyze"),
+            packages=("systemd",),
+            use="systemd-analyze, for the units in deploy/",
+        ),
+        Need(
             name="certificates",
             find=_certificates,
             packages=("ca-certificates",),

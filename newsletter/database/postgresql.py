@@ -46,7 +46,7 @@ _SAID = {
     "no password supplied": _WRONG["28"],
     "role ": _WRONG["28"],
     "no pg_hba.conf entry": f"{_ADDRESS}; the server's pg_hba.conf lets nobody in who comes like this.",
-    "database ": _WRONG["3D"],
+    'database "': _WRONG["3D"],  # not "the database system is starting up"
     "invalid ": _OPTIONS,
     "certificate": _OPTIONS,
     "SSL": _OPTIONS,

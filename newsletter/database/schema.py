@@ -5,21 +5,25 @@ The migrations are in `migrations/`. Alembic is loaded only when one has to run.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from newsletter.database.errors import PICK
+from newsletter.database.errors import PICK, SchemaChangedError
 from newsletter.errors import ConfigError
 
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
+_REVISION = text("SELECT version_num FROM alembic_version")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('newsletter.migrations'))")
 """Held to the end of the transaction, so that it is right through pgbouncer, too."""
 
 
+@cache
 def newest_revision() -> str:
     """Return the revision of the newest migration: the number that its file name begins with."""
-    # Not from Alembic: every command that opens the database would load it, and it takes 0.1 s.
+    # Not from Alembic: every command that opens the database would load it, and it takes 0.1 s. Cached: an upgrade
+    # puts newer files beside the code of a process that runs.
     return max(_revisions())
 
 
@@ -43,6 +47,16 @@ def require_newest(connection: Connection, name: str) -> None:
     raise ConfigError(f"the database has {what}", place=name, hint=f"{how}: newsletter migrate")
 
 
+def require_unchanged(connection: Connection, name: str) -> None:
+    """Raise SchemaChangedError when the tables are not those any more that this process opened: one small query."""
+    present = connection.execute(_REVISION).scalar() or ""
+    if present != newest_revision():
+        message = (
+            f"the tables were brought up to date by a newer newsletter (schema {present}, not {newest_revision()})"
+        )
+        raise SchemaChangedError(message, place=name, hint="Upgrade newsletter here, then start this again.")
+
+
 def upgrade(engine: Engine, connection: Connection, name: str) -> str:
     """Run the migrations that are missing, in the transaction of the connection; return the revision before.
 
@@ -62,7 +76,7 @@ def revision(connection: Connection, name: str) -> str:
     """Return the schema's revision, empty for a new database. Raises ConfigError for another program's database."""
     tables = inspect(connection).get_table_names()
     if "alembic_version" in tables:
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+        return connection.execute(_REVISION).scalar() or ""
     if tables:
         raise ConfigError("the database belongs to another program", place=name, hint=PICK)
     return ""

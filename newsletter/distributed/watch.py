@@ -1,4 +1,4 @@
-"""Watch over a worker process: its heartbeat, its leases, the database's clock, and campaigns that stopped."""
+"""Watch over a worker process: heartbeat, leases, the database's clock and tables, and campaigns that stopped."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from datetime import timedelta
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.campaigns import claims
+from newsletter.database import schema
+from newsletter.database.connection import Database
+from newsletter.database.errors import SchemaChangedError
 from newsletter.distributed import presence
 from newsletter.distributed.batch_sender import BatchSender
 from newsletter.distributed.database_clock import DatabaseClock
@@ -28,7 +31,15 @@ FRESH = timedelta(seconds=10)
 class Watch:
     """A thread that looks after a worker; a context manager."""
 
-    def __init__(self, identity: Identity, sender: BatchSender, send_state: SendState, clock: DatabaseClock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        identity: Identity,
+        sender: BatchSender,
+        send_state: SendState,
+        clock: DatabaseClock,
+    ) -> None:
+        self._database = database
         self._identity = identity
         self._sender = sender
         self._send_state = send_state
@@ -37,6 +48,8 @@ class Watch:
         self._next_beat = self._next_renewal = 0.0
         self.seen_at = time.monotonic()
         """When the database was last reached, by `time.monotonic`."""
+        self.schema_changed: SchemaChangedError | None = None
+        """Why the worker was asked to stop, when the tables became those of a newer newsletter."""
 
     def __enter__(self) -> Watch:
         self._look()
@@ -60,6 +73,9 @@ class Watch:
         while not self._ended.wait(LOOK):
             try:
                 self._look()
+            except SchemaChangedError as error:
+                self.schema_changed = error
+                self._send_state.stop_asked.set()
             except (NewsletterError, DBAPIError) as error:
                 logger.info("the worker cannot reach the database", exc_info=error)
 
@@ -73,6 +89,8 @@ class Watch:
                 claims.renew(connection, None, owner=owner, now=self._clock(), lease=lease)
             self._next_renewal = began + self._send_state.lease.total_seconds() / 4
         if began >= self._next_beat:
+            with self._database.read() as connection:
+                schema.require_unchanged(connection, self._database.name)
             with self._send_state.writer() as connection:
                 presence.beat(connection, self._identity, self._clock())
             self._next_beat = began + presence.BEAT.total_seconds()

@@ -60,14 +60,19 @@ class SendingWorker:
         self._concurrency, self._names = concurrency, providers
 
     def run(self, listen: tuple[str, int] | None = None) -> None:
-        """Send what jobs ask for until a signal; with `listen`, serve metrics there. Raises ConfigError."""
-        watch = Watch(self._identity, self._sender, self._send_state, self._clock)
+        """Send what jobs ask for until a signal; with `listen`, serve metrics there.
+
+        Raises ConfigError when the tables were migrated by a newer newsletter, once the calls are finished.
+        """
+        watch = Watch(self._database, self._identity, self._sender, self._send_state, self._clock)
         server = MetricsServer(*listen, self._sender.tally, lambda: watch.is_healthy) if listen else None
         with Interrupts(STOPPING, self._send_state.stop_asked), watch, server or contextlib.nullcontext():
             self._greet(server)
             drain = threading.Thread(target=self._abort_late, daemon=True)
             drain.start()
             self._lanes.run()
+        if watch.schema_changed:
+            raise watch.schema_changed
 
     def stop(self) -> None:
         """Ask the worker to stop, as a signal does; returns at once."""

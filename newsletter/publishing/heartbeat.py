@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from newsletter.database.tables import runner as table
 from newsletter.times import stamp
@@ -33,4 +33,10 @@ def leave(connection: Connection, name: str) -> None:
 
 def is_runner_alive(connection: Connection, now: datetime) -> bool:
     """Tell whether a runner had a heartbeat within SILENCE."""
-    return bool(connection.execute(select(exists().where(table.c.seen_at >= stamp(now - SILENCE)))).scalar())
+    return living_runners(connection, now) > 0
+
+
+def living_runners(connection: Connection, now: datetime) -> int:
+    """Return how many runners had a heartbeat within SILENCE."""
+    alive = select(func.count()).select_from(table).where(table.c.seen_at >= stamp(now - SILENCE))
+    return connection.execute(alive).scalar_one()

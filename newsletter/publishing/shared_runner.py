@@ -12,7 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.campaigns.campaign import Campaign
 from newsletter.config import Publication
+from newsletter.database import schema
 from newsletter.database.connection import Database
+from newsletter.database.errors import SchemaChangedError
 from newsletter.distributed import presence
 from newsletter.distributed.campaign_sender import SharedSender
 from newsletter.distributed.database_clock import DatabaseClock
@@ -62,6 +64,8 @@ class SharedRunner(Runner):
 
     def tick(self, now: datetime) -> None:
         """Record the heartbeat; as the leader, do all that a runner does, and sweep."""
+        with self._database.read() as connection:
+            schema.require_unchanged(connection, self._database.name)
         self._beat(now)
         if self._may_lead():
             self._sweep.run_if_due()
@@ -70,11 +74,14 @@ class SharedRunner(Runner):
         self._failure = ""
 
     def _tick_or_report(self, *, once: bool) -> None:
-        """Run one tick; report a failure that goes on once, not at every tick."""
+        """Run one tick; report a failure that goes on once, not at every tick.
+
+        Raises NewsletterError with `once`, and SchemaChangedError always: an older program must not go on.
+        """
         try:
             self.tick(self._clock())
         except (NewsletterError, DBAPIError) as error:
-            if once:
+            if once or isinstance(error, SchemaChangedError):
                 raise
             words = str(error) if isinstance(error, NewsletterError) else f"the database failed: {type(error).__name__}"
             if words != self._failure:

@@ -153,6 +153,7 @@ class SendState:
         commit's own answer was lost.
         """
         until = time.monotonic() + self.lease.total_seconds()
+        level = logging.WARNING
         while True:
             try:
                 with self.writer() as connection:
@@ -160,7 +161,9 @@ class SendState:
             except (NewsletterError, DBAPIError) as error:
                 if self.is_alone or not is_of_database(error) or time.monotonic() > until:
                     raise
-                log_failure(logger, "an answer is not written yet, and is tried again", error)
+                # Once an answer, and without the message, which may name an address.
+                logger.log(level, "the database does not answer: a call's outcome is kept, and written when it is back")
+                level = logging.DEBUG
             time.sleep(AGAIN)
 
 

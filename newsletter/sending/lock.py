@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from newsletter.errors import ConfigError
@@ -42,10 +43,11 @@ class SenderLock:
         except BlockingIOError:
             os.close(file)
             return False
-        os.ftruncate(file, 0)
-        since = utc_now().strftime("%Y-%m-%d %H:%M")
-        os.pwrite(file, f"{os.getpid()} {socket.gethostname()} {since}\n".encode(), 0)
         self._file = file
+        since = utc_now().strftime("%Y-%m-%d %H:%M")
+        with suppress(OSError):  # the lock holds on a full disk, too; only its owner's name is not told
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()} {socket.gethostname()} {since}\n".encode(), 0)
         return True
 
     @property

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, insert, inspect, make_url, select, text
+from sqlalchemy.exc import OperationalError
 
 from newsletter.database.clock import database_now
 from newsletter.database.connection import open_database
-from newsletter.database.postgresql import name_of, secrets_of
+from newsletter.database.postgresql import explain, name_of, secrets_of
 from newsletter.database.tables import campaign, event, metadata, subscriber, suppression
 from newsletter.errors import ConfigError, NewsletterError
 from tests.conftest import Run
@@ -189,6 +191,18 @@ def test_a_connection_that_the_server_ends_is_said_in_words_and_the_next_one_wor
 
         with database.read() as connection:
             assert connection.scalar(text("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("what", ["shutting down", "starting up", "in recovery mode"])
+def test_a_server_that_is_restarting_is_not_called_a_wrong_address(what: str) -> None:
+    said = psycopg.OperationalError(
+        f'connection to server at "127.0.0.1" failed: FATAL:  the database system is {what}'
+    )
+
+    error = explain(OperationalError("", {}, said), "postgresql://news@db.example.com/news", ())
+
+    assert not isinstance(error, ConfigError)
+    assert f"the database failed: the database system is {what}\n  Is the server running" in str(error)
 
 
 def test_a_row_that_somebody_else_locks_for_too_long_is_said_in_words(url: Url, tmp_path: Path) -> None:

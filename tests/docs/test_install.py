@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("docs", "newsletter", "templates", "tools", "bench", ".ci")
-TEXTS = (".md", ".py", ".toml", ".json", ".yml", ".yaml", ".sh", ".txt", ".html", ".mjml", "")
+FOLDERS = ("docs", "newsletter", "templates", "tools", "bench", "deploy", ".ci")
+TEXTS = (".md", ".py", ".toml", ".json", ".yml", ".yaml", ".sh", ".txt", ".html", ".mjml", ".service", ".ini", "")
 INSTALLERS = r"(?:pip3?|pipx|uv|poetry|pdm|rye|hatch|conda|mamba|easy_install)"
 FROM_INDEX = re.compile(
     rf"""(?:\b{INSTALLERS}\b[^\n`;&|]*?\b(?:install|add|run|upgrade)|\buvx\b)[^\n`;&|]*?   # the command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -57,3 +58,18 @@ def test_a_lock_is_given_back_when_its_sender_is_done(tmp_path: Path) -> None:
 def test_a_lock_that_cannot_be_made_is_an_error_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the sender's lock"):
         SenderLock(str(tmp_path / "nowhere" / "newsletter.db")).acquire()
+
+
+def test_on_a_full_disk_the_lock_holds_and_only_its_owner_is_not_named(tmp_path: Path) -> None:
+    file = str(tmp_path / "newsletter.db")
+    SenderLock(file)._open()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with SenderLock(file) as lock, SenderLock(file) as other:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # each write fails, as on a full disk
+        try:
+            assert lock.acquire()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+        assert not other.acquire()
+        assert other.owner == "another process"

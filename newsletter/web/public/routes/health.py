@@ -10,12 +10,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from newsletter.campaigns.campaign import CampaignState, campaigns_in_state
+from newsletter.database.clock import database_now
 from newsletter.errors import NewsletterError
+from newsletter.publishing import heartbeat
 from newsletter.subscribers import transactional_queue
 from newsletter.web.error_log import masked
 from newsletter.web.public.client import is_from
 from newsletter.web.public.site import Site, site_of
 
+OPEN = (CampaignState.SENDING, CampaignState.PAUSED)
+"""The states of campaigns that are counted."""
 LOOPBACKS = ("127.0.0.0/8", "::1/128")
 REFUSAL = "The counts are for the server's own machine, and for the networks that [serve] metrics_from names.\n"
 
@@ -45,16 +50,22 @@ async def metrics(request: Request) -> Response:
     site = site_of(request)
     if not is_from(request, [*LOOPBACKS, *site.publication.config.serve.metrics_from]):
         return PlainTextResponse(REFUSAL, status_code=403)
-    gauges = {"writes_waiting": site.write_queue.waiting, **await run_in_threadpool(_queued_mail, site)}
+    gauges = {"writes_waiting": site.write_queue.waiting, **await run_in_threadpool(_database_gauges, site)}
     return PlainTextResponse(
         site.metrics.text(gauges), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     )
 
 
-def _queued_mail(site: Site) -> dict[str, int]:
-    """Return how many transactional messages are in each state, by the name of their gauge."""
+def _database_gauges(site: Site) -> dict[str, int]:
+    """Return what the database says of this moment by the name of its gauge: mail that waits, campaigns, runners."""
     with site.database.read() as connection:
-        return {f"letters_{state}": number for state, number in transactional_queue.counts(connection).items()}
+        letters = transactional_queue.counts(connection).items()
+        campaigns = {state: len(campaigns_in_state(connection, state)) for state in OPEN}
+        return {
+            **{f"letters_{state}": number for state, number in letters},
+            **{f"campaigns_{state}": number for state, number in campaigns.items()},
+            "runners": heartbeat.living_runners(connection, database_now(connection)),
+        }
 
 
 def _query_database(site: Site) -> None:
