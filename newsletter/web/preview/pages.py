@@ -33,6 +33,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["sentence"] = _sentence
+    templates.filters["number"] = "{:,}".format
     return templates
 
 

@@ -5,6 +5,7 @@ import { subscribe } from "./events.js";
 import { part } from "./part.js";
 import { begin } from "./begin.js";
 import { help, isTyping } from "./help.js";
+import { home } from "./home.js";
 
 const rows = document.getElementById("rows");
 const search = document.querySelector("input[name=q]");
@@ -35,7 +36,7 @@ document.addEventListener("keydown", (event) => {
   }
   const act = {
     j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
-    "/": () => search.select(), n: begin, "?": () => dialog.showModal(),
+    "/": () => search.select(), n: begin, f: () => location.assign("/results"), "?": () => dialog.showModal(),
   }[event.key];
   if (!act) return;
   event.preventDefault();
@@ -148,5 +149,9 @@ clients.addEventListener("change", (event) => {
 });
 if (clients.querySelector(`[value="${CSS.escape(state.get("client", "gmail"))}"]`)) client(state.get("client", "gmail"));
 
-subscribe("", { inbox: () => find(links().length), back: () => location.reload() });
+const changed = () => {
+  find(links().length);
+  home();
+};
+subscribe("", { inbox: changed, figures: changed, back: () => location.reload() });
 observe();
