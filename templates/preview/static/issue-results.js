@@ -96,7 +96,7 @@ function mount() {
     mark(frame);
   };
   place();
-  subscribe(figures.dataset.topic, { figures: refresh, back: () => location.reload() });
+  subscribe(figures.dataset.topic, { figures: refresh, issue: refresh, back: () => location.reload() });
   frame.show(`/issues/${encodeURIComponent(figures.dataset.slug)}/results/email?campaign=${figures.dataset.campaign}`)
     .then(() => (figures.dataset.ready = "yes"));
 }

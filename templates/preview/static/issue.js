@@ -58,7 +58,10 @@ async function update({ digest, trace, failed }) {
 }
 
 subscribe(page.slug, {
-  issue: update,
+  issue: (state) => {
+    page.figures();
+    return update(state);
+  },
   figures: () => page.figures(),
   trouble: () => location.reload(),
   gone: ({ successor }) => {

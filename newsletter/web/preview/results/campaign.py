@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.campaigns.campaign import Campaign, campaigns_of_slug, frozen_message
-from newsletter.campaigns.schedule import wall_clock
 from newsletter.config import Publication
 from newsletter.errors import NewsletterError
 from newsletter.figures.campaigns import campaign_details
@@ -23,7 +22,7 @@ from newsletter.web.preview.issue import email_document
 from newsletter.web.preview.pages import page, render, workspace_of
 from newsletter.web.preview.readers import reader_of
 from newsletter.web.preview.results.opened import counted_connection
-from newsletter.web.preview.results.shown import BOUNCE_KINDS, NOT_COUNTED, funnel
+from newsletter.web.preview.results.shown import BOUNCE_KINDS, NOT_COUNTED, clock, funnel
 
 MOST_DOMAINS = 12
 LAST_HOUR = 168
@@ -78,7 +77,7 @@ def _shown(publication: Publication, campaign: Campaign, details: CampaignDetail
     return {
         "details": details,
         "row": row,
-        "sent": wall_clock(publication, campaign.date),
+        "sent": clock(publication, campaign.date),
         "funnel": funnel(row),
         "meanings": MEANINGS,
         "not_counted": NOT_COUNTED if row.tracking == "none" else "",

@@ -38,7 +38,8 @@ async def watch(workspace: Workspace, database: PreviewDatabase, open_pages: Ope
         topics = open_pages.topics
         states = await run_in_threadpool(_states, workspace, database, topics) if topics else {}
         for topic, state in states.items():
-            if known.get(topic, state) != state:
+            # A topic that is new may have changed since its page was made.
+            if topic not in known or known[topic] != state:
                 open_pages.publish(topic, "figures", {})
         known = states
 

@@ -26,7 +26,7 @@ from newsletter.web.preview import schedule
 from newsletter.web.preview.database import database_problem
 from newsletter.web.preview.pages import page, workspace_of
 from newsletter.web.preview.results.opened import counted_database
-from newsletter.web.preview.results.shown import base
+from newsletter.web.preview.results.shown import base, clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def home(request: Request, publication: Publication) -> dict[str, object]:
 
 
 def _sent(publication: Publication, last: CampaignFigures | None, now: datetime) -> str:
-    return wall_clock(publication, datetime.fromisoformat(last.sent_at)) if last else ""
+    return clock(publication, datetime.fromisoformat(last.sent_at)) if last else ""
 
 
 def coming(request: Request, publication: Publication, now: datetime) -> Coming:

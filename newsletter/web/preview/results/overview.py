@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.campaigns.schedule import wall_clock
 from newsletter.config import Publication
 from newsletter.figures.meanings import MEANINGS, rate
 from newsletter.figures.overview import growth, overview, weeks
@@ -18,7 +17,7 @@ from newsletter.web.preview.database import database_problem
 from newsletter.web.preview.pages import page, workspace_of
 from newsletter.web.preview.results.home import coming
 from newsletter.web.preview.results.opened import counted_connection
-from newsletter.web.preview.results.shown import base, health, percent
+from newsletter.web.preview.results.shown import base, clock, health, percent
 
 SPANS = ((30, "30 days"), (90, "3 months"), (365, "a year"))
 """The spans of growth to choose from, in days."""
@@ -89,7 +88,7 @@ def _campaign(publication: Publication, row: CampaignFigures) -> dict[str, objec
     whole, clicks_known = base(row), row.tracking == "individual"
     return {
         "row": row,
-        "sent": wall_clock(publication, sent),
+        "sent": clock(publication, sent),
         "short": f"{sent.day} {sent:%b}",
         "delivered": percent(row.delivered, row.accepted) if row.delivered else "",
         "clicked": percent(row.clicked, whole) if clicks_known else "",

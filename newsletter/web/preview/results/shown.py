@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from newsletter.campaigns.schedule import wall_clock
 from newsletter.campaigns.tracking import Level
+from newsletter.config import Publication
 from newsletter.figures.meanings import MEANINGS, rate
 from newsletter.figures.types import CampaignFigures, ReaderFigures
 
@@ -108,6 +111,11 @@ def _bars(numbers: Sequence[tuple[str, str, int]], whole: int) -> list[Bar]:
         bars.append(Bar(name=name, kind=kind, number=number, start=start, width=width))
         start += width
     return bars
+
+
+def clock(publication: Publication, moment: datetime) -> str:
+    """Write a time in the publication's zone, without seconds."""
+    return wall_clock(publication, moment.replace(second=0, microsecond=0))
 
 
 def percent(part: int, whole: int) -> str:

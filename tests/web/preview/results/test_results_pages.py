@@ -204,7 +204,7 @@ def test_a_chart_is_read_with_the_arrow_keys(preview: Preview, browser: Browser)
         expect(chart).to_have_attribute("aria-valuenow", "1")
         rows = page.locator("#growth tbody tr")
         day = rows.nth(1).locator("th").text_content()
-        expect(page.locator(".readout", has_text=f"Active 0 · {day}")).to_be_visible()
+        expect(page.locator(".readout", has_text=f"Active {READERS} · {day}")).to_be_visible()
         page.keyboard.press("End")
         expect(chart).to_have_attribute("aria-valuetext", last or "")
 
