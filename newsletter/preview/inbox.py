@@ -16,7 +16,7 @@ from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns
 from newsletter.config import Publication
 from newsletter.counters import table
 from newsletter.issues.issue import issue_files, slug_of
-from newsletter.issues.summaries import read_summary
+from newsletter.issues.summaries import for_reader, read_summary
 from newsletter.messages.expressions import present
 from newsletter.rendering.build import sample_recipient
 
@@ -55,6 +55,11 @@ def entry(publication: Publication, path: Path) -> InboxEntry | None:
         preheader=head.for_reader(head.preheader, fields),
         date=head.date,
     )
+
+
+def subject_as_read(publication: Publication, subject: str) -> str:
+    """Return a campaign's subject with its merge tags filled for a reader without a name."""
+    return for_reader(subject, present(sample_recipient(publication, "").fields))
 
 
 def shown(publication: Publication, paths: Sequence[Path]) -> list[InboxEntry]:

@@ -17,7 +17,7 @@ from newsletter.config import Publication
 from newsletter.database.connection import Database
 from newsletter.figures.campaigns import campaign_figures
 from newsletter.figures.types import CampaignFigures
-from newsletter.preview.inbox import DRAFT, InboxEntry, IssueStatus, entry, status_of
+from newsletter.preview.inbox import DRAFT, InboxEntry, IssueStatus, entry, status_of, subject_as_read
 from newsletter.preview.workspace import Workspace
 from newsletter.publishing import heartbeat
 from newsletter.publishing.coming import DayIssue, day_issues, waiting_campaigns
@@ -130,20 +130,21 @@ def _from_database(
         last = next(iter(campaign_figures(connection, most=1)), None)
         unknown = delivery_counts(connection, last.campaign)["unknown"] if last else 0
         has_runner = heartbeat.is_runner_alive(connection, now)
-    troubles = [_paused(campaign) for campaign in reversed(paused)]
+    troubles = [_paused(publication, campaign) for campaign in reversed(paused)]
     if waiting and not has_runner:
-        troubles.append(f"“{waiting[0].subject}” is scheduled. {schedule.NO_RUNNER}")
+        troubles.append(f"“{subject_as_read(publication, waiting[0].subject)}” is scheduled. {schedule.NO_RUNNER}")
     if last and unknown and last.state == CampaignState.SENT:
         troubles.append(
-            f"Of “{last.subject}” nobody knows whether {unknown:,} messages arrived. "
+            f"Of “{subject_as_read(publication, last.subject)}” nobody knows whether {unknown:,} messages arrived. "
             f"Ask the provider: `newsletter reconcile {last.campaign}`"
         )
     timed = tuple((campaign, _when(publication, campaign.start, now) or "now") for campaign in waiting)
     return timed, statuses, troubles
 
 
-def _paused(campaign: Campaign) -> str:
-    return f"“{campaign.subject}” is paused: {campaign.reason}. Let it go on: `newsletter resume {campaign.id}`"
+def _paused(publication: Publication, campaign: Campaign) -> str:
+    subject = subject_as_read(publication, campaign.subject)
+    return f"“{subject}” is paused: {campaign.reason}. Let it go on: `newsletter resume {campaign.id}`"
 
 
 def _days_wrong(
