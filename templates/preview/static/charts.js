@@ -35,9 +35,11 @@ function read(place) {
     const index = headings.findIndex((heading) => heading.dataset.name === name);
     return { name: headings[index].textContent, ...headings[index].dataset, values: rows.map((row) => number(row.cells[index])) };
   });
-  const labels = rows.map((row) => ({
-    short: row.cells[0].dataset.short, long: row.cells[0].dataset.long ?? row.cells[0].textContent,
-  }));
+  const labels = rows.map(({ cells: [name] }) => {
+    const { short, long } = name.dataset;
+    const link = name.querySelector("a");
+    return { short, long: link ? `${short}, ${link.textContent}` : long ?? name.textContent };
+  });
   return { labels, series, text: JSON.stringify([labels, series]) };
 }
 

@@ -120,4 +120,4 @@ def clock(publication: Publication, moment: datetime) -> str:
 
 def percent(part: int, whole: int) -> str:
     """Return a share as a number for a chart, of 100; empty when there is nothing to be a share of."""
-    return f"{100 * part / whole:.3f}" if whole else ""
+    return f"{100 * part / whole:.3g}" if whole else ""
