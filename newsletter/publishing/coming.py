@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -21,22 +22,24 @@ class DayIssue:
     day: date
     due: datetime | None
     """When the day's issue is sent by itself, UTC; None when `[schedule] daily` is off."""
-    slugs: tuple[str, ...]
-    """The issues dated so: one, as it should be, none or several."""
+    files: tuple[Path, ...]
+    """The issue files dated so: one, as it should be, none or several."""
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """The slugs of these issues."""
+        return tuple(slug_of(path) for path in self.files)
 
     @property
     def is_missing(self) -> bool:
         """Tell whether an issue would be sent by itself, and there is none."""
-        return self.due is not None and not self.slugs
+        return self.due is not None and not self.files
 
 
 def day_issues(publication: Publication, days: Sequence[date]) -> list[DayIssue]:
     """Return what is to be sent on each of these days."""
     files = dated(publication, days)
-    return [
-        DayIssue(day=day, due=due_at(publication, day), slugs=tuple(slug_of(path) for path in files[day]))
-        for day in days
-    ]
+    return [DayIssue(day=day, due=due_at(publication, day), files=tuple(files[day])) for day in days]
 
 
 def waiting_campaigns(connection: Connection) -> list[Campaign]:

@@ -8,8 +8,10 @@ const drawn = new Map();
 
 /** Draw every chart inside `root` that is new, or whose table changed; forget those that are gone. */
 export function draw(root = document) {
+  const cursors = new Map();
   for (const [place, chart] of drawn) {
     if (place.isConnected) continue;
+    cursors.set(nameOf(place), chart.at);
     chart.plot.destroy();
     drawn.delete(place);
   }
@@ -20,7 +22,16 @@ export function draw(root = document) {
     if (known?.text === data.text) continue;
     known?.plot.destroy();
     drawn.set(place, make(place, data, known));
+    point(place, known?.at ?? cursors.get(nameOf(place)) ?? null);
   }
+}
+
+const nameOf = ({ dataset }) => `${dataset.table} ${dataset.columns}`;
+
+/** Put the cursor on a row, in all charts that share it. */
+function point(place, index) {
+  const { plot, data } = drawn.get(place);
+  if (index !== null && index < data.labels.length) plot.setCursor({ left: plot.valToPos(index, "x"), top: 10 }, true, true);
 }
 
 /** The table's numbers: labels of the rows, and a series for each column of the chart. */
@@ -53,9 +64,9 @@ function make(place, data, known) {
   readout.className = "readout";
   place.after(readout);
   const plot = new uPlot(options(place, data, readout), columns(data), place);
-  const chart = { plot, readout, data, text: data.text, at: known?.at ?? null };
+  const chart = { plot, readout, data, text: data.text, at: null };
   if (!known) handle(place);
-  tell(place, readout, data, chart.at);
+  tell(place, readout, data, null);
   return chart;
 }
 
@@ -87,7 +98,7 @@ function options(place, data, readout) {
       },
       {
         stroke: colour("muted"), font, size: 56, ticks: { show: false }, grid: { stroke: colour("line"), width: 1 }, space: 40,
-        values: (_, splits) => splits.map((value) => written(Math.abs(value), unit)),
+        values: (_, splits) => splits.map((value) => shortened(Math.abs(value), unit)),
       },
     ],
     series: [{}, ...data.series.map((each) => line(each, colour(each.color), data.labels.length))],
@@ -128,6 +139,8 @@ function ticks(number, width, isHours) {
 }
 
 const written = (value, unit) => `${value.toLocaleString("en", { maximumFractionDigits: unit ? 2 : 1 })}${unit}`;
+/** A number beside the axis, where there is little room: `1.005M`. */
+const shortened = (value, unit) => (value < 1e5 ? written(value, unit) : value.toLocaleString("en", { notation: "compact", maximumFractionDigits: 3 }));
 
 /** Say what the chart shows at a row; without one, at the last, and of hours at the highest. */
 function tell(place, readout, { labels, series }, at) {
@@ -144,17 +157,14 @@ function tell(place, readout, { labels, series }, at) {
 
 /** Let keys move the cursor: a chart is read point by point, like a slider. */
 function handle(place) {
-  place.tabIndex = 0;
-  place.setAttribute("role", "slider");
   place.addEventListener("keydown", (event) => {
-    const { plot, at, data } = drawn.get(place);
+    const { at, data } = drawn.get(place);
     const last = data.labels.length - 1;
     const now = at ?? last;
     const next = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: last }[event.key];
     if (next === undefined) return;
     event.preventDefault();
-    const index = Math.min(last, Math.max(0, next));
-    plot.setCursor({ left: plot.valToPos(index, "x"), top: 10 }, true, true);
+    point(place, Math.min(last, Math.max(0, next)));
   });
   place.addEventListener("blur", () => drawn.get(place)?.plot.setCursor({ left: -10, top: -10 }, true, true));
   new ResizeObserver(() => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,18 +16,20 @@ from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.config import Publication
 from newsletter.database.connection import Database
+from newsletter.errors import NewsletterError
 from newsletter.figures.campaigns import campaign_figures
-from newsletter.figures.types import CampaignFigures
 from newsletter.preview.inbox import DRAFT, InboxEntry, IssueStatus, entry, status_of, subject_as_read
-from newsletter.preview.workspace import Workspace
 from newsletter.publishing import heartbeat
 from newsletter.publishing.coming import DayIssue, day_issues, waiting_campaigns
 from newsletter.times import utc_now
+from newsletter.web.error_log import masked
 from newsletter.web.preview import schedule
 from newsletter.web.preview.database import database_problem
 from newsletter.web.preview.pages import page, workspace_of
 from newsletter.web.preview.results.opened import counted_database
 from newsletter.web.preview.results.shown import base, clock
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,57 +55,79 @@ def show_home(request: Request) -> Response:
 
 
 def home(request: Request, publication: Publication) -> dict[str, object]:
-    """Return what the head of the start page shows."""
+    """Return what the head of the start page shows; a database that fails is one of its problems."""
     now = utc_now()
-    database = counted_database(request, publication)
-    last = None
-    if database is not None:
-        with database.read() as connection:
-            last = next(iter(campaign_figures(connection, most=1)), None)
     today = now.astimezone(publication.config.publication.timezone)
+    values = {"publication": publication, "day": f"{today:%A}, {today.day} {today:%B}"}
+    try:
+        return {**values, **_last(request, publication), "coming": coming(request, publication, now)}
+    except NewsletterError as error:  # the issues can be shown without it
+        logger.error("the figures cannot be read", exc_info=masked(error))
+        return {**values, "last": None, "coming": coming_of_files(publication, now, problems=(str(error),))}
+
+
+def _last(request: Request, publication: Publication) -> dict[str, object]:
+    """Return the figures of the campaign that started last."""
+    database = counted_database(request, publication)
+    if database is None:
+        return {"last": None}
+    with database.read() as connection:
+        last = next(iter(campaign_figures(connection, most=1)), None)
+    if last is None:
+        return {"last": None}
     return {
-        "publication": publication,
-        "coming": coming(request, publication, now),
-        "day": f"{today:%A}, {today.day} {today:%B}",
         "last": last,
-        "last_base": base(last) if last else 0,
-        "last_sent": _sent(publication, last, now),
+        "last_base": base(last),
+        "last_sent": clock(publication, datetime.fromisoformat(last.sent_at)),
     }
-
-
-def _sent(publication: Publication, last: CampaignFigures | None, now: datetime) -> str:
-    return clock(publication, datetime.fromisoformat(last.sent_at)) if last else ""
 
 
 def coming(request: Request, publication: Publication, now: datetime) -> Coming:
     """Return what comes next, and what is wrong."""
-    database = counted_database(request, publication)
+    today, tomorrow = _days(publication, now)
+    slugs = [*today.slugs, *tomorrow.slugs]
+    scheduled, statuses, troubles = _from_database(publication, counted_database(request, publication), slugs, now)
+    problem = database_problem(request, publication)
+    return _coming(publication, now, (today, tomorrow), scheduled, statuses, [*filter(None, [problem]), *troubles])
+
+
+def coming_of_files(publication: Publication, now: datetime, *, problems: Sequence[str]) -> Coming:
+    """Return what comes next as far as the issue files say; `problems` tell why the database says nothing."""
+    return _coming(publication, now, _days(publication, now), (), {}, problems)
+
+
+def _days(publication: Publication, now: datetime) -> tuple[DayIssue, DayIssue]:
+    """Return today and tomorrow by the publication's clock."""
     day = now.astimezone(publication.config.publication.timezone).date()
     today, tomorrow = day_issues(publication, [day, day + timedelta(days=1)])
-    slugs = [*today.slugs, *tomorrow.slugs]
-    scheduled, statuses, troubles = _from_database(publication, database, slugs, now)
-    problem = database_problem(request, publication)
+    return today, tomorrow
+
+
+def _coming(
+    publication: Publication,
+    now: datetime,
+    days: tuple[DayIssue, DayIssue],
+    scheduled: tuple[tuple[Campaign, str], ...],
+    statuses: Mapping[str, IssueStatus],
+    problems: Sequence[str],
+) -> Coming:
+    today, tomorrow = days
     return Coming(
         today=today,
-        entries=tuple(_today(workspace_of(request), today, statuses)),
+        entries=tuple(_today(publication, today, statuses)),
         due=_when(publication, today.due, now),
         next=_next(publication, today, tomorrow, now),
         scheduled=scheduled,
-        problems=(
-            *([problem] if problem else []),
-            *_days_wrong(publication, today, tomorrow, statuses, now),
-            *troubles,
-        ),
+        problems=(*problems, *_days_wrong(publication, today, tomorrow, statuses, now)),
     )
 
 
 def _today(
-    workspace: Workspace, today: DayIssue, statuses: Mapping[str, IssueStatus]
+    publication: Publication, today: DayIssue, statuses: Mapping[str, IssueStatus]
 ) -> Iterator[tuple[InboxEntry, IssueStatus]]:
-    for slug in today.slugs:
-        line = entry(workspace.publication, workspace.path_of(slug))
-        if line:
-            yield line, statuses.get(slug, DRAFT)
+    for path in today.files:
+        if line := entry(publication, path):
+            yield line, statuses.get(line.slug, DRAFT)
 
 
 def _when(publication: Publication, moment: datetime | None, now: datetime) -> str:

@@ -17,7 +17,7 @@ from tests.support.sending import NOW, add_readers, settings
 from tests.support.sent_campaigns import send_campaign
 from tests.web.preview.results.sent_news import event, record
 
-FIGURES = [("figures", {})]
+FIGURES: list[tuple[str, object]] = [("figures", {})]
 
 
 async def heard(workspace: Workspace, database: Database, campaign: int) -> dict[str, list[object]]:

@@ -64,3 +64,19 @@ def test_a_database_that_cannot_be_used_is_said_and_the_issues_are_shown(tmp_pat
         assert "The figures cannot be read" in page
         assert "Nothing to show yet" not in page
         assert preview.get("/").status_code == 200
+
+
+def test_a_database_that_breaks_while_the_preview_runs_takes_no_page_away(tmp_path: Path) -> None:
+    root = tmp_path / "news"
+    publish_sent(root)
+    with running(root) as preview:
+        assert "Sent to 38" in words(preview)
+        for file in root.glob("*.db*"):
+            file.write_bytes(b"nothing of a database " * 2_000)
+
+        answer = preview.get("/")
+
+        assert answer.status_code == 200
+        assert "A problem" in words(preview)
+        assert "Chip rules and a camera" in answer.text
+        assert preview.get("/results").status_code in (200, 503)

@@ -77,7 +77,7 @@ def test_an_issues_results_say_what_stats_says(preview: Preview, newsletter: Run
 def test_every_chart_has_its_table(preview: Preview) -> None:
     for path in (RESULTS, OF_ISSUE):
         html = preview.get(path).text
-        charts = re.findall(r'class="plot" data-table="(\w+)" data-columns="([\w ]+)"', html)
+        charts = re.findall(r'class="plot"[^>]*? data-table="(\w+)" data-columns="([\w ]+)"', html)
         assert charts
         for table, columns in charts:
             head = re.search(rf'<table[^>]* id="{table}".*?</thead>', html, re.DOTALL)
