@@ -4,8 +4,7 @@ import { draw } from "./charts.js";
 import { subscribe } from "./events.js";
 import { Frame } from "./frame.js";
 import { isTyping } from "./help.js";
-import { part } from "./part.js";
-import { renew } from "./renew.js";
+import { refreshed } from "./renew.js";
 
 const figures = document.getElementById("figures");
 const letter = document.getElementById("letter");
@@ -90,8 +89,7 @@ function mount() {
     beside.querySelector(`#links [data-link="${number}"]`)?.scrollIntoView({ block: "center", behavior: calm() });
   });
   const refresh = async () => {
-    const html = await part(figures.dataset.part);
-    if (html === null || !renew(beside, html)) return;
+    if (!await refreshed(beside)) return;
     draw();
     mark(frame);
   };

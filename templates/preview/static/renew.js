@@ -5,6 +5,26 @@ const sections = (root) => [...root.querySelectorAll("[data-live]")];
 const shown = new WeakMap();
 for (const section of sections(document)) shown.set(section, section.outerHTML);
 
+const busy = new WeakMap();
+
+/**
+ * Fetch the part that belongs into `place`, if it is another than the shown one; resolves to whether anything changed.
+ * One at a time, so that no older answer comes last.
+ */
+export function refreshed(place) {
+  const next = (busy.get(place) ?? Promise.resolve()).then(() => fetched(place));
+  busy.set(place, next);
+  return next;
+}
+
+async function fetched(place) {
+  const url = place.dataset.part.includes("?") ? place.dataset.part : `${place.dataset.part}${location.search}`;
+  const answer = await fetch(url, { headers: { "If-None-Match": place.dataset.mark } }).catch(() => null);
+  if (!answer?.ok) return false; // 304, or the server is gone: what is shown stays
+  place.dataset.mark = answer.headers.get("ETag");
+  return renew(place, await answer.text());
+}
+
 /** Put a part of the page, as the server renders it, into `place`; returns whether anything changed. */
 export function renew(place, html) {
   const fresh = document.createElement("template");

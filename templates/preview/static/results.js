@@ -3,14 +3,12 @@
 import { draw } from "./charts.js";
 import { subscribe } from "./events.js";
 import { isTyping } from "./help.js";
-import { part } from "./part.js";
-import { renew } from "./renew.js";
+import { refreshed } from "./renew.js";
 
 const figures = document.getElementById("figures");
 
 async function refresh() {
-  const html = await part(`${figures.dataset.part}${location.search}`);
-  if (html !== null && renew(figures, html)) draw();
+  if (await refreshed(figures)) draw();
 }
 
 document.addEventListener("keydown", (event) => {

@@ -21,6 +21,7 @@ from newsletter.preview.workspace import IssueNotFound
 from newsletter.web.preview.issue import email_document
 from newsletter.web.preview.pages import page, render, workspace_of
 from newsletter.web.preview.readers import reader_of
+from newsletter.web.preview.results.live_part import page_with_part, part_response
 from newsletter.web.preview.results.opened import counted_connection
 from newsletter.web.preview.results.shown import BOUNCE_KINDS, NOT_COUNTED, clock, funnel
 
@@ -34,12 +35,16 @@ def show_results(request: Request) -> Response:
     values = _values(request)
     if not values["started"]:
         workspace_of(request).path_of(request.path_params["slug"])
-    return page(request, "issue-results.html", values)
+        return page(request, "issue-results.html", values)
+    return page_with_part(request, "issue-results.html", "issue-results-figures.html", values)
 
 
 def show_figures(request: Request) -> Response:
     """Show the figures alone, for a page that is open while they change."""
-    return page(request, "issue-results-figures.html", _values(request))
+    values = _values(request)
+    if not values["started"]:
+        raise IssueNotFound(f'no campaign of "{values["slug"]}" has started')
+    return part_response(request, "issue-results-figures.html", values)
 
 
 def show_panel(request: Request) -> Response:

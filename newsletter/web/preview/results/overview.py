@@ -14,8 +14,9 @@ from newsletter.figures.overview import growth, overview, weeks
 from newsletter.figures.types import CampaignFigures, GrowthFigures, Overview
 from newsletter.times import utc_now
 from newsletter.web.preview.database import database_problem
-from newsletter.web.preview.pages import page, workspace_of
+from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.results.home import coming
+from newsletter.web.preview.results.live_part import page_with_part, part_response
 from newsletter.web.preview.results.opened import counted_connection
 from newsletter.web.preview.results.shown import base, clock, health, percent
 
@@ -30,12 +31,12 @@ MOST_DOMAINS = 12
 
 def show_results(request: Request) -> Response:
     """Show the page."""
-    return page(request, "results.html", {**_figures(request), "spans": SPANS})
+    return page_with_part(request, "results.html", "results-figures.html", {**_figures(request), "spans": SPANS})
 
 
 def show_figures(request: Request) -> Response:
     """Show the figures alone, for a page that is open while they change."""
-    return page(request, "results-figures.html", _figures(request))
+    return part_response(request, "results-figures.html", _figures(request))
 
 
 def _figures(request: Request) -> dict[str, object]:

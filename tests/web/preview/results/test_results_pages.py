@@ -100,6 +100,18 @@ def test_span_and_number_of_campaigns_are_chosen_and_nonsense_is_the_default(pre
     assert "by day" in preview.get(f"{RESULTS}?days=-1&campaigns=x").text
 
 
+def test_figures_that_are_shown_already_are_not_sent_again(preview: Preview) -> None:
+    for path in (RESULTS, OF_ISSUE):
+        mark = re.search(r'data-mark="(.*?)"', preview.get(path).text)
+        assert mark
+        etag = mark[1].replace("&#34;", '"')
+
+        again = preview.get(f"{path}/figures?campaign=1", headers={"If-None-Match": etag})
+
+        assert (again.status_code, again.content) == (304, b"")
+        assert preview.get(f"{path}/figures", headers={"If-None-Match": '"other"'}).headers["ETag"] == etag
+
+
 def test_another_campaign_than_the_issues_own_is_not_found(preview: Preview) -> None:
     for wrong in ("999", "x"):
         assert preview.get(f"{OF_ISSUE}?campaign={wrong}").status_code == 404
