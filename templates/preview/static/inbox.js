@@ -106,25 +106,32 @@ async function older(more) {
   if (html === null || !more.isConnected) return;
   more.insertAdjacentHTML("afterend", html);
   more.remove();
-  drawn = "";
+  drawn = plain(drawn.replace(/<li class="more".*$/, "") + html);
   observe();
+}
+
+/** Rows as a text that can be compared with others. */
+function plain(html) {
+  const parsed = document.createElement("template");
+  parsed.innerHTML = html;
+  return parsed.innerHTML.trim().replace(/>\s+</g, "><");
 }
 
 /** Draw the rows only if they changed, so that they stay under the pointer; their problems are counted again. */
 function draw(html) {
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
-  if (fresh.innerHTML.trim() === drawn) {
+  if (plain(html) === drawn) {
     for (const row of rows.children) delete row.dataset.seen;
     return;
   }
-  drawn = fresh.innerHTML.trim();
+  drawn = plain(html);
   const focused = rows.querySelector(".row > a:focus")?.parentElement.dataset.slug;
   rows.replaceChildren(fresh.content);
   if (focused) rows.querySelector(`[data-slug="${CSS.escape(focused)}"] > a`)?.focus();
 }
 
-let drawn = rows.innerHTML.trim();
+let drawn = plain(rows.innerHTML);
 let requests = 0;
 async function find(many = 0) {
   const request = (requests += 1);
