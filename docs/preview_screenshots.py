@@ -1,6 +1,7 @@
-"""Take the pictures of the preview: an issue with its problems, all views, the inbox, writing and comparing.
+"""Take the pictures of the preview: an issue with its problems, all views, the start page, writing, comparing, results.
 
 It runs `newsletter preview` on a temporary publication made of the samples: two are sent, one is a draft with mistakes.
+The results are those of another one, whose history is made up (made_up_history.py).
 `make pictures` runs it; it needs Chromium and no network.
 """
 
@@ -12,9 +13,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from made_up_history import make_history
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +41,7 @@ REWRITTEN = (
 
 
 def main() -> None:
-    """Write docs/images/preview.png, -grid, -inbox, -write and -compare."""
+    """Write docs/images/preview.png, -grid, -inbox, -write, -compare, and results.png, -issue, -phone."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         with _previewed(_publication(Path(folder))) as url:
@@ -50,8 +53,6 @@ def main() -> None:
                 page.locator(".cell[data-view=html] .scroll").evaluate("window => window.scrollTo(0, 260)")
                 page.wait_for_timeout(400)
                 page.screenshot(path=OUT / "preview-grid.png")
-            with _page(browser, url, "light", 1100, 300) as page:
-                page.screenshot(path=OUT / "preview-inbox.png")
             with _page(browser, f"{url}issues/{DRAFT}/edit", "light", 1360, 760) as page:
                 page.locator("#problems-switch").click()
                 page.locator("#problems button", has_text="first_name").first.click()
@@ -59,6 +60,16 @@ def main() -> None:
                 page.screenshot(path=OUT / "preview-write.png")
             with _page(browser, f"{url}issues/{SENT[1]}/compare?with=campaign:2", "light", 1100, 620) as page:
                 page.screenshot(path=OUT / "preview-compare.png")
+        with _previewed(_with_history(Path(folder) / "history")) as url:
+            with _page(browser, url, "light", 1100, 420) as page:
+                page.screenshot(path=OUT / "preview-inbox.png")
+            with _page(browser, f"{url}results", "light", 1200, 1000) as page:
+                page.screenshot(path=OUT / "results.png")
+            with _page(browser, f"{url}results", "dark", 375, 760) as page:
+                page.screenshot(path=OUT / "results-phone.png")
+            with _page(browser, f"{url}issues/{DRAFT}/results", "light", 1280, 860) as page:
+                page.locator("#letter").evaluate("letter => letter.scrollTo(0, 60)")
+                page.screenshot(path=OUT / "results-issue.png")
         browser.close()
 
 
@@ -72,6 +83,18 @@ def _publication(folder: Path) -> Path:
         _run(folder, "send", slug, "--yes")
     _edit(folder, DRAFT, MISTAKES)
     _edit(folder, SENT[1], REWRITTEN)
+    return folder
+
+
+def _with_history(folder: Path) -> Path:
+    """Make a publication with a month of issues behind it; the next one is scheduled."""
+    for name in ("issues", "images"):
+        shutil.copytree(ROOT / name, folder / name)
+    settings = (ROOT / "newsletter.toml").read_text(encoding="utf-8")
+    (folder / "newsletter.toml").write_text(f'{settings}\n[tracking]\nlevel = "individual"\n', encoding="utf-8")
+    make_history(folder, DRAFT)
+    tomorrow = datetime.now().date() + timedelta(days=1)
+    _run(folder, "schedule", SENT[1], "--at", f"{tomorrow} 07:00", "--yes")
     return folder
 
 

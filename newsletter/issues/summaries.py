@@ -42,9 +42,14 @@ class IssueSummary:
 
     def for_reader(self, text: str, fields: Fields) -> str:
         """Return a text of the summary as a reader with these fields sees it; a tag that cannot be read stays."""
-        tag_store = TagStore.for_text(text)
-        hidden = tag_store.hide(text)
-        return tag_store.token.sub(lambda match: _value(tag_store.tags[int(match[1])], fields), hidden)
+        return for_reader(text, fields)
+
+
+def for_reader(text: str, fields: Fields) -> str:
+    """Return a text with merge tags as a reader with these fields sees it; a tag that cannot be read stays."""
+    tag_store = TagStore.for_text(text)
+    hidden = tag_store.hide(text)
+    return tag_store.token.sub(lambda match: _value(tag_store.tags[int(match[1])], fields), hidden)
 
 
 def read_summary(path: Path) -> IssueSummary | None:

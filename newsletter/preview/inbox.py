@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns
-from newsletter.campaigns.counts import delivery_counts
+from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns, campaigns_of_slug
 from newsletter.config import Publication
+from newsletter.counters import table
 from newsletter.issues.issue import issue_files, slug_of
-from newsletter.issues.summaries import read_summary
+from newsletter.issues.summaries import for_reader, read_summary
 from newsletter.messages.expressions import present
 from newsletter.rendering.build import sample_recipient
 
@@ -57,6 +57,11 @@ def entry(publication: Publication, path: Path) -> InboxEntry | None:
     )
 
 
+def subject_as_read(publication: Publication, subject: str) -> str:
+    """Return a campaign's subject with its merge tags filled for a reader without a name."""
+    return for_reader(subject, present(sample_recipient(publication, "").fields))
+
+
 def shown(publication: Publication, paths: Sequence[Path]) -> list[InboxEntry]:
     """Return the inbox lines of issue files, without files that are gone."""
     lines = (entry(publication, path) for path in paths)
@@ -95,19 +100,31 @@ def issue_statuses(connection: Connection, zone: tzinfo) -> Mapping[str, IssueSt
     # The newest campaigns come first, so the first one of an issue is its latest.
     for campaign in all_campaigns(connection):
         latest.setdefault(campaign.issue, campaign)
-    return {issue: _status(connection, campaign, zone) for issue, campaign in latest.items()}
+    return _statuses(connection, latest, zone)
 
 
-def _status(connection: Connection, campaign: Campaign, zone: tzinfo) -> IssueStatus:
-    return IssueStatus(state=campaign.state, words=_words(connection, campaign, zone), campaign=campaign.id)
+def status_of(connection: Connection, slug: str, zone: tzinfo) -> IssueStatus:
+    """Return the status of one issue; DRAFT when it has no campaign."""
+    latest = campaigns_of_slug(connection, slug)[:1]
+    return _statuses(connection, {slug: latest[0]}, zone)[slug] if latest else DRAFT
 
 
-def _words(connection: Connection, campaign: Campaign, zone: tzinfo) -> str:
+def _statuses(connection: Connection, latest: Mapping[str, Campaign], zone: tzinfo) -> Mapping[str, IssueStatus]:
+    ids = [campaign.id for campaign in latest.values()]
+    # Counters: a list of many campaigns must not read every batch of each.
+    numbers = table.whole(connection, (table.AUDIENCE, table.ACCEPTED), ids) if ids else {}
+    return {
+        issue: IssueStatus(state=campaign.state, words=_words(campaign, numbers, zone), campaign=campaign.id)
+        for issue, campaign in latest.items()
+    }
+
+
+def _words(campaign: Campaign, numbers: Mapping[tuple[str, int], int], zone: tzinfo) -> str:
+    accepted, audience = (numbers.get((kind, campaign.id), 0) for kind in (table.ACCEPTED, table.AUDIENCE))
     if campaign.state is CampaignState.SENT:
-        return f"Sent to {delivery_counts(connection, campaign.id)['accepted']:,}"
+        return f"Sent to {accepted:,}"
     if campaign.state is CampaignState.SENDING:
-        counted = delivery_counts(connection, campaign.id)
-        return f"Sending, {counted['accepted']:,} of {sum(counted.values()):,}"
+        return f"Sending, {accepted:,} of {audience:,}"
     if campaign.state is CampaignState.SCHEDULED and campaign.start:
         return f"Scheduled for {_moment(campaign.wall or campaign.start.astimezone(zone))}"
     return campaign.state.capitalize()

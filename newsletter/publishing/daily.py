@@ -69,8 +69,8 @@ def schedule_today(publication: Publication, database: Database, now: datetime) 
     if publication.config.schedule.daily.of_day is None:
         return []
     days = {day: due for day in _days(publication, now) if (due := due_at(publication, day))}
-    dated = _dated(publication, days)
-    problems = [_schedule_day(publication, database, day, due, dated[day], now) for day, due in days.items()]
+    files = dated(publication, days)
+    problems = [_schedule_day(publication, database, day, due, files[day], now) for day, due in days.items()]
     return [problem for problem in problems if problem]
 
 
@@ -82,7 +82,7 @@ def _days(publication: Publication, now: datetime) -> list[date]:
     return near if is_time else [today - timedelta(days=1), *near]
 
 
-def _dated(publication: Publication, days: Iterable[date]) -> dict[date, list[Path]]:
+def dated(publication: Publication, days: Iterable[date]) -> dict[date, list[Path]]:
     """Return the issue files of each of the days."""
     files: dict[date, list[Path]] = {day: [] for day in days}
     for path in issue_files(publication):

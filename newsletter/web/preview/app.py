@@ -42,6 +42,8 @@ from newsletter.web.preview import (
 from newsletter.web.preview.database import PreviewDatabase
 from newsletter.web.preview.live_reload import watch
 from newsletter.web.preview.open_pages import OpenPages
+from newsletter.web.preview.results import campaign, figure_watch, overview
+from newsletter.web.preview.results import home as results_home
 from newsletter.web.preview.security import BODY_LIMIT, DEFAULT_HEADERS, OwnPagesOnly, new_token
 from newsletter.web.security import DefaultHeaders
 
@@ -49,6 +51,9 @@ logger = logging.getLogger(__name__)
 
 ROUTES: Sequence[BaseRoute] = (
     *inbox.ROUTES,
+    *results_home.ROUTES,
+    *overview.ROUTES,
+    *campaign.ROUTES,
     *issue.ROUTES,
     *problems.ROUTES,
     *readers.ROUTES,
@@ -77,16 +82,18 @@ def starlette_app(workspace: Workspace, open_pages: OpenPages) -> Starlette:
         open_pages.open()
         tasks = [
             asyncio.create_task(watch(workspace, open_pages)),
+            asyncio.create_task(figure_watch.watch(workspace, app.state.database, open_pages)),
             asyncio.create_task(run_in_threadpool(warm_up, workspace)),
         ]
         for task in tasks:
             task.add_done_callback(_log_failure)
         yield
         open_pages.close()
-        app.state.database.close()
-        # Only the watch: a thread cannot be cancelled, so the warm-up is waited for.
-        tasks[0].cancel()
+        # Only the watches: a thread cannot be cancelled, so the warm-up is waited for.
+        for task in tasks[:-1]:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        app.state.database.close()
 
     app = Starlette(
         routes=[*ROUTES],

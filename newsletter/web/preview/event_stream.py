@@ -14,12 +14,12 @@ from starlette.routing import Route
 
 from newsletter.preview.workspace import Workspace
 from newsletter.web.preview.live_reload import issue_update
-from newsletter.web.preview.open_pages import INBOX, OpenPages, Update
+from newsletter.web.preview.open_pages import INBOX, ISSUELESS, OpenPages, Update
 from newsletter.web.preview.pages import workspace_of
 
 
 async def stream_events(request: Request) -> Response:
-    """Stream the events of `?issue=slug`, or without a slug those of the start page."""
+    """Stream the events of `?issue=slug`, or those of another page by its topic (open_pages.py)."""
     open_pages = request.app.state.open_pages
     assert isinstance(open_pages, OpenPages)
     topic = request.query_params.get("issue", INBOX)
@@ -40,7 +40,9 @@ async def _events(open_pages: OpenPages, topic: str, workspace: Workspace, start
 
 
 async def _current_state(workspace: Workspace, topic: str) -> tuple[str, Update]:
-    return ("inbox", {}) if topic == INBOX else await issue_update(workspace, topic)
+    if topic in ISSUELESS:
+        return ("inbox" if topic == INBOX else "figures"), {}
+    return await issue_update(workspace, topic)
 
 
 def _event(kind: str, update: Update) -> str:

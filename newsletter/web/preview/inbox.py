@@ -1,4 +1,4 @@
-"""Show the start page: the issues as an inbox, and a form that creates one as `newsletter new` does.
+"""Show the start page: what is on today, the issues as an inbox, and a form that creates one as `newsletter new` does.
 
 The newest issues are in the page; the others are fetched when the author scrolls to them or searches.
 """
@@ -20,9 +20,10 @@ from newsletter.issues.issue import slug_of
 from newsletter.issues.scaffold import new_issue
 from newsletter.preview.inbox import entries, shown
 from newsletter.web.error_log import masked
-from newsletter.web.preview.database import database_of
 from newsletter.web.preview.pages import page, workspace_of
 from newsletter.web.preview.requests import with_token
+from newsletter.web.preview.results.home import home
+from newsletter.web.preview.results.opened import counted_database
 
 if TYPE_CHECKING:
     from newsletter.preview.inbox import IssueStatus
@@ -35,7 +36,8 @@ AT_ONCE, MAX_ROWS = 40, 2_000
 
 def show_inbox(request: Request) -> Response:
     """Show the start page."""
-    return page(request, "inbox.html", {"trouble": workspace_of(request).settings_error, **_rows(request)})
+    values = {"trouble": workspace_of(request).settings_error, **_rows(request)}
+    return page(request, "inbox.html", {**values, **home(request, workspace_of(request).publication)})
 
 
 def show_rows(request: Request) -> Response:
@@ -64,7 +66,7 @@ def _number(text: str) -> int:
 
 
 def _statuses(request: Request, publication: Publication) -> Mapping[str, IssueStatus]:
-    database = database_of(request, publication)
+    database = counted_database(request, publication)
     if database is None:
         return {}
     from newsletter.preview.inbox import issue_statuses

@@ -20,7 +20,7 @@ from newsletter.web.preview.pages import page, render, workspace_of
 from newsletter.web.preview.readers import reader_of, recipient_of
 from newsletter.web.preview.security import EMAIL_POLICY, WITH_REMOTE_PICTURES
 
-PANELS = (("problems", "Problems"), ("cuts", "Inbox"), ("readers", "Reader"), ("act", "Send"))
+PANELS = (("problems", "Problems"), ("cuts", "Inbox"), ("readers", "Reader"), ("act", "Send"), ("results", "Results"))
 """The panels beside the email, as id and title; `templates/preview/static/<id>.js` fills each."""
 LINES = {"text": plain_lines, "source": html_lines, "headers": header_lines, "raw": message_lines}
 """The functions that colour the views that show a text, by the view's name."""

@@ -13,7 +13,7 @@ from newsletter.errors import NewsletterError
 from newsletter.issues.issue import issue_files, slug_of
 from newsletter.preview.workspace import BuiltIssue, IssueNotFound, Workspace
 from newsletter.web.preview.file_watch import changed_files
-from newsletter.web.preview.open_pages import INBOX, OpenPages, Update
+from newsletter.web.preview.open_pages import INBOX, ISSUELESS, RESULTS, OpenPages, Update
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,10 @@ async def watch(workspace: Workspace, open_pages: OpenPages) -> None:
     async for changed in changed_files(workspace):
         await run_in_threadpool(workspace.refresh, changed)
         open_pages.publish(INBOX, "inbox", {})
-        publishing = (_publish_issue(workspace, open_pages, topic, changed) for topic in open_pages.topics if topic)
+        open_pages.publish(RESULTS, "figures", {})
+        publishing = (
+            _publish_issue(workspace, open_pages, topic, changed) for topic in open_pages.topics - {*ISSUELESS}
+        )
         _log_errors(await asyncio.gather(*publishing, return_exceptions=True))
 
 

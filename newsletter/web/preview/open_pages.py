@@ -12,7 +12,10 @@ from contextlib import contextmanager
 HEARTBEAT = 15.0
 """Seconds without an update after which something is sent to keep the connection open."""
 INBOX = ""
-"""The topic of the start page; any other topic is an issue's slug."""
+"""The topic of the start page."""
+RESULTS = "/results"
+"""The topic of the page of results, which no slug can be; any other topic is an issue's slug."""
+ISSUELESS = (INBOX, RESULTS)
 Update = Mapping[str, object]
 """The data of one update, ready for JSON."""
 

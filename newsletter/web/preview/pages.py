@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -19,6 +20,7 @@ from newsletter import __version__
 from newsletter.errors import NewsletterError, problem_of
 from newsletter.issues.templates import package_templates
 from newsletter.preview.code_frames import code_frames
+from newsletter.preview.inbox import subject_as_read
 from newsletter.preview.workspace import IssueNotFound, Workspace
 
 
@@ -33,7 +35,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["sentence"] = _sentence
+    templates.filters["number"] = "{:,}".format
+    templates.filters["as_read"] = _as_read
     return templates
+
+
+@pass_context
+def _as_read(context: Context, subject: str) -> str:
+    """Fill a campaign's subject; the page's values have the publication."""
+    return subject_as_read(context["publication"], subject)
 
 
 def _sentence(text: str) -> str:

@@ -26,6 +26,7 @@ from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.campaigns.status import campaign_status
 from newsletter.config import Publication
 from newsletter.database.connection import Database
+from newsletter.preview.inbox import subject_as_read
 from newsletter.preview.workspace import BuiltIssue, IssueNotFound
 from newsletter.publishing import heartbeat
 from newsletter.times import utc_now
@@ -140,7 +141,8 @@ def pause_question(request: Request) -> Response:
         left = delivery_counts(connection, campaign.id)["queued"]
     waits = campaign.state is CampaignState.SCHEDULED
     kept = "It does not start." if waits else f"{reports.readers(left)} who wait for it get nothing until it goes on."
-    details = [f"“{campaign.subject}”", kept, f"It goes on with: `newsletter resume {campaign.id}`"]
+    subject = subject_as_read(workspace_of(request).publication, campaign.subject)
+    details = [f"“{subject}”", kept, f"It goes on with: `newsletter resume {campaign.id}`"]
     return JSONResponse({"question": f"Pause campaign {campaign.id}?", "details": details, "button": "Pause it"})
 
 

@@ -57,6 +57,7 @@ export class Frame {
     const offset = this.offset;
     this.current = next;
     next.classList.remove("incoming");
+    next.style.width = `${this.width}px`; // it may have changed while the email was loading
     this.fit();
     last?.remove();
     if (before) this.scroller.scrollTop = top + follow(before, anchors(next.contentDocument), offset) * this.scale;

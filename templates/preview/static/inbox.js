@@ -5,6 +5,7 @@ import { subscribe } from "./events.js";
 import { part } from "./part.js";
 import { begin } from "./begin.js";
 import { help, isTyping } from "./help.js";
+import { home } from "./home.js";
 
 const rows = document.getElementById("rows");
 const search = document.querySelector("input[name=q]");
@@ -35,7 +36,7 @@ document.addEventListener("keydown", (event) => {
   }
   const act = {
     j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
-    "/": () => search.select(), n: begin, "?": () => dialog.showModal(),
+    "/": () => search.select(), n: begin, f: () => location.assign("/results"), "?": () => dialog.showModal(),
   }[event.key];
   if (!act) return;
   event.preventDefault();
@@ -105,25 +106,32 @@ async function older(more) {
   if (html === null || !more.isConnected) return;
   more.insertAdjacentHTML("afterend", html);
   more.remove();
-  drawn = "";
+  drawn = plain(drawn.replace(/<li class="more".*$/, "") + html);
   observe();
+}
+
+/** Rows as a text that can be compared with others. */
+function plain(html) {
+  const parsed = document.createElement("template");
+  parsed.innerHTML = html;
+  return parsed.innerHTML.trim().replace(/>\s+</g, "><");
 }
 
 /** Draw the rows only if they changed, so that they stay under the pointer; their problems are counted again. */
 function draw(html) {
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
-  if (fresh.innerHTML.trim() === drawn) {
+  if (plain(html) === drawn) {
     for (const row of rows.children) delete row.dataset.seen;
     return;
   }
-  drawn = fresh.innerHTML.trim();
+  drawn = plain(html);
   const focused = rows.querySelector(".row > a:focus")?.parentElement.dataset.slug;
   rows.replaceChildren(fresh.content);
   if (focused) rows.querySelector(`[data-slug="${CSS.escape(focused)}"] > a`)?.focus();
 }
 
-let drawn = rows.innerHTML.trim();
+let drawn = plain(rows.innerHTML);
 let requests = 0;
 async function find(many = 0) {
   const request = (requests += 1);
@@ -148,5 +156,9 @@ clients.addEventListener("change", (event) => {
 });
 if (clients.querySelector(`[value="${CSS.escape(state.get("client", "gmail"))}"]`)) client(state.get("client", "gmail"));
 
-subscribe("", { inbox: () => find(links().length), back: () => location.reload() });
+const changed = () => {
+  find(links().length);
+  home();
+};
+subscribe("", { inbox: changed, figures: changed, back: () => location.reload() });
 observe();

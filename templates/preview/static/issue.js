@@ -12,6 +12,7 @@ import * as keys from "./keys.js";
 import * as panels from "./panels.js";
 import * as problems from "./problems.js";
 import * as readers from "./readers.js";
+import * as results from "./results-panel.js";
 
 const element = document.getElementById("stage");
 
@@ -32,7 +33,7 @@ export const page = {
 
 if (element.dataset.failed) page.pulse("failed");
 page.stage = new Stage(element, page);
-for (const part of [bar, panels, problems, cuts, failure, blocksOverlay, readers, act, keys]) part.mount(page);
+for (const part of [bar, panels, problems, cuts, failure, blocksOverlay, readers, act, results, keys]) part.mount(page);
 page.stage.show();
 failure.show(page, element.dataset.failed === "yes");
 
@@ -57,7 +58,11 @@ async function update({ digest, trace, failed }) {
 }
 
 subscribe(page.slug, {
-  issue: update,
+  issue: (state) => {
+    page.figures();
+    return update(state);
+  },
+  figures: () => page.figures(),
   trouble: () => location.reload(),
   gone: ({ successor }) => {
     if (successor) location.replace(`/issues/${encodeURIComponent(successor)}${location.search}`);

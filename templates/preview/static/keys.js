@@ -31,6 +31,7 @@ export function mount(page) {
     s: () => beside("act"),
     e: () => document.querySelector('.actions [href*="/edit"]').click(),
     c: () => document.querySelector('.actions [href*="/compare"]').click(),
+    f: () => document.querySelector('.actions [href$="/results"]').click(),
     w: () => state.set({ width: widths[(widths.indexOf(stage.width) + 1) % widths.length] }),
     "[": () => state.set({ width: Math.max(240, stage.width - 16) }),
     "]": () => state.set({ width: Math.min(1600, stage.width + 16) }),

@@ -99,6 +99,21 @@ def test_older_issues_come_when_they_are_scrolled_to(tmp_path: Path, browser: Br
         expect(page.locator(".more")).to_have_count(0)
 
 
+def test_a_save_that_changes_no_row_leaves_older_rows_where_they_are(tmp_path: Path, browser: Browser) -> None:
+    with running(many(tmp_path / "news", 60)) as preview, opened(browser, preview, "/") as page:
+        page.locator(".more").scroll_into_view_if_needed()
+        expect(page.locator(".row")).to_have_count(60)
+        page.locator(".row").first.evaluate("row => row.dataset.kept = 'yes'")
+
+        file = next((preview.root / "issues").glob("*.md"))
+        with page.expect_response("**/rows?*") as answer:
+            preview.save(file.read_text(encoding="utf-8"), f"issues/{file.name}")
+        answer.value.finished()
+
+        expect(page.locator(".row[data-seen]")).to_have_count(60)
+        expect(page.locator("[data-kept]")).to_have_count(1)
+
+
 def test_a_taken_port_gives_way_to_the_next_which_is_printed(tmp_path: Path) -> None:
     root, port = publish(tmp_path / "news"), free_port()
     with socket.create_server(("127.0.0.1", port)), running(root, port=port) as preview:
