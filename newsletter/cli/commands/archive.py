@@ -75,4 +75,6 @@ def _print(session: Session, changed: Changed, state: str, as_json: bool) -> Non
     else:
         click.echo(url)
     unchanged = f"The page of {changed.slug} is the same already; nothing was changed."
-    click.echo(f"{changed.slug} is {state}. Servers show it within a second." if changed.is_new else unchanged, err=True)
+    click.echo(
+        f"{changed.slug} is {state}. Servers show it within a second." if changed.is_new else unchanged, err=True
+    )
