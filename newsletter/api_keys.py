@@ -73,7 +73,8 @@ def parse_scopes(texts: Iterable[str]) -> frozenset[Scope]:
         if name not in list(Scope):
             raise ConfigError(f'no scope is named "{name}"', hint=suggestion(name, list(Scope), "Scopes"))
     if not names:
-        raise ConfigError("the key has no scope, and could do nothing", hint="Say what it may do: --scope read")
+        hint = f"Say what it may do: --scope read. Scopes: {', '.join(sorted(Scope))}."
+        raise ConfigError("the key has no scope, and could do nothing", hint=hint)
     return frozenset(Scope(name) for name in names)
 
 

@@ -54,11 +54,14 @@ def test_mistakes_are_named_and_nothing_is_made(publication_folder: Path, newsle
     scope = newsletter("keys", "add", "shop", "--scope", "raed", cwd=publication_folder)
     name = newsletter("keys", "add", "a b", "--scope", "read", cwd=publication_folder)
     none = newsletter("keys", "add", "shop", "--scope", ",", cwd=publication_folder)
+    missing = newsletter("keys", "add", "shop", cwd=publication_folder)
     unknown = newsletter("keys", "revoke", "shop", cwd=publication_folder)
 
     assert 'Did you mean "read"?' in scope.stderr
     assert '"a b" cannot name a key' in name.stderr
     assert "no scope" in none.stderr
+    assert "no scope" in missing.stderr
+    assert "Scopes: campaigns, publish, read, subscribers." in missing.stderr
     assert 'no key is named "shop"' in unknown.stderr
-    assert [run.returncode for run in (scope, name, none, unknown)] == [2, 2, 2, 1]
+    assert [run.returncode for run in (scope, name, none, missing, unknown)] == [2, 2, 2, 2, 1]
     assert json.loads(newsletter("keys", "list", "--json", cwd=publication_folder).stdout) == []

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from newsletter.cli.session import Session
+from newsletter.cli.terminal import counted
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import find_issue, slug_of
 
@@ -43,7 +44,7 @@ def remote_figures(session: Session, issue: str, *, as_json: bool) -> None:
     answer = remote_server(session.publication).get(issue_path(_slug(session, issue), "stats"))
     if as_json:
         return click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
-    click.echo(f"{answer['issue']}: {answer['state']}, {answer['audience']:,} readers")
+    click.echo(f"{answer['issue']}: {answer['state']}, {counted(answer['audience'], 'reader')}")
     for name, number in (*answer["deliveries"].items(), *answer["events"].items()):
         click.echo(f"{name:>14}  {number:>10,}")
 

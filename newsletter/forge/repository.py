@@ -166,6 +166,9 @@ class Repository:
             raise NewsletterError(f"git {arguments[0]} did not end within {SECONDS} s") from error
         if done.returncode:
             words = _without_password(done.stderr.decode("utf-8", "replace")).strip().splitlines()
+            if words and "not a git repository" in words[-1]:
+                hint = "Make one there, with `git init`, and commit the publication."
+                raise ConfigError("this is not a git repository", place=str(self._folder), hint=hint)
             kind = ConfigError if arguments[:2] in _SETTINGS else NewsletterError
             raise kind(f"git {arguments[0]}: {words[-1] if words else 'failed'}", place=str(self._folder))
         return done.stdout

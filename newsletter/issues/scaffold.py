@@ -125,7 +125,8 @@ def _slug(publication: Publication, title: str, day: date) -> str:
     slug = slugify(title)
     path = publication.issues / f"{day}-{slug}.md"
     if path.exists():
-        raise NewsletterError("this issue exists and is left as it is", place=shown_path(publication, path))
+        hint = "Write on in it, or give the new one another title or day."
+        raise NewsletterError("this issue exists and is left as it is", place=shown_path(publication, path), hint=hint)
     return free_slug(slug, {slug_of(file) for file in issue_files(publication)})
 
 

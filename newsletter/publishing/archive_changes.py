@@ -30,7 +30,7 @@ class Changed:
 
     slug: str
     is_new: bool
-    """False when the page was so already."""
+    """False when page and note were the same already."""
 
 
 def amend(
@@ -38,6 +38,7 @@ def amend(
 ) -> Changed:
     """Put the issue file, as it is now, in the place of the page that the archive shows.
 
+    On a page that was amended, another note is a change of its own: the first may have been forgotten.
     Raises IssueError for a file that cannot be built, `gate`'s Stopped for errors that `allow` does not name, and
     NewsletterError for an issue that the archive does not have.
     """
@@ -46,7 +47,8 @@ def amend(
         entry = _entry(connection, built.issue.slug)
         shown = archive.page(connection, entry)
     _require_same_day(built.page, entry, built.issue.path.name)
-    if built.page.html == shown and not entry.is_withdrawn:
+    is_told = not entry.changes or _one_line(note) in ("", entry.changes[-1].note)
+    if built.page.html == shown and not entry.is_withdrawn and is_told:
         return Changed(slug=entry.slug, is_new=False)
     gate(publication, built, allow)
     change = ArchiveChange(kind=ChangeKind.AMENDED, at=now, note=_one_line(note))

@@ -106,6 +106,12 @@ def test_a_single_sentence_of_a_starter_is_an_error_at_its_line(theme: Theme, se
     assert all(5 < problem.line <= 6 + sentence.count("\n") for problem in problems)
 
 
+def test_a_finding_quotes_starter_text_without_half_of_its_emphasis(theme: Theme) -> None:
+    (problem,) = starter_problems(theme, "---\nsubject: Mars\n---\nWe flew. *Why it matters* comes next.\n")
+
+    assert 'the starter\'s: "Why it matters comes next"' in problem.message
+
+
 def test_the_place_of_starter_text_is_that_of_the_sentence(theme: Theme) -> None:
     (problem,) = starter_problems(
         theme, "---\nsubject: Mars\n---\nWe flew. What happened, in a sentence or two. Red.\n"

@@ -154,6 +154,7 @@ def test_an_issue_that_exists_is_left_as_it_is(newsletter: Run, publication_fold
 
     assert done.returncode == 1
     assert done.stderr.startswith("newsletter: error: issues/2025-01-17-hello.md: this issue exists")
+    assert "another title or day" in done.stderr
     assert path.read_text() == "mine"
 
 

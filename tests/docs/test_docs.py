@@ -141,6 +141,20 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (folder / target).exists(), f"{name} links to {target}"
 
 
+def test_links_to_a_heading_find_it() -> None:
+    anchors = {name: {anchor(line) for line in re.findall(r"^#+ (.*)$", text, re.M)} for name, text in PAGES.items()}
+    for name, text in PAGES.items():
+        for page, heading in re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)", text):
+            target = Path(page).name or name
+            assert target not in PAGES or heading in anchors[target], f"{name} links to {page}#{heading}"
+
+
+def anchor(heading: str) -> str:
+    """The address of a heading, as GitHub and GitLab write it: no punctuation, dashes for spaces."""
+    shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", shown.strip().lower()).replace(" ", "-")
+
+
 def test_the_map_names_every_package_and_ground_file_and_none_that_is_gone() -> None:
     words = newsletter.__doc__ or ""
     folders = {folder.name for folder in (ROOT / "newsletter").iterdir() if (folder / "__init__.py").exists()}

@@ -132,6 +132,16 @@ def test_an_issue_that_was_never_sent_has_no_page_to_change(sent: Sent) -> None:
         withdraw(sent.publication, sent.database, "next", reason="", now=LATER)
 
 
+def test_a_note_that_was_forgotten_is_added_to_a_page_that_is_amended_already_once(sent: Sent) -> None:
+    sent.edit()
+    sent.amend()
+
+    assert sent.amend("It was Monday,\nnot Friday.")
+    assert not sent.amend("It was Monday, not Friday.")
+    assert not sent.amend()
+    assert [change.note for change in sent.entry.changes] == ["", "It was Monday, not Friday."]
+
+
 def test_nothing_is_changed_when_the_file_for_the_static_archive_cannot_be_written(sent: Sent) -> None:
     (sent.publication.root / FILE).write_text("[]", encoding="utf-8")
     sent.edit()
@@ -178,7 +188,7 @@ def test_the_commands_say_what_was_done_and_send_names_them(newsletter: Run, sen
     assert (again.returncode, again.stdout, again.stderr) == (
         0,
         f"{url}\n",
-        "hello was so already; nothing was changed.\n",
+        "The page of hello is the same already; nothing was changed.\n",
     )
     assert withdrawn.stderr == "hello is withdrawn. Servers show it within a second.\n"
     assert [row["kind"] for row in json.loads((sent.publication.root / FILE).read_text())["hello"]] == [

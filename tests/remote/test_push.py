@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from newsletter.campaigns import approvals, schedule
 from newsletter.campaigns.campaign import (
@@ -19,7 +19,7 @@ from newsletter.campaigns.campaign import (
     get_campaign,
 )
 from newsletter.config import load_publication
-from newsletter.database.tables import campaign, push, pushed_picture
+from newsletter.database.tables import campaign, push, pushed_picture, subscription
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.remote.bundle import bundle
 from newsletter.remote.client import remote_server
@@ -65,6 +65,13 @@ def test_a_push_is_the_campaign_of_the_text_as_it_was_built(server: ServedApi, c
     with server.database.read() as connection:
         assert frozen_message(connection, answer["campaign"]) == built.message
     assert not (checkout.folder / "newsletter.db").exists()
+
+
+def test_an_audience_of_one_is_one_reader(server: ServedApi, checkout: Checkout) -> None:
+    with server.database.begin() as connection:
+        connection.execute(delete(subscription).where(subscription.c.subscriber_id > 1))
+
+    assert checkout.push()["sentence"] == "a draft, for 1 reader"
 
 
 def test_the_same_text_is_the_same_campaign_whoever_pushes_it(

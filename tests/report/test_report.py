@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from newsletter.cli.main import cli
-from newsletter.errors import NewsletterError
+from newsletter.errors import ConfigError, NewsletterError
 from newsletter.rendering import build as building
 from newsletter.report import compare as comparing
 from newsletter.report import screenshots
@@ -178,6 +178,16 @@ def test_a_commit_that_is_not_there_is_one_error_that_says_how_to_get_it(site: P
     with pytest.raises(NewsletterError, match=f"the commit {ref} is not in this clone") as refused:
         report(site, "--since", ref)
     assert "fetch-depth: 0" in str(refused.value)
+
+
+def test_a_publication_that_is_not_in_git_is_told_how_to_begin(tmp_path: Path) -> None:
+    (tmp_path / "newsletter.toml").write_text(WRITING, encoding="utf-8")
+
+    error = run(tmp_path, "--since", "main").exception
+
+    assert isinstance(error, ConfigError)
+    assert str(error).startswith(f"{tmp_path}: this is not a git repository\n")
+    assert "git init" in error.hint
 
 
 def test_sarif_says_where_and_whether_it_is_new(site: Path) -> None:

@@ -75,7 +75,8 @@ def _matches_subject(key: Sequence[str], sentence: Sequence[Word]) -> bool:
 
 def _finding(context: Context, file: StarterFile, words: Sequence[Word]) -> Finding:
     spot = Sentence(words=tuple(words), is_label=False).spot
-    shown = context.line(spot.line)[spot.column - 1 : spot.column - 1 + spot.width]
+    # Emphasis may open before the first word, and close inside.
+    shown = re.sub(r"[*`]", "", context.line(spot.line)[spot.column - 1 : spot.column - 1 + spot.width])
     hint = _HINT
     if file.is_own:
         hint += f" What every issue says is marked in {file.shown}: `<!-- nl-ignore NL024: why it stays -->` above it."

@@ -74,5 +74,7 @@ def _print(session: Session, changed: Changed, state: str, as_json: bool) -> Non
         click.echo(json.dumps({"issue": changed.slug, "state": state, "changed": changed.is_new, "url": url}))
     else:
         click.echo(url)
-    words = f"{changed.slug} is {state}" if changed.is_new else f"{changed.slug} was so already; nothing was changed"
-    click.echo(f"{words}. {'Servers show it within a second.' if changed.is_new else ''}".rstrip(), err=True)
+    unchanged = f"The page of {changed.slug} is the same already; nothing was changed."
+    click.echo(
+        f"{changed.slug} is {state}. Servers show it within a second." if changed.is_new else unchanged, err=True
+    )

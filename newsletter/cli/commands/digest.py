@@ -17,6 +17,7 @@ from newsletter.issues import scaffold
 from newsletter.issues.drafts.digest import Digest, digest_text, gather_issues
 from newsletter.issues.issue import issue_files, slug_of
 from newsletter.issues.slugs import free_slug
+from newsletter.rendering.archive_notes import recorded_changes
 from newsletter.times import Duration
 
 
@@ -36,7 +37,7 @@ def command(
     Each issue becomes a headline, its first paragraph and its links, in your own words; nothing is requested from
     the web. The issue goes to the list that has digest_of = "daily" (or another) in newsletter.toml; without such a
     list, and without --list, issues of the default list are taken, and the issue goes to it. Where there is a
-    database, only issues that were sent are taken.
+    database, only issues that were sent are taken; an issue that was withdrawn never is.
 
     \b
     Examples:
@@ -48,7 +49,9 @@ def command(
     source, target = _lists(publication, list_name)
     when = scaffold.issue_day(day, publication)
     sent = None if unsent else _sent(publication)
-    digest = gather_issues(publication, source, when, _duration(since).delta, sent=sent, links=links)
+    gone = {slug for slug, recorded in recorded_changes(publication).items() if recorded.is_withdrawn}
+    days = _duration(since).delta
+    digest = gather_issues(publication, source, when, days, sent=sent, withdrawn=gone, links=links)
     slug = free_slug(f"{target}-digest", {slug_of(file) for file in issue_files(publication)})
     name = f"issues/{when}-{slug}.md"
     scaffold.write_new(publication.root, {name: digest_text(digest, target)})
@@ -106,5 +109,6 @@ def _print_digest(path: str, slug: str, digest: Digest, as_json: bool) -> None:
         click.echo(path)
     count = len(digest.entries)
     left = f"; {digest.unsent} not sent are left out" if digest.unsent else ""
+    left += f"; {digest.withdrawn} withdrawn left out" if digest.withdrawn else ""
     click.echo(f"{count} {'issue' if count == 1 else 'issues'}{left}", err=True)
     click.echo(f"Read it, then: newsletter check {slug}", err=True)

@@ -28,7 +28,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--scope", "scopes", metavar="SCOPES", multiple=True, required=True, help="What it may do; repeatable")
+@click.option("--scope", "scopes", metavar="SCOPES", multiple=True, help="What it may do; required, repeatable")
 @json_option("the key and its scopes")
 @click.pass_obj
 def add(session: Session, name: str, scopes: tuple[str, ...], as_json: bool) -> None:

@@ -59,18 +59,29 @@ class Digest:
     entries: Sequence[DigestEntry]
     unsent: int
     """Issues left out because they were not sent."""
+    withdrawn: int
+    """Issues left out because their page was taken off the web."""
     failures: Sequence[IssueError]
     """Issues left out because they have errors."""
 
 
 def gather_issues(
-    publication: Publication, list_name: str, until: date, since: timedelta, *, sent: Collection[str] | None, links: int
+    publication: Publication,
+    list_name: str,
+    until: date,
+    since: timedelta,
+    *,
+    sent: Collection[str] | None,
+    withdrawn: Collection[str],
+    links: int,
 ) -> Digest:
     """Read the issues of a list of the days up to `until`, at most `links` headlines of each beside its lead.
 
-    `sent` has the slugs that were sent; None takes all. Raises NewsletterError when there is none.
+    `sent` has the slugs that were sent; None takes all. Those of `withdrawn` are never taken. Raises NewsletterError
+    when there is none.
     """
-    of_days = sorted(_summaries(publication, list_name, until, since), key=lambda each: str(each.date), reverse=True)
+    every = sorted(_summaries(publication, list_name, until, since), key=lambda each: str(each.date), reverse=True)
+    of_days = [each for each in every if each.slug not in withdrawn]
     wanted = [each for each in of_days if sent is None or each.slug in sent]
     entries, failures, known = [], [], set[str]()
     for summary in wanted:
@@ -80,7 +91,8 @@ def gather_issues(
             failures.append(error)
     if not entries:
         raise _nothing(list_name, until, since, len(of_days) - len(wanted), failures)
-    return Digest(entries=entries, unsent=len(of_days) - len(wanted), failures=failures)
+    unsent, gone = len(of_days) - len(wanted), len(every) - len(of_days)
+    return Digest(entries=entries, unsent=unsent, withdrawn=gone, failures=failures)
 
 
 def _summaries(publication: Publication, list_name: str, until: date, since: timedelta) -> Iterator[IssueSummary]:

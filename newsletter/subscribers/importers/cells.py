@@ -1,4 +1,4 @@
-"""Parse the cells of files of readers: tags, statuses on lists, JSON objects, invisible characters."""
+"""Parse the cells of files of readers: tags, full names, statuses on lists, JSON objects, invisible characters."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _INVISIBLE = (
 """Characters that nobody sees at the edge of a cell, which copying from pages and documents leaves there."""
 _EDGES = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + _INVISIBLE
 _NOWHERE = dict.fromkeys(map(ord, _INVISIBLE))
+_TITLES = frozenset(("jr", "sr", "ii", "iii", "iv", "phd", "md", "esq", "mba", "msc", "bsc", "dds", "cpa", "rn", "jd"))
+"""What stands behind the comma of `Lovelace, PhD`, without dots."""
 
 
 def clean(cell: str) -> str:
@@ -127,3 +129,22 @@ def parse_status(text: str) -> Status:
     near = status_suggestion(text)
     meant = f'Did you mean "{near}"? ' if near else ""
     raise ValueError(f'"{text}" is not a status. {meant}Statuses: {", ".join(sorted(Status))}.')
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return first and family name: at the comma of `Lovelace, Ada`, else at the first space.
+
+    A comma before a title (`Lovelace, PhD`) or after several names (`Ada Lovelace, Countess`) turns nothing round.
+    """
+    family, _, first = (part.strip() for part in name.partition(","))
+    is_title = first.replace(".", "").casefold() in _TITLES
+    if first and "," not in first and not is_title and _is_family_name(family):
+        return first, family
+    first, _, family = name.partition(" ")
+    return first, family.strip()
+
+
+def _is_family_name(text: str) -> bool:
+    """Tell whether it is one name, after words such as `van der`."""
+    words = text.split()
+    return bool(words) and all(word.islower() for word in words[:-1])

@@ -45,6 +45,15 @@ _ALIASES = {
     "apellido": "last_name",
     "apellidos": "last_name",
     "cognome": "last_name",
+    "fullname": FULL_NAME,
+    "vor_und_nachname": FULL_NAME,
+    "vollständiger_name": FULL_NAME,
+    "nom_complet": FULL_NAME,
+    "nombre_completo": FULL_NAME,
+    "nombre_y_apellidos": FULL_NAME,
+    "nome_completo": FULL_NAME,
+    "nome_e_cognome": FULL_NAME,
+    "volledige_naam": FULL_NAME,
     "time_zone": "timezone",
     "tz": "timezone",
     "timezone_name": "timezone",
@@ -291,7 +300,7 @@ class _Resolver:
         return f'two columns are for "{target}": "{self._titles[first]}" and "{self._titles[second]}"'
 
     def _without_address(self) -> ColumnsRefused:
-        listed = ", ".join(_short(name) for name in self._names[:20] if name)
+        listed = ", ".join(_short(title) for title in self._titles[:20] if title)
         likely = [at for at in range(len(self._titles)) if _are_addresses(self._cells(at))]
         known = ", ".join(READER_COLUMNS)
         hint = f"Nothing was imported. The first row names the columns: {known}, or fields of your own."

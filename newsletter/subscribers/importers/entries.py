@@ -24,6 +24,7 @@ from newsletter.subscribers.importers.cells import (
     parse_object,
     parse_statuses,
     parse_tags,
+    split_name,
 )
 from newsletter.subscribers.importers.columns import FileColumns
 from newsletter.subscribers.importers.consent_columns import Kind, consent_column
@@ -147,8 +148,8 @@ class EntryMaker:
     def _built_in(self, cells: Sequence[str]) -> dict[str, str]:
         columns: dict[str, str] = {}
         if (at := self._columns.full_name) is not None and cells[at]:
-            first, _, last = parse_built_in("first_name", cells[at]).partition(" ")
-            columns = {"first_name": first, "last_name": last.strip()}
+            first, last = split_name(parse_built_in("first_name", cells[at]))
+            columns = {"first_name": first, "last_name": last}
         for name, at in self._columns.built_in:
             if cells[at]:
                 try:

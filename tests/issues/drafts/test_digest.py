@@ -121,6 +121,19 @@ def test_only_issues_that_were_sent_are_taken_where_there_is_a_database(folder: 
     assert [each["title"] for each in json.loads(result.stdout)["issues"]] == ["Not sent", "Sent"]
 
 
+def test_an_issue_that_was_withdrawn_is_not_mailed_again(folder: Path) -> None:
+    write(folder, "2025-01-16", "gone")
+    write(folder, "2025-01-15", "amended")
+    change = {"at": "2025-01-16T12:00:00Z", "note": "", "date": "2025-01-16", "language": "en"}
+    rows = {"gone": [{**change, "kind": "withdrawn"}], "amended": [{**change, "kind": "amended"}]}
+    (folder / "archive.json").write_text(json.dumps(rows), encoding="utf-8")
+
+    result = digest(folder, "--unsent", "--json")
+
+    assert [each["slug"] for each in json.loads(result.stdout)["issues"]] == ["amended"]
+    assert "1 issue; 1 withdrawn left out" in result.stderr
+
+
 def test_an_issue_off_the_web_is_named_with_its_articles_own_address(folder: Path) -> None:
     write(folder, "2025-01-16", "private", more="archive: false\n")
     digest(folder)

@@ -65,6 +65,54 @@ def test_a_column_that_only_sounds_like_ours_stays_a_field(readers: Readers, col
     assert readers.find("ada@example.com").fields == {column.lower(): "Northern Europe"}
 
 
+def test_columns_without_an_address_are_listed_as_the_file_writes_them(readers: Readers) -> None:
+    with pytest.raises(NewsletterError, match=r"columns: Mail, Opt in\?, Fav. colour") as refused:
+        readers.read("Mail,Opt in?,Fav. colour\nada@example.com,yes,red\n")
+
+    assert "--map Mail=email" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Full Name",
+        "Fullname",
+        "Vor- und Nachname",
+        "Nom complet",
+        "Nombre completo",
+        "Nome e cognome",
+        "Volledige naam",
+    ],
+)
+def test_a_column_of_full_names_greets_readers_by_their_first(readers: Readers, title: str) -> None:
+    readers.read(f"email,{title}\nada@example.com,Ada King Lovelace\n")
+
+    assert readers.find("ada@example.com").fields == {"first_name": "Ada", "last_name": "King Lovelace"}
+
+
+def test_first_names_of_their_own_beat_a_column_of_full_names(readers: Readers) -> None:
+    readers.read("email,Vorname,Vor- und Nachname\nada@example.com,Ada,Augusta Lovelace\n")
+
+    assert readers.find("ada@example.com").fields == {"first_name": "Ada", "last_name": "Lovelace"}
+
+
+@pytest.mark.parametrize(
+    ("written", "first", "last"),
+    [
+        ("Lovelace, Ada", "Ada", "Lovelace"),
+        ("van der Berg, Jan Willem", "Jan Willem", "van der Berg"),
+        ("Ada Lovelace, PhD", "Ada", "Lovelace, PhD"),
+        ("Lovelace, Jr.", "Lovelace,", "Jr."),
+        ("Lovelace,", "Lovelace,", ""),
+    ],
+)
+def test_a_family_name_before_a_comma_is_not_greeted(readers: Readers, written: str, first: str, last: str) -> None:
+    readers.read(f'email,Full name\nada@example.com,"{written}"\n')
+
+    fields = readers.find("ada@example.com").fields
+    assert (fields.get("first_name", ""), fields.get("last_name", "")) == (first, last)
+
+
 def test_a_column_of_our_own_name_beats_one_that_sounds_like_it(readers: Readers) -> None:
     readers.read("email,timezone,Time zone\nada@example.com,Europe/Berlin,Asia/Tokyo\n")
 

@@ -65,6 +65,7 @@ def test_a_reader_joins_confirms_and_is_welcomed(served: Served, mail: Mail) -> 
     assert "Yes, send it to me" in page.text
     assert before == "pending"
     assert "Welcome, you are in" in done.text
+    assert "<title>Confirmed –" in done.text
     assert mail.to("ada@example.com", 2)[1]["subject"] == "Welcome, Ada"
     assert known(served, "ada@example.com")["lists"] == {"daily": "active"}
 

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
 from newsletter.api_keys import Scope
-from newsletter.campaigns import approvals, events
+from newsletter.campaigns import approvals, events, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_of_slug, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import wall_clock
@@ -189,6 +189,7 @@ def _shown(request: ApiRequest, connection: Connection, campaign: Campaign) -> P
 
 def _sentence(request: ApiRequest, connection: Connection, campaign: Campaign, audience: int, accepted: int) -> str:
     lacks = "" if campaign.started_at else approvals.missing(connection, request.publication, campaign)
+    readers = reports.readers(audience)
     if campaign.state is CampaignState.SENT:
         return f"sent to {accepted:,}"
     if campaign.state is CampaignState.SENDING:
@@ -197,10 +198,10 @@ def _sentence(request: ApiRequest, connection: Connection, campaign: Campaign, a
         return campaign.reason if campaign.reason.startswith(approvals.HELD) else f"paused: {campaign.reason}"
     if campaign.state is CampaignState.SCHEDULED and campaign.send_at:
         when = wall_clock(request.publication, datetime.fromisoformat(campaign.send_at))
-        return f"scheduled for {when}, for {audience:,} readers" + (f"; {lacks}" if lacks else "")
+        return f"scheduled for {when}, for {readers}" + (f"; {lacks}" if lacks else "")
     if campaign.state is CampaignState.CANCELLED:
         return "cancelled"
-    return lacks or f"a draft, for {audience:,} readers"
+    return lacks or f"a draft, for {readers}"
 
 
 def _change_of_state(verb: str, run: object, summary: str) -> Operation:
