@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from bench.timing import ENVIRONMENT, ROOT, report
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import open_database
 from newsletter.database.tables import batch
 from newsletter.sending.bench import SLUG, prepare
@@ -59,7 +59,7 @@ def main() -> None:
     print_figures(count, seen, took, usage.ru_utime + usage.ru_stime, json.loads(said)["deliveries"]["accepted"])
 
 
-def watch(publication: Publication, process: subprocess.Popen[str], began: float) -> Seen:
+def watch(publication: PublicationSettings, process: subprocess.Popen[str], began: float) -> Seen:
     """Run the query of `status` four times a second until the process ends."""
     seen = Seen()
     database = open_database(publication)

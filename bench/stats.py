@@ -25,7 +25,7 @@ from bench.timing import COMMAND, ENVIRONMENT, report
 from newsletter.campaigns import events
 from newsletter.campaigns.campaign import approve_issue, change_state
 from newsletter.campaigns.events import Event, EventKind
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.figures.campaigns import campaign_details
 from newsletter.figures.counted import recount
@@ -122,7 +122,7 @@ def _write_campaign(connection: Connection, number: int, readers: int, each: int
     )
 
 
-def _reading(publication: Publication, database: Database) -> list[tuple[str, str]]:
+def _reading(publication: PublicationSettings, database: Database) -> list[tuple[str, str]]:
     environment = {**os.environ, **ENVIRONMENT, "NEWSLETTER_CONFIG": str(publication.path)}
     seconds: dict[str, float] = {}
     for words in (["stats"], ["stats", "--json"], ["stats", "1"]):
@@ -134,7 +134,7 @@ def _reading(publication: Publication, database: Database) -> list[tuple[str, st
     return [(name, f"{took * 1000:,.0f} ms") for name, took in seconds.items()]
 
 
-def _timed(publication: Publication, database: Database, *, whole: bool) -> float:
+def _timed(publication: PublicationSettings, database: Database, *, whole: bool) -> float:
     began = time.perf_counter()
     with database.read() as connection:
         if whole:

@@ -30,7 +30,7 @@ from sqlalchemy import select
 
 from bench.servers import CONNECTIONS, bare, measured, require_wrk, served
 from bench.timing import COMMAND, ENVIRONMENT, report
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import campaign
 from newsletter.events import calls
@@ -183,7 +183,7 @@ def _kept(folder: Path, provider: str) -> int:
     return int(number)
 
 
-def _replayed(publication: Publication, database: Database, key: str) -> list[tuple[str, str]]:
+def _replayed(publication: PublicationSettings, database: Database, key: str) -> list[tuple[str, str]]:
     """Keep a million events, ten of each reader, and apply them as `newsletter events replay` does."""
     kinds = [f"delay{number}" for number in range(REPLAYED // READERS)]
     with database.begin() as connection:

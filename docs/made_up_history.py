@@ -19,7 +19,7 @@ from newsletter.campaigns import events, tracking  # noqa: E402 - `tests` is fou
 from newsletter.campaigns.campaign import change_state, get_campaign  # noqa: E402
 from newsletter.campaigns.events import Event, EventKind  # noqa: E402
 from newsletter.campaigns.unsubscribes import change_preferences  # noqa: E402
-from newsletter.config import Publication, load_publication  # noqa: E402
+from newsletter.config import PublicationSettings, load_publication  # noqa: E402
 from newsletter.database.connection import Database, open_database  # noqa: E402
 from newsletter.issues.issue import find_issue  # noqa: E402
 from newsletter.messages.types import CompiledMessage  # noqa: E402
@@ -79,7 +79,7 @@ def _join(database: Database, readers: list[int], at: datetime, number: int) -> 
 
 
 def _send(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     message: CompiledMessage,
     readers: list[int],

@@ -19,7 +19,7 @@ from enum import Enum
 from functools import cached_property
 from pathlib import Path
 
-from newsletter.config import Publication, secret
+from newsletter.config import PublicationSettings, secret
 from newsletter.errors import ConfigError
 from newsletter.private_files import make_private, open_private
 
@@ -83,7 +83,7 @@ class Keyed:
 class Links:
     """The links of one publication: `<url>/unsubscribe/<token>` and the like."""
 
-    def __init__(self, publication: Publication) -> None:
+    def __init__(self, publication: PublicationSettings) -> None:
         self._publication = publication
         self._url = publication.config.publication.url
 
@@ -199,7 +199,7 @@ def _encoded(raw: bytes) -> str:
     return binascii.b2a_base64(raw, newline=False).translate(_ALPHABET, b"=").decode()
 
 
-def link_secret(publication: Publication) -> str:
+def link_secret(publication: PublicationSettings) -> str:
     """Return `[environment] secret`, or else the secret in `.newsletter/secret`, which is made at first use.
 
     With another secret, links in mail already sent stop working. Raises ConfigError when it cannot be read, or is so
@@ -215,7 +215,7 @@ def link_secret(publication: Publication) -> str:
         raise ConfigError(f"the secret that signs links: {error.strerror}", place=str(path), hint=hint) from error
 
 
-def _long_enough(publication: Publication, text: str, name: str) -> str:
+def _long_enough(publication: PublicationSettings, text: str, name: str) -> str:
     if len(text.strip()) >= SHORTEST:
         return text
     message = f"the secret in {name} has {len(text.strip())} characters and could be guessed; it needs {SHORTEST}"
@@ -223,7 +223,7 @@ def _long_enough(publication: Publication, text: str, name: str) -> str:
     raise publication.error(("environment", "secret"), message, hint)
 
 
-def derived_key(publication: Publication, purpose: bytes) -> bytes:
+def derived_key(publication: PublicationSettings, purpose: bytes) -> bytes:
     """Return a key for one purpose (`hash addresses`, `sign forms`); no key reveals another. Raises ConfigError."""
     return hmac.digest(link_secret(publication).encode(), b"newsletter: " + purpose, "sha256")
 

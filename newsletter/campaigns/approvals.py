@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from newsletter.campaigns.campaign import Campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.tables import approval as table
 from newsletter.database.tables import push
 from newsletter.errors import NewsletterError
@@ -48,7 +48,7 @@ def drop(connection: Connection, campaign: Campaign) -> None:
     connection.execute(delete(table).where(table.c.campaign_id == campaign.id))
 
 
-def missing(connection: Connection, publication: Publication, campaign: Campaign) -> str:
+def missing(connection: Connection, publication: PublicationSettings, campaign: Campaign) -> str:
     """Return which approvals a campaign lacks, as a sentence; empty when it has enough."""
     needed = publication.config.publish.approvals
     has = len(names(connection, campaign)) if needed else 0
@@ -58,14 +58,14 @@ def missing(connection: Connection, publication: Publication, campaign: Campaign
     return f"{HELD}{of}; newsletter approve {campaign.issue}"
 
 
-def earliest(publication: Publication, frozen_at: datetime, moment: datetime) -> datetime:
+def earliest(publication: PublicationSettings, frozen_at: datetime, moment: datetime) -> datetime:
     """Return the first moment from `moment` on at which `min_notice` and `window` let a campaign start (UTC)."""
     settings, zone = publication.config.publish, publication.config.publication.timezone
     noticed = frozen_at + settings.min_notice.delta
     return settings.window.next_open(max(moment, noticed), zone)
 
 
-def too_early(publication: Publication, campaign_frozen_at: datetime, moment: datetime) -> str:
+def too_early(publication: PublicationSettings, campaign_frozen_at: datetime, moment: datetime) -> str:
     """Return why a campaign may not start at that moment, as a sentence; empty when it may."""
     settings, zone = publication.config.publish, publication.config.publication.timezone
     if settings.min_notice != OFF and moment < campaign_frozen_at + settings.min_notice.delta:
@@ -75,7 +75,7 @@ def too_early(publication: Publication, campaign_frozen_at: datetime, moment: da
     return ""
 
 
-def reason_to_hold(connection: Connection, publication: Publication, campaign: Campaign, now: datetime) -> str:
+def reason_to_hold(connection: Connection, publication: PublicationSettings, campaign: Campaign, now: datetime) -> str:
     """Return why a campaign may not start now; empty when it may. A campaign that has begun is never held again."""
     if campaign.started_at:
         return ""

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, literal, select
 from newsletter.campaigns import ledger, schedule
 from newsletter.campaigns.campaign import Campaign, advance_cursor, get_campaign, lock_campaign
 from newsletter.campaigns.delivery_states import DELIVERIES, STATE
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.tables import delivery, subscription
 from newsletter.errors import ConfigError
 from newsletter.subscribers import segments
@@ -27,7 +27,13 @@ _GOT = ("accepted", "unknown", "handed")
 
 
 def enqueue(
-    connection: Connection, publication: Publication, campaign_id: int, size: int, *, now: datetime, page: int = PAGE
+    connection: Connection,
+    publication: PublicationSettings,
+    campaign_id: int,
+    size: int,
+    *,
+    now: datetime,
+    page: int = PAGE,
 ) -> int:
     """Write the next `page` readers of the audience as deliveries, in batches of `size`; return how many.
 
@@ -62,7 +68,7 @@ def got(campaign_id: int) -> ColumnElement[bool] | None:
     return rows.correlate(subscription).exists()
 
 
-def complete(connection: Connection, publication: Publication, campaign_id: int, *, now: datetime) -> None:
+def complete(connection: Connection, publication: PublicationSettings, campaign_id: int, *, now: datetime) -> None:
     """Enqueue the rest of an audience whose first readers are enqueued: of a campaign that ends now.
 
     Nobody else is enqueued when newsletter.toml has no such segment any more; the campaign can end all the same.
@@ -75,7 +81,7 @@ def complete(connection: Connection, publication: Publication, campaign_id: int,
 
 
 def _waves(
-    connection: Connection, publication: Publication, campaign: Campaign, ids: Sequence[int]
+    connection: Connection, publication: PublicationSettings, campaign: Campaign, ids: Sequence[int]
 ) -> list[tuple[datetime | None, Sequence[int]]]:
     """Group readers by the moment at which their own clocks show the campaign's time; without one, in one group."""
     if not campaign.wall:

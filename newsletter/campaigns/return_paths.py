@@ -12,21 +12,21 @@ import hmac
 import re
 from collections.abc import Callable
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.signed_links import derived_key
 
 SIGNATURE = 16
 """Characters of the signature: 80 bits, in lower-case letters and digits, since servers may change the case."""
 
 
-def return_path_of(publication: Publication, address: str) -> Callable[[str], str]:
+def return_path_of(publication: PublicationSettings, address: str) -> Callable[[str], str]:
     """Return a function from a delivery id to its return path; `address` is the mailbox that gets bounces."""
     key = derived_key(publication, b"sign return paths")
     local, _, domain = address.rpartition("@")
     return lambda delivery_id: f"{local}+{delivery_id}.{_signature(key, delivery_id)}@{domain}"
 
 
-def delivery_reader(publication: Publication) -> Callable[[str], str]:
+def delivery_reader(publication: PublicationSettings) -> Callable[[str], str]:
     """Return a function that finds a signed return path in a text, and returns its delivery id; empty without one."""
     key = derived_key(publication, b"sign return paths")
     pattern = re.compile(rf"\+(\d{{1,15}}\.\d{{1,15}})\.([a-z2-7]{{{SIGNATURE}}})@", re.IGNORECASE)

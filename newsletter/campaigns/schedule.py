@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from newsletter.campaigns import approvals, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state, change_state, get_campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.tables import subscriber
 from newsletter.errors import ConfigError
 from newsletter.providers import find_provider
@@ -41,7 +41,7 @@ class Timing:
 
 def timing(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     moment: Moment,
     list_name: str,
     segment: str,
@@ -65,7 +65,7 @@ def is_too_late(start: datetime, now: datetime, most: Duration) -> bool:
     return most != OFF and now - start > most.delta
 
 
-def begin_due(connection: Connection, publication: Publication, now: datetime) -> list[Campaign]:
+def begin_due(connection: Connection, publication: PublicationSettings, now: datetime) -> list[Campaign]:
     """Start every campaign whose time has come, and pause those that are too late; return them as they are then."""
     scheduled = campaigns_in_state(connection, CampaignState.SCHEDULED)
     return [
@@ -76,7 +76,7 @@ def begin_due(connection: Connection, publication: Publication, now: datetime) -
 
 
 def _begin(
-    connection: Connection, publication: Publication, campaign_id: int, start: datetime, now: datetime
+    connection: Connection, publication: PublicationSettings, campaign_id: int, start: datetime, now: datetime
 ) -> Campaign:
     campaign = get_campaign(connection, campaign_id)
     if reason := missing_setting(publication, campaign) or approvals.reason_to_hold(
@@ -91,7 +91,7 @@ def _begin(
     return change_state(connection, campaign_id, "pause", now=now, reason=reason)
 
 
-def missing_setting(publication: Publication, campaign: Campaign) -> str:
+def missing_setting(publication: PublicationSettings, campaign: Campaign) -> str:
     """Return why newsletter.toml has not what an approved campaign needs of it; empty when it has.
 
     Its message and page are frozen, and once everyone is enqueued its readers are, too.
@@ -108,7 +108,7 @@ def missing_setting(publication: Publication, campaign: Campaign) -> str:
 
 
 def hold_unprepared(
-    connection: Connection, publication: Publication, campaign_id: int, now: datetime
+    connection: Connection, publication: PublicationSettings, campaign_id: int, now: datetime
 ) -> Campaign | None:
     """Pause a campaign that is sending and for which a setting is missing; return it, or None when it may go on."""
     campaign = get_campaign(connection, campaign_id)
@@ -116,7 +116,7 @@ def hold_unprepared(
     return change_state(connection, campaign_id, "pause", now=now, reason=reason) if reason else None
 
 
-def wall_clock(publication: Publication, moment: datetime) -> str:
+def wall_clock(publication: PublicationSettings, moment: datetime) -> str:
     """Write a moment in the publication's time zone, with seconds if it has any: `2026-11-24 07:00 EST`."""
     there = moment.astimezone(publication.config.publication.timezone)
     return there.strftime("%Y-%m-%d %H:%M:%S %Z" if there.second else "%Y-%m-%d %H:%M %Z")
@@ -135,7 +135,7 @@ MOST_ASKED = 10_000
 
 
 def moments(
-    connection: Connection, publication: Publication, wall: datetime, ids: Sequence[int]
+    connection: Connection, publication: PublicationSettings, wall: datetime, ids: Sequence[int]
 ) -> Mapping[int, datetime]:
     """Return the moment (UTC) at which clocks show `wall` (naive) where each of these readers is.
 
@@ -153,7 +153,7 @@ def moments(
 
 def sizes(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     wall: datetime,
     list_name: str,
     segment: str,
@@ -168,5 +168,5 @@ def sizes(
     return dict(sorted(numbers.items()))
 
 
-def _moment(publication: Publication, wall: datetime, zone: str) -> datetime:
+def _moment(publication: PublicationSettings, wall: datetime, zone: str) -> datetime:
     return first_moment(wall, zone_or(zone, publication.config.publication.timezone))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from newsletter.checks.catalogue import RULES
 from newsletter.checks.context.rule import Example, Rule
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import Problem, Severity
 from newsletter.printable import one_line
 
@@ -50,7 +50,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def as_text(publication: Publication, problems: Iterable[Problem]) -> str:
+def as_text(publication: PublicationSettings, problems: Iterable[Problem]) -> str:
     """Return the problems with a code frame each, errors first; each reason is printed once."""
     lines_of = cache(lambda path: _read(publication, path))
     explained: set[str] = set()
@@ -58,7 +58,7 @@ def as_text(publication: Publication, problems: Iterable[Problem]) -> str:
     return "\n".join(_frame(problem, lines_of(problem.path), explained) for problem in worst_first)
 
 
-def _read(publication: Publication, path: str) -> Sequence[str]:
+def _read(publication: PublicationSettings, path: str) -> Sequence[str]:
     """Return the lines of the file that a problem names; none when it cannot be read."""
     for file in (Path(path), publication.root / path):
         if file.is_file():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from newsletter.checks.run import Checked, check_issues
 from newsletter.checks.selection import is_refusal, read_rules
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import MOST_SHOWN, NewsletterError, Problem, Severity
 from newsletter.printable import one_line
 from newsletter.rendering.build import Built
@@ -25,7 +25,7 @@ class Stopped(NewsletterError):  # noqa: N818 - the gate's decision
         return "\n  ".join([*lines, self.hint])
 
 
-def gate(publication: Publication, built: Built, allow: str | None = None) -> str:
+def gate(publication: PublicationSettings, built: Built, allow: str | None = None) -> str:
     """Check the issue that is about to be approved and return the record for the campaign, as JSON.
 
     The record is `{"digest", "allowed": [rules], "problems": [{"rule","severity","path","line","column","message"}]}`.

@@ -17,7 +17,7 @@ from newsletter.checks.context.rule import Finding, Rule, Scope
 from newsletter.checks.rules.ignore_comments import ignores, unused
 from newsletter.checks.rules.online import targets
 from newsletter.checks.selection import Selection, is_refusal, selection
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import IssueError, Problem, Severity
 from newsletter.issues.issue import read_issue, shown_path
 from newsletter.issues.parse import inspect_issue
@@ -43,7 +43,7 @@ class Checked:
         return any(is_refusal(problem) for problem in self.problems)
 
 
-def check_issue(publication: Publication, path: Path, chosen: Selection | None = None) -> list[Problem]:
+def check_issue(publication: PublicationSettings, path: Path, chosen: Selection | None = None) -> list[Problem]:
     """Return the problems of one issue in the order of the file. Needs no network and no database.
 
     Raises NewsletterError when a template cannot be rendered, ConfigError when `[check]` names no rule.
@@ -52,7 +52,7 @@ def check_issue(publication: Publication, path: Path, chosen: Selection | None =
 
 
 def check_issues(
-    publication: Publication,
+    publication: PublicationSettings,
     paths: Iterable[Path],
     chosen: Selection | None = None,
     theme: Theme | None = None,
@@ -69,7 +69,7 @@ def check_issues(
         yield _checked(path, theme, earlier, chosen, verdicts)
 
 
-def online_targets(publication: Publication, paths: Iterable[Path]) -> list[Target]:
+def online_targets(publication: PublicationSettings, paths: Iterable[Path]) -> list[Target]:
     """Return the addresses that the rules about the network need results for, each once."""
     theme, earlier = Theme(publication=publication), EarlierIssues(publication=publication)
     addresses: dict[Target, None] = {}

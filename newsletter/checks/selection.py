@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from newsletter.checks.catalogue import RULES
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import ConfigError, Problem, Severity, nearest
 
 EVERYTHING = "NL"
@@ -37,7 +37,7 @@ def _longest(rule: str, prefixes: Iterable[str]) -> int:
     return max((len(prefix) for prefix in prefixes if rule.startswith(prefix)), default=0)
 
 
-def selection(publication: Publication, select: str | None = None, ignore: str | None = None) -> Selection:
+def selection(publication: PublicationSettings, select: str | None = None, ignore: str | None = None) -> Selection:
     """Return the selection of newsletter.toml and the command line. --select replaces, --ignore adds.
 
     Raises ConfigError for a rule that does not exist.

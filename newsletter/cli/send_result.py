@@ -15,7 +15,7 @@ import click
 from newsletter.campaigns import counts, reports, resolution
 from newsletter.campaigns.campaign import ASKED, Campaign, CampaignState
 from newsletter.cli.progress import CampaignProgress
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import MOST_SHOWN, NewsletterError, ProviderStopped
 from newsletter.sending.recovery import recover_if_free
@@ -82,7 +82,7 @@ def _print_resolved(database: Database, campaign: Campaign) -> None:
         click.echo(f"Unknown, and sent again: {reports.readers(again)}, who may have it twice.", err=True)
 
 
-def recover_first(publication: Publication, database: Database, campaign_id: int) -> None:
+def recover_first(publication: PublicationSettings, database: Database, campaign_id: int) -> None:
     """Recover what a killed sender left of a campaign, unless a sender is at work; what was found goes to stderr."""
     with CampaignProgress() as progress:
         if database.engine.dialect.name == "sqlite":

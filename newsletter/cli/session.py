@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from newsletter.config import Publication, find_config, load_publication
+from newsletter.config import PublicationSettings, find_config, load_publication
 
 if TYPE_CHECKING:
     import newsletter
@@ -35,16 +35,16 @@ class Session:
         return find_config(self._config)
 
     @cached_property
-    def publication(self) -> Publication:
+    def publication(self) -> PublicationSettings:
         """The settings of newsletter.toml, read and checked. Raises ConfigError."""
         return load_publication(self.config)
 
     @cached_property
     def opened(self) -> newsletter.Publication:
         """The publication with its verbs, which commands and Python programs have in common. Raises ConfigError."""
-        from newsletter.publication.publication import Publication as OpenPublication
+        from newsletter.publication.publication import Publication
 
-        return OpenPublication(self.publication, lambda: self.database)
+        return Publication(self.publication, lambda: self.database)
 
     @cached_property
     def database(self) -> Database:

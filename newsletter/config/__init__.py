@@ -9,7 +9,7 @@ database, a socket or an issue file.
 """
 
 from newsletter.config.provider_settings import LOOPBACK
-from newsletter.config.publication import CONFIG_NAME, Publication, find_config, load_publication, secret
+from newsletter.config.publication import CONFIG_NAME, PublicationSettings, find_config, load_publication, secret
 from newsletter.config.settings import (
     Config,
     EventKind,
@@ -29,7 +29,7 @@ __all__ = [
     "Config",
     "EventKind",
     "HexColour",
-    "Publication",
+    "PublicationSettings",
     "Share",
     "SignupSection",
     "SponsorSection",

@@ -1,4 +1,4 @@
-"""Publication: the newsletter as a whole, read from newsletter.toml and checked once, whatever the command.
+"""PublicationSettings: newsletter.toml and its folder, read and checked once, whatever the command.
 
 A wrong value is one ConfigError with the key, the value and the line. The file only names secrets (`env:NAME`);
 `secret()` reads them when they are first needed. No other module reads newsletter.toml or the environment's secrets.
@@ -34,8 +34,8 @@ DATABASE_HINT = "Write sqlite:///newsletter.db, postgresql://user:password@host/
 
 
 @dataclass(frozen=True, kw_only=True)
-class Publication:
-    """The newsletter as a whole: its folder and its settings."""
+class PublicationSettings:
+    """The settings of newsletter.toml, and the folder that everything of the publication is in."""
 
     path: Path
     """The newsletter.toml."""
@@ -76,7 +76,7 @@ def find_config(path: str | None = None) -> Path:
     return Path(path or os.environ.get("NEWSLETTER_CONFIG") or CONFIG_NAME).absolute()
 
 
-def load_publication(path: Path) -> Publication:
+def load_publication(path: Path) -> PublicationSettings:
     """Read and check newsletter.toml. Raises ConfigError with the key, the value and the line."""
     text = _read(path)
     _check_nesting(path, text)
@@ -91,7 +91,7 @@ def load_publication(path: Path) -> Publication:
         config = read_config(raw)
     except msgspec.ValidationError as error:
         raise explain(str(error), raw, text, _short(path), Config, read_config) from error
-    publication = Publication(path=path, config=config)
+    publication = PublicationSettings(path=path, config=config)
     _check_lists(path, text, config)
     check_providers(config.send.providers, config.providers, publication.error)
     check_database_url(config.database.url, publication.error)

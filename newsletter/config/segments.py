@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from newsletter.config.fields import BUILT_IN, FieldValue
-from newsletter.config.publication import Publication
+from newsletter.config.publication import PublicationSettings
 from newsletter.errors import ConfigError, suggestion
 from newsletter.times import Duration
 
@@ -46,7 +46,7 @@ class SegmentRule:
     """One value; several are possible for `any`, `all`, `none`, `is` and `not`."""
 
 
-def list_named(publication: Publication, name: str | None) -> str:
+def list_named(publication: PublicationSettings, name: str | None) -> str:
     """Return the name if it is a list's, or the default list for None. Raises ConfigError for an unknown one."""
     if name is None:
         return publication.default_list
@@ -55,7 +55,7 @@ def list_named(publication: Publication, name: str | None) -> str:
     return name
 
 
-def rules_of(publication: Publication, segment: str) -> tuple[SegmentRule, ...]:
+def rules_of(publication: PublicationSettings, segment: str) -> tuple[SegmentRule, ...]:
     """Return the rules of a segment of newsletter.toml. Raises ConfigError with the line."""
     known = publication.config.segments
     if segment not in known:
@@ -65,7 +65,7 @@ def rules_of(publication: Publication, segment: str) -> tuple[SegmentRule, ...]:
     return tuple(rule for key, value in known[segment].items() for rule in parser.rules(key, value))
 
 
-def check_segments(publication: Publication) -> None:
+def check_segments(publication: PublicationSettings) -> None:
     """Parse every segment. Raises ConfigError for the first mistake."""
     for name in publication.config.segments:
         rules_of(publication, name)
@@ -74,7 +74,7 @@ def check_segments(publication: Publication) -> None:
 class _SegmentParser:
     """A parser of one segment's rules."""
 
-    def __init__(self, publication: Publication, segment: str) -> None:
+    def __init__(self, publication: PublicationSettings, segment: str) -> None:
         self.publication = publication
         self.segment = segment
 

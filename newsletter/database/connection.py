@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from newsletter.config.provider_settings import Fail
-from newsletter.config.publication import DATABASE_HINT, Publication, check_database_url, secret
+from newsletter.config.publication import DATABASE_HINT, PublicationSettings, check_database_url, secret
 from newsletter.database import postgresql, schema, sqlite
 from newsletter.database.errors import LockedError
 from newsletter.errors import ConfigError, NewsletterError
@@ -106,7 +106,7 @@ class Migration(NamedTuple):
     after: str
 
 
-def open_database(publication: Publication, *, patience: float = PATIENCE) -> Database:
+def open_database(publication: PublicationSettings, *, patience: float = PATIENCE) -> Database:
     """Open the publication's database; create a file that is absent, and bring its tables up to date.
 
     Raises ConfigError when the URL, the file or the tables cannot be used: those of PostgreSQL must be up to date.
@@ -114,7 +114,7 @@ def open_database(publication: Publication, *, patience: float = PATIENCE) -> Da
     return open_address(address(publication), publication, patience=patience)
 
 
-def open_address(url: URL, publication: Publication, *, patience: float = PATIENCE) -> Database:
+def open_address(url: URL, publication: PublicationSettings, *, patience: float = PATIENCE) -> Database:
     """Open a database by its address, as `open_database` does."""
     database = _connected(url, publication, patience)
     try:
@@ -129,7 +129,7 @@ def open_address(url: URL, publication: Publication, *, patience: float = PATIEN
     return database
 
 
-def database_file(publication: Publication) -> Path:
+def database_file(publication: PublicationSettings) -> Path:
     """Return the path of a publication's SQLite database, whether it exists or not. Raises ConfigError."""
     url = address(publication)
     if not _is_sqlite(url):
@@ -138,7 +138,7 @@ def database_file(publication: Publication) -> Path:
     return Path(str(url.database))
 
 
-def migrate_database(url: URL, publication: Publication) -> Migration:
+def migrate_database(url: URL, publication: PublicationSettings) -> Migration:
     """Bring the tables up to date, on either database; safe to run twice, and by two at once."""
     database = _connected(url, publication, PATIENCE)
     try:
@@ -153,7 +153,7 @@ def migrate_database(url: URL, publication: Publication) -> Migration:
     return Migration(database.name, before, schema.newest_revision())
 
 
-def existing_database(publication: Publication) -> Database | None:
+def existing_database(publication: PublicationSettings) -> Database | None:
     """Open the publication's database, or return None when there is none yet, for commands that only read."""
     url = address(publication)
     if _is_sqlite(url) and not Path(str(url.database)).exists():
@@ -161,7 +161,7 @@ def existing_database(publication: Publication) -> Database | None:
     return open_database(publication)
 
 
-def address(publication: Publication) -> URL:
+def address(publication: PublicationSettings) -> URL:
     """Return `[database] url`, or what `env:NAME` there names, with an absolute path and our driver."""
 
     def fail(_keys: Sequence[str], message: str, hint: str) -> ConfigError:
@@ -170,7 +170,7 @@ def address(publication: Publication) -> URL:
     return _parsed(publication.config.database.url, "[database] url", publication, fail)
 
 
-def named_address(text: str, option: str, publication: Publication) -> URL:
+def named_address(text: str, option: str, publication: PublicationSettings) -> URL:
     """Return the address that an option of a command names, or its variable."""
 
     def fail(_keys: Sequence[str], message: str, hint: str) -> ConfigError:
@@ -179,7 +179,7 @@ def named_address(text: str, option: str, publication: Publication) -> URL:
     return _parsed(text, option, publication, fail)
 
 
-def _parsed(text: str, key: str, publication: Publication, fail: Fail) -> URL:
+def _parsed(text: str, key: str, publication: PublicationSettings, fail: Fail) -> URL:
     """Parse a database's address. Raises the error of `fail`, in which the address is not repeated."""
     written = secret(text, key=key) if text.startswith("env:") else text
     check_database_url(written, fail)
@@ -192,7 +192,7 @@ def _parsed(text: str, key: str, publication: Publication, fail: Fail) -> URL:
     return url.set(database=str(sqlite.usable(publication.root / str(url.database))))
 
 
-def _connected(url: URL, publication: Publication, patience: float) -> Database:
+def _connected(url: URL, publication: PublicationSettings, patience: float) -> Database:
     """Return the database without a look at its tables."""
     if not _is_sqlite(url):
         name, secrets = postgresql.name_of(url), postgresql.secrets_of(url)
@@ -211,7 +211,7 @@ def _connected(url: URL, publication: Publication, patience: float) -> Database:
     return database
 
 
-def _knowing(publication: Publication, engine: Engine) -> Engine:
+def _knowing(publication: PublicationSettings, engine: Engine) -> Engine:
     """Let statements ask for the publication's secret, when they first need it."""
     engine.update_execution_options(newsletter_secret=lambda: link_secret(publication))
     engine.update_execution_options(newsletter_webhooks=publication.config.webhooks)

@@ -25,7 +25,7 @@ from newsletter.campaigns.campaign import (
     lock_campaign,
     pass_on,
 )
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.distributed import jobs
 from newsletter.distributed.database_clock import DatabaseClock
 from newsletter.distributed.sweep import finish_if_done
@@ -57,7 +57,7 @@ class BatchSender:
     """The sender of one worker process; `send` is for its threads."""
 
     def __init__(
-        self, publication: Publication, send_state: SendState, listener: ProgressListener, clock: DatabaseClock
+        self, publication: PublicationSettings, send_state: SendState, listener: ProgressListener, clock: DatabaseClock
     ) -> None:
         self._publication = publication
         self._send_state = send_state

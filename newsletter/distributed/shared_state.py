@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.clock import database_now
 from newsletter.database.connection import Database
 from newsletter.distributed import jobs, presence
@@ -21,7 +21,7 @@ def is_shared(database: Database) -> bool:
     return database.engine.dialect.name == "postgresql"
 
 
-def shared_state(publication: Publication, database: Database, owner: str) -> SendState:
+def shared_state(publication: PublicationSettings, database: Database, owner: str) -> SendState:
     """Return the state of a process that is called `owner` in the ledger."""
     lease = publication.config.send.lease.delta
     if not event.contains(database.engine, "connect", _end_idle_transactions):

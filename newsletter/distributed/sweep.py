@@ -10,7 +10,7 @@ import time
 from newsletter.campaigns import counts
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import CampaignState, campaigns_in_state, change_state, lock_campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.distributed import jobs, presence
 from newsletter.distributed.database_clock import DatabaseClock
@@ -29,7 +29,7 @@ class Sweep:
     """The sweep of one process."""
 
     def __init__(
-        self, publication: Publication, send_state: SendState, listener: ProgressListener, clock: DatabaseClock
+        self, publication: PublicationSettings, send_state: SendState, listener: ProgressListener, clock: DatabaseClock
     ) -> None:
         self._publication = publication
         self._send_state = send_state
@@ -72,7 +72,7 @@ class Sweep:
         return finish_if_done(self._send_state, self._clock, campaign_id)
 
 
-def sweep_once(publication: Publication, database: Database, listener: ProgressListener) -> None:
+def sweep_once(publication: PublicationSettings, database: Database, listener: ProgressListener) -> None:
     """Take over what dead senders left, for a command that asks what became of a campaign."""
     send_state = shared_state(publication, database, this_process().name)
     Sweep(publication, send_state, listener, DatabaseClock(database)).run()

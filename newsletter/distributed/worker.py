@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from newsletter.campaigns.campaign import Campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database import job_schema
 from newsletter.database.connection import Database
 from newsletter.distributed.batch_sender import BatchSender
@@ -35,7 +35,11 @@ class SendingWorker:
     """One worker process."""
 
     def __init__(
-        self, publication: Publication, database: Database, say: Callable[[str], None], concurrency: int = THREADS
+        self,
+        publication: PublicationSettings,
+        database: Database,
+        say: Callable[[str], None],
+        concurrency: int = THREADS,
     ) -> None:
         """Raises ConfigError on SQLite, and when the provider that campaigns begin with is set wrong."""
         if not is_shared(database):
@@ -90,7 +94,7 @@ class SendingWorker:
         self._sender.abort()
 
 
-def _providers(publication: Publication) -> list[str]:
+def _providers(publication: PublicationSettings) -> list[str]:
     """Return the providers that have a lane: those of `[send] provider`, and others with a table of settings."""
     named = (*publication.config.send.providers, *publication.config.providers)
     return [name for name in dict.fromkeys(named) if name in PROVIDERS]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, existing_database
 from newsletter.database.schema import newest_revision
 from newsletter.database.tables import subscriber, subscription
@@ -27,7 +27,7 @@ FEW_BYTES, LITTLE_BYTES = 100 * 1024**2, 1024**3
 """Free space under which it fails, and under which it warns."""
 
 
-def database_results(publication: Publication) -> Iterator[CheckResult]:
+def database_results(publication: PublicationSettings) -> Iterator[CheckResult]:
     """Yield the results about the publication's database."""
     try:
         database = existing_database(publication)
@@ -87,7 +87,7 @@ def _written(size: int) -> str:
     return f"{size / 1024:,.0f} KB"
 
 
-def count_active(publication: Publication) -> int | None:
+def count_active(publication: PublicationSettings) -> int | None:
     """Return how many readers are active on the default list; None when there is no database to ask."""
     try:
         database = existing_database(publication)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.private_files import make_private_folder, write_private
 
 FILE = Path(".newsletter") / "doctor.json"
@@ -31,12 +31,12 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     """The checks that failed when they were last made."""
 
 
-def settings_digest(publication: Publication) -> str:
+def settings_digest(publication: PublicationSettings) -> str:
     """Return the SHA-256 of newsletter.toml; a copy, or a file that was only touched, has the same."""
     return hashlib.sha256(publication.path.read_bytes()).hexdigest()
 
 
-def last_run(publication: Publication) -> LastRun | None:
+def last_run(publication: PublicationSettings) -> LastRun | None:
     """Return the last doctor; None when there was none, or nothing readable is left of it."""
     try:
         return msgspec.json.decode((publication.root / FILE).read_bytes(), type=LastRun)
@@ -45,7 +45,7 @@ def last_run(publication: Publication) -> LastRun | None:
 
 
 def remember(
-    publication: Publication, now: datetime, *, failed: Sequence[str], skipped: Sequence[str], is_whole: bool
+    publication: PublicationSettings, now: datetime, *, failed: Sequence[str], skipped: Sequence[str], is_whole: bool
 ) -> None:
     """Keep what a doctor found; `failed` and `skipped` are names of checks.
 
@@ -67,7 +67,7 @@ def _was_left_out(name: str, skipped: Sequence[str]) -> bool:
     return name in skipped or name.partition(".")[0] in skipped
 
 
-def reminder(publication: Publication) -> str:
+def reminder(publication: PublicationSettings) -> str:
     """Return the sentence that `send` and `schedule` print when the last doctor asks for one; else nothing."""
     run = last_run(publication)
     if run is None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from newsletter.config import LOOPBACK, Publication
+from newsletter.config import LOOPBACK, PublicationSettings
 from newsletter.doctor.dns import DnsClient, DnsError
 from newsletter.doctor.finding import CheckResult, failed, passed, skipped, warned
 from newsletter.doctor.web_probe import CertificateError, ProbeAnswer, ProbeError, probe
@@ -29,7 +29,7 @@ NOBODY = 0
 START = "Start the readers' pages (newsletter serve), or correct [publication] url."
 
 
-def links_results(publication: Publication, dns: DnsClient | None) -> Iterator[CheckResult]:
+def links_results(publication: PublicationSettings, dns: DnsClient | None) -> Iterator[CheckResult]:
     """Yield the results about `publication.url`; `dns` is None when no name server can be asked."""
     url = str(publication.config.publication.url)
     address, result = _address(url, dns)
@@ -85,7 +85,7 @@ def _system_addresses(host: str) -> Iterator[str]:
         yield str(address[0])
 
 
-def _token(publication: Publication) -> str:
+def _token(publication: PublicationSettings) -> str:
     """Return the token of nobody; empty when no link was signed yet, because asking for one would make the secret."""
     if not publication.config.environment.secret and not (publication.root / SECRET_FILE).exists():
         return ""

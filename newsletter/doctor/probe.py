@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.doctor.finding import CheckResult, failed, passed, warned
 from newsletter.errors import NewsletterError
@@ -21,7 +21,7 @@ TEXT = (
 )
 
 
-def probe_result(publication: Publication, database: Database | None, address: str) -> CheckResult:
+def probe_result(publication: PublicationSettings, database: Database | None, address: str) -> CheckResult:
     """Send the probe to an address, and return what the provider answered."""
     try:
         message = probe_message(publication)
@@ -38,7 +38,7 @@ def probe_result(publication: Publication, database: Database | None, address: s
     return failed(NAME, f"The probe to {address} was refused: {sent.result.reason}.", fix)
 
 
-def probe_message(publication: Publication) -> CompiledMessage:
+def probe_message(publication: PublicationSettings) -> CompiledMessage:
     """Return the probe: an email of two paragraphs, in every other way like an issue."""
     language = publication.config.publication.language
     body = "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in TEXT)

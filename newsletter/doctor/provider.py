@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.doctor.finding import CheckResult, failed, passed, skipped, warned
 from newsletter.errors import NewsletterError
 from newsletter.providers import read_settings
@@ -95,7 +95,7 @@ def clock_result(name: str, offset: timedelta, source: str) -> CheckResult:
     return make(name, words, "Set the clock, and let it be kept by NTP (systemd-timesyncd, chrony).")
 
 
-def account_settings(publication: Publication, provider: Provider) -> Settings | None:
+def account_settings(publication: PublicationSettings, provider: Provider) -> Settings | None:
     """Return the settings that asking needs, or None where a secret is missing, which is told elsewhere."""
     try:
         return read_settings(publication, provider)

@@ -14,7 +14,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parseaddr
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.doctor.authentication_results import AuthenticationResult, read_results
 from newsletter.doctor.dkim_keys import tag_list
 from newsletter.doctor.dmarc import DmarcReport, evaluate_dmarc
@@ -31,7 +31,7 @@ PROVIDER = "Ask your provider to sign both headers, or sign yourself: docs/docto
 HOW_TO_SAVE = "Save it as the mail program got it: Show original, View source, or Save as .eml."
 
 
-def received_results(publication: Publication, raw: bytes, dns: DnsClient | None) -> list[CheckResult]:
+def received_results(publication: PublicationSettings, raw: bytes, dns: DnsClient | None) -> list[CheckResult]:
     """Return the results about a received message; with `dns`, its signatures are verified as well.
 
     Raises NewsletterError when it is no message.
@@ -72,7 +72,7 @@ def signatures(message: Message) -> list[DkimSignature]:
 class _Copy:
     """One received message."""
 
-    def __init__(self, publication: Publication, raw: bytes, message: Message, dns: DnsClient | None) -> None:
+    def __init__(self, publication: PublicationSettings, raw: bytes, message: Message, dns: DnsClient | None) -> None:
         self._publication, self._raw, self._message, self._dns = publication, raw, message, dns
         self._sender = parseaddr(_text(message["From"]))[1].rpartition("@")[2].lower()
         self._signatures = signatures(message)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import address, existing_database
 from newsletter.doctor import database, domain, links, mail_server, probe, settings, webhooks
 from newsletter.doctor.dns import DnsClient, dns_client
@@ -39,7 +39,7 @@ INSTALL = "pip install '.[doctor]'"
 
 
 def examine(
-    publication: Publication,
+    publication: PublicationSettings,
     *,
     is_offline: bool = False,
     probe_to: str = "",
@@ -118,7 +118,7 @@ class _Group:
 class _Database:
     """The checks of the database, and the number of active readers, which the quota is compared with."""
 
-    def __init__(self, publication: Publication, *, is_offline: bool) -> None:
+    def __init__(self, publication: PublicationSettings, *, is_offline: bool) -> None:
         self._publication, self._is_offline = publication, is_offline
         self._active: int | None = None
         self._is_counted = threading.Event()
@@ -140,7 +140,7 @@ class _Database:
         return self._active
 
 
-def _probe(publication: Publication, address: str) -> Iterator[CheckResult]:
+def _probe(publication: PublicationSettings, address: str) -> Iterator[CheckResult]:
     opened = existing_database(publication)
     try:
         yield probe.probe_result(publication, opened, address)
@@ -161,7 +161,7 @@ class _Account:
 class _Online:
     """The checks that ask others; those of the domain and of webhooks use what the account tells."""
 
-    def __init__(self, publication: Publication, readers: _Database) -> None:
+    def __init__(self, publication: PublicationSettings, readers: _Database) -> None:
         self._publication, self._readers = publication, readers
         self._sender = publication.config.publication.sender.domain
         self._accounts = [_Account(provider_record(name)) for name in publication.config.send.providers]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.doctor.dkim_keys import private_modulus
 from newsletter.errors import NewsletterError
 from newsletter.providers import read_settings
@@ -35,7 +35,7 @@ class SendingDomain:
     """A sentence that says what to publish."""
 
 
-def sending_domain(publication: Publication, provider: Provider, facts: AccountFacts) -> SendingDomain:
+def sending_domain(publication: PublicationSettings, provider: Provider, facts: AccountFacts) -> SendingDomain:
     """Return the domains of mail through a provider; `facts` are what its account told, or nothing."""
     sender = publication.config.publication.sender.domain
     if provider.name in ("smtp", "outbox"):
@@ -57,13 +57,13 @@ def sending_domain(publication: Publication, provider: Provider, facts: AccountF
     )
 
 
-def _told(publication: Publication, sender: str) -> tuple[str, ...]:
+def _told(publication: PublicationSettings, sender: str) -> tuple[str, ...]:
     """Return the name that the `[dkim]` section of newsletter.toml gives."""
     dkim = publication.config.dkim
     return (f"{dkim.selector}._domainkey.{dkim.domain or sender}",) if dkim.selector else ()
 
 
-def _mail_server(publication: Publication, provider: Provider, sender: str) -> SendingDomain:
+def _mail_server(publication: PublicationSettings, provider: Provider, sender: str) -> SendingDomain:
     table = publication.config.providers.get(provider.name, {})
     names, modulus = _told(publication, sender), 0
     if table.get("dkim_key"):
@@ -80,7 +80,7 @@ def _mail_server(publication: Publication, provider: Provider, sender: str) -> S
     )
 
 
-def _signing_modulus(publication: Publication, provider: Provider) -> int:
+def _signing_modulus(publication: PublicationSettings, provider: Provider) -> int:
     try:
         return private_modulus(read_settings(publication, provider)["dkim_key"])
     except NewsletterError:

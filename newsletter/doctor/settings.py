@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from newsletter.config import Publication, secret
+from newsletter.config import PublicationSettings, secret
 from newsletter.doctor.finding import CheckResult, failed, passed, skipped, warned
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import provider_record, read_settings
@@ -29,7 +29,7 @@ def wrong_file(error: NewsletterError) -> CheckResult:
     return failed("settings.file", f"{place}{error.message}.", error.hint or "Correct the line.")
 
 
-def settings_results(publication: Publication) -> Iterator[CheckResult]:
+def settings_results(publication: PublicationSettings) -> Iterator[CheckResult]:
     """Yield the results about newsletter.toml, which could be read."""
     yield passed("settings.file", f"{publication.path.name} is right, every key and value.")
     yield _sender(publication)
@@ -37,7 +37,7 @@ def settings_results(publication: Publication) -> Iterator[CheckResult]:
     yield from _packages(publication)
 
 
-def _sender(publication: Publication) -> CheckResult:
+def _sender(publication: PublicationSettings) -> CheckResult:
     domain = publication.config.publication.sender.domain
     if any(domain == name or domain.endswith(f".{name}") for name in RESERVED):
         fix = "Set [publication] from to an address of a domain of yours."
@@ -45,14 +45,14 @@ def _sender(publication: Publication) -> CheckResult:
     return passed("settings.sender", f"Mail comes from {publication.config.publication.sender.address}.")
 
 
-def _postal_address(publication: Publication) -> CheckResult:
+def _postal_address(publication: PublicationSettings) -> CheckResult:
     if publication.config.publication.postal_address:
         return passed("settings.postal_address", "Every email shows your postal address.")
     fix = "Set [publication] postal_address. The United States (CAN-SPAM) and other countries ask for it in bulk mail."
     return warned("settings.postal_address", "Emails show no postal address.", fix)
 
 
-def _packages(publication: Publication) -> Iterator[CheckResult]:
+def _packages(publication: PublicationSettings) -> Iterator[CheckResult]:
     """Yield what has to be installed for the settings, beyond the program itself."""
     wanted = []
     for name in publication.config.send.providers:
@@ -67,7 +67,7 @@ def _packages(publication: Publication) -> Iterator[CheckResult]:
             yield failed("settings.packages", words, f"Install it: pip install '.[{extra}]'")
 
 
-def secrets_results(publication: Publication) -> Iterator[CheckResult]:
+def secrets_results(publication: PublicationSettings) -> Iterator[CheckResult]:
     """Yield a result for each secret that newsletter.toml names, and one for that which signs links."""
     keys_of: dict[str, list[tuple[str, ...]]] = {}
     for keys, value in _named_secrets(_tables(publication)):
@@ -81,7 +81,7 @@ def secrets_results(publication: Publication) -> Iterator[CheckResult]:
     yield _signing(publication)
 
 
-def secret_values(publication: Publication) -> list[str]:
+def secret_values(publication: PublicationSettings) -> list[str]:
     """Return the values of all secrets that newsletter.toml names and that are set, the longest first.
 
     Those under SHORT characters are left out: they stand in ordinary words, too.
@@ -93,7 +93,7 @@ def secret_values(publication: Publication) -> list[str]:
     return sorted((value for value in values if len(value) >= SHORT), key=len, reverse=True)
 
 
-def _tables(publication: Publication) -> dict[str, Any]:
+def _tables(publication: PublicationSettings) -> dict[str, Any]:
     return tomllib.loads(publication.path.read_text(encoding="utf-8"))
 
 
@@ -116,7 +116,7 @@ def _secret(name: str, key: str, value: str, *, is_idle: bool) -> CheckResult:
     return passed(name, f"{value.removeprefix('env:')} is set, for {key}.")
 
 
-def _unusable(publication: Publication) -> Iterator[CheckResult]:
+def _unusable(publication: PublicationSettings) -> Iterator[CheckResult]:
     """Yield the secrets that are set and cannot be used: with a line end, with letters that no key has."""
     for name in publication.config.send.providers:
         try:
@@ -126,7 +126,7 @@ def _unusable(publication: Publication) -> Iterator[CheckResult]:
                 yield failed(f"secrets.{name}", f"{error.message}.", error.hint)
 
 
-def _signing(publication: Publication) -> CheckResult:
+def _signing(publication: PublicationSettings) -> CheckResult:
     name, path = "secrets.links", publication.root / SECRET_FILE
     if not publication.config.environment.secret and not path.exists():
         return skipped(name, f"No link was signed yet; the secret for it will be made in {SECRET_FILE}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from newsletter.config import Publication, secret
+from newsletter.config import PublicationSettings, secret
 from newsletter.doctor.finding import CheckResult, failed, passed, skipped, warned
 from newsletter.errors import NewsletterError
 from newsletter.providers import unsubscribe_header
@@ -15,7 +15,7 @@ HOW = "docs/providers.md, What providers report, says how."
 
 
 def webhook_results(
-    publication: Publication, provider: Provider, registered: tuple[str, ...] | None, why: str
+    publication: PublicationSettings, provider: Provider, registered: tuple[str, ...] | None, why: str
 ) -> Iterator[CheckResult]:
     """Yield the results about one provider's reports.
 
@@ -45,7 +45,7 @@ def _return_path(table: Mapping[str, Any]) -> CheckResult:
     return warned(name, "Nobody learns of bounces, so dead addresses are mailed for ever.", fix)
 
 
-def _without(publication: Publication, provider: Provider, name: str) -> CheckResult:
+def _without(publication: PublicationSettings, provider: Provider, name: str) -> CheckResult:
     if unsubscribe_header(publication, provider) == "theirs":
         words = f"{provider.title} puts its own unsubscribe link into mail, and nothing tells who used it."
         return failed(name, words, f"Set webhook_token under [providers.{provider.name}]. {HOW}")
@@ -61,7 +61,7 @@ def _secret(provider: Provider, table: Mapping[str, Any], name: str) -> CheckRes
 
 
 def _registered(
-    publication: Publication,
+    publication: PublicationSettings,
     provider: Provider,
     table: Mapping[str, Any],
     registered: tuple[str, ...] | None,

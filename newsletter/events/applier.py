@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from newsletter.campaigns.return_paths import delivery_reader
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.events import calls, erased_calls, one_time_tokens
 from newsletter.events.apply import Applied, apply_reports
@@ -48,7 +48,7 @@ class Queue(Protocol):
 class EventApplier:
     """The thread of a server that applies kept calls; a context manager."""
 
-    def __init__(self, publication: Publication, queue: Queue, clock: Clock = utc_now) -> None:
+    def __init__(self, publication: PublicationSettings, queue: Queue, clock: Clock = utc_now) -> None:
         self._publication, self._queue, self._clock = publication, queue, clock
         self._wake, self._closed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -99,7 +99,9 @@ class EventApplier:
         return [calls.prune(connection, self._clock() - keep) if keep else 0] * len(items)
 
 
-def apply_calls(connection: Connection, publication: Publication, kept: Sequence[KeptCall], clock: Clock) -> Applied:
+def apply_calls(
+    connection: Connection, publication: PublicationSettings, kept: Sequence[KeptCall], clock: Clock
+) -> Applied:
     """Apply kept calls in the connection's transaction, and mark them; a call that fails is logged and passed over.
 
     `newsletter events replay` applies it again, after the fix.
@@ -126,7 +128,7 @@ def _sum(applied: Sequence[Applied]) -> Applied:
 
 
 def _apply_group(
-    connection: Connection, publication: Publication, provider: str, group: Sequence[KeptCall], clock: Clock
+    connection: Connection, publication: PublicationSettings, provider: str, group: Sequence[KeptCall], clock: Clock
 ) -> Applied:
     """Apply one provider's calls together; when that fails each by itself, so that the others pass."""
     reports = [report for call in group for report in _reports(publication, provider, call)]
@@ -141,7 +143,7 @@ def _apply_group(
     return _sum([_apply_group(connection, publication, provider, [call], clock) for call in group])
 
 
-def _reports(publication: Publication, provider: str, call: KeptCall) -> Sequence[Report]:
+def _reports(publication: PublicationSettings, provider: str, call: KeptCall) -> Sequence[Report]:
     if provider == MAIL:
         report = read_bounce(call.body, delivery_reader(publication), call.at)
         return (report,) if report else ()

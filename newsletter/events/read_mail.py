@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from newsletter.campaigns.return_paths import delivery_reader
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.events import calls
 from newsletter.events.applier import apply_calls
@@ -32,7 +32,7 @@ class MailsRead:
 
 
 def read_mails(
-    publication: Publication, database: Database, mails: Iterable[bytes], clock: Clock = utc_now
+    publication: PublicationSettings, database: Database, mails: Iterable[bytes], clock: Clock = utc_now
 ) -> MailsRead:
     """Keep and apply mails, each in a transaction; one that reports nothing of ours is not kept."""
     total = MailsRead()
@@ -42,7 +42,7 @@ def read_mails(
 
 
 def read_mailbox(
-    publication: Publication, database: Database, mailbox: ImapMailbox, clock: Clock = utc_now
+    publication: PublicationSettings, database: Database, mailbox: ImapMailbox, clock: Clock = utc_now
 ) -> MailsRead:
     """Read all unread mails of a mailbox; each is marked as read once it is applied."""
     total = MailsRead()
@@ -53,7 +53,7 @@ def read_mailbox(
     return total
 
 
-def _read(publication: Publication, database: Database, raw: bytes, clock: Clock) -> MailsRead:
+def _read(publication: PublicationSettings, database: Database, raw: bytes, clock: Clock) -> MailsRead:
     if read_bounce(raw, delivery_reader(publication), clock()) is None:
         return MailsRead(mails=1)
     with database.begin() as connection:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.providers import PROVIDERS, find_provider, read_webhook_settings
 from newsletter.providers.base import Settings
 from newsletter.providers.webhooks import UnreadableError, UnverifiedError, Webhook, WebhookCall
@@ -58,7 +58,7 @@ class CertificateNeededError(Exception):
 class WebhookGate:
     """The webhook addresses of a publication."""
 
-    def __init__(self, publication: Publication) -> None:
+    def __init__(self, publication: PublicationSettings) -> None:
         """Read the settings of every provider that has a `webhook_token`. Raises ConfigError for a missing secret."""
         self._endpoints = dict(_endpoints(publication))
         self._certificates: dict[str, bytes] = {}
@@ -108,7 +108,7 @@ class WebhookGate:
         return self._certificates[url]
 
 
-def _endpoints(publication: Publication) -> list[tuple[str, Endpoint]]:
+def _endpoints(publication: PublicationSettings) -> list[tuple[str, Endpoint]]:
     endpoints = []
     for name, table in publication.config.providers.items():
         if name not in PROVIDERS or not table.get("webhook_token"):
@@ -121,7 +121,7 @@ def _endpoints(publication: Publication) -> list[tuple[str, Endpoint]]:
     return endpoints
 
 
-def _require(publication: Publication, name: str, webhook: Webhook) -> None:
+def _require(publication: PublicationSettings, name: str, webhook: Webhook) -> None:
     """Raise ConfigError unless everything is installed that the webhook's signatures need."""
     missing = [module for module in webhook.modules if importlib.util.find_spec(module) is None]
     if missing:

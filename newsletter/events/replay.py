@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.events import calls
 from newsletter.events.applier import MAX_CALLS, apply_calls
@@ -25,7 +25,7 @@ class Replayed:
 
 
 def replay(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     since: datetime | None,
     *,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.events.consequences import REASONS
@@ -27,7 +27,7 @@ MAX_WAIT = 30.0
 
 
 def sync_suppressions(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     name: str,
     clock: Clock,

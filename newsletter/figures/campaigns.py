@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 from newsletter.campaigns import tracking
 from newsletter.campaigns.campaign import frozen_message
 from newsletter.campaigns.events import EventKind
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.counters import table
 from newsletter.counters.events import BY_HOUR
 from newsletter.database.tables import campaign
@@ -48,7 +48,7 @@ def campaign_figures(
     return _figures(connection, connection.execute(newest).all())
 
 
-def campaign_details(connection: Connection, publication: Publication, campaign_id: int) -> CampaignDetails:
+def campaign_details(connection: Connection, publication: PublicationSettings, campaign_id: int) -> CampaignDetails:
     """Return everything that is counted about one campaign. Raises NewsletterError when it has not started."""
     row = connection.execute(select(*_COLUMNS).where(campaign.c.id == campaign_id)).one_or_none()
     if row is None or row.started_at is None:
@@ -89,7 +89,7 @@ def _row(row: Row[Any], numbers: dict[str, int]) -> CampaignFigures:
     )
 
 
-def _links(connection: Connection, publication: Publication, campaign_id: int) -> tuple[LinkFigures, ...]:
+def _links(connection: Connection, publication: PublicationSettings, campaign_id: int) -> tuple[LinkFigures, ...]:
     """Return the links of the issue in its order: those that are tracked, and any that a provider reports."""
     message = frozen_message(connection, campaign_id)
     tracked = tracking.targets(message, Links(publication))

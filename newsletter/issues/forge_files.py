@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import BUILT_IN
 from newsletter.issues.blocks import KINDS
 from newsletter.issues.templates import package_templates
@@ -28,7 +28,7 @@ def workflow_files(forge: str, source: str) -> dict[str, bytes]:
     return {path: _text(f"forges/{file}").replace("$source", source).encode() for path, file in _FILES[forge].items()}
 
 
-def agents_file(publication: Publication) -> dict[str, bytes]:
+def agents_file(publication: PublicationSettings) -> dict[str, bytes]:
     """Return AGENTS.md, with the names of the publication's own lists and fields."""
     lists = ", ".join(publication.config.lists)
     values = {

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from markdown_it.token import Token
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import IssueError, NewsletterError, Problem, nearest, utf8_place
 from newsletter.issues.markdown.footnotes import Note
 from newsletter.messages.merge_tags import TagStore
@@ -116,12 +116,12 @@ def date_of(path: Path) -> date | None:
         return None
 
 
-def issue_files(publication: Publication) -> list[Path]:
+def issue_files(publication: PublicationSettings) -> list[Path]:
     """Return every issue file of the publication, ordered by name."""
     return sorted(path for path in publication.issues.glob("*.md") if not path.name.startswith(".") and path.is_file())
 
 
-def find_issue(publication: Publication, name: str) -> Path:
+def find_issue(publication: PublicationSettings, name: str) -> Path:
     """Return the file that a user names: a path, a slug, or a unique part of a file name. Raises NewsletterError."""
     path = Path(name)
     # A path is exact, whatever slugs there are.
@@ -152,7 +152,7 @@ def _no_issue(name: str, files: Sequence[Path]) -> NewsletterError:
     return NewsletterError(f'no issue named "{name}"', hint=hint)
 
 
-def same_slug(publication: Publication, path: Path) -> Path | None:
+def same_slug(publication: PublicationSettings, path: Path) -> Path | None:
     """Return another issue file with the slug of this one, if there is one: a slug must be unique."""
     return next(
         (f for f in issue_files(publication) if slug_of(f) == slug_of(path) and f.resolve() != path.resolve()), None
@@ -202,7 +202,7 @@ def _unreadable(shown: str, line: int, message: str, hint: str, column: int = 1)
     return IssueError([Problem(rule="NL000", message=message, path=shown, line=line, column=column, hint=hint)])
 
 
-def shown_path(publication: Publication, path: Path) -> str:
+def shown_path(publication: PublicationSettings, path: Path) -> str:
     """Return the path for messages: relative to the working directory, else to the publication."""
     for base in (Path.cwd(), publication.root):
         if path.absolute().is_relative_to(base):

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from msgspec import inspect
 
 from newsletter.addresses import Mailbox
-from newsletter.config import Config, HexColour, Publication, WebAddress
+from newsletter.config import Config, HexColour, PublicationSettings, WebAddress
 from newsletter.issues.templates import package_templates, template_names
 from newsletter.rates import Rate
 from newsletter.times import Duration
@@ -69,7 +69,7 @@ _PLAIN: Mapping[type, Mapping[str, Any]] = {
 }
 
 
-def issue_schema(publication: Publication | None) -> dict[str, Any]:
+def issue_schema(publication: PublicationSettings | None) -> dict[str, Any]:
     """Return the schema of the front matter of an issue."""
     keys = {name: dict(rules) for name, rules in _KEYS.items()}
     if publication:

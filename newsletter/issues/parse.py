@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import IssueError, Problem, Severity
 from newsletter.issues import tag_errors
 from newsletter.issues.blocks import BlockKind
@@ -33,7 +33,7 @@ from newsletter.messages.merge_tags import MOST_TAGS, TagStore
 
 
 def parse_issue(
-    path: Path, publication: Publication, kinds: Mapping[str, BlockKind], templates: frozenset[str]
+    path: Path, publication: PublicationSettings, kinds: Mapping[str, BlockKind], templates: frozenset[str]
 ) -> Issue:
     """Read and check one file. Raises IssueError with every mistake in it.
 
@@ -49,7 +49,7 @@ def parse_issue(
 
 def inspect_issue(
     path: Path,
-    publication: Publication,
+    publication: PublicationSettings,
     kinds: Mapping[str, BlockKind],
     templates: frozenset[str],
     text: str | None = None,

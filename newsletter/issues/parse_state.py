@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import Edit, Problem, Severity
 from newsletter.issues.blocks import BlockKind
 from newsletter.messages.merge_tags import TagStore
@@ -18,7 +18,7 @@ from newsletter.messages.merge_tags import TagStore
 class ParseState:
     """The file that is parsed, and the mistakes in it."""
 
-    publication: Publication
+    publication: PublicationSettings
     kinds: Mapping[str, BlockKind]
     templates: frozenset[str]
     """The names that `template:` may say."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import MOST_BYTES, issue_files, issue_text, shown_path, slug_of
 
@@ -86,7 +86,7 @@ class Saved:
     """False when somebody else had changed the file, and nothing was written."""
 
 
-def find_issue_file(publication: Publication, slug: str) -> Path:
+def find_issue_file(publication: PublicationSettings, slug: str) -> Path:
     """Return the file of the issue with this slug. Raises NewsletterError when there is none."""
     path = next((path for path in issue_files(publication) if slug_of(path) == slug), None)
     if path is None:
@@ -94,7 +94,7 @@ def find_issue_file(publication: Publication, slug: str) -> Path:
     return _inside(publication, path)
 
 
-def read_issue_file(publication: Publication, path: Path) -> IssueFile:
+def read_issue_file(publication: PublicationSettings, path: Path) -> IssueFile:
     """Return the file's text; of a file that is gone an empty text without a digest. Raises NewsletterError."""
     path = _inside(publication, path)
     try:
@@ -116,7 +116,7 @@ def read_issue_file(publication: Publication, path: Path) -> IssueFile:
     )
 
 
-def save(publication: Publication, path: Path, text: str, digest: str) -> Saved:
+def save(publication: PublicationSettings, path: Path, text: str, digest: str) -> Saved:
     """Write `text` if the file still has `digest`, and return the file as it is now in either case.
 
     A write is whole or does not happen; line ends, byte order mark and permissions stay. Raises NewsletterError.
@@ -138,7 +138,7 @@ def _unified(line: str) -> str:
     return line.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _inside(publication: Publication, path: Path) -> Path:
+def _inside(publication: PublicationSettings, path: Path) -> Path:
     """Return the real file behind a path. Raises NewsletterError unless it is an issue file inside `issues/`."""
     real, folder = path.resolve(), publication.issues.resolve()
     is_issue = real.suffix == ".md" and not real.name.startswith(".")

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from string import Template
 
-from newsletter.config import CONFIG_NAME, Publication
+from newsletter.config import CONFIG_NAME, PublicationSettings
 from newsletter.errors import ConfigError, NewsletterError, nearest, not_utf8, suggestion
 from newsletter.issues.issue import issue_files, shown_path, slug_of
 from newsletter.issues.json_schema import config_schema
@@ -60,7 +60,7 @@ def changeable_templates() -> list[str]:
     return [path for path in paths if not path.startswith(("preview/", "api/"))]  # the program's own pages
 
 
-def copy_template(publication: Publication, name: str) -> str:
+def copy_template(publication: PublicationSettings, name: str) -> str:
     """Copy a template of the package into the publication to be changed; return its path below `templates/`.
 
     `name` is the path, or the name of a file without its ending. Raises NewsletterError when the publication has the
@@ -96,7 +96,9 @@ def _stem(path: str) -> str:
     return path.rpartition("/")[2].partition(".")[0]
 
 
-def new_issue(title: str, publication: Publication, *, day: str | None = None, template: str | None = None) -> Path:
+def new_issue(
+    title: str, publication: PublicationSettings, *, day: str | None = None, template: str | None = None
+) -> Path:
     """Write the file of a new issue, named for its day and its title, and return its path.
 
     Raises ConfigError for an impossible title, day or template, NewsletterError when an issue of that name exists.
@@ -120,7 +122,7 @@ def _title(text: str) -> str:
     return title
 
 
-def _slug(publication: Publication, title: str, day: date) -> str:
+def _slug(publication: PublicationSettings, title: str, day: date) -> str:
     """Return a slug that no other issue has. Raises NewsletterError when an issue of that day and title exists."""
     slug = slugify(title)
     path = publication.issues / f"{day}-{slug}.md"
@@ -130,7 +132,7 @@ def _slug(publication: Publication, title: str, day: date) -> str:
     return free_slug(slug, {slug_of(file) for file in issue_files(publication)})
 
 
-def issue_file(title: str, publication: Publication, *, template: str | None = None) -> bytes:
+def issue_file(title: str, publication: PublicationSettings, *, template: str | None = None) -> bytes:
     """Return the text of a new issue, which builds as it stands whatever the title holds.
 
     `template` names a skeleton, a layout, or both. Raises ConfigError with the known names when it names neither,
@@ -169,7 +171,7 @@ class StarterFile:
         return f"templates/starter/{self.path.name}" if self.is_own else self.path.name
 
 
-def starter_files(publication: Publication) -> list[StarterFile]:
+def starter_files(publication: PublicationSettings) -> list[StarterFile]:
     """Return every file that an issue of the publication may have begun as: the program's, then its own."""
     folders = {package_templates(): False, publication.templates: True}
     return [
@@ -180,7 +182,7 @@ def starter_files(publication: Publication) -> list[StarterFile]:
     ]
 
 
-def _skeletons(publication: Publication) -> dict[str, Path]:
+def _skeletons(publication: PublicationSettings) -> dict[str, Path]:
     """Return the files a new issue may begin as, by name: `starter/issue-<name>.md`, the publication's own first."""
     skeletons: dict[str, Path] = {}
     for folder in (package_templates(), publication.templates):
@@ -191,7 +193,7 @@ def _skeletons(publication: Publication) -> dict[str, Path]:
     return skeletons
 
 
-def issue_day(text: str | None, publication: Publication) -> date:
+def issue_day(text: str | None, publication: PublicationSettings) -> date:
     """Return the named day, or today in the publication's time zone. Raises ConfigError."""
     if text is None:
         return datetime.now(publication.config.publication.timezone).date()

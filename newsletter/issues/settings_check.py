@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from markdown_it.token import Token
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.segments import check_segments
 from newsletter.errors import ConfigError
 from newsletter.issues.images import PictureError, find_picture, is_remote
@@ -18,7 +18,7 @@ from newsletter.issues.markdown.environment import BlockProblem
 from newsletter.issues.markdown.parser import Markdown, settings_markdown
 
 
-def check_settings(publication: Publication) -> None:
+def check_settings(publication: PublicationSettings) -> None:
     """Raise ConfigError for the first mistake, at its line."""
     check_segments(publication)
     for keys, path in _pictures(publication):
@@ -31,7 +31,7 @@ def check_settings(publication: Publication) -> None:
         _check_words(publication, id, settings_markdown(sponsor.text))
 
 
-def _pictures(publication: Publication) -> Iterator[tuple[tuple[str, ...], str]]:
+def _pictures(publication: PublicationSettings) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the keys and the path of each picture that the settings name."""
     config = publication.config
     theme = config.theme
@@ -43,7 +43,7 @@ def _pictures(publication: Publication) -> Iterator[tuple[tuple[str, ...], str]]
     return ((keys, path) for keys, path in pictures if path and not is_remote(path))
 
 
-def _check_words(publication: Publication, id: str, words: Markdown) -> None:
+def _check_words(publication: PublicationSettings, id: str, words: Markdown) -> None:
     """Raise ConfigError for the first mistake in the Markdown of a sponsor."""
     for token in words.tokens:
         if token.type == "block_open":
@@ -60,7 +60,9 @@ def _check_words(publication: Publication, id: str, words: Markdown) -> None:
         raise _mistake(publication, id, problem.message, problem, problem.hint)
 
 
-def _mistake(publication: Publication, id: str, message: str, at: Token | BlockProblem, hint: str) -> ConfigError:
+def _mistake(
+    publication: PublicationSettings, id: str, message: str, at: Token | BlockProblem, hint: str
+) -> ConfigError:
     """Return the error at its line of a text that may have several: they begin behind its opening quotes."""
     line = at.line if isinstance(at, BlockProblem) else at.map[0] if at.map else 0
     path, _, number = publication.place("sponsors", id, "text").rpartition(":")

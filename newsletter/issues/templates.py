@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError, not_utf8
 from newsletter.issues.blocks import KINDS, BlockKind, kind_from_template
 
@@ -24,17 +24,17 @@ def package_templates() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "templates"
 
 
-def template_folders(publication: Publication) -> tuple[Path, ...]:
+def template_folders(publication: PublicationSettings) -> tuple[Path, ...]:
     """Return the existing folders in which templates are looked for, the publication's own first."""
     return tuple(folder for folder in (publication.templates, package_templates()) if folder.is_dir())
 
 
-def template_names(publication: Publication) -> frozenset[str]:
+def template_names(publication: PublicationSettings) -> frozenset[str]:
     """Return the names that `template:` in front matter may say."""
     return frozenset(file.stem for folder in template_folders(publication) for file in folder.glob("*.mjml"))
 
 
-def block_kinds(publication: Publication) -> Mapping[str, BlockKind]:
+def block_kinds(publication: PublicationSettings) -> Mapping[str, BlockKind]:
     """Return the kinds of block by name: the built-in ones, and those of the publication's own templates.
 
     Raises NewsletterError at the template whose fields cannot be read.

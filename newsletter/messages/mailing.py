@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from newsletter.addresses import Mailbox, quoted
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.messages.expressions import Fields, present
 from newsletter.messages.fragments import html_fragment, text_fragment, with_addresses
 from newsletter.messages.merge import Segments, joined, subject_line
@@ -189,7 +189,7 @@ def _part_head(kind: str, language: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def envelope(publication: Publication, list_name: str, date: datetime, key: str) -> Envelope:
+def envelope(publication: PublicationSettings, list_name: str, date: datetime, key: str) -> Envelope:
     """Return the headers of one sending to one list, from newsletter.toml. `date` is aware."""
     config = publication.config
     host = urlsplit(config.publication.url).hostname or "localhost"

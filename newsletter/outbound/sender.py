@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from newsletter.config import Publication, WebhookSection, secret
+from newsletter.config import PublicationSettings, WebhookSection, secret
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.fetch import FetchedPage, post
@@ -58,7 +58,7 @@ class WebhookSender:
 
     def __init__(
         self,
-        publication: Publication,
+        publication: PublicationSettings,
         database: Database,
         say: Callable[[str], None],
         clock: Clock = utc_now,

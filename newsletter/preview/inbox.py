@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns, campaigns_of_slug
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.counters import table
 from newsletter.issues.issue import issue_files, slug_of
 from newsletter.issues.summaries import for_reader, read_summary
@@ -32,7 +32,7 @@ class InboxEntry:
     date: date | None
 
 
-def entries(publication: Publication, words: str = "") -> list[Path]:
+def entries(publication: PublicationSettings, words: str = "") -> list[Path]:
     """Return the issue files with all these words in subject, preheader or name; without words, all files.
 
     The front matter of each file is read; it is kept until the file changes.
@@ -42,7 +42,7 @@ def entries(publication: Publication, words: str = "") -> list[Path]:
     return [path for path in files if not wanted or _has(path, wanted)]
 
 
-def entry(publication: Publication, path: Path) -> InboxEntry | None:
+def entry(publication: PublicationSettings, path: Path) -> InboxEntry | None:
     """Return the inbox line of an issue file, or None when the file is gone."""
     head = read_summary(path)
     if head is None:
@@ -57,12 +57,12 @@ def entry(publication: Publication, path: Path) -> InboxEntry | None:
     )
 
 
-def subject_as_read(publication: Publication, subject: str) -> str:
+def subject_as_read(publication: PublicationSettings, subject: str) -> str:
     """Return a campaign's subject with its merge tags filled for a reader without a name."""
     return for_reader(subject, present(sample_recipient(publication, "").fields))
 
 
-def shown(publication: Publication, paths: Sequence[Path]) -> list[InboxEntry]:
+def shown(publication: PublicationSettings, paths: Sequence[Path]) -> list[InboxEntry]:
     """Return the inbox lines of issue files, without files that are gone."""
     lines = (entry(publication, path) for path in paths)
     return [line for line in lines if line]

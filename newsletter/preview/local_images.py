@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.issues.images import PictureError, find_picture, locate_picture
 
 HERE = "/images/"
@@ -30,14 +30,14 @@ class LocalPicture:
     """A text that changes with the file."""
 
 
-def local_pictures(publication: Publication, page: str) -> Sequence[LocalPicture]:
+def local_pictures(publication: PublicationSettings, page: str) -> Sequence[LocalPicture]:
     """Return each picture of the publication that the HTML names, once, in order."""
     urls = dict.fromkeys(match[0] for match in _addresses(publication).finditer(page))
     pictures = ((url, picture_file(publication.root, _name(publication, url))) for url in urls)
     return [LocalPicture(url=url, file=file, stamp=_stamp(file)) for url, file in pictures if file]
 
 
-def shown_locally(page: str, publication: Publication, pictures: Sequence[LocalPicture]) -> str:
+def shown_locally(page: str, publication: PublicationSettings, pictures: Sequence[LocalPicture]) -> str:
     """Return the HTML with the addresses of this disk's pictures.
 
     The address changes with the picture, so that a browser does not show an old one.
@@ -64,11 +64,11 @@ def picture_file(root: Path, name: str) -> Path | None:
     return None
 
 
-def _addresses(publication: Publication) -> re.Pattern[str]:
+def _addresses(publication: PublicationSettings) -> re.Pattern[str]:
     return re.compile(re.escape(publication.config.publication.url) + r"/images/[^\s\"'<>)]+")
 
 
-def _name(publication: Publication, url: str) -> str:
+def _name(publication: PublicationSettings, url: str) -> str:
     return unquote(html.unescape(url[len(publication.config.publication.url) + len("/images/") :]))
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from sqlalchemy import Connection, or_
 
 from newsletter.checks.context.sample_copies import WORST
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import full_name, parse_built_in, parse_field
 from newsletter.database.tables import subscriber
 from newsletter.errors import NewsletterError, suggestion
@@ -42,7 +42,7 @@ class SampleReader:
     fields: Mapping[str, object]
     """The reader's fields, without the links that every reader has."""
 
-    def recipient(self, publication: Publication, slug: str) -> Recipient:
+    def recipient(self, publication: PublicationSettings, slug: str) -> Recipient:
         """Return the recipient for filling in an issue; the links carry the sample token for every reader."""
         sample = sample_recipient(publication, slug)
         fields = {**sample.fields, **self.fields}
@@ -51,7 +51,7 @@ class SampleReader:
         return Recipient(delivery_id=sample.delivery_id, email=str(fields["email"]), fields={**fields, **links})
 
 
-def sample_readers(publication: Publication) -> list[SampleReader]:
+def sample_readers(publication: PublicationSettings) -> list[SampleReader]:
     """Return the readers that need no database: without fields, with all fields, and the difficult ones."""
     own = {name: _example(publication, name, kind) for name, kind in publication.config.fields.items()}
     return [
@@ -61,13 +61,13 @@ def sample_readers(publication: Publication) -> list[SampleReader]:
     ]
 
 
-def _example(publication: Publication, name: str, kind: str) -> object:
+def _example(publication: PublicationSettings, name: str, kind: str) -> object:
     """Return a value that a segment selects, so that the reader is in one; else an example of the field's kind."""
     selected = (conditions.get(name) for conditions in publication.config.segments.values())
     return next((value for value in selected if isinstance(value, str | int | float | bool)), _EXAMPLES[kind])
 
 
-def _worst(publication: Publication) -> Iterator[SampleReader]:
+def _worst(publication: PublicationSettings) -> Iterator[SampleReader]:
     for reader, value in WORST.items():
         if value:
             every = dict.fromkeys((*NAMES, *publication.config.fields), value)
@@ -79,7 +79,7 @@ def _key(reader: str) -> str:
     return re.sub(r"\W", "", reader.rpartition(" ")[2])
 
 
-def find_reader(publication: Publication, connection: Connection | None, key: str) -> SampleReader:
+def find_reader(publication: PublicationSettings, connection: Connection | None, key: str) -> SampleReader:
     """Return the reader that `key` names. Raises NewsletterError for an unknown one, or a value no field can hold."""
     kind, _, value = key.partition(":")
     if kind == "fields":
@@ -92,7 +92,7 @@ def find_reader(publication: Publication, connection: Connection | None, key: st
     return known[key]
 
 
-def _typed(publication: Publication, query: str) -> SampleReader:
+def _typed(publication: PublicationSettings, query: str) -> SampleReader:
     """Return a reader with typed fields, each checked against its kind; empty fields count as missing."""
     fields: dict[str, object] = {}
     for name, text in parse_qsl(query, max_num_fields=200):
@@ -105,7 +105,7 @@ def _typed(publication: Publication, query: str) -> SampleReader:
     return SampleReader(key=f"fields:{query}", label=label or "A reader without any field", fields=present)
 
 
-def _value(publication: Publication, name: str, text: str) -> object:
+def _value(publication: PublicationSettings, name: str, text: str) -> object:
     kinds = publication.config.fields
     if name not in (*NAMES, *kinds):
         raise NewsletterError(f'there is no field "{name}"', hint=suggestion(name, (*NAMES, *kinds), "Fields"))

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from newsletter.checks.run import check_issues
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import ConfigError, NewsletterError, Problem
 from newsletter.issues.images import PictureError, locate_picture
 from newsletter.issues.issue import slug_of
@@ -67,7 +67,7 @@ class StaticIssue:
         return sum(problem.severity == "error" for problem in self.problems)
 
 
-def write_static(publication: Publication, paths: Iterable[Path], folder: Path) -> list[Path]:
+def write_static(publication: PublicationSettings, paths: Iterable[Path], folder: Path) -> list[Path]:
     """Write the preview of issues below `folder`, and return the pages. Raises ConfigError for a bad folder."""
     theme = Theme(publication=publication)
     try:
@@ -80,7 +80,7 @@ def write_static(publication: Publication, paths: Iterable[Path], folder: Path) 
     return [folder / "index.html", *(folder / issue.slug / "index.html" for issue in issues)]
 
 
-def _write_issue(publication: Publication, theme: Theme, path: Path, folder: Path) -> StaticIssue:
+def _write_issue(publication: PublicationSettings, theme: Theme, path: Path, folder: Path) -> StaticIssue:
     checked = next(iter(check_issues(publication, [path], theme=theme)))
     problems = tuple(dict.fromkeys(checked.problems))
     own = folder / slug_of(path)
@@ -118,7 +118,7 @@ def _view(built: Built, view: str, folder: Path) -> str:
     return page.replace("<head>", f'<head>{_POLICY}<base target="_blank">', 1)
 
 
-def _with_files(page: str, publication: Publication, folder: Path) -> str:
+def _with_files(page: str, publication: PublicationSettings, folder: Path) -> str:
     """Return HTML whose pictures of the publication are files of the folder, each written once, under its hash."""
     base = f"{publication.config.publication.url}/images/"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from newsletter.campaigns.campaign import campaigns_of_slug, find_campaign, frozen_message
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import IssueError, NewsletterError, Severity
 from newsletter.issues.issue import find_issue, issue_files, slug_of
 from newsletter.issues.parse import inspect_issue
@@ -87,7 +87,9 @@ def find_version(theme: Theme, connection: Connection | None, path: Path, key: s
     raise NewsletterError(f'no version is named "{key}"', hint="There are: file, head, campaign:ID, issue:SLUG.")
 
 
-def known_versions(publication: Publication, connection: Connection | None, path: Path) -> Iterator[tuple[str, str]]:
+def known_versions(
+    publication: PublicationSettings, connection: Connection | None, path: Path
+) -> Iterator[tuple[str, str]]:
     """Yield the key and the label of each version that the issue can be compared with, the likeliest first."""
     yield "head", "The last commit (git HEAD)"
     approved = campaigns_of_slug(connection, slug_of(path)) if connection else []

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from newsletter.checks.context.context import Context, EarlierIssues
 from newsletter.checks.run import check_issues, open_context
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.errors import IssueError, NewsletterError, Problem, Severity, problem_of
 from newsletter.issues.issue import issue_files, read_issue, shown_path, slug_of
 from newsletter.issues.settings_check import check_settings
@@ -76,7 +76,7 @@ class Workspace:
         self._checked: dict[Path, tuple[object, Sequence[Problem]]] = {}
         self._generation = 0
         """A number that grows when a file changes on which every issue depends."""
-        self._publication: Publication | None = None
+        self._publication: PublicationSettings | None = None
         self._settings_error: NewsletterError | None = None
         self._theme: Theme | None = None
         self._earlier: EarlierIssues | None = None
@@ -105,7 +105,7 @@ class Workspace:
             return self._settings_error
 
     @property
-    def publication(self) -> Publication:
+    def publication(self) -> PublicationSettings:
         """The publication by the last settings that were right. Raises ConfigError when there never were any."""
         with self._lock:
             error = self.settings_error

@@ -18,7 +18,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from newsletter.config import Publication, secret
+from newsletter.config import PublicationSettings, secret
 from newsletter.config.provider_settings import check_required
 from newsletter.errors import suggestion
 
@@ -42,7 +42,7 @@ PROVIDERS = {
 """Every provider, and where its record is: `module:NAME`, imported on use."""
 
 
-def find_provider(publication: Publication, name: str = "") -> Provider:
+def find_provider(publication: PublicationSettings, name: str = "") -> Provider:
     """Return the record of the provider `name`, else of the first of `[send] provider`. No secret is read.
 
     Raises ConfigError when there is no such provider, as for a campaign whose provider left newsletter.toml.
@@ -62,13 +62,13 @@ def provider_record(name: str) -> Provider:
     return provider
 
 
-def unsubscribe_header(publication: Publication, provider: Provider) -> str:
+def unsubscribe_header(publication: PublicationSettings, provider: Provider) -> str:
     """Return whose List-Unsubscribe header readers get: `ours`, `option` or `theirs`."""
     given = publication.config.providers.get(provider.name, {})
     return provider.unsubscribe_of(given) if provider.unsubscribe_of else provider.unsubscribe
 
 
-def require_unsubscribe_events(publication: Publication, provider: Provider) -> None:
+def require_unsubscribe_events(publication: PublicationSettings, provider: Provider) -> None:
     """Raise ConfigError when readers leave by the provider's own link and nothing would tell us."""
     table = publication.config.providers.get(provider.name, {})
     if unsubscribe_header(publication, provider) != "theirs" or table.get("webhook_token"):
@@ -78,13 +78,13 @@ def require_unsubscribe_events(publication: Publication, provider: Provider) -> 
     raise publication.error(("providers", provider.name), message, hint)
 
 
-def successor(publication: Publication, name: str) -> str:
+def successor(publication: PublicationSettings, name: str) -> str:
     """Return the provider that a campaign goes on through when `name` stops; empty when none is left."""
     names = publication.config.send.providers
     return names[names.index(name) + 1] if name in names[:-1] else ""
 
 
-def read_settings(publication: Publication, provider: Provider) -> Settings:
+def read_settings(publication: PublicationSettings, provider: Provider) -> Settings:
     """Return the settings that sending needs, by key: defaults filled in, secrets read, paths absolute.
 
     Raises ConfigError with the line when a secret is not set, or has characters that no key has.
@@ -96,7 +96,7 @@ def read_settings(publication: Publication, provider: Provider) -> Settings:
     return values if provider.request is None else {**values, "timeout": f"{timeout:g}"}
 
 
-def read_webhook_settings(publication: Publication, name: str) -> Settings:
+def read_webhook_settings(publication: PublicationSettings, name: str) -> Settings:
     """Return the settings that a provider's webhook needs, by key; the keys of sending that are secrets are left out.
 
     Raises ConfigError with the line when a secret is not set.
@@ -107,7 +107,7 @@ def read_webhook_settings(publication: Publication, name: str) -> Settings:
     return {setting.name: _value(publication, provider, setting, given) for setting in needed}
 
 
-def _value(publication: Publication, provider: Provider, setting: Setting, given: Mapping[str, Any]) -> str:
+def _value(publication: PublicationSettings, provider: Provider, setting: Setting, given: Mapping[str, Any]) -> str:
     value = str(given.get(setting.name, setting.default))
     key = f"[providers.{provider.name}] {setting.name}"
     if setting.kind == "path":
@@ -123,7 +123,7 @@ def _value(publication: Publication, provider: Provider, setting: Setting, given
     return value
 
 
-def _header_safe(publication: Publication, keys: Sequence[str], value: str) -> str:
+def _header_safe(publication: PublicationSettings, keys: Sequence[str], value: str) -> str:
     if not value.isascii() or not value.isprintable() or not value.strip():
         message = f"[{keys[0]}.{keys[1]}] {keys[2]}: the secret has characters that no key has"
         raise publication.error(keys, message, "Set it again.")

@@ -20,7 +20,7 @@ from newsletter.campaigns.campaign import (
     resume_campaign,
 )
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.providers import find_provider
@@ -46,7 +46,7 @@ def resume(connection: Connection, campaign: Campaign, now: datetime) -> Campaig
     return resume_campaign(connection, campaign.id, now=now)
 
 
-def cancel(connection: Connection, publication: Publication, campaign: Campaign, now: datetime) -> Campaign:
+def cancel(connection: Connection, publication: PublicationSettings, campaign: Campaign, now: datetime) -> Campaign:
     """End a campaign for good: who has it not yet does not get it. Raises NewsletterError when it has ended."""
     cancelled = change_state(connection, campaign.id, "cancel", now=now)
     audience.complete(connection, publication, campaign.id, now=now)
@@ -54,7 +54,7 @@ def cancel(connection: Connection, publication: Publication, campaign: Campaign,
     return cancelled
 
 
-def queue_retries(connection: Connection, publication: Publication, campaign: Campaign, now: datetime) -> int:
+def queue_retries(connection: Connection, publication: PublicationSettings, campaign: Campaign, now: datetime) -> int:
     """Queue what was rejected and may work now; return how many readers. Raises NewsletterError."""
     require_sendable(campaign)
     size = batch_size(publication, find_provider(publication, campaign.provider), publication.config.send.rate)

@@ -8,8 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from newsletter.config import CONFIG_NAME, load_publication
-from newsletter.config import Publication as PublicationSettings
+from newsletter.config import CONFIG_NAME, PublicationSettings, load_publication
 from newsletter.times import utc_now
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection
 
 from newsletter.addresses import address_key, parse_address
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import BUILT_IN, FieldValue, check_name, parse_built_in, parse_field
 from newsletter.config.segments import list_named
 from newsletter.database.connection import Database
@@ -71,7 +71,7 @@ class AddedReader:
 
 
 def reader_entry(
-    publication: Publication,
+    publication: PublicationSettings,
     email: str,
     *,
     columns: Mapping[str, str],
@@ -93,14 +93,14 @@ def reader_entry(
         raise ConfigError(str(error)) from error
 
 
-def _statuses(publication: Publication, lists: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _statuses(publication: PublicationSettings, lists: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return pairs of list and status, EVERYWHERE first. Raises ConfigError for an unknown list."""
     everywhere = tuple((name, Status(status)) for name, status in lists.items() if name == EVERYWHERE)
     named = ((list_named(publication, name), Status(status)) for name, status in lists.items() if name != EVERYWHERE)
     return (*everywhere, *named)
 
 
-def _field(publication: Publication, name: str, value: FieldValue) -> FieldValue:
+def _field(publication: PublicationSettings, name: str, value: FieldValue) -> FieldValue:
     """Return the value of an own field as its kind wants it. Raises ValueError."""
     check_name(name)
     text = str(value).lower() if isinstance(value, bool) else str(value).strip()
@@ -133,7 +133,7 @@ def _enter(
 
 def change_reader(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     reader: Subscriber,
     change: ReaderChange,
     source: Source,
@@ -153,7 +153,7 @@ def change_reader(
 
 
 def _facts(
-    publication: Publication, reader: Subscriber, change: ReaderChange
+    publication: PublicationSettings, reader: Subscriber, change: ReaderChange
 ) -> tuple[dict[str, str], dict[str, FieldValue], tuple[str, ...]]:
     """Return the reader's built-in fields, own fields and tags after the change. Raises ConfigError."""
     try:
@@ -179,7 +179,7 @@ def unknown_reader(address: str, hint: str) -> NewsletterError:
 class Subscribers:
     """The readers of one publication."""
 
-    def __init__(self, publication: Publication, database: Callable[[], Database]) -> None:
+    def __init__(self, publication: PublicationSettings, database: Callable[[], Database]) -> None:
         self._publication, self._database = publication, database
 
     def add(
@@ -259,7 +259,7 @@ class Subscribers:
 
 def reader_conditions(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     list_name: str | None,
     segment: str | None,
     status: str | None,

@@ -12,7 +12,7 @@ from typing import Any
 from newsletter.campaigns.campaign import ENDED, Campaign, CampaignState
 from newsletter.campaigns.delivery_states import STATES
 from newsletter.campaigns.schedule import Timing
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import read_settings
@@ -34,7 +34,7 @@ from newsletter.times import Moment
 
 
 def plan_send(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     issue: str,
     list_name: str | None,
@@ -56,7 +56,7 @@ def plan_send(
         return frozen, error
 
 
-def approved(publication: Publication, plan: Plan, allow: str | None) -> Plan:
+def approved(publication: PublicationSettings, plan: Plan, allow: str | None) -> Plan:
     """Return the plan with what `check` says of its issue; a campaign that exists was checked when it was approved.
 
     Raises NewsletterError for an error of the issue that `allow` does not name.
@@ -64,7 +64,7 @@ def approved(publication: Publication, plan: Plan, allow: str | None) -> Plan:
     return plan if plan.campaign else gated(publication, plan, allow)
 
 
-def require_ready(publication: Publication, database: Database, plan: Plan) -> Mapping[str, Any]:
+def require_ready(publication: PublicationSettings, database: Database, plan: Plan) -> Mapping[str, Any]:
     """Return the provider's settings when the plan can be sent from here, now. Raises NewsletterError."""
     refuse(plan)
     with database.read() as connection:
@@ -75,7 +75,7 @@ def require_ready(publication: Publication, database: Database, plan: Plan) -> M
 
 
 def job_of_plan(
-    publication: Publication, database: Database, plan: Plan, campaign: Campaign, settings: Any, rate: Rate
+    publication: PublicationSettings, database: Database, plan: Plan, campaign: Campaign, settings: Any, rate: Rate
 ) -> Job:
     """Return what the sender needs to send the started campaign of a plan."""
     return Job(
@@ -88,7 +88,7 @@ def job_of_plan(
     )
 
 
-def time_of(publication: Publication, plan: Plan, at: str | None, now: datetime) -> Moment:
+def time_of(publication: PublicationSettings, plan: Plan, at: str | None, now: datetime) -> Moment:
     """Return the time that a user wrote (relative_times.py), else the issue's `send_at`.
 
     Raises ConfigError when there is neither, ValueError for a text that is no time.
@@ -102,7 +102,7 @@ def time_of(publication: Publication, plan: Plan, at: str | None, now: datetime)
 
 
 def plan_schedule(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     issue: str,
     moment: Moment | str | None,
@@ -122,7 +122,7 @@ def plan_schedule(
 
 
 def require_schedulable(
-    publication: Publication, database: Database, plan: Plan, moment: Moment, allow: str | None, now: datetime
+    publication: PublicationSettings, database: Database, plan: Plan, moment: Moment, allow: str | None, now: datetime
 ) -> tuple[Plan, Timing]:
     """Return the plan with what `check` says of its issue, and what the time means. Raises NewsletterError."""
     refuse_schedule(plan)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, delete, exists, insert, select
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.database.tables import notice as table
 from newsletter.messages.mailing import Mailing, envelope
@@ -47,7 +47,7 @@ KEPT = timedelta(days=30)
 
 
 def alert_editors(
-    publication: Publication, database: Database, key: str, subject: str, text: str, now: datetime
+    publication: PublicationSettings, database: Database, key: str, subject: str, text: str, now: datetime
 ) -> str:
     """Email the editors unless an alert with this key was sent before; return why it failed, or an empty string.
 
@@ -57,7 +57,7 @@ def alert_editors(
 
 
 def mail_once(
-    publication: Publication, database: Database, key: str, message: CompiledMessage, to: str, now: datetime
+    publication: PublicationSettings, database: Database, key: str, message: CompiledMessage, to: str, now: datetime
 ) -> str:
     """Email a message to one address unless one with this key was sent before; return why it failed, or nothing.
 
@@ -85,7 +85,7 @@ def was_mailed(connection: Connection, key: str) -> bool:
 
 
 def _mail(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     provider: Provider,
     settings: Settings,
@@ -105,11 +105,11 @@ def _mail(
     return result
 
 
-def _editors(publication: Publication) -> str:
+def _editors(publication: PublicationSettings) -> str:
     return publication.config.publication.reply_to or publication.config.publication.sender.address
 
 
-def _message(publication: Publication, subject: str, text: str) -> CompiledMessage:
+def _message(publication: PublicationSettings, subject: str, text: str) -> CompiledMessage:
     language = publication.config.publication.language
     page = f'<!DOCTYPE html><html lang="{html.escape(language)}"><body><p>{html.escape(text)}</p></body></html>'
     return CompiledMessage(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from newsletter.campaigns import archive
 from newsletter.campaigns.archive import ArchiveEntry
 from newsletter.checks.gate import gate
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.issues.issue import find_issue, slug_of
@@ -34,7 +34,7 @@ class Changed:
 
 
 def amend(
-    publication: Publication, database: Database, issue: str, *, note: str, allow: str | None, now: datetime
+    publication: PublicationSettings, database: Database, issue: str, *, note: str, allow: str | None, now: datetime
 ) -> Changed:
     """Put the issue file, as it is now, in the place of the page that the archive shows.
 
@@ -56,7 +56,9 @@ def amend(
     return Changed(slug=entry.slug, is_new=True)
 
 
-def withdraw(publication: Publication, database: Database, issue: str, *, reason: str, now: datetime) -> Changed:
+def withdraw(
+    publication: PublicationSettings, database: Database, issue: str, *, reason: str, now: datetime
+) -> Changed:
     """Take the page of an issue off the archive; its address says so from now on. The file is not needed.
 
     Raises NewsletterError for an issue that the archive does not have.
@@ -71,7 +73,11 @@ def withdraw(publication: Publication, database: Database, issue: str, *, reason
 
 
 def _write(
-    publication: Publication, database: Database, entry: ArchiveEntry, change: ArchiveChange, page: WebPage | None
+    publication: PublicationSettings,
+    database: Database,
+    entry: ArchiveEntry,
+    change: ArchiveChange,
+    page: WebPage | None,
 ) -> None:
     """Write both, or neither: the file is replaced last, while the transaction can still be rolled back."""
     with database.begin() as connection:
@@ -79,7 +85,7 @@ def _write(
         record_change(publication, replace(entry.about, slug=entry.slug), change)
 
 
-def _slug(connection: Connection, publication: Publication, issue: str) -> str:
+def _slug(connection: Connection, publication: PublicationSettings, issue: str) -> str:
     """Return the slug that a user means: of the archive, else of an issue file."""
     path = Path(issue)
     slug = slug_of(path) if path.suffix == ".md" else issue

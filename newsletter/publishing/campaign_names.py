@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from newsletter.campaigns.campaign import Campaign, campaigns_of_slug, find_campaign, latest_campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.tables import campaign as table
 from newsletter.errors import NewsletterError
 
@@ -19,7 +19,7 @@ MOST_NAMED = 5
 """Issues that are listed when a name fits several."""
 
 
-def named_campaign(connection: Connection, publication: Publication, name: str | None) -> Campaign:
+def named_campaign(connection: Connection, publication: PublicationSettings, name: str | None) -> Campaign:
     """Return the campaign that a user names, of an issue its latest; without a name, the latest of all.
 
     Raises NewsletterError when there is none, and when the name fits several issues that have campaigns.
@@ -38,7 +38,7 @@ def _latest(connection: Connection) -> Campaign:
     return campaign
 
 
-def _slug(connection: Connection, publication: Publication, name: str) -> str:
+def _slug(connection: Connection, publication: PublicationSettings, name: str) -> str:
     """Return the slug of the one issue with a campaign that a name fits, else the name itself."""
     from newsletter.issues.issue import issue_files, slug_of  # markdown-it: only where a part of a name was given
 

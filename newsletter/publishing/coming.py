@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.issues.issue import slug_of
 from newsletter.publishing.daily import dated, due_at
 
@@ -36,7 +36,7 @@ class DayIssue:
         return self.due is not None and not self.files
 
 
-def day_issues(publication: Publication, days: Sequence[date]) -> list[DayIssue]:
+def day_issues(publication: PublicationSettings, days: Sequence[date]) -> list[DayIssue]:
     """Return what is to be sent on each of these days."""
     files = dated(publication, days)
     return [DayIssue(day=day, due=due_at(publication, day), files=tuple(files[day])) for day in days]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from newsletter.campaigns import reports, schedule
 from newsletter.campaigns.campaign import campaigns_of_slug
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.issues.front_matter_yaml import parse_front_matter
@@ -53,14 +53,14 @@ class _Time:
     """The start of its campaign, UTC; one that is too long ago is left to a person."""
 
 
-def due_at(publication: Publication, day: date) -> datetime | None:
+def due_at(publication: PublicationSettings, day: date) -> datetime | None:
     """Return the time, UTC, of a day's issue without a `send_at`; None when `[schedule] daily` is off."""
     of_day = publication.config.schedule.daily.of_day
     zone = publication.config.publication.timezone
     return first_moment(datetime.combine(day, of_day), zone) if of_day is not None else None
 
 
-def schedule_today(publication: Publication, database: Database, now: datetime) -> list[ScheduleProblem]:
+def schedule_today(publication: PublicationSettings, database: Database, now: datetime) -> list[ScheduleProblem]:
     """Schedule the day's issue when its time has come, and return the problems with it from an hour before.
 
     An issue that has a campaign, in whatever state, is left alone. An issue that would be too late by now is left to
@@ -74,7 +74,7 @@ def schedule_today(publication: Publication, database: Database, now: datetime) 
     return [problem for problem in problems if problem]
 
 
-def _days(publication: Publication, now: datetime) -> list[date]:
+def _days(publication: PublicationSettings, now: datetime) -> list[date]:
     """Return the days whose issue may be due: yesterday until today's is near, today, and tomorrow for midnight."""
     today = now.astimezone(publication.config.publication.timezone).date()
     due, near = due_at(publication, today), [today, today + timedelta(days=1)]
@@ -82,7 +82,7 @@ def _days(publication: Publication, now: datetime) -> list[date]:
     return near if is_time else [today - timedelta(days=1), *near]
 
 
-def dated(publication: Publication, days: Iterable[date]) -> dict[date, list[Path]]:
+def dated(publication: PublicationSettings, days: Iterable[date]) -> dict[date, list[Path]]:
     """Return the issue files of each of the days."""
     files: dict[date, list[Path]] = {day: [] for day in days}
     for path in issue_files(publication):
@@ -94,7 +94,7 @@ def dated(publication: Publication, days: Iterable[date]) -> dict[date, list[Pat
 
 
 def _schedule_day(
-    publication: Publication, database: Database, day: date, due: datetime, paths: list[Path], now: datetime
+    publication: PublicationSettings, database: Database, day: date, due: datetime, paths: list[Path], now: datetime
 ) -> ScheduleProblem | None:
     if _has_campaign(database, paths):
         return None
@@ -111,7 +111,7 @@ def _schedule_day(
     return _several(day, paths)
 
 
-def _is_over(publication: Publication, day: date, now: datetime) -> bool:
+def _is_over(publication: PublicationSettings, day: date, now: datetime) -> bool:
     """Tell whether the day has passed, or the next day's issue is near."""
     coming = due_at(publication, day + timedelta(days=1))
     is_past = day < now.astimezone(publication.config.publication.timezone).date()
@@ -125,7 +125,7 @@ def _several(day: date, paths: list[Path]) -> ScheduleProblem:
 
 
 def _schedule_file(
-    publication: Publication, database: Database, path: Path, due: datetime, now: datetime
+    publication: PublicationSettings, database: Database, path: Path, due: datetime, now: datetime
 ) -> ScheduleProblem | None:
     """Schedule the only issue of its day when it is time. Its errors must not stop other campaigns."""
     try:
@@ -144,7 +144,7 @@ def _schedule_file(
     return None
 
 
-def _time(publication: Publication, database: Database, path: Path, due: datetime, now: datetime) -> _Time:
+def _time(publication: PublicationSettings, database: Database, path: Path, due: datetime, now: datetime) -> _Time:
     """Return the times of an issue: by its `send_at` if that can be read, and scheduled at `due` at the latest."""
     try:
         front = _front_matter(publication, path)
@@ -162,14 +162,14 @@ def _time(publication: Publication, database: Database, path: Path, due: datetim
     return _Time(picked=min(due, *when.waves, when.start), start=when.start)
 
 
-def _front_matter(publication: Publication, path: Path) -> dict[str, str]:
+def _front_matter(publication: PublicationSettings, path: Path) -> dict[str, str]:
     """Return the issue's front matter without parsing its text. Raises NewsletterError for an unreadable file."""
     text = read_issue(path, shown_path(publication, path))
     front, _ = parse_front_matter(TagStore.for_text(text).hide(text), path.name)
     return {key: value.text.strip() for key, value in front.values.items()}
 
 
-def _too_late(publication: Publication, path: Path, start: datetime, now: datetime) -> ScheduleProblem:
+def _too_late(publication: PublicationSettings, path: Path, start: datetime, now: datetime) -> ScheduleProblem:
     most, late = publication.config.send.max_lateness, reports.duration(now - start)
     when = schedule.wall_clock(publication, start)
     sentence = (
@@ -181,7 +181,7 @@ def _too_late(publication: Publication, path: Path, start: datetime, now: dateti
 
 
 def _schedule(
-    publication: Publication, database: Database, path: Path, due: datetime, now: datetime, *, is_time: bool
+    publication: PublicationSettings, database: Database, path: Path, due: datetime, now: datetime, *, is_time: bool
 ) -> None:
     """Check that an issue can be sent, and schedule it when it is time. Raises NewsletterError."""
     plan = make_plan(publication, database, str(path), list_name=None, segment=None)

@@ -29,7 +29,7 @@ from newsletter.campaigns.campaign import (
 )
 from newsletter.campaigns.schedule import Timing, hold_unprepared, is_too_late, missing_setting, timing, wall_clock
 from newsletter.checks.gate import gate
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.issues.issue import find_issue, slug_of
@@ -112,7 +112,7 @@ class Plan:
 
 
 def make_plan(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     issue: str,
     *,
@@ -155,7 +155,7 @@ def make_plan(
 
 
 def frozen_plan(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     issue: str,
     *,
@@ -193,7 +193,7 @@ def frozen_plan(
     )
 
 
-def _slug(publication: Publication, issue: str) -> str:
+def _slug(publication: PublicationSettings, issue: str) -> str:
     """Return the slug of the issue that a user names; of one whose file is gone, what they wrote."""
     try:
         return slug_of(find_issue(publication, issue))
@@ -202,25 +202,25 @@ def _slug(publication: Publication, issue: str) -> str:
         return slug_of(path) if path.suffix == ".md" else issue
 
 
-def _require_settings(publication: Publication, campaign: Campaign | None) -> None:
+def _require_settings(publication: PublicationSettings, campaign: Campaign | None) -> None:
     if campaign and campaign.state not in ENDED and (missing := missing_setting(publication, campaign)):
         raise UnpreparedError(campaign, missing)
 
 
-def hold(publication: Publication, database: Database, campaign: Campaign, now: datetime) -> bool:
+def hold(publication: PublicationSettings, database: Database, campaign: Campaign, now: datetime) -> bool:
     """Pause the campaign of an UnpreparedError if it is sending; return whether it is paused now."""
     with database.begin() as connection:
         hold_unprepared(connection, publication, campaign.id, now)
         return get_campaign(connection, campaign.id).state is CampaignState.PAUSED
 
 
-def _list(publication: Publication, name: str) -> str:
+def _list(publication: PublicationSettings, name: str) -> str:
     if name in publication.config.lists:
         return name
     raise ConfigError(f'no list is named "{name}"', hint=suggestion(name, publication.config.lists, "Lists"))
 
 
-def gated(publication: Publication, plan: Plan, allow: str | None) -> Plan:
+def gated(publication: PublicationSettings, plan: Plan, allow: str | None) -> Plan:
     """The plan with what `check` says of its issue. Raises NewsletterError for an error that `allow` does not name."""
     return replace(plan, checks=gate(publication, plan.built, allow))
 
@@ -253,7 +253,7 @@ def _how_to_add(plan: Plan) -> str:
     return "Add one with `newsletter subscribers add`, or many with `newsletter subscribers import`."
 
 
-def remarks(publication: Publication, plan: Plan, now: datetime) -> list[str]:
+def remarks(publication: PublicationSettings, plan: Plan, now: datetime) -> list[str]:
     """Return what a user of `send` may not expect, as sentences."""
     sentences: list[str] = []
     if plan.campaign and plan.file and plan.campaign.digest != plan.built.message.digest:
@@ -274,7 +274,7 @@ def _edited(campaign: Campaign, name: str) -> str:
     )
 
 
-def _ahead(publication: Publication, plan: Plan, now: datetime) -> str:
+def _ahead(publication: PublicationSettings, plan: Plan, now: datetime) -> str:
     """Return words for a start that lies ahead and that `send` ignores; empty once the campaign has begun."""
     campaign = plan.campaign
     if campaign and (campaign.started_at or campaign.state not in (CampaignState.DRAFT, CampaignState.SCHEDULED)):
@@ -293,7 +293,7 @@ def _by_own_clocks(wall: datetime) -> str:
     return f"{wall:%Y-%m-%d %H:%M} by each reader's own clock"
 
 
-def start_plan(publication: Publication, database: Database, plan: Plan, now: datetime) -> Campaign:
+def start_plan(publication: PublicationSettings, database: Database, plan: Plan, now: datetime) -> Campaign:
     """Freeze the plan unless that was done, and start its campaign.
 
     One transaction does both, so that of two commands that run at once only one freezes it. Raises NewsletterError
@@ -303,7 +303,7 @@ def start_plan(publication: Publication, database: Database, plan: Plan, now: da
         return start_in(connection, publication, plan, now)
 
 
-def start_in(connection: Connection, publication: Publication, plan: Plan, now: datetime) -> Campaign:
+def start_in(connection: Connection, publication: PublicationSettings, plan: Plan, now: datetime) -> Campaign:
     """Do as `start_plan`, in the caller's transaction."""
     campaign = _approved(connection, plan, now)
     if held := approvals.reason_to_hold(connection, publication, campaign, now):
@@ -311,7 +311,9 @@ def start_in(connection: Connection, publication: Publication, plan: Plan, now: 
     return campaign if campaign.state is CampaignState.SENDING else start_now(connection, campaign.id, now=now)
 
 
-def schedule_plan(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Campaign:
+def schedule_plan(
+    publication: PublicationSettings, database: Database, plan: Plan, moment: Moment, now: datetime
+) -> Campaign:
     """Approve the plan and schedule its campaign; one that was scheduled before gets the new time and text.
 
     Raises NewsletterError for a campaign that has begun, and for a time that is too long ago; ConfigError when the
@@ -332,7 +334,9 @@ def schedule_in(connection: Connection, plan: Plan, when: Timing, now: datetime)
     return get_campaign(connection, campaign.id)
 
 
-def check_time(publication: Publication, database: Database, plan: Plan, moment: Moment, now: datetime) -> Timing:
+def check_time(
+    publication: PublicationSettings, database: Database, plan: Plan, moment: Moment, now: datetime
+) -> Timing:
     """Return what `moment` means for the plan's readers. Raises NewsletterError when it is too long ago."""
     with database.read() as connection:
         among = got(plan.corrects.id if plan.corrects else 0)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection
 from newsletter.campaigns.audience import got
 from newsletter.campaigns.campaign import ENDED, Campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.subscribers import segments
 
 
@@ -18,7 +18,7 @@ from newsletter.subscribers import segments
 class PlannedReaders:
     """The audience of a plan."""
 
-    publication: Publication
+    publication: PublicationSettings
     list: str
     segment: str
     corrects: Campaign | None

@@ -37,7 +37,7 @@ from newsletter.campaigns.campaign import (
 from newsletter.campaigns.pushes import StoredPicture
 from newsletter.campaigns.schedule import is_too_late, timing
 from newsletter.checks.gate import gate
-from newsletter.config import CONFIG_NAME, Publication
+from newsletter.config import CONFIG_NAME, PublicationSettings
 from newsletter.config.settings import read_config
 from newsletter.errors import NewsletterError
 from newsletter.issues.images import PictureError, is_remote, locate_picture, picture_path, read_picture
@@ -120,7 +120,7 @@ class CheckedPush:
         return self.issue.segment or ""
 
 
-def check_push(publication: Publication, push: Push) -> CheckedPush:
+def check_push(publication: PublicationSettings, push: Push) -> CheckedPush:
     """Verify the digest, build and check the source here. Raises NewsletterError, Stopped with the findings."""
     if push.message.digest != push.digest:
         raise NewsletterError(f"the message's digest is {push.message.digest}, not {push.digest}")
@@ -141,7 +141,7 @@ def check_push(publication: Publication, push: Push) -> CheckedPush:
     return CheckedPush(push=push, issue=built.issue, pictures=pictures, checks=checks)
 
 
-def _picture(publication: Publication, file: PushedFile) -> StoredPicture:
+def _picture(publication: PublicationSettings, file: PushedFile) -> StoredPicture:
     body = _bytes(file)
     if len(body) > MAX_PICTURE_BYTES:
         raise NewsletterError(f"{file.path} is over {MAX_PICTURE_BYTES >> 20} MB", hint="Make the picture smaller.")
@@ -168,7 +168,7 @@ def _inside(path: str) -> str:
 
 
 @contextmanager
-def _staged(publication: Publication, push: Push) -> Iterator[Publication]:
+def _staged(publication: PublicationSettings, push: Push) -> Iterator[PublicationSettings]:
     """Write the push's files into a folder of their own, as a publication with this server's settings."""
     with tempfile.TemporaryDirectory(prefix="newsletter-push-") as folder:
         root = Path(folder)
@@ -182,7 +182,9 @@ def _staged(publication: Publication, push: Push) -> Iterator[Publication]:
             _write(root / path, _bytes(file))
         config = publication.path.read_text(encoding="utf-8")
         _write(root / CONFIG_NAME, config.encode())
-        staged = Publication(path=root / CONFIG_NAME, config=read_config(_merged(tomllib.loads(config), push.settings)))
+        staged = PublicationSettings(
+            path=root / CONFIG_NAME, config=read_config(_merged(tomllib.loads(config), push.settings))
+        )
         _copy_own_pictures(publication, staged)
         yield staged
 
@@ -199,7 +201,7 @@ def _merged(own: dict[str, Any], pushed: Mapping[str, Any]) -> dict[str, Any]:
     return {**merged, "signup": {**own.get("signup", {}), **words}} if words else merged
 
 
-def _copy_own_pictures(publication: Publication, staged: Publication) -> None:
+def _copy_own_pictures(publication: PublicationSettings, staged: PublicationSettings) -> None:
     """Copy pictures that this server's settings name, where the push has none in their place."""
     named = [staged.config.theme.logo, *(sponsor.image for sponsor in staged.config.sponsors.values())]
     for path in named:
@@ -221,7 +223,9 @@ class Pushed:
     is_new: bool
 
 
-def accept(connection: Connection, publication: Publication, checked: CheckedPush, name: str, now: datetime) -> Pushed:
+def accept(
+    connection: Connection, publication: PublicationSettings, checked: CheckedPush, name: str, now: datetime
+) -> Pushed:
     """Make the push's campaign, or bring its draft up to date, and take it to where the mode says.
 
     `name` is the key's. Raises RefusedPushError for another text of an issue that has begun or ended.
@@ -249,7 +253,7 @@ def accept(connection: Connection, publication: Publication, checked: CheckedPus
     return Pushed(campaign=campaign, is_new=is_new)
 
 
-def _frozen(publication: Publication, checked: CheckedPush) -> dict[str, Any]:
+def _frozen(publication: PublicationSettings, checked: CheckedPush) -> dict[str, Any]:
     push = checked.push
     level = publication.config.tracking.level
     page = WebPage(about=push.page.about, html=push.page.html)
@@ -257,7 +261,7 @@ def _frozen(publication: Publication, checked: CheckedPush) -> dict[str, Any]:
 
 
 def _replaced(
-    connection: Connection, publication: Publication, checked: CheckedPush, campaign: Campaign, now: datetime
+    connection: Connection, publication: PublicationSettings, checked: CheckedPush, campaign: Campaign, now: datetime
 ) -> Campaign:
     """Give an unstarted campaign the new text; its approvals are void."""
     if campaign.started_at or campaign.state not in (
@@ -316,7 +320,7 @@ def _keep(connection: Connection, checked: CheckedPush, campaign: Campaign, name
 
 
 def _moved(
-    connection: Connection, publication: Publication, checked: CheckedPush, campaign: Campaign, now: datetime
+    connection: Connection, publication: PublicationSettings, checked: CheckedPush, campaign: Campaign, now: datetime
 ) -> Campaign:
     """Take an unstarted campaign to where the push's mode says; a draft stays what it is."""
     mode = checked.push.mode
@@ -335,7 +339,7 @@ def _frozen_at(campaign: Campaign, now: datetime) -> datetime:
 
 
 def _scheduled(
-    connection: Connection, publication: Publication, checked: CheckedPush, campaign: Campaign, now: datetime
+    connection: Connection, publication: PublicationSettings, checked: CheckedPush, campaign: Campaign, now: datetime
 ) -> Campaign:
     moment = checked.issue.send_at
     zone = publication.config.publication.timezone
@@ -356,7 +360,7 @@ def _scheduled(
     return schedule_campaign(connection, campaign.id, send_at=start, wall=wall, now=now)
 
 
-def lift_hold(connection: Connection, publication: Publication, campaign: Campaign, now: datetime) -> Campaign:
+def lift_hold(connection: Connection, publication: PublicationSettings, campaign: Campaign, now: datetime) -> Campaign:
     """Let a campaign go on that waited for approvals which are there now: at its time, or at once when that is over."""
     waits = campaign.state is CampaignState.PAUSED and campaign.reason.startswith(approvals.HELD)
     if not waits or campaign.started_at or approvals.missing(connection, publication, campaign):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.database.tables import campaign
 from newsletter.figures.campaigns import campaign_details
@@ -46,7 +46,7 @@ class DueReport:
         return f"report {self.campaign_id} {self.to}"
 
 
-def due(publication: Publication, database: Database, now: datetime) -> list[DueReport]:
+def due(publication: PublicationSettings, database: Database, now: datetime) -> list[DueReport]:
     """Return the reports that are due and were not sent."""
     settings = publication.config.reports
     if not settings.to:
@@ -59,7 +59,7 @@ def due(publication: Publication, database: Database, now: datetime) -> list[Due
         return [report for report in reports if not alerts.was_mailed(connection, report.key)]
 
 
-def send(publication: Publication, database: Database, report: DueReport, now: datetime) -> str:
+def send(publication: PublicationSettings, database: Database, report: DueReport, now: datetime) -> str:
     """Send one report unless it was sent before; return why it failed, or an empty string."""
     ensure_counted(database)
     with database.read() as connection:
@@ -68,7 +68,7 @@ def send(publication: Publication, database: Database, report: DueReport, now: d
     return alerts.mail_once(publication, database, report.key, message, report.to, now)
 
 
-def compile_report(publication: Publication, details: CampaignDetails) -> CompiledMessage:
+def compile_report(publication: PublicationSettings, details: CampaignDetails) -> CompiledMessage:
     """Compile the email with a campaign's figures, in the publication's language."""
     language = language_of(frame("report", publication), Theme(publication=publication))
     row = details.row

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select
 from newsletter.campaigns import abandoned_batches, audience
 from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns, change_state
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.backup import Unpacked, put_in_place, put_secret, require_unused
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
@@ -49,7 +49,7 @@ class Restored:
     """Where the secret of before is, if it was another."""
 
 
-def restore(publication: Publication, database: Path, unpacked: Unpacked, now: datetime) -> Restored:
+def restore(publication: PublicationSettings, database: Path, unpacked: Unpacked, now: datetime) -> Restored:
     """Put the backup in the place of the publication's database; what is there is moved aside.
 
     Everything is prepared before the first file is moved. Raises NewsletterError while somebody sends or serves.
@@ -67,7 +67,7 @@ def restore(publication: Publication, database: Path, unpacked: Unpacked, now: d
     return replace(restored, kept=kept, other_secret=other if is_other else None)
 
 
-def _prepare(publication: Publication, place: Path, unpacked: Unpacked, now: datetime) -> Restored:
+def _prepare(publication: PublicationSettings, place: Path, unpacked: Unpacked, now: datetime) -> Restored:
     """Bring the copy up to date, and hold everything in it that may have been sent since it was made."""
     settings = msgspec.structs.replace(publication.config.database, url=f"sqlite:///{unpacked.database}")
     copy = open_database(replace(publication, config=msgspec.structs.replace(publication.config, database=settings)))
@@ -90,7 +90,7 @@ def _prepare(publication: Publication, place: Path, unpacked: Unpacked, now: dat
 
 
 def _hold(
-    connection: Connection, publication: Publication, copy: Database, place: Path, made_at: str, now: datetime
+    connection: Connection, publication: PublicationSettings, copy: Database, place: Path, made_at: str, now: datetime
 ) -> list[Campaign]:
     """Pause the campaigns that may have gone on since, and call unknown what may have left; return them."""
     reason = f"{RESTORED} of {made_at[:16].replace('T', ' ')} UTC; some of it may have been sent since"
@@ -106,7 +106,12 @@ def _hold(
 
 
 def _held(
-    connection: Connection, publication: Publication, campaign: Campaign, reason: str, made_at: str, now: datetime
+    connection: Connection,
+    publication: PublicationSettings,
+    campaign: Campaign,
+    reason: str,
+    made_at: str,
+    now: datetime,
 ) -> Campaign:
     if campaign.started_at:
         audience.complete(connection, publication, campaign.id, now=now)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.publishing.scheduler import Runner, RunnerListener
 
 
-def make_runner(publication: Publication, database: Database, listener: RunnerListener) -> Runner:
+def make_runner(publication: PublicationSettings, database: Database, listener: RunnerListener) -> Runner:
     """Return the scheduler and sender for `newsletter run` and `serve --with-sender`."""
     if database.engine.dialect.name == "sqlite":
         return Runner(publication, database, listener)

@@ -19,7 +19,7 @@ from typing import Protocol
 from newsletter.campaigns import counts, schedule
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.publishing import alerts, daily, heartbeat, report_emails
@@ -79,7 +79,7 @@ class Runner:
     """The scheduler and senders of one `newsletter run`; `run` works, `stop` ends it from another thread."""
 
     def __init__(
-        self, publication: Publication, database: Database, listener: RunnerListener, clock: Clock = utc_now
+        self, publication: PublicationSettings, database: Database, listener: RunnerListener, clock: Clock = utc_now
     ) -> None:
         self._publication = publication
         self._database = database

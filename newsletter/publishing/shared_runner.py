@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.campaigns.campaign import Campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database import schema
 from newsletter.database.connection import Database
 from newsletter.database.errors import SchemaChangedError
@@ -35,7 +35,7 @@ MOST_FOLLOWED = 50
 class SharedRunner(Runner):
     """A runner that leads, or waits until it may."""
 
-    def __init__(self, publication: Publication, database: Database, listener: RunnerListener) -> None:
+    def __init__(self, publication: PublicationSettings, database: Database, listener: RunnerListener) -> None:
         self._database_clock = DatabaseClock(database)
         super().__init__(publication, database, listener, self._database_clock)
         self._identity = presence.this_process()

@@ -16,7 +16,7 @@ import msgspec
 from newsletter.checks.rules.starters import STARTER_TEXT
 from newsletter.checks.run import check_issues
 from newsletter.checks.selection import Selection
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import IssueError
 from newsletter.issues.issue import Issue, issue_files
 from newsletter.issues.summaries import is_welcome
@@ -42,7 +42,7 @@ class SignupEmails:
     welcomes: tuple[Welcome, ...]
 
 
-def compile_signup_emails(publication: Publication) -> SignupEmails:
+def compile_signup_emails(publication: PublicationSettings) -> SignupEmails:
     """Compile every sign-up email. Raises IssueError for a wrong welcome issue, NewsletterError for a template."""
     theme = Theme(publication=publication)
     messages = {
@@ -60,7 +60,7 @@ def compile_signup_emails(publication: Publication) -> SignupEmails:
     )
 
 
-def _welcome(publication: Publication, path: Path, theme: Theme) -> Built:
+def _welcome(publication: PublicationSettings, path: Path, theme: Theme) -> Built:
     """Build a welcome issue. Raises IssueError, also for text of a starter that nobody has replaced."""
     built = build_issue(publication, path, theme)
     problems = next(iter(check_issues(publication, [path], Selection(select=(STARTER_TEXT,)), theme))).problems
@@ -69,7 +69,7 @@ def _welcome(publication: Publication, path: Path, theme: Theme) -> Built:
     return built
 
 
-def _in_language(publication: Publication, code: str) -> Publication:
+def _in_language(publication: PublicationSettings, code: str) -> PublicationSettings:
     """Return the publication with all its lists in another language."""
     config = publication.config
     settings = msgspec.structs.replace(config.publication, language=code)
@@ -77,7 +77,7 @@ def _in_language(publication: Publication, code: str) -> Publication:
     return replace(publication, config=msgspec.structs.replace(config, publication=settings, lists=lists))
 
 
-def _compile(kind: TransactionalKind, publication: Publication) -> CompiledMessage:
+def _compile(kind: TransactionalKind, publication: PublicationSettings) -> CompiledMessage:
     theme = Theme(publication=publication)
     language = language_of(frame(str(kind), publication), theme)
     subject = _subject(kind, language, publication.config.publication.name)
@@ -85,7 +85,9 @@ def _compile(kind: TransactionalKind, publication: Publication) -> CompiledMessa
     return compile_email(str(kind), publication, subject, more)
 
 
-def compile_email(name: str, publication: Publication, subject: str, more: Mapping[str, object]) -> CompiledMessage:
+def compile_email(
+    name: str, publication: PublicationSettings, subject: str, more: Mapping[str, object]
+) -> CompiledMessage:
     """Compile an email of `templates/emails/<name>` in the look of an issue; `more` are values for its templates."""
     theme = Theme(publication=publication)
     issue = replace(frame(name, publication), subject=subject)
@@ -109,7 +111,7 @@ def _subject(kind: TransactionalKind, language: Language, name: str) -> str:
     return language.gettext("You get %(publication)s already", publication=name)
 
 
-def frame(name: str, publication: Publication) -> Issue:
+def frame(name: str, publication: PublicationSettings) -> Issue:
     """Return an issue without content, for the frame around the text of a template."""
     return Issue(
         path=publication.path,

@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, exists, select
 
 from newsletter.campaigns.unsubscribes import change_preferences
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.counters import table as counters
 from newsletter.database.connection import Database
 from newsletter.database.tables import subscriber, subscription, suppression, transactional_message
@@ -55,7 +55,7 @@ class SunsetReport:
 
 
 def sunset(
-    publication: Publication, database: Database, wanted: Sunset, now: datetime, *, dry_run: bool = False
+    publication: PublicationSettings, database: Database, wanted: Sunset, now: datetime, *, dry_run: bool = False
 ) -> SunsetReport:
     """Unsubscribe those whose time is over, then ask those who were not asked. Safe to stop and to run again.
 
@@ -136,7 +136,9 @@ def _unsubscribe(database: Database, wanted: Sunset, ids: Sequence[int], now: da
             change_preferences(connection, changes)
 
 
-def _ask(publication: Publication, database: Database, wanted: Sunset, ids: Sequence[int], now: datetime) -> None:
+def _ask(
+    publication: PublicationSettings, database: Database, wanted: Sunset, ids: Sequence[int], now: datetime
+) -> None:
     for start in range(0, len(ids), PAGE):
         with database.begin() as connection:
             asked = _asked(connection, wanted, now)  # another process may have asked them meanwhile
@@ -156,7 +158,9 @@ def _ask(publication: Publication, database: Database, wanted: Sunset, ids: Sequ
             transactional_queue.queue(connection, messages, now)
 
 
-def _languages(connection: Connection, publication: Publication, list_name: str, ids: Sequence[int]) -> dict[int, str]:
+def _languages(
+    connection: Connection, publication: PublicationSettings, list_name: str, ids: Sequence[int]
+) -> dict[int, str]:
     """Return the language of each reader's question: their own if there are words, else the list's."""
     translations = Theme(publication=publication).translations
     config = publication.config

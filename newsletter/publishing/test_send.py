@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from newsletter.addresses import address_key, parse_address
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import full_name
 from newsletter.database.connection import Database
 from newsletter.messages.mailing import Mailing, envelope
@@ -49,7 +49,7 @@ def read_addresses(texts: Iterable[str]) -> list[str]:
 
 
 def send_test(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database | None,
     built: Built,
     addresses: Sequence[str],
@@ -67,7 +67,7 @@ def send_test(
 
 
 def send_message(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database | None,
     message: CompiledMessage,
     name: str,
@@ -79,7 +79,7 @@ def send_message(
 
 
 def _sent(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database | None,
     message: CompiledMessage,
     name: str,
@@ -109,7 +109,7 @@ def _sent(
     return sorted(tested, key=lambda test: addresses.index(test.email))
 
 
-def _marked(publication: Publication, message: CompiledMessage, now: datetime) -> CompiledMessage:
+def _marked(publication: PublicationSettings, message: CompiledMessage, now: datetime) -> CompiledMessage:
     """Return the message with [TEST] and the time in its subject: mail programs group equal subjects."""
     time = now.astimezone(publication.config.publication.timezone)
     return replace(message, subject=f"{MARK}{message.subject} · {time:%H:%M:%S}")
@@ -127,7 +127,7 @@ def _suppressed(database: Database | None, addresses: Iterable[str]) -> dict[str
 
 
 def _recipient(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database | None,
     about: tuple[str, str],
     address: str,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.issues.images import PictureError, find_picture, locate_picture
 from newsletter.publishing.push import SIGNUP_WORDS, WRITING_SECTIONS, Mode, Push, PushedFile, PushedPage
@@ -24,7 +24,7 @@ TEMPLATE_SUFFIXES = (".mjml", ".html", ".txt", ".css", ".po", ".toml")
 MOST_TEMPLATE_BYTES = 1024 * 1024
 
 
-def bundle(publication: Publication, built: Built, *, mode: Mode, allow: list[str], dry_run: bool) -> Push:
+def bundle(publication: PublicationSettings, built: Built, *, mode: Mode, allow: list[str], dry_run: bool) -> Push:
     """Return what is handed over for a built issue. Raises NewsletterError for a file that cannot be read."""
     path = built.issue.path
     try:
@@ -48,7 +48,7 @@ def bundle(publication: Publication, built: Built, *, mode: Mode, allow: list[st
     )
 
 
-def _pictures(publication: Publication, built: Built) -> Iterator[PushedFile]:
+def _pictures(publication: PublicationSettings, built: Built) -> Iterator[PushedFile]:
     """Yield the publication's pictures that the email or the page shows, each once."""
     base = re.escape(f"{publication.config.publication.url}/images/")
     texts = (built.message.html, built.page.html)
@@ -64,7 +64,7 @@ def _pictures(publication: Publication, built: Built) -> Iterator[PushedFile]:
             break
 
 
-def _templates(publication: Publication) -> Iterator[PushedFile]:
+def _templates(publication: PublicationSettings) -> Iterator[PushedFile]:
     """Yield the publication's own templates; other files in their folder are left out."""
     for path in sorted(publication.templates.rglob("*")) if publication.templates.is_dir() else ():
         if path.suffix in TEMPLATE_SUFFIXES and path.is_file() and path.stat().st_size <= MOST_TEMPLATE_BYTES:
@@ -75,7 +75,7 @@ def _file(path: str, content: bytes) -> PushedFile:
     return PushedFile(path=path, body=b64encode(content).decode())
 
 
-def writing_settings(publication: Publication) -> dict[str, Any]:
+def writing_settings(publication: PublicationSettings) -> dict[str, Any]:
     """Return the sections of newsletter.toml that say how issues look; no key, address of a reader, or provider."""
     raw = tomllib.loads(publication.path.read_text(encoding="utf-8"))
     settings = {name: raw[name] for name in WRITING_SECTIONS if name in raw}

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from newsletter.config import Publication, secret
+from newsletter.config import PublicationSettings, secret
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.fetch import FetchedPage, send
 from newsletter.network import NetworkAccess
@@ -80,7 +80,7 @@ def _refusal(url: str, status: int, problem: Mapping[str, Any]) -> NewsletterErr
     return NewsletterError(detail, place=url, hint=str(problem.get("hint", "")))
 
 
-def remote_server(publication: Publication) -> RemoteServer:
+def remote_server(publication: PublicationSettings) -> RemoteServer:
     """Return the server that newsletter.toml names. Raises ConfigError when it names none, or the key is not set."""
     settings = publication.config.remote
     if settings.url is None:

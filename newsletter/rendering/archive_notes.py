@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import About, ArchiveChange, ChangeKind
 from newsletter.rendering.translations import Language
@@ -65,12 +65,12 @@ class RecordedChanges:
         return self.changes[-1].is_withdrawal
 
 
-def recorded_changes(publication: Publication) -> dict[str, RecordedChanges]:
+def recorded_changes(publication: PublicationSettings) -> dict[str, RecordedChanges]:
     """Return the changes of every issue by slug. Raises NewsletterError for a file that cannot be read."""
     return {slug: _recorded(slug, rows) for slug, rows in _read(publication).items() if rows}
 
 
-def record_change(publication: Publication, about: About, change: ArchiveChange) -> None:
+def record_change(publication: PublicationSettings, about: About, change: ArchiveChange) -> None:
     """Add a change to the file, which is replaced as a whole. Raises NewsletterError, and then nothing is changed."""
     rows = _read(publication)
     row = {"kind": str(change.kind), "at": stamp(change.at), "note": change.note}
@@ -105,7 +105,7 @@ def _change(row: Mapping[str, str]) -> ArchiveChange:
     return ArchiveChange(kind=ChangeKind(row["kind"]), at=at, note=str(row.get("note", "")))
 
 
-def _read(publication: Publication) -> dict[str, list[dict[str, str]]]:
+def _read(publication: PublicationSettings) -> dict[str, list[dict[str, str]]]:
     try:
         rows: Any = json.loads((publication.root / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:

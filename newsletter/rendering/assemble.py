@@ -16,7 +16,7 @@ from urllib.parse import quote
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.issues.blocks import COLUMN_WIDTH, KINDS, SIGNUP, TEXT, THUMBNAIL_WIDTH, BlockKind, BodyKind, FieldType
 from newsletter.issues.images import PictureError, find_picture, is_remote, picture_url
 from newsletter.issues.issue import Block, Condition, Issue
@@ -77,7 +77,7 @@ def language_of(issue: Issue, theme: Theme) -> Language:
     return theme.translations.language(config.lists[issue.list].language or config.publication.language)
 
 
-def signup_url(publication: Publication, list_name: str) -> str:
+def signup_url(publication: PublicationSettings, list_name: str) -> str:
     """Return the address of the signup button of an email; it names the list when there are several."""
     query = f"?list={quote(list_name)}" if len(publication.config.lists) > 1 else ""
     return f"{publication.config.publication.url}/subscribe{query}"
@@ -105,7 +105,7 @@ class _Assembly:
         return top_level(token for block in blocks for token in block.body)
 
     @property
-    def publication(self) -> Publication:
+    def publication(self) -> PublicationSettings:
         return self.theme.publication
 
     @property

@@ -13,7 +13,7 @@ from datetime import datetime, time
 from functools import cached_property
 from pathlib import Path
 
-from newsletter.config import Publication, ThemeSection
+from newsletter.config import PublicationSettings, ThemeSection
 from newsletter.config.errors import locate
 from newsletter.errors import Problem, Severity
 from newsletter.issues.issue import Issue
@@ -65,7 +65,7 @@ class Built:
         return list(dict.fromkeys(name for tree in trees for name in expressions_of(tree)))
 
 
-def build_issue(publication: Publication, path: Path, theme: Theme | None = None) -> Built:
+def build_issue(publication: PublicationSettings, path: Path, theme: Theme | None = None) -> Built:
     """Build an issue file; builds that share a `theme` share its compiled templates.
 
     Raises IssueError with every mistake in the file, NewsletterError for a mistake in a template, ConfigError for
@@ -119,7 +119,7 @@ def plain_text(issue: Issue, theme: Theme) -> str:
     return issue.tag_store.literal(theme.render_text("issue.txt", values))
 
 
-def sample_recipient(publication: Publication, slug: str) -> Recipient:
+def sample_recipient(publication: PublicationSettings, slug: str) -> Recipient:
     """Return the reader of built files: without a name, with a fixed token in the links."""
     url = publication.config.publication.url
     fields = {
@@ -131,14 +131,14 @@ def sample_recipient(publication: Publication, slug: str) -> Recipient:
     return Recipient(delivery_id="0.0", email="reader@example.com", fields=fields)
 
 
-def sample_mailing(publication: Publication, built: Built) -> Mailing:
+def sample_mailing(publication: PublicationSettings, built: Built) -> Mailing:
     """Return the mailing of `message.eml`, dated the issue's day at 00:00 in the publication's zone."""
     # A fixed time, so that the file has equal bytes whenever it is built.
     midnight = datetime.combine(built.issue.date, time(), tzinfo=publication.config.publication.timezone)
     return Mailing(built.message, envelope(publication, built.issue.list, midnight, built.message.digest[:8]))
 
 
-def web_url(publication: Publication, slug: str) -> str:
+def web_url(publication: PublicationSettings, slug: str) -> str:
     """Return the address of an issue's archive page."""
     return f"{publication.config.publication.url}/issues/{slug}"
 
@@ -170,7 +170,7 @@ def _better(theme: ThemeSection, setting: str) -> str:
     return f'Write {setting} = "{colour}", the nearest that can be read.' if colour else ""
 
 
-def _theme_warnings(publication: Publication) -> list[Problem]:
+def _theme_warnings(publication: PublicationSettings) -> list[Problem]:
     """Return a warning for each colour of newsletter.toml that makes text hard to read."""
     text = publication.path.read_text(encoding="utf-8")
     return [

@@ -13,7 +13,7 @@ from html import escape
 from urllib.parse import quote, urlsplit
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.messages.types import About
 from newsletter.rendering.archive_notes import ArchiveNote
 from newsletter.rendering.feed_content import reading_view
@@ -46,7 +46,7 @@ class Item:
         return max(self.published_at, self.changed_at or self.published_at)
 
 
-def atom(publication: Publication, items: Sequence[Item]) -> bytes:
+def atom(publication: PublicationSettings, items: Sequence[Item]) -> bytes:
     """Return the feed of the newest issues with their whole content; `items` are ordered newest first."""
     settings = publication.config.publication
     feed = Element("feed", {"xmlns": ATOM, "xml:lang": settings.language})
@@ -63,7 +63,7 @@ def atom(publication: Publication, items: Sequence[Item]) -> bytes:
     return _document(feed)
 
 
-def _entry(feed: Element, publication: Publication, item: Item) -> None:
+def _entry(feed: Element, publication: PublicationSettings, item: Item) -> None:
     about, url = item.about, f"{publication.config.publication.url}/issues/{quote(item.about.slug)}"
     entry = SubElement(feed, "entry", {"xml:lang": about.language})
     _text(entry, "id", entry_id(publication, about))
@@ -86,13 +86,13 @@ def _note(note: ArchiveNote) -> str:
     return f"<p><strong>{escape(note.sentence)}</strong>{words}</p>"
 
 
-def entry_id(publication: Publication, about: About) -> str:
+def entry_id(publication: PublicationSettings, about: About) -> str:
     """Return a tag URI (RFC 4151) that a server and the static archive agree on: feed readers show no issue twice."""
     host = urlsplit(publication.config.publication.url).hostname or "localhost"
     return f"tag:{host},{about.date}:issues/{quote(about.slug)}"
 
 
-def sitemap(publication: Publication, abouts: Sequence[About]) -> bytes:
+def sitemap(publication: PublicationSettings, abouts: Sequence[About]) -> bytes:
     """Return the sitemap: the start page, the archive and every issue."""
     url = publication.config.publication.url
     root = Element("urlset", {"xmlns": SITEMAP})

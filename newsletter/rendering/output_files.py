@@ -12,7 +12,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.rendering.build import Built, sample_mailing, sample_recipient
 from newsletter.rendering.preview_file import with_pictures
@@ -21,7 +21,7 @@ FILE_NAMES = ("message.html", "message.txt", "message.eml", "document.mjml", "me
 """The names of the files, in the order in which `build` prints their paths."""
 
 
-def write_files(publication: Publication, built: Built, out: Path) -> Path:
+def write_files(publication: PublicationSettings, built: Built, out: Path) -> Path:
     """Write the files of an issue to `out/<slug>/`, and return that folder."""
     folder = out / built.issue.slug
     for name, content in files(publication, built).items():
@@ -29,7 +29,7 @@ def write_files(publication: Publication, built: Built, out: Path) -> Path:
     return folder
 
 
-def files(publication: Publication, built: Built) -> dict[str, bytes]:
+def files(publication: PublicationSettings, built: Built) -> dict[str, bytes]:
     """Return the files by name; slots are filled for a sample reader without a name."""
     mailing = sample_mailing(publication, built)
     reader = sample_recipient(publication, built.issue.slug)

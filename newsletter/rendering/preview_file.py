@@ -11,14 +11,14 @@ from base64 import b64encode
 from functools import cache
 from urllib.parse import unquote
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.issues.images import MEDIA_TYPES, PictureError, find_picture, locate_picture
 
 _LOADS = r"(\s(?:src|background)=[\"']?|\burl\([\"']?)"
 """Matches the text before an address that a mail client loads by itself, such as `src`; a link's `href` is none."""
 
 
-def with_pictures(page: str, publication: Publication) -> str:
+def with_pictures(page: str, publication: PublicationSettings) -> str:
     """Return HTML with every picture of the publication as a `data:` address (RFC 2397).
 
     A picture that is not on disk stays as it is.
@@ -34,7 +34,7 @@ def with_pictures(page: str, publication: Publication) -> str:
     return address.sub(lambda match: match[1] + embedded(match[2]), page)
 
 
-def _data_url(publication: Publication, name: str) -> str:
+def _data_url(publication: PublicationSettings, name: str) -> str:
     """Return the `data:` address of the picture that readers load from `/images/<name>`; empty when there is none."""
     for path in (f"images/{name}", name):
         try:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import Issue, issue_files, shown_path, slug_of
 from newsletter.issues.parse import parse_issue
@@ -28,7 +28,7 @@ _OWN = ("issues", "images", "templates")
 """The folders of a publication that its author fills."""
 
 
-def refuse_folder(publication: Publication, out: Path) -> None:
+def refuse_folder(publication: PublicationSettings, out: Path) -> None:
     """Raise NewsletterError for a file, or for a folder of the author's own, with which a site would mix."""
     if out.exists() and not out.is_dir():
         raise NewsletterError("this is a file; a site is a folder", place=str(out), hint="Name another: --site public.")
@@ -38,7 +38,7 @@ def refuse_folder(publication: Publication, out: Path) -> None:
         raise NewsletterError("a site would mix with what you write there", place=str(out), hint=hint)
 
 
-def issues_until(publication: Publication, until: date) -> list[Path]:
+def issues_until(publication: PublicationSettings, until: date) -> list[Path]:
     """Return the issue files of that day and earlier, with the unreadable ones: building them says why."""
     summaries = [(path, read_summary(path)) for path in issue_files(publication)]
     return [
@@ -49,7 +49,7 @@ def issues_until(publication: Publication, until: date) -> list[Path]:
 
 
 def web_pages(
-    publication: Publication, paths: Iterable[Path], until: date | None, step: Callable[[], None] = lambda: None
+    publication: PublicationSettings, paths: Iterable[Path], until: date | None, step: Callable[[], None] = lambda: None
 ) -> list[WebPage]:
     """Return the pages of these issues, the newest first, without those that are kept off the web.
 
@@ -86,7 +86,7 @@ def _waits(issue: Issue, until: date | None) -> bool:
     return bool(until and issue.send_at and issue.send_at.wall.date() > until)
 
 
-def _check_name(publication: Publication, issue: Issue) -> None:
+def _check_name(publication: PublicationSettings, issue: Issue) -> None:
     if issue.slug in _UNUSABLE:
         place = shown_path(publication, issue.path)
         raise NewsletterError(f'no page can be named "{issue.slug}"', place=place, hint="Rename the file.")

@@ -23,7 +23,7 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError, suggestion
 from newsletter.issues.blocks import BlockKind
 from newsletter.issues.templates import TemplateLoader, block_kinds, template_folders, template_names
@@ -60,7 +60,7 @@ def encode(value: object) -> Markup:
 class Theme:
     """The templates of one publication, compiled when first used."""
 
-    publication: Publication
+    publication: PublicationSettings
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:

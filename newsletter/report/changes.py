@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.forge.repository import Repository
 from newsletter.issues.images import image_names
@@ -42,7 +42,7 @@ class Changes:
     """Issues that a template or a setting changes, too, and that are not shown."""
 
 
-def find_changes(publication: Publication, repository: Repository, ref: str) -> Changes:
+def find_changes(publication: PublicationSettings, repository: Repository, ref: str) -> Changes:
     """Compare the working tree with the commit at which it left `ref`. Raises NewsletterError."""
     base = repository.merge_base(ref)
     differing = repository.differing(base, publication.root)
@@ -59,7 +59,7 @@ def find_changes(publication: Publication, repository: Repository, ref: str) -> 
     return Changes(base=base, issues=(*direct, *by_picture, *shown), left_out=max(0, len(rest) - MOST_RESHAPED))
 
 
-def _direct(publication: Publication, differing: Mapping[str, str]) -> Iterator[ChangedIssue]:
+def _direct(publication: PublicationSettings, differing: Mapping[str, str]) -> Iterator[ChangedIssue]:
     kinds = {"A": "new", "M": "changed", "D": "removed"}
     for name, letter in sorted(differing.items(), reverse=True):
         path = Path(name)
@@ -67,7 +67,7 @@ def _direct(publication: Publication, differing: Mapping[str, str]) -> Iterator[
             yield ChangedIssue(path=publication.issues / path.name, kind=kinds.get(letter, "changed"))
 
 
-def _pictures(publication: Publication, differing: Mapping[str, str]) -> set[str]:
+def _pictures(publication: PublicationSettings, differing: Mapping[str, str]) -> set[str]:
     """Return the paths of the pictures that differ."""
     suffixes = {Path(name).suffix for name in image_names(publication.root)} | {".png", ".jpg", ".jpeg", ".gif", ".svg"}
     return {name for name in differing if Path(name).suffix.lower() in suffixes}
@@ -89,7 +89,9 @@ def _naming(paths: list[Path], pictures: set[str]) -> list[Path]:
     return naming
 
 
-def _reshaping(publication: Publication, repository: Repository, base: str, differing: Mapping[str, str]) -> str:
+def _reshaping(
+    publication: PublicationSettings, repository: Repository, base: str, differing: Mapping[str, str]
+) -> str:
     """Return what shapes all issues and differs: `template`, `settings`; empty for nothing."""
     if any(name.startswith("templates/") for name in differing):
         return "template"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.checks.run import check_issues
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.errors import NewsletterError, Problem, Severity
 from newsletter.forge.repository import Repository
 from newsletter.issues.issue import slug_of
@@ -92,7 +92,7 @@ def _beyond(version: IssueVersion | None, other: IssueVersion | None) -> list[Pr
 
 
 def compare(
-    publication: Publication, repository: Repository, base: str, changed: Sequence[ChangedIssue]
+    publication: PublicationSettings, repository: Repository, base: str, changed: Sequence[ChangedIssue]
 ) -> list[ComparedIssue]:
     """Build both versions of each issue: the old one of the files as they were at the commit `base`."""
     with _as_it_was(publication, repository, base, changed) as before:
@@ -110,8 +110,8 @@ def compare(
 
 @contextmanager
 def _as_it_was(
-    publication: Publication, repository: Repository, base: str, changed: Sequence[ChangedIssue]
-) -> Iterator[Publication | None]:
+    publication: PublicationSettings, repository: Repository, base: str, changed: Sequence[ChangedIssue]
+) -> Iterator[PublicationSettings | None]:
     """Write what the old versions need into a folder: the issues, templates, settings, and the pictures they name."""
     known = repository.files_at(base, publication.root)
     if publication.path.name not in known:
@@ -135,7 +135,7 @@ def _as_it_was(
             yield None
 
 
-def _version(publication: Publication, path: Path) -> IssueVersion | None:
+def _version(publication: PublicationSettings, path: Path) -> IssueVersion | None:
     if not path.is_file():
         return None
     checked = next(iter(check_issues(publication, [path])))

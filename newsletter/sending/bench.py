@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from newsletter.campaigns.campaign import find_campaign
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
 from newsletter.sending.bench_provider import Behaviour, Counts
@@ -159,7 +159,9 @@ def ask(port: int, path: str) -> bytes:
         return body
 
 
-def prepare(folder: Path, readers: int, port: int, provider: str, *, send: str = "", more: str = "") -> Publication:
+def prepare(
+    folder: Path, readers: int, port: int, provider: str, *, send: str = "", more: str = ""
+) -> PublicationSettings:
     """Make a publication in `folder` with one long issue, about 50 KB of HTML, and so many readers.
 
     `send` has more settings of [send], `more` other tables of newsletter.toml.
@@ -174,7 +176,7 @@ def prepare(folder: Path, readers: int, port: int, provider: str, *, send: str =
     return publication
 
 
-def add_readers(publication: Publication, number: int) -> None:
+def add_readers(publication: PublicationSettings, number: int) -> None:
     """Import readers `reader1@example.com` and so on, in a process of its own, whose memory is not measured."""
     path = publication.root / "readers.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -210,7 +212,7 @@ def _send(folder: Path) -> tuple[dict[str, int], float, float]:
     return json.loads(said)["deliveries"], usage.ru_utime + usage.ru_stime, peak
 
 
-def _seconds(publication: Publication) -> float:
+def _seconds(publication: PublicationSettings) -> float:
     database = open_database(publication)
     with database.read() as connection:
         campaign = find_campaign(connection, SLUG)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.providers import dispatch
 from newsletter.providers.base import Answer, Batch, Outcome, Provider, Settings
@@ -27,7 +27,7 @@ MOST_WAIT = 60.0
 
 
 def send_directly(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database | None,
     provider: Provider,
     settings: Settings,

@@ -22,7 +22,7 @@ from newsletter.campaigns import schedule
 from newsletter.campaigns.campaign import Campaign
 from newsletter.campaigns.ledger import LEASE
 from newsletter.campaigns.return_paths import return_path_of
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import find_provider, read_settings
@@ -44,7 +44,7 @@ THREADS = 4
 class Job:
     """A campaign to be sent, its provider, and its rate."""
 
-    publication: Publication
+    publication: PublicationSettings
     database: Database
     campaign: Campaign
     provider: Provider
@@ -64,7 +64,7 @@ class Job:
         return return_path_of(self.publication, address) if address else None
 
 
-def job_of(publication: Publication, database: Database, campaign: Campaign, clock: Clock = utc_now) -> Job:
+def job_of(publication: PublicationSettings, database: Database, campaign: Campaign, clock: Clock = utc_now) -> Job:
     """Make the job of a campaign at the configured rate.
 
     Raises ConfigError when newsletter.toml has no longer what the campaign needs, or its provider is set wrong.
@@ -82,7 +82,7 @@ def job_of(publication: Publication, database: Database, campaign: Campaign, clo
     )
 
 
-def require_settings(publication: Publication, campaign: Campaign) -> None:
+def require_settings(publication: PublicationSettings, campaign: Campaign) -> None:
     """Raise ConfigError when newsletter.toml has no longer what the campaign needs."""
     if missing := schedule.missing_setting(publication, campaign):
         raise ConfigError(f"campaign {campaign.id} cannot be sent: {missing}")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from msgspec import structs
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.providers.base import Answer, Outcome, Provider, Result
 from newsletter.rates import Rate
 from newsletter.sending import backoff
@@ -58,7 +58,7 @@ class Reaction:
     """Whether all calls wait, not only this batch."""
 
 
-def batch_size(publication: Publication, provider: Provider, rate: Rate) -> int:
+def batch_size(publication: PublicationSettings, provider: Provider, rate: Rate) -> int:
     """Return how many recipients a batch of a new campaign has."""
     warmup = publication.config.send.warmup
     return backoff.batch_size(provider.batch_size, rate, warmup, provider.calls_per_second)

@@ -14,7 +14,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from newsletter.campaigns import counts, schedule
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.rates import Rate
 from newsletter.sending import rate_limits
 from newsletter.sending.rate_limits import ProviderLimits, Reservation
@@ -47,7 +47,7 @@ class RateGate:
     def __init__(
         self,
         taker: TurnTaker,
-        publication: Publication,
+        publication: PublicationSettings,
         provider: str,
         rate: Rate,
         clock: Clock,

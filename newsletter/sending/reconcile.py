@@ -18,7 +18,7 @@ from newsletter.campaigns import resolution
 from newsletter.campaigns.batch_states import BatchState
 from newsletter.campaigns.campaign import Campaign, CampaignState
 from newsletter.campaigns.resolution import Unknown
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.bulk import among
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch, subscriber
@@ -81,7 +81,7 @@ class _Readers:
     """Subscribers who have had their address since before the batch was handed over."""
 
 
-def ask(database: Database, publication: Publication, campaign: Campaign, now: datetime) -> list[BatchFinding]:
+def ask(database: Database, publication: PublicationSettings, campaign: Campaign, now: datetime) -> list[BatchFinding]:
     """Ask about each batch with unknown deliveries. Changes nothing. Raises ConfigError."""
     with database.read() as connection:
         unknowns = resolution.find_unknown(connection, campaign.id)
@@ -111,7 +111,12 @@ def _readers(connection: Connection, unknown: Unknown) -> _Readers:
 
 
 def _ask(
-    publication: Publication, campaign: Campaign, unknown: Unknown, readers: _Readers, last: datetime, now: datetime
+    publication: PublicationSettings,
+    campaign: Campaign,
+    unknown: Unknown,
+    readers: _Readers,
+    last: datetime,
+    now: datetime,
 ) -> BatchFinding:
     """Ask about one batch; `last` is when its provider was handed the last unknown one."""
     if unknown.provider not in PROVIDERS:
@@ -143,13 +148,13 @@ def _repeat(provider: Provider, campaign: Campaign, unknown: Unknown) -> BatchFi
     return BatchFinding(unknown=unknown, remark=remark, is_early=True)
 
 
-def _clock(publication: Publication, moment: datetime) -> str:
+def _clock(publication: PublicationSettings, moment: datetime) -> str:
     """Write the next full minute by the publication's clock: `14:05 CET`."""
     return f"{(moment + MINUTE).astimezone(publication.config.publication.timezone):%H:%M %Z}"
 
 
 def _search(
-    publication: Publication,
+    publication: PublicationSettings,
     provider: Provider,
     lookup: Lookup,
     campaign: Campaign,
@@ -167,7 +172,7 @@ def _search(
 
 
 def _absent(
-    publication: Publication,
+    publication: PublicationSettings,
     finding: BatchFinding,
     readers: _Readers,
     findings: Sequence[BatchFinding],
@@ -203,7 +208,7 @@ def _vouches(witness: BatchFinding, finding: BatchFinding, lag: timedelta) -> bo
     return is_shown and witness.unknown.handed_at > finding.unknown.handed_at - lag
 
 
-def _shown(publication: Publication, provider: Provider, lookup: Lookup, search: Search) -> frozenset[str]:
+def _shown(publication: PublicationSettings, provider: Provider, lookup: Lookup, search: Search) -> frozenset[str]:
     """Return the delivery ids that the search shows. Raises _SearchError when it does not answer whole."""
     settings = read_settings(publication, provider)
     return frozenset(id for page in _pages(lookup, settings, search) for id in page)

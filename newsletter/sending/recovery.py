@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from newsletter.campaigns import abandoned_batches, counts, reported, resolution
 from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.claims import Claim
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.providers import PROVIDERS, provider_record
@@ -38,7 +38,9 @@ DECIDED = {
 """What a person is told about unknown deliveries, by policy."""
 
 
-def recover(send_state: SendState, publication: Publication, listener: ProgressListener, clock: Clock) -> Recovered:
+def recover(
+    send_state: SendState, publication: PublicationSettings, listener: ProgressListener, clock: Clock
+) -> Recovered:
     """Take over what a dead sender left, and say so; return what is left after the policy for unknown deliveries.
 
     The caller holds the sender's lock; or there are several senders, and those are dead whose leases have ended.
@@ -67,7 +69,11 @@ def recover(send_state: SendState, publication: Publication, listener: ProgressL
 
 
 def recover_if_free(
-    database: Database, publication: Publication, campaign_id: int, listener: ProgressListener, clock: Clock = utc_now
+    database: Database,
+    publication: PublicationSettings,
+    campaign_id: int,
+    listener: ProgressListener,
+    clock: Clock = utc_now,
 ) -> None:
     """Recover if nobody is sending: then no call is under way, whatever the ledger calls handed.
 

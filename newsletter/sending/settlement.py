@@ -14,7 +14,7 @@ from msgspec import structs
 
 from newsletter.campaigns.claims import Claim
 from newsletter.campaigns.resolution import Policy
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.providers.base import Answer, Outcome, Provider
 from newsletter.providers.dispatch import Part
 from newsletter.sending import pacing
@@ -92,7 +92,7 @@ class Settlement:
     """The history that the next answer is settled by."""
 
 
-def campaign_policy(publication: Publication, provider: Provider) -> SendPolicy:
+def campaign_policy(publication: PublicationSettings, provider: Provider) -> SendPolicy:
     """Return the policy of the settings for campaigns through this provider."""
     send = publication.config.send
     return SendPolicy(

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.messages.mailing import Mailing, envelope
@@ -65,7 +65,7 @@ class TransactionalSender:
 
     def __init__(
         self,
-        publication: Publication,
+        publication: PublicationSettings,
         database: Database,
         messages: Messages,
         say: Callable[[str], None],

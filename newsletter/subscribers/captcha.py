@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from newsletter.config import Publication, secret
+from newsletter.config import PublicationSettings, secret
 from newsletter.errors import ConfigError
 
 CONNECT, READ = 5.0, 10.0
@@ -81,7 +81,7 @@ class Challenge:
         return "passed" if isinstance(reply, dict) and reply.get("success") is True else "failed"
 
 
-def find_challenge(publication: Publication) -> Challenge | None:
+def find_challenge(publication: PublicationSettings) -> Challenge | None:
     """Return the challenge that `[signup] challenge` names, or None when off. Raises ConfigError for missing keys."""
     settings = publication.config.signup
     if settings.challenge == "off":

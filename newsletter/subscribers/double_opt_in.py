@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.subscribers import consent, signups, suppressions, writes
 from newsletter.subscribers.evidence import read_details
 from newsletter.subscribers.preferences import (
@@ -94,7 +94,9 @@ _GONE = Signup(step=SignupStep.GONE)
 class Confirmations:
     """The confirmations of one publication."""
 
-    def __init__(self, publication: Publication, limits: SignupLimits, welcomes: Sequence[Welcome] = ()) -> None:
+    def __init__(
+        self, publication: PublicationSettings, limits: SignupLimits, welcomes: Sequence[Welcome] = ()
+    ) -> None:
         self._lists = publication.config.lists
         self._settings = publication.config.signup
         self._limits = limits

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, literal, select
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.counters.deliveries import IS_ACCEPTED, LEDGER
 from newsletter.database.tables import batch, campaign, consent, delivery, delivery_exception, event, subscriber
 from newsletter.errors import ConfigError
@@ -20,7 +20,7 @@ LEAST_MAIL = 5
 """The campaigns that a reader must have been sent in that time, of those that counted opens and clicks by reader."""
 
 
-def require_individual(publication: Publication, time: Duration) -> None:
+def require_individual(publication: PublicationSettings, time: Duration) -> None:
     """Raise ConfigError when nobody can know who was inactive for that time."""
     tracking = publication.config.tracking
     place = publication.place("tracking")

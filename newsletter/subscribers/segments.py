@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.segments import COLUMNS, INACTIVE, SegmentRule, rules_of
 from newsletter.database.bulk import numbers
 from newsletter.database.tables import subscriber, subscription, suppression
@@ -44,7 +44,7 @@ _GOLDEN = 2654435769
 
 def members(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     list_name: str,
     segment: str | None = None,
     *,
@@ -66,7 +66,7 @@ def members(
 
 def count(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     list_name: str,
     segment: str | None = None,
     *,
@@ -81,7 +81,7 @@ def count(
 
 def count_suppressed(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     list_name: str,
     segment: str | None = None,
     *,
@@ -100,7 +100,7 @@ def count_suppressed(
 
 def sample(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     list_name: str,
     segment: str | None = None,
     *,
@@ -122,7 +122,7 @@ def sample(
 
 def by_zone(
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     list_name: str,
     segment: str | None = None,
     *,
@@ -145,7 +145,7 @@ def gets_mail(list_name: str, now: datetime) -> Condition:
     return and_(subscription.c.list == list_name, subscription.c.status == "active", not_(paused))
 
 
-def condition(connection: Connection, publication: Publication, segment: str, now: datetime) -> Condition:
+def condition(connection: Connection, publication: PublicationSettings, segment: str, now: datetime) -> Condition:
     """Return the segment's condition on a row of `subscriber`, whatever its lists. Raises ConfigError."""
     rules = rules_of(publication, segment)
     for rule in rules:
@@ -172,7 +172,7 @@ def field_names(connection: Connection) -> list[str]:
 def _of_segment(
     rows: Select[Any],
     connection: Connection,
-    publication: Publication,
+    publication: PublicationSettings,
     list_name: str,
     segment: str | None,
     now: datetime,

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, select, update
 
 from newsletter.addresses import address_key
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import full_name
 from newsletter.database.bulk import among, insert_many, reserve_ids
 from newsletter.database.tables import consent as consent_rows
@@ -82,7 +82,7 @@ class SignupAnswer(StrEnum):
 class Signups:
     """The sign-ups of one publication."""
 
-    def __init__(self, publication: Publication, limits: SignupLimits) -> None:
+    def __init__(self, publication: PublicationSettings, limits: SignupLimits) -> None:
         self._settings = publication.config.signup
         self._limits = limits
 
@@ -122,7 +122,7 @@ class Signups:
             _insert_signups(connection, [request], source_id, now, skipped="the form was sent twice")
 
 
-def forget_unconfirmed(connection: Connection, publication: Publication, now: datetime) -> int:
+def forget_unconfirmed(connection: Connection, publication: PublicationSettings, now: datetime) -> int:
     """Erase readers who asked by a form and never confirmed, KEPT after their link expired; return how many.
 
     Readers who are known in any other way stay: by an import, or by a list they are or were on.

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from newsletter.campaigns.campaign import find_campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.sending import reconcile
 from newsletter.sending.bench import SLUG, TOKEN, ask, prepare, running_provider
@@ -93,7 +93,7 @@ def campaign_with_kills(folder: Path, provider: str, *, readers: int, kills: int
     return aftermath
 
 
-def _reconcile(database: Database, publication: Publication) -> None:
+def _reconcile(database: Database, publication: PublicationSettings) -> None:
     """Ask the provider an hour later, when its search has everything."""
     os.environ[TOKEN] = "bench"
     with database.read() as connection:

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 
 from newsletter.campaigns.campaign import CampaignState, find_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.sending import reconcile
 from newsletter.sending.bench import SLUG, TOKEN, ask, prepare, running_provider
@@ -119,7 +119,9 @@ def shared_campaign(
     return aftermath
 
 
-def _prepare(folder: Path, server: OwnPostgresql, port: int, provider: str, readers: int, rate: str) -> Publication:
+def _prepare(
+    folder: Path, server: OwnPostgresql, port: int, provider: str, readers: int, rate: str
+) -> PublicationSettings:
     os.environ[TOKEN] = "bench"
     migrated = create_engine(server.url().replace("postgresql:", "postgresql+psycopg:"))
     with migrated.begin() as connection:

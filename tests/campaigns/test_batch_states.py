@@ -14,7 +14,7 @@ from newsletter.campaigns.campaign import CampaignState, change_state
 from newsletter.campaigns.claims import Claim, LostClaimError
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.ledger import LEASE
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.providers.base import Answer, Outcome, Result
 from tests.support.sending import NOW, add_readers, settings, start_campaign
@@ -30,12 +30,12 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     found = open_database(publication)
     add_readers(found, 6)
     with found.begin() as connection:

@@ -18,7 +18,7 @@ from newsletter.campaigns.batch_states import ARROWS
 from newsletter.campaigns.campaign import change_state, get_campaign
 from newsletter.campaigns.claims import Claim, LostClaimError
 from newsletter.campaigns.counts import delivery_counts, is_done, named
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber, subscription
 from newsletter.providers.base import Answer, Outcome, Result
@@ -37,18 +37,20 @@ UNKNOWN = Result(outcome=Outcome.UNKNOWN, reason="no answer")
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return publication_settings(tmp_path)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     found = open_database(publication)
     yield found
     found.close()
 
 
-def enqueued(database: Database, publication: Publication, readers: int, size: int = 500, page: int = 10_000) -> int:
+def enqueued(
+    database: Database, publication: PublicationSettings, readers: int, size: int = 500, page: int = 10_000
+) -> int:
     """A campaign with everyone enqueued; its id."""
     add_readers(database, readers)
     with database.begin() as connection:
@@ -89,14 +91,16 @@ def roll(database: Database, claim: Claim) -> tuple[list[int], dict[int, str]]:
     return [*found.to_send], dict(found.to_skip)
 
 
-def test_everyone_on_the_list_is_enqueued_once_page_by_page(database: Database, publication: Publication) -> None:
+def test_everyone_on_the_list_is_enqueued_once_page_by_page(
+    database: Database, publication: PublicationSettings
+) -> None:
     enqueued(database, publication, 105, size=20, page=40)
 
     assert counts(database) == {"queued": 105}
     assert roll(database, take(database))[0] == [*range(1, 21)]
 
 
-def test_enqueueing_that_was_killed_goes_on_where_it_was(database: Database, publication: Publication) -> None:
+def test_enqueueing_that_was_killed_goes_on_where_it_was(database: Database, publication: PublicationSettings) -> None:
     add_readers(database, 25)
     with database.begin() as connection:
         campaign = start_campaign(connection)
@@ -113,7 +117,7 @@ def test_enqueueing_that_was_killed_goes_on_where_it_was(database: Database, pub
 
 
 def test_a_segment_that_is_gone_keeps_no_campaign_from_ending(
-    database: Database, publication: Publication, tmp_path: Path
+    database: Database, publication: PublicationSettings, tmp_path: Path
 ) -> None:
     add_readers(database, 25)
     divided = publication_settings(tmp_path / "divided", '[segments.all]\nfirst_name = "R"\n')
@@ -129,7 +133,7 @@ def test_a_segment_that_is_gone_keeps_no_campaign_from_ending(
         assert sum(delivery_counts(connection, campaign.id).values()) == 25
 
 
-def test_a_claimed_batch_is_nobody_else_s(database: Database, publication: Publication) -> None:
+def test_a_claimed_batch_is_nobody_else_s(database: Database, publication: PublicationSettings) -> None:
     enqueued(database, publication, 6, size=3)
 
     first, second = take(database), take(database)
@@ -139,7 +143,9 @@ def test_a_claimed_batch_is_nobody_else_s(database: Database, publication: Publi
         assert claims.claim(connection, 1, owner="other", now=NOW) is None
 
 
-def test_a_batch_is_claimed_by_its_number_only_while_it_waits(database: Database, publication: Publication) -> None:
+def test_a_batch_is_claimed_by_its_number_only_while_it_waits(
+    database: Database, publication: PublicationSettings
+) -> None:
     campaign = enqueued(database, publication, 1200)
     with database.begin() as connection:
         second = claims.claim(connection, campaign, owner="a", now=NOW, no=2)
@@ -149,7 +155,9 @@ def test_a_batch_is_claimed_by_its_number_only_while_it_waits(database: Database
         assert claims.claim(connection, campaign, owner="b", now=NOW, no=9) is None
 
 
-def test_a_batch_that_is_given_back_until_later_waits_until_then(database: Database, publication: Publication) -> None:
+def test_a_batch_that_is_given_back_until_later_waits_until_then(
+    database: Database, publication: PublicationSettings
+) -> None:
     campaign, later = enqueued(database, publication, 3), NOW + timedelta(hours=1)
     with database.begin() as connection:
         claim = claims.claim(connection, campaign, owner="a", now=NOW)
@@ -160,7 +168,7 @@ def test_a_batch_that_is_given_back_until_later_waits_until_then(database: Datab
 
 
 def test_a_claim_lasts_as_long_as_its_lease_from_each_sign_of_life(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     campaign, lease = enqueued(database, publication, 3), timedelta(seconds=90)
     with database.begin() as connection:
@@ -173,7 +181,9 @@ def test_a_claim_lasts_as_long_as_its_lease_from_each_sign_of_life(
         assert claims.claim(connection, campaign, owner="b", now=NOW)
 
 
-def test_nothing_is_claimed_or_handed_over_of_a_paused_campaign(database: Database, publication: Publication) -> None:
+def test_nothing_is_claimed_or_handed_over_of_a_paused_campaign(
+    database: Database, publication: PublicationSettings
+) -> None:
     enqueued(database, publication, 6, size=3)
     claim = take(database)
     with database.begin() as connection:
@@ -187,7 +197,7 @@ def test_nothing_is_claimed_or_handed_over_of_a_paused_campaign(database: Databa
     assert counts(database) == {"queued": 6}
 
 
-def test_what_a_provider_accepted_is_settled_at_once(database: Database, publication: Publication) -> None:
+def test_what_a_provider_accepted_is_settled_at_once(database: Database, publication: PublicationSettings) -> None:
     enqueued(database, publication, 3)
     claim = take(database)
     hand(database, claim)
@@ -200,7 +210,9 @@ def test_what_a_provider_accepted_is_settled_at_once(database: Database, publica
         assert is_done(connection, 1)
 
 
-def test_a_rejected_reader_is_listed_with_the_provider_s_words(database: Database, publication: Publication) -> None:
+def test_a_rejected_reader_is_listed_with_the_provider_s_words(
+    database: Database, publication: PublicationSettings
+) -> None:
     enqueued(database, publication, 3)
     claim = take(database)
     hand(database, claim)
@@ -214,7 +226,7 @@ def test_a_rejected_reader_is_listed_with_the_provider_s_words(database: Databas
 
 
 def test_those_a_provider_was_too_busy_for_wait_and_the_others_are_done(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     enqueued(database, publication, 4)
     claim = take(database)
@@ -231,7 +243,9 @@ def test_those_a_provider_was_too_busy_for_wait_and_the_others_are_done(
     assert again.key != claim.key
 
 
-def test_a_batch_without_an_answer_is_unknown_to_the_last_reader(database: Database, publication: Publication) -> None:
+def test_a_batch_without_an_answer_is_unknown_to_the_last_reader(
+    database: Database, publication: PublicationSettings
+) -> None:
     enqueued(database, publication, 2)
     claim = take(database)
     hand(database, claim)
@@ -246,7 +260,7 @@ def test_a_batch_without_an_answer_is_unknown_to_the_last_reader(database: Datab
         ]
 
 
-def test_unknown_among_accepted_is_kept_by_reader(database: Database, publication: Publication) -> None:
+def test_unknown_among_accepted_is_kept_by_reader(database: Database, publication: PublicationSettings) -> None:
     enqueued(database, publication, 2)
     claim = take(database)
     hand(database, claim)
@@ -257,7 +271,7 @@ def test_unknown_among_accepted_is_kept_by_reader(database: Database, publicatio
 
 
 def test_a_sender_whose_batch_was_taken_over_can_neither_hand_over_nor_settle(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     enqueued(database, publication, 2)
     lost = take(database)
@@ -273,7 +287,7 @@ def test_a_sender_whose_batch_was_taken_over_can_neither_hand_over_nor_settle(
 
 
 def test_what_a_dead_sender_had_claimed_is_queued_and_what_it_had_handed_over_is_unknown(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     enqueued(database, publication, 5, size=3)
     hand(database, take(database))
@@ -287,7 +301,7 @@ def test_what_a_dead_sender_had_claimed_is_queued_and_what_it_had_handed_over_is
 
 
 def test_a_provider_that_recognises_repeats_gets_the_same_readers_under_the_same_key(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     enqueued(database, publication, 3)
     before = take(database)
@@ -303,7 +317,7 @@ def test_a_provider_that_recognises_repeats_gets_the_same_readers_under_the_same
 
 
 def test_those_who_left_meanwhile_are_skipped_each_with_the_reason(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     enqueued(database, publication, 5)
     with database.begin() as connection:
@@ -322,7 +336,7 @@ def test_those_who_left_meanwhile_are_skipped_each_with_the_reason(
 
 
 def test_a_reader_who_has_or_may_have_the_issue_by_another_campaign_is_skipped(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     enqueued(database, publication, 3)
     claim = take(database)
@@ -341,7 +355,7 @@ def test_a_reader_who_has_or_may_have_the_issue_by_another_campaign_is_skipped(
 
 
 def test_nobody_is_left_out_of_a_batch_that_is_another_sender_s_by_now(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     enqueued(database, publication, 2)
     claim = take(database)
@@ -355,7 +369,7 @@ def test_nobody_is_left_out_of_a_batch_that_is_another_sender_s_by_now(
     assert counts(database) == {"queued": 2}
 
 
-def test_a_batch_of_which_nobody_is_left_is_done(database: Database, publication: Publication) -> None:
+def test_a_batch_of_which_nobody_is_left_is_done(database: Database, publication: PublicationSettings) -> None:
     enqueued(database, publication, 2)
     claim = take(database)
     with database.begin() as connection:
@@ -417,7 +431,7 @@ def _step(database: Database, data: st.DataObject) -> None:
 
 
 def test_a_reader_whose_call_is_to_be_made_again_is_not_sent_the_issue_by_another_campaign(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     add_readers(database, 1, ("daily", "weekly"))
     with database.begin() as connection:

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from newsletter.campaigns import audience, claims, counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import campaign
 from tests.support.sending import NOW, settings, start_campaign
@@ -34,7 +34,7 @@ BATCH = 500
 REPEATS = 21
 CHUNK = 500_000
 """Rows that are made in one statement."""
-Step = Callable[[Connection, Publication], object]
+Step = Callable[[Connection, PublicationSettings], object]
 STEPS: dict[str, Step] = {
     "the next batch": lambda connection, _news: claims.claim(connection, 1, owner="test", now=NOW, provider="outbox"),
     "the next page of readers": lambda connection, news: audience.enqueue(
@@ -46,7 +46,7 @@ COUNT = "WITH RECURSIVE n(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM n WH
 
 
 @contextmanager
-def large_list(folder: Path, readers: int) -> Iterator[tuple[Publication, Database]]:
+def large_list(folder: Path, readers: int) -> Iterator[tuple[PublicationSettings, Database]]:
     """Make a publication: half of a campaign is enqueued, half of that is sent, and the earlier ones are over."""
     publication = settings(folder)
     with closing(open_database(publication)) as database:
@@ -105,14 +105,14 @@ def _add_present(database: Database, readers: int) -> None:
                 connection.exec_driver_sql(f"ANALYZE {table}")
 
 
-def work(publication: Publication, database: Database, step: Step) -> int:
+def work(publication: PublicationSettings, database: Database, step: Step) -> int:
     """Return how much the database does for a step, which is undone."""
     with database.read() as connection:
         count = _instructions if connection.dialect.name == "sqlite" else _pages
         return count(connection, publication, step)
 
 
-def _instructions(connection: Connection, publication: Publication, step: Step) -> int:
+def _instructions(connection: Connection, publication: PublicationSettings, step: Step) -> int:
     done = [0]
 
     def count() -> int:
@@ -126,7 +126,7 @@ def _instructions(connection: Connection, publication: Publication, step: Step) 
     return done[0]
 
 
-def _pages(connection: Connection, publication: Publication, step: Step) -> int:
+def _pages(connection: Connection, publication: PublicationSettings, step: Step) -> int:
     asked: list[tuple[str, Any, bool]] = []
 
     def note(_connection: object, _cursor: object, words: str, values: Any, _context: object, many: bool) -> None:
@@ -146,7 +146,7 @@ def _pages(connection: Connection, publication: Publication, step: Step) -> int:
     return sum(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in plans)
 
 
-def seconds(publication: Publication, database: Database, step: Step) -> float:
+def seconds(publication: PublicationSettings, database: Database, step: Step) -> float:
     """Return the median of how long a step takes with its commit."""
     took = []
     for _ in range(REPEATS):

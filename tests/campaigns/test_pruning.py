@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from newsletter.campaigns import audience, claims, pruning, resolution
 from newsletter.campaigns.campaign import change_state, get_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import delivery
 from newsletter.errors import NewsletterError
@@ -29,18 +29,18 @@ UNKNOWN = Result(outcome=Outcome.UNKNOWN, reason="no answer")
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     opened = open_database(publication)
     yield opened
     opened.close()
 
 
-def sent(database: Database, publication: Publication, *results: Result, finish: bool = True) -> int:
+def sent(database: Database, publication: PublicationSettings, *results: Result, finish: bool = True) -> int:
     """Send a campaign to as many readers as there are results; return its id."""
     add_readers(database, len(results))
     with database.begin() as connection:
@@ -65,7 +65,7 @@ def rows(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(delivery)) or 0
 
 
-def test_deliveries_go_and_every_count_stays(database: Database, publication: Publication) -> None:
+def test_deliveries_go_and_every_count_stays(database: Database, publication: PublicationSettings) -> None:
     id = sent(database, publication, ACCEPTED, FULL, ACCEPTED)
     with database.read() as connection:
         before = delivery_counts(connection, id)
@@ -81,7 +81,7 @@ def test_deliveries_go_and_every_count_stays(database: Database, publication: Pu
 
 
 def test_a_prune_that_was_killed_goes_on(
-    database: Database, publication: Publication, monkeypatch: pytest.MonkeyPatch
+    database: Database, publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = sent(database, publication, *[ACCEPTED] * 5)
     monkeypatch.setattr(pruning, "PAGE", 2)
@@ -95,7 +95,7 @@ def test_a_prune_that_was_killed_goes_on(
     assert prune(database, id) == 3
 
 
-def test_nothing_of_a_pruned_campaign_is_sent_again(database: Database, publication: Publication) -> None:
+def test_nothing_of_a_pruned_campaign_is_sent_again(database: Database, publication: PublicationSettings) -> None:
     id = sent(database, publication, ACCEPTED, FULL)
 
     prune(database, id)
@@ -109,7 +109,9 @@ def test_nothing_of_a_pruned_campaign_is_sent_again(database: Database, publicat
 
 
 @pytest.mark.parametrize("case", ["is sending", "has unknown deliveries"])
-def test_a_campaign_that_is_not_over_is_left_alone(database: Database, publication: Publication, case: str) -> None:
+def test_a_campaign_that_is_not_over_is_left_alone(
+    database: Database, publication: PublicationSettings, case: str
+) -> None:
     results = (ACCEPTED, UNKNOWN) if case == "has unknown deliveries" else (ACCEPTED,)
 
     id = sent(database, publication, *results, finish=case != "is sending")
@@ -120,7 +122,7 @@ def test_a_campaign_that_is_not_over_is_left_alone(database: Database, publicati
 
 
 def test_the_command_says_what_would_go_deletes_it_and_why_tells_so(
-    database: Database, publication: Publication, newsletter: Run
+    database: Database, publication: PublicationSettings, newsletter: Run
 ) -> None:
     sent(database, publication, ACCEPTED, ACCEPTED)
 

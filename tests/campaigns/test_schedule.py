@@ -20,7 +20,7 @@ from newsletter.campaigns.campaign import (
     start_now,
 )
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
 from newsletter.errors import NewsletterError
@@ -36,18 +36,18 @@ TOMORROW = datetime(2025, 1, 18, 7, tzinfo=UTC)
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path, issue=True)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     found = open_database(publication)
     yield found
     found.close()
 
 
-def scheduled(publication: Publication, database: Database, when: str, now: datetime = NOW) -> Campaign:
+def scheduled(publication: PublicationSettings, database: Database, when: str, now: datetime = NOW) -> Campaign:
     plan = make_plan(publication, database, "hello", list_name=None, segment=None)
     moment = parse_moment(when, publication.config.publication.timezone)
     return schedule_plan(publication, database, plan, moment, now)
@@ -59,12 +59,14 @@ def live_in(database: Database, zones: dict[int, str]) -> None:
             connection.execute(update(subscriber).where(subscriber.c.id == id).values(timezone=zone))
 
 
-def begin(publication: Publication, database: Database, now: datetime) -> list[Campaign]:
+def begin(publication: PublicationSettings, database: Database, now: datetime) -> list[Campaign]:
     with database.begin() as connection:
         return schedule.begin_due(connection, publication, now)
 
 
-def test_a_campaign_starts_when_its_time_has_come_and_not_before(publication: Publication, database: Database) -> None:
+def test_a_campaign_starts_when_its_time_has_come_and_not_before(
+    publication: PublicationSettings, database: Database
+) -> None:
     add_readers(database, 1)
     assert scheduled(publication, database, "2025-01-18 07:00").start == TOMORROW
 
@@ -76,7 +78,7 @@ def test_a_campaign_starts_when_its_time_has_come_and_not_before(publication: Pu
 
 
 def test_an_explicit_zone_counts_and_clocks_that_skip_the_time_too(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     add_readers(database, 1)
 
@@ -86,7 +88,7 @@ def test_an_explicit_zone_counts_and_clocks_that_skip_the_time_too(
 
 
 def test_scheduling_again_changes_the_time_and_takes_what_the_file_says_now(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     add_readers(database, 1)
     first = scheduled(publication, database, "2025-01-18 07:00")
@@ -100,7 +102,7 @@ def test_scheduling_again_changes_the_time_and_takes_what_the_file_says_now(
     assert begin(publication, database, TOMORROW) == []
 
 
-def test_a_campaign_that_has_begun_cannot_be_scheduled(publication: Publication, database: Database) -> None:
+def test_a_campaign_that_has_begun_cannot_be_scheduled(publication: PublicationSettings, database: Database) -> None:
     add_readers(database, 1)
     scheduled(publication, database, "2025-01-18 07:00")
     begin(publication, database, TOMORROW)
@@ -115,7 +117,9 @@ def test_a_campaign_that_has_begun_cannot_be_scheduled(publication: Publication,
         assert get_campaign(connection, 1).state is CampaignState.PAUSED
 
 
-def test_a_start_later_than_max_lateness_is_held_and_says_so(publication: Publication, database: Database) -> None:
+def test_a_start_later_than_max_lateness_is_held_and_says_so(
+    publication: PublicationSettings, database: Database
+) -> None:
     add_readers(database, 1)
     scheduled(publication, database, "2025-01-18 07:00")
 
@@ -132,7 +136,9 @@ def test_lateness_is_measured_to_the_second_and_may_be_off(most: str, late: bool
     assert schedule.is_too_late(TOMORROW, TOMORROW + 2 * HOUR, Duration(most)) is late
 
 
-def test_a_campaign_paused_before_its_time_waits_for_it_again(publication: Publication, database: Database) -> None:
+def test_a_campaign_paused_before_its_time_waits_for_it_again(
+    publication: PublicationSettings, database: Database
+) -> None:
     add_readers(database, 1)
     scheduled(publication, database, "2025-01-18 07:00")
     with database.begin() as connection:
@@ -145,7 +151,7 @@ def test_a_campaign_paused_before_its_time_waits_for_it_again(publication: Publi
     assert (resumed.state, resumed.reason, resumed.start) == (CampaignState.SCHEDULED, "", TOMORROW)
 
 
-def test_a_cancelled_schedule_never_starts(publication: Publication, database: Database) -> None:
+def test_a_cancelled_schedule_never_starts(publication: PublicationSettings, database: Database) -> None:
     add_readers(database, 1)
     scheduled(publication, database, "2025-01-18 07:00")
     with database.begin() as connection:
@@ -157,7 +163,9 @@ def test_a_cancelled_schedule_never_starts(publication: Publication, database: D
         scheduled(publication, database, "2025-01-19 07:00")
 
 
-def test_a_time_that_has_gone_by_is_refused_and_nothing_is_made(publication: Publication, database: Database) -> None:
+def test_a_time_that_has_gone_by_is_refused_and_nothing_is_made(
+    publication: PublicationSettings, database: Database
+) -> None:
     add_readers(database, 1)
 
     with pytest.raises(NewsletterError, match="2025-01-17 07:00 UTC has gone by"):
@@ -168,7 +176,7 @@ def test_a_time_that_has_gone_by_is_refused_and_nothing_is_made(publication: Pub
 
 
 def test_each_reader_s_own_time_makes_waves_from_the_east_to_the_west(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     add_readers(database, 5)
     live_in(database, {1: "America/New_York", 2: "Asia/Tokyo", 3: "Mars/Olympus", 4: "Asia/Tokyo"})
@@ -192,7 +200,9 @@ def test_each_reader_s_own_time_makes_waves_from_the_east_to_the_west(
         assert sum(delivery_counts(connection, begun.id).values()) == 5
 
 
-def test_readers_whose_own_time_has_gone_by_get_it_when_it_starts(publication: Publication, database: Database) -> None:
+def test_readers_whose_own_time_has_gone_by_get_it_when_it_starts(
+    publication: PublicationSettings, database: Database
+) -> None:
     add_readers(database, 2)
     live_in(database, {1: "Pacific/Auckland"})
     wall = parse_moment("2025-01-18 00:30 local", UTC)
@@ -206,7 +216,7 @@ def test_readers_whose_own_time_has_gone_by_get_it_when_it_starts(publication: P
 
 
 def test_sending_a_scheduled_issue_by_hand_sends_it_to_everyone_at_once(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     add_readers(database, 2)
     live_in(database, {1: "Asia/Tokyo"})
@@ -223,7 +233,7 @@ def test_sending_a_scheduled_issue_by_hand_sends_it_to_everyone_at_once(
         assert due < NOW
 
 
-def said_of_sending(publication: Publication, database: Database, now: datetime = NOW) -> list[str]:
+def said_of_sending(publication: PublicationSettings, database: Database, now: datetime = NOW) -> list[str]:
     plan = make_plan(publication, database, "hello", list_name=None, segment=None)
     return remarks(publication, plan, now)
 
@@ -240,7 +250,7 @@ def said_of_sending(publication: Publication, database: Database, now: datetime 
     ],
 )
 def test_who_sends_a_scheduled_issue_by_hand_is_told_what_is_not_waited_for(
-    publication: Publication, database: Database, when: str, named: str, gone_by: datetime
+    publication: PublicationSettings, database: Database, when: str, named: str, gone_by: datetime
 ) -> None:
     add_readers(database, 1)
     assert said_of_sending(publication, database) == []
@@ -257,7 +267,7 @@ def test_who_sends_a_scheduled_issue_by_hand_is_told_what_is_not_waited_for(
 
 @pytest.mark.parametrize(("when", "named"), [("", ""), (" Asia/Tokyo", ""), (" local", " by each reader's own clock")])
 def test_who_sends_an_issue_before_its_own_time_is_told_so(
-    publication: Publication, database: Database, when: str, named: str
+    publication: PublicationSettings, database: Database, when: str, named: str
 ) -> None:
     issue = publication.issues / "2025-01-17-hello.md"
     issue.write_text(issue.read_text().replace("date:", f"send_at: 2025-01-20 07:00{when}\ndate:"), encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns.tracking import FIELD, Level, targets, track_token, tracked
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient, Syntax
 from newsletter.signed_links import Links, Purpose
@@ -43,12 +43,12 @@ MESSAGE = CompiledMessage(
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path)
 
 
 @pytest.fixture
-def links(publication: Publication) -> Links:
+def links(publication: PublicationSettings) -> Links:
     return Links(publication)
 
 
@@ -56,7 +56,7 @@ def hrefs(html: str) -> list[str]:
     return re.findall(r"href=[\"']([^\"']*)", html)
 
 
-def sent(publication: Publication, message: CompiledMessage, links: Links, subscriber_id: int) -> str:
+def sent(publication: PublicationSettings, message: CompiledMessage, links: Links, subscriber_id: int) -> str:
     """One reader's HTML."""
     mailing = Mailing(message, envelope(publication, "daily", datetime(2025, 1, 17, tzinfo=UTC), "key"))
     fields = {"email": f"r{subscriber_id}@example.com", "unsubscribe_url": "https://news.example.com/unsubscribe/x"}
@@ -69,7 +69,7 @@ def test_without_tracking_the_message_is_the_very_same(links: Links) -> None:
 
 
 def test_only_web_addresses_of_others_that_are_the_same_for_all_lead_through_us(
-    publication: Publication, links: Links
+    publication: PublicationSettings, links: Links
 ) -> None:
     html = sent(publication, tracked(MESSAGE, Level.INDIVIDUAL, links, 7), links, 3)
 
@@ -89,7 +89,7 @@ def test_only_web_addresses_of_others_that_are_the_same_for_all_lead_through_us(
 
 
 def test_in_aggregate_everybody_gets_the_same_bytes_and_no_reader_is_in_them(
-    publication: Publication, links: Links
+    publication: PublicationSettings, links: Links
 ) -> None:
     message = tracked(MESSAGE, Level.AGGREGATE, links, 7)
 
@@ -101,7 +101,7 @@ def test_in_aggregate_everybody_gets_the_same_bytes_and_no_reader_is_in_them(
 
 
 def test_a_provider_that_fills_in_by_itself_gets_the_token_as_one_more_variable(
-    publication: Publication, links: Links
+    publication: PublicationSettings, links: Links
 ) -> None:
     message = tracked(MESSAGE, Level.INDIVIDUAL, links, 7)
     mailing = Mailing(message, envelope(publication, "daily", datetime(2025, 1, 17, tzinfo=UTC), "key"))
@@ -132,7 +132,7 @@ def test_a_tracking_token_opens_nothing_else_and_nothing_else_opens_it(links: Li
 
 
 def test_a_built_issue_keeps_its_size_within_what_check_allows_for(
-    publication_folder: Path, publication: Publication, links: Links
+    publication_folder: Path, publication: PublicationSettings, links: Links
 ) -> None:
     body = "\n\n".join(f"[Story {n}](https://example.com/{n})" for n in range(20))
     message = built(publication_folder, body).message

@@ -13,7 +13,7 @@ from newsletter.checks.context.context import EarlierIssues
 from newsletter.checks.context.rule import Example
 from newsletter.checks.gate import Stopped, gate
 from newsletter.checks.run import open_context, run_rules
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.errors import Problem
 from newsletter.issues.scaffold import issue_file
 from newsletter.rendering.build import build_issue
@@ -79,7 +79,7 @@ def starter_problems(theme: Theme, text: str) -> list[Problem]:
     return list(run_rules(context, [RULES["NL024"]]))
 
 
-def attempts(publication: Publication, number: int) -> Iterator[str]:
+def attempts(publication: PublicationSettings, number: int) -> Iterator[str]:
     """Yield starters in whole or in part: some of their lines, and some of their sentences in an author's text."""
     chance = random.Random(1843)
     for _ in range(number // 2):

@@ -14,7 +14,7 @@ from newsletter.campaigns.campaign import change_state
 from newsletter.campaigns.claims import Claim
 from newsletter.campaigns.ledger import LEASE
 from newsletter.campaigns.status import campaign_status
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.times import utc_now
 from tests.support.sending import add_readers, settings, start_campaign
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     found = open_database(publication)
     add_readers(found, 2)
     with found.begin() as connection:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.config import Publication, find_config, load_publication, secret
+from newsletter.config import PublicationSettings, find_config, load_publication, secret
 from newsletter.config.errors import locate
 from newsletter.errors import ConfigError
 
@@ -19,7 +19,7 @@ title = "Daily"
 """
 
 
-def load(folder: Path, text: str) -> Publication:
+def load(folder: Path, text: str) -> PublicationSettings:
     path = folder / "newsletter.toml"
     path.write_text(text, encoding="utf-8")
     return load_publication(path)

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from newsletter.campaigns import events
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.counters import table
 from newsletter.counters.readers import ACTIVE
 from newsletter.counters.recount import count_all, is_counted, rebuild
@@ -28,7 +28,7 @@ GROWTH = (table.JOINED, table.LEFT, table.UNCOUNTED, table.INACTIVE)
 
 
 @contextmanager
-def empty_newsletter(folder: Path) -> Iterator[tuple[Publication, Database]]:
+def empty_newsletter(folder: Path) -> Iterator[tuple[PublicationSettings, Database]]:
     shutil.rmtree(folder, ignore_errors=True)
     publication = settings(folder)
     database = open_database(publication)

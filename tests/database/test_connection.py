@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.migrations import _config, scripts
 from newsletter.database.schema import newest_revision
@@ -40,7 +40,7 @@ OPEN = "import sys; from newsletter.config import *; from newsletter.database.co
 OPEN += "open_database(load_publication(find_config(sys.argv[1]))).close(); print(*sorted(sys.modules))"
 
 
-def publication(folder: Path, url: str = "sqlite:///news.db") -> Publication:
+def publication(folder: Path, url: str = "sqlite:///news.db") -> PublicationSettings:
     path = folder / "newsletter.toml"
     path.write_text(TOML.format(url=url))
     return load_publication(path)

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database import copy as copying
 from newsletter.database.connection import Database, named_address, open_address
 from newsletter.database.copy import copy_database, table_sum, tables
@@ -62,12 +62,12 @@ copy.copy_database(source, target, "2026", tell=tell)
 
 
 @pytest.fixture
-def news(tmp_path: Path) -> Publication:
+def news(tmp_path: Path) -> PublicationSettings:
     return publication(tmp_path)
 
 
 @pytest.fixture
-def pair(request: pytest.FixtureRequest, news: Publication) -> Iterator[tuple[Database, Database]]:
+def pair(request: pytest.FixtureRequest, news: PublicationSettings) -> Iterator[tuple[Database, Database]]:
     """Open a source and an empty target."""
     urls = ["sqlite:///news.db", databases.database_url(news.root)]
     direction = getattr(request, "param", "to postgresql")
@@ -80,7 +80,7 @@ def pair(request: pytest.FixtureRequest, news: Publication) -> Iterator[tuple[Da
         yield first, second
 
 
-def opened(url: str, news: Publication) -> Database:
+def opened(url: str, news: PublicationSettings) -> Database:
     return open_address(named_address(url, "--to", news), news)
 
 
@@ -150,7 +150,7 @@ def test_ids_go_on_behind_those_of_readers_who_are_gone(pair: tuple[Database, Da
 
 @pytest.mark.parametrize("moment", [1, 9, 23, 40])
 def test_a_copy_that_is_killed_goes_on_where_it_was(
-    pair: tuple[Database, Database], news: Publication, moment: int
+    pair: tuple[Database, Database], news: PublicationSettings, moment: int
 ) -> None:
     source, target = pair
     fill(source)

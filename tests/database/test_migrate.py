@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Migration, address, migrate_database, open_database
 from newsletter.database.schema import newest_revision
 from newsletter.errors import ConfigError
@@ -21,24 +21,24 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("postgresql")]
 
 
 @pytest.fixture
-def empty(tmp_path: Path, postgresql: str) -> Iterator[Publication]:
+def empty(tmp_path: Path, postgresql: str) -> Iterator[PublicationSettings]:
     name = databases.new_database("template1")
     yield publication(tmp_path, databases.url_of(name))
     databases.drop(name)
 
 
-def migrate(publication: Publication) -> Migration:
+def migrate(publication: PublicationSettings) -> Migration:
     return migrate_database(address(publication), publication)
 
 
-def change(publication: Publication, statement: str) -> None:
+def change(publication: PublicationSettings, statement: str) -> None:
     engine = create_engine(address(publication))
     with engine.begin() as connection:
         connection.execute(text(statement))
     engine.dispose()
 
 
-def test_commands_on_an_empty_database_name_migrate_and_exit_2(empty: Publication, newsletter: Run) -> None:
+def test_commands_on_an_empty_database_name_migrate_and_exit_2(empty: PublicationSettings, newsletter: Run) -> None:
     refused = newsletter("campaigns")
 
     assert refused.returncode == 2
@@ -46,7 +46,7 @@ def test_commands_on_an_empty_database_name_migrate_and_exit_2(empty: Publicatio
     assert "Make them: newsletter migrate" in refused.stderr
 
 
-def test_migrate_makes_the_tables_and_commands_work(empty: Publication, newsletter: Run) -> None:
+def test_migrate_makes_the_tables_and_commands_work(empty: PublicationSettings, newsletter: Run) -> None:
     first, second, after = newsletter("migrate"), newsletter("migrate"), newsletter("campaigns")
 
     assert (first.returncode, first.stderr) == (0, f"Made the tables (schema {newest_revision()}).\n")
@@ -54,7 +54,7 @@ def test_migrate_makes_the_tables_and_commands_work(empty: Publication, newslett
     assert after.returncode == 0
 
 
-def test_commands_on_an_older_schema_name_migrate(empty: Publication) -> None:
+def test_commands_on_an_older_schema_name_migrate(empty: PublicationSettings) -> None:
     migrate(empty)
     change(empty, "UPDATE alembic_version SET version_num = '0001'")
 
@@ -64,7 +64,7 @@ def test_commands_on_an_older_schema_name_migrate(empty: Publication) -> None:
     assert refused.value.hint == "Bring it up to date: newsletter migrate"
 
 
-def test_a_newer_schema_is_refused_by_commands_and_by_migrate(empty: Publication) -> None:
+def test_a_newer_schema_is_refused_by_commands_and_by_migrate(empty: PublicationSettings) -> None:
     migrate(empty)
     change(empty, "UPDATE alembic_version SET version_num = '9999'")
 
@@ -73,7 +73,7 @@ def test_a_newer_schema_is_refused_by_commands_and_by_migrate(empty: Publication
             use(empty)
 
 
-def test_another_program_s_database_is_refused_and_left_alone(empty: Publication) -> None:
+def test_another_program_s_database_is_refused_and_left_alone(empty: PublicationSettings) -> None:
     change(empty, "CREATE TABLE bookmarks (id integer)")
 
     for use in (open_database, migrate):
@@ -81,7 +81,7 @@ def test_another_program_s_database_is_refused_and_left_alone(empty: Publication
             use(empty)
 
 
-def test_of_several_who_migrate_at_once_one_makes_the_tables_and_the_others_wait(empty: Publication) -> None:
+def test_of_several_who_migrate_at_once_one_makes_the_tables_and_the_others_wait(empty: PublicationSettings) -> None:
     done: list[Migration] = []
     threads = [threading.Thread(target=lambda: done.append(migrate(empty))) for _ in range(3)]
 
@@ -93,7 +93,7 @@ def test_of_several_who_migrate_at_once_one_makes_the_tables_and_the_others_wait
     assert sorted(migration.before for migration in done) == ["", newest_revision(), newest_revision()]
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(empty: Publication) -> None:
+def test_a_migration_that_fails_leaves_nothing_behind(empty: PublicationSettings) -> None:
     change(
         empty, "CREATE SCHEMA other; CREATE TABLE other.bookmarks (id integer); CREATE TYPE campaign AS (id integer)"
     )

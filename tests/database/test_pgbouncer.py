@@ -18,7 +18,7 @@ from newsletter.campaigns import audience, claims
 from newsletter.campaigns.campaign import get_campaign
 from newsletter.campaigns.claims import Claim
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, address, migrate_database, open_database
 from newsletter.database.tables import subscriber
 from newsletter.providers.base import Answer, Outcome, Result
@@ -66,7 +66,7 @@ def _listens(port: int) -> bool:
 
 
 @pytest.fixture
-def news(tmp_path: Path, postgresql: str) -> Iterator[Publication]:
+def news(tmp_path: Path, postgresql: str) -> Iterator[PublicationSettings]:
     """Start a pool of two connections, in front of an empty database."""
     name = databases.new_database("template1")
     port, folder = free_port(), tmp_path / "pool"
@@ -79,7 +79,7 @@ def news(tmp_path: Path, postgresql: str) -> Iterator[Publication]:
     databases.drop(name)
 
 
-def test_everything_from_migrate_to_settle_works_through_a_pool_of_two(news: Publication) -> None:
+def test_everything_from_migrate_to_settle_works_through_a_pool_of_two(news: PublicationSettings) -> None:
     assert migrate_database(address(news), news).before == ""
     with closing(open_database(news)) as database:
         readers = Readers(news, database)
@@ -102,7 +102,7 @@ def test_everything_from_migrate_to_settle_works_through_a_pool_of_two(news: Pub
     assert {state: number for state, number in counts.items() if number} == {"accepted": 200}
 
 
-def test_the_same_statement_many_times_is_never_prepared(news: Publication) -> None:
+def test_the_same_statement_many_times_is_never_prepared(news: PublicationSettings) -> None:
     migrate_database(address(news), news)
     with closing(open_database(news)) as database:
         for _ in range(12):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from newsletter.campaigns import audience, claims, ledger
 from newsletter.campaigns.campaign import CampaignPriority, change_state, set_priority
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.clock import database_now
 from newsletter.database.connection import Database
 from newsletter.distributed import jobs
@@ -23,18 +23,18 @@ pytestmark = pytest.mark.usefixtures("postgresql")
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     with opened(publication) as database:
         add_readers(database, 20, ("daily", "weekly"))
         yield database
 
 
-def begin(connection: Connection, publication: Publication, list_name: str, size: int) -> int:
+def begin(connection: Connection, publication: PublicationSettings, list_name: str, size: int) -> int:
     """Enqueue a campaign to twenty readers, and make its jobs."""
     campaign = start_campaign(connection, list_name)
     audience.enqueue(connection, publication, campaign.id, size, now=NOW)
@@ -48,7 +48,9 @@ def order(connection: Connection) -> list[tuple[int, int]]:
     return [(int(campaign), int(batch)) for campaign, batch in connection.execute(rows)]
 
 
-def test_each_batch_has_one_job_however_often_it_is_asked_for(publication: Publication, database: Database) -> None:
+def test_each_batch_has_one_job_however_often_it_is_asked_for(
+    publication: PublicationSettings, database: Database
+) -> None:
     with database.begin() as connection:
         campaign = begin(connection, publication, "daily", 5)
         jobs.announce(connection, campaign, 0)
@@ -56,7 +58,7 @@ def test_each_batch_has_one_job_however_often_it_is_asked_for(publication: Publi
         assert order(connection) == [(campaign, 1), (campaign, 2), (campaign, 3), (campaign, 4)]
 
 
-def test_jobs_are_made_with_their_batches_or_not_at_all(publication: Publication, database: Database) -> None:
+def test_jobs_are_made_with_their_batches_or_not_at_all(publication: PublicationSettings, database: Database) -> None:
     with database.engine.connect() as connection, connection.begin() as transaction:
         begin(connection, publication, "daily", 5)
         transaction.rollback()
@@ -66,7 +68,7 @@ def test_jobs_are_made_with_their_batches_or_not_at_all(publication: Publication
 
 
 def test_two_campaigns_take_turns_and_the_later_one_does_not_wait_for_the_first(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     with database.begin() as connection:
         large = begin(connection, publication, "daily", 1)
@@ -76,7 +78,7 @@ def test_two_campaigns_take_turns_and_the_later_one_does_not_wait_for_the_first(
         assert turns == [large, small] * 4
 
 
-def test_an_urgent_campaign_goes_first_and_a_low_one_last(publication: Publication, database: Database) -> None:
+def test_an_urgent_campaign_goes_first_and_a_low_one_last(publication: PublicationSettings, database: Database) -> None:
     with database.begin() as connection:
         low = start_campaign(connection, "daily")
         set_priority(connection, low.id, CampaignPriority.LOW)
@@ -93,7 +95,7 @@ def test_an_urgent_campaign_goes_first_and_a_low_one_last(publication: Publicati
         ]
 
 
-def test_pages_of_one_campaign_do_not_give_it_more_turns(publication: Publication, database: Database) -> None:
+def test_pages_of_one_campaign_do_not_give_it_more_turns(publication: PublicationSettings, database: Database) -> None:
     with database.begin() as connection:
         large = start_campaign(connection, "daily")
         for _ in range(4):
@@ -105,7 +107,7 @@ def test_pages_of_one_campaign_do_not_give_it_more_turns(publication: Publicatio
         assert [campaign for campaign, _ in order(connection)][:8] == [large.id, small] * 4
 
 
-def test_a_batch_that_waits_has_a_job_that_waits(publication: Publication, database: Database) -> None:
+def test_a_batch_that_waits_has_a_job_that_waits(publication: PublicationSettings, database: Database) -> None:
     with database.begin() as connection:
         campaign = start_campaign(connection)
         audience.enqueue(connection, publication, campaign.id, 20, now=NOW)
@@ -119,7 +121,9 @@ def test_a_batch_that_waits_has_a_job_that_waits(publication: Publication, datab
         assert jobs.waiting(connection, later) == 1
 
 
-def test_a_paused_campaign_gets_no_jobs_and_loses_those_it_has(publication: Publication, database: Database) -> None:
+def test_a_paused_campaign_gets_no_jobs_and_loses_those_it_has(
+    publication: PublicationSettings, database: Database
+) -> None:
     with database.begin() as connection:
         paused = begin(connection, publication, "daily", 5)
         other = begin(connection, publication, "weekly", 20)
@@ -130,7 +134,7 @@ def test_a_paused_campaign_gets_no_jobs_and_loses_those_it_has(publication: Publ
         assert order(connection) == [(other, 1)]
 
 
-def test_a_batch_that_was_sent_gets_no_job(publication: Publication, database: Database) -> None:
+def test_a_batch_that_was_sent_gets_no_job(publication: PublicationSettings, database: Database) -> None:
     with database.begin() as connection:
         campaign = start_campaign(connection)
         audience.enqueue(connection, publication, campaign.id, 20, now=NOW)
@@ -144,7 +148,7 @@ def test_a_batch_that_was_sent_gets_no_job(publication: Publication, database: D
 
 
 def test_a_large_campaign_s_lost_jobs_are_found_page_by_page(
-    publication: Publication, database: Database, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "PAGE", 3)
     with database.begin() as connection:
@@ -157,7 +161,7 @@ def test_a_large_campaign_s_lost_jobs_are_found_page_by_page(
 
 
 def test_jobs_of_dead_workers_are_cleared_and_those_of_the_living_stay(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     with database.begin() as connection:
         begin(connection, publication, "daily", 5)

@@ -13,7 +13,7 @@ from newsletter.campaigns import audience, claims
 from newsletter.campaigns.campaign import CampaignState
 from newsletter.campaigns.claims import Claim, LostClaimError
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.clock import database_now
 from newsletter.database.connection import Database
 from newsletter.distributed import presence
@@ -28,19 +28,21 @@ LEASE = timedelta(seconds=90)
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     with opened(publication) as database:
         add_readers(database, 20)
         shared_state(publication, database, "me")  # changes the connections, which none may be in use for
         yield database
 
 
-def claimed(database: Database, publication: Publication, provider: str, *, ago: timedelta, hand: bool) -> Claim:
+def claimed(
+    database: Database, publication: PublicationSettings, provider: str, *, ago: timedelta, hand: bool
+) -> Claim:
     """A campaign's only batch, claimed so long ago and never heard of since."""
     with database.begin() as connection:
         campaign = start_campaign(connection, provider=provider)
@@ -53,7 +55,7 @@ def claimed(database: Database, publication: Publication, provider: str, *, ago:
     return claim
 
 
-def swept(database: Database, publication: Publication) -> Quiet:
+def swept(database: Database, publication: PublicationSettings) -> Quiet:
     listener = Quiet()
     Sweep(publication, shared_state(publication, database, "me"), listener, DatabaseClock(database)).run()
     return listener
@@ -70,7 +72,7 @@ def jobs_of(database: Database) -> int:
 
 
 def test_a_claimed_batch_is_queued_again_when_its_lease_has_ended_and_its_sender_cannot_hand_it_over(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     claim = claimed(database, publication, "outbox", ago=LEASE * 2, hand=False)
 
@@ -85,7 +87,7 @@ def test_a_claimed_batch_is_queued_again_when_its_lease_has_ended_and_its_sender
 
 
 def test_a_batch_in_a_call_is_the_living_sender_s_while_its_lease_lasts(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     claimed(database, publication, "postmark", ago=LEASE / 2, hand=True)
 
@@ -95,7 +97,7 @@ def test_a_batch_in_a_call_is_the_living_sender_s_while_its_lease_lasts(
 
 
 def test_a_handed_batch_of_a_dead_worker_is_unknown_where_the_provider_knows_no_keys(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     claimed(database, publication, "postmark", ago=LEASE * 2, hand=True)
 
@@ -106,7 +108,7 @@ def test_a_handed_batch_of_a_dead_worker_is_unknown_where_the_provider_knows_no_
 
 
 def test_the_same_call_is_made_again_where_the_provider_knows_its_key(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     claimed(database, publication, "resend", ago=LEASE * 2, hand=True)
 
@@ -119,7 +121,7 @@ def test_the_same_call_is_made_again_where_the_provider_knows_its_key(
     assert (again.generation, bool(again.first_handed_at)) == (0, True)
 
 
-def test_two_sweeps_at_once_move_a_batch_once(database: Database, publication: Publication) -> None:
+def test_two_sweeps_at_once_move_a_batch_once(database: Database, publication: PublicationSettings) -> None:
     claimed(database, publication, "postmark", ago=LEASE * 2, hand=True)
 
     with database.begin() as other:
@@ -130,7 +132,9 @@ def test_two_sweeps_at_once_move_a_batch_once(database: Database, publication: P
     assert swept(database, publication).said == []
 
 
-def test_batches_without_a_job_get_one_when_a_worker_lives(database: Database, publication: Publication) -> None:
+def test_batches_without_a_job_get_one_when_a_worker_lives(
+    database: Database, publication: PublicationSettings
+) -> None:
     claimed(database, publication, "outbox", ago=LEASE * 2, hand=False)
     swept(database, publication)
     assert jobs_of(database) == 0
@@ -144,7 +148,7 @@ def test_batches_without_a_job_get_one_when_a_worker_lives(database: Database, p
 
 
 def test_a_campaign_of_which_nothing_is_left_is_called_sent_and_its_jobs_go(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     claim = claimed(database, publication, "outbox", ago=timedelta(0), hand=False)
     with database.begin() as connection:

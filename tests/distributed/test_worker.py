@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.distributed.batch_sender import Tally
 from newsletter.distributed.metrics import MetricsServer
@@ -38,18 +38,22 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Postmark]:
 
 
 @pytest.fixture
-def publication(server: Postmark, tmp_path: Path) -> Publication:
+def publication(server: Postmark, tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path / "news", server.toml)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     with opened(publication) as database:
         yield database
 
 
 def begin(
-    publication: Publication, database: Database, readers: int, list_name: str = "daily", provider: str = "postmark"
+    publication: PublicationSettings,
+    database: Database,
+    readers: int,
+    list_name: str = "daily",
+    provider: str = "postmark",
 ) -> Campaign:
     """Start a campaign and make its jobs, with nobody who follows it."""
     with database.begin() as connection:
@@ -63,7 +67,9 @@ def counted(database: Database, campaign: int = 1) -> dict[str, int]:
         return {state: number for state, number in delivery_counts(connection, campaign).items() if number}
 
 
-def test_workers_send_what_send_enqueues(publication: Publication, database: Database, server: Postmark) -> None:
+def test_workers_send_what_send_enqueues(
+    publication: PublicationSettings, database: Database, server: Postmark
+) -> None:
     add_readers(database, 2500)
     with database.begin() as connection:
         campaign = start_campaign(connection, provider="postmark")
@@ -76,7 +82,7 @@ def test_workers_send_what_send_enqueues(publication: Publication, database: Dat
 
 
 def test_send_works_itself_where_no_worker_lives(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     add_readers(database, 1200)
     with database.begin() as connection:
@@ -88,7 +94,7 @@ def test_send_works_itself_where_no_worker_lives(
 
 
 def test_a_campaign_ends_though_nobody_follows_it(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     add_readers(database, 700)
     with working(publication):
@@ -99,7 +105,7 @@ def test_a_campaign_ends_though_nobody_follows_it(
 
 
 def test_a_paused_campaign_begins_no_further_call_and_goes_on_when_it_is_resumed(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     server.answers.clear()
     add_readers(database, 5000)
@@ -121,7 +127,7 @@ def test_a_paused_campaign_begins_no_further_call_and_goes_on_when_it_is_resumed
 
 
 def test_a_provider_that_stops_the_campaign_stops_it_for_every_worker(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     server.faults = ["not accepted: no credits"] * 100
     add_readers(database, 4000)
@@ -135,7 +141,7 @@ def test_a_provider_that_stops_the_campaign_stops_it_for_every_worker(
 
 
 def test_a_reader_who_is_suppressed_before_a_batch_leaves_is_skipped_by_every_worker(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     server.answers.clear()
     add_readers(database, 4000)
@@ -152,7 +158,7 @@ def test_a_reader_who_is_suppressed_before_a_batch_leaves_is_skipped_by_every_wo
 
 
 def test_a_worker_that_stops_finishes_its_calls_and_gives_the_rest_back(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     add_readers(database, 5000)
     server.delay = 0.3
@@ -169,7 +175,7 @@ def test_a_worker_that_stops_finishes_its_calls_and_gives_the_rest_back(
 
 
 def test_a_batch_whose_provider_was_busy_is_sent_a_little_later(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     server.faults = ["not accepted: busy"] * 2
     add_readers(database, 1500)
@@ -199,7 +205,7 @@ def test_a_provider_that_is_throttled_does_not_slow_another_one_s_campaign(serve
 
 
 def test_a_small_campaign_is_not_kept_waiting_by_a_large_one(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     server.answers.clear()
     add_readers(database, 20_000, ("daily",))
@@ -217,7 +223,7 @@ def test_a_small_campaign_is_not_kept_waiting_by_a_large_one(
 
 
 def test_one_worker_without_its_key_says_so_and_the_campaign_waits(
-    publication: Publication, database: Database, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_readers(database, 100)
     with working(publication) as said:
@@ -228,7 +234,9 @@ def test_one_worker_without_its_key_says_so_and_the_campaign_waits(
     assert counted(database) == {"queued": 100}
 
 
-def test_workers_are_listed_with_what_they_send(publication: Publication, database: Database, server: Postmark) -> None:
+def test_workers_are_listed_with_what_they_send(
+    publication: PublicationSettings, database: Database, server: Postmark
+) -> None:
     server.answers.clear()
     add_readers(database, 1000)
     with working(publication, 2):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import open_database
 from newsletter.doctor import database
 from newsletter.doctor.database import count_active, database_results
@@ -22,14 +22,14 @@ pytestmark = pytest.mark.usefixtures("each_database")
 Usage = namedtuple("Usage", "total used free")
 
 
-def with_readers(folder: Path, number: int) -> Publication:
+def with_readers(folder: Path, number: int) -> PublicationSettings:
     publication = settings(folder)
     with closing(open_database(publication)) as opened:
         add_readers(opened, number)
     return publication
 
 
-def results(publication: Publication) -> dict[str, CheckResult]:
+def results(publication: PublicationSettings) -> dict[str, CheckResult]:
     return {result.check: result for result in database_results(publication)}
 
 

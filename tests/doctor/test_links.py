@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import open_database
 from newsletter.doctor import web_probe
 from newsletter.doctor.dns import dns_client
@@ -27,7 +27,7 @@ from tests.support.sending import add_readers, settings
 from tests.web.public.serving import SETTINGS, make_publication, serve
 
 
-def at(folder: Path, url: str, *, has_secret: bool = True) -> Publication:
+def at(folder: Path, url: str, *, has_secret: bool = True) -> PublicationSettings:
     """A publication whose pages are at this address."""
     path = settings(folder).path
     path.write_text(path.read_text().replace("https://news.example.com", url))
@@ -37,7 +37,7 @@ def at(folder: Path, url: str, *, has_secret: bool = True) -> Publication:
     return publication
 
 
-def results(publication: Publication) -> dict[str, CheckResult]:
+def results(publication: PublicationSettings) -> dict[str, CheckResult]:
     return {result.check: result for result in links_results(publication, dns_client())}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.doctor.finding import CheckResult
 from newsletter.doctor.provider import AccountAnswers, ProviderJudgement, ask_account, clock_offset, clock_result
 from newsletter.doctor.sending_domain import sending_domain
@@ -21,7 +21,7 @@ from tests.support.provider_server import KEY
 from tests.support.sending import settings
 
 
-def publication_of(folder: Path, server: AccountServer) -> Publication:
+def publication_of(folder: Path, server: AccountServer) -> PublicationSettings:
     path = settings(folder, server.toml).path
     path.write_text(path.read_text().replace("news@example.com", f"news@{DOMAIN}"))
     return load_publication(path)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.doctor.authentication_results import read_results
 from newsletter.doctor.dns import dns_client
 from newsletter.doctor.finding import CheckResult
@@ -35,13 +35,13 @@ GMAIL = (
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     made = settings(tmp_path)
     link_secret(made)
     return made
 
 
-def message(publication: Publication, **changes: str) -> str:
+def message(publication: PublicationSettings, **changes: str) -> str:
     """A message of the publication as it leaves; `changes` are headers by their names with `_`, empty: left out."""
     link = Links(publication).unsubscribe_url(Links(publication).token(Purpose.READER, 1, 0, "daily"))
     headers = {
@@ -64,7 +64,7 @@ def arrived(text: str, covered: str = SIGNED, domain: str = "example.com", resul
     return results.encode() + signature + raw
 
 
-def judged(publication: Publication, raw: bytes, monkeypatch: pytest.MonkeyPatch) -> dict[str, CheckResult]:
+def judged(publication: PublicationSettings, raw: bytes, monkeypatch: pytest.MonkeyPatch) -> dict[str, CheckResult]:
     """The results by the last part of the check's name."""
     with dns_server(ZONE) as server:
         monkeypatch.setenv("NEWSLETTER_DNS", server.address)
@@ -76,7 +76,9 @@ def states(results: dict[str, CheckResult]) -> dict[str, str]:
     return {name: str(result.state) for name, result in results.items() if result.state != "pass"}
 
 
-def test_a_copy_that_is_right_passes_everything(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_is_right_passes_everything(
+    publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = judged(publication, arrived(message(publication)), monkeypatch)
 
     assert states(found) == {}
@@ -87,7 +89,7 @@ def test_a_copy_that_is_right_passes_everything(publication: Publication, monkey
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_copy_that_was_saved_with_other_line_ends_still_holds(
-    end: str, publication: Publication, monkeypatch: pytest.MonkeyPatch
+    end: str, publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = arrived(message(publication)).replace(b"\r\n", end.encode())
 
@@ -95,7 +97,7 @@ def test_a_copy_that_was_saved_with_other_line_ends_still_holds(
 
 
 def test_a_signature_that_leaves_the_unsubscribe_headers_out_fails(
-    publication: Publication, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = judged(publication, arrived(message(publication), "from to subject list-unsubscribe"), monkeypatch)
 
@@ -114,7 +116,7 @@ def test_a_signature_that_leaves_the_unsubscribe_headers_out_fails(
     ],
 )
 def test_unsubscribe_headers_that_are_not_ours_fail(
-    changes: dict[str, str], expected: dict[str, str], publication: Publication, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, str], expected: dict[str, str], publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = judged(publication, arrived(message(publication, **changes)), monkeypatch)
 
@@ -122,7 +124,7 @@ def test_unsubscribe_headers_that_are_not_ours_fail(
 
 
 def test_a_link_that_was_signed_with_another_secret_fails(
-    publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = arrived(message(publication))
     other = settings(tmp_path / "other")
@@ -131,13 +133,13 @@ def test_a_link_that_was_signed_with_another_secret_fails(
     assert states(judged(other, raw, monkeypatch)) == {"list_unsubscribe": "fail"}
 
 
-def test_a_changed_body_breaks_the_signature(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_body_breaks_the_signature(publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = arrived(message(publication)).replace(b"Hello.", b"Hello, and an advertisement.")
 
     assert states(judged(publication, raw, monkeypatch)) == {"signature": "fail"}
 
 
-def test_a_copy_that_failed_dmarc_fails(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_failed_dmarc_fails(publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = (
         "Authentication-Results: mx.example.net; spf=pass smtp.mailfrom=b@provider.example.org;\r\n"
         " dkim=pass header.d=provider.example.org; dmarc=fail header.from=example.com\r\n"
@@ -151,7 +153,7 @@ def test_a_copy_that_failed_dmarc_fails(publication: Publication, monkeypatch: p
 
 
 def test_outlook_s_verdict_is_read_though_it_names_no_server(
-    publication: Publication, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = (
         "Authentication-Results: spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=example.com;\r\n"
@@ -166,7 +168,7 @@ def test_outlook_s_verdict_is_read_though_it_names_no_server(
 
 
 def test_what_stands_below_the_first_verdict_is_not_believed(
-    publication: Publication, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = "Authentication-Results: mx.example.net; spf=fail smtp.mailfrom=b@example.com; dmarc=fail\r\n"
 
@@ -177,7 +179,7 @@ def test_what_stands_below_the_first_verdict_is_not_believed(
 
 
 def test_a_copy_without_a_verdict_says_where_to_get_one(
-    publication: Publication, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = judged(publication, arrived(message(publication), results=""), monkeypatch)
 
@@ -185,19 +187,19 @@ def test_a_copy_without_a_verdict_says_where_to_get_one(
     assert "Gmail" in found["authentication"].fix
 
 
-def test_a_message_of_somebody_else_fails(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_of_somebody_else_fails(publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     found = judged(publication, arrived(message(publication, From="x@other.example.net")), monkeypatch)
 
     assert found["from"].state == "fail"
 
 
-def test_a_message_without_a_signature_fails(publication: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_without_a_signature_fails(publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     found = judged(publication, message(publication).encode(), monkeypatch)
 
     assert (found["signature"].state, found["coverage"].state) == ("fail", "skip")
 
 
-def test_offline_the_signature_is_not_verified(publication: Publication) -> None:
+def test_offline_the_signature_is_not_verified(publication: PublicationSettings) -> None:
     results = {result.check: result for result in received_results(publication, arrived(message(publication)), None)}
 
     assert results["read.signature"].state == "skip"
@@ -205,7 +207,7 @@ def test_offline_the_signature_is_not_verified(publication: Publication) -> None
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x00\x01\x02", b"PK\x03\x04" + b"\xff" * 100, b"just words", b"\r\n\r\n"])
-def test_a_file_that_is_no_message_is_one_clear_error(raw: bytes, publication: Publication) -> None:
+def test_a_file_that_is_no_message_is_one_clear_error(raw: bytes, publication: PublicationSettings) -> None:
     with pytest.raises(NewsletterError, match="not an email"):
         received_results(publication, raw, None)
 
@@ -238,7 +240,7 @@ def test_comments_hide_nothing_and_add_nothing(parts: list[tuple[str, str, str]]
 
 
 def test_headers_from_strange_senders_do_not_break_the_reading(
-    publication: Publication, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strange = b"DKIM-Signature: nonsense\r\nDKIM-Signature: d=; h=\r\nList-Unsubscribe: =?x?q?y?=\r\n"
 

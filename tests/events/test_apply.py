@@ -20,7 +20,7 @@ from sqlalchemy import select
 from newsletter.campaigns import abandoned_batches, claims, reported
 from newsletter.campaigns.audience import enqueue
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import campaign, consent, event, subscription, suppression
 from newsletter.events.apply import Applied, apply_reports
@@ -40,7 +40,7 @@ HOUR = timedelta(hours=1)
 class Publisher:
     """A publication with five campaigns' worth of keys and three readers."""
 
-    publication: Publication
+    publication: PublicationSettings
     database: Database
     key: str
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.campaigns.return_paths import delivery_reader, return_path_of
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import open_database
 from newsletter.events.bounces import read_bounce
 from newsletter.providers.webhooks import ReportKind
@@ -31,7 +31,7 @@ MAILBOX = "bounces@news.example.com"
 
 
 @pytest.fixture(scope="module")
-def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def publication(tmp_path_factory: pytest.TempPathFactory) -> PublicationSettings:
     folder = tmp_path_factory.mktemp("bounces")
     made = settings(folder, '[bounces]\nimap_password = "env:IMAP_PASSWORD"\n')
     database = open_database(made)
@@ -43,7 +43,7 @@ def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
 
 
 @pytest.fixture
-def run(newsletter: Run, publication: Publication, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(newsletter: Run, publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("IMAP_PASSWORD", "secret")
 
     def bounces(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -52,7 +52,7 @@ def run(newsletter: Run, publication: Publication, monkeypatch: pytest.MonkeyPat
     return bounces
 
 
-def path(publication: Publication, reader: int = 1) -> str:
+def path(publication: PublicationSettings, reader: int = 1) -> str:
     return return_path_of(publication, MAILBOX)(f"1.{reader}")
 
 
@@ -126,7 +126,7 @@ Hello
 """.encode()
 
 
-def kind(publication: Publication, raw: bytes) -> ReportKind | None:
+def kind(publication: PublicationSettings, raw: bytes) -> ReportKind | None:
     report = read_bounce(raw, delivery_reader(publication), NOW)
     if report:
         assert (report.delivery_id, report.at) == ("1.1", datetime(2025, 1, 17, 13, tzinfo=UTC))
@@ -149,7 +149,7 @@ def kind(publication: Publication, raw: bytes) -> ReportKind | None:
     ],
 )
 def test_a_notification_says_what_became_of_the_message(
-    publication: Publication, action: str, status: str, words: str, expected: ReportKind | None
+    publication: PublicationSettings, action: str, status: str, words: str, expected: ReportKind | None
 ) -> None:
     assert kind(publication, dsn(path(publication), action=action, status=status, words=words)) is expected
 
@@ -158,11 +158,13 @@ def test_a_notification_says_what_became_of_the_message(
     ("feedback", "expected"),
     [("abuse", ReportKind.COMPLAINED), ("opt-out", ReportKind.UNSUBSCRIBED), ("not-spam", None)],
 )
-def test_a_feedback_report_is_a_complaint(publication: Publication, feedback: str, expected: ReportKind | None) -> None:
+def test_a_feedback_report_is_a_complaint(
+    publication: PublicationSettings, feedback: str, expected: ReportKind | None
+) -> None:
     assert kind(publication, arf(path(publication), feedback)) is expected
 
 
-def test_a_server_that_keeps_to_no_standard_is_understood(publication: Publication) -> None:
+def test_a_server_that_keeps_to_no_standard_is_understood(publication: PublicationSettings) -> None:
     raw = f"""From: MAILER-DAEMON@mx.example.org
 To: {path(publication)}
 Subject: failure notice
@@ -185,12 +187,14 @@ Giving up on 192.0.2.1.
 @pytest.mark.parametrize(
     "header", ["Auto-Submitted: auto-replied (vacation)", "Precedence: auto_reply", "X-Autoreply: yes"]
 )
-def test_an_automatic_reply_is_no_bounce(publication: Publication, header: str) -> None:
+def test_an_automatic_reply_is_no_bounce(publication: PublicationSettings, header: str) -> None:
     raw = f"From: r1@example.com\nTo: {path(publication)}\nSubject: Away\n{header}\n\nI am away until Monday.\n"
     assert kind(publication, raw.encode()) is None
 
 
-def test_a_bounce_of_exim_in_its_own_form_is_read_though_it_is_marked_as_a_reply(publication: Publication) -> None:
+def test_a_bounce_of_exim_in_its_own_form_is_read_though_it_is_marked_as_a_reply(
+    publication: PublicationSettings,
+) -> None:
     raw = f"""From: Mail Delivery System <Mailer-Daemon@mx.example.org>
 To: {path(publication)}
 Subject: Mail delivery failed: returning message to sender
@@ -214,7 +218,7 @@ Subject: The news
     assert kind(publication, raw.encode()) is ReportKind.HARD_BOUNCE
 
 
-def test_a_return_path_that_nobody_signed_is_about_nobody(publication: Publication) -> None:
+def test_a_return_path_that_nobody_signed_is_about_nobody(publication: PublicationSettings) -> None:
     own = path(publication)
     local, _, domain = own.partition("@")
     for forged in (
@@ -228,7 +232,7 @@ def test_a_return_path_that_nobody_signed_is_about_nobody(publication: Publicati
 
 
 @given(raw=st.binary(max_size=600), cut=st.integers(0, 1_000))
-def test_no_mail_is_an_error(publication: Publication, raw: bytes, cut: int) -> None:
+def test_no_mail_is_an_error(publication: PublicationSettings, raw: bytes, cut: int) -> None:
     delivery_of = delivery_reader(publication)
     read_bounce(raw, delivery_of, NOW)
     read_bounce(dsn(path(publication))[:cut] + raw, delivery_of, NOW)
@@ -239,7 +243,7 @@ def suppressed(run: Run) -> dict[str, str]:
 
 
 def test_mails_are_read_from_a_file_an_mbox_and_standard_input(
-    run: Run, publication: Publication, tmp_path: Path
+    run: Run, publication: PublicationSettings, tmp_path: Path
 ) -> None:
     (tmp_path / "one.eml").write_bytes(dsn(path(publication, 2)))
     box = mailbox.mbox(tmp_path / "box")
@@ -272,7 +276,7 @@ def test_mails_are_read_from_a_file_an_mbox_and_standard_input(
     }
 
 
-def test_unread_mails_of_a_mailbox_are_applied_and_marked_as_read(run: Run, publication: Publication) -> None:
+def test_unread_mails_of_a_mailbox_are_applied_and_marked_as_read(run: Run, publication: PublicationSettings) -> None:
     mails = [dsn(path(publication, 6)), b"From: a@example.com\n\nHello\n", dsn(path(publication, 7))]
     with ImapServer(mails) as server:
         server.read.add(3)

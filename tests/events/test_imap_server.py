@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from newsletter.campaigns.return_paths import return_path_of
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import open_database
 from tests.conftest import Run
 from tests.events.test_bounces import MAILBOX, dsn
@@ -22,7 +22,7 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def publication(tmp_path_factory: pytest.TempPathFactory) -> PublicationSettings:
     made = settings(tmp_path_factory.mktemp("imap"), '[bounces]\nimap_password = "env:IMAP_PASSWORD"\n')
     database = open_database(made)
     add_readers(database, 150)
@@ -33,7 +33,7 @@ def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
 
 
 @pytest.fixture(scope="module")
-def server(publication: Publication) -> Iterator[Dovecot]:
+def server(publication: PublicationSettings) -> Iterator[Dovecot]:
     """A mailbox of 120 bounces, more than a page, and a letter."""
     paths = [return_path_of(publication, MAILBOX)(f"1.{reader}") for reader in range(1, 121)]
     with dovecot([*map(dsn, paths), b"From: a@example.com\r\nSubject: Hi\r\n\r\nHello\r\n"]) as running:
@@ -41,7 +41,7 @@ def server(publication: Publication) -> Iterator[Dovecot]:
 
 
 def test_a_mailbox_is_read_over_tls_page_by_page_and_only_its_own_certificate_is_believed(
-    newsletter: Run, publication: Publication, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+    newsletter: Run, publication: PublicationSettings, server: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, url = publication.root, server.url(tls=True)
     refused = newsletter("bounces", "read", url, cwd=folder)
@@ -59,7 +59,7 @@ def test_a_mailbox_is_read_over_tls_page_by_page_and_only_its_own_certificate_is
 
 
 def test_a_wrong_password_and_a_folder_that_is_not_there_are_said_and_nothing_is_marked(
-    newsletter: Run, publication: Publication, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+    newsletter: Run, publication: PublicationSettings, server: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, before = publication.root, server.flags()
     missing = newsletter("bounces", "read", server.url(tls=False, folder="Nowhere"), cwd=folder)

@@ -14,7 +14,7 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import campaign, event, suppression, webhook_call
 from newsletter.subscribers import erasure
@@ -58,12 +58,12 @@ BASIC = ("postmark", "pass word")
 
 
 @pytest.fixture(scope="module")
-def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def publication(tmp_path_factory: pytest.TempPathFactory) -> PublicationSettings:
     return settings(tmp_path_factory.mktemp("webhooks"), PROVIDERS)
 
 
 @pytest.fixture(scope="module")
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     opened = open_database(publication)
     add_readers(opened, 50)
     with opened.begin() as connection:
@@ -73,7 +73,7 @@ def database(publication: Publication) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def served(publication: Publication, database: Database) -> Iterator[Served]:
+def served(publication: PublicationSettings, database: Database) -> Iterator[Served]:
     with serve(publication.root, environment=ENVIRONMENT) as running:
         yield running
 

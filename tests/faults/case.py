@@ -14,7 +14,7 @@ from newsletter.campaigns import audience, batch_states, claims
 from newsletter.campaigns.campaign import CAMPAIGN_ARROWS, Campaign, change_state, get_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.delivery_states import DELIVERIES, STATE
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import delivery
 from newsletter.providers import dispatch, provider_record
@@ -45,7 +45,7 @@ class Case:
     """`readers` readers in batches of `size`, enqueued, and nothing sent yet. Close it."""
 
     def __init__(self, folder: Path, toml: str, provider: str, readers: int = 100, size: int = 50) -> None:
-        self.publication: Publication = settings(folder, toml)
+        self.publication: PublicationSettings = settings(folder, toml)
         self.database: Database = open_database(self.publication, patience=1)
         self.readers = readers
         self.watcher = Quiet()

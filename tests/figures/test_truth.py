@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import open_database
 from newsletter.figures.campaigns import campaign_details
 from newsletter.publishing.report_emails import compile_report
@@ -41,12 +41,12 @@ def folder(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def publication(folder: Path) -> Publication:
+def publication(folder: Path) -> PublicationSettings:
     return load_publication(folder / "newsletter.toml")
 
 
 @pytest.fixture(scope="module")
-def truth(publication: Publication) -> FiguresTruth:
+def truth(publication: PublicationSettings) -> FiguresTruth:
     database = open_database(publication)
     truth = FiguresTruth(database, random.Random(1))
     truth.make(READERS, CAMPAIGNS)
@@ -156,7 +156,7 @@ def test_the_terminal_says_the_same_of_one_campaign(truth: FiguresTruth, stats: 
         assert re.search(rf"^{re.escape(url)} +{mine['clicks']:,} +{mine['readers']:,}\b", shown, re.MULTILINE)
 
 
-def test_the_editors_email_says_the_same(truth: FiguresTruth, publication: Publication) -> None:
+def test_the_editors_email_says_the_same(truth: FiguresTruth, publication: PublicationSettings) -> None:
     database = open_database(publication)
     with database.read() as connection:
         message = compile_report(publication, campaign_details(connection, publication, 1))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.errors import NewsletterError
 from newsletter.issues.save import IssueFile, find_issue_file, read_issue_file, save
 from tests.conftest import without_rights
@@ -17,16 +17,16 @@ TEXT = "---\nsubject: Hello\n---\n\nHello, “all”.\n"
 
 
 @pytest.fixture
-def publication(publication_folder: Path) -> Publication:
+def publication(publication_folder: Path) -> PublicationSettings:
     write(publication_folder, TEXT)
     return load_publication(publication_folder / "newsletter.toml")
 
 
-def opened(publication: Publication) -> IssueFile:
+def opened(publication: PublicationSettings) -> IssueFile:
     return read_issue_file(publication, find_issue_file(publication, "hello"))
 
 
-def test_a_text_is_saved_over_the_one_it_was_made_from(publication: Publication) -> None:
+def test_a_text_is_saved_over_the_one_it_was_made_from(publication: PublicationSettings) -> None:
     issue_file = opened(publication)
 
     saved = save(publication, issue_file.path, TEXT + "More.\n", issue_file.digest)
@@ -39,7 +39,7 @@ def test_a_text_is_saved_over_the_one_it_was_made_from(publication: Publication)
     )
 
 
-def test_a_file_that_was_changed_meanwhile_is_not_overwritten_but_shown(publication: Publication) -> None:
+def test_a_file_that_was_changed_meanwhile_is_not_overwritten_but_shown(publication: PublicationSettings) -> None:
     issue_file = opened(publication)
     issue_file.path.write_text("another hand wrote this\n")
 
@@ -50,7 +50,7 @@ def test_a_file_that_was_changed_meanwhile_is_not_overwritten_but_shown(publicat
     assert save(publication, issue_file.path, "Mine.\n", saved.issue_file.digest).is_written, "whoever saw it may go on"
 
 
-def test_a_file_that_was_removed_meanwhile_is_made_again_only_by_who_knows(publication: Publication) -> None:
+def test_a_file_that_was_removed_meanwhile_is_made_again_only_by_who_knows(publication: PublicationSettings) -> None:
     issue_file = opened(publication)
     issue_file.path.unlink()
 
@@ -70,7 +70,9 @@ def test_a_file_that_was_removed_meanwhile_is_made_again_only_by_who_knows(publi
         (b"a\rb\r", b"a\rb\rc\r"),
     ],
 )
-def test_line_ends_and_byte_order_mark_stay_the_files(publication: Publication, raw: bytes, saved_as: bytes) -> None:
+def test_line_ends_and_byte_order_mark_stay_the_files(
+    publication: PublicationSettings, raw: bytes, saved_as: bytes
+) -> None:
     path = opened(publication).path
     path.write_bytes(raw)
     issue_file = read_issue_file(publication, path)
@@ -81,7 +83,7 @@ def test_line_ends_and_byte_order_mark_stay_the_files(publication: Publication, 
     assert path.read_bytes() == saved_as
 
 
-def test_lines_that_were_not_changed_end_as_they_did(publication: Publication) -> None:
+def test_lines_that_were_not_changed_end_as_they_did(publication: PublicationSettings) -> None:
     path = opened(publication).path
     path.write_bytes(b"a\nb\r\nc\r\nd\n")
     issue_file = read_issue_file(publication, path)
@@ -96,7 +98,7 @@ def test_lines_that_were_not_changed_end_as_they_did(publication: Publication) -
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 def test_saving_what_was_read_changes_no_byte_and_what_is_saved_is_read_again(
-    publication: Publication, lines: list[tuple[str, str]], more: str
+    publication: PublicationSettings, lines: list[tuple[str, str]], more: str
 ) -> None:
     raw = "".join(words + end for words, end in lines).encode()
     path = publication.issues / "2025-01-17-hello.md"
@@ -109,7 +111,7 @@ def test_saving_what_was_read_changes_no_byte_and_what_is_saved_is_read_again(
     assert saved.issue_file.text == (issue_file.text + more if (issue_file.text + more).strip() else "")
 
 
-def test_permissions_stay_the_files(publication: Publication) -> None:
+def test_permissions_stay_the_files(publication: PublicationSettings) -> None:
     issue_file = opened(publication)
     issue_file.path.chmod(0o664)
 
@@ -123,7 +125,7 @@ def test_permissions_stay_the_files(publication: Publication) -> None:
     [("x" * 1024 * 1024 + "\n", "1.0 MiB"), ("a\0b", "a NUL character"), ("a\ud800b", "half a character")],
 )
 def test_what_no_issue_may_be_is_refused_and_nothing_is_written(
-    publication: Publication, text: str, words: str
+    publication: PublicationSettings, text: str, words: str
 ) -> None:
     issue_file = opened(publication)
 
@@ -136,7 +138,7 @@ def test_what_no_issue_may_be_is_refused_and_nothing_is_written(
 @pytest.mark.parametrize(
     "name", ["../newsletter.toml", "../issues.md", "/etc/passwd", ".hidden.md", "x.txt", "link.md", ""]
 )
-def test_nothing_but_issue_files_inside_issues_is_read_or_written(publication: Publication, name: str) -> None:
+def test_nothing_but_issue_files_inside_issues_is_read_or_written(publication: PublicationSettings, name: str) -> None:
     outside = publication.root / "secret.md"
     outside.write_text("secret")
     (publication.issues / "link.md").symlink_to(outside)
@@ -149,7 +151,7 @@ def test_nothing_but_issue_files_inside_issues_is_read_or_written(publication: P
     assert outside.read_text() == "secret"
 
 
-def test_of_many_who_save_at_once_one_does_and_the_others_see_it(publication: Publication) -> None:
+def test_of_many_who_save_at_once_one_does_and_the_others_see_it(publication: PublicationSettings) -> None:
     issue_file = opened(publication)
     written: list[bool] = []
 
@@ -166,7 +168,7 @@ def test_of_many_who_save_at_once_one_does_and_the_others_see_it(publication: Pu
     assert len(set(issue_file.path.read_text().split())) == 1
 
 
-def test_a_file_that_may_not_be_written_says_so(publication: Publication) -> None:
+def test_a_file_that_may_not_be_written_says_so(publication: PublicationSettings) -> None:
     issue_file = opened(publication)
     issue_file.path.chmod(0o444)
 

@@ -22,7 +22,7 @@ from standardwebhooks.webhooks import Webhook
 
 from newsletter.campaigns.campaign import change_state
 from newsletter.cli.main import cli
-from newsletter.config import EventKind, Publication
+from newsletter.config import EventKind, PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import outbound_message
 from newsletter.errors import ConfigError
@@ -111,18 +111,18 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def publication(receiver: Receiver, tmp_path: Path) -> Publication:
+def publication(receiver: Receiver, tmp_path: Path) -> PublicationSettings:
     return with_webhook(tmp_path, receiver.url)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     database = open_database(publication)
     yield database
     database.close()
 
 
-def with_webhook(folder: Path, url: str, more: str = "") -> Publication:
+def with_webhook(folder: Path, url: str, more: str = "") -> PublicationSettings:
     return settings(folder, f'[[webhooks]]\nurl = "{url}"\nsecret = "env:HOOK_SECRET"\n{more}')
 
 
@@ -133,7 +133,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def deliver(publication: Publication, database: Database, until: Callable[[], object]) -> list[str]:
+def deliver(publication: PublicationSettings, database: Database, until: Callable[[], object]) -> list[str]:
     said: list[str] = []
     with WebhookSender(publication, database, said.append, network=LOOPBACK):
         wait_until(until)
@@ -157,7 +157,7 @@ def move(database: Database, status: Status, kind: str = "form") -> None:
 
 
 def test_a_reader_who_confirms_leaves_is_suppressed_and_erased_is_told_in_that_order(
-    publication: Publication, database: Database, receiver: Receiver
+    publication: PublicationSettings, database: Database, receiver: Receiver
 ) -> None:
     add_readers(database, 1)
     move(database, Status.ACTIVE)
@@ -176,7 +176,7 @@ def test_a_reader_who_confirms_leaves_is_suppressed_and_erased_is_told_in_that_o
 
 
 def test_a_campaign_that_starts_is_paused_and_cancelled_is_told(
-    publication: Publication, database: Database, receiver: Receiver
+    publication: PublicationSettings, database: Database, receiver: Receiver
 ) -> None:
     with database.begin() as connection:
         start_campaign(connection, provider="outbox")
@@ -192,7 +192,7 @@ def test_a_campaign_that_starts_is_paused_and_cancelled_is_told(
 
 
 def test_the_library_of_standard_webhooks_accepts_each_message(
-    publication: Publication, database: Database, receiver: Receiver
+    publication: PublicationSettings, database: Database, receiver: Receiver
 ) -> None:
     tell(database, "ada@example.com")
 
@@ -231,7 +231,7 @@ def test_an_import_tells_nobody(database: Database) -> None:
 
 
 def test_a_message_that_fails_waits_and_those_about_the_same_reader_wait_behind_it(
-    publication: Publication, database: Database, receiver: Receiver
+    publication: PublicationSettings, database: Database, receiver: Receiver
 ) -> None:
     tell(database, "ada", "ada", "bob", at=datetime.now(UTC))
     receiver.refused = {"ada"}
@@ -248,7 +248,7 @@ def test_a_message_that_fails_waits_and_those_about_the_same_reader_wait_behind_
 
 
 def test_messages_about_one_reader_keep_their_order_whatever_fails(
-    publication: Publication, database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("newsletter.outbound.sender.WAITS", (0.05,))
     monkeypatch.setattr("newsletter.outbound.sender.TICK", 0.01)
@@ -265,7 +265,7 @@ def test_messages_about_one_reader_keep_their_order_whatever_fails(
 
 
 def test_a_message_is_given_up_after_a_day_and_listed_and_tried_again_by_hand(
-    publication: Publication, database: Database, receiver: Receiver, tmp_path: Path
+    publication: PublicationSettings, database: Database, receiver: Receiver, tmp_path: Path
 ) -> None:
     tell(database, "ada@example.com", at=datetime.now(UTC) - timedelta(hours=25))
     receiver.answers = [(404, {})]
@@ -318,7 +318,7 @@ with sender.WebhookSender(publication, open_database(publication), print, networ
 
 @pytest.mark.process
 def test_a_program_that_is_killed_again_and_again_loses_no_message(
-    publication: Publication, database: Database, receiver: Receiver
+    publication: PublicationSettings, database: Database, receiver: Receiver
 ) -> None:
     tell(database, *[f"r{n}" for n in range(150)], at=datetime.now(UTC))
     receiver.delay = 0.02
@@ -332,7 +332,7 @@ def test_a_program_that_is_killed_again_and_again_loses_no_message(
 
 
 def test_a_redirect_is_a_failure_and_is_not_followed(
-    publication: Publication, database: Database, receiver: Receiver
+    publication: PublicationSettings, database: Database, receiver: Receiver
 ) -> None:
     tell(database, "ada", at=datetime.now(UTC))
     receiver.answers = [(307, {"Location": receiver.url})]
@@ -342,7 +342,9 @@ def test_a_redirect_is_a_failure_and_is_not_followed(
     assert len(receiver.requests) == 1
 
 
-def test_a_private_address_is_not_asked(publication: Publication, database: Database, receiver: Receiver) -> None:
+def test_a_private_address_is_not_asked(
+    publication: PublicationSettings, database: Database, receiver: Receiver
+) -> None:
     tell(database, "ada", at=datetime.now(UTC))
 
     with WebhookSender(publication, database, lambda _: None, network=NetworkAccess()):
@@ -366,7 +368,7 @@ def test_an_erased_reader_is_not_listed_any_more(database: Database) -> None:
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_not base64", "c2hvcnQ="])
 def test_a_secret_that_no_receiver_could_check_is_refused(
-    publication: Publication, database: Database, monkeypatch: pytest.MonkeyPatch, secret: str
+    publication: PublicationSettings, database: Database, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
     with pytest.raises(ConfigError, match="is not a secret of Standard Webhooks"):
         signing_key(secret, "[[webhooks]] secret")

@@ -8,13 +8,13 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.issues.summaries import read_summary
 from newsletter.preview.inbox import entries, entry
 from tests.support.writing import write
 
 
-def publication(folder: Path) -> Publication:
+def publication(folder: Path) -> PublicationSettings:
     return load_publication(folder / "newsletter.toml")
 
 

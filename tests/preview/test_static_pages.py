@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from newsletter.cli.main import cli
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.errors import ConfigError
 from newsletter.issues.issue import issue_files
 from newsletter.preview.static_pages import SHOWN, write_static
@@ -58,7 +58,7 @@ def test_an_issue_that_cannot_be_built_shows_what_is_wrong(tmp_path: Path, publi
     (publication_folder / "issues").mkdir()
     path = publication_folder / "issues" / "2025-01-17-broken.md"
     path.write_text('---\nsubject: "A <b>bold</b> subject"\n---\n:::nonsense\n:::\n', encoding="utf-8")
-    publication: Publication = load_publication(publication_folder / "newsletter.toml")
+    publication: PublicationSettings = load_publication(publication_folder / "newsletter.toml")
     write_static(publication, [path], tmp_path / "out")
 
     page = (tmp_path / "out" / "broken" / "index.html").read_text(encoding="utf-8")

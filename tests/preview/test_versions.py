@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns.campaign import approve_issue
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
 from newsletter.preview.versions import filled, find_version, known_versions
@@ -20,13 +20,13 @@ TEXT = '---\nsubject: {}\n---\n\nHello {{{{ first_name | default("there") }}}}.\
 
 
 @pytest.fixture
-def publication(publication_folder: Path) -> Publication:
+def publication(publication_folder: Path) -> PublicationSettings:
     write(publication_folder, TEXT.format("Written"))
     return load_publication(publication_folder / "newsletter.toml")
 
 
 @pytest.fixture
-def path(publication: Publication) -> Path:
+def path(publication: PublicationSettings) -> Path:
     return publication.issues / "2025-01-17-hello.md"
 
 
@@ -41,12 +41,14 @@ def commit(folder: Path, *names: str) -> None:
     git(folder, "commit", "--quiet", "--message", "An issue")
 
 
-def subject(publication: Publication, path: Path, key: str) -> str:
+def subject(publication: PublicationSettings, path: Path, key: str) -> str:
     version = find_version(Theme(publication=publication), None, path, key)
     return filled(version.message, sample_recipient(publication, "hello")).subject
 
 
-def test_the_version_in_git_is_that_of_head_however_the_file_was_edited(publication: Publication, path: Path) -> None:
+def test_the_version_in_git_is_that_of_head_however_the_file_was_edited(
+    publication: PublicationSettings, path: Path
+) -> None:
     commit(publication.root, "issues")
     path.write_text(TEXT.format("Edited"))
 
@@ -65,7 +67,7 @@ def test_the_version_in_git_is_that_of_head_however_the_file_was_edited(publicat
     ],
 )
 def test_where_there_is_no_version_in_git_it_says_why(
-    publication: Publication, path: Path, prepare: list[str], words: str, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, path: Path, prepare: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(publication.root.parent))
     program("git")  # the product asks it
@@ -76,7 +78,7 @@ def test_where_there_is_no_version_in_git_it_says_why(
         subject(publication, path, "head")
 
 
-def test_a_version_that_cannot_be_built_says_where(publication: Publication, path: Path) -> None:
+def test_a_version_that_cannot_be_built_says_where(publication: PublicationSettings, path: Path) -> None:
     path.write_text("---\nsubject: x\n---\n:::qoute\n:::\n")
     commit(publication.root, "issues")
 
@@ -86,7 +88,7 @@ def test_a_version_that_cannot_be_built_says_where(publication: Publication, pat
     assert 'no block is named "qoute"' in refused.value.hint
 
 
-def test_what_a_campaign_approved_is_shown_word_for_word(publication: Publication, path: Path) -> None:
+def test_what_a_campaign_approved_is_shown_word_for_word(publication: PublicationSettings, path: Path) -> None:
     built = build_issue(publication, path)
     database = open_database(publication)
     with database.begin() as connection:
@@ -107,7 +109,9 @@ def test_what_a_campaign_approved_is_shown_word_for_word(publication: Publicatio
     ]
 
 
-def test_another_issue_can_be_compared_and_what_there_is_not_is_refused(publication: Publication, path: Path) -> None:
+def test_another_issue_can_be_compared_and_what_there_is_not_is_refused(
+    publication: PublicationSettings, path: Path
+) -> None:
     write(publication.root, TEXT.format("Other"), "2025-01-18-other.md")
 
     assert subject(publication, path, "issue:other") == "Other"
@@ -116,7 +120,7 @@ def test_another_issue_can_be_compared_and_what_there_is_not_is_refused(publicat
             subject(publication, path, key)
 
 
-def test_a_version_is_filled_for_one_reader(publication: Publication, path: Path) -> None:
+def test_a_version_is_filled_for_one_reader(publication: PublicationSettings, path: Path) -> None:
     version = find_version(Theme(publication=publication), None, path, "file")
 
     shown = filled(version.message, sample_recipient(publication, "hello"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import ConfigError
 from newsletter.messages.mailing import Mailing
 from newsletter.providers import PROVIDERS, dispatch, find_provider, read_settings, smtp_connections
@@ -25,7 +25,7 @@ NAMES = sorted(PROVIDERS)
 SERVERS = {**FIRST_SERVERS, **API_SERVERS}
 
 
-def publication(folder: Path, name: str, url: str = "http://127.0.0.1:1", more: str = "") -> Publication:
+def publication(folder: Path, name: str, url: str = "http://127.0.0.1:1", more: str = "") -> PublicationSettings:
     keys = f'base_url = "{url}"\n{SERVERS[name].settings}' if name in SERVERS else ""
     if name == "smtp":
         keys = f'host = "127.0.0.1"\nport = {url.rpartition(":")[2]}\nsecurity = "none"\n'

@@ -14,7 +14,7 @@ from newsletter.campaigns import archive
 from newsletter.campaigns.archive import ArchiveEntry
 from newsletter.campaigns.campaign import frozen_page
 from newsletter.checks.gate import Stopped
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.errors import NewsletterError
 from newsletter.publishing.archive_changes import amend, withdraw
@@ -33,7 +33,7 @@ DAY = datetime(2025, 2, 1, tzinfo=UTC).date()
 class Sent:
     """A publication whose issue `hello` was sent."""
 
-    publication: Publication
+    publication: PublicationSettings
     database: Database
     file: Path
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from newsletter.campaigns.campaign import approve_issue
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError
 from newsletter.publishing.campaign_names import named_campaign
@@ -30,7 +30,7 @@ def issue(folder: Path, slug: str) -> None:
 
 
 @contextmanager
-def campaigns(folder: Path) -> Iterator[tuple[Connection, Publication]]:
+def campaigns(folder: Path) -> Iterator[tuple[Connection, PublicationSettings]]:
     """Campaigns 1 to 4, one for each slug; the file of the last is gone."""
     publication = settings(folder)
     for slug in (*SLUGS[:-1], "unsent-story"):

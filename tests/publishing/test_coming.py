@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns.campaign import approve_issue, schedule_campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import open_database
 from newsletter.publishing.coming import day_issues, waiting_campaigns
 from tests.support.sending import MESSAGE, NOW, PAGE, settings
@@ -17,7 +17,7 @@ DAYS = (date(2025, 1, 17), date(2025, 1, 18))
 DAILY = '[schedule]\ndaily = "07:00"\n'
 
 
-def publication(folder: Path, more: str = "") -> Publication:
+def publication(folder: Path, more: str = "") -> PublicationSettings:
     return settings(folder / "news", more, issue=True)
 
 

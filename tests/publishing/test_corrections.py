@@ -13,7 +13,7 @@ from newsletter.campaigns import ledger
 from newsletter.campaigns.audience import enqueue
 from newsletter.campaigns.campaign import CampaignState, change_state
 from newsletter.campaigns.ledger import DeliveryException
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, delivery, subscription, suppression
 from newsletter.errors import ConfigError, NewsletterError
@@ -26,7 +26,7 @@ both = pytest.mark.usefixtures("each_database")
 STATES = ("accepted", "rejected", "skipped", "unknown")
 
 
-def corrected(folder: Path, readers: int) -> tuple[Publication, Database]:
+def corrected(folder: Path, readers: int) -> tuple[PublicationSettings, Database]:
     """A publication whose campaign 1, of `hello`, was sent to these readers, and the file of its correction."""
     publication = settings(folder, issue=True)
     (folder / "issues" / "2025-01-18-sorry.md").write_text(
@@ -48,7 +48,7 @@ def audience(database: Database, campaign_id: int) -> list[int]:
         return list(connection.execute(of_campaign.order_by(delivery.c.subscriber_id)).scalars())
 
 
-def send_correction(publication: Publication, database: Database, page: int = 4000) -> list[int]:
+def send_correction(publication: PublicationSettings, database: Database, page: int = 4000) -> list[int]:
     """Start the correction and enqueue all of it, `page` readers at a time; return who is in it."""
     plan = make_plan(publication, database, "sorry", list_name=None, segment=None, readers_of="1", clock=lambda: NOW)
     campaign = start_plan(publication, database, plan, NOW)

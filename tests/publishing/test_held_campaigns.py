@@ -19,7 +19,7 @@ from newsletter.campaigns.campaign import (
     schedule_campaign,
 )
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.providers.base import Answer, Outcome, Result
 from newsletter.publishing.scheduler import Runner
@@ -40,11 +40,11 @@ LEFT = {
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path / "news", SEGMENT + RESEND, issue=True)
 
 
-def approved(publication: Publication, slug: str, needs: str = "") -> tuple[Database, Campaign]:
+def approved(publication: PublicationSettings, slug: str, needs: str = "") -> tuple[Database, Campaign]:
     """A campaign that is sending and needs a setting, with nobody enqueued yet."""
     database = open_database(publication)
     with database.begin() as connection:
@@ -60,7 +60,7 @@ def approved(publication: Publication, slug: str, needs: str = "") -> tuple[Data
         return database, change_state(connection, made.id, "start", now=NOW)
 
 
-def without(publication: Publication, name: str) -> Publication:
+def without(publication: PublicationSettings, name: str) -> PublicationSettings:
     path = publication.root / "newsletter.toml"
     text = path.read_text(encoding="utf-8")
     assert LEFT[name][0] in text
@@ -74,7 +74,9 @@ def read(database: Database, campaign_id: int) -> Campaign:
 
 
 @pytest.mark.parametrize("name", [*LEFT])
-def test_run_holds_the_campaign_with_a_sentence_and_sends_the_others(publication: Publication, name: str) -> None:
+def test_run_holds_the_campaign_with_a_sentence_and_sends_the_others(
+    publication: PublicationSettings, name: str
+) -> None:
     database, held = approved(publication, "held", name)
     _, other = approved(publication, "other")
     add_readers(database, 3)
@@ -90,7 +92,7 @@ def test_run_holds_the_campaign_with_a_sentence_and_sends_the_others(publication
 
 
 @pytest.mark.parametrize("name", [*LEFT])
-def test_a_scheduled_campaign_is_held_when_its_time_comes(publication: Publication, name: str) -> None:
+def test_a_scheduled_campaign_is_held_when_its_time_comes(publication: PublicationSettings, name: str) -> None:
     database, _ = approved(publication, "other")
     with database.begin() as connection:
         made = approve_issue(
@@ -111,7 +113,7 @@ def test_a_scheduled_campaign_is_held_when_its_time_comes(publication: Publicati
     database.close()
 
 
-def test_when_the_setting_is_back_the_campaign_goes_on(publication: Publication) -> None:
+def test_when_the_setting_is_back_the_campaign_goes_on(publication: PublicationSettings) -> None:
     database, held = approved(publication, "held", "list")
     add_readers(database, 3, ["weekly"])
     before = (publication.root / "newsletter.toml").read_text(encoding="utf-8")
@@ -128,7 +130,7 @@ def test_when_the_setting_is_back_the_campaign_goes_on(publication: Publication)
     database.close()
 
 
-def test_a_segment_is_not_needed_any_more_once_everyone_is_enqueued(publication: Publication) -> None:
+def test_a_segment_is_not_needed_any_more_once_everyone_is_enqueued(publication: PublicationSettings) -> None:
     database, campaign = approved(publication, "held", "segment")
     with database.begin() as connection:
         audience.enqueue(connection, publication, campaign.id, 10, now=NOW)
@@ -140,7 +142,9 @@ def test_a_segment_is_not_needed_any_more_once_everyone_is_enqueued(publication:
     database.close()
 
 
-def test_what_a_dead_sender_left_at_a_provider_that_is_gone_keeps_nobody_from_sending(publication: Publication) -> None:
+def test_what_a_dead_sender_left_at_a_provider_that_is_gone_keeps_nobody_from_sending(
+    publication: PublicationSettings,
+) -> None:
     database, held = approved(publication, "held", "provider")
     _, other = approved(publication, "other")
     add_readers(database, 3)
@@ -166,7 +170,7 @@ def test_what_a_dead_sender_left_at_a_provider_that_is_gone_keeps_nobody_from_se
 
 @pytest.mark.parametrize("name", [*LEFT])
 def test_send_says_what_is_missing_and_holds_the_campaign(
-    publication: Publication, newsletter: Callable[..., subprocess.CompletedProcess[str]], name: str
+    publication: PublicationSettings, newsletter: Callable[..., subprocess.CompletedProcess[str]], name: str
 ) -> None:
     database, held = approved(publication, "hello", name)
     add_readers(database, 3, ["daily", "weekly"])
@@ -190,7 +194,7 @@ def test_send_says_what_is_missing_and_holds_the_campaign(
 
 @pytest.mark.parametrize("name", ["list", "provider"])
 def test_retry_queues_nobody_when_the_campaign_cannot_be_sent(
-    publication: Publication, newsletter: Callable[..., subprocess.CompletedProcess[str]], name: str
+    publication: PublicationSettings, newsletter: Callable[..., subprocess.CompletedProcess[str]], name: str
 ) -> None:
     database, campaign = approved(publication, "hello", name)
     add_readers(database, 1, ["daily", "weekly"])

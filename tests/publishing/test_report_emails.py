@@ -13,7 +13,7 @@ import pytest
 
 from newsletter.campaigns import events
 from newsletter.campaigns.events import Event, EventKind
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.counters.mailboxes import register
 from newsletter.database.connection import Database, open_database
 from newsletter.publishing import report_emails
@@ -28,12 +28,12 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path, REPORTS)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     database = open_database(publication)
     ids = add_readers(database, 4)
     with database.begin() as connection:
@@ -49,17 +49,17 @@ def database(publication: Publication) -> Iterator[Database]:
     database.close()
 
 
-def mails(publication: Publication) -> list[EmailMessage]:
+def mails(publication: PublicationSettings) -> list[EmailMessage]:
     files = sorted((publication.root / "outbox").rglob("*.eml"))
     return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
 
 
-def run_at(publication: Publication, database: Database, hours: float) -> None:
+def run_at(publication: PublicationSettings, database: Database, hours: float) -> None:
     for report in report_emails.due(publication, database, NOW + hours * HOUR):
         assert report_emails.send(publication, database, report, NOW + hours * HOUR) == ""
 
 
-def test_each_editor_gets_the_figures_once(publication: Publication, database: Database) -> None:
+def test_each_editor_gets_the_figures_once(publication: PublicationSettings, database: Database) -> None:
     run_at(publication, database, 23.9)
     assert mails(publication) == []
 
@@ -77,7 +77,7 @@ def test_each_editor_gets_the_figures_once(publication: Publication, database: D
     assert "example.com: Accepted by the provider 3, Delivered 2, Bounced 0" in text
 
 
-def test_a_report_that_may_have_left_is_not_sent_again(publication: Publication, database: Database) -> None:
+def test_a_report_that_may_have_left_is_not_sent_again(publication: PublicationSettings, database: Database) -> None:
     (first, *_others) = report_emails.due(publication, database, NOW + 24 * HOUR)
     report_emails.send(publication, database, first, NOW + 24 * HOUR)
 
@@ -85,7 +85,7 @@ def test_a_report_that_may_have_left_is_not_sent_again(publication: Publication,
     assert len(mails(publication)) == 1
 
 
-def test_old_news_is_not_told(publication: Publication, database: Database) -> None:
+def test_old_news_is_not_told(publication: PublicationSettings, database: Database) -> None:
     assert report_emails.due(publication, database, NOW + timedelta(days=20)) == []
 
 
@@ -104,7 +104,7 @@ def test_the_report_is_in_the_publications_language(tmp_path: Path, database: Da
 
 
 @pytest.mark.sqlite
-def test_the_runner_sends_it(publication: Publication, database: Database) -> None:
+def test_the_runner_sends_it(publication: PublicationSettings, database: Database) -> None:
     Runner(publication, database, RecordingListener(), clock=lambda: NOW + 25 * HOUR).run(once=True)
 
     assert len(mails(publication)) == 2

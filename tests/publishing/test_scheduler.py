@@ -27,7 +27,7 @@ from newsletter.campaigns.campaign import (
 )
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.run_log import RunnerLog
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import batch, rate_spent, subscriber
 from newsletter.errors import ConfigError, NewsletterError
@@ -77,12 +77,12 @@ class RecordingListener:
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path / "news")
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     found = open_database(publication)
     yield found
     found.close()
@@ -100,7 +100,7 @@ def scheduled(
     return made.id
 
 
-def once(publication: Publication, database: Database, now: datetime = NOW) -> RecordingListener:
+def once(publication: PublicationSettings, database: Database, now: datetime = NOW) -> RecordingListener:
     told = RecordingListener()
     Runner(publication, database, told, lambda: now).run(once=True)
     return told
@@ -124,7 +124,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_what_is_due_is_sent_and_the_rest_waits(publication: Publication, database: Database) -> None:
+def test_what_is_due_is_sent_and_the_rest_waits(publication: PublicationSettings, database: Database) -> None:
     add_readers(database, 3)
     due, later = scheduled(database, "due", NOW), scheduled(database, "later", NOW + HOUR)
 
@@ -153,7 +153,7 @@ def test_campaigns_due_at_once_are_sent_side_by_side(tmp_path: Path, monkeypatch
         database.close()
 
 
-def test_each_wave_is_sent_at_its_readers_own_time(publication: Publication, database: Database) -> None:
+def test_each_wave_is_sent_at_its_readers_own_time(publication: PublicationSettings, database: Database) -> None:
     add_readers(database, 5)
     with database.begin() as connection:
         connection.execute(update(subscriber).where(subscriber.c.id <= 2).values(timezone="Asia/Tokyo"))
@@ -169,7 +169,7 @@ def test_each_wave_is_sent_at_its_readers_own_time(publication: Publication, dat
     assert (len(first.results), len(between.results)) == (1, 0)
 
 
-def test_one_that_is_too_late_is_held_and_the_others_go(publication: Publication, database: Database) -> None:
+def test_one_that_is_too_late_is_held_and_the_others_go(publication: PublicationSettings, database: Database) -> None:
     add_readers(database, 1)
     late, due = scheduled(database, "late", NOW - 3 * HOUR), scheduled(database, "due", NOW)
 
@@ -199,7 +199,7 @@ def test_a_campaign_that_cannot_be_sent_at_all_does_not_hold_up_the_others(
 
 
 def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     add_readers(database, 2)
     times = [NOW]
@@ -226,7 +226,7 @@ def test_a_running_one_picks_up_what_becomes_due_and_what_is_resumed(
 
 
 def test_a_second_runner_is_told_who_has_the_database_on_which_machine_and_since_when(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     told = RecordingListener()
     with SenderLock(database.name) as lock:
@@ -240,7 +240,7 @@ def test_a_second_runner_is_told_who_has_the_database_on_which_machine_and_since
 
 
 def test_a_copied_database_sends_nothing_until_it_is_adopted(
-    publication: Publication, database: Database, tmp_path: Path
+    publication: PublicationSettings, database: Database, tmp_path: Path
 ) -> None:
     add_readers(database, 1)
     once(publication, database)
@@ -258,7 +258,7 @@ def test_a_copied_database_sends_nothing_until_it_is_adopted(
     copied.close()
 
 
-def daily(folder: Path, issue: str | None = "2025-01-17-hello.md") -> tuple[Publication, Database]:
+def daily(folder: Path, issue: str | None = "2025-01-17-hello.md") -> tuple[PublicationSettings, Database]:
     publication = settings(folder / "daily", DAILY)
     publication.issues.mkdir()
     if issue:
@@ -271,7 +271,7 @@ def daily(folder: Path, issue: str | None = "2025-01-17-hello.md") -> tuple[Publ
 SEVEN = datetime(2025, 1, 17, 7, tzinfo=UTC)
 
 
-def mail(publication: Publication) -> list[str]:
+def mail(publication: PublicationSettings) -> list[str]:
     """What the editors got, by subject."""
     folder = publication.root / "outbox" / "other"
     files = sorted(folder.iterdir()) if folder.exists() else []
@@ -342,7 +342,7 @@ def test_two_issues_of_one_day_are_a_person_s_choice(tmp_path: Path) -> None:
     database.close()
 
 
-def with_time(publication: Publication, send_at: str) -> None:
+def with_time(publication: PublicationSettings, send_at: str) -> None:
     text = ISSUE.replace("date: 2025-01-17", f"date: 2025-01-17\nsend_at: {send_at}")
     (publication.issues / "2025-01-17-hello.md").write_text(text, encoding="utf-8")
 

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from newsletter.campaigns import events
 from newsletter.campaigns.events import Event, EventKind
 from newsletter.campaigns.unsubscribes import change_preferences
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import transactional_message as message
 from newsletter.errors import ConfigError
@@ -36,7 +36,7 @@ WANTED = Sunset(list="daily", inactive=Duration("180d"), after=Duration("14d"))
 class Publisher:
     """A publication whose five readers were sent six campaigns; what each did is in `act`."""
 
-    def __init__(self, publication: Publication, database: Database) -> None:
+    def __init__(self, publication: PublicationSettings, database: Database) -> None:
         self.publication, self.database = publication, database
         self.now = NOW + 60 * DAY
         ids = add_readers(database, 5)

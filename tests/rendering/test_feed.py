@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import feedparser
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.messages.types import About
 from newsletter.rendering.build import build_issue
 from newsletter.rendering.feed import ATOM, MOST, SITEMAP, Item, atom, sitemap
@@ -19,7 +19,7 @@ NOW = datetime(2025, 1, 17, 12, tzinfo=UTC)
 NS = {"a": ATOM, "s": SITEMAP}
 
 
-def publication() -> Publication:
+def publication() -> PublicationSettings:
     return load_publication(ROOT / "newsletter.toml")
 
 

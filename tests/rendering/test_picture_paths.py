@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.checks.run import check_issue
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.issues.images import picture_path, picture_url
 from newsletter.preview.local_images import local_pictures
 from newsletter.rendering.preview_file import with_pictures
@@ -126,7 +126,7 @@ def test_a_path_that_can_be_no_file_is_one_finding(publication_folder: Path, pat
     assert len(problems) == 1
 
 
-def _opened(folder: Path) -> Publication:
+def _opened(folder: Path) -> PublicationSettings:
     return load_publication(folder / "newsletter.toml")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import rate_bucket, rate_spent
 from newsletter.messages.mailing import Mailing, envelope
@@ -33,7 +33,7 @@ def told(outcome: Outcome) -> Provider:
     return Provider(name="told", title="Told", settings=(), batch_size=10, send=send)
 
 
-def batch(publication: Publication, number: int) -> Batch:
+def batch(publication: PublicationSettings, number: int) -> Batch:
     people = [f"r{n}@example.com" for n in range(number)]
     return Batch(
         mailing=Mailing(MESSAGE, envelope(publication, "daily", NOW, "key")),
@@ -44,18 +44,18 @@ def batch(publication: Publication, number: int) -> Batch:
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path, WARMUP)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     opened = open_database(publication)
     yield opened
     opened.close()
 
 
-def test_what_is_sent_directly_counts_in_the_quota_of_all(publication: Publication, database: Database) -> None:
+def test_what_is_sent_directly_counts_in_the_quota_of_all(publication: PublicationSettings, database: Database) -> None:
     provider = told(Outcome.ACCEPTED)
 
     answer = send_directly(publication, database, provider, {}, batch(publication, 2), lambda: NOW)
@@ -66,7 +66,7 @@ def test_what_is_sent_directly_counts_in_the_quota_of_all(publication: Publicati
 
 
 def test_a_quota_that_is_used_up_for_long_is_not_waited_for_and_nothing_leaves(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     provider = told(Outcome.ACCEPTED)
     send_directly(publication, database, provider, {}, batch(publication, 2), lambda: NOW)
@@ -77,7 +77,7 @@ def test_a_quota_that_is_used_up_for_long_is_not_waited_for_and_nothing_leaves(
     assert answer.results[0].reason == "a quota of Told is used up until 00:00 UTC"
 
 
-def test_a_busy_provider_slows_campaigns_down_too(publication: Publication, database: Database) -> None:
+def test_a_busy_provider_slows_campaigns_down_too(publication: PublicationSettings, database: Database) -> None:
     send_directly(publication, database, told(Outcome.BUSY), {}, batch(publication, 2), lambda: NOW)
 
     with database.read() as connection:
@@ -97,7 +97,7 @@ def test_a_slow_pace_makes_it_wait_but_not_for_ever(
     assert answer.outcomes == {Outcome.ACCEPTED: 1}
 
 
-def test_without_a_database_there_are_no_turns(publication: Publication) -> None:
+def test_without_a_database_there_are_no_turns(publication: PublicationSettings) -> None:
     answer = send_directly(publication, None, told(Outcome.ACCEPTED), {}, batch(publication, 3), lambda: NOW)
 
     assert answer.outcomes == {Outcome.ACCEPTED: 3}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import hand_over
 from newsletter.errors import NewsletterError
@@ -20,12 +20,12 @@ from tests.support.sending import NOW, settings
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path / "news")
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     found = open_database(publication)
     yield found
     found.close()
@@ -42,7 +42,9 @@ def require_newest(database: Database) -> None:
         LastSendMarker(database).require_newest(connection)
 
 
-def test_a_ledger_that_knows_the_last_hand_over_is_the_newest(database: Database, publication: Publication) -> None:
+def test_a_ledger_that_knows_the_last_hand_over_is_the_newest(
+    database: Database, publication: PublicationSettings
+) -> None:
     require_newest(database)
     first = count(database)
     require_newest(database)  # killed before the mark rose

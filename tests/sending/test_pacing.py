@@ -18,7 +18,7 @@ from sqlalchemy import update
 
 from newsletter.campaigns import audience
 from newsletter.campaigns.campaign import CampaignState, change_state, get_campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
@@ -61,12 +61,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Timed]:
 
 
 @pytest.fixture
-def publication(server: Timed, tmp_path: Path) -> Publication:
+def publication(server: Timed, tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path, SEND + POSTMARK.format(url=server.url))
 
 
 def send(
-    publication: Publication, readers: int, rate: str = "off", watcher: Quiet | None = None, clock: Clock = utc_now
+    publication: PublicationSettings,
+    readers: int,
+    rate: str = "off",
+    watcher: Quiet | None = None,
+    clock: Clock = utc_now,
 ) -> SendResult:
     database = begun(publication, readers)
     ending = go_on(publication, database, rate, watcher, clock)
@@ -74,7 +78,7 @@ def send(
     return ending
 
 
-def begun(publication: Publication, readers: int) -> Database:
+def begun(publication: PublicationSettings, readers: int) -> Database:
     """With a campaign that nobody is written down for yet."""
     database = open_database(publication)
     add_readers(database, readers)
@@ -84,7 +88,7 @@ def begun(publication: Publication, readers: int) -> Database:
 
 
 def go_on(
-    publication: Publication,
+    publication: PublicationSettings,
     database: Database,
     rate: str = "off",
     watcher: Quiet | None = None,
@@ -158,7 +162,7 @@ def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: P
 class Pausing(Quiet):
     """Pauses the campaign when the sender says something, as another process would."""
 
-    def __init__(self, server: Timed, publication: Publication) -> None:
+    def __init__(self, server: Timed, publication: PublicationSettings) -> None:
         super().__init__()
         self._server = server
         self._publication = publication
@@ -192,7 +196,7 @@ class Stopping(Quiet):
 
 
 def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
-    server: Timed, publication: Publication
+    server: Timed, publication: PublicationSettings
 ) -> None:
     server.refused = {f"r{n}@example.com": (406, "Inactive recipient.") for n in range(1, 10_000, 10)}
 
@@ -213,7 +217,7 @@ def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
 
 @pytest.mark.slow
 def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is_left_out(
-    server: Timed, publication: Publication
+    server: Timed, publication: PublicationSettings
 ) -> None:
     server.faults = ["not accepted: maintenance"] * 2
     watcher = Quiet()
@@ -226,7 +230,9 @@ def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is
 
 
 @pytest.mark.slow
-def test_who_leaves_while_their_batch_waits_for_its_turn_is_skipped(server: Timed, publication: Publication) -> None:
+def test_who_leaves_while_their_batch_waits_for_its_turn_is_skipped(
+    server: Timed, publication: PublicationSettings
+) -> None:
     leave = threading.Thread(target=_leave_after_the_first_call, args=(server, open_database(publication)))
     leave.start()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.tables import transactional_message
 from newsletter.sending.job import job_of
@@ -44,7 +44,7 @@ def put_back(backup: Path, folder: Path) -> None:
             (folder / file.name).write_bytes(file.read_bytes())
 
 
-def ask_to_join(publication: Publication, backup: Path) -> None:
+def ask_to_join(publication: PublicationSettings, backup: Path) -> None:
     """Queue a confirmation, and back the database up while its log is open."""
     database = open_database(publication)
     now = utc_now()

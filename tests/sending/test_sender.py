@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter.campaigns import audience, claims, counts
 from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
 from newsletter.providers import find_provider, read_settings
@@ -45,12 +45,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Postmark]:
 
 
 @pytest.fixture
-def publication(server: Postmark, tmp_path: Path) -> Publication:
+def publication(server: Postmark, tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path, POSTMARK.format(url=server.url, patience="2s"))
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     found = open_database(publication)
     yield found
     found.close()
@@ -63,7 +63,10 @@ def begin(database: Database, readers: int) -> Campaign:
 
 
 def send(
-    publication: Publication, database: Database, watcher: Quiet | None = None, send_state: SendState | None = None
+    publication: PublicationSettings,
+    database: Database,
+    watcher: Quiet | None = None,
+    send_state: SendState | None = None,
 ) -> SendResult:
     """Send campaign 1 from its present state."""
     with database.read() as connection:
@@ -84,7 +87,9 @@ def counted(ending: SendResult) -> dict[str, int]:
     return {state: number for state, number in ending.deliveries.items() if number}
 
 
-def test_a_thousand_readers_are_two_calls(server: Postmark, publication: Publication, database: Database) -> None:
+def test_a_thousand_readers_are_two_calls(
+    server: Postmark, publication: PublicationSettings, database: Database
+) -> None:
     begin(database, 1000)
 
     ending = send(publication, database)
@@ -96,7 +101,7 @@ def test_a_thousand_readers_are_two_calls(server: Postmark, publication: Publica
 
 
 def test_every_reader_gets_their_own_name_link_and_delivery_id(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     begin(database, 3)
 
@@ -112,7 +117,7 @@ def test_every_reader_gets_their_own_name_link_and_delivery_id(
 
 
 def test_a_rejected_address_is_one_reader_s_affair(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     server.refused["r7@example.com"] = (406, "Inactive recipient.")
     begin(database, 10)
@@ -126,7 +131,7 @@ def test_a_rejected_address_is_one_reader_s_affair(
 
 
 def test_a_wrong_key_pauses_at_once_and_no_delivery_has_changed(
-    server: Postmark, publication: Publication, database: Database, monkeypatch: pytest.MonkeyPatch
+    server: Postmark, publication: PublicationSettings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTMARK_TOKEN", "wrong")
     begin(database, 1000)
@@ -140,7 +145,7 @@ def test_a_wrong_key_pauses_at_once_and_no_delivery_has_changed(
 
 
 def test_credits_that_run_out_half_way_keep_what_was_accepted_and_queue_the_rest(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     server.credits = 50
     begin(database, 100)
@@ -161,7 +166,7 @@ def test_credits_that_run_out_half_way_keep_what_was_accepted_and_queue_the_rest
     ["dropped", "cut", "a page", "502"],
 )
 def test_an_answer_that_got_lost_makes_a_batch_unknown_and_never_sends_it_twice(
-    server: Postmark, publication: Publication, database: Database, fault: str
+    server: Postmark, publication: PublicationSettings, database: Database, fault: str
 ) -> None:
     server.faults = [fault]
     begin(database, 700)
@@ -176,7 +181,7 @@ def test_an_answer_that_got_lost_makes_a_batch_unknown_and_never_sends_it_twice(
 
 @pytest.mark.slow
 def test_a_busy_provider_is_tried_again_until_everyone_has_it(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     server.faults = ["not accepted: busy"]
     begin(database, 10)
@@ -190,7 +195,7 @@ def test_a_busy_provider_is_tried_again_until_everyone_has_it(
 
 @pytest.mark.slow
 def test_a_provider_that_stays_busy_pauses_the_campaign_when_patience_is_over(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     server.faults = ["not accepted: maintenance"] * 20
     begin(database, 10)
@@ -216,7 +221,7 @@ def test_nobody_answering_is_busy_and_not_unknown(tmp_path: Path, monkeypatch: p
 
 
 def test_those_who_left_before_their_batch_did_are_skipped(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     begin(database, 10)
     with database.begin() as connection:
@@ -230,7 +235,7 @@ def test_those_who_left_before_their_batch_did_are_skipped(
 
 
 def test_two_campaigns_of_an_issue_that_claim_at_once_do_not_both_leave_its_readers_out(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     add_readers(database, 4, ("daily", "weekly"))
     with database.begin() as connection:
@@ -268,7 +273,7 @@ class Interfering(SendState):
 
 @pytest.mark.slow
 def test_a_campaign_that_is_paused_for_a_moment_while_readers_are_written_down_loses_nobody(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     server.delay = 0.5
     begin(database, 9_000)
@@ -286,7 +291,7 @@ TROUBLE = "CREATE TRIGGER trouble BEFORE {} BEGIN SELECT RAISE({}, 'the database
 
 
 def test_a_batch_that_was_claimed_when_the_database_failed_is_free_again(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     begin(database, 10)
     with database.begin() as connection:
@@ -304,7 +309,7 @@ def test_a_batch_that_was_claimed_when_the_database_failed_is_free_again(
 
 
 def test_what_a_dead_sender_had_handed_over_is_not_sent_again(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     begin(database, 1000)
     with database.begin() as connection:
@@ -323,7 +328,7 @@ def test_what_a_dead_sender_had_handed_over_is_not_sent_again(
 
 
 def test_a_pause_from_elsewhere_stops_new_calls_and_loses_nothing(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     server.answers.clear()
     begin(database, 500 * THREADS * 2)
@@ -346,7 +351,7 @@ def test_a_pause_from_elsewhere_stops_new_calls_and_loses_nothing(
 
 
 def test_a_signal_lets_what_is_in_the_air_finish(
-    server: Postmark, publication: Publication, database: Database, capfd: pytest.CaptureFixture[str]
+    server: Postmark, publication: PublicationSettings, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server.answers.clear()
     begin(database, 500 * THREADS * 2)
@@ -372,7 +377,7 @@ def test_a_signal_lets_what_is_in_the_air_finish(
 
 
 def test_a_second_sender_follows_the_first_and_takes_over_when_it_ends(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     begin(database, 10)
     first = SenderLock(database.name)
@@ -394,7 +399,7 @@ def test_a_second_sender_follows_the_first_and_takes_over_when_it_ends(
 
 
 def test_messages_too_large_for_one_call_travel_in_several(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     begin(database, 20)
     with database.read() as connection:
@@ -417,7 +422,7 @@ def test_messages_too_large_for_one_call_travel_in_several(
 
 
 def test_sending_begins_with_a_batch_for_each_thread_and_not_with_everyone(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     begin(database, 5_000)
     watcher = Quiet()
@@ -429,7 +434,7 @@ def test_sending_begins_with_a_batch_for_each_thread_and_not_with_everyone(
 
 
 def test_a_pause_stops_the_writing_down_of_readers_too(
-    server: Postmark, publication: Publication, database: Database
+    server: Postmark, publication: PublicationSettings, database: Database
 ) -> None:
     begin(database, 35_000)
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text, update
 from newsletter.campaigns import abandoned_batches, audience
 from newsletter.campaigns.campaign import get_campaign
 from newsletter.campaigns.counts import delivery_counts
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.database.tables import batch
 from newsletter.errors import NewsletterError
@@ -39,12 +39,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Postmark]:
 
 
 @pytest.fixture
-def publication(server: Postmark, tmp_path: Path) -> Publication:
+def publication(server: Postmark, tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path / "news", server.toml)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     with opened(publication) as database:
         add_readers(database, 20)
         with database.begin() as connection:
@@ -53,7 +53,7 @@ def database(publication: Publication) -> Iterator[Database]:
         yield database
 
 
-def worker_of(publication: Publication, database: Database, state: SendState) -> SendWorker:
+def worker_of(publication: PublicationSettings, database: Database, state: SendState) -> SendWorker:
     with database.read() as connection:
         campaign = get_campaign(connection, 1)
     job = job_of(publication, database, campaign)
@@ -67,7 +67,7 @@ def counted(database: Database) -> dict[str, int]:
 
 
 def test_an_answer_is_written_though_the_database_ended_the_connection(
-    publication: Publication, database: Database
+    publication: PublicationSettings, database: Database
 ) -> None:
     state, tries = SendState(database), []
 
@@ -90,7 +90,7 @@ def test_a_mistake_that_is_not_the_database_s_is_not_tried_again(database: Datab
 
 
 def test_an_answer_that_comes_after_the_batch_was_given_up_still_tells_who_has_it(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     state = SendState(database)
     worker = worker_of(publication, database, state)
@@ -114,7 +114,7 @@ def test_an_answer_that_comes_after_the_batch_was_given_up_still_tells_who_has_i
 
 
 def test_a_sender_that_was_stopped_past_its_lease_hands_nothing_over(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     worker = worker_of(publication, database, SendState(database, lease=timedelta(0)))
     with database.begin() as connection:
@@ -128,7 +128,7 @@ def test_a_sender_that_was_stopped_past_its_lease_hands_nothing_over(
 
 
 def test_a_batch_whose_claim_was_taken_over_is_not_sent_by_its_first_sender(
-    publication: Publication, database: Database, server: Postmark
+    publication: PublicationSettings, database: Database, server: Postmark
 ) -> None:
     worker = worker_of(publication, database, SendState(database))
     with database.begin() as connection:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import rate_bucket, transactional_message
 from newsletter.errors import NewsletterError
@@ -40,7 +40,7 @@ WELCOMES = {
 
 
 @pytest.fixture
-def publication(publication_folder: Path) -> Publication:
+def publication(publication_folder: Path) -> PublicationSettings:
     (publication_folder / "issues").mkdir()
     for slug, front in WELCOMES.items():
         text = f"---\n{front}\n---\nGood to have you.\n"
@@ -49,12 +49,12 @@ def publication(publication_folder: Path) -> Publication:
 
 
 @pytest.fixture
-def greetings(publication: Publication) -> SignupEmails:
+def greetings(publication: PublicationSettings) -> SignupEmails:
     return compile_signup_emails(publication)
 
 
 @pytest.fixture
-def db(publication: Publication) -> Iterator[Database]:
+def db(publication: PublicationSettings) -> Iterator[Database]:
     database = open_database(publication)
     yield database
     database.close()
@@ -63,7 +63,7 @@ def db(publication: Publication) -> Iterator[Database]:
 class World:
     """A publication, its readers, a sender, and a clock that stands until it is moved."""
 
-    def __init__(self, publication: Publication, db: Database, greetings: SignupEmails) -> None:
+    def __init__(self, publication: PublicationSettings, db: Database, greetings: SignupEmails) -> None:
         self.now = NOW
         self.db = db
         self.folder = publication.root
@@ -101,7 +101,7 @@ class World:
 
 
 @pytest.fixture
-def world(publication: Publication, db: Database, greetings: SignupEmails) -> World:
+def world(publication: PublicationSettings, db: Database, greetings: SignupEmails) -> World:
     return World(publication, db, greetings)
 
 
@@ -149,7 +149,7 @@ def test_whoever_is_suppressed_meanwhile_is_not_mailed(world: World) -> None:
 
 
 def test_busy_is_tried_again_and_given_up_when_patience_ends(
-    publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "later", retry_after=1), monkeypatch)
     world = World(publication, db, greetings)
@@ -166,7 +166,7 @@ def test_busy_is_tried_again_and_given_up_when_patience_ends(
 
 
 def test_a_provider_that_stopped_keeps_messages_waiting_however_long(
-    publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "bad key", stop=True), monkeypatch)
     world = World(publication, db, greetings)
@@ -184,7 +184,7 @@ def test_a_provider_that_stopped_keeps_messages_waiting_however_long(
     ("name", "state", "sent"), [("postmark", "unknown", 1), ("resend", "unknown", 1), ("outbox", "accepted", 2)]
 )
 def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_own_place(
-    publication: Publication,
+    publication: PublicationSettings,
     db: Database,
     greetings: SignupEmails,
     monkeypatch: pytest.MonkeyPatch,
@@ -214,7 +214,7 @@ def test_what_was_in_the_air_when_the_process_died_is_sent_again_only_into_its_o
 
 
 def test_messages_of_many_readers_travel_together(
-    publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
 
@@ -232,7 +232,11 @@ def test_messages_of_many_readers_travel_together(
 
 
 def test_a_database_that_is_locked_at_the_start_is_waited_for(
-    world: World, publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
+    world: World,
+    publication: PublicationSettings,
+    db: Database,
+    greetings: SignupEmails,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tries: list[object] = []
 
@@ -255,7 +259,7 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(
 
 
 def test_a_mistake_in_the_program_is_logged_with_its_place_and_without_the_reader(
-    publication: Publication,
+    publication: PublicationSettings,
     db: Database,
     greetings: SignupEmails,
     monkeypatch: pytest.MonkeyPatch,
@@ -279,7 +283,7 @@ def test_a_mistake_in_the_program_is_logged_with_its_place_and_without_the_reade
 
 
 def test_single_messages_take_their_turn_and_slow_campaigns_down(
-    publication: Publication, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, db: Database, greetings: SignupEmails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider(lambda batch, _settings: batch.everyone(Outcome.BUSY, "later", retry_after=1), monkeypatch)
     world = World(publication, db, greetings)
@@ -292,7 +296,7 @@ def test_single_messages_take_their_turn_and_slow_campaigns_down(
 
 
 def test_a_confirmation_of_a_list_that_left_newsletter_toml_keeps_nobody_waiting(
-    publication: Publication, db: Database, greetings: SignupEmails
+    publication: PublicationSettings, db: Database, greetings: SignupEmails
 ) -> None:
     path = publication.root / "newsletter.toml"
     before = path.read_text(encoding="utf-8")
@@ -314,7 +318,7 @@ def test_a_confirmation_of_a_list_that_left_newsletter_toml_keeps_nobody_waiting
 
 
 def test_a_stop_while_a_mail_server_stores_a_confirmation_leaves_only_that_one_unknown(
-    publication: Publication, monkeypatch: pytest.MonkeyPatch
+    publication: PublicationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactional_sender, "DRAIN", 0.5)
     silent = threading.Event()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.campaigns import audience, claims, events, unsubscribes
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.sending.recipients import load_recipients
 from newsletter.subscribers import suppressions
@@ -29,12 +29,12 @@ BOTH = (("daily", "active"), ("weekly", "active"))
 
 
 @pytest.fixture
-def publication(tmp_path: Path) -> Publication:
+def publication(tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path)
 
 
 @pytest.fixture
-def database(publication: Publication) -> Iterator[Database]:
+def database(publication: PublicationSettings) -> Iterator[Database]:
     database = open_database(publication)
     yield database
     database.close()
@@ -66,7 +66,9 @@ def change(
     )
 
 
-def test_the_paused_are_in_no_audience_until_their_pause_ends(database: Database, publication: Publication) -> None:
+def test_the_paused_are_in_no_audience_until_their_pause_ends(
+    database: Database, publication: PublicationSettings
+) -> None:
     add_readers(database, 3, ("daily", "weekly"))
     make(database, change(2, PreferenceAction.PAUSE, "daily", until=MONTH))
 
@@ -82,7 +84,7 @@ def test_the_paused_are_in_no_audience_until_their_pause_ends(database: Database
 
 
 def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
-    database: Database, publication: Publication
+    database: Database, publication: PublicationSettings
 ) -> None:
     add_readers(database, 3)
     with database.begin() as connection:
@@ -99,7 +101,7 @@ def test_whoever_leaves_or_pauses_before_their_batch_goes_is_skipped(
     assert batch.to_skip == {1: "unsubscribed", 2: "paused until 2025-02-16"}
 
 
-def test_a_pause_that_is_over_skips_nobody(database: Database, publication: Publication) -> None:
+def test_a_pause_that_is_over_skips_nobody(database: Database, publication: PublicationSettings) -> None:
     add_readers(database, 1)
     make(database, change(1, PreferenceAction.PAUSE, "daily", until=NOW))
     with database.begin() as connection:

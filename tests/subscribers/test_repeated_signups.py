@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import signup, transactional_message
 from newsletter.subscribers import consent
@@ -28,24 +28,24 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def publication(publication_folder: Path) -> Publication:
+def publication(publication_folder: Path) -> PublicationSettings:
     return load_publication(publication_folder / "newsletter.toml")
 
 
 @pytest.fixture
-def db(publication: Publication) -> Iterator[Database]:
+def db(publication: PublicationSettings) -> Iterator[Database]:
     database = open_database(publication)
     yield database
     database.close()
 
 
 @pytest.fixture
-def signups(publication: Publication) -> Signups:
+def signups(publication: PublicationSettings) -> Signups:
     return Signups(publication, SignupLimits(b"key"))
 
 
 @pytest.fixture
-def confirmations(publication: Publication) -> Confirmations:
+def confirmations(publication: PublicationSettings) -> Confirmations:
     return Confirmations(publication, SignupLimits(b"key"))
 
 
@@ -171,7 +171,7 @@ def test_a_late_link_pressed_twice_sends_one_more_confirmation(
     assert len(queued(db)) == 2
 
 
-def test_two_servers_of_one_database_send_one_confirmation(publication: Publication, db: Database) -> None:
+def test_two_servers_of_one_database_send_one_confirmation(publication: PublicationSettings, db: Database) -> None:
     barrier = threading.Barrier(4)
 
     def ask() -> None:

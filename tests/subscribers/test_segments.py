@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.config.segments import check_segments, list_named
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber
@@ -61,7 +61,7 @@ READERS = [
 Select = Callable[[str], str]
 
 
-def publication_with(folder: Path, rules: str) -> Publication:
+def publication_with(folder: Path, rules: str) -> PublicationSettings:
     path = folder / "newsletter.toml"
     lists = '\n[lists.weekly]\ntitle = "Weekly"\n'
     text = path.read_text(encoding="utf-8").split(lists)[0]
@@ -197,7 +197,7 @@ def test_any_text_selects_those_who_have_exactly_it(database: Database, value: s
         enter(connection, entries, consent.record_source(connection, "test", {}, NOW), NOW)
         ours = subscriber.c.email_key.in_(list(two))
         keys = select(subscriber.c.email_key).where(ours).order_by(subscriber.c.id)
-        has_plan = segments.condition(connection, cast(Publication, publication), "it", now=NOW)
+        has_plan = segments.condition(connection, cast(PublicationSettings, publication), "it", now=NOW)
         equal = connection.scalars(keys.where(has_plan)).all()
         tagged = connection.scalars(keys.where(segments.has_tag(connection, value))).all()
         connection.rollback()

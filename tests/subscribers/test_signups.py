@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import consent_source, form_use, signup, subscriber, transactional_message
 from newsletter.subscribers import consent, suppressions, writes
@@ -36,19 +36,19 @@ SHOWN = ShownForm(form="1", text="Join our daily newsletter", text_sha256="ab" *
 
 
 @pytest.fixture
-def publication(publication_folder: Path) -> Publication:
+def publication(publication_folder: Path) -> PublicationSettings:
     return load_publication(publication_folder / "newsletter.toml")
 
 
 @pytest.fixture
-def db(publication: Publication) -> Iterator[Database]:
+def db(publication: PublicationSettings) -> Iterator[Database]:
     database = open_database(publication)
     yield database
     database.close()
 
 
 @pytest.fixture
-def signups(publication: Publication) -> Signups:
+def signups(publication: PublicationSettings) -> Signups:
     return Signups(publication, SignupLimits(b"key"))
 
 
@@ -71,7 +71,7 @@ def accept(db: Database, signups: Signups, *requests: SignupRequest) -> list[Sig
 
 
 @pytest.fixture
-def confirmations(publication: Publication) -> Confirmations:
+def confirmations(publication: PublicationSettings) -> Confirmations:
     welcome = Welcome(slug="welcome", list="daily", after=timedelta(days=2))
     return Confirmations(publication, SignupLimits(b"key"), [welcome])
 
@@ -293,7 +293,7 @@ def test_who_asked_to_be_forgotten_may_join_again(db: Database, signups: Signups
 
 
 def test_who_never_confirmed_is_not_kept(
-    db: Database, signups: Signups, confirmations: Confirmations, publication: Publication
+    db: Database, signups: Signups, confirmations: Confirmations, publication: PublicationSettings
 ) -> None:
     accept(db, signups, form("never@example.com"))
     accept(db, signups, form("joined@example.com"))

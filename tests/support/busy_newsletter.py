@@ -13,7 +13,7 @@ from newsletter.campaigns import abandoned_batches, claims, events, resolution, 
 from newsletter.campaigns.audience import enqueue
 from newsletter.campaigns.campaign import approve_issue, change_state
 from newsletter.campaigns.events import Event, EventKind
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.database.tables import campaign, delivery_exception, subscriber
 from newsletter.errors import NewsletterError
@@ -39,7 +39,7 @@ class KilledError(Exception):
 class BusyNewsletter:
     """Draws what happens next from a random generator; `act` does one thing in one transaction."""
 
-    publication: Publication
+    publication: PublicationSettings
     database: Database
     random: random.Random
     hours: int = 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.subscribers import consent
 from newsletter.subscribers.files.imports import ImportListener, ImportReport, RefusedRow, import_csv
@@ -40,7 +40,7 @@ Plan = "text"
 class Readers:
     """An open database, with short methods for what tests do to it."""
 
-    publication: Publication
+    publication: PublicationSettings
     database: Database
     refused: list[RefusedRow] = field(default_factory=list)
     told: list[str] = field(default_factory=list)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert
 
 from newsletter.campaigns.campaign import Campaign, approve_issue, change_state
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database
 from newsletter.database.tables import subscriber, subscription
 from newsletter.messages.types import About, CompiledMessage, WebPage
@@ -32,7 +32,7 @@ PAGE = WebPage(
 ISSUE = "---\nsubject: Hello\ndate: 2025-01-17\n---\n\nHello {{ first_name }}.\n"
 
 
-def settings(folder: Path, more: str = "", *, issue: bool = False) -> Publication:
+def settings(folder: Path, more: str = "", *, issue: bool = False) -> PublicationSettings:
     """newsletter.toml with two lists and `more` at its end."""
     folder.mkdir(exist_ok=True)
     (folder / "newsletter.toml").write_text(

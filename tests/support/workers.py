@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from newsletter.campaigns import audience, ledger
 from newsletter.campaigns.campaign import Campaign, get_campaign
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.clock import database_now
 from newsletter.database.connection import Database, open_database
 from newsletter.distributed import presence
@@ -26,7 +26,7 @@ PATIENCE = 100.0
 
 
 @contextmanager
-def working(publication: Publication, number: int = 1, concurrency: int = 4) -> Iterator[list[list[str]]]:
+def working(publication: PublicationSettings, number: int = 1, concurrency: int = 4) -> Iterator[list[list[str]]]:
     """Let workers live; yields the sentences of each. They have ended when the context has."""
     said: list[list[str]] = [[] for _ in range(number)]
     with ExitStack() as stack:
@@ -50,7 +50,7 @@ def working(publication: Publication, number: int = 1, concurrency: int = 4) -> 
 
 
 @contextmanager
-def opened(publication: Publication) -> Iterator[Database]:
+def opened(publication: PublicationSettings) -> Iterator[Database]:
     database = open_database(publication)
     try:
         yield database
@@ -71,7 +71,7 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def sender_of(publication: Publication, database: Database, campaign: Campaign) -> SharedSender:
+def sender_of(publication: PublicationSettings, database: Database, campaign: Campaign) -> SharedSender:
     """What `newsletter send` runs."""
     return SharedSender(job_of(publication, database, campaign), Quiet())
 
@@ -81,7 +81,7 @@ def state_of(database: Database, campaign_id: int) -> Campaign:
         return get_campaign(connection, campaign_id)
 
 
-def jobs_for(publication: Publication, database: Database, campaign_id: int) -> None:
+def jobs_for(publication: PublicationSettings, database: Database, campaign_id: int) -> None:
     """Enqueue a campaign's whole audience and make its jobs, as `send` does, and do not follow it."""
     send_state = shared_state(publication, database, "enqueuer")
     while not state_of(database, campaign_id).enqueued:

@@ -20,7 +20,7 @@ from newsletter.checks.context.sample_copies import Copy, copies
 from newsletter.checks.html.computed_style import ComputedStyle, computed_styles
 from newsletter.checks.html.features import FeatureUse, uses
 from newsletter.checks.html.tree import Element, hidden_elements, tree_of
-from newsletter.config import Config, Publication
+from newsletter.config import Config, PublicationSettings
 from newsletter.issues.front_matter_yaml import FrontMatter, parse_front_matter
 from newsletter.issues.issue import Block, Issue, issue_files
 from newsletter.issues.summaries import read_summary
@@ -54,7 +54,7 @@ class Context:
     """What the issue's addresses answered; None without --online."""
 
     @property
-    def publication(self) -> Publication:
+    def publication(self) -> PublicationSettings:
         """The publication that the issue belongs to."""
         return self.theme.publication
 
@@ -245,7 +245,7 @@ class DatedIssue:
 class EarlierIssues:
     """The dates and subjects of a publication's issues; read once for all checks that share this value."""
 
-    publication: Publication
+    publication: PublicationSettings
 
     @cached_property
     def issues(self) -> Sequence[DatedIssue]:

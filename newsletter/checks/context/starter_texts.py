@@ -15,7 +15,7 @@ from string import Template
 from typing import NamedTuple
 
 from newsletter.checks.context.places import Spot
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.issues.scaffold import StarterFile, starter_files
 
 SUBJECT = "thesubjectofthisissue"
@@ -86,7 +86,7 @@ class StarterTexts:
     """Those that may stay: greetings, labels, and those that are marked with `nl-ignore NL024`."""
 
 
-def read_starters(publication: Publication) -> StarterTexts:
+def read_starters(publication: PublicationSettings) -> StarterTexts:
     """Read the sentences of the program's starters and of the publication's own. A file that is no text has none."""
     placeholders: dict[tuple[str, ...], StarterFile] = {}
     kept: set[tuple[str, ...]] = set()

@@ -16,7 +16,7 @@ from newsletter.checks.context.context import Context
 from newsletter.checks.context.origins import origin
 from newsletter.checks.context.rule import WARNING, Example, Finding, Scope, rule
 from newsletter.checks.html.features import FeatureUse
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import ConfigError, suggestion
 
 DATA = Path(__file__).parent.parent / "data"
@@ -58,7 +58,7 @@ def table() -> Table:
     return Table(date=raw["date"], clients=raw["clients"], features=raw["features"], baseline=baseline)
 
 
-def targets(publication: Publication) -> list[str]:
+def targets(publication: PublicationSettings) -> list[str]:
     """Return the ids of the clients that `[check] targets` names. Raises ConfigError for an unknown name."""
     known = table().clients
     clients: list[str] = []

@@ -12,7 +12,7 @@ import click
 from newsletter.cli.options import json_option
 from newsletter.cli.progress import StepProgress
 from newsletter.cli.session import Session
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.issues.issue import find_issue
 from newsletter.rendering.build import Built
 from newsletter.rendering.output_files import FILE_NAMES, summary, write_file
@@ -81,7 +81,7 @@ def _refuse(issue: tuple[str, ...], until: str | None) -> None:
         raise click.UsageError("--until works only with --site. Add --site DIR, or leave --until out.")
 
 
-def _day(publication: Publication, until: str | None) -> date:
+def _day(publication: PublicationSettings, until: str | None) -> date:
     if until is None:
         return utc_now().astimezone(publication.config.publication.timezone).date()
     try:
@@ -90,7 +90,9 @@ def _day(publication: Publication, until: str | None) -> date:
         raise click.UsageError(f'--until: "{until}" is not a date. Write it as 2025-01-17.') from error
 
 
-def _build_site(publication: Publication, issue: tuple[str, ...], out: Path, until: date, as_json: bool) -> None:
+def _build_site(
+    publication: PublicationSettings, issue: tuple[str, ...], out: Path, until: date, as_json: bool
+) -> None:
     """Write the archive. Every page is made before the first file is written."""
     from newsletter.web.public.static_site import site_files
 

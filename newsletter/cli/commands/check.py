@@ -15,7 +15,7 @@ from newsletter.checks.context.link_status import Target, Verdict
 from newsletter.checks.run import check_issue, online_targets
 from newsletter.checks.selection import Selection, selection
 from newsletter.cli.session import Session
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import ConfigError, Problem, Severity, nearest
 from newsletter.issues.issue import find_issue, issue_files, shown_path
 
@@ -88,7 +88,7 @@ def command(
         sys.exit(1)
 
 
-def _probe(publication: Publication, paths: Sequence[Path]) -> Mapping[Target, Verdict]:
+def _probe(publication: PublicationSettings, paths: Sequence[Path]) -> Mapping[Target, Verdict]:
     """Return what the addresses in these issues answer, now or within the last day."""
     from newsletter.checks.context.link_status import remember, remembered
     from newsletter.checks.link_probe import probe_all
@@ -113,14 +113,14 @@ def _explained(name: str) -> str:
     return formats.explanation(rule)
 
 
-def _print(publication: Publication, problems: Sequence[Problem], form: str) -> None:
+def _print(publication: PublicationSettings, problems: Sequence[Problem], form: str) -> None:
     if form == "json":
         click.echo(formats.as_json(problems))
     elif problems:
         click.echo(formats.as_github(problems) if form == "github" else formats.as_text(publication, problems))
 
 
-def _fix(publication: Publication, path: Path, chosen: Selection, *, writes: bool) -> bool:
+def _fix(publication: PublicationSettings, path: Path, chosen: Selection, *, writes: bool) -> bool:
     """Make the safe fixes of one issue, or with `writes` false only print them; tell whether there were any.
 
     Fixes that were made are printed on stderr; fixes that are only shown are data and go to stdout.
@@ -135,7 +135,7 @@ def _fix(publication: Publication, path: Path, chosen: Selection, *, writes: boo
     return has_fixes
 
 
-def _rounds(publication: Publication, path: Path, shown: str, chosen: Selection) -> Iterator[fixes.Fix]:
+def _rounds(publication: PublicationSettings, path: Path, shown: str, chosen: Selection) -> Iterator[fixes.Fix]:
     """Yield one round of fixes after the other until nothing is left to fix."""
     for _ in range(MOST_ROUNDS):
         problems = [problem for problem in check_issue(publication, path, chosen) if problem.edits]

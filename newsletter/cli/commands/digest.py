@@ -10,7 +10,7 @@ import click
 from newsletter.campaigns import archive
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import existing_database
 from newsletter.errors import ConfigError, suggestion
 from newsletter.issues import scaffold
@@ -58,7 +58,7 @@ def command(
     _print_digest(os.path.relpath(publication.root / name), slug, digest, as_json)
 
 
-def _lists(publication: Publication, named: str | None) -> tuple[str, str]:
+def _lists(publication: PublicationSettings, named: str | None) -> tuple[str, str]:
     """Return the list whose issues are taken, and the list that the digest goes to. Raises ConfigError."""
     lists = publication.config.lists
     if named and named not in lists:
@@ -85,7 +85,7 @@ def _duration(text: str) -> Duration:
     return since
 
 
-def _sent(publication: Publication) -> set[str] | None:
+def _sent(publication: PublicationSettings) -> set[str] | None:
     """Return the slugs of the issues that were sent; None where there is no database, as in a checkout."""
     database = existing_database(publication)
     if database is None:

@@ -14,7 +14,7 @@ from newsletter.addresses import parse_address
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import ProgressBar, counted
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.doctor.dns import dns_client
 from newsletter.doctor.finding import CheckResult, CheckState, has_failed
 from newsletter.doctor.last_run import remember
@@ -82,7 +82,7 @@ def _examine(session: Session, probe_to: str, *, is_offline: bool) -> list[Check
     return results
 
 
-def _remember(publication: Publication, results: Sequence[CheckResult], *, is_offline: bool) -> None:
+def _remember(publication: PublicationSettings, results: Sequence[CheckResult], *, is_offline: bool) -> None:
     remember(
         publication,
         utc_now(),

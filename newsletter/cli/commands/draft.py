@@ -13,7 +13,7 @@ import click
 from newsletter.cli.options import json_option
 from newsletter.cli.progress import StepProgress
 from newsletter.cli.session import Session
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import ConfigError
 from newsletter.forge.api import Forge
 from newsletter.forge.repository import Repository
@@ -108,7 +108,7 @@ class PullTarget:
     """The owner of the repository, whose branch it is."""
 
 
-def _target(publication: Publication, day: date) -> PullTarget:
+def _target(publication: PublicationSettings, day: date) -> PullTarget:
     """Find repository, token and branches before anything is requested. Raises ConfigError."""
     repository = Repository(publication.root)
     forge, base = repository.forge(), repository.current_branch()
@@ -125,7 +125,7 @@ def _proposal(path: Path, content: bytes, branch: str, gathered: Gathered) -> Pr
     return Proposal(path=path, content=content, branch=branch, title=title, body=body)
 
 
-def _oldest(text: str, publication: Publication) -> datetime | None:
+def _oldest(text: str, publication: PublicationSettings) -> datetime | None:
     """Return the time that `2d` (ago), a day, or a time in the publication's zone means; None for `off`.
 
     Raises ConfigError for any other text.

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from newsletter.addresses import parse_mailbox
-from newsletter.config import CONFIG_NAME, Publication, load_publication, parse_web_address
+from newsletter.config import CONFIG_NAME, PublicationSettings, load_publication, parse_web_address
 from newsletter.errors import NewsletterError
 from newsletter.issues import scaffold
 from newsletter.issues.forge_files import SOURCE, agents_file, workflow_files
@@ -100,7 +100,7 @@ def command(
     click.echo(_next(folder), err=True)
 
 
-def _more(publication: Publication, forges: tuple[str, ...], source: str, *, agents: bool) -> dict[str, bytes]:
+def _more(publication: PublicationSettings, forges: tuple[str, ...], source: str, *, agents: bool) -> dict[str, bytes]:
     """Return the files beside a publication that were asked for, by path."""
     return {**(agents_file(publication) if agents else {}), **_workflows(forges, source)}
 

@@ -11,7 +11,7 @@ import click
 from newsletter.checks.gate import gate
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.forge.repository import Repository
 from newsletter.issues.issue import find_issue, slug_of
@@ -82,7 +82,7 @@ def command(
         raise errors[-1]
 
 
-def _chosen(publication: Publication, issues: tuple[str, ...], since: str | None) -> list[Path]:
+def _chosen(publication: PublicationSettings, issues: tuple[str, ...], since: str | None) -> list[Path]:
     """Return the files of the named issues, and of those that were changed. Raises ConfigError when none is named."""
     if not issues and since is None:
         raise ConfigError("no issue is named", hint="Name one, or all that were changed: --since REF.")
@@ -96,7 +96,7 @@ def _chosen(publication: Publication, issues: tuple[str, ...], since: str | None
 
 
 def _push_and_show(
-    publication: Publication,
+    publication: PublicationSettings,
     server: RemoteServer,
     path: Path,
     mode: Mode,
@@ -116,7 +116,7 @@ def _push_and_show(
 
 
 def _push(
-    publication: Publication, server: RemoteServer, path: Path, mode: Mode, dry_run: bool, allow: str | None
+    publication: PublicationSettings, server: RemoteServer, path: Path, mode: Mode, dry_run: bool, allow: str | None
 ) -> dict[str, Any]:
     built = build_issue(publication, path)
     if built.issue.kind == "welcome":

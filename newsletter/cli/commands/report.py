@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from newsletter.cli.session import Session
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.forge.repository import Repository
 from newsletter.report.changes import Changes, find_changes
@@ -89,7 +89,7 @@ def _left_out(changes: Changes) -> list[str]:
     return [f"{changes.left_out} more issues look different by the same change of templates or settings."]
 
 
-def _audiences(publication: Publication, issues: Sequence[ComparedIssue]) -> Mapping[str, str]:
+def _audiences(publication: PublicationSettings, issues: Sequence[ComparedIssue]) -> Mapping[str, str]:
     """Return what the server says of each issue, by slug; nothing without a server, a key or an answer."""
     from newsletter.remote.client import issue_path, remote_server
 

@@ -7,7 +7,7 @@ import json
 import click
 
 from newsletter.cli.session import Session
-from newsletter.config import Publication, find_config
+from newsletter.config import PublicationSettings, find_config
 from newsletter.issues.json_schema import config_schema, issue_schema
 
 
@@ -33,6 +33,6 @@ def command(context: click.Context, what: str, _as_json: bool) -> None:
     click.echo(json.dumps(schema, ensure_ascii=False, indent=2))
 
 
-def _publication(session: Session, named: str | None) -> Publication | None:
+def _publication(session: Session, named: str | None) -> PublicationSettings | None:
     """Return the publication; None where there is no newsletter.toml and none was named. Raises ConfigError."""
     return session.publication if named or find_config().exists() else None

@@ -18,7 +18,7 @@ from newsletter.times import Clock, stamp, utc_now
 
 if TYPE_CHECKING:
     from newsletter.campaigns.engagement import EngagementRecorder
-    from newsletter.config import Publication
+    from newsletter.config import PublicationSettings
     from newsletter.database.connection import Database
     from newsletter.events.applier import EventApplier
     from newsletter.events.receive import WebhookGate
@@ -102,7 +102,7 @@ def _clock(database: Database) -> Clock:
     return DatabaseClock(database)
 
 
-def _certificate(publication: Publication) -> Certificate | None:
+def _certificate(publication: PublicationSettings) -> Certificate | None:
     """Return the publication's TLS certificate; None where a proxy in front speaks TLS. Raises ConfigError."""
     from newsletter.web.server import Certificate
 

@@ -15,7 +15,7 @@ from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.cli.subscriber_import import import_command
 from newsletter.cli.sunset_command import sunset_command
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS
 from newsletter.errors import ConfigError
 from newsletter.printable import one_line
@@ -90,7 +90,7 @@ def add(session: Session, /, address: str, resubscribe: bool, as_json: bool, **s
     click.echo(f"{added.effect}: {reader.email}, {reader.status}", err=True)
 
 
-def _statuses(publication: Publication, lists: Sequence[str], status: str) -> dict[str, str]:
+def _statuses(publication: PublicationSettings, lists: Sequence[str], status: str) -> dict[str, str]:
     """Return the statuses by list that the options of `add` name. Raises ConfigError."""
     try:
         return dict(parse_statuses(publication.config.lists, publication.default_list, ",".join(lists), status))

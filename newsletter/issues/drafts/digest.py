@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from markdown_it.token import Token
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import IssueError, NewsletterError
 from newsletter.issues.drafts.escapes import field_value, paragraph_start, plain_words, yaml_text
 from newsletter.issues.drafts.story import link_key, one_line
@@ -66,7 +66,7 @@ class Digest:
 
 
 def gather_issues(
-    publication: Publication,
+    publication: PublicationSettings,
     list_name: str,
     until: date,
     since: timedelta,
@@ -95,7 +95,9 @@ def gather_issues(
     return Digest(entries=entries, unsent=unsent, withdrawn=gone, failures=failures)
 
 
-def _summaries(publication: Publication, list_name: str, until: date, since: timedelta) -> Iterator[IssueSummary]:
+def _summaries(
+    publication: PublicationSettings, list_name: str, until: date, since: timedelta
+) -> Iterator[IssueSummary]:
     for path in issue_files(publication):
         summary = read_summary(path)
         if summary is None or summary.date is None or summary.is_welcome:
@@ -116,11 +118,11 @@ def _nothing(
     return NewsletterError(f"there is no issue of {list_name} from {days}", hint="Write another --since or --list.")
 
 
-def _parse(publication: Publication, path: Path) -> Issue:
+def _parse(publication: PublicationSettings, path: Path) -> Issue:
     return parse_issue(path, publication, block_kinds(publication), template_names(publication))
 
 
-def _entry(publication: Publication, issue: Issue, known: set[str], links: int) -> DigestEntry:
+def _entry(publication: PublicationSettings, issue: Issue, known: set[str], links: int) -> DigestEntry:
     blocks = [piece for piece in issue.content if isinstance(piece, Block)]
     articles = [block for block in blocks if block.name == "article"]
     headlines = [headline for block in blocks for headline in _headlines(issue, block)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.issues.drafts.escapes import field_value, line_start, plain_words, yaml_text
 from newsletter.issues.drafts.feed_xml import MOST_ENTRIES
@@ -52,7 +52,7 @@ class Gathered:
 
 
 def gather(
-    publication: Publication,
+    publication: PublicationSettings,
     names: Sequence[str],
     network: NetworkAccess,
     *,
@@ -133,7 +133,7 @@ def _new(stories: Iterable[Story], known: set[str]) -> list[Story]:
     return list(kept.values())
 
 
-def _links_of_issues(publication: Publication) -> set[str]:
+def _links_of_issues(publication: PublicationSettings) -> set[str]:
     """Return the keys of every address in the publication's issues."""
     keys: set[str] = set()
     for path in issue_files(publication):

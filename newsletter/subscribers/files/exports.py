@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import READER_COLUMNS
 from newsletter.database.connection import Database
 from newsletter.subscribers.csv import CsvWriter
@@ -17,7 +17,7 @@ from newsletter.subscribers.segments import field_names
 from newsletter.subscribers.subscriber import Subscriber, subscriber_pages
 
 
-def export_csv(database: Database, publication: Publication, stream: TextIO) -> int:
+def export_csv(database: Database, publication: PublicationSettings, stream: TextIO) -> int:
     """Write all readers of all statuses, in the order they joined; return how many."""
     out = CsvWriter(stream)
     count = 0

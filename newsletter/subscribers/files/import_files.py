@@ -15,7 +15,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from newsletter.addresses import parse_address
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.subscribers.csv import CsvFile, Record
 from newsletter.subscribers.importers.answers import ConsentAnswer, fold
@@ -91,7 +91,7 @@ class ImportFile:
 
 @contextmanager
 def opened(
-    publication: Publication, file: BufferedIOBase, name: str, options: ImportOptions, tell: Tell
+    publication: PublicationSettings, file: BufferedIOBase, name: str, options: ImportOptions, tell: Tell
 ) -> Iterator[list[ImportFile]]:
     """Yield the files to import, those of readers who left first. Raises NewsletterError."""
     with ExitStack() as stack:
@@ -118,7 +118,7 @@ class _Opener:
     """Opens the files of one import."""
 
     def __init__(
-        self, publication: Publication, options: ImportOptions, name: str, is_zip: bool, stack: ExitStack
+        self, publication: PublicationSettings, options: ImportOptions, name: str, is_zip: bool, stack: ExitStack
     ) -> None:
         self._publication = publication
         self._options = options

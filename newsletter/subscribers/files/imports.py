@@ -14,7 +14,7 @@ from io import BufferedIOBase
 from typing import NamedTuple
 
 from newsletter.characters import with_marks
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.subscribers import consent
 from newsletter.subscribers.csv import Record
@@ -105,7 +105,7 @@ class ImportListener:
 
 def import_csv(
     database: Database,
-    publication: Publication,
+    publication: PublicationSettings,
     file: BufferedIOBase,
     name: str,
     *,

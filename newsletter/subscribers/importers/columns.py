@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, check_name
 from newsletter.subscribers.csv import column_name
 from newsletter.subscribers.importers.answers import STRONG, ConsentAnswer, Reading, fold, said
@@ -119,7 +119,7 @@ class ColumnsRefused(ValueError):  # noqa: N818 - raised up to the import, which
 
 
 def file_columns(
-    publication: Publication,
+    publication: PublicationSettings,
     titles: Sequence[str],
     platform: Platform,
     options: ImportOptions,
@@ -137,7 +137,7 @@ class _Resolver:
 
     def __init__(
         self,
-        publication: Publication,
+        publication: PublicationSettings,
         titles: Sequence[str],
         platform: Platform,
         options: ImportOptions,

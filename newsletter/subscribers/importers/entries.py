@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from newsletter.addresses import parse_address
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import BUILT_IN, RESERVED, FieldValue, parse_built_in, parse_field
 from newsletter.subscribers.csv import unguard
 from newsletter.subscribers.importers.answers import STRONG, ConsentAnswer, Reading, fold, said, strongest
@@ -53,7 +53,7 @@ class EntryMaker:
     """Turns a row's cells into an entry."""
 
     def __init__(
-        self, publication: Publication, columns: FileColumns, *, whole_file: ConsentAnswer, is_lenient: bool
+        self, publication: PublicationSettings, columns: FileColumns, *, whole_file: ConsentAnswer, is_lenient: bool
     ) -> None:
         """Take the meaning of the columns; `whole_file` is what the file's name says of all rows.
 

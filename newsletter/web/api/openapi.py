@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from newsletter import __version__
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.web.api.field_docs import describe_fields
 from newsletter.web.api.operations import PATH_PARTS, PREFIX, Operation
 from newsletter.web.api.problems import KINDS, MEDIA_TYPE, ProblemDocument
@@ -27,7 +27,7 @@ _WAITING = (429, 503)
 """Statuses with a Retry-After."""
 
 
-def document(publication: Publication, operations: Sequence[Operation]) -> dict[str, Any]:
+def document(publication: PublicationSettings, operations: Sequence[Operation]) -> dict[str, Any]:
     """Return the document, as msgspec encodes it."""
     kinds = [kind for operation in operations for kind in (operation.body, *operation.answers.values())]
     types = [kind for kind in kinds if kind not in (None, bytes)]

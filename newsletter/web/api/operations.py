@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
 from newsletter.api_keys import ApiKey, Scope
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.signed_links import Links
 from newsletter.times import Clock, utc_now
@@ -52,7 +52,7 @@ Address = Annotated[
 class ApiSite:
     """What all operations share; made when the server starts."""
 
-    publication: Publication
+    publication: PublicationSettings
     database: Database
     write_queue: WriteQueue
     links: Links
@@ -95,7 +95,7 @@ class ApiRequest:
     at: datetime
 
     @property
-    def publication(self) -> Publication:
+    def publication(self) -> PublicationSettings:
         """The publication whose API it is."""
         return self.site.publication
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from newsletter.campaigns import reports
 from newsletter.campaigns.campaign import ENDED, Campaign, CampaignState
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import ConfigError
 from newsletter.preview.workspace import BuiltIssue
@@ -63,7 +63,7 @@ def _is_own(campaign: Campaign, work: BuiltIssue) -> bool:
     return issue is not None and (campaign.list, campaign.segment) == (issue.list, issue.segment or "")
 
 
-def _waiting(publication: Publication, database: Database | None, work: BuiltIssue, now: datetime) -> str:
+def _waiting(publication: PublicationSettings, database: Database | None, work: BuiltIssue, now: datetime) -> str:
     """Return how many readers a schedule would reach now, as `8,120 readers of daily`; empty when unknown."""
     if work.built is None or database is None:
         return ""
@@ -75,7 +75,7 @@ def _waiting(publication: Publication, database: Database | None, work: BuiltIss
     return f"{reports.readers(number)} of {issue.list}{part}"
 
 
-def _provider(publication: Publication) -> str:
+def _provider(publication: PublicationSettings) -> str:
     """Return the provider's name; empty when its settings are wrong, which sending says."""
     try:
         return find_provider(publication).title
@@ -83,7 +83,7 @@ def _provider(publication: Publication) -> str:
         return ""
 
 
-def _proposed_time(work: BuiltIssue, publication: Publication, now: datetime, planned: Campaign | None) -> str:
+def _proposed_time(work: BuiltIssue, publication: PublicationSettings, now: datetime, planned: Campaign | None) -> str:
     """Return the time that the form proposes, such as `2026-11-24T07:00`.
 
     It is the scheduled time, else `send_at` of the issue, else the issue's day or tomorrow, whichever is later.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class PreviewDatabase:
         self._url = ""
         self._database: Database | None = None
 
-    def open(self, publication: Publication) -> Database | None:
+    def open(self, publication: PublicationSettings) -> Database | None:
         """Return the database; None when there is none yet. Raises ConfigError when it cannot be used."""
         # SQLAlchemy takes long to import, and a preview may never need it.
         from newsletter.database.connection import existing_database
@@ -49,14 +49,14 @@ class PreviewDatabase:
         self._database = None
 
 
-def open_database(request: Request, publication: Publication) -> Database | None:
+def open_database(request: Request, publication: PublicationSettings) -> Database | None:
     """Return the publication's database; None when there is none yet. Raises ConfigError when it cannot be used."""
     database = request.app.state.database
     assert isinstance(database, PreviewDatabase)
     return database.open(publication)
 
 
-def database_of(request: Request, publication: Publication) -> Database | None:
+def database_of(request: Request, publication: PublicationSettings) -> Database | None:
     """Return the publication's database; None when there is none, or none that can be used."""
     try:
         return open_database(request, publication)
@@ -66,7 +66,7 @@ def database_of(request: Request, publication: Publication) -> Database | None:
         return None
 
 
-def database_problem(request: Request, publication: Publication) -> str:
+def database_problem(request: Request, publication: PublicationSettings) -> str:
     """Return why the database cannot be used; empty when it can, and when there is none."""
     try:
         open_database(request, publication)

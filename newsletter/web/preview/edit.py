@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError, Problem
 from newsletter.issues.images import image_names
 from newsletter.issues.issue import slug_of
@@ -45,7 +45,7 @@ def show_editor(request: Request) -> Response:
     )
 
 
-def _fields(publication: Publication) -> list[str]:
+def _fields(publication: PublicationSettings) -> list[str]:
     return [*NAMES, "email", *publication.config.fields]
 
 

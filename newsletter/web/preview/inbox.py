@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from newsletter.checks.context.rule import ERROR, WARNING
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.issues.issue import slug_of
 from newsletter.issues.scaffold import new_issue
@@ -65,7 +65,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
-def _statuses(request: Request, publication: Publication) -> Mapping[str, IssueStatus]:
+def _statuses(request: Request, publication: PublicationSettings) -> Mapping[str, IssueStatus]:
     database = counted_database(request, publication)
     if database is None:
         return {}

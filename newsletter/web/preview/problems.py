@@ -14,7 +14,7 @@ from starlette.routing import Route
 from newsletter.checks.formats import counted, why_of
 from newsletter.checks.run import check_context
 from newsletter.checks.selection import selection
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError, Problem, Severity, problem_of
 from newsletter.preview.code_frames import CodeFrame, code_frames
 from newsletter.preview.inbox import entry
@@ -123,7 +123,7 @@ def _piece(work: BuiltIssue, coded_problem: CodeFrame) -> int | None:
     return piece_at(work.context, coded_problem.problem.line) if is_own and work.context else None
 
 
-def editor_address(publication: Publication, file: Path | None, problem: Problem) -> str:
+def editor_address(publication: PublicationSettings, file: Path | None, problem: Problem) -> str:
     """Return the address that opens a line in the author's editor: `[preview] editor`, filled; empty without it."""
     if file is None or not publication.config.preview.editor:
         return ""

@@ -24,7 +24,7 @@ from newsletter.campaigns.campaign import (
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.campaigns.status import campaign_status
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.preview.inbox import subject_as_read
 from newsletter.preview.workspace import BuiltIssue, IssueNotFound
@@ -100,7 +100,7 @@ def digest_of(work: BuiltIssue) -> str:
 
 
 def progress_of(
-    publication: Publication, database: Database | None, slug: str, now: datetime, digest: str
+    publication: PublicationSettings, database: Database | None, slug: str, now: datetime, digest: str
 ) -> list[Progress]:
     """Return every campaign of an issue, the latest first; empty without a database.
 
@@ -115,7 +115,13 @@ def progress_of(
 
 
 def _progress(
-    publication: Publication, database: Database, campaign_id: int, now: datetime, digest: str, *, has_runner: bool
+    publication: PublicationSettings,
+    database: Database,
+    campaign_id: int,
+    now: datetime,
+    digest: str,
+    *,
+    has_runner: bool,
 ) -> Progress:
     status = campaign_status(database, campaign_id)
     campaign = status.campaign

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.messages.types import Recipient
 from newsletter.preview.sample_readers import (
@@ -49,7 +49,7 @@ class ShownVariant:
 
 
 @contextmanager
-def database_connection(request: Request, publication: Publication) -> Iterator[Connection | None]:
+def database_connection(request: Request, publication: PublicationSettings) -> Iterator[Connection | None]:
     """Give a connection that reads the database; None when there is no database."""
     database = database_of(request, publication)
     if database is None:
@@ -100,7 +100,7 @@ def show_panel(request: Request) -> Response:
     )
 
 
-def _fields(publication: Publication) -> list[tuple[str, str]]:
+def _fields(publication: PublicationSettings) -> list[tuple[str, str]]:
     return [*((name, "text") for name in NAMES), *publication.config.fields.items()]
 
 
@@ -142,7 +142,9 @@ def show_variants(request: Request) -> Response:
     )
 
 
-def _sample(connection: Connection | None, publication: Publication, built: Built) -> tuple[list[SampleReader], int]:
+def _sample(
+    connection: Connection | None, publication: PublicationSettings, built: Built
+) -> tuple[list[SampleReader], int]:
     """Return readers from all over the issue's list and segment, and how many readers that has in all."""
     if connection is None:
         return [], 0

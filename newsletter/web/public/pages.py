@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from jinja2 import ChoiceLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.issues.images import picture_url
 from newsletter.issues.templates import TemplateLoader, package_templates
 from newsletter.rendering import colours
@@ -26,7 +26,7 @@ from newsletter.rendering.translations import Language, Translations
 class Pages:
     """The pages of one publication; each template is compiled when it is first rendered."""
 
-    def __init__(self, publication: Publication) -> None:
+    def __init__(self, publication: PublicationSettings) -> None:
         self._publication = publication
         folders = [folder for folder in (publication.templates, package_templates()) if folder.is_dir()]
         self.translations = Translations(folders)

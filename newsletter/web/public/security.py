@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.web.body_limits import BodyLimit
 from newsletter.web.public.site import site_of
 from newsletter.web.security import is_cross_site
@@ -41,7 +41,7 @@ def content_policy(
     return "; ".join(rule for rule in rules if rule)
 
 
-def default_headers(publication: Publication) -> Mapping[str, str]:
+def default_headers(publication: PublicationSettings) -> Mapping[str, str]:
     """Return the headers of every response that does not set them itself, with names in lower case."""
     config = publication.config
     logos = (urlsplit(config.theme.logo), urlsplit(config.theme.logo_dark))
@@ -69,7 +69,7 @@ def body_limit(path: str) -> BodyLimit:
     return BodyLimit(max_bytes, f"at most {max_bytes:,} bytes")
 
 
-def is_foreign(request: Request, publication: Publication) -> bool:
+def is_foreign(request: Request, publication: PublicationSettings) -> bool:
     """Tell whether a browser says that a page of another site sent the request.
 
     A proxy may rewrite Host, so the host of `publication.url` counts as ours, too.

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.database.tables import archive_change, campaign, transactional_message
 from newsletter.issues.images import is_remote, picture_url
@@ -30,7 +30,7 @@ _PATH = re.compile(r"/images/([\w.~/%-]+)", re.ASCII)
 class SentPictures:
     """The paths below `/images/` that sent issues, sent welcomes and the settings name."""
 
-    def __init__(self, publication: Publication, database: Database) -> None:
+    def __init__(self, publication: PublicationSettings, database: Database) -> None:
         self._publication = publication
         self._database = database
         self._by_campaign: dict[int, frozenset[str]] = {}

@@ -11,7 +11,7 @@ from functools import lru_cache
 from starlette.requests import Request
 
 from newsletter.addresses import parse_address
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.config.fields import parse_built_in
 from newsletter.rendering.translations import Language
 from newsletter.subscribers import address_typos
@@ -134,13 +134,13 @@ def _shown_form(pages: Pages, code: str) -> ShownForm:
     return ShownForm(form=pages.version("_form.html"), text=text, text_sha256=digest, language=code)
 
 
-def _known_lists(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:
+def _known_lists(publication: PublicationSettings, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of the names that are lists; the default list when none is."""
     known = tuple(name for name in dict.fromkeys(names) if name in publication.config.lists)
     return known or (publication.default_list,)
 
 
-def _chosen_lists(publication: Publication, names: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen_lists(publication: PublicationSettings, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the lists that a submitted form names.
 
     Empty when it names only lists that are gone and several others exist: then the visitor has to choose.

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from newsletter.campaigns.engagement import EngagementRecorder
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.events.applier import EventApplier
 from newsletter.events.receive import WebhookGate
@@ -36,7 +36,7 @@ from newsletter.web.public.write_queue import WriteQueue
 class Site:
     """The publication and database of a server, and everything made from them."""
 
-    publication: Publication
+    publication: PublicationSettings
     database: Database
     links: Links
     pages: Pages

@@ -14,7 +14,7 @@ from datetime import date, datetime, time
 from functools import partial
 from urllib.parse import unquote
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.issues.images import is_remote, picture_url
 from newsletter.messages.types import About, WebPage
 from newsletter.rendering.archive_notes import archive_notes
@@ -41,7 +41,7 @@ _FILES = re.compile(r"/(feed\.xml|style\.css|images/)")
 """Paths of the site that are files of the same name."""
 
 
-def site_files(publication: Publication, issues: Sequence[WebPage]) -> dict[str, bytes]:
+def site_files(publication: PublicationSettings, issues: Sequence[WebPage]) -> dict[str, bytes]:
     """Return every file of the site by its path; `issues` come newest first."""
     return _StaticSite(publication=publication, pages=Pages(publication), all_issues=issues).files()
 
@@ -50,7 +50,7 @@ def site_files(publication: Publication, issues: Sequence[WebPage]) -> dict[str,
 class _StaticSite:
     """The site of one publication, as files."""
 
-    publication: Publication
+    publication: PublicationSettings
     pages: Pages
     all_issues: Sequence[WebPage]
     """With those that were withdrawn."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.subscribers.files.import_files import opened
 from newsletter.subscribers.importers.answers import said, status_suggestion
@@ -295,7 +295,7 @@ def test_whoever_is_refused_by_a_cell_never_becomes_active(
     assert not active & refused
 
 
-def active_rows(publication: Publication, text: str) -> set[str]:
+def active_rows(publication: PublicationSettings, text: str) -> set[str]:
     """Return the addresses that an import of the file would enter as active on any list."""
     active = set()
     with (

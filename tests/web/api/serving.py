@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from newsletter.api_keys import add_key, parse_scopes
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.rates import Rate
 from newsletter.signed_links import Links
@@ -31,7 +31,7 @@ class ServedApi:
     """A running API, and what it is of."""
 
     url: str
-    publication: Publication
+    publication: PublicationSettings
     database: Database
     key: str
     """A key that may do everything."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from newsletter.config import Publication, load_publication
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.config.fields import BUILT_IN
 from newsletter.database.connection import Database, open_database
 from newsletter.signed_links import Links, Purpose
@@ -26,7 +26,7 @@ class People:
     folder: Path
 
     @cached_property
-    def publication(self) -> Publication:
+    def publication(self) -> PublicationSettings:
         return load_publication(self.folder / "newsletter.toml")
 
     @cached_property

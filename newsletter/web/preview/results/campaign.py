@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.campaigns.campaign import Campaign, campaigns_of_slug, frozen_message
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.figures.campaigns import campaign_details
 from newsletter.figures.meanings import MEANINGS
@@ -77,7 +77,7 @@ def _chosen(request: Request, started: list[Campaign]) -> Campaign:
     return chosen
 
 
-def _shown(publication: Publication, campaign: Campaign, details: CampaignDetails) -> dict[str, object]:
+def _shown(publication: PublicationSettings, campaign: Campaign, details: CampaignDetails) -> dict[str, object]:
     row = details.row
     return {
         "details": details,

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import until, wall_clock
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.figures.campaigns import campaign_figures
@@ -54,7 +54,7 @@ def show_home(request: Request) -> Response:
     return page(request, "home.html", home(request, workspace_of(request).publication))
 
 
-def home(request: Request, publication: Publication) -> dict[str, object]:
+def home(request: Request, publication: PublicationSettings) -> dict[str, object]:
     """Return what the head of the start page shows; a database that fails is one of its problems."""
     now = utc_now()
     today = now.astimezone(publication.config.publication.timezone)
@@ -66,7 +66,7 @@ def home(request: Request, publication: Publication) -> dict[str, object]:
         return {**values, "last": None, "coming": coming_of_files(publication, now, problems=(str(error),))}
 
 
-def _last(request: Request, publication: Publication) -> dict[str, object]:
+def _last(request: Request, publication: PublicationSettings) -> dict[str, object]:
     """Return the figures of the campaign that started last."""
     database = counted_database(request, publication)
     if database is None:
@@ -82,7 +82,7 @@ def _last(request: Request, publication: Publication) -> dict[str, object]:
     }
 
 
-def coming(request: Request, publication: Publication, now: datetime) -> Coming:
+def coming(request: Request, publication: PublicationSettings, now: datetime) -> Coming:
     """Return what comes next, and what is wrong."""
     today, tomorrow = _days(publication, now)
     slugs = [*today.slugs, *tomorrow.slugs]
@@ -91,12 +91,12 @@ def coming(request: Request, publication: Publication, now: datetime) -> Coming:
     return _coming(publication, now, (today, tomorrow), scheduled, statuses, [*filter(None, [problem]), *troubles])
 
 
-def coming_of_files(publication: Publication, now: datetime, *, problems: Sequence[str]) -> Coming:
+def coming_of_files(publication: PublicationSettings, now: datetime, *, problems: Sequence[str]) -> Coming:
     """Return what comes next as far as the issue files say; `problems` tell why the database says nothing."""
     return _coming(publication, now, _days(publication, now), (), {}, problems)
 
 
-def _days(publication: Publication, now: datetime) -> tuple[DayIssue, DayIssue]:
+def _days(publication: PublicationSettings, now: datetime) -> tuple[DayIssue, DayIssue]:
     """Return today and tomorrow by the publication's clock."""
     day = now.astimezone(publication.config.publication.timezone).date()
     today, tomorrow = day_issues(publication, [day, day + timedelta(days=1)])
@@ -104,7 +104,7 @@ def _days(publication: Publication, now: datetime) -> tuple[DayIssue, DayIssue]:
 
 
 def _coming(
-    publication: Publication,
+    publication: PublicationSettings,
     now: datetime,
     days: tuple[DayIssue, DayIssue],
     scheduled: tuple[tuple[Campaign, str], ...],
@@ -123,27 +123,27 @@ def _coming(
 
 
 def _today(
-    publication: Publication, today: DayIssue, statuses: Mapping[str, IssueStatus]
+    publication: PublicationSettings, today: DayIssue, statuses: Mapping[str, IssueStatus]
 ) -> Iterator[tuple[InboxEntry, IssueStatus]]:
     for path in today.files:
         if line := entry(publication, path):
             yield line, statuses.get(line.slug, DRAFT)
 
 
-def _when(publication: Publication, moment: datetime | None, now: datetime) -> str:
+def _when(publication: PublicationSettings, moment: datetime | None, now: datetime) -> str:
     """Write a time to come: `2026-11-24 07:00 EST, in 12 h`; empty for one that has gone by."""
     if moment is None or moment < now:
         return ""
     return f"{wall_clock(publication, moment)}, {until(moment, now)}"
 
 
-def _next(publication: Publication, today: DayIssue, tomorrow: DayIssue, now: datetime) -> str:
+def _next(publication: PublicationSettings, today: DayIssue, tomorrow: DayIssue, now: datetime) -> str:
     due = today.due if today.due and today.due > now else tomorrow.due
     return _when(publication, due, now)
 
 
 def _from_database(
-    publication: Publication, database: Database | None, slugs: Sequence[str], now: datetime
+    publication: PublicationSettings, database: Database | None, slugs: Sequence[str], now: datetime
 ) -> tuple[tuple[tuple[Campaign, str], ...], Mapping[str, IssueStatus], list[str]]:
     if database is None:
         return (), {}, []
@@ -167,13 +167,17 @@ def _from_database(
     return timed, statuses, troubles
 
 
-def _paused(publication: Publication, campaign: Campaign) -> str:
+def _paused(publication: PublicationSettings, campaign: Campaign) -> str:
     subject = subject_as_read(publication, campaign.subject)
     return f"“{subject}” is paused: {campaign.reason}. Let it go on: `newsletter resume {campaign.id}`"
 
 
 def _days_wrong(
-    publication: Publication, today: DayIssue, tomorrow: DayIssue, statuses: Mapping[str, IssueStatus], now: datetime
+    publication: PublicationSettings,
+    today: DayIssue,
+    tomorrow: DayIssue,
+    statuses: Mapping[str, IssueStatus],
+    now: datetime,
 ) -> Iterator[str]:
     """Yield why there is no issue today, or none tomorrow."""
     for each in (today, tomorrow):

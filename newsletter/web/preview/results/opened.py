@@ -10,7 +10,7 @@ from weakref import WeakSet
 from sqlalchemy import Connection
 from starlette.requests import Request
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.figures.counted import ensure_counted
@@ -23,7 +23,7 @@ _COUNTED: WeakSet[Database] = WeakSet()
 
 
 @contextmanager
-def counted_connection(request: Request, publication: Publication) -> Iterator[Connection | None]:
+def counted_connection(request: Request, publication: PublicationSettings) -> Iterator[Connection | None]:
     """Give a connection that reads the figures; None when there is no database, or none that can be used."""
     database = counted_database(request, publication)
     if database is None:
@@ -33,7 +33,7 @@ def counted_connection(request: Request, publication: Publication) -> Iterator[C
         yield connection
 
 
-def counted_database(request: Request, publication: Publication) -> Database | None:
+def counted_database(request: Request, publication: PublicationSettings) -> Database | None:
     """Return the database whose figures can be read; None when there is none."""
     database = database_of(request, publication)
     if database is None or database in _COUNTED:

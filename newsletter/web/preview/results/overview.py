@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.figures.meanings import MEANINGS, rate
 from newsletter.figures.overview import growth, overview, weeks
 from newsletter.figures.types import CampaignFigures, GrowthFigures, Overview
@@ -59,7 +59,7 @@ def _choice(request: Request) -> tuple[int, int]:
     return days, MANY if query.get("campaigns") == str(MANY) else FEW
 
 
-def _shown(publication: Publication, figures: Overview) -> dict[str, object]:
+def _shown(publication: PublicationSettings, figures: Overview) -> dict[str, object]:
     by_week = len(figures.growth) > BY_DAY
     rows = weeks(figures.growth) if by_week else figures.growth
     return {
@@ -83,7 +83,7 @@ def _month(rows: tuple[GrowthFigures, ...]) -> dict[str, int]:
     return {name: sum(getattr(row, name) for row in rows) for name in ("joined", "left", "net")}
 
 
-def _campaign(publication: Publication, row: CampaignFigures) -> dict[str, object]:
+def _campaign(publication: PublicationSettings, row: CampaignFigures) -> dict[str, object]:
     """Return a campaign with its shares: for people, and as numbers for the charts."""
     sent = datetime.fromisoformat(row.sent_at).astimezone(publication.config.publication.timezone)
     whole, clicks_known = base(row), row.tracking == "individual"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from newsletter.campaigns.schedule import wall_clock
 from newsletter.campaigns.tracking import Level
-from newsletter.config import Publication
+from newsletter.config import PublicationSettings
 from newsletter.figures.meanings import MEANINGS, rate
 from newsletter.figures.types import CampaignFigures, ReaderFigures
 
@@ -113,7 +113,7 @@ def _bars(numbers: Sequence[tuple[str, str, int]], whole: int) -> list[Bar]:
     return bars
 
 
-def clock(publication: Publication, moment: datetime) -> str:
+def clock(publication: PublicationSettings, moment: datetime) -> str:
     """Write a time in the publication's zone, without seconds."""
     return wall_clock(publication, moment.replace(second=0, microsecond=0))
 
