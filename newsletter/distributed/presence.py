@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, exists, func, select
 
 from newsletter.campaigns.batch_states import IN_HAND
 from newsletter.database.tables import batch, campaign, is_in
@@ -56,16 +56,16 @@ def this_process() -> Identity:
 
 def beat(connection: Connection, identity: Identity, now: datetime) -> None:
     """Record that a worker lives, and forget those that are long gone."""
-    seen = update(table).where(table.c.name == identity.name).values(seen_at=stamp(now))
+    seen = table.update().where(table.c.name == identity.name).values(seen_at=stamp(now))
     if connection.execute(seen).rowcount == 0:
         values = {"name": identity.name, "host": identity.host, "pid": identity.pid}
-        connection.execute(insert(table).values(values | {"since": stamp(now), "seen_at": stamp(now)}))
-        connection.execute(delete(table).where(table.c.seen_at < stamp(now - FORGOTTEN)))
+        connection.execute(table.insert().values(values | {"since": stamp(now), "seen_at": stamp(now)}))
+        connection.execute(table.delete().where(table.c.seen_at < stamp(now - FORGOTTEN)))
 
 
 def leave(connection: Connection, identity: Identity) -> None:
     """Forget a worker that is about to end."""
-    connection.execute(delete(table).where(table.c.name == identity.name))
+    connection.execute(table.delete().where(table.c.name == identity.name))
 
 
 def is_any_alive(connection: Connection, now: datetime) -> bool:
