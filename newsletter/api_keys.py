@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from newsletter.database.tables import api_key as table
+from newsletter.database.program_tables import api_key as table
 from newsletter.errors import ConfigError, NewsletterError, suggestion
 from newsletter.times import stamp
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from newsletter.campaigns.campaign import Campaign
 from newsletter.config import PublicationSettings
-from newsletter.database.tables import approval as table
-from newsletter.database.tables import push
+from newsletter.database.program_tables import approval as table
+from newsletter.database.program_tables import push
 from newsletter.errors import NewsletterError
 from newsletter.times import OFF, stamp
 

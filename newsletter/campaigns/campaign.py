@@ -189,10 +189,8 @@ def approve_issue(
 def _require_unpruned(connection: Connection, issue: str) -> None:
     pruned = connection.scalar(select(table.c.id).where(table.c.issue == issue, table.c.pruned_at.is_not(None)))
     if pruned:
-        hint = "Send it as an issue with another name, to readers who cannot have it."
-        raise NewsletterError(
-            f"who has {issue} by campaign {pruned} was pruned, so that it cannot go out again", hint=hint
-        )
+        message = f"who has {issue} by campaign {pruned} was pruned, so that it cannot go out again"
+        raise NewsletterError(message, hint="Send it as an issue with another name, to readers who cannot have it.")
 
 
 def _frozen(message: CompiledMessage, page: WebPage, checks: str, tracking: str, now: datetime) -> dict[str, object]:

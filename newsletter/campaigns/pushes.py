@@ -15,7 +15,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from newsletter.campaigns.campaign import Campaign
 from newsletter.database.bulk import among
-from newsletter.database.tables import campaign, push, pushed_path, pushed_picture
+from newsletter.database.program_tables import push, pushed_path, pushed_picture
+from newsletter.database.tables import campaign
 from newsletter.times import stamp
 
 

@@ -21,7 +21,8 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.database.bulk import insert_many
 from newsletter.database.connection import Database
-from newsletter.database.tables import host, job_schema, metadata, worker
+from newsletter.database.process_tables import host, job_schema, worker
+from newsletter.database.tables import metadata
 from newsletter.database.types import JsonText, normal_json
 from newsletter.errors import NewsletterError
 

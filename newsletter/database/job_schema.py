@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from newsletter.database.tables import job_schema
+from newsletter.database.process_tables import job_schema
 
 
 def install(connection: Connection) -> None:

@@ -5,12 +5,9 @@ Each table has one writer, whose docstring says so. Readers: `subscribers/subscr
 `leaving_reasons.py` and `rate_limits.py` (`form_use`) their own. `campaigns/ledger.py` alone writes the ledger
 (`batch`, `delivery`, `delivery_exception`, `delivery_note`), `campaigns/campaign.py`, `events.py` and
 `archive.py` (`archive_change`) their own;
-`events/calls.py` writes `webhook_call`, from which `erased_calls.py` takes out erased readers, and
-`one_time_tokens.py` `webhook_signature`. `subscribers/erasure.py` fills `erased_reader`, `erased_calls.py` empties it.
-`outbound/queue.py` writes `outbound_message`, `api_keys.py` `api_key`, `campaigns/approvals.py` `approval`,
-`campaigns/pushes.py` `push`, `pushed_picture` and `pushed_path`, `web/api/writes.py` the API's other tables,
-`counters/table.py` `counter`, `counters/mailboxes.py` `mail_domain`. `copy.py` fills all tables of an
-empty database.
+`counters/table.py` writes `counter`, `counters/mailboxes.py` `mail_domain`. program_tables.py has the tables of what
+other programs send and are sent, process_tables.py those about the processes that work here. `copy.py` fills all
+tables of an empty database.
 
 Times are UTC, ISO 8601 text to the millisecond: they sort, read and compare alike in SQLite and PostgreSQL.
 """
@@ -26,7 +23,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     false,
@@ -34,15 +30,15 @@ from sqlalchemy import (
     text,
 )
 
+from newsletter.database import process_tables, program_tables  # noqa: F401 - they belong to the same metadata
 from newsletter.database.types import BigNumber, JsonText
+from newsletter.database.types import metadata as _metadata
 
-metadata = MetaData()
+metadata = _metadata
+
 _HANDED = text("state = 'handed'")
 _WAITING = text("state = 'queued'")
 _HASHED = (text("email_key GLOB 'hmac:*'"), text("email_key LIKE 'hmac:%'"))
-_UNAPPLIED = text("applied_at IS NULL")
-_KEPT_TRYING = text("failed_at IS NULL")
-_REPEATABLE = text("idempotency_key IS NOT NULL")
 _LEASED = text("state IN ('claimed', 'handed')")
 
 subscriber = Table(
@@ -334,139 +330,6 @@ mail_domain = Table(  # address domains that are counted by themselves; the many
     sqlite_with_rowid=False,
 )
 
-webhook_call = Table(  # calls of providers, verified, as they came; deleted after [events] keep
-    "webhook_call",
-    metadata,
-    Column("id", BigNumber, primary_key=True, autoincrement=True),
-    Column("provider", Text, nullable=False),
-    Column("received_at", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # zlib
-    Column("applied_at", Text),  # null = its events still have to be applied
-    Index("webhook_call_waiting", "id", sqlite_where=_UNAPPLIED, postgresql_where=_UNAPPLIED),
-    Index("webhook_call_by_time", "received_at"),
-    sqlite_autoincrement=True,
-)
-
-push = Table(  # what was handed over from a repository: rows are appended and kept as evidence
-    "push",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("campaign_id", Integer, ForeignKey("campaign.id"), nullable=False),
-    Column("digest", Text, nullable=False),
-    Column("name", Text, nullable=False),  # the name of the key
-    Column("at", Text, nullable=False),
-    Column("file", Text, nullable=False),  # the file's name
-    Column("source", LargeBinary, nullable=False),  # the file, zlib
-    Column("committed_at", Text, nullable=False, server_default=""),  # of its commit, UTC; "" = not known
-    Index("push_by_campaign", "campaign_id", "digest"),
-    sqlite_autoincrement=True,
-)
-
-pushed_picture = Table(  # by its hash, so that pictures of one name do not replace each other
-    "pushed_picture",
-    metadata,
-    Column("sha256", Text, primary_key=True),
-    Column("kind", Text, nullable=False),  # png jpeg gif webp svg
-    Column("body", LargeBinary, nullable=False),
-)
-
-pushed_path = Table(  # which picture an issue names by which path
-    "pushed_path",
-    metadata,
-    Column("path", Text, primary_key=True),  # below /images/
-    Column("issue", Text, primary_key=True),  # slug
-    Column("sha256", Text, ForeignKey("pushed_picture.sha256"), nullable=False),
-    Column("at", Text, nullable=False),  # the newest is served
-    sqlite_with_rowid=False,
-)
-
-approval = Table(  # who approved what is sent
-    "approval",
-    metadata,
-    Column("campaign_id", Integer, ForeignKey("campaign.id"), primary_key=True),
-    Column("digest", Text, primary_key=True),
-    Column("name", Text, primary_key=True),  # of a key, or of a user of the system
-    Column("at", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-outbound_message = Table(  # what other programs are to be told; deleted once it is delivered
-    "outbound_message",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("endpoint", Text, nullable=False),  # the URL in newsletter.toml
-    Column("key", Text, nullable=False),  # names the message for the receiver, at each attempt
-    Column("kind", Text, nullable=False),  # subscriber.confirmed, ...
-    Column("subject", Text, nullable=False),  # an address key or campaign:<id>: its messages keep their order
-    Column("body", Text, nullable=False),  # JSON
-    Column("queued_at", Text, nullable=False),
-    Column("due_at", Text, nullable=False),  # the next attempt; while it is being posted, the end of the lease
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("problem", Text, nullable=False, server_default=""),  # why the last attempt failed
-    Column("failed_at", Text),  # when it was given up
-    Index("outbound_message_due", "endpoint", "due_at", sqlite_where=_KEPT_TRYING, postgresql_where=_KEPT_TRYING),
-    Index("outbound_message_by_subject", "endpoint", "subject", "id"),
-    sqlite_autoincrement=True,
-)
-
-api_key = Table(  # keys of other programs; a revoked one stays, because evidence names it
-    "api_key",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("hash", Text, nullable=False, unique=True),  # SHA-256 of the key, hexadecimal; the key itself is nowhere
-    Column("scopes", Text, nullable=False),  # names with commas between: read,subscribers
-    Column("created_at", Text, nullable=False),
-    Column("revoked_at", Text),
-    sqlite_autoincrement=True,
-)
-
-api_write = Table(  # what other programs changed: rows are appended and kept as evidence
-    "api_write",
-    metadata,
-    Column("id", BigNumber, primary_key=True, autoincrement=True),
-    Column("key_id", Integer, ForeignKey("api_key.id"), nullable=False),
-    Column("at", Text, nullable=False),
-    Column("operation", Text, nullable=False),  # createSubscriber, pauseCampaign, ...
-    Column("target", Text, nullable=False, server_default=""),  # campaign 12, subscriber 7; never an address
-    Column("idempotency_key", Text),  # SHA-256 of the header; null without one, and after 24 hours
-    Column("request_hash", Text, nullable=False, server_default=""),  # SHA-256 of method, path and body
-    Column("status", Integer, nullable=False),  # of the answer
-    Index("api_write_by_idempotency_key", "key_id", "idempotency_key", unique=True),
-    Index("api_write_repeatable", "at", sqlite_where=_REPEATABLE, postgresql_where=_REPEATABLE),
-    sqlite_autoincrement=True,
-)
-
-api_answer = Table(  # the answers that a repeated request gets; deleted after 24 hours, and with their reader
-    "api_answer",
-    metadata,
-    Column("write_id", BigNumber, ForeignKey("api_write.id"), primary_key=True, autoincrement=False),
-    Column("subscriber_id", BigNumber, ForeignKey("subscriber.id", ondelete="CASCADE")),
-    Column("body", Text, nullable=False),
-    Index("api_answer_by_subscriber", "subscriber_id"),
-)
-
-webhook_signature = Table(  # tokens of signatures that cover no body; deleted once nobody believes the signature
-    "webhook_signature",
-    metadata,
-    Column("provider", Text, primary_key=True),
-    Column("token", Text, primary_key=True),
-    Column("body_digest", Text, nullable=False),  # SHA-256 of the first body that came with it
-    Column("seen_at", Text, nullable=False),
-    Index("webhook_signature_by_time", "seen_at"),
-    sqlite_with_rowid=False,
-)
-
-erased_reader = Table(  # until the kept calls are looked through for them
-    "erased_reader",
-    metadata,
-    Column("id", BigNumber, primary_key=True, autoincrement=True),
-    Column("subscriber_id", BigNumber, nullable=False),
-    Column("email_key", Text, nullable=False),
-    Column("last_call_id", BigNumber, nullable=False, server_default="0"),  # calls up to here are looked through
-    sqlite_autoincrement=True,
-)
-
 rate_bucket = Table(  # one row per provider; GCRA: the theoretical arrival time of the next message
     "rate_bucket",
     metadata,
@@ -486,57 +349,6 @@ rate_spent = Table(  # the used part of a quota, in slots of a fiftieth of its t
     Column("span", Text, primary_key=True),  # the quota's seconds, or warm-up
     Column("slot", BigNumber, primary_key=True, autoincrement=False),
     Column("messages", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-host = Table(  # one row: the machine and file this database belongs to
-    "host",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("host_id", Text, nullable=False),
-    Column("since", Text, nullable=False),
-)
-
-hand_over = Table(  # how many calls each queue of mail has handed over: more than a backup of this database knows
-    "hand_over",
-    metadata,
-    Column("queue", Text, primary_key=True),  # campaigns letters
-    Column("number", BigNumber, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-runner = Table(  # a row per `newsletter run`, kept fresh while it lives
-    "runner",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("since", Text, nullable=False),
-    Column("seen_at", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-worker = Table(  # a row per `newsletter worker`, kept fresh while it lives
-    "worker",
-    metadata,
-    Column("name", Text, primary_key=True),  # the owner of the batches that it works on
-    Column("host", Text, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("since", Text, nullable=False),
-    Column("seen_at", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-job_schema = Table(  # PostgreSQL: the steps of the job engine's own schema that were taken
-    "job_schema",
-    metadata,
-    Column("step", Text, primary_key=True),  # a file of Procrastinate's migrations
-    sqlite_with_rowid=False,
-)
-
-notice = Table(  # alerts that were sent to the editors, so that each is sent once
-    "notice",
-    metadata,
-    Column("key", Text, primary_key=True),
-    Column("at", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

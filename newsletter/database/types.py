@@ -1,4 +1,4 @@
-"""Column types whose kind depends on the database."""
+"""Column types whose kind depends on the database, and the collection that all tables are in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy import BigInteger, Dialect, Integer, MetaData, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
+metadata = MetaData()
+"""All tables; complete once tables.py is imported."""
 BigNumber = Integer().with_variant(BigInteger(), "postgresql")
 """A number of up to 63 bits: ids that every reader or report takes one of, and Unix times. SQLite has no other kind."""
 

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, exists, func, select
 
 from newsletter.campaigns.batch_states import IN_HAND
+from newsletter.database.process_tables import worker as table
 from newsletter.database.tables import batch, campaign, is_in
-from newsletter.database.tables import worker as table
 from newsletter.times import stamp
 
 BEAT = timedelta(seconds=2)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from newsletter.database.bulk import among
-from newsletter.database.tables import webhook_call as table
+from newsletter.database.program_tables import webhook_call as table
 from newsletter.events import one_time_tokens
 from newsletter.events.one_time_tokens import TokenUse, UsedToken
 from newsletter.times import stamp

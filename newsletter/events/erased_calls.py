@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from newsletter.database.bulk import among
-from newsletter.database.tables import erased_reader, webhook_call
+from newsletter.database.program_tables import erased_reader, webhook_call
 from newsletter.events.calls import KeptCall, calls_after
 
 MAX_CALLS = 200

@@ -16,7 +16,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, delete, insert, select
 
 from newsletter.database.bulk import among
-from newsletter.database.tables import webhook_signature as table
+from newsletter.database.program_tables import webhook_signature as table
 from newsletter.providers.webhooks import MAX_AGE
 from newsletter.times import stamp
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, delete, exists, func, insert, select, up
 
 from newsletter.config import EventKind
 from newsletter.database.bulk import among
-from newsletter.database.tables import outbound_message as table
+from newsletter.database.program_tables import outbound_message as table
 from newsletter.times import stamp
 
 ENDPOINTS = "newsletter_webhooks"

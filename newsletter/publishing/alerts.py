@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, exists, insert, select
 
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
-from newsletter.database.tables import notice as table
+from newsletter.database.process_tables import notice as table
 from newsletter.messages.mailing import Mailing, envelope
 from newsletter.messages.types import CompiledMessage, Recipient
 from newsletter.providers import find_provider, read_settings

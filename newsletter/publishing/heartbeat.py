@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from newsletter.database.tables import runner as table
+from newsletter.database.process_tables import runner as table
 from newsletter.times import stamp
 
 BEAT = timedelta(seconds=20)

@@ -27,8 +27,8 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 
 from newsletter.database.connection import Database
 from newsletter.database.copy import LEFT_FOR, UNFINISHED
-from newsletter.database.tables import hand_over
-from newsletter.database.tables import host as table
+from newsletter.database.process_tables import hand_over
+from newsletter.database.process_tables import host as table
 from newsletter.errors import NewsletterError
 from newsletter.private_files import open_private
 from newsletter.times import stamp

@@ -17,15 +17,8 @@ from sqlalchemy import Column, Connection, Table, and_, insert, select, update
 
 from newsletter.addresses import address_key
 from newsletter.config import EventKind
-from newsletter.database.tables import (
-    campaign,
-    delivery_exception,
-    delivery_note,
-    erased_reader,
-    subscriber,
-    subscription,
-    webhook_call,
-)
+from newsletter.database.program_tables import erased_reader, webhook_call
+from newsletter.database.tables import campaign, delivery_exception, delivery_note, subscriber, subscription
 from newsletter.outbound import queue
 from newsletter.outbound.queue import Happening
 from newsletter.subscribers import suppressions

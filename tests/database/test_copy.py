@@ -31,7 +31,8 @@ from newsletter.config import PublicationSettings
 from newsletter.database import copy as copying
 from newsletter.database.connection import Database, named_address, open_address
 from newsletter.database.copy import copy_database, table_sum, tables
-from newsletter.database.tables import host, subscriber, suppression
+from newsletter.database.process_tables import host
+from newsletter.database.tables import subscriber, suppression
 from newsletter.database.types import JsonText
 from newsletter.errors import NewsletterError
 from newsletter.sending import database_guard

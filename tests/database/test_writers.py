@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import hand_over
+from newsletter.database.process_tables import hand_over
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.suppressions import Reason
 from tests.support.sending import NOW, settings

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import erased_reader, webhook_call
+from newsletter.database.program_tables import erased_reader, webhook_call
 from newsletter.events import calls, erased_calls
 from newsletter.events.calls import KeptCall
 from newsletter.subscribers import erasure

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import webhook_call, webhook_signature
+from newsletter.database.program_tables import webhook_call, webhook_signature
 from newsletter.events import calls, one_time_tokens
 from newsletter.events.calls import KeptCall
 from newsletter.events.one_time_tokens import KEPT, TokenUse

@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import campaign, event, suppression, webhook_call
+from newsletter.database.program_tables import webhook_call
+from newsletter.database.tables import campaign, event, suppression
 from newsletter.subscribers import erasure
 from newsletter.subscribers.erasure import ErasureRequest
 from newsletter.times import utc_now

@@ -24,7 +24,7 @@ from newsletter.campaigns.campaign import change_state
 from newsletter.cli.main import cli
 from newsletter.config import EventKind, PublicationSettings
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import outbound_message
+from newsletter.database.program_tables import outbound_message
 from newsletter.errors import ConfigError
 from newsletter.network import NetworkAccess
 from newsletter.outbound import queue

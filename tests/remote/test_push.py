@@ -19,7 +19,8 @@ from newsletter.campaigns.campaign import (
     get_campaign,
 )
 from newsletter.config import load_publication
-from newsletter.database.tables import campaign, push, pushed_picture, subscription
+from newsletter.database.program_tables import push, pushed_picture
+from newsletter.database.tables import campaign, subscription
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.remote.bundle import bundle
 from newsletter.remote.client import remote_server

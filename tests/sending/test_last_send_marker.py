@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import hand_over
+from newsletter.database.process_tables import hand_over
 from newsletter.errors import NewsletterError
 from newsletter.sending.database_guard import HandOver, LastSendMarker, MailQueue, markers
 from newsletter.times import stamp

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from newsletter.api_keys import ApiKey
-from newsletter.database.tables import api_answer, api_write
+from newsletter.database.program_tables import api_answer, api_write
 from newsletter.errors import NewsletterError
 from newsletter.times import stamp
 from newsletter.web.api.operations import ApiResponse, Change

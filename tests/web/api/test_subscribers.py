@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import select
 
-from newsletter.database.tables import api_write
+from newsletter.database.program_tables import api_write
 from newsletter.subscribers import suppressions
 from newsletter.subscribers.suppressions import Reason
 from newsletter.times import utc_now

@@ -10,7 +10,8 @@ import requests
 from sqlalchemy import Connection, func, select
 
 from newsletter.api_keys import find_key
-from newsletter.database.tables import api_answer, api_write, subscriber
+from newsletter.database.program_tables import api_answer, api_write
+from newsletter.database.tables import subscriber
 from newsletter.times import utc_now
 from newsletter.web.api.operations import ApiResponse
 from newsletter.web.api.writes import KEPT, RequestedChange, make_changes

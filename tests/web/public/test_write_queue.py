@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter.config import load_publication
 from newsletter.database.connection import Database, open_database
-from newsletter.database.tables import notice
+from newsletter.database.process_tables import notice
 from newsletter.errors import NewsletterError
 from newsletter.web.public.write_queue import BusyError, ClosingError, WriteError, WriteQueue
 

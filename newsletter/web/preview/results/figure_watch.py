@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from newsletter.campaigns.campaign import all_campaigns, campaigns_of_slug
 from newsletter.campaigns.events import EventKind
 from newsletter.counters import table
-from newsletter.database.tables import counter, runner
+from newsletter.database.process_tables import runner
+from newsletter.database.tables import counter
 from newsletter.errors import NewsletterError
 from newsletter.preview.workspace import Workspace
 from newsletter.web.error_log import masked
