@@ -76,6 +76,8 @@ def command(
         click.echo(json.dumps(answers, ensure_ascii=False, indent=2))
     for answer in answers if not as_json else ():
         click.echo(f"{answer['issue']}: {answer['sentence']}" + (" (nothing was changed)" if dry_run else ""))
+    if mode == "draft" and not dry_run and any(answer["state"] == "draft" for answer in answers):
+        click.echo("A draft is sent by another push, with --send, or with --schedule for its time.", err=True)
     for refusal in errors[:-1]:
         click.echo(f"newsletter: error: {refusal}", err=True)
     if errors:
