@@ -111,9 +111,10 @@ def plan_schedule(
     segment: str | None,
     allow: str | None,
     now: datetime,
+    readers_of: str | None = None,
 ) -> tuple[Plan, Timing]:
     """Plan a campaign for a time, and check everything that may refuse it. Raises NewsletterError."""
-    plan = make_plan(publication, database, issue, list_name=list_name, segment=segment)
+    plan = make_plan(publication, database, issue, list_name=list_name, segment=segment, readers_of=readers_of)
     try:
         time = moment if isinstance(moment, Moment) else time_of(publication, plan, moment, now)
     except ValueError as error:

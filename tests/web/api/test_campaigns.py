@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import Publication
-from newsletter.campaigns.campaign import campaigns_of_slug
+from newsletter.campaigns.campaign import CampaignPriority, campaigns_of_slug, get_campaign
 from tests.web.api.conftest import make_news
 from tests.web.api.serving import ServedApi, serve_api
 
@@ -47,6 +47,25 @@ def test_an_issue_is_scheduled_and_scheduled_again(api: ServedApi) -> None:
     assert (first.json()["state"], first.json()["send_at"]) == ("scheduled", "2099-01-18T12:00:00.000Z")
     assert (second.json()["id"], second.json()["send_at"]) == (first.json()["id"], "2099-01-19T07:00:00.000Z")
     assert second.json()["segment"] == "pro"
+
+
+def test_a_correction_goes_to_those_who_got_a_campaign_and_may_go_first(api: ServedApi) -> None:
+    first = api.ask("POST", "/campaigns", json={"issue": "chips", "at": "now"}).json()
+    api.ask("POST", "/campaigns/chips/cancel")
+
+    wanted = {"issue": "rules", "at": "now", "to_readers_of": str(first["id"]), "priority": "high"}
+    nobody = api.ask("POST", "/campaigns", json=wanted)
+    unknown = api.ask("POST", "/campaigns", json={**wanted, "to_readers_of": "nothing"})
+
+    assert (nobody.status_code, "nobody to send it to" in nobody.json()["detail"]) == (422, True), nobody.text
+    assert (unknown.status_code, "nothing" in unknown.json()["detail"]) == (422, True), unknown.text
+
+
+def test_the_priority_of_a_campaign_is_kept(api: ServedApi) -> None:
+    made = api.ask("POST", "/campaigns", json={"issue": "chips", "at": "2099-01-18 07:00", "priority": "high"})
+
+    with api.database.read() as connection:
+        assert get_campaign(connection, made.json()["id"]).priority == CampaignPriority.HIGH
 
 
 def test_a_campaign_is_paused_resumed_and_cancelled_and_says_who_asked(api: ServedApi) -> None:

@@ -18,6 +18,7 @@ from newsletter.errors import NewsletterError
 from newsletter.publication import campaigns, sending
 from newsletter.publishing import heartbeat
 from newsletter.publishing.plan import schedule_in, start_in
+from newsletter.publishing.priorities import prioritise_in
 from newsletter.sending import reconcile
 from newsletter.web.api.cursors import read_cursor, write_cursor
 from newsletter.web.api.operations import ApiRequest, ApiResponse, Change, Operation, PageQuery
@@ -118,6 +119,13 @@ class NewCampaign(Struct, kw_only=True, forbid_unknown_fields=True):
         default=UNSET, name="list"
     )
     segment: Annotated[str, Meta(description="Without it, the issue's, else the whole list.")] | UnsetType = UNSET
+    to_readers_of: (
+        Annotated[str, Meta(description="A correction: only for those who got this campaign, by number or slug.")]
+        | UnsetType
+    ) = UNSET
+    priority: (
+        Annotated[Literal["high", "normal", "low"], Meta(description="Before or after other campaigns.")] | UnsetType
+    ) = UNSET
 
 
 class Resolution(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -173,14 +181,19 @@ def create(request: ApiRequest) -> Change:
 def _start(request: ApiRequest, body: NewCampaign, path: str) -> Change:
     site = request.site
     plan, _unbuilt = sending.plan_send(
-        request.publication, site.database, path, body.list_name or None, body.segment or None
+        request.publication,
+        site.database,
+        path,
+        body.list_name or None,
+        body.segment or None,
+        readers_of=body.to_readers_of or None,
     )
     if plan.campaign and plan.is_over:
         raise RefusalError("conflict", f"campaign {plan.campaign.id} is {plan.campaign.state}; nobody is mailed again")
     plan = sending.approved(request.publication, plan, ",".join(body.allow) or None)
     sending.require_ready(request.publication, site.database, plan)
     return lambda connection: _created(
-        request, connection, start_in(connection, request.publication, plan, request.at), plan.campaign
+        request, connection, start_in(connection, request.publication, plan, request.at), plan.campaign, body
     )
 
 
@@ -195,13 +208,18 @@ def _schedule(request: ApiRequest, body: NewCampaign, path: str) -> Change:
         segment=body.segment or None,
         allow=",".join(body.allow) or None,
         now=request.at,
+        readers_of=body.to_readers_of or None,
     )
     return lambda connection: _created(
-        request, connection, schedule_in(connection, plan, when, request.at), plan.campaign
+        request, connection, schedule_in(connection, plan, when, request.at), plan.campaign, body
     )
 
 
-def _created(request: ApiRequest, connection: Connection, campaign: Campaign, before: Campaign | None) -> ApiResponse:
+def _created(
+    request: ApiRequest, connection: Connection, campaign: Campaign, before: Campaign | None, body: NewCampaign
+) -> ApiResponse:
+    if body.priority:
+        prioritise_in(connection, campaign.id, body.priority)
     value = _detail(request, connection, campaign)
     return ApiResponse(value=value, status=200 if before else 201, target=f"campaign {campaign.id}")
 
