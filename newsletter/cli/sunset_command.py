@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +14,13 @@ from newsletter.cli.session import Session
 from newsletter.config.segments import list_named
 from newsletter.times import Duration, utc_now
 
+if TYPE_CHECKING:
+    _Parameter = click.ParamType[Duration]
+else:
+    _Parameter = click.ParamType  # a generic class from Click 8.3 on; 8.2 is allowed, too
 
-class _Time(click.ParamType[Duration]):
+
+class _Time(_Parameter):
     """A length of time: `180d`."""
 
     name = "time"

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 from tests.web.public.leaving import People
 from tests.web.public.serving import Mail, Served, make_publication, path_in, serve, text_of
 
-ISSUE = "---\nsubject: Hello\n---\n\nGood morning {{ first_name }}.\n"
+ISSUE = "---\nsubject: Hello\n---\n\nGood morning {{ first_name }}, we flew to Mars.\n"
 QUICK = '[signup]\nmin_time = "0s"\nper_network = "off"'
 WORDS = {
     "en": {"join": "Join now", "confirm": "Yes, send it to me", "save": "Save"},
@@ -52,7 +52,7 @@ def test_a_reader_signs_up_confirms_reads_chooses_leaves_and_returns(
     assert people.find("ada@example.com").lists == {"daily": "active"}
 
     letter = sent(served)
-    assert "Good morning Ada." in text_of(letter)
+    assert "Good morning Ada, we flew" in text_of(letter)
     page.goto(f"{served.url}/issues/hello")
     assert page.get_by_text("Good morning").is_visible()
 

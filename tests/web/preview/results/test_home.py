@@ -44,7 +44,7 @@ def test_today_the_last_result_and_the_next_schedule_and_what_is_wrong_stand_abo
 
         shown = words(preview)
         assert re.search(r"Next Hello there \d{4}-.*?, in \d", shown)
-        assert "Nobody is there to send it then: keep newsletter run running." in shown
+        assert "Nothing is running that would send it: start and keep newsletter run running." in shown
         assert (
             f"“Hello there” is paused: the provider refuses the sender. Let it go on: newsletter resume {made[1]}"
             in shown
