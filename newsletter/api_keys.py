@@ -29,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """Name what a key may do."""
 
     READ = "read"
     """Read everything that the API shows."""

@@ -232,7 +232,7 @@ class BouncesSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class EventKind(StrEnum):
-    """What outbound webhooks tell of."""
+    """Name what outbound webhooks tell of."""
 
     CONFIRMED = "subscriber.confirmed"
     """A reader is active on a list."""

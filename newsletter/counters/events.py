@@ -31,7 +31,7 @@ BY_HOUR = ("delivered", "opened", "clicked")
 
 
 class EventRow(NamedTuple):
-    """What the counters need of a row of `event`."""
+    """Hold what the counters need of a row of `event`."""
 
     key: str
     campaign_id: int
@@ -59,7 +59,7 @@ COLUMNS: tuple[Column[Any], ...] = (
 
 
 class Surroundings(NamedTuple):
-    """What a contribution depends on beside its rows."""
+    """Hold what a contribution depends on beside its rows."""
 
     starts: Mapping[int, str]
     """When each campaign started: a stamp."""

@@ -99,7 +99,7 @@ class Database:
 
 
 class Migration(NamedTuple):
-    """What `migrate_database` did: the revision of the tables before and after, empty where there were none."""
+    """Tell what `migrate_database` did: the revision of the tables before and after, empty where there were none."""
 
     name: str
     before: str

@@ -38,7 +38,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class TableSum:
-    """How many rows a table has, and a sum over their contents that no order of the rows changes."""
+    """Count a table's rows, and keep a sum over their contents that no order of the rows changes."""
 
     table: str
     rows: int

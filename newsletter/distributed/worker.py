@@ -32,7 +32,7 @@ ABORT = 1.5
 
 
 class SendingWorker:
-    """One worker process."""
+    """Run one worker process."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ _METHOD = re.compile(r"\s*([A-Za-z0-9_-]+)(?:\s*/\s*\d+)?\s*=\s*([A-Za-z0-9_-]+)
 
 @dataclass(frozen=True, kw_only=True)
 class AuthenticationResult:
-    """One finding of the receiving server: the method, its result, and what it was about."""
+    """Hold one finding of the receiving server: the method, its result, and what it was about."""
 
     method: str
     """`spf`, `dkim`, `dmarc`, ..., lower case."""

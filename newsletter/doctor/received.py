@@ -70,7 +70,7 @@ def signatures(message: Message) -> list[DkimSignature]:
 
 
 class _Copy:
-    """One received message."""
+    """Hold one received message."""
 
     def __init__(self, publication: PublicationSettings, raw: bytes, message: Message, dns: DnsClient | None) -> None:
         self._publication, self._raw, self._message, self._dns = publication, raw, message, dns

@@ -128,7 +128,7 @@ def _check_macros(text: str, target: str) -> None:
 
 
 class _Evaluation:
-    """One evaluation, with all the records that the first one leads to."""
+    """Keep one evaluation, with all the records that the first one leads to."""
 
     def __init__(self, dns: DnsClient, report: SpfReport) -> None:
         self._dns, self._report = dns, report

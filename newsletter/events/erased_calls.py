@@ -26,7 +26,7 @@ _BEFORE = r"(?<![\w.+-])"
 
 
 class _Names:
-    """What names these readers: their addresses, and the delivery ids of their messages."""
+    """Hold what names these readers: their addresses, and the delivery ids of their messages."""
 
     def __init__(self, readers: Sequence[Row[Any]]) -> None:
         # In an address of the web, @ is %40.

@@ -97,7 +97,7 @@ def command(
 
 @dataclass(frozen=True, kw_only=True)
 class PullTarget:
-    """Where a draft is proposed."""
+    """Say where a draft is proposed."""
 
     repository: Repository
     forge: Forge
