@@ -138,10 +138,10 @@ def test_the_terminal_says_the_same_in_80_columns(truth: FiguresTruth, stats: Ru
     assert "\x1b" not in overview
     for standing in ("active", "pending", "unsubscribed", "suppressed"):
         assert re.search(rf"^{standing} +{truth.number(standing):,}\b", overview, re.MULTILINE)
-    for id, numbers in truth.campaigns.items():
+    for id, numbers in sorted(truth.campaigns.items())[-20:]:  # the terminal shows the newest
         shown = ("accepted", "delivered", "clicked", "unsubscribed", "complained", "bounced")
         row = " +".join(f"{numbers[name]:,}" for name in shown)
-        assert re.search(rf"^ *{id} issue-{id - 1} +01-\d\d +{row} *$", overview, re.MULTILINE)
+        assert re.search(rf"^ *{id} issue-{id - 1} +0[12]-\d\d +{row} *$", overview, re.MULTILINE)
 
 
 def test_the_terminal_says_the_same_of_one_campaign(truth: FiguresTruth, stats: Run) -> None:
