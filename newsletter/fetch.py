@@ -47,7 +47,7 @@ class FetchedPage:
 
 @dataclass(frozen=True, kw_only=True)
 class _Request:
-    """One request, before its redirects."""
+    """Describe one request, before its redirects."""
 
     method: str
     most_bytes: int

@@ -25,7 +25,7 @@ KEPT = 2 * MAX_AGE + timedelta(minutes=1)
 
 
 class TokenUse(StrEnum):
-    """What the token of a call shows."""
+    """Hold what the token of a call shows."""
 
     NEW = "new"
     REPEATED = "repeated"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
-    """What a figure can say, and what it cannot."""
+    """Tell what a figure can say, and what it cannot."""
 
     says: str
     cannot: str

@@ -34,7 +34,7 @@ class ReaderFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class GrowthFigures:
-    """How the number of active readers changed in a day, or in the seven days of a week."""
+    """Tell how the number of active readers changed in a day, or in the seven days of a week."""
 
     day: str
     """The day (UTC), or a week's Monday: `2026-11-29`."""

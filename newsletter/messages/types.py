@@ -77,7 +77,7 @@ class About:
 
 
 class ChangeKind(StrEnum):
-    """What may be done to a sent issue's page."""
+    """Name what may be done to a sent issue's page."""
 
     AMENDED = "amended"
     WITHDRAWN = "withdrawn"

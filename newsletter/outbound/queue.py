@@ -32,7 +32,7 @@ _FAILED = table.c.failed_at.is_not(None)
 
 
 class Happening(NamedTuple):
-    """One thing that happened."""
+    """Hold one thing that happened."""
 
     kind: EventKind
     subject: str

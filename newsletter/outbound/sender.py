@@ -92,7 +92,7 @@ class WebhookSender:
 
 
 class _Endpoint:
-    """One endpoint, and how it behaves lately."""
+    """Hold one endpoint, and how it behaves lately."""
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from newsletter.publishing.daily import dated, due_at
 
 @dataclass(frozen=True, kw_only=True)
 class DayIssue:
-    """What is to be sent on a day."""
+    """Tell what is to be sent on a day."""
 
     day: date
     due: datetime | None

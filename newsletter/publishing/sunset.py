@@ -33,7 +33,7 @@ PAGE = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class Sunset:
-    """What is asked for: readers of a list who were inactive for a time, and the time that they have to answer."""
+    """Hold what is asked for: readers of a list who were inactive for a time, and the time that they have to answer."""
 
     list: str
     inactive: Duration

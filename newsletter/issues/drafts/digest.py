@@ -54,7 +54,7 @@ class DigestEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Digest:
-    """What was gathered for a digest, the newest issue first."""
+    """Hold what was gathered for a digest, the newest issue first."""
 
     entries: Sequence[DigestEntry]
     unsent: int
