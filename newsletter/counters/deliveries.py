@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
-from newsletter.counters.mailboxes import ERASED, by_mailbox, domain_column, domain_of
+from newsletter.counters.mailboxes import ERASED, by_mailbox, counted_as, domain_column, domain_of
 from newsletter.counters.table import ACCEPTED, ACCEPTED_BY_MAILBOX, AUDIENCE, Key, add
 from newsletter.database.bulk import among
-from newsletter.database.tables import batch, campaign, delivery, delivery_exception, subscriber
+from newsletter.database.tables import batch, campaign, delivery, delivery_exception, mail_domain, subscriber
 
 LEDGER = delivery.join(
     batch, and_(batch.c.campaign_id == delivery.c.campaign_id, batch.c.no == delivery.c.batch_no)
@@ -41,8 +56,12 @@ def audience(connection: Connection, campaign_id: int, more: int) -> None:
 
 def settled(connection: Connection, campaign_id: int, batch_no: int) -> None:
     """Count the deliveries of a batch that was settled just now: those without an exception."""
-    own = and_(delivery.c.campaign_id == campaign_id, delivery.c.batch_no == batch_no)
-    _add(connection, campaign_id, _by_domain(connection, and_(own, delivery_exception.c.state.is_(None))), 1)
+    rows = connection.execute(_settled(connection.dialect.name), {"campaign": campaign_id, "batch": batch_no})
+    changes = Counter[Key]()
+    for domain, has_own, number in rows:
+        changes[ACCEPTED, campaign_id, ""] += number
+        changes[ACCEPTED_BY_MAILBOX, campaign_id, counted_as(domain, has_own=bool(has_own))] += number
+    add(connection, changes)
 
 
 def excepted(connection: Connection, campaign_id: int, batch_no: int, states: Mapping[int, str]) -> None:
@@ -92,8 +111,35 @@ def _count_readers(connection: Connection, campaign_id: int, ids: Collection[int
     _add(connection, campaign_id, domains, sign)
 
 
+@cache
+def _settled(dialect: str) -> Select[Any]:
+    # Made once, and one statement: it is run for every batch, and SQLAlchemy takes longer to make it than SQLite to
+    # run it.
+    excepted = and_(
+        delivery_exception.c.campaign_id == delivery.c.campaign_id,
+        delivery_exception.c.subscriber_id == delivery.c.subscriber_id,
+    )
+    domain = case((subscriber.c.email_key.is_(None), ""), else_=domain_column(dialect, subscriber.c.email_key))
+    domains = (
+        select(domain.label("domain"))
+        .select_from(
+            delivery.outerjoin(delivery_exception, excepted).outerjoin(
+                subscriber, subscriber.c.id == delivery.c.subscriber_id
+            )
+        )
+        .where(delivery.c.campaign_id == bindparam("campaign", type_=Integer))
+        .where(delivery.c.batch_no == bindparam("batch", type_=Integer))
+        .where(delivery_exception.c.state.is_(None))
+        .subquery()
+    )
+    has_own = exists().where(mail_domain.c.domain == domains.c.domain)
+    return select(domains.c.domain, case((has_own, 1), else_=0), func.count()).group_by(domains.c.domain)
+
+
 def _by_domain(connection: Connection, where: ColumnElement[bool]) -> dict[str, int]:
-    domain = case((subscriber.c.email_key.is_(None), ""), else_=domain_column(connection, subscriber.c.email_key))
+    domain = case(
+        (subscriber.c.email_key.is_(None), ""), else_=domain_column(connection.dialect.name, subscriber.c.email_key)
+    )
     domains = select(domain.label("domain")).select_from(_DELIVERIES).where(where).subquery()
     rows = select(domains.c.domain, func.count()).group_by(domains.c.domain)
     return {name: int(number) for name, number in connection.execute(rows)}

@@ -30,27 +30,33 @@ def domain_of(email_key: str) -> str:
     return email_key.rpartition("@")[2].lower()
 
 
-def domain_column(connection: Connection, email_key: ColumnElement[str]) -> ColumnElement[str]:
+def domain_column(dialect: str, email_key: ColumnElement[str]) -> ColumnElement[str]:
     """Return the SQL for an address's domain; a quoted local part with an `@` in it is no part of a plain address."""
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return func.substr(email_key, func.instr(email_key, "@") + 1)
     return func.split_part(email_key, "@", 2)
 
 
+def counted_as(domain: str, *, has_own: bool) -> str:
+    """Return what a domain is counted as; `has_own` says that `mail_domain` has it."""
+    if domain == ERASED:
+        return ERASED
+    return MAILBOX_OF.get(domain) or (domain if has_own else OTHER)
+
+
 def mailboxes(connection: Connection, domains: Collection[str]) -> dict[str, str]:
     """Return what each of these domains is counted as."""
-    known = {domain: MAILBOX_OF[domain] for domain in domains if domain in MAILBOX_OF}
-    rest = sorted({*domains} - {*known} - {ERASED})
+    rest = sorted({*domains} - MAILBOX_OF.keys() - {ERASED})
     own = {*connection.scalars(select(table.c.domain).where(among(connection, table.c.domain, rest)))} if rest else ()
-    return {**known, **{domain: domain if domain in own else OTHER for domain in rest}, ERASED: ERASED}
+    return {domain: counted_as(domain, has_own=domain in own) for domain in {*domains, ERASED}}
 
 
 def by_mailbox(connection: Connection, by_domain: Mapping[str, int]) -> dict[str, int]:
     """Add up numbers by domain to numbers by mailbox provider."""
-    mailbox_of = mailboxes(connection, by_domain)
+    names = mailboxes(connection, by_domain)
     summed = Counter[str]()
     for domain, number in by_domain.items():
-        summed[mailbox_of[domain]] += number
+        summed[names[domain]] += number
     return dict(summed)
 
 

@@ -72,7 +72,7 @@ def _count_readers(connection: Connection, counted: Counter[Key]) -> None:
     status = subscription.c.status
     rank = func.max(case((status == ACTIVE, 2), (status == "pending", 1), else_=0)).label("rank")
     best = select(subscription.c.subscriber_id.label("id"), rank).group_by(subscription.c.subscriber_id).subquery()
-    domain = domain_column(connection, subscriber.c.email_key).label("domain")
+    domain = domain_column(connection.dialect.name, subscriber.c.email_key).label("domain")
     is_barred = suppression.c.email_key.is_not(None).label("barred")
     each = select(domain, is_barred, func.coalesce(best.c.rank, 0).label("rank")).select_from(
         subscriber.outerjoin(suppression, suppression.c.email_key == subscriber.c.email_key).outerjoin(

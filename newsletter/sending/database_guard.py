@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from newsletter.database.connection import Database
 from newsletter.database.copy import LEFT_FOR, UNFINISHED
@@ -125,6 +125,9 @@ class MailQueue(StrEnum):
     """Confirmations, answers and welcomes: `transactional_message`."""
 
 
+_HAND_OVERS = select(hand_over.c.number).where(hand_over.c.queue == bindparam("name"))
+_HOME_AND_COUNTED = select(select(table.c.host_id).scalar_subquery(), _HAND_OVERS.scalar_subquery())
+_COUNTING = update(hand_over).where(hand_over.c.queue == bindparam("name")).values(number=bindparam("counted"))
 _FILES = {MailQueue.CAMPAIGNS: "handed", MailQueue.LETTERS: "letters.handed"}
 _WHAT = {MailQueue.CAMPAIGNS: "a batch", MailQueue.LETTERS: "a confirmation or a welcome"}
 
@@ -155,13 +158,13 @@ class LastSendMarker:
 
         So a backup that is put in the place of a database in use is noticed at the next call, too.
         """
-        _require_not_copied(_home(connection))
+        home, counted = connection.execute(_HOME_AND_COUNTED, {"name": str(self._queue)}).one()
+        _require_not_copied(home or "")
         if not self._path:
             return _NONE
-        self.require_newest(connection)
-        number = self._counted(connection) + 1
-        this = hand_over.c.queue == str(self._queue)
-        if not connection.execute(update(hand_over).where(this).values(number=number)).rowcount:
+        self._require_known(counted or 0)
+        number = (counted or 0) + 1
+        if not connection.execute(_COUNTING, {"name": str(self._queue), "counted": number}).rowcount:
             connection.execute(insert(hand_over).values(queue=str(self._queue), number=number))
         return HandOver(number, stamp(now))
 
@@ -175,7 +178,10 @@ class LastSendMarker:
 
     def require_newest(self, connection: Connection) -> None:
         """Raise NewsletterError when the ledger does not know the last hand-over."""
-        if self.is_above(connection):
+        self._require_known(self._counted(connection))
+
+    def _require_known(self, counted: int) -> None:
+        if self.mark.number > counted:
             raise NewsletterError(
                 f"this database is older than what was sent from here: {_WHAT[self._queue]} was handed over at "
                 f"{self.mark.at} (UTC), and it does not know",
@@ -192,8 +198,7 @@ class LastSendMarker:
         return 0 < self.mark.number == self._counted(connection)
 
     def _counted(self, connection: Connection) -> int:
-        number = select(hand_over.c.number).where(hand_over.c.queue == str(self._queue))
-        return connection.execute(number).scalar() or 0
+        return connection.execute(_HAND_OVERS, {"name": str(self._queue)}).scalar() or 0
 
     @property
     def mark(self) -> HandOver:
