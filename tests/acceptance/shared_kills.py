@@ -65,11 +65,12 @@ class Cluster:
     """Workers and runners on one machine, as on many; the first worker's way to the database may be cut."""
 
     def __init__(self, folder: Path, server: OwnPostgresql, proxy: DroppingProxy, stack: ExitStack) -> None:
-        self._stack = stack
         self._server, self.proxy = server, proxy
         self._folder = folder
         self._children: dict[str, Child] = {}
-        self.said: list[Callable[[], tuple[str, str]]] = []
+        self._running: dict[str, ExitStack] = {}
+        self._said: list[str] = []
+        stack.callback(self.close)
         self.names = [*(f"worker {n}" for n in range(WORKERS)), *(f"runner {n}" for n in range(RUNNERS))]
         for name in self.names:
             self.start(name)
@@ -78,13 +79,22 @@ class Cluster:
         settings = "cut.toml" if name == "worker 0" else "newsletter.toml"
         words = ["worker"] if name.startswith("worker") else ["run"]
         environment = environment_of(self._folder, settings)
-        child = self._stack.enter_context(start_command(words, self._folder, environment))
-        self._children[name] = child
-        self.said.append(child.said)
+        running = self._running[name] = ExitStack()
+        self._children[name] = running.enter_context(start_command(words, self._folder, environment))
 
     def kill(self, name: str) -> None:
         self._children[name].kill()
+        self._said.append(self._children[name].said()[1])
+        self._running.pop(name).close()  # 300 kills would use up the files that a process may open
         self.start(name)
+
+    def close(self) -> None:
+        for running in self._running.values():
+            running.close()
+
+    def said(self) -> str:
+        """Return what all processes wrote to standard error."""
+        return "\n".join([*self._said, *(child.said()[1] for child in self._children.values())])
 
     def stop(self, name: str) -> None:
         self._children[name].signal(signal.SIGSTOP)
@@ -232,7 +242,7 @@ def _aftermath(
         unknown=unknown,
         at_provider=at_provider,
         jobs_left=jobs_left,
-        said="\n".join(err for said in cluster.said for err in said()),
+        said=cluster.said(),
         accepted_in_the_end=_ids(database, ACCEPTED),
         unknown_in_the_end=_ids(database, UNKNOWN),
     )

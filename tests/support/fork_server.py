@@ -48,11 +48,12 @@ def start_command(
         request, given, out, err = [
             stack.enter_context(TemporaryFile("w+", encoding="utf-8", errors="surrogateescape")) for _ in range(4)
         ]
-        json.dump([[*arguments], str(cwd), {**environment}], request)
-        given.write(stdin)
-        for file in (request, given):
-            file.seek(0)
-        reply = stack.enter_context(_server().ask([file.fileno() for file in (request, given, out, err)]))
+        with request, given:  # the process has its own copies
+            json.dump([[*arguments], str(cwd), {**environment}], request)
+            given.write(stdin)
+            for file in (request, given):
+                file.seek(0)
+            reply = stack.enter_context(_server().ask([file.fileno() for file in (request, given, out, err)]))
         child = Child(reply, out, err)
         stack.callback(child.kill)
         yield child
@@ -114,7 +115,11 @@ class Child:
 
     def has_ended(self) -> bool:
         """Tell whether the process has ended."""
-        return self._code is not None or bool(select.select([self._reply], [], [], 0)[0])
+        if self._code is None:
+            reply = select.poll()  # select() takes no descriptor over 1,023
+            reply.register(self._reply, select.POLLIN)
+            return bool(reply.poll(0))
+        return True
 
     def kill(self) -> None:
         """Kill the process, if it still runs."""

@@ -75,8 +75,7 @@ def _as_nobody(command: list[object], folder: Path) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def own_postgresql() -> Iterator[OwnPostgresql]:
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="newsletter-own-", dir=memory if memory.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="newsletter-own-", dir=programs.place()))
     if os.geteuid() == 0:
         os.chown(folder, programs.NOBODY, programs.NOBODY)
     try:

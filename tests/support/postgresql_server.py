@@ -4,7 +4,8 @@ Starts a server with the programs in BIN, writes its address to FILE and leaves 
 PID, however that ends, and everything is removed. As root it
 runs the server as `nobody`, since PostgreSQL refuses to run as root.
 
-Nothing on disk has to outlive the machine, so that no write waits for the disk.
+Nothing on disk has to outlive the machine, so that no write waits for the disk. NEWSLETTER_POSTGRESQL_FOLDER names
+another folder than /dev/shm, for what does not fit into memory.
 """
 
 from __future__ import annotations
@@ -44,8 +45,7 @@ host all all 127.0.0.1/32 trust
 def main(programs: str, parent: int, address: Path, more: Sequence[str] = ()) -> None:
     """Run the server until the parent ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="newsletter-postgresql-", dir=memory if memory.is_dir() else None) as name:
+    with tempfile.TemporaryDirectory(prefix="newsletter-postgresql-", dir=place()) as name:
         folder = Path(name)
         if os.geteuid() == 0:
             os.chown(folder, NOBODY, NOBODY)
@@ -57,6 +57,12 @@ def main(programs: str, parent: int, address: Path, more: Sequence[str] = ()) ->
         finally:
             server.send_signal(signal.SIGQUIT)  # nothing has to be kept
             server.wait()
+
+
+def place() -> str | None:
+    """Return the folder for a server's files: in memory where there is such a folder."""
+    chosen = os.environ.get("NEWSLETTER_POSTGRESQL_FOLDER", "/dev/shm")
+    return chosen if Path(chosen).is_dir() else None
 
 
 def let_enter(folder: Path) -> None:
