@@ -25,12 +25,12 @@ quick: $(READY)  ## Run the tests without browser, PostgreSQL, other processes a
 needs:
 	@"$(PYTHON)" tools/test_needs.py
 
-soak: $(READY) needs  ## Run the long tests: 1,000 kills of a sender, 600 kills of workers and runners, 2,000 schedules, 20,000 issue files, 2,000 documents in HTML and text, a rate of one a second, 10,000 sign-ups from one address, 20,000 hostile requests, 6,000 readers who leave during a campaign, figures of 50,000 readers and 30 campaigns, 10,000 generated requests to the API, 50 kills during its writes, a list of 15,000,000 readers after 200 campaigns (it takes 20 GB of disk, and 20 of /dev/shm)
+soak: $(READY) needs  ## Run the long tests: 1,000 kills of a sender, 600 kills of workers and runners, 2,000 schedules, 20,000 issue files, 2,000 documents in HTML and text, a rate of one a second, 10,000 sign-ups from one address, 20,000 hostile requests, 6,000 readers who leave during a campaign, figures of 50,000 readers and 30 campaigns, 10,000 generated requests to the API, 50 kills during its writes, a list of 15,000,000 readers after 200 campaigns (it takes 40 GB of disk)
 	NEWSLETTER_SHARED_READERS=100000 NEWSLETTER_SHARED_KILLS=300 NEWSLETTER_SHARED_RATE=200/s NEWSLETTER_SHARED_PATIENCE=3600 \
 		$(BIN)/pytest -s tests/acceptance/test_shared_kill.py
 	NEWSLETTER_SOAK=1 NEWSLETTER_KILLS=1000 NEWSLETTER_SCHEDULES=2000 NEWSLETTER_API_EXAMPLES=450 NEWSLETTER_API_KILLS=50 NEWSLETTER_MERGES=200 \
 		$(BIN)/pytest -s --timeout 0 tests/acceptance/test_kill.py tests/acceptance/test_leaving.py tests/sending/test_pacing.py tests/test_zones.py tests/checks/test_fuzz.py tests/rendering/test_any_document.py tests/web/public/test_attacks.py tests/web/test_hostile_requests.py tests/figures/test_truth.py tests/web/api/test_schemathesis.py tests/web/api/test_serve.py tests/remote/test_publish_on_merge.py
-	NEWSLETTER_LARGE_READERS=15000000 NEWSLETTER_LARGE_CAMPAIGNS=200 NEWSLETTER_LARGE_DELIVERIES=30000000 \
+	NEWSLETTER_POSTGRESQL_FOLDER=/var/tmp NEWSLETTER_LARGE_READERS=15000000 NEWSLETTER_LARGE_CAMPAIGNS=200 NEWSLETTER_LARGE_DELIVERIES=30000000 \
 		$(BIN)/pytest -s --timeout 0 tests/campaigns/test_large_list.py
 
 check: format lint types imports test  ## Run everything that must pass before a commit
