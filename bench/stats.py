@@ -1,43 +1,48 @@
-"""Measure figures of a large newsletter: `python -m bench.stats [READERS] [CAMPAIGNS] [EVENTS]`.
+"""Measure figures of a large newsletter: `python -m bench.stats [READERS] [CAMPAIGNS] [EVENTS] [FOLDER]`.
 
 A million readers, 200 campaigns and ten million events are written by SQL, then counted anew. Measured are the command,
-the queries behind it, and events that are written while figures are read, beside events written with nobody reading.
+the page of results, the queries behind both, and events that are written while another process reads figures, beside
+events written with nobody reading. What was written is kept in FOLDER and used again.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+import requests
 from sqlalchemy import Connection, text
 
-from bench.timing import COMMAND, ENVIRONMENT, report
+from bench.timing import COMMAND, ENVIRONMENT, ROOT, report
 from newsletter.campaigns import events
 from newsletter.campaigns.campaign import approve_issue, change_state
 from newsletter.campaigns.events import Event, EventKind
-from newsletter.config import PublicationSettings
+from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.figures.campaigns import campaign_details
 from newsletter.figures.counted import recount
 from newsletter.figures.overview import overview
 from newsletter.times import stamp
+from tests.support.ports import free_port
 from tests.support.sending import MESSAGE, PAGE, settings
 
 START = datetime(2025, 1, 1, 7, tzinfo=UTC)
 BATCH = 500
 GROUP = 500
 """Events in one transaction."""
-GROUPS = 100
+GROUPS = 20
+TURNS = 6
+PAGES = 11
 _DOMAINS = "WHEN 0 THEN 'gmail.com' WHEN 1 THEN 'outlook.com' WHEN 2 THEN 'yahoo.com' WHEN 3 THEN 'gmx.de'"
 _NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count) "
 
@@ -46,18 +51,25 @@ def main() -> None:
     """Print seconds of the command and its queries, and the events a second that are written meanwhile."""
     readers, campaigns, count = (int(word) for word in [*sys.argv[1:], "1000000", "200", "10000000"][:3])
     with TemporaryDirectory() as name:
-        publication = settings(Path(name) / "news")
+        folder = Path(sys.argv[4] if len(sys.argv) > 4 else name) / "news"
+        rows = [] if folder.exists() else _fill(folder, readers, campaigns, count)
+        publication = load_publication(folder / "newsletter.toml")
         database = open_database(publication)
-        each = count // campaigns
-        _write(database, readers, campaigns, each)
-        began = time.perf_counter()
-        recount(database)
-        counted = time.perf_counter() - began
-        rows = [("counting everything anew", f"{counted:,.0f} s")]
         rows += _reading(publication, database)
-        rows += _writing(database, readers, campaigns)
+        rows += _page(publication)
+        rows += _writing(publication, database, readers, campaigns)
         database.close()
     report(f"Figures of {readers:,} readers, {campaigns} campaigns, {count:,} events", rows, "1 s, 100 ms, 10 %")
+
+
+def _fill(folder: Path, readers: int, campaigns: int, count: int) -> list[tuple[str, str]]:
+    database = open_database(settings(folder))
+    _write(database, readers, campaigns, count // campaigns)
+    began = time.perf_counter()
+    recount(database)
+    counted = time.perf_counter() - began
+    database.close()
+    return [("counting everything anew", f"{counted:,.0f} s")]
 
 
 def _write(database: Database, readers: int, campaigns: int, each: int) -> None:
@@ -144,18 +156,40 @@ def _timed(publication: PublicationSettings, database: Database, *, whole: bool)
     return time.perf_counter() - began
 
 
-def _writing(database: Database, readers: int, campaigns: int) -> list[tuple[str, str]]:
-    """Measure events that are written alone, and while another thread reads the figures once a second."""
-    alone, beside = [], []
-    for turn in range(4):
-        alone.append(_events(database, readers, campaigns, f"a{turn}"))
-        with _reader(database):
-            beside.append(_events(database, readers, campaigns, f"b{turn}"))
-    first, second = median(alone), median(beside)
+def _page(publication: PublicationSettings) -> list[tuple[str, str]]:
+    """Measure the page of results, as a browser asks the preview for it."""
+    words = [COMMAND, "preview", "--no-open", "--port", str(free_port())]
+    environment = {**ENVIRONMENT, "NEWSLETTER_CONFIG": str(publication.path)}
+    with subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as preview:
+        assert preview.stdout
+        address = next(found[0] for line in preview.stdout if (found := re.search(r"http://[\w.:]+", line)))
+        took = []
+        for _ in range(PAGES):
+            began = time.perf_counter()
+            requests.get(f"{address}/results", timeout=60).raise_for_status()
+            took.append(time.perf_counter() - began)
+        preview.terminate()
+    return [("/results, median of its answers", f"{median(took) * 1000:,.0f} ms")]
+
+
+def _writing(
+    publication: PublicationSettings, database: Database, readers: int, campaigns: int
+) -> list[tuple[str, str]]:
+    """Measure events that are written alone, and while another process reads the figures once a second, in turns."""
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    name = f"{time.time_ns()}"
+    for turn in range(TURNS):
+        for is_read in (turn % 2 == 0, turn % 2 == 1):  # ABBA: the database grows, and a machine's speed drifts
+            with _reader(publication) if is_read else nullcontext():
+                rates[is_read].append(_events(database, readers, campaigns, f"{name}:{turn}:{is_read}"))
+    ratios = [beside / alone for beside, alone in zip(rates[True], rates[False], strict=True)]
     return [
-        ("events written", f"{first:,.0f}/s"),
-        ("events written while figures are read once a second", f"{second:,.0f}/s"),
-        ("ratio", f"{second / first:.2f}"),
+        ("events written", f"{median(rates[False]):,.0f}/s"),
+        ("events written while figures are read once a second", f"{median(rates[True]):,.0f}/s"),
+        ("ratio, median of the pairs", f"{median(ratios):.2f}"),
+        ("ratio, lowest and highest", f"{min(ratios):.2f} to {max(ratios):.2f}"),
     ]
 
 
@@ -179,19 +213,29 @@ def _events(database: Database, readers: int, campaigns: int, name: str) -> floa
 
 
 @contextmanager
-def _reader(database: Database) -> Iterator[None]:
-    end = threading.Event()
+def _reader(publication: PublicationSettings) -> Iterator[None]:
+    """Read the figures once a second in another process, as the preview does beside the server that takes events."""
+    words = [
+        sys.executable,
+        "-c",
+        "import sys, bench.stats; bench.stats.read_again(sys.argv[1])",
+        str(publication.path),
+    ]
+    with subprocess.Popen(words, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        yield
+        process.terminate()
 
-    def read() -> None:
-        while not end.wait(1):
-            with database.read() as connection:
-                overview(connection, now=START)
 
-    thread = threading.Thread(target=read)
-    thread.start()
-    yield
-    end.set()
-    thread.join()
+def read_again(settings_file: str) -> None:
+    """Read the figures once a second, until the process is ended."""
+    database = open_database(load_publication(Path(settings_file)))
+    while True:
+        with database.read() as connection:
+            overview(connection, now=START)
+        print("read", flush=True)
+        time.sleep(1)
 
 
 if __name__ == "__main__":
