@@ -1,4 +1,4 @@
-"""Every figure is the right one, and the terminal, JSON, CSV and the editors' email say the same.
+"""Every figure is the right one, and the terminal, JSON, CSV, the pages and the editors' email say the same.
 
 `make soak` makes 50,000 readers, 30 campaigns and half a million events.
 """
@@ -23,7 +23,9 @@ from newsletter.figures.campaigns import campaign_details
 from newsletter.publishing.report_emails import compile_report
 from tests.conftest import Run
 from tests.support.figures_truth import LINKS, FiguresTruth
+from tests.support.html_tables import cells
 from tests.support.sending import settings
+from tests.web.preview.preview_server import running
 
 pytestmark = pytest.mark.usefixtures("each_database")
 READERS, CAMPAIGNS = (50_000, 30) if os.environ.get("NEWSLETTER_SOAK") else (400, 4)
@@ -170,3 +172,24 @@ def test_the_editors_email_says_the_same(truth: FiguresTruth, publication: Publi
     assert said[: len(names)] == [numbers[name] for name in names]
     for number, url in enumerate(LINKS):
         assert f"{truth.links[1][number]['clicks']:,}  {url}" in message.text
+
+
+def test_the_pages_say_the_same(truth: FiguresTruth, folder: Path) -> None:
+    with running(folder) as preview:
+        overview = preview.get(f"/results?days=3660&campaigns={CAMPAIGNS}").text
+        of_issue = preview.get("/issues/issue-0/results?campaign=1").text
+
+    for standing in ("active", "pending", "unsubscribed", "suppressed"):
+        assert cells(overview, standing.capitalize())[0] == f"{truth.number(standing):,}"
+    for id, numbers in truth.campaigns.items():
+        shown = [
+            cell.split()[0] for cell in cells(overview, f'<a href="/issues/issue-{id - 1}/results?campaign={id}">')[1:]
+        ]
+        names = ("accepted", "delivered", "clicked", "unsubscribed", "complained")
+        assert shown == [f"{numbers[name]:,}" for name in names]
+    numbers = truth.campaigns[1]
+    steps = {"Audience": "audience", "Accepted": "accepted", "Delivered": "delivered", "Clicked": "clicked"}
+    for step, name in steps.items():
+        assert cells(of_issue, step)[0] == f"{numbers[name]:,}"
+    links = re.findall(r'data-link="(\d+)" data-clicks="(\d+)"', of_issue)
+    assert [int(clicks) for _, clicks in links] == [truth.links[1][n]["clicks"] for n in range(len(LINKS))]

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from newsletter.database.tables import campaign as campaigns
 from tests.conftest import Run
+from tests.support.html_tables import cells
 from tests.support.rendered_email import Scheme
 from tests.web.preview.preview_server import Preview, publish, running
 from tests.web.preview.readers_preview import open_publication_database
@@ -31,13 +32,6 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     publish_sent(root)
     with running(root) as preview:
         yield preview
-
-
-def cells(html: str, heading: str) -> list[str]:
-    """Return the words of the cells after a row's heading; a share without its number."""
-    row = re.search(rf'<th scope="row"[^>]*>(?:<[^>]*>)*{re.escape(heading)}.*?</tr>', html, re.DOTALL)
-    assert row, heading
-    return [" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.findall(r"<td.*?</td>", row[0], re.DOTALL)]
 
 
 def stats(preview: Preview, newsletter: Run, *words: str) -> Any:
