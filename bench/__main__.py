@@ -11,6 +11,7 @@ NAMES = (
     "start",
     "build",
     "checks",
+    "reports",
     "preview",
     "merge",
     "imports",

@@ -68,6 +68,13 @@ def test_an_issues_results_say_what_stats_says(preview: Preview, newsletter: Run
     assert cells(html, "example.com")[:2] == ["38", "35 92.1 %"]
 
 
+def test_nobody_who_joined_or_left_has_no_sign(preview: Preview) -> None:
+    html = preview.get(RESULTS).text
+
+    assert '<span class="name">Joined in 30 days</span><b>0</b>' in html
+    assert '<span class="name">Left in 30 days</span><b>0</b>' in html
+
+
 def test_every_chart_has_its_table(preview: Preview) -> None:
     for path in (RESULTS, OF_ISSUE):
         html = preview.get(path).text
