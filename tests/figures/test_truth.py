@@ -176,7 +176,7 @@ def test_the_editors_email_says_the_same(truth: FiguresTruth, publication: Publi
 
 def test_the_pages_say_the_same(truth: FiguresTruth, folder: Path) -> None:
     with running(folder) as preview:
-        overview = preview.get(f"/results?days=3660&campaigns={CAMPAIGNS}").text
+        overview = preview.get("/results?days=3660&campaigns=200").text
         of_issue = preview.get("/issues/issue-0/results?campaign=1").text
 
     for standing in ("active", "pending", "unsubscribed", "suppressed"):
