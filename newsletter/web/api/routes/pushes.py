@@ -17,6 +17,7 @@ from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_of_
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import wall_clock
 from newsletter.errors import NewsletterError
+from newsletter.providers import reports_deliveries
 from newsletter.publication import campaigns
 from newsletter.publishing.push import CheckedPush, Push, RefusedPushError, accept, check_push, lift_hold
 from newsletter.subscribers import segments
@@ -60,6 +61,8 @@ class PushStats(Struct, kw_only=True):
     audience: int
     deliveries: DeliveryCounts
     events: EventCounts
+    deliveries_reported: bool
+    """Whether the provider reports deliveries: `delivered` is 0 where it does not."""
 
 
 class NewApproval(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -105,13 +108,15 @@ def stats(request: ApiRequest, connection: Connection) -> ApiResponse:
     """Return the figures of an issue's campaign."""
     campaign = _named(request, connection)
     counted = delivery_counts(connection, campaign.id)
+    reported = EventCounts(**events.reader_counts(connection, campaign.id))
     value = PushStats(
         campaign=campaign.id,
         issue=campaign.issue,
         state=campaign.state.value,
         audience=sum(counted.values()),
         deliveries=DeliveryCounts(**counted),
-        events=EventCounts(**events.reader_counts(connection, campaign.id)),
+        events=reported,
+        deliveries_reported=reported.delivered > 0 or reports_deliveries(request.publication, campaign.provider),
     )
     return ApiResponse(value=value)
 

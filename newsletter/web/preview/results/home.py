@@ -72,7 +72,7 @@ def _last(request: Request, publication: PublicationSettings) -> dict[str, objec
     if database is None:
         return {"last": None}
     with database.read() as connection:
-        last = next(iter(campaign_figures(connection, most=1)), None)
+        last = next(iter(campaign_figures(connection, publication, most=1)), None)
     if last is None:
         return {"last": None}
     return {
@@ -152,7 +152,7 @@ def _from_database(
         zone = publication.config.publication.timezone
         statuses = {slug: status_of(connection, slug, zone) for slug in slugs}
         paused = campaigns_in_state(connection, CampaignState.PAUSED)
-        last = next(iter(campaign_figures(connection, most=1)), None)
+        last = next(iter(campaign_figures(connection, publication, most=1)), None)
         unknown = delivery_counts(connection, last.campaign)["unknown"] if last else 0
         has_runner = heartbeat.is_runner_alive(connection, now)
     troubles = [_paused(publication, campaign) for campaign in reversed(paused)]
