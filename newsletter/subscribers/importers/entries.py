@@ -69,6 +69,8 @@ class EntryMaker:
         self._statuses_of: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
         self._tags_of: dict[str, tuple[str, ...]] = {"": ()}
         self._answers_of: list[dict[str, ConsentAnswer]] = [{} for _ in columns.consent]
+        self.object_fields: dict[str, None] = {}
+        """The fields that entries of JSON objects became so far, in the order in which they came."""
 
     def email_of(self, cells: Sequence[str]) -> str:
         """Return the cell of the address, for reports."""
@@ -184,7 +186,9 @@ class EntryMaker:
                     raise ValueError(f'"{title}": "{text[:60]}" may say that the reader must not be mailed')
                 elif text and (name := self._name(title)):
                     fields[name] = self._value(name, text)
-        return {name: value for name, value in fields.items() if value != ""}, strongest(answers)
+        own = {name: value for name, value in fields.items() if value != ""}
+        self.object_fields.update(dict.fromkeys(own))
+        return own, strongest(answers)
 
     def _name(self, title: str) -> str:
         """Return the field of an entry of a JSON object; empty when it is none."""

@@ -125,9 +125,6 @@ def test_files_of_every_spreadsheet_are_read(readers: Readers, text: str) -> Non
         (b"", "the file is empty"),
         (b"\n , ,\n\n", "the file is empty"),
         (b"mail,name\na@example.com,A\n", 'no column is named "email"; columns: mail, name'),
-        (b"email,Email\na@example.com,b@example.com\n", 'two columns are named "email"'),
-        (b"email,2nd name\na@example.com,A\n", '"2nd_name" cannot be a field'),
-        (b"email,web_url\na@example.com,A\n", "it has a meaning of its own"),
         (b"\xff\xfee\0m\0a\0i\0l\0\n\0\0", "this begins as UTF-16 and is not"),
         (b"email,pr\xe9nom,caf\xc3\xa9\n", "not UTF-8 (byte 9 of the line)"),
         (b'email,"name\nada@example.com,A\n', "the header cannot be read"),
@@ -140,6 +137,22 @@ def test_a_file_that_cannot_be_read_at_all_is_refused_whole(readers: Readers, te
         readers.read(text)
     assert message in caught.value.message
     assert caught.value.place == "some.csv:1"
+    assert readers.all() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"email,Email\na@example.com,b@example.com\n", 'two columns are named "email"'),
+        (b"email,2nd name\na@example.com,A\n", '"2nd_name" cannot be a field'),
+        (b"email,web_url\na@example.com,A\n", "it has a meaning of its own"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_refused_at_its_place(readers: Readers, text: bytes, message: str) -> None:
+    with pytest.raises(NewsletterError) as caught:
+        readers.read(text)
+    assert message in caught.value.message
+    assert caught.value.place == "some.csv:1:7"
     assert readers.all() == []
 
 
