@@ -147,6 +147,11 @@ def utf8_place(error: UnicodeDecodeError) -> tuple[int, int]:
     return error.object.count(b"\n", 0, error.start) + 1, len(before.decode("utf-8", "replace")) + 1
 
 
+def as_problems(error: NewsletterError) -> tuple[Problem, ...]:
+    """Return the mistakes of an error as Problems without a rule."""
+    return tuple(problem_of(each) for each in error.each)
+
+
 def problem_of(error: NewsletterError) -> Problem:
     """Return an error about one place as a Problem without a rule, for lists of problems."""
     path, line, column = _place(error.place)

@@ -16,8 +16,10 @@ import msgspec
 
 from newsletter.errors import ConfigError, suggestion
 
-_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
-_MISSING = re.compile(r"Object missing required field `(.+)`")
+UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+"""How msgspec names a key that a table may not have."""
+MISSING = re.compile(r"Object missing required field `(.+)`")
+"""How it names one that a table must have."""
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _LIMIT = re.compile(r"Expected `(?:int|float)` (>=|<=) (\S+)")
 _KINDS = {
@@ -34,21 +36,30 @@ LONGEST_SHOWN = 100
 Check = Callable[[Any], object]
 
 
-def explain(error: str, raw: dict[str, Any], text: str, place: str, kind: type, check: Check) -> ConfigError:
+def explain(
+    error: str,
+    raw: dict[str, Any],
+    text: str,
+    place: str,
+    kind: type,
+    check: Check,
+    in_file: Callable[[Sequence[str]], Sequence[str]] = tuple,
+) -> ConfigError:
     """Return the ConfigError for msgspec's message `error` about `raw`, which `check` (a conversion) refuses.
 
-    `text` is the text of the file, `place` its path as shown, `kind` the Struct of the whole file.
+    `text` is the text of the file, `place` its path as shown, `kind` the Struct of the whole file. `in_file` returns
+    the keys in the file of what has these keys in `raw`.
     """
     message, _, path = error.partition(" - at `$")
     keys = resolve(path.rstrip("`"), raw, error, check)
-    if unknown := _UNKNOWN.search(message):
-        line = locate(text, [*keys, unknown[1]])
+    if unknown := UNKNOWN.search(message):
+        line = locate(text, [*in_file(keys), unknown[1]])
         hint = suggestion(unknown[1], _known(kind, keys), "Keys" if keys else "Sections")
         return ConfigError(f'{_section(keys)}no setting is named "{unknown[1]}"', place=f"{place}:{line}", hint=hint)
-    if missing := _MISSING.search(message):
-        return ConfigError(f'{_section(keys)}"{missing[1]}" is missing', place=f"{place}:{locate(text, keys)}")
+    if missing := MISSING.search(message):
+        return ConfigError(f'{_section(keys)}"{missing[1]}" is missing', place=f"{place}:{locate(text, in_file(keys))}")
     sentence = _value_message(message, keys, raw, _choices(kind, keys))
-    return ConfigError(sentence, place=f"{place}:{locate(text, keys)}")
+    return ConfigError(sentence, place=f"{place}:{locate(text, in_file(keys))}")
 
 
 def locate(text: str, keys: Sequence[str]) -> int:
@@ -141,15 +152,26 @@ def _choices(kind: Any, keys: Sequence[str]) -> list[str]:
     return [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
 
 
+def required(kind: type, keys: Sequence[str]) -> list[str]:
+    """Return the settings that the table at `keys` must have."""
+    fields = msgspec.structs.fields(_struct(kind, keys))
+    return [field.encode_name for field in fields if field.required]
+
+
 def _known(kind: type, keys: Sequence[str]) -> list[str]:
     """Return the settings that the table at `keys` may have."""
+    return [field.encode_name for field in msgspec.structs.fields(_struct(kind, keys))]
+
+
+def _struct(kind: type, keys: Sequence[str]) -> type:
+    """Return the Struct of the table at `keys`."""
     for key in keys:
         hints = get_type_hints(kind)
         named = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
         kind = named.get(key, kind)
         if parts := [part for part in get_args(kind) if part is not Ellipsis]:
-            return _known(parts[-1], keys[2:])
-    return [field.encode_name for field in msgspec.structs.fields(kind)]
+            return _struct(parts[-1], keys[2:])
+    return kind
 
 
 def _keys_of(line: str, table: Sequence[str]) -> list[str]:

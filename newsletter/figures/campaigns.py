@@ -54,7 +54,7 @@ def campaign_figures(
 
 def count_started(connection: Connection, since: datetime | None = None) -> int:
     """Return how many campaigns have started (since then, if given)."""
-    return connection.execute(_started(select(func.count()).select_from(campaign), since)).scalar_one()
+    return int(connection.execute(_started(select(func.count()).select_from(campaign), since)).scalar_one())
 
 
 def _started(rows: Select[Any], since: datetime | None) -> Select[Any]:
