@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from newsletter.api_keys import Scope
 from newsletter.campaigns import approvals, events, reports
-from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_of_slug, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, get_campaign
+from newsletter.campaigns.campaign_queries import campaigns_of_slug
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import wall_clock
 from newsletter.errors import NewsletterError
