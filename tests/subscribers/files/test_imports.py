@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,6 @@ from newsletter.subscribers.writes import MOST_ENTRIES
 from tests.support.readers import NOW, UNREAD, Readers, nobody_reading
 
 pytestmark = pytest.mark.usefixtures("each_database")
-
-
-@pytest.fixture
-def readers(publication_folder: Path) -> Iterator[Readers]:
-    readers = Readers.of(publication_folder)
-    yield readers
-    readers.database.close()
 
 
 def counts(report: ImportReport) -> str:
