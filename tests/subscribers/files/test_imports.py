@@ -148,6 +148,17 @@ def test_a_column_that_cannot_be_read_is_refused_at_its_place(readers: Readers, 
     assert readers.all() == []
 
 
+def test_a_refused_row_says_all_that_is_wrong_with_it(readers: Readers) -> None:
+    header = "email,score,joined,timezone,language,status"
+    readers.read(f"{header}\nbad@,many,soon,Mars/Base,klingon!,gone\nb@example.com,1,,,,\n")
+
+    [(row, why)] = readers.reasons()
+    assert row == 2
+    for words in ("not an email address", '"many" is not', '"soon" is not', "Mars/Base", "klingon!", '"gone"'):
+        assert words in why
+    assert readers.statuses() == {"b": "active"}
+
+
 @pytest.mark.parametrize(
     ("column", "value", "reason"),
     [
