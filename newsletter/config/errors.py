@@ -7,6 +7,7 @@ the line in the text, because a TOML reader keeps no lines.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -38,20 +39,19 @@ Check = Callable[[Any], object]
 
 def explain(
     error: str,
+    keys: Sequence[str],
     raw: dict[str, Any],
     text: str,
     place: str,
     kind: type,
-    check: Check,
-    in_file: Callable[[Sequence[str]], Sequence[str]] = tuple,
+    in_file: Callable[[Sequence[str]], Sequence[str]],
 ) -> ConfigError:
-    """Return the ConfigError for msgspec's message `error` about `raw`, which `check` (a conversion) refuses.
+    """Return the ConfigError for msgspec's message `error` about the setting of `raw` at `keys`.
 
     `text` is the text of the file, `place` its path as shown, `kind` the Struct of the whole file. `in_file` returns
     the keys in the file of what has these keys in `raw`.
     """
-    message, _, path = error.partition(" - at `$")
-    keys = resolve(path.rstrip("`"), raw, error, check)
+    message = error.partition(" - at `$")[0]
     if unknown := UNKNOWN.search(message):
         line = locate(text, [*in_file(keys), unknown[1]])
         hint = suggestion(unknown[1], _known(kind, keys), "Keys" if keys else "Sections")
@@ -90,15 +90,21 @@ def resolve(path: str, raw: Any, error: str, check: Check) -> list[str]:
 
 
 def _failing(keys: list[str], raw: Any, error: str, check: Check) -> str:
-    """Return the key of the entry of the table at `keys` that makes `error` by itself."""
+    """Return the key of the first entry of the table at `keys` that makes `error`."""
     table = _at(raw, keys)
-    for name in table:
+    names = [*table]
+
+    def fails(number: int) -> bool:
+        """Tell whether the table's first entries, so many, make the error."""
         try:
-            check(_replaced(raw, keys, {name: table[name]}))
+            check(_replaced(raw, keys, {name: table[name] for name in names[:number]}))
         except msgspec.ValidationError as failure:
-            if str(failure) == error:
-                return str(name)
-    return str(next(iter(table)))
+            return str(failure) == error
+        return False
+
+    # Entries are checked in their order: by halves, since there may be thousands.
+    number = bisect_left(range(len(names)), True, key=fails)
+    return str(names[number - 1] if number else names[-1])
 
 
 def _at(raw: Any, keys: Sequence[str]) -> Any:
@@ -118,7 +124,7 @@ def _section(keys: Sequence[str]) -> str:
     return f"[{header}] " if keys[1:] and keys[1].isdigit() else f"{header} " * bool(names)
 
 
-def _value_message(message: str, keys: list[str], raw: Any, choices: Sequence[str]) -> str:
+def _value_message(message: str, keys: Sequence[str], raw: Any, choices: Sequence[str]) -> str:
     expected = _EXPECTED.search(message)
     if choices:
         shown, name = _shown(_at(raw, keys)), next(key for key in reversed(keys) if not key.isdigit())

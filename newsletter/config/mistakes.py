@@ -72,19 +72,19 @@ class _Search:
         message, _, path = error.partition(" - at `$")
         keys = resolve(path.rstrip("`"), self.raw, error, self.check)
         if unknown := UNKNOWN.search(message):
-            yield self._explained(error)
+            yield self._explained(error, keys)
             self._take(keys, unknown[1])
         elif missing := MISSING.search(message):
             for name in required(self.kind, keys):
                 if name not in _at(self.raw, keys) and (*self._numbered(keys), name) not in self.taken:
-                    yield self._explained(error.replace(f"`{missing[1]}`", f"`{name}`", 1))
+                    yield self._explained(error.replace(f"`{missing[1]}`", f"`{name}`", 1), keys)
             self._take_last(keys)
         else:
-            yield self._explained(error)
+            yield self._explained(error, keys)
             self._take_last(keys)
 
-    def _explained(self, error: str) -> ConfigError:
-        return explain(error, self.raw, self.text, self.place, self.kind, self.check, self._numbered)
+    def _explained(self, error: str, keys: Sequence[str]) -> ConfigError:
+        return explain(error, keys, self.raw, self.text, self.place, self.kind, self._numbered)
 
     def _take_last(self, keys: Sequence[str]) -> None:
         if keys:

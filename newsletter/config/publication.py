@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from newsletter.config.errors import locate
@@ -90,7 +91,7 @@ def load_publication(path: Path) -> PublicationSettings:
     if checked.settings is None:
         raise _in_order(checked.errors)
     publication = PublicationSettings(path=path, config=checked.settings)
-    if errors := [*checked.errors, *_mistakes(publication, text, checked.wrong_tables)]:
+    if errors := [*checked.errors, *islice(_mistakes(publication, text, checked.wrong_tables), MOST_SHOWN)]:
         raise _in_order(errors)
     return publication
 
