@@ -150,7 +150,7 @@ def _timed(publication: PublicationSettings, database: Database, *, whole: bool)
     began = time.perf_counter()
     with database.read() as connection:
         if whole:
-            overview(connection, now=START)
+            overview(connection, publication, now=START)
         else:
             campaign_details(connection, publication, 1)
     return time.perf_counter() - began
@@ -230,10 +230,11 @@ def _reader(publication: PublicationSettings) -> Iterator[None]:
 
 def read_again(settings_file: str) -> None:
     """Read the figures once a second, until the process is ended."""
-    database = open_database(load_publication(Path(settings_file)))
+    publication = load_publication(Path(settings_file))
+    database = open_database(publication)
     while True:
         with database.read() as connection:
-            overview(connection, now=START)
+            overview(connection, publication, now=START)
         print("read", flush=True)
         time.sleep(1)
 

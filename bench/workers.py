@@ -23,7 +23,8 @@ from sqlalchemy import create_engine, text
 from bench.million import peak_of
 from bench.null import register
 from bench.timing import ENVIRONMENT, ROOT, report
-from newsletter.campaigns.campaign import CampaignState, find_campaign
+from newsletter.campaigns.campaign import CampaignState
+from newsletter.campaigns.campaign_queries import find_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import PublicationSettings
 from newsletter.database.clock import database_now

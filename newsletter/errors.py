@@ -23,17 +23,32 @@ class NewsletterError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, place: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, place: str = "", hint: str = "", others: Iterable[NewsletterError] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
         """The place of the mistake as editors open it: `path:line:column`."""
         self.hint = hint
         """One sentence that says what to do."""
+        self.others = tuple(others)
+        """More mistakes of the same input, so that a person can put all of them right at once."""
+
+    @property
+    def each(self) -> tuple[NewsletterError, ...]:
+        """All mistakes, each by itself: this one, and the others."""
+        return (type(self)(self.message, place=self.place, hint=self.hint), *self.others) if self.others else (self,)
+
+    @property
+    def sentence(self) -> str:
+        """The place and what is wrong."""
+        return f"{self.place}: {self.message}" if self.place else self.message
 
     def __str__(self) -> str:
-        first = one_line(f"{self.place}: {self.message}" if self.place else self.message)
-        return f"{first}\n  {self.hint}" if self.hint else first
+        first = one_line(self.sentence)
+        own = f"{first}\n  {self.hint}" if self.hint else first
+        return "\n".join([own, *map(str, self.others)])
 
 
 class ConfigError(NewsletterError):
@@ -100,6 +115,12 @@ class Problem:
         return f"{first}\n  {self.hint}" if self.hint else first
 
 
+def together(errors: Iterable[NewsletterError]) -> NewsletterError:
+    """Return one error that says all of these, which are one at least; it is of the kind of the first."""
+    first, *others = (each for error in errors for each in error.each)
+    return type(first)(first.message, place=first.place, hint=first.hint, others=others) if others else first
+
+
 class IssueError(NewsletterError):
     """Raised when an issue file cannot be built; has every problem, in the file's order."""
 
@@ -124,6 +145,11 @@ def utf8_place(error: UnicodeDecodeError) -> tuple[int, int]:
     """Return line and column, in characters from 1, of the byte at which a text stops being UTF-8."""
     before = error.object[error.object.rfind(b"\n", 0, error.start) + 1 : error.start]
     return error.object.count(b"\n", 0, error.start) + 1, len(before.decode("utf-8", "replace")) + 1
+
+
+def as_problems(error: NewsletterError) -> tuple[Problem, ...]:
+    """Return the mistakes of an error as Problems without a rule."""
+    return tuple(problem_of(each) for each in error.each)
 
 
 def problem_of(error: NewsletterError) -> Problem:

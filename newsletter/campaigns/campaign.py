@@ -1,7 +1,7 @@
 """Campaign: one sending of one compiled message to one list and segment.
 
-Approves campaigns (freezes what is sent), finds them, and moves them along CAMPAIGN_ARROWS, which `docs/sending.md`
-draws. Only this module writes the campaign table; its deliveries are ledger.py.
+Approves campaigns (freezes what is sent), and moves them along CAMPAIGN_ARROWS, which `docs/sending.md` draws. Only
+this module writes the campaign table; its deliveries are ledger.py. campaign_queries.py finds campaigns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, 
 
 from newsletter.config import EventKind
 from newsletter.database.tables import campaign as table
-from newsletter.errors import NewsletterError, nearest
+from newsletter.errors import NewsletterError
 from newsletter.messages.types import CompiledMessage, WebPage
 from newsletter.outbound import queue
 from newsletter.outbound.queue import Happening
@@ -144,11 +144,11 @@ class Campaign:
         return self.list + segment + (f", readers of campaign {self.readers_of}" if self.readers_of else "")
 
 
-_FIELDS = [table.c[name] for name in Campaign.__dataclass_fields__]
-# Made once: both are asked with every batch, and SQLAlchemy takes longer to put them together than SQLite to answer.
-_GET = select(*_FIELDS).where(table.c.id == bindparam("campaign"))
+FIELDS = [table.c[name] for name in Campaign.__dataclass_fields__]
+"""The columns of a Campaign."""
+# Made once: asked with every batch, and SQLAlchemy takes longer to put them together than SQLite to answer.
+_GET = select(*FIELDS).where(table.c.id == bindparam("campaign"))
 _GET_LOCKED = _GET.with_for_update()
-_SIBLINGS = select(table.c.id).where(table.c.issue == bindparam("the_issue"), table.c.id != bindparam("campaign"))
 
 
 def approve_issue(
@@ -182,8 +182,8 @@ def approve_issue(
         "created_at": stamp(now),
         **_frozen(message, page, checks, tracking, now),
     }
-    row = connection.execute(insert(table).values(values).returning(*_FIELDS)).one()
-    return _campaign(row)
+    row = connection.execute(insert(table).values(values).returning(*FIELDS)).one()
+    return campaign_of_row(row)
 
 
 def _require_unpruned(connection: Connection, issue: str) -> None:
@@ -320,12 +320,12 @@ def pass_on(connection: Connection, campaign_id: int, provider: str) -> Campaign
 
 def get_campaign(connection: Connection, campaign_id: int) -> Campaign:
     """Return the campaign with this id, which exists."""
-    return _campaign(connection.execute(_GET, {"campaign": campaign_id}).one())
+    return campaign_of_row(connection.execute(_GET, {"campaign": campaign_id}).one())
 
 
 def lock_campaign(connection: Connection, campaign_id: int) -> Campaign:
     """Return the campaign with this id, and let nobody else change it until the transaction ends."""
-    return _campaign(connection.execute(_GET_LOCKED, {"campaign": campaign_id}).one())
+    return campaign_of_row(connection.execute(_GET_LOCKED, {"campaign": campaign_id}).one())
 
 
 def set_priority(connection: Connection, campaign_id: int, priority: CampaignPriority) -> None:
@@ -333,69 +333,7 @@ def set_priority(connection: Connection, campaign_id: int, priority: CampaignPri
     connection.execute(update(table).where(table.c.id == campaign_id).values(priority=int(priority)))
 
 
-def campaign_of_issue(
-    connection: Connection, issue: str, list: str, segment: str, readers_of: int = 0
-) -> Campaign | None:
-    """Return the one campaign of this issue, list and segment, if there is one; with `readers_of`, the correction."""
-    same = (table.c.issue == issue) & (table.c.list == list) & (table.c.segment == segment)
-    row = connection.execute(select(*_FIELDS).where(same, table.c.readers_of == readers_of)).one_or_none()
-    return _campaign(row) if row else None
-
-
-def sibling_campaigns(connection: Connection, campaign: Campaign) -> list[int]:
-    """Return the ids of the other campaigns of the campaign's issue."""
-    return [*connection.execute(_SIBLINGS, {"the_issue": campaign.issue, "campaign": campaign.id}).scalars()]
-
-
-def all_campaigns(connection: Connection) -> list[Campaign]:
-    """Return every campaign, the latest first."""
-    return [_campaign(row) for row in connection.execute(select(*_FIELDS).order_by(table.c.id.desc()))]
-
-
-def campaigns_before(
-    connection: Connection, before: int | None, limit: int, *, state: str | None = None, issue: str | None = None
-) -> list[Campaign]:
-    """Return the campaigns with ids below `before` (None: all), the latest first, at most `limit`."""
-    wanted = [table.c.id < before] if before is not None else []
-    wanted += [table.c.state == state] if state else []
-    wanted += [table.c.issue == issue] if issue else []
-    rows = select(*_FIELDS).where(*wanted).order_by(table.c.id.desc()).limit(limit)
-    return [_campaign(row) for row in connection.execute(rows)]
-
-
-def latest_campaign(connection: Connection) -> Campaign | None:
-    """Return the campaign that was made last, if there is one."""
-    row = connection.execute(select(*_FIELDS).order_by(table.c.id.desc()).limit(1)).one_or_none()
-    return _campaign(row) if row else None
-
-
-def campaigns_in_state(connection: Connection, *states: CampaignState) -> list[Campaign]:
-    """Return the campaigns in one of these states: by priority, then those that start earliest first."""
-    order = (table.c.priority.desc(), table.c.send_at, table.c.id)
-    rows = select(*_FIELDS).where(table.c.state.in_(states)).order_by(*order)
-    return [_campaign(row) for row in connection.execute(rows)]
-
-
-def campaigns_of_slug(connection: Connection, issue: str) -> list[Campaign]:
-    """Return every campaign of an issue, the latest first."""
-    rows = select(*_FIELDS).where(table.c.issue == issue).order_by(table.c.id.desc())
-    return [_campaign(row) for row in connection.execute(rows)]
-
-
-def find_campaign(connection: Connection, name: str) -> Campaign:
-    """Return the campaign that a user names, by id or as the latest of a slug. Raises NewsletterError."""
-    if name.isascii() and name.isdigit() and len(name) < 19:
-        by_id = connection.execute(select(*_FIELDS).where(table.c.id == int(name))).one_or_none()
-        if by_id:
-            return _campaign(by_id)
-    latest = select(*_FIELDS).where(table.c.issue == name).order_by(table.c.id.desc()).limit(1)
-    if row := connection.execute(latest).one_or_none():
-        return _campaign(row)
-    near = nearest(name, connection.execute(select(table.c.issue).distinct()).scalars())
-    hint = f'Did you mean "{near}"?' if near else "See them all with `newsletter campaigns`."
-    raise NewsletterError(f'no campaign named "{name}"', hint=hint)
-
-
-def _campaign(row: Row[tuple[object, ...]]) -> Campaign:
+def campaign_of_row(row: Row[tuple[object, ...]]) -> Campaign:
+    """Return the campaign of a row of FIELDS."""
     values = row._asdict()
     return Campaign(**{**values, "state": CampaignState(values["state"])})

@@ -14,7 +14,8 @@ from functools import cache
 from sqlalchemy import ColumnElement, Connection, select
 
 from newsletter.campaigns import approvals, reports
-from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state, change_state, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.config import PublicationSettings
 from newsletter.database.tables import subscriber
 from newsletter.errors import ConfigError

@@ -6,19 +6,20 @@ Without a terminal there are no colours; numbers are the same as in the JSON.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from newsletter.cli.terminal import counted
 from newsletter.counters.events import LAST_HOUR
-from newsletter.figures.meanings import MEANINGS, rate
+from newsletter.figures.meanings import MEANINGS, NOT_REPORTED, WHY_NOT_REPORTED, rate
 from newsletter.figures.overview import weeks
 from newsletter.figures.types import (
     CampaignDetails,
     CampaignFigures,
     GrowthFigures,
+    HourFigures,
     LinkFigures,
     MailboxFigures,
     Overview,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 BAR = 16
 """Characters of the longest bar."""
 MOST_CAMPAIGNS = 20
-"""Campaigns shown side by side; `--json` has more."""
+"""Campaigns shown side by side; `--json` has all."""
 MOST_DOMAINS = 12
 DAYS_ALONE = 7
 """The last days that are shown one by one; all are in the weeks below."""
@@ -72,9 +73,11 @@ def print_overview(overview: Overview) -> None:
     _print_readers(console, overview.readers)
     if any(day.active or day.left for day in overview.growth):
         _print_growth(console, overview.growth)
-    _print_campaigns(console, overview.campaigns)
+    _print_campaigns(console, overview)
     if overview.domains:
-        rows = [_domain(row, row.readers) for row in overview.domains[:MOST_DOMAINS]]
+        is_reported = not overview.campaigns or any(row.deliveries_reported for row in overview.campaigns)
+        unknown = () if is_reported else ("delivered",)
+        rows = [_domain(row, unknown, row.readers) for row in overview.domains[:MOST_DOMAINS]]
         columns = [_text("Mailbox provider"), Column(title="Readers"), *_columns(_DOMAIN_KINDS)]
         _print(console, "Mailbox providers", columns, rows, _rest(len(overview.domains), MOST_DOMAINS))
 
@@ -91,7 +94,7 @@ def print_details(details: CampaignDetails, sent_at: str) -> None:
         bounces = [(kind or "not named", f"{number:,}") for kind, number in details.bounces.items()]
         _print(console, "Bounces", [_text("Reason"), Column(title="Readers")], bounces)
     if details.domains:
-        rows = [_domain(each) for each in details.domains[:MOST_DOMAINS]]
+        rows = [_domain(each, _unknown(row)) for each in details.domains[:MOST_DOMAINS]]
         columns = [_text("Mailbox provider"), *_columns(_DOMAIN_KINDS)]
         _print(console, "Mailbox providers", columns, rows, _rest(len(details.domains), MOST_DOMAINS))
     _print_hours(console, details)
@@ -165,34 +168,53 @@ def _print_readers(console: Console, readers: ReaderFigures) -> None:
 def _print_growth(console: Console, growth: Sequence[GrowthFigures]) -> None:
     _print_steps(console, "Growth by day", "Day", growth[-DAYS_ALONE:])
     if len(growth) > DAYS_ALONE:
-        _print_steps(console, "Growth by week", "From", weeks(growth)[-MOST_WEEKS:])
+        by_week = weeks(growth)
+        earlier = len(by_week) - MOST_WEEKS
+        note = f"{_not_shown(earlier, 'earlier week')}; --json and --csv have every day." if earlier > 0 else ""
+        _print_steps(console, "Growth by week", "From", by_week[-MOST_WEEKS:], note)
 
 
-def _print_steps(console: Console, title: str, name: str, steps: Sequence[GrowthFigures]) -> None:
+def _print_steps(console: Console, title: str, name: str, steps: Sequence[GrowthFigures], note: str = "") -> None:
     most = max((step.active for step in steps), default=0)
     rows = [
         (step.day, f"{step.joined:,}", f"{step.left:,}", f"{step.net:+,}", f"{step.active:,}", bar(step.active, most))
         for step in steps
     ]
     numbers = [Column(title=column) for column in ("Joined", "Left", "Net", "Active")]
-    _print(console, title, [_text(name), *numbers, Column(title="", is_number=False, style="cyan")], rows)
+    _print(console, title, [_text(name), *numbers, Column(title="", is_number=False, style="cyan")], rows, note)
 
 
-def _print_campaigns(console: Console, campaigns: Sequence[CampaignFigures]) -> None:
-    if not campaigns:
+def _not_shown(number: int, what: str) -> str:
+    """Say what a table leaves out: `1 earlier week is not shown`, `180 older campaigns are not shown`."""
+    return f"{counted(number, what)} {'is' if number == 1 else 'are'} not shown"
+
+
+def _print_campaigns(console: Console, overview: Overview) -> None:
+    if not overview.campaigns:
         console.print("\nNo campaign has started yet. Send an issue with: newsletter send ISSUE", highlight=False)
         return
+    shown = overview.campaigns[:MOST_CAMPAIGNS]
     rows = [
         (
             str(row.campaign),
             row.issue,
             f"{datetime.fromisoformat(row.sent_at):%m-%d}",
-            *(f"{getattr(row, kind):,}" for kind in _TITLES),
+            *_numbers(row, _TITLES, _unknown(row)),
         )
-        for row in campaigns[:MOST_CAMPAIGNS]
+        for row in shown
     ]
     columns = [Column(title="#"), _text("Issue"), _text("Sent"), *_columns(_TITLES)]
-    _print(console, "Campaigns", columns, rows, _rest(len(campaigns), MOST_CAMPAIGNS))
+    _print(console, "Campaigns", columns, rows, "\n".join(_campaign_notes(overview, shown)))
+
+
+def _campaign_notes(overview: Overview, shown: Sequence[CampaignFigures]) -> Iterator[str]:
+    if older := overview.older + len(overview.campaigns) - len(shown):
+        yield f"{_not_shown(older, 'older campaign')}; --json and --csv have all."
+    unknown = {kind for row in shown for kind in _unknown(row)}
+    if "delivered" in unknown:
+        yield f"Delivered is not reported where there is a dash: {WHY_NOT_REPORTED}."
+    if "clicked" in unknown:
+        yield "Clicked is not counted by reader where there is a dash: [tracking] was not `individual`."
 
 
 def _print_funnel(console: Console, row: CampaignFigures) -> None:
@@ -200,7 +222,7 @@ def _print_funnel(console: Console, row: CampaignFigures) -> None:
     steps = [
         ("audience", row.audience, ""),
         ("accepted", row.accepted, rate(row.accepted, row.audience)),
-        ("delivered", row.delivered, rate(row.delivered, row.accepted)),
+        ("delivered", row.delivered if row.deliveries_reported else None, rate(row.delivered, row.accepted)),
         ("clicked", row.clicked, rate(row.clicked, whole)),
         ("unsubscribed", row.unsubscribed, rate(row.unsubscribed, whole)),
         ("complained", row.complained, rate(row.complained, whole)),
@@ -208,9 +230,14 @@ def _print_funnel(console: Console, row: CampaignFigures) -> None:
         ("deferred", row.deferred, rate(row.deferred, row.accepted)),
         ("opened", row.opened, rate(row.opened, whole)),
     ]
-    rows = [(name, f"{number:,}", share, bar(number, row.audience)) for name, number, share in steps]
+    rows = [
+        (name, NOT_REPORTED, "", "") if number is None else (name, f"{number:,}", share, bar(number, row.audience))
+        for name, number, share in steps
+    ]
     columns = [_text("Readers"), Column(title=""), Column(title=""), Column(title="", is_number=False, style="cyan")]
     note = _tracking_note(row)
+    if not row.deliveries_reported:
+        note += f"\nDelivered is not reported: {WHY_NOT_REPORTED}."
     _print(console, "From the audience to the reader", columns, rows, note)
 
 
@@ -247,9 +274,7 @@ def _print_hours(console: Console, details: CampaignDetails) -> None:
     rows = [
         (
             "later" if hour.hour == LAST_HOUR else f"{hour.hour}",
-            f"{hour.delivered:,}",
-            f"{hour.opened:,}",
-            f"{hour.clicked:,}",
+            *_numbers(hour, ("delivered", "opened", "clicked"), _unknown(details.row)),
             bar(hour.clicked, most),
         )
         for hour in hours[:24]
@@ -259,5 +284,20 @@ def _print_hours(console: Console, details: CampaignDetails) -> None:
     _print(console, "Hours after the start", columns, rows, _rest(len(hours), 24))
 
 
-def _domain(row: MailboxFigures, *before: int) -> tuple[str, ...]:
-    return (row.name, *(f"{n:,}" for n in before), *(f"{getattr(row, kind):,}" for kind in _DOMAIN_KINDS))
+def _domain(row: MailboxFigures, unknown: Collection[str], *before: int) -> tuple[str, ...]:
+    return (row.name, *(f"{n:,}" for n in before), *_numbers(row, _DOMAIN_KINDS, unknown))
+
+
+def _unknown(row: CampaignFigures) -> Collection[str]:
+    """Return the figures of a campaign that nobody reports or counts: they are 0, and say nothing."""
+    unknown = [] if row.deliveries_reported else ["delivered"]
+    # What a provider counts by itself is known all the same.
+    return unknown if row.tracking == "individual" or row.clicked else [*unknown, "clicked"]
+
+
+def _numbers(
+    row: CampaignFigures | MailboxFigures | HourFigures, kinds: Iterable[str], unknown: Collection[str]
+) -> Iterator[str]:
+    """Yield a row's figures; a dash for those that are unknown."""
+    for kind in kinds:
+        yield "-" if kind in unknown else f"{getattr(row, kind):,}"

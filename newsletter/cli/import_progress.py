@@ -25,6 +25,8 @@ from newsletter.subscribers.files.imports import ImportReport, RefusedRow
 
 MOST_SHOWN = 20
 """Refused rows that are printed; the rest are counted."""
+MOST_FIELDS = 20
+"""Fields that are named; `--json` has all."""
 _BOM = b"\xef\xbb\xbf"
 _UNDECODABLE = re.compile(r"not [\w-]+ \(byte \d+ of the line\)")
 _SHARES = 1_000
@@ -103,7 +105,10 @@ class ImportProgress:
         self._bar.show(int(share * _SHARES), _SHARES, f"{rows:,} rows, {rate:,.0f}/s")
 
     def conclude(self, report: ImportReport) -> None:
-        """Say who is not to be mailed, and what to do about the rows that were refused."""
+        """Say what became fields, who is not to be mailed, and what to do about the rows that were refused."""
+        if report.fields:
+            more = f" and {len(report.fields) - MOST_FIELDS:,} more" if len(report.fields) > MOST_FIELDS else ""
+            click.echo(f"Columns kept as fields: {', '.join(report.fields[:MOST_FIELDS])}{more}.", err=True)
         if report.unsubscribed:
             barred = f"; {report.suppressed:,} suppressed (bounced, complained or blocked)" if report.suppressed else ""
             them = "1 reader is" if report.unsubscribed == 1 else f"{report.unsubscribed:,} readers are"

@@ -12,6 +12,7 @@ import click
 from newsletter.cli.session import Session
 from newsletter.cli.terminal import counted
 from newsletter.errors import NewsletterError
+from newsletter.figures.meanings import NOT_REPORTED
 from newsletter.issues.issue import find_issue, slug_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -46,7 +47,10 @@ def remote_figures(session: Session, issue: str, *, as_json: bool) -> None:
         return click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
     click.echo(f"{answer['issue']}: {answer['state']}, {counted(answer['audience'], 'reader')}")
     for name, number in (*answer["deliveries"].items(), *answer["events"].items()):
-        click.echo(f"{name:>14}  {number:>10,}")
+        # A server of an older version does not say whether deliveries are reported.
+        is_reported = name != "delivered" or answer.get("deliveries_reported", True)
+        figure = f"{number:>10,}" if is_reported else NOT_REPORTED
+        click.echo(f"{name:>14}  {figure}")
 
 
 def _slug(session: Session, issue: str) -> str:

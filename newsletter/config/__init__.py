@@ -2,7 +2,8 @@
 
 publication.py reads the file and secrets, and checks the whole; settings.py has the sections and their defaults;
 provider_settings.py the keys of each provider; fields.py the readers' fields and how their values are written;
-segments.py the rules of `[segments]`; errors.py turns a decoder's message into one error with key, value and line.
+segments.py the rules of `[segments]`; errors.py turns a decoder's message into one error with key, value and line;
+mistakes.py finds all of them.
 
 Belongs here: what a user may write in newsletter.toml. Does not: what is done with it. Nothing here opens a
 database, a socket or an issue file.

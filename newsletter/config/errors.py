@@ -7,6 +7,7 @@ the line in the text, because a TOML reader keeps no lines.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -16,8 +17,10 @@ import msgspec
 
 from newsletter.errors import ConfigError, suggestion
 
-_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
-_MISSING = re.compile(r"Object missing required field `(.+)`")
+UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+"""How msgspec names a key that a table may not have."""
+MISSING = re.compile(r"Object missing required field `(.+)`")
+"""How it names one that a table must have."""
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _LIMIT = re.compile(r"Expected `(?:int|float)` (>=|<=) (\S+)")
 _KINDS = {
@@ -34,21 +37,29 @@ LONGEST_SHOWN = 100
 Check = Callable[[Any], object]
 
 
-def explain(error: str, raw: dict[str, Any], text: str, place: str, kind: type, check: Check) -> ConfigError:
-    """Return the ConfigError for msgspec's message `error` about `raw`, which `check` (a conversion) refuses.
+def explain(
+    error: str,
+    keys: Sequence[str],
+    raw: dict[str, Any],
+    text: str,
+    place: str,
+    kind: type,
+    in_file: Callable[[Sequence[str]], Sequence[str]],
+) -> ConfigError:
+    """Return the ConfigError for msgspec's message `error` about the setting of `raw` at `keys`.
 
-    `text` is the text of the file, `place` its path as shown, `kind` the Struct of the whole file.
+    `text` is the text of the file, `place` its path as shown, `kind` the Struct of the whole file. `in_file` returns
+    the keys in the file of what has these keys in `raw`.
     """
-    message, _, path = error.partition(" - at `$")
-    keys = resolve(path.rstrip("`"), raw, error, check)
-    if unknown := _UNKNOWN.search(message):
-        line = locate(text, [*keys, unknown[1]])
+    message = error.partition(" - at `$")[0]
+    if unknown := UNKNOWN.search(message):
+        line = locate(text, [*in_file(keys), unknown[1]])
         hint = suggestion(unknown[1], _known(kind, keys), "Keys" if keys else "Sections")
         return ConfigError(f'{_section(keys)}no setting is named "{unknown[1]}"', place=f"{place}:{line}", hint=hint)
-    if missing := _MISSING.search(message):
-        return ConfigError(f'{_section(keys)}"{missing[1]}" is missing', place=f"{place}:{locate(text, keys)}")
+    if missing := MISSING.search(message):
+        return ConfigError(f'{_section(keys)}"{missing[1]}" is missing', place=f"{place}:{locate(text, in_file(keys))}")
     sentence = _value_message(message, keys, raw, _choices(kind, keys))
-    return ConfigError(sentence, place=f"{place}:{locate(text, keys)}")
+    return ConfigError(sentence, place=f"{place}:{locate(text, in_file(keys))}")
 
 
 def locate(text: str, keys: Sequence[str]) -> int:
@@ -79,15 +90,21 @@ def resolve(path: str, raw: Any, error: str, check: Check) -> list[str]:
 
 
 def _failing(keys: list[str], raw: Any, error: str, check: Check) -> str:
-    """Return the key of the entry of the table at `keys` that makes `error` by itself."""
+    """Return the key of the first entry of the table at `keys` that makes `error`."""
     table = _at(raw, keys)
-    for name in table:
+    names = [*table]
+
+    def fails(number: int) -> bool:
+        """Tell whether the table's first entries, so many, make the error."""
         try:
-            check(_replaced(raw, keys, {name: table[name]}))
+            check(_replaced(raw, keys, {name: table[name] for name in names[:number]}))
         except msgspec.ValidationError as failure:
-            if str(failure) == error:
-                return str(name)
-    return str(next(iter(table)))
+            return str(failure) == error
+        return False
+
+    # Entries are checked in their order: by halves, since there may be thousands.
+    number = bisect_left(range(len(names)), True, key=fails)
+    return str(names[number - 1] if number else names[-1])
 
 
 def _at(raw: Any, keys: Sequence[str]) -> Any:
@@ -107,7 +124,7 @@ def _section(keys: Sequence[str]) -> str:
     return f"[{header}] " if keys[1:] and keys[1].isdigit() else f"{header} " * bool(names)
 
 
-def _value_message(message: str, keys: list[str], raw: Any, choices: Sequence[str]) -> str:
+def _value_message(message: str, keys: Sequence[str], raw: Any, choices: Sequence[str]) -> str:
     expected = _EXPECTED.search(message)
     if choices:
         shown, name = _shown(_at(raw, keys)), next(key for key in reversed(keys) if not key.isdigit())
@@ -141,15 +158,26 @@ def _choices(kind: Any, keys: Sequence[str]) -> list[str]:
     return [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
 
 
+def required(kind: type, keys: Sequence[str]) -> list[str]:
+    """Return the settings that the table at `keys` must have."""
+    fields = msgspec.structs.fields(_struct(kind, keys))
+    return [field.encode_name for field in fields if field.required]
+
+
 def _known(kind: type, keys: Sequence[str]) -> list[str]:
     """Return the settings that the table at `keys` may have."""
+    return [field.encode_name for field in msgspec.structs.fields(_struct(kind, keys))]
+
+
+def _struct(kind: type, keys: Sequence[str]) -> type:
+    """Return the Struct of the table at `keys`."""
     for key in keys:
         hints = get_type_hints(kind)
         named = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
         kind = named.get(key, kind)
         if parts := [part for part in get_args(kind) if part is not Ellipsis]:
-            return _known(parts[-1], keys[2:])
-    return [field.encode_name for field in msgspec.structs.fields(kind)]
+            return _struct(parts[-1], keys[2:])
+    return kind
 
 
 def _keys_of(line: str, table: Sequence[str]) -> list[str]:

@@ -7,13 +7,13 @@ provider, and a provider's record takes its `settings` from here. What a provide
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from newsletter.addresses import parse_address
-from newsletter.errors import ConfigError, suggestion
+from newsletter.errors import ConfigError, suggestion, together
 
 LOOPBACK = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
 """Addresses that may do without TLS: nothing leaves the machine."""
@@ -123,27 +123,36 @@ PROVIDER_SETTINGS: Mapping[str, tuple[Setting, ...]] = {
 """Every provider's keys, in the order in which errors name them."""
 
 
-def check_providers(used: Sequence[str], tables: Mapping[str, Mapping[str, Any]], fail: Fail) -> None:
+def provider_mistakes(
+    used: Sequence[str], tables: Mapping[str, Mapping[str, Any]], fail: Fail
+) -> Iterator[ConfigError]:
     """Check the providers of `[send] provider` (`used`) and every `[providers.<name>]` table; read no secret.
 
-    Raises the error that `fail` makes for an unknown provider or key, a value of another kind, or a missing key of a
+    Yields the errors that `fail` makes: for an unknown provider or key, a value of another kind, or a missing key of a
     provider that is used.
     """
     for name in used:
         if name not in PROVIDER_SETTINGS:
             hint = suggestion(name, PROVIDER_SETTINGS, "Providers")
-            raise fail(("send", "provider"), f'no provider is named "{name}"', hint)
+            yield fail(("send", "provider"), f'no provider is named "{name}"', hint)
     for name, given in tables.items():
         if name not in PROVIDER_SETTINGS:
             hint = suggestion(name, PROVIDER_SETTINGS, "Providers")
-            raise fail(("providers", name), f'[providers.{name}] no provider is named "{name}"', hint)
-        _check_values(name, given, fail)
+            yield fail(("providers", name), f'[providers.{name}] no provider is named "{name}"', hint)
+        else:
+            yield from _wrong_values(name, given, fail)
     for name in used:
-        check_required(name, tables, fail)
+        if name in PROVIDER_SETTINGS:
+            yield from _missing(name, tables, fail)
 
 
 def check_required(provider: str, tables: Mapping[str, Mapping[str, Any]], fail: Fail) -> None:
     """Check that newsletter.toml gives every key that sending through `provider` needs; raises the error of `fail`."""
+    if errors := [*_missing(provider, tables, fail)]:
+        raise together(errors)
+
+
+def _missing(provider: str, tables: Mapping[str, Mapping[str, Any]], fail: Fail) -> Iterator[ConfigError]:
     for setting in PROVIDER_SETTINGS[provider]:
         if setting.default is None and setting.name not in tables.get(provider, {}):
             is_secret = setting.kind in ("secret", "password")
@@ -151,7 +160,7 @@ def check_required(provider: str, tables: Mapping[str, Mapping[str, Any]], fail:
             # The line of the table, or else the line that asks for the provider.
             where = ("providers", provider) if provider in tables else ("send", "provider")
             hint = f'Add {setting.name} = "{example}" under [providers.{provider}].'
-            raise fail(where, f'[providers.{provider}] "{setting.name}" is missing', hint)
+            yield fail(where, f'[providers.{provider}] "{setting.name}" is missing', hint)
 
 
 def is_well_formed(address: str) -> bool:
@@ -172,29 +181,32 @@ def is_safe_address(value: str) -> bool:
     return value.startswith("https://") or bool(LOOPBACK.match(value))
 
 
-def _check_values(provider: str, given: Mapping[str, Any], fail: Fail) -> None:
+def _wrong_values(provider: str, given: Mapping[str, Any], fail: Fail) -> Iterator[ConfigError]:
     known = {setting.name: setting for setting in PROVIDER_SETTINGS[provider]}
     for key, value in given.items():
         where = ("providers", provider, key)
         if key not in known:
             hint = suggestion(key, known, "Keys")
-            raise fail(where, f'[providers.{provider}] no setting is named "{key}"', hint)
-        _check_value(where, f"[providers.{provider}] {key}", value, known[key], fail)
+            yield fail(where, f'[providers.{provider}] no setting is named "{key}"', hint)
+        elif error := _wrong_value(where, f"[providers.{provider}] {key}", value, known[key], fail):
+            yield error
 
 
-def _check_value(where: Sequence[str], key: str, value: object, setting: Setting, fail: Fail) -> None:
+def _wrong_value(where: Sequence[str], key: str, value: object, setting: Setting, fail: Fail) -> ConfigError | None:
+    """Return what is wrong with one value, if anything is."""
     if most := {"port": 65535, "count": MOST_CONNECTIONS}.get(setting.kind):
         if not str(value).isascii() or not str(value).isdigit() or not 0 < int(str(value)) <= most:
-            raise fail(where, f"{key} = {value!r}: write a number up to {most}", "")
-        return
+            return fail(where, f"{key} = {value!r}: write a number up to {most}", "")
+        return None
     if not isinstance(value, str) or not value:
-        raise fail(where, f"{key} = {value!r}: write text in quotes", "")
+        return fail(where, f"{key} = {value!r}: write text in quotes", "")
     if setting.choices and value not in setting.choices:
-        raise fail(where, f'{key} = "{value}"', suggestion(value, setting.choices, "Values"))
+        return fail(where, f'{key} = "{value}"', suggestion(value, setting.choices, "Values"))
     if setting.kind == "address" and not (is_safe_address(value) and is_well_formed(value)):
-        raise fail(where, f'{key} = "{value}" is not an https:// address', "")
+        return fail(where, f'{key} = "{value}" is not an https:// address', "")
     if setting.kind == "mailbox":
         try:
             parse_address(value)
         except ValueError as error:
-            raise fail(where, f"{key}: {error}", "") from error
+            return fail(where, f"{key}: {error}", "")
+    return None

@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
-import msgspec
-
-from newsletter.config.errors import explain, locate
-from newsletter.config.provider_settings import Fail, check_providers
+from newsletter.config.errors import locate
+from newsletter.config.mistakes import convert_settings
+from newsletter.config.provider_settings import Fail, provider_mistakes
 from newsletter.config.settings import Config, read_config
-from newsletter.errors import ConfigError, not_utf8, suggestion
+from newsletter.errors import MOST_SHOWN, ConfigError, NewsletterError, not_utf8, problem_of, suggestion, together
 
 CONFIG_NAME = "newsletter.toml"
 # The List-Id header (RFC 2919) and the addresses of pages have the name in them.
@@ -77,7 +77,7 @@ def find_config(path: str | None = None) -> Path:
 
 
 def load_publication(path: Path) -> PublicationSettings:
-    """Read and check newsletter.toml. Raises ConfigError with the key, the value and the line."""
+    """Read and check newsletter.toml. Raises ConfigError with the key, the value and the line of each mistake."""
     text = _read(path)
     _check_nesting(path, text)
     try:
@@ -87,15 +87,30 @@ def load_publication(path: Path) -> PublicationSettings:
     except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
         place = f"{_short(path)}:{_line_of_most(text)}"
         raise ConfigError("not TOML that can be read: nested too deep, or a number too long", place=place) from error
-    try:
-        config = read_config(raw)
-    except msgspec.ValidationError as error:
-        raise explain(str(error), raw, text, _short(path), Config, read_config) from error
-    publication = PublicationSettings(path=path, config=config)
-    _check_lists(path, text, config)
-    check_providers(config.send.providers, config.providers, publication.error)
-    check_database_url(config.database.url, publication.error)
+    checked = convert_settings(raw, text, _short(path), Config, read_config)
+    if checked.settings is None:
+        raise _in_order(checked.errors)
+    publication = PublicationSettings(path=path, config=checked.settings)
+    if errors := [*checked.errors, *islice(_mistakes(publication, text, checked.wrong_tables), MOST_SHOWN)]:
+        raise _in_order(errors)
     return publication
+
+
+def _mistakes(publication: PublicationSettings, text: str, wrong_tables: Collection[str]) -> Iterator[ConfigError]:
+    """Yield what is wrong with settings that are right by themselves."""
+    config = publication.config
+    if "lists" not in wrong_tables:  # without the wrong ones, it would seem that lists are missing
+        yield from _wrong_lists(publication.path, text, config)
+    yield from provider_mistakes(config.send.providers, config.providers, publication.error)
+    try:
+        check_database_url(config.database.url, publication.error)
+    except ConfigError as error:
+        yield error
+
+
+def _in_order(errors: Iterable[ConfigError]) -> NewsletterError:
+    """Return one error that says the first of these in the file's order, at most MOST_SHOWN."""
+    return together(sorted(errors, key=lambda error: problem_of(error).line)[:MOST_SHOWN])
 
 
 def secret(value: str, *, key: str) -> str:
@@ -169,36 +184,37 @@ def _not_toml(path: Path, message: str) -> ConfigError:
     return ConfigError(f"not TOML: {message[: position.start()]}", place=place)
 
 
-def _check_lists(path: Path, text: str, config: Config) -> None:
+def _wrong_lists(path: Path, text: str, config: Config) -> Iterator[ConfigError]:
     """Check the lists' names, and that there is at least one list and at most one default."""
     for name, entry in config.lists.items():
         if not _LIST_NAME.fullmatch(name):
             place = f"{_short(path)}:{locate(text, ['lists', name])}"
             hint = "It is a part of addresses and headers: use letters, digits, `-` and `_`."
-            raise ConfigError(f'no list can be named "{name}"', place=place, hint=hint)
-        if entry.digest_of:
-            _check_digest(path, text, config, name)
+            yield ConfigError(f'no list can be named "{name}"', place=place, hint=hint)
+        if entry.digest_of and (error := _wrong_digest(path, text, config, name)):
+            yield error
     defaults = [name for name, entry in config.lists.items() if entry.default]
     if not config.lists:
         hint = 'Add [lists.daily] with title = "..." and default = true.'
-        raise ConfigError("no list of readers", place=_short(path), hint=hint)
+        yield ConfigError("no list of readers", place=_short(path), hint=hint)
     if len(defaults) > 1:
         place = f"{_short(path)}:{locate(text, ['lists', defaults[1], 'default'])}"
-        raise ConfigError(
+        yield ConfigError(
             f"two default lists: {', '.join(defaults)}", place=place, hint="Keep `default = true` on one."
         )
 
 
-def _check_digest(path: Path, text: str, config: Config, name: str) -> None:
-    """Check that a list's `digest_of` names another list, which is no digest itself. Raises ConfigError."""
+def _wrong_digest(path: Path, text: str, config: Config, name: str) -> ConfigError | None:
+    """Return what is wrong with a list's `digest_of`: it names another list, which is no digest itself."""
     source = config.lists[name].digest_of
     place = f"{_short(path)}:{locate(text, ['lists', name, 'digest_of'])}"
     if source == name or source not in config.lists:
         hint = suggestion(source, [other for other in config.lists if other != name], "Lists")
-        raise ConfigError(f'[lists.{name}] digest_of: no other list is named "{source}"', place=place, hint=hint)
+        return ConfigError(f'[lists.{name}] digest_of: no other list is named "{source}"', place=place, hint=hint)
     if config.lists[source].digest_of:
         hint = f'Name the list that has every issue: "{config.lists[source].digest_of}".'
-        raise ConfigError(f"[lists.{name}] digest_of: {source} is a digest itself", place=place, hint=hint)
+        return ConfigError(f"[lists.{name}] digest_of: {source} is a digest itself", place=place, hint=hint)
+    return None
 
 
 def check_database_url(url: str, fail: Fail) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from newsletter.config.fields import BUILT_IN, FieldValue
 from newsletter.config.publication import PublicationSettings
-from newsletter.errors import ConfigError, suggestion
+from newsletter.errors import ConfigError, suggestion, together
 from newsletter.times import Duration
 
 TAG_RULES = ("tags_any", "tags_all", "tags_none")
@@ -66,9 +66,17 @@ def rules_of(publication: PublicationSettings, segment: str) -> tuple[SegmentRul
 
 
 def check_segments(publication: PublicationSettings) -> None:
-    """Parse every segment. Raises ConfigError for the first mistake."""
-    for name in publication.config.segments:
-        rules_of(publication, name)
+    """Parse every segment. Raises NewsletterError with the first mistake of each setting."""
+    errors = []
+    for name, settings in publication.config.segments.items():
+        parser = _SegmentParser(publication, name)
+        for key, value in settings.items():
+            try:
+                parser.rules(key, value)
+            except ConfigError as error:
+                errors.append(error)
+    if errors:
+        raise together(errors)
 
 
 class _SegmentParser:

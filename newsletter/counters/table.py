@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from newsletter.database.bulk import among
 from newsletter.database.tables import counter as table
 
 Key = tuple[str, int, str]
@@ -84,7 +85,7 @@ def _adding(dialect: str) -> Any:
 def whole(connection: Connection, kinds: Collection[str], campaigns: Collection[int]) -> dict[tuple[str, int], int]:
     """Return the counters of these kinds that are not divided into parts, by kind and campaign."""
     rows = select(table.c.kind, table.c.campaign_id, func.sum(table.c.number)).where(
-        table.c.kind.in_(sorted(kinds)), table.c.campaign_id.in_(sorted(campaigns)), table.c.part == ""
+        table.c.kind.in_(sorted(kinds)), among(connection, table.c.campaign_id, sorted(campaigns)), table.c.part == ""
     )
     grouped = rows.group_by(table.c.kind, table.c.campaign_id)
     return {(kind, campaign): int(number) for kind, campaign, number in connection.execute(grouped)}

@@ -16,15 +16,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.campaigns import abandoned_batches, counts
-from newsletter.campaigns.campaign import (
-    Campaign,
-    CampaignState,
-    campaigns_in_state,
-    change_state,
-    get_campaign,
-    lock_campaign,
-    pass_on,
-)
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state, get_campaign, lock_campaign, pass_on
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.config import PublicationSettings
 from newsletter.distributed import jobs
 from newsletter.distributed.database_clock import DatabaseClock

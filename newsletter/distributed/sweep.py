@@ -9,7 +9,8 @@ import time
 
 from newsletter.campaigns import counts
 from newsletter.campaigns.abandoned_batches import Recovered
-from newsletter.campaigns.campaign import CampaignState, campaigns_in_state, change_state, lock_campaign
+from newsletter.campaigns.campaign import CampaignState, change_state, lock_campaign
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.distributed import jobs, presence

@@ -24,9 +24,10 @@ RESERVED = ("example.com", "example.net", "example.org", "example", "test", "inv
 
 
 def wrong_file(error: NewsletterError) -> CheckResult:
-    """Return the result for a newsletter.toml that cannot be used."""
-    place = f"{error.place}: " if error.place else ""
-    return failed("settings.file", f"{place}{error.message}.", error.hint or "Correct the line.")
+    """Return the result for a newsletter.toml that cannot be used, with every mistake in it."""
+    message = " ".join(f"{each.sentence}." for each in error.each)
+    hints = " ".join(each.hint for each in error.each if each.hint)
+    return failed("settings.file", message, hints or "Correct the line.")
 
 
 def settings_results(publication: PublicationSettings) -> Iterator[CheckResult]:

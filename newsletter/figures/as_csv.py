@@ -47,4 +47,4 @@ def _campaign(row: CampaignFigures) -> Iterator[Record]:
 def _numbers(table: str, key: str, values: dict[str, object], left_out: tuple[str, ...] = ()) -> Iterator[Record]:
     for name, value in values.items():
         if isinstance(value, int) and name not in left_out:
-            yield table, key, name, str(value)
+            yield table, key, name, str(int(value))  # yes and no are 1 and 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from newsletter.campaigns import tracking
 from newsletter.campaigns.campaign import frozen_message
@@ -18,13 +18,15 @@ from newsletter.database.tables import campaign
 from newsletter.errors import NewsletterError
 from newsletter.figures.mailboxes import of_campaigns
 from newsletter.figures.types import CampaignDetails, CampaignFigures, HourFigures, LinkFigures
+from newsletter.providers import reports_deliveries
 from newsletter.signed_links import Links
 from newsletter.times import stamp
 
 MOST_CAMPAIGNS = 200
-"""The campaigns that are listed, the newest, unless a caller wants fewer."""
+"""The campaigns that are listed, the newest, unless a caller wants others."""
 _COLUMNS = tuple(
-    campaign.c[name] for name in ("id", "issue", "subject", "list", "segment", "state", "tracking", "started_at")
+    campaign.c[name]
+    for name in ("id", "issue", "subject", "list", "segment", "state", "provider", "tracking", "started_at")
 )
 _TWICE = (EventKind.OPENED, EventKind.CLICKED)
 """The kinds of which it says something how often they happened."""
@@ -38,14 +40,26 @@ _KINDS = (
 
 
 def campaign_figures(
-    connection: Connection, *, most: int = MOST_CAMPAIGNS, since: datetime | None = None
+    connection: Connection,
+    publication: PublicationSettings,
+    *,
+    most: int | None = MOST_CAMPAIGNS,
+    since: datetime | None = None,
 ) -> tuple[CampaignFigures, ...]:
     """Return a row for each campaign that has started (since then, if given), the newest first, at most `most`."""
-    rows = select(*_COLUMNS).where(campaign.c.started_at.is_not(None), campaign.c.state != "draft")
-    if since is not None:
-        rows = rows.where(campaign.c.started_at >= stamp(since))
+    rows = _started(select(*_COLUMNS), since)
     newest = rows.order_by(campaign.c.started_at.desc(), campaign.c.id.desc()).limit(most)
-    return _figures(connection, connection.execute(newest).all())
+    return _figures(connection, publication, connection.execute(newest).all())
+
+
+def count_started(connection: Connection, since: datetime | None = None) -> int:
+    """Return how many campaigns have started (since then, if given)."""
+    return int(connection.execute(_started(select(func.count()).select_from(campaign), since)).scalar_one())
+
+
+def _started(rows: Select[Any], since: datetime | None) -> Select[Any]:
+    started = rows.where(campaign.c.started_at.is_not(None), campaign.c.state != "draft")
+    return started if since is None else started.where(campaign.c.started_at >= stamp(since))
 
 
 def campaign_details(connection: Connection, publication: PublicationSettings, campaign_id: int) -> CampaignDetails:
@@ -56,7 +70,7 @@ def campaign_details(connection: Connection, publication: PublicationSettings, c
         raise NewsletterError(f"campaign {campaign_id} has not started", hint=hint)
     bounces = table.parts(connection, table.BOUNCES, campaign_id)
     return CampaignDetails(
-        row=_figures(connection, [row])[0],
+        row=_figures(connection, publication, [row])[0],
         links=_links(connection, publication, campaign_id),
         hours=_hours(connection, campaign_id),
         bounces=dict(sorted(bounces.items(), key=lambda kind: (-kind[1], kind[0]))),
@@ -64,12 +78,18 @@ def campaign_details(connection: Connection, publication: PublicationSettings, c
     )
 
 
-def _figures(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[CampaignFigures, ...]:
+def _figures(
+    connection: Connection, publication: PublicationSettings, rows: Sequence[Row[Any]]
+) -> tuple[CampaignFigures, ...]:
     numbers = table.whole(connection, _KINDS, [row.id for row in rows]) if rows else {}
-    return tuple(_row(row, {kind: numbers.get((kind, row.id), 0) for kind in _KINDS}) for row in rows)
+    reports = {name: reports_deliveries(publication, name) for name in {row.provider for row in rows}}
+    return tuple(
+        _row(row, {kind: numbers.get((kind, row.id), 0) for kind in _KINDS}, reports=reports[row.provider])
+        for row in rows
+    )
 
 
-def _row(row: Row[Any], numbers: dict[str, int]) -> CampaignFigures:
+def _row(row: Row[Any], numbers: dict[str, int], *, reports: bool) -> CampaignFigures:
     return CampaignFigures(
         campaign=row.id,
         issue=row.issue,
@@ -82,6 +102,7 @@ def _row(row: Row[Any], numbers: dict[str, int]) -> CampaignFigures:
         audience=numbers[table.AUDIENCE],
         accepted=numbers[table.ACCEPTED],
         **{str(kind): numbers[kind] for kind in EventKind},
+        deliveries_reported=reports or numbers[EventKind.DELIVERED] > 0,
         opens=numbers[table.times(EventKind.OPENED)],
         clicks=numbers[table.times(EventKind.CLICKED)],
         machine_opens=numbers[table.machines(EventKind.OPENED)],

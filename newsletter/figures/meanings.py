@@ -41,7 +41,7 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "delivered": Meaning(
         says="A mailbox provider took the message, as our provider reports.",
-        cannot="It may lie in the spam folder. It is 0 with providers that report nothing (SMTP).",
+        cannot="It may lie in the spam folder. Where none are reported (SMTP, the outbox, no webhook) nobody knows.",
     ),
     "deferred": Meaning(
         says="A mailbox provider asked to try later at least once.",
@@ -77,6 +77,11 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
 }
 """The meanings by the figures' names in JSON."""
+
+
+NOT_REPORTED = "not reported"
+"""Stands in the place of a number of deliveries where none are reported: 0 would say that nothing arrived."""
+WHY_NOT_REPORTED = "the provider tells nothing after it took a message, or its webhook is not set up"
 
 
 def rate(part: int, whole: int) -> str:

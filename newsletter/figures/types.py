@@ -72,6 +72,8 @@ class CampaignFigures:
     """Messages that the provider took."""
     delivered: int
     """Readers for whom a mailbox provider took the message, as our provider reports."""
+    deliveries_reported: bool
+    """Whether deliveries are reported at all; where they are not, `delivered` is 0 and says nothing."""
     deferred: int
     bounced: int
     complained: int
@@ -152,5 +154,7 @@ class Overview:
     """A row per day, the oldest first, days without a change too."""
     campaigns: tuple[CampaignFigures, ...]
     """The newest first."""
+    older: int
+    """Campaigns that started before those, and are not among them."""
     domains: tuple[MailboxFigures, ...]
     """By active readers, the most first; sums over the campaigns listed."""

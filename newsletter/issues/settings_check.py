@@ -12,23 +12,32 @@ from markdown_it.token import Token
 
 from newsletter.config import PublicationSettings
 from newsletter.config.segments import check_segments
-from newsletter.errors import ConfigError
+from newsletter.errors import MOST_SHOWN, ConfigError, NewsletterError, together
 from newsletter.issues.images import PictureError, find_picture, is_remote
 from newsletter.issues.markdown.environment import BlockProblem
 from newsletter.issues.markdown.parser import Markdown, settings_markdown
 
 
 def check_settings(publication: PublicationSettings) -> None:
-    """Raise ConfigError for the first mistake, at its line."""
-    check_segments(publication)
+    """Raise NewsletterError with every mistake, at its line; of a sponsor's words, with the first."""
+    errors = [error for error in _mistakes(publication) if error is not None]
+    if errors:
+        raise together(errors[:MOST_SHOWN])
+
+
+def _mistakes(publication: PublicationSettings) -> Iterator[NewsletterError | None]:
+    try:
+        check_segments(publication)
+    except ConfigError as error:
+        yield error
     for keys, path in _pictures(publication):
         try:
             find_picture(publication.root, path)
         except PictureError as error:
             hint = "Name a picture inside the publication's folder, or an https:// address."
-            raise ConfigError(f"[{'.'.join(keys[:-1])}] {error}", place=publication.place(*keys), hint=hint) from error
+            yield ConfigError(f"[{'.'.join(keys[:-1])}] {error}", place=publication.place(*keys), hint=hint)
     for id, sponsor in publication.config.sponsors.items():
-        _check_words(publication, id, settings_markdown(sponsor.text))
+        yield _wrong_words(publication, id, settings_markdown(sponsor.text))
 
 
 def _pictures(publication: PublicationSettings) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -43,21 +52,21 @@ def _pictures(publication: PublicationSettings) -> Iterator[tuple[tuple[str, ...
     return ((keys, path) for keys, path in pictures if path and not is_remote(path))
 
 
-def _check_words(publication: PublicationSettings, id: str, words: Markdown) -> None:
-    """Raise ConfigError for the first mistake in the Markdown of a sponsor."""
+def _wrong_words(publication: PublicationSettings, id: str, words: Markdown) -> ConfigError | None:
+    """Return the first mistake in the Markdown of a sponsor, if there is one."""
     for token in words.tokens:
         if token.type == "block_open":
             hint = 'Keep the text; the block around it is the ":::sponsor" of an issue.'
-            raise _mistake(publication, id, "a block cannot stand in the text of a sponsor", token, hint)
+            return _mistake(publication, id, "a block cannot stand in the text of a sponsor", token, hint)
         for picture in (child for child in token.children or () if child.type == "image"):
             path = str(picture.attrs.get("src", ""))
             try:
                 _ = is_remote(path) or find_picture(publication.root, path)
             except PictureError as error:
                 hint = "Name a picture inside the publication's folder, or an https:// address."
-                raise _mistake(publication, id, str(error), token, hint) from error
-    for problem in words.problems:
-        raise _mistake(publication, id, problem.message, problem, problem.hint)
+                return _mistake(publication, id, str(error), token, hint)
+    first = next(iter(words.problems), None)
+    return _mistake(publication, id, first.message, first, first.hint) if first else None
 
 
 def _mistake(

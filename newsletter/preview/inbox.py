@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns, campaigns_of_slug
+from newsletter.campaigns.campaign import Campaign, CampaignState
+from newsletter.campaigns.campaign_queries import all_campaigns, campaigns_of_slug
 from newsletter.config import PublicationSettings
 from newsletter.counters import table
 from newsletter.issues.issue import issue_files, slug_of

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns.campaign import campaigns_of_slug, find_campaign, frozen_message
+from newsletter.campaigns.campaign import frozen_message
+from newsletter.campaigns.campaign_queries import campaigns_of_slug, find_campaign
 from newsletter.config import PublicationSettings
 from newsletter.errors import IssueError, NewsletterError, Severity
 from newsletter.issues.issue import find_issue, issue_files, slug_of

@@ -16,7 +16,7 @@ from pathlib import Path
 from newsletter.checks.context.context import Context, EarlierIssues
 from newsletter.checks.run import check_issues, open_context
 from newsletter.config import PublicationSettings, load_publication
-from newsletter.errors import IssueError, NewsletterError, Problem, Severity, problem_of
+from newsletter.errors import IssueError, NewsletterError, Problem, Severity, as_problems
 from newsletter.issues.issue import issue_files, read_issue, shown_path, slug_of
 from newsletter.issues.settings_check import check_settings
 from newsletter.preview.local_images import LocalPicture, local_pictures
@@ -200,14 +200,14 @@ class Workspace:
     def _build(self, slug: str, path: Path, last: BuiltIssue | None, text: str | None = None) -> BuiltIssue:
         kept = replace(last, context=None, parsed=()) if last else BuiltIssue(slug=slug, path=path)
         if self._settings_error:
-            return replace(kept, failure=(problem_of(self._settings_error),))
+            return replace(kept, failure=as_problems(self._settings_error))
         try:
             assert self._earlier is not None
             context, parsed = open_context(path, self.theme, self._earlier, text=text)
         except IssueError as error:
             return replace(kept, failure=error.problems)
         except NewsletterError as error:
-            return replace(kept, failure=(problem_of(error),))
+            return replace(kept, failure=as_problems(error))
         return self._compiled(replace(kept, context=context, parsed=tuple(parsed)), context)
 
     def _compiled(self, issue: BuiltIssue, context: Context) -> BuiltIssue:
@@ -217,7 +217,7 @@ class Workspace:
         try:
             built = context.built
         except NewsletterError as error:
-            return replace(issue, failure=(problem_of(error),))
+            return replace(issue, failure=as_problems(error))
         pictures = local_pictures(context.publication, built.message.html)
         return replace(issue, built=built, pictures=pictures, failure=())
 

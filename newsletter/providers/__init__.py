@@ -78,6 +78,12 @@ def require_unsubscribe_events(publication: PublicationSettings, provider: Provi
     raise publication.error(("providers", provider.name), message, hint)
 
 
+def reports_deliveries(publication: PublicationSettings, name: str) -> bool:
+    """Tell whether a provider lets us know which messages were delivered: it can, and its webhook is set up."""
+    is_set_up = name in PROVIDERS and publication.config.providers.get(name, {}).get("webhook_token")
+    return bool(is_set_up) and provider_record(name).webhook is not None
+
+
 def successor(publication: PublicationSettings, name: str) -> str:
     """Return the provider that a campaign goes on through when `name` stops; empty when none is left."""
     names = publication.config.send.providers

@@ -190,14 +190,14 @@ class Publication:
 
     def campaigns(self) -> list[Campaign]:
         """Return every campaign, the latest first."""
-        from newsletter.campaigns.campaign import all_campaigns
+        from newsletter.campaigns.campaign_queries import all_campaigns
 
         with self.database.read() as connection:
             return all_campaigns(connection)
 
     def campaign(self, name: str | int) -> Campaign:
         """Return a campaign by its number, or the latest one of an issue's slug. Raises NewsletterError."""
-        from newsletter.campaigns.campaign import find_campaign
+        from newsletter.campaigns.campaign_queries import find_campaign
 
         with self.database.read() as connection:
             return find_campaign(connection, str(name))
@@ -210,7 +210,7 @@ class Publication:
 
     def stats(self, campaign: str | int) -> dict[str, Any]:
         """Return a campaign's figures, as `newsletter status --json` prints them: deliveries and events."""
-        from newsletter.campaigns.campaign import find_campaign
+        from newsletter.campaigns.campaign_queries import find_campaign
         from newsletter.publication import campaigns
 
         with self.database.read() as connection:
@@ -218,7 +218,7 @@ class Publication:
 
     def pause(self, campaign: str | int) -> Campaign:
         """Stop handing over a campaign's messages; the call under way is finished."""
-        from newsletter.campaigns.campaign import find_campaign
+        from newsletter.campaigns.campaign_queries import find_campaign
         from newsletter.publication import campaigns
 
         with self.database.begin() as connection:
@@ -226,7 +226,7 @@ class Publication:
 
     def resume(self, campaign: str | int) -> Campaign:
         """Let a paused campaign go on; `send` or `newsletter run` does the sending."""
-        from newsletter.campaigns.campaign import find_campaign
+        from newsletter.campaigns.campaign_queries import find_campaign
         from newsletter.publication import campaigns
 
         with self.database.begin() as connection:
@@ -234,7 +234,7 @@ class Publication:
 
     def cancel(self, campaign: str | int) -> Campaign:
         """End a campaign for good: who has it not yet does not get it."""
-        from newsletter.campaigns.campaign import find_campaign
+        from newsletter.campaigns.campaign_queries import find_campaign
         from newsletter.publication import campaigns
 
         with self.database.begin() as connection:

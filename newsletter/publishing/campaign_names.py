@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from newsletter.campaigns.campaign import Campaign, campaigns_of_slug, find_campaign, latest_campaign
+from newsletter.campaigns.campaign import Campaign
+from newsletter.campaigns.campaign_queries import campaigns_of_slug, find_campaign, latest_campaign
 from newsletter.config import PublicationSettings
 from newsletter.database.tables import campaign as table
 from newsletter.errors import NewsletterError

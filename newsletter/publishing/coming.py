@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state
+from newsletter.campaigns.campaign import Campaign, CampaignState
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.config import PublicationSettings
 from newsletter.issues.issue import slug_of
 from newsletter.publishing.daily import dated, due_at

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from newsletter.campaigns.campaign import CampaignState, campaigns_in_state
+from newsletter.campaigns.campaign import CampaignState
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.database.connection import Database
 from newsletter.events.guard import Trouble, warnings
 from newsletter.times import stamp

@@ -10,14 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from newsletter.campaigns.campaign import (
-    ENDED,
-    Campaign,
-    campaign_of_issue,
-    campaigns_of_slug,
-    find_campaign,
-    get_campaign,
-)
+from newsletter.campaigns.campaign import ENDED, Campaign, get_campaign
+from newsletter.campaigns.campaign_queries import campaign_of_issue, campaigns_of_slug, find_campaign
 from newsletter.errors import ConfigError, NewsletterError
 
 

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 from newsletter.campaigns import reports, schedule
-from newsletter.campaigns.campaign import campaigns_of_slug
+from newsletter.campaigns.campaign_queries import campaigns_of_slug
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError

@@ -21,12 +21,11 @@ from newsletter.campaigns.campaign import (
     CampaignState,
     approve_again,
     approve_issue,
-    campaign_of_issue,
-    campaigns_of_slug,
     get_campaign,
     schedule_campaign,
     start_now,
 )
+from newsletter.campaigns.campaign_queries import campaign_of_issue, campaigns_of_slug
 from newsletter.campaigns.schedule import Timing, hold_unprepared, is_too_late, missing_setting, timing, wall_clock
 from newsletter.checks.gate import gate
 from newsletter.config import PublicationSettings

@@ -28,12 +28,12 @@ from newsletter.campaigns.campaign import (
     CampaignState,
     approve_again,
     approve_issue,
-    campaign_of_issue,
     frozen_message,
     get_campaign,
     schedule_campaign,
     start_now,
 )
+from newsletter.campaigns.campaign_queries import campaign_of_issue
 from newsletter.campaigns.pushes import StoredPicture
 from newsletter.campaigns.schedule import is_too_late, timing
 from newsletter.checks.gate import gate

@@ -81,7 +81,7 @@ def compile_report(publication: PublicationSettings, details: CampaignDetails) -
         "steps": _steps(language, details),
         "links": [(link.url, f"{link.clicks:,}") for link in details.links if link in links],
         "bounces": [(kind, f"{number:,}") for kind, number in details.bounces.items()],
-        "domains": [_domain(each) for each in details.domains[:MOST_DOMAINS]],
+        "domains": [_domain(language, each, row.deliveries_reported) for each in details.domains[:MOST_DOMAINS]],
     }
     return compile_email("report", publication, subject, more)
 
@@ -90,10 +90,12 @@ def _steps(language: Language, details: CampaignDetails) -> list[tuple[str, str,
     """Return the figures from the audience to the reader: name, number, share. Opens come last."""
     row, _ = details.row, language.gettext
     whole = row.delivered or row.accepted
+    is_reported = row.deliveries_reported
+    delivered = (f"{row.delivered:,}", rate(row.delivered, row.accepted)) if is_reported else (_("not reported"), "")
     return [
         (_("Audience"), f"{row.audience:,}", ""),
         (_("Accepted by the provider"), f"{row.accepted:,}", rate(row.accepted, row.audience)),
-        (_("Delivered"), f"{row.delivered:,}", rate(row.delivered, row.accepted)),
+        (_("Delivered"), *delivered),
         (_("Clicked"), f"{row.clicked:,}", rate(row.clicked, whole)),
         (_("Left"), f"{row.unsubscribed:,}", rate(row.unsubscribed, whole)),
         (_("Called it spam"), f"{row.complained:,}", rate(row.complained, whole)),
@@ -102,5 +104,6 @@ def _steps(language: Language, details: CampaignDetails) -> list[tuple[str, str,
     ]
 
 
-def _domain(row: MailboxFigures) -> tuple[str, str, str, str]:
-    return row.name, f"{row.accepted:,}", f"{row.delivered:,}", f"{row.bounced:,}"
+def _domain(language: Language, row: MailboxFigures, is_reported: bool) -> tuple[str, str, str, str]:
+    delivered = f"{row.delivered:,}" if is_reported else language.gettext("not reported")
+    return row.name, f"{row.accepted:,}", delivered, f"{row.bounced:,}"

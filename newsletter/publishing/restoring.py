@@ -16,7 +16,8 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from newsletter.campaigns import abandoned_batches, audience
-from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns, change_state
+from newsletter.campaigns.campaign import Campaign, CampaignState, change_state
+from newsletter.campaigns.campaign_queries import all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import PublicationSettings
 from newsletter.database.backup import Unpacked, put_in_place, put_secret, require_unused

@@ -18,7 +18,8 @@ from typing import Protocol
 
 from newsletter.campaigns import counts, schedule
 from newsletter.campaigns.abandoned_batches import Recovered
-from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state
+from newsletter.campaigns.campaign import Campaign, CampaignState
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from newsletter.campaigns.campaign import find_campaign
+from newsletter.campaigns.campaign_queries import find_campaign
 from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import open_database
 from newsletter.errors import NewsletterError

@@ -30,7 +30,8 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 
 from newsletter.campaigns.batch_states import BatchState
-from newsletter.campaigns.campaign import Campaign, sibling_campaigns
+from newsletter.campaigns.campaign import Campaign
+from newsletter.campaigns.campaign_queries import sibling_campaigns
 from newsletter.campaigns.claims import Claim
 from newsletter.campaigns.delivery_states import DELIVERIES, STATE
 from newsletter.campaigns.tracking import FIELD, Level, track_token

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from newsletter.campaigns.campaign import find_campaign
+from newsletter.campaigns.campaign_queries import find_campaign
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.sending import reconcile

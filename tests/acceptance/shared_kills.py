@@ -16,7 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from newsletter.campaigns.campaign import CampaignState, find_campaign
+from newsletter.campaigns.campaign import CampaignState
+from newsletter.campaigns.campaign_queries import find_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import Database, open_database

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from newsletter.campaigns.campaign import CampaignState, campaigns_in_state
+from newsletter.campaigns.campaign import CampaignState
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.database.connection import Database
 from newsletter.times import utc_now

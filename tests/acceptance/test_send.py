@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from newsletter.campaigns import counts
-from newsletter.campaigns.campaign import all_campaigns
+from newsletter.campaigns.campaign_queries import all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.events import EventKind
 from newsletter.config import load_publication

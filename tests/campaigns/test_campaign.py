@@ -1,4 +1,4 @@
-"""Campaigns are approved, found, and moved along their arrows."""
+"""Campaigns are approved, and moved along their arrows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from newsletter.campaigns.campaign import (
     CampaignState,
     approve_issue,
     change_state,
-    find_campaign,
     frozen_message,
     frozen_page,
     state_after,
@@ -108,28 +107,3 @@ def test_a_paused_campaign_says_why(database: Database) -> None:
         paused = change_state(connection, found.id, "pause", now=NOW, reason="no credits")
 
     assert (paused.state, paused.reason) == (CampaignState.PAUSED, "no credits")
-
-
-def test_a_number_is_an_id_if_there_is_one_else_a_slug(database: Database) -> None:
-    first, numbered = approve(database), approve(database, slug="2025")
-
-    with database.read() as connection:
-        assert find_campaign(connection, "1").id == first.id
-        assert find_campaign(connection, "2025").id == numbered.id
-        with pytest.raises(NewsletterError, match='no campaign named "99999999999999999999999"'):
-            find_campaign(connection, "99999999999999999999999")
-
-
-def test_a_slug_means_its_latest_campaign(database: Database) -> None:
-    approve(database)
-    latest = approve(database, list_name="weekly")
-
-    with database.read() as connection:
-        assert find_campaign(connection, "hello").id == latest.id
-
-
-def test_an_unknown_campaign_gets_the_nearest_name(database: Database) -> None:
-    approve(database)
-
-    with database.read() as connection, pytest.raises(NewsletterError, match='Did you mean "hello"'):
-        find_campaign(connection, "helo")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.campaigns.campaign import CampaignState, campaigns_in_state
+from newsletter.campaigns.campaign import CampaignState
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.database.connection import open_database
 from newsletter.publishing.priorities import prioritise
 from tests.support.sending import settings, start_campaign

@@ -13,12 +13,12 @@ from newsletter.campaigns import abandoned_batches, audience, claims, counts, sc
 from newsletter.campaigns.campaign import (
     Campaign,
     CampaignState,
-    all_campaigns,
     change_state,
     get_campaign,
     resume_campaign,
     start_now,
 )
+from newsletter.campaigns.campaign_queries import all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database

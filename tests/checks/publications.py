@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from newsletter.checks.context.link_status import LinkState, Target, Verdict
 from newsletter.checks.context.rule import Example
 from newsletter.checks.run import check_issues
 from newsletter.config import load_publication
 from newsletter.errors import Problem
+from newsletter.rendering.theme import Theme
 
 SETTINGS = """
 [publication]
@@ -31,6 +35,16 @@ FRONT = """subject: "Chip rules, workflow agents and a camera"
 preheader: "What the new export controls change, whom they slow down, in four minutes."
 """
 NAME = "2025-01-17-chips.md"
+
+
+@contextmanager
+def temporary_theme() -> Iterator[Theme]:
+    """Give the theme of one publication; its templates are compiled once, as in a run over many issues."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
+        (folder / "issues").mkdir()
+        yield Theme(publication=load_publication(folder / "newsletter.toml"))
 
 
 def settings(example: Example) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -16,10 +15,9 @@ from hypothesis import strategies as st
 
 from newsletter.checks.fixes import fix, write
 from newsletter.checks.run import check_issues
-from newsletter.config import load_publication
 from newsletter.errors import Problem
 from newsletter.rendering.theme import Theme
-from tests.checks.publications import SETTINGS
+from tests.checks.publications import temporary_theme
 
 FILES = 20_000 if os.environ.get("NEWSLETTER_SOAK") else 500
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=24)
@@ -95,11 +93,8 @@ ISSUES = st.one_of(
 @pytest.fixture(scope="module")
 def theme() -> Iterator[Theme]:
     """Of one publication; its templates are compiled once, as in a run over many issues."""
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
-        (folder / "issues").mkdir()
-        yield Theme(publication=load_publication(folder / "newsletter.toml"))
+    with temporary_theme() as theme:
+        yield theme
 
 
 @pytest.mark.slow

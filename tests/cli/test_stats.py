@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -12,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.campaigns import events
+from newsletter.campaigns.events import Event, EventKind
 from newsletter.config import load_publication
 from newsletter.counters import table
 from newsletter.database.connection import open_database
@@ -68,7 +73,9 @@ def test_what_cannot_be_shown_is_one_sentence(
     assert sentence in refused.stderr
 
 
-def test_two_hundred_campaigns_fit_and_the_rest_is_in_the_json(newsletter: Run, publication_folder: Path) -> None:
+def test_the_terminal_says_how_many_older_campaigns_it_leaves_out_and_programs_get_all(
+    newsletter: Run, publication_folder: Path
+) -> None:
     database = open_database(load_publication(publication_folder / "newsletter.toml"))
     add_readers(database, 1)
     for number in range(205):
@@ -77,10 +84,75 @@ def test_two_hundred_campaigns_fit_and_the_rest_is_in_the_json(newsletter: Run, 
 
     shown = newsletter("stats", cwd=publication_folder).stdout
     printed = json.loads(newsletter("stats", "--json", cwd=publication_folder).stdout)
+    records = csv.DictReader(io.StringIO(newsletter("stats", "--csv", cwd=publication_folder).stdout))
 
     assert max(map(len, shown.splitlines())) <= 80
-    assert "and 180 more; --json has all" in shown
-    assert [row["campaign"] for row in printed["campaigns"]] == [*range(205, 5, -1)]
+    assert "\n185 older campaigns are not shown; --json and --csv have all.\n" in shown
+    assert [row["campaign"] for row in printed["campaigns"]] == [*range(205, 0, -1)]
+    accepted = [row["key"] for row in records if (row["table"], row["figure"]) == ("campaigns", "accepted")]
+    assert (len(accepted), accepted[-1]) == (205, "1 a-rather-long-name-of-an-issue-0")
+
+
+def test_twenty_campaigns_are_all_there_is_and_nothing_is_said_of_others(
+    newsletter: Run, publication_folder: Path
+) -> None:
+    database = open_database(load_publication(publication_folder / "newsletter.toml"))
+    add_readers(database, 1)
+    for number in range(20):
+        send_campaign(database, f"issue-{number}", [1], NOW + number * DAY)
+    database.close()
+
+    assert "older campaign" not in newsletter("stats", cwd=publication_folder).stdout
+
+
+def test_the_terminal_says_how_many_weeks_of_growth_it_leaves_out(newsletter: Run, folder: Path) -> None:
+    newsletter("subscribers", "add", "ada@example.com", cwd=folder)
+    shown = newsletter("stats", "--days", "365", cwd=folder).stdout
+
+    assert re.search(r"\n2[67] earlier weeks are not shown; --json and --csv have every day\.\n", shown)
+
+
+def test_nobody_reads_zero_deliveries_where_the_provider_reports_none(newsletter: Run, folder: Path) -> None:
+    shown = newsletter("stats", cwd=folder).stdout
+    of_one = newsletter("stats", "hello", cwd=folder).stdout
+    printed = json.loads(newsletter("stats", "hello", "--json", cwd=folder).stdout)
+
+    assert re.search(r"^ *1 hello +\d\d-\d\d +3 +- +- +0 +0 +0 *$", shown, re.MULTILINE)
+    assert "Delivered is not reported" in shown
+    assert "Clicked is not counted" in shown  # the campaign of this folder had no tracking
+    assert re.search(r"^delivered +not reported *$", of_one, re.MULTILINE)
+    assert "Delivered is not reported" in of_one
+    assert (printed["delivered"], printed["deliveries_reported"]) == (0, False)
+    for words in (shown, of_one):
+        assert not re.search(r"^(example\.com|other).* 3 +0 ", words, re.MULTILINE)
+
+
+def test_a_delivery_that_came_back_all_the_same_is_counted(newsletter: Run, folder: Path) -> None:
+    database = open_database(load_publication(folder / "newsletter.toml"))
+    told = Event(kind=EventKind.DELIVERED, campaign_id=1, subscriber_id=1, at=NOW + DAY, key="told")
+    with database.begin() as connection:
+        events.record(connection, [told])
+    database.close()
+
+    of_one = newsletter("stats", "hello", cwd=folder).stdout
+
+    assert re.search(r"^delivered +1 +33\.3 %", of_one, re.MULTILINE)
+    assert "not reported" not in of_one
+
+
+@pytest.mark.parametrize(("token", "said"), [('webhook_token = "env:HOOK"\n', "0 +0.0 %"), ("", "not reported")])
+def test_a_provider_reports_deliveries_once_its_webhook_is_set_up(
+    newsletter: Run, publication_folder: Path, token: str, said: str
+) -> None:
+    toml = publication_folder / "newsletter.toml"
+    toml.write_text(f'{toml.read_text()}\n[providers.postmark]\ntoken = "env:POSTMARK"\n{token}')
+    database = open_database(load_publication(toml))
+    send_campaign(database, "hello", add_readers(database, 3), NOW, provider="postmark")
+    database.close()
+
+    assert re.search(
+        rf"^delivered +{said} *$", newsletter("stats", "hello", cwd=publication_folder).stdout, re.MULTILINE
+    )
 
 
 def test_a_recount_says_how_many_figures_were_wrong(newsletter: Run, folder: Path) -> None:

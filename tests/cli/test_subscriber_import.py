@@ -29,13 +29,90 @@ def test_a_stopped_import_says_how_to_go_on_and_imports_nothing(subscribers: Run
 
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr.splitlines() == [
-        'newsletter: error: crm.csv:1: the column "Account state" may say who must not be mailed, and is not '
+        'newsletter: error: crm.csv:1:7: the column "Account state" may say who must not be mailed, and is not '
         'understood; values: "gold", "Opted out"',
         "  Nothing was imported. Say what they mean, or leave them out:",
         "    --map 'Account state=status:gold=pending,Opted out=unsubscribed'",
         "    --ignore 'Account state'",
     ]
     assert json.loads(subscribers("list", "--json").stdout) == []
+
+
+def test_everything_that_is_wrong_with_the_columns_is_said_at_once_each_at_its_place(
+    subscribers: Run, publication_folder: Path
+) -> None:
+    header = 'email,"Account state", Plan,1st visit,plan,web_url'
+    (publication_folder / "crm.csv").write_text(
+        f"{header}\na@example.com,gold,pro,2020,pro,x\nb@example.com,Opted out,,,,\n"
+    )
+
+    run = subscribers("import", "crm.csv", "--ignore", "Emial", "--map", "citty=city", "--ignore", "paln")
+
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.splitlines() == [
+        'newsletter: error: crm.csv:1: no column is named "citty"',
+        'crm.csv:1: no column is named "emial"',
+        '  Did you mean "email"?',
+        'crm.csv:1: no column is named "paln"',
+        '  Did you mean "plan"? Columns: 1st visit, account state, email, plan, web url.',
+        'crm.csv:1:7: the column "Account state" may say who must not be mailed, and is not understood; '
+        'values: "gold", "Opted out"',
+        'crm.csv:1:29: "1st_visit" cannot be a field: use letters, digits and _, and start with a letter',
+        'crm.csv:1:39: two columns are named "plan"',
+        'crm.csv:1:44: "web_url" cannot be a field: it has a meaning of its own',
+        "  Nothing was imported. Say what they mean, or leave them out:",
+        "    --map 'Account state=status:gold=pending,Opted out=unsubscribed'",
+        "    --ignore 'Account state'",
+        "    --map '1st visit=field_1st_visit'",
+        "    --ignore '1st visit'",
+        "    --ignore web_url",
+        "  Of two columns for one thing, rename one, or leave it out with --ignore.",
+        "  A column whose name begins with _ is skipped.",
+    ]
+    assert json.loads(subscribers("list", "--json").stdout) == []
+
+
+def test_all_wrong_options_are_said_at_once(subscribers: Run) -> None:
+    run = subscribers("import", "-", "--map", "x", "--map", "y=2nd", "--map", "z=status:a=gone", stdin="email\n")
+
+    assert run.returncode == 2
+    for words in ('--map "x" has no field', '"2nd" cannot be a field', "gives a value no status"):
+        assert words in run.stderr
+
+
+def test_every_file_of_a_zip_file_says_what_is_unclear(subscribers: Run, publication_folder: Path) -> None:
+    with zipfile.ZipFile(publication_folder / "all.zip", "w") as archive:
+        archive.writestr("a.csv", "email,opt\na@example.com,perhaps\n")
+        archive.writestr("b.csv", "sep=;\r\nemail;2nd\r\nb@example.com;1\r\n")
+
+    run = subscribers("import", "all.zip")
+
+    assert run.returncode == 1
+    assert 'all.zip/a.csv:1:7: the column "opt" may say' in run.stderr
+    assert 'all.zip/b.csv:2:7: "2nd" cannot be a field' in run.stderr
+    assert run.stderr.count("Nothing was imported.") == 1
+
+
+def test_an_import_says_which_columns_became_fields(subscribers: Run) -> None:
+    text = "email,Vorname,City of birth,status,tags,_row\na@example.com,Ada,Paris,active,vip,1\n"
+    run = subscribers("import", "-", stdin=text)
+    report = json.loads(subscribers("import", "-", "--json", stdin=text).stdout)
+
+    assert run.stderr == "Columns kept as fields: first_name, city_of_birth.\n"
+    assert report["fields"] == ["first_name", "city_of_birth"]
+
+
+def test_the_entries_of_a_json_column_are_named_as_fields_too(subscribers: Run, publication_folder: Path) -> None:
+    text = 'email,name,attributes,status\na@example.com,Ada Byron,"{""city"": ""Paris""}",enabled\n'
+    (publication_folder / "listmonk.csv").write_text(text)
+
+    run = subscribers("import", "listmonk.csv", "--from", "listmonk")
+
+    assert "Columns kept as fields: first_name, last_name, city.\n" in run.stderr
+
+
+def test_an_import_of_addresses_alone_says_nothing_of_fields(subscribers: Run) -> None:
+    assert subscribers("import", "-", stdin="email\na@example.com\n").stderr == ""
 
 
 def test_the_report_names_the_platform_and_who_is_not_to_be_mailed(subscribers: Run, publication_folder: Path) -> None:

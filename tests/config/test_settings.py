@@ -70,6 +70,93 @@ def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path, added: str, line
     assert caught.value.exit_code == 2
 
 
+WRONG = """[publication]
+name = "Daily Inference"
+url = "http://news.example.com"
+from = "Daily Inference <daily@news.example.com>"
+langage = "en"
+[lists.daily]
+titel = "Daily"
+[lists.weekly]
+title = 7
+[send]
+rat = "50/s"
+lease = "a minute"
+provider = "postmrk"
+[providers.mailgun]
+domian = "news.example.com"
+base_url = "ftp://example.com"
+[database]
+url = "mysql://localhost/news"
+"""
+
+
+def test_everything_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path) -> None:
+    text = WRONG.replace("http://news", "https://news")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+
+    said = [(int(error.place.rpartition(":")[2]), error.message) for error in caught.value.each]
+    assert said == [
+        (5, '[publication] no setting is named "langage"'),
+        (6, '[lists.daily] "title" is missing'),
+        (7, '[lists.daily] no setting is named "titel"'),
+        (9, "[lists.weekly] title = 7: write text in quotes"),
+        (11, '[send] no setting is named "rat"'),
+        (12, '[send] lease: "a minute" is not a duration; write 30s, 15m, 2h or 1d'),
+        (13, 'no provider is named "postmrk"'),
+        (15, '[providers.mailgun] no setting is named "domian"'),
+        (16, '[providers.mailgun] base_url = "ftp://example.com" is not an https:// address'),
+        (18, '[database] url: no database is named "mysql"'),
+    ]
+    assert 'Did you mean "rate"?' in str(caught.value)
+
+
+def test_a_setting_that_every_publication_needs_hides_no_other_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, WRONG)
+
+    said = str(caught.value)
+    for words in ("is not an https:// address", 'named "langage"', 'named "titel"', 'named "rat"', "lease: "):
+        assert words in said
+    assert '"url" is missing' not in said  # it is there, and wrong
+
+
+def test_all_settings_that_a_table_lacks_are_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(
+            tmp_path,
+            '[publication]\n[[webhooks]]\n[[webhooks]]\nurl = "https://a.example.com"\n[[webhooks]]\nevnts = []\n',
+        )
+
+    said = [(int(error.place.rpartition(":")[2]), error.message) for error in caught.value.each]
+    assert [line for line, _message in said] == [1, 1, 1, 2, 2, 3, 5, 5, 6]
+    assert {message.partition('"')[2] for line, message in said if line == 1} == {
+        'name" is missing',
+        'url" is missing',
+        'from" is missing',
+    }
+
+
+def test_of_many_mistakes_the_first_ten_are_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, SMALL + "".join(f"[wrong{number}]\n" for number in range(60)))
+
+    assert len(caught.value.each) == 10
+
+
+def test_mistakes_in_a_list_of_tables_keep_their_lines_after_one_was_left_out(tmp_path: Path) -> None:
+    entry = '[[webhooks]]\nurl = "https://{0}.example.com"\nsecret = "env:HOOK"\n{1}\n'
+    entries = [("a", "a = 1"), ("b", "events = 5"), ("c", ""), ("d", 'events = ["x"]'), ("e", "e = 1")]
+    text = SMALL + "[[webhooks]]\n" + "".join(entry.format(*each) for each in entries)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+
+    lines = text.splitlines()
+    said = [lines[int(error.place.rpartition(":")[2]) - 1] for error in caught.value.each]
+    assert said == ["[[webhooks]]", "[[webhooks]]", "a = 1", "events = 5", 'events = ["x"]', "e = 1"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
-from itertools import accumulate
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import pytest
 
@@ -19,42 +15,22 @@ from newsletter.rates import Rate, Warmup
 from newsletter.sending import rate_limits
 from newsletter.sending.rate_limits import ProviderLimits
 from newsletter.times import utc_now
-from tests.support.provider_server import KEY, Postmark
+from tests.support.provider_server import KEY
 from tests.support.sending import add_readers, settings, start_campaign
+from tests.support.timed_provider import TimedPostmark
 from tests.support.workers import jobs_for, opened, state_of, until, working
 
 pytestmark = pytest.mark.usefixtures("postgresql")
 
 
-class Timed(Postmark):
-    """Remembers when each call was accepted, and how many messages it had."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[tuple[float, int]] = []
-
-    def accept(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        self.taken.append((time.monotonic(), len(messages)))
-        return super().accept(messages)
-
-    @property
-    def rate(self) -> float:
-        """Messages a second: the median over pairs of calls half the campaign apart, so that no late call decides."""
-        taken = sorted(self.taken)
-        sent = list(accumulate((number for _, number in taken), initial=0))
-        half = len(taken) // 2
-        pairs = [(taken[i + half][0] - taken[i][0], sent[i + half] - sent[i]) for i in range(half)]
-        return median(number / seconds for seconds, number in pairs)
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Timed]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TimedPostmark]:
     monkeypatch.setenv("PROVIDER_KEY", KEY)
-    with Timed() as server:
+    with TimedPostmark() as server:
         yield server
 
 
-def begun(folder: Path, server: Timed, limits: str, readers: int) -> Iterator[Database]:
+def begun(folder: Path, server: TimedPostmark, limits: str, readers: int) -> Iterator[Database]:
     """Let three workers send a campaign."""
     publication = settings(folder, server.toml.replace("patience", f"{limits}\npatience"))
     with opened(publication) as database:
@@ -71,7 +47,7 @@ TRIES = 5
 
 
 @pytest.mark.slow
-def test_three_workers_keep_one_rate_within_five_percent(server: Timed, tmp_path: Path) -> None:
+def test_three_workers_keep_one_rate_within_five_percent(server: TimedPostmark, tmp_path: Path) -> None:
     for number in range(TRIES):
         server.taken.clear()
         for database in begun(tmp_path / f"{number}", server, 'rate = "300/s"', 1500):
@@ -82,7 +58,9 @@ def test_three_workers_keep_one_rate_within_five_percent(server: Timed, tmp_path
     assert server.rate == pytest.approx(300, rel=0.05)
 
 
-def test_three_workers_share_one_quota_and_wait_for_it_outside_of_their_threads(server: Timed, tmp_path: Path) -> None:
+def test_three_workers_share_one_quota_and_wait_for_it_outside_of_their_threads(
+    server: TimedPostmark, tmp_path: Path
+) -> None:
     for database in begun(tmp_path / "news", server, 'rate = "5000/s, 1000/d"', 1500):
         until(lambda: _counted(database) == (1000, 500))  # noqa: B023 - it is called here
         until(lambda: _waits(database) == 5)  # noqa: B023
@@ -106,7 +84,7 @@ def _waits(database: Database) -> int:
         return int(connection.execute(text(waiting)).scalar_one())
 
 
-def test_a_warmup_plan_holds_over_all_workers(server: Timed, tmp_path: Path) -> None:
+def test_a_warmup_plan_holds_over_all_workers(server: TimedPostmark, tmp_path: Path) -> None:
     for database in begun(tmp_path / "news", server, 'warmup = "300, x2 daily"', 500):
         until(lambda: len(server.addresses) == 300)
         until(lambda: _waits(database) > 0)  # noqa: B023

@@ -37,6 +37,21 @@ def test_a_setting_that_names_what_is_not_there_stops_the_build(
     assert caught.value.place.endswith(f"newsletter.toml:{line}")
 
 
+def test_all_settings_that_name_what_is_not_there_are_said_at_once(publication_folder: Path) -> None:
+    settings = publication_folder / "newsletter.toml"
+    added = (
+        '[segments.paying]\nplann = "pro"\nscore = "high"\n[theme]\nlogo = "none.png"\nlogo_dark = "dark.png"\n'
+        '[sponsors.acme]\nname = "Acme"\nimage = "acme.png"\ntext = "![A](words.png)"\n'
+    )
+    settings.write_text(settings.read_text() + added)
+    with pytest.raises(ConfigError) as caught:
+        built(publication_folder, "Hello.")
+
+    lines = settings.read_text().splitlines()
+    wrong = [lines[int(error.place.rpartition(":")[2]) - 1].partition(" =")[0] for error in caught.value.each]
+    assert wrong == ["plann", "score", "logo", "logo_dark", "image", "text"]
+
+
 def test_a_logo_stands_in_the_masthead(publication_folder: Path) -> None:
     settings = publication_folder / "newsletter.toml"
     settings.write_text(settings.read_text() + '[theme]\nlogo = "logo.png"\nlogo_width = 120\n')

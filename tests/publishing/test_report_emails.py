@@ -16,6 +16,7 @@ from newsletter.campaigns.events import Event, EventKind
 from newsletter.config import PublicationSettings
 from newsletter.counters.mailboxes import register
 from newsletter.database.connection import Database, open_database
+from newsletter.figures.campaigns import campaign_details
 from newsletter.publishing import report_emails
 from newsletter.publishing.scheduler import Runner
 from tests.publishing.test_scheduler import RecordingListener
@@ -75,6 +76,17 @@ def test_each_editor_gets_the_figures_once(publication: PublicationSettings, dat
     assert "Delivered: 2 (66.7 %)" in text
     assert "Clicked: 1 (50.0 %)" in text
     assert "example.com: Accepted by the provider 3, Delivered 2, Bounced 0" in text
+
+
+def test_the_report_does_not_say_that_nothing_arrived_where_nobody_reports_it(
+    publication: PublicationSettings, database: Database
+) -> None:
+    campaign_id = send_campaign(database, "later", [1, 2, 3], NOW)
+    with database.read() as connection:
+        text = report_emails.compile_report(publication, campaign_details(connection, publication, campaign_id)).text
+
+    assert "Delivered: not reported\n" in text
+    assert "example.com: Accepted by the provider 3, Delivered not reported, Bounced 0" in text
 
 
 def test_a_report_that_may_have_left_is_not_sent_again(publication: PublicationSettings, database: Database) -> None:

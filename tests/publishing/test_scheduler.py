@@ -18,13 +18,13 @@ from newsletter.campaigns.abandoned_batches import Recovered
 from newsletter.campaigns.campaign import (
     Campaign,
     CampaignState,
-    all_campaigns,
     approve_issue,
     change_state,
     get_campaign,
     resume_campaign,
     schedule_campaign,
 )
+from newsletter.campaigns.campaign_queries import all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.run_log import RunnerLog
 from newsletter.config import PublicationSettings, load_publication

@@ -15,7 +15,8 @@ import pytest
 import requests
 
 from newsletter.api_keys import add_key, parse_scopes
-from newsletter.campaigns.campaign import all_campaigns, frozen_message
+from newsletter.campaigns.campaign import frozen_message
+from newsletter.campaigns.campaign_queries import all_campaigns
 from newsletter.config import load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.times import utc_now

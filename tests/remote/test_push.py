@@ -311,6 +311,7 @@ def test_the_state_is_asked_and_changed_from_the_repository(server: ServedApi, c
     assert checkout.run("pause", "chips", "--remote").exit_code == 0
     assert "paused: api:ci asked for it" in checkout.run("status", "chips", "--remote").stdout
     assert checkout.run("resume", "chips", "--remote").exit_code == 0
+    assert "delivered  not reported" in checkout.run("stats", "chips", "--remote").stdout
     assert "being sent: 0 of 10" in checkout.run("status", "chips", "--remote").stdout
     assert "cancelled" in checkout.run("cancel", "chips", "--remote").stdout
     assert "no issue of this slug" in str(checkout.run("status", "nothing", "--remote").exception)

@@ -10,18 +10,15 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.config import load_publication
 from newsletter.rendering.build import build_issue
 from newsletter.rendering.theme import Theme
-from tests.checks.publications import SETTINGS
+from tests.checks.publications import temporary_theme
 from tests.support.writing import message_for
 
 DOCUMENTS = 2_000 if os.environ.get("NEWSLETTER_SOAK") else 50
@@ -305,11 +302,8 @@ def _prefixed(first: str, rest: str, text: str) -> str:
 @pytest.fixture(scope="module")
 def theme() -> Iterator[Theme]:
     """Of one publication; its templates are compiled once."""
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
-        (folder / "issues").mkdir()
-        yield Theme(publication=load_publication(folder / "newsletter.toml"))
+    with temporary_theme() as theme:
+        yield theme
 
 
 @pytest.mark.slow

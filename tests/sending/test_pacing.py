@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import accumulate
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -21,47 +18,28 @@ from newsletter.campaigns.campaign import CampaignState, change_state, get_campa
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
-from newsletter.providers import find_provider, read_settings
 from newsletter.rates import Rate
-from newsletter.sending.sender import Job, Sender, SendResult
+from newsletter.sending.job import job_of
+from newsletter.sending.sender import Sender, SendResult
 from newsletter.times import Clock, utc_now
-from tests.support.provider_server import KEY, Postmark
+from tests.support.provider_server import KEY
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
+from tests.support.timed_provider import TimedPostmark
 
 POSTMARK = '[providers.postmark]\ntoken = "env:POSTMARK_TOKEN"\nbase_url = "{url}"\n'
 SEND = '[send]\nprovider = "postmark"\n'
 
 
-class Timed(Postmark):
-    """Remembers when each call was accepted, and how many messages it had."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[tuple[float, int]] = []
-
-    def accept(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        self.taken.append((time.monotonic(), len(messages)))
-        return super().accept(messages)
-
-    @property
-    def rate(self) -> float:
-        """Messages a second: the median over pairs of calls half the campaign apart, so that no late call decides."""
-        sent = list(accumulate((number for _, number in self.taken), initial=0))
-        half = len(self.taken) // 2
-        pairs = [(self.taken[i + half][0] - self.taken[i][0], sent[i + half] - sent[i]) for i in range(half)]
-        return median(number / seconds for seconds, number in pairs)
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Timed]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TimedPostmark]:
     monkeypatch.setenv("POSTMARK_TOKEN", KEY)
-    found = Timed()
+    found = TimedPostmark()
     with found:
         yield found
 
 
 @pytest.fixture
-def publication(server: Timed, tmp_path: Path) -> PublicationSettings:
+def publication(server: TimedPostmark, tmp_path: Path) -> PublicationSettings:
     return settings(tmp_path, SEND + POSTMARK.format(url=server.url))
 
 
@@ -96,16 +74,7 @@ def go_on(
 ) -> SendResult:
     with database.read() as connection:
         campaign = get_campaign(connection, 1)
-    provider = find_provider(publication, campaign.provider)
-    job = Job(
-        publication=publication,
-        database=database,
-        campaign=campaign,
-        provider=provider,
-        settings=read_settings(publication, provider),
-        rate=Rate(rate),
-        clock=clock,
-    )
+    job = replace(job_of(publication, database, campaign, clock), rate=Rate(rate))
     return Sender(job, watcher or Quiet()).run()
 
 
@@ -114,7 +83,7 @@ TRIES = 5
 """A busy machine may be late in one; a sender that keeps no rate is off in each."""
 
 
-def best_rate(server: Timed, folder: Path, wanted: int, readers: int) -> float:
+def best_rate(server: TimedPostmark, folder: Path, wanted: int, readers: int) -> float:
     """The first that is within five percent, or else that of the last try."""
     for number in range(TRIES):
         server.taken.clear()
@@ -127,18 +96,18 @@ def best_rate(server: Timed, folder: Path, wanted: int, readers: int) -> float:
 
 @pytest.mark.parametrize(("rate", "readers"), RATES)
 @pytest.mark.slow
-def test_the_rate_is_kept_within_five_percent(server: Timed, tmp_path: Path, rate: int, readers: int) -> None:
+def test_the_rate_is_kept_within_five_percent(server: TimedPostmark, tmp_path: Path, rate: int, readers: int) -> None:
     assert best_rate(server, tmp_path, rate, readers) == pytest.approx(rate, rel=0.05)
 
 
 @pytest.mark.slow
-def test_a_slow_provider_does_not_make_the_rate_slower(server: Timed, tmp_path: Path) -> None:
+def test_a_slow_provider_does_not_make_the_rate_slower(server: TimedPostmark, tmp_path: Path) -> None:
     server.delay = 0.4
 
     assert best_rate(server, tmp_path, 200, 400) == pytest.approx(200, rel=0.05)
 
 
-def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: Timed, tmp_path: Path) -> None:
+def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: TimedPostmark, tmp_path: Path) -> None:
     more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
     watcher = Stopping(server, accepted=100)
 
@@ -148,7 +117,7 @@ def test_a_quota_that_is_used_up_is_said_once_and_nothing_more_leaves(server: Ti
     assert {state: number for state, number in ending.deliveries.items() if number} == {"accepted": 100, "queued": 200}
 
 
-def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: Path) -> None:
+def test_a_pause_is_heard_while_a_quota_is_waited_for(server: TimedPostmark, tmp_path: Path) -> None:
     more = '[send]\nprovider = "postmark"\nwarmup = "100, x2 daily"\n' + POSTMARK.format(url=server.url)
     publication = settings(tmp_path, more)
 
@@ -162,7 +131,7 @@ def test_a_pause_is_heard_while_a_quota_is_waited_for(server: Timed, tmp_path: P
 class Pausing(Quiet):
     """Pauses the campaign when the sender says something, as another process would."""
 
-    def __init__(self, server: Timed, publication: PublicationSettings) -> None:
+    def __init__(self, server: TimedPostmark, publication: PublicationSettings) -> None:
         super().__init__()
         self._server = server
         self._publication = publication
@@ -183,7 +152,7 @@ class Stopping(Quiet):
     A thread that has its turn and no call yet gives the turn back when it is stopped: hence the number.
     """
 
-    def __init__(self, server: Timed, accepted: int) -> None:
+    def __init__(self, server: TimedPostmark, accepted: int) -> None:
         super().__init__()
         self._server = server
         self._accepted = accepted
@@ -196,7 +165,7 @@ class Stopping(Quiet):
 
 
 def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
-    server: Timed, publication: PublicationSettings
+    server: TimedPostmark, publication: PublicationSettings
 ) -> None:
     server.refused = {f"r{n}@example.com": (406, "Inactive recipient.") for n in range(1, 10_000, 10)}
 
@@ -217,7 +186,7 @@ def test_many_rejections_pause_the_campaign_with_the_numbers_and_forget_nobody(
 
 @pytest.mark.slow
 def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is_left_out(
-    server: Timed, publication: PublicationSettings
+    server: TimedPostmark, publication: PublicationSettings
 ) -> None:
     server.faults = ["not accepted: maintenance"] * 2
     watcher = Quiet()
@@ -231,7 +200,7 @@ def test_a_provider_that_says_busy_and_nothing_more_is_tried_again_and_nobody_is
 
 @pytest.mark.slow
 def test_who_leaves_while_their_batch_waits_for_its_turn_is_skipped(
-    server: Timed, publication: PublicationSettings
+    server: TimedPostmark, publication: PublicationSettings
 ) -> None:
     leave = threading.Thread(target=_leave_after_the_first_call, args=(server, open_database(publication)))
     leave.start()
@@ -243,7 +212,7 @@ def test_who_leaves_while_their_batch_waits_for_its_turn_is_skipped(
     assert len(server.addresses) == 1
 
 
-def _leave_after_the_first_call(server: Timed, database: Database) -> None:
+def _leave_after_the_first_call(server: TimedPostmark, database: Database) -> None:
     """Whoever was not first leaves: which of two batches that is, their threads make out."""
     server.wait_for_calls(1)
     with database.begin() as connection:

@@ -19,11 +19,10 @@ from newsletter.campaigns.campaign import Campaign, CampaignState, change_state,
 from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscription
-from newsletter.providers import find_provider, read_settings
 from newsletter.rates import Rate
 from newsletter.sending.job import SendState
 from newsletter.sending.lock import SenderLock
-from newsletter.sending.sender import THREADS, Job, Sender, SendResult, job_of
+from newsletter.sending.sender import THREADS, Sender, SendResult, job_of
 from tests.support.provider_server import KEY, Postmark
 from tests.support.sending import NOW, Quiet, add_readers, settings, start_campaign
 
@@ -71,15 +70,7 @@ def send(
     """Send campaign 1 from its present state."""
     with database.read() as connection:
         campaign = get_campaign(connection, 1)
-    provider = find_provider(publication, campaign.provider)
-    job = Job(
-        publication=publication,
-        database=database,
-        campaign=campaign,
-        provider=provider,
-        settings=read_settings(publication, provider),
-        rate=Rate("off"),
-    )
+    job = replace(job_of(publication, database, campaign), rate=Rate("off"))
     return Sender(job, watcher or Quiet(), send_state).run()
 
 
@@ -404,15 +395,8 @@ def test_messages_too_large_for_one_call_travel_in_several(
     begin(database, 20)
     with database.read() as connection:
         campaign = get_campaign(connection, 1)
-    provider = replace(find_provider(publication), byte_cap=6000)
-    job = Job(
-        publication=publication,
-        database=database,
-        campaign=campaign,
-        provider=provider,
-        settings=read_settings(publication, provider),
-        rate=Rate("off"),
-    )
+    job = job_of(publication, database, campaign)
+    job = replace(job, provider=replace(job.provider, byte_cap=6000), rate=Rate("off"))
 
     ending = Sender(job, Quiet()).run()
 

@@ -40,13 +40,6 @@ def database(publication: PublicationSettings) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture
-def readers(publication_folder: Path) -> Iterator[Readers]:
-    readers = Readers.of(publication_folder)
-    yield readers
-    readers.database.close()
-
-
 def make(database: Database, *changes: PreferenceChange) -> list[tuple[str, ...]]:
     with database.begin() as connection:
         return unsubscribes.change_preferences(connection, changes)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
-from newsletter.config import PublicationSettings, load_publication
+from newsletter.config import PublicationSettings
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import signup, transactional_message
 from newsletter.subscribers import consent
@@ -25,23 +23,6 @@ from tests.subscribers.test_signups import NOW, accept, confirm, form
 pytestmark = pytest.mark.usefixtures("each_database")
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def publication(publication_folder: Path) -> PublicationSettings:
-    return load_publication(publication_folder / "newsletter.toml")
-
-
-@pytest.fixture
-def db(publication: PublicationSettings) -> Iterator[Database]:
-    database = open_database(publication)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def signups(publication: PublicationSettings) -> Signups:
-    return Signups(publication, SignupLimits(b"key"))
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.config import PublicationSettings, load_publication
-from newsletter.database.connection import Database, open_database
+from newsletter.config import PublicationSettings
+from newsletter.database.connection import Database
 from newsletter.database.tables import consent_source, form_use, signup, subscriber, transactional_message
 from newsletter.subscribers import consent, suppressions, writes
 from newsletter.subscribers.double_opt_in import ConfirmationRequest, Confirmations, Signup, SignupStep
@@ -33,23 +31,6 @@ pytestmark = pytest.mark.usefixtures("each_database")
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOWN = ShownForm(form="1", text="Join our daily newsletter", text_sha256="ab" * 32, language="de")
-
-
-@pytest.fixture
-def publication(publication_folder: Path) -> PublicationSettings:
-    return load_publication(publication_folder / "newsletter.toml")
-
-
-@pytest.fixture
-def db(publication: PublicationSettings) -> Iterator[Database]:
-    database = open_database(publication)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def signups(publication: PublicationSettings) -> Signups:
-    return Signups(publication, SignupLimits(b"key"))
 
 
 def form(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
@@ -24,13 +21,6 @@ from tests.support.readers import NOW, Readers
 pytestmark = pytest.mark.usefixtures("each_database")
 
 DAILY = (("daily", "active"),)
-
-
-@pytest.fixture
-def readers(publication_folder: Path) -> Iterator[Readers]:
-    readers = Readers.of(publication_folder)
-    yield readers
-    readers.database.close()
 
 
 def letters(readers: Readers, list_name: str | None, status: str | None) -> str:

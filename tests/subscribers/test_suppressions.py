@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -18,13 +16,6 @@ from newsletter.subscribers.writes import SubscriberEntry
 from tests.support.readers import NOW, Readers
 
 pytestmark = pytest.mark.usefixtures("each_database")
-
-
-@pytest.fixture
-def readers(publication_folder: Path) -> Iterator[Readers]:
-    readers = Readers.of(publication_folder)
-    yield readers
-    readers.database.close()
 
 
 def test_a_suppressed_address_is_found_in_any_spelling_among_thousands(readers: Readers) -> None:

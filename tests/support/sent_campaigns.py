@@ -24,6 +24,7 @@ def send_campaign(
     tracking: str = "individual",
     message: CompiledMessage = MESSAGE,
     size: int = 500,
+    provider: str = "outbox",
 ) -> int:
     """Send a campaign to these readers, of whom the provider takes all but those `rejected`; return its id."""
     with database.begin() as connection:
@@ -33,14 +34,14 @@ def send_campaign(
             page=PAGE,
             list="daily",
             segment="",
-            provider="outbox",
+            provider=provider,
             tracking=tracking,
             now=at,
         )
         change_state(connection, made.id, "start", now=at)
         ledger.add_batches(connection, made.id, ids, size, at)
         while claim := claims.claim(connection, made.id, owner="sender", now=at):
-            claims.hand(connection, claim, provider="outbox", now=at)
+            claims.hand(connection, claim, provider=provider, now=at)
             theirs = claims.members(connection, made.id, claim.no)
             outcomes = [Outcome.REJECTED if id in rejected else Outcome.ACCEPTED for id in theirs]
             answer = Answer(results=tuple(Result(outcome=outcome) for outcome in outcomes))

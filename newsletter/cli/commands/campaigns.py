@@ -7,7 +7,8 @@ import json
 import click
 
 from newsletter.campaigns import counts, reports, schedule
-from newsletter.campaigns.campaign import Campaign, CampaignState, all_campaigns
+from newsletter.campaigns.campaign import Campaign, CampaignState
+from newsletter.campaigns.campaign_queries import all_campaigns
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.cli.session import Session
 

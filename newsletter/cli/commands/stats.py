@@ -14,7 +14,7 @@ from newsletter.cli.safe_output import data_output
 from newsletter.cli.session import Session
 from newsletter.figures import as_csv
 from newsletter.figures.as_json import details_json, overview_json
-from newsletter.figures.campaigns import campaign_details
+from newsletter.figures.campaigns import MOST_CAMPAIGNS, campaign_details
 from newsletter.figures.counted import ensure_counted, recount
 from newsletter.figures.overview import DAYS, overview
 from newsletter.publishing.campaign_names import named_campaign
@@ -46,7 +46,8 @@ def command(
     Without CAMPAIGN: the readers, growth by day and week, the last campaigns side by side, mailbox providers. With
     one (its number, or the slug of an issue): from its audience to its clicks, links in the order of the issue,
     bounces, mailbox providers, the hours after sending. People and programs are counted apart; opens say little.
-    --days also leaves out campaigns from before. docs/figures.md says what each figure can and cannot say.
+    --days also leaves out campaigns from before; --json and --csv have all that the terminal has no room for.
+    docs/figures.md says what each figure can and cannot say.
 
     \b
     Examples:
@@ -75,7 +76,14 @@ def command(
 
 def _show_publication(session: Session, days: int | None, *, as_json: bool, is_csv: bool) -> None:
     with session.database.read() as connection:
-        figures = overview(connection, now=utc_now(), days=days or DAYS, only_recent=days is not None)
+        figures = overview(
+            connection,
+            session.publication,
+            now=utc_now(),
+            days=days or DAYS,
+            most=None if as_json or is_csv else MOST_CAMPAIGNS,
+            only_recent=days is not None,
+        )
     if as_json:
         _print_json(overview_json(figures))
     elif is_csv:

@@ -9,7 +9,8 @@ import click
 from sqlalchemy import Connection
 
 from newsletter.campaigns import delivery_history
-from newsletter.campaigns.campaign import ENDED, Campaign, campaigns_of_slug
+from newsletter.campaigns.campaign import ENDED, Campaign
+from newsletter.campaigns.campaign_queries import campaigns_of_slug
 from newsletter.campaigns.delivery_history import DeliveryHistory
 from newsletter.cli.options import json_option
 from newsletter.cli.session import Session

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
@@ -16,12 +16,19 @@ from typing import NamedTuple
 
 from newsletter.addresses import parse_address
 from newsletter.config import PublicationSettings
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, nearest, together
 from newsletter.subscribers.csv import CsvFile, Record
+from newsletter.subscribers.files.header_places import TitlePlace, title_places
 from newsletter.subscribers.importers.answers import ConsentAnswer, fold
 from newsletter.subscribers.importers.archives import PackedFile, is_archive, unpacked
 from newsletter.subscribers.importers.cells import clean_address
-from newsletter.subscribers.importers.columns import ColumnsRefused, FileColumns, file_columns, has_address
+from newsletter.subscribers.importers.column_names import has_address
+from newsletter.subscribers.importers.columns import (
+    ColumnProblem,
+    ColumnsRefused,
+    FileColumns,
+    file_columns,
+)
 from newsletter.subscribers.importers.entries import EntryMaker
 from newsletter.subscribers.importers.options import ImportOptions, column_key
 from newsletter.subscribers.importers.platform import PLAIN, Platform
@@ -40,6 +47,7 @@ _LEFT_FILE = re.compile(
 _WITHOUT_THEM = re.compile(
     r"\b(?:no|not|non|without|minus|excl\w*|removed|deleted|clean\w*|ohne|sans|sin|senza|zonder)\b"
 )
+NOTHING = "Nothing was imported."
 Tell = Callable[[str], None]
 
 
@@ -99,7 +107,7 @@ def opened(
             is_zip = is_archive(file)
             packed, others = stack.enter_context(unpacked(file)) if is_zip else ([PackedFile(name=name, file=file)], [])
         except ValueError as error:
-            raise NewsletterError(str(error), place=name, hint="Nothing was imported.") from error
+            raise NewsletterError(str(error), place=name, hint=NOTHING) from error
         opener = _Opener(publication, options, name, is_zip, stack)
         files, left_out = opener.open_all(packed)
         _tell_about(files, [*left_out, *others], options, tell)
@@ -133,11 +141,15 @@ class _Opener:
         tables = [_Table(entry.name, *self._table(entry)) for entry in packed]
         chosen = self._chosen(tables)
         if not chosen:
-            raise NewsletterError(
-                "the zip file has no CSV file with readers", place=self._name, hint="Nothing was imported."
-            )
-        self._check_options()
-        files = [self._ready(entry.name, entry.text, entry.rows) for entry in chosen if entry.rows]
+            raise NewsletterError("the zip file has no CSV file with readers", place=self._name, hint=NOTHING)
+        errors, files = [*self._unknown_options()], []
+        for entry in chosen:
+            try:
+                files += [self._ready(entry.name, entry.text, entry.rows)] if entry.rows else []
+            except NewsletterError as error:
+                errors += error.each
+        if errors:
+            raise _nothing_imported(errors)
         return files, [entry.name for entry in tables if all(entry is not other for other in chosen)]
 
     def _place(self, name: str) -> str:
@@ -153,7 +165,7 @@ class _Opener:
         except ValueError as error:
             if self._is_zip:
                 return None, None
-            raise self._refused(entry.name, error) from error
+            raise NewsletterError(str(error), place=f"{self._place(entry.name)}:1", hint=NOTHING) from error
         self._known |= {column_key(title) for title in table.titles if title}
         return text, table
 
@@ -182,18 +194,28 @@ class _Opener:
             return [entry for entry, platform in zip(named, platforms, strict=True) if platform is not PLAIN]
         return named
 
-    def _check_options(self) -> None:
-        if unknown := sorted(self._options.named - self._known):
-            listed = ", ".join(sorted(self._known)[:30])
-            raise NewsletterError(
-                f'no column is named "{unknown[0]}"',
-                place=f"{self._name}:1",
-                hint=f"Nothing was imported. Columns: {listed}.",
-            )
+    def _unknown_options(self) -> Iterator[NewsletterError]:
+        """Yield an error for each column of --map and --ignore that no file has; the last one lists the columns."""
+        unknown = sorted(self._options.named - self._known)
+        for name in unknown:
+            near = nearest(name, self._known)
+            hint = f'Did you mean "{near}"?' if near else ""
+            if name == unknown[-1]:
+                hint += f" Columns: {', '.join(sorted(self._known)[:30])}."
+            yield NewsletterError(f'no column is named "{name}"', place=f"{self._name}:1", hint=hint.strip())
 
-    def _refused(self, name: str, error: ValueError) -> NewsletterError:
-        hint = error.hint if isinstance(error, ColumnsRefused) else "Nothing was imported."
-        return NewsletterError(str(error), place=f"{self._place(name)}:1", hint=hint)
+    def _refused(self, name: str, text: TextFile, table: CsvFile, error: ValueError) -> NewsletterError:
+        """Return the error about a file's columns, each at its place in the header."""
+        problems = error.problems if isinstance(error, ColumnsRefused) else [ColumnProblem(str(error))]
+        places = title_places(text.file, text.encoding, table.delimiter, table.raw_header)
+        return together(
+            NewsletterError(problem.message, place=self._place_of(name, problem.at, places), hint=problem.hint)
+            for problem in problems
+        )
+
+    def _place_of(self, name: str, at: int | None, places: Sequence[TitlePlace]) -> str:
+        where = places[0].line if at is None or at >= len(places) else f"{places[at].line}:{places[at].column}"
+        return f"{self._place(name)}:{where}"
 
     def _ready(self, name: str, text: TextFile | None, table: CsvFile) -> ImportFile:
         """Return a file with the meaning of its columns. Raises NewsletterError."""
@@ -211,15 +233,13 @@ class _Opener:
                 and not columns.consent
                 and columns.status is None
             ):
-                raise ColumnsRefused(
-                    "it is unclear who may be mailed", f"Nothing was imported. {platform.needs_answer}."
-                )
+                raise ColumnsRefused(ColumnProblem("it is unclear who may be mailed", hint=f"{platform.needs_answer}."))
             # Again from the beginning, for the sample was taken.
             size = text.file.seek(0, os.SEEK_END)
             nameless = table.titles if _is_headless(table) else ()
             records = CsvFile(text.file, encoding=text.encoding, fits=self._fits, columns=nameless)
         except ValueError as error:
-            raise self._refused(name, error) from error
+            raise self._refused(name, text, table, error) from error
         makes = EntryMaker(self._publication, columns, whole_file=answer, is_lenient=platform is not PLAIN)
         evidence = {"file": self._name, "sha256": text.sha256}
         evidence |= {"part": name} if self._is_zip else {}
@@ -236,6 +256,13 @@ class _Opener:
             size=size,
             evidence=evidence,
         )
+
+
+def _nothing_imported(errors: Sequence[NewsletterError]) -> NewsletterError:
+    """Return one error that says all of these, and before the last hint that nothing was imported."""
+    *others, last = errors
+    hint = f"{NOTHING} {last.hint}".strip()
+    return together([*others, NewsletterError(last.message, place=last.place, hint=hint)])
 
 
 def _is_headless(table: CsvFile) -> bool:

@@ -79,12 +79,14 @@ class ImportReport:
     """The first refusals, at most MOST_KEPT."""
     platform: str = ""
     """Whose export it is; empty for any other CSV file."""
+    fields: list[str] = field(default_factory=list)
+    """The fields of readers that columns became, in the order of the columns."""
 
     def as_json(self) -> dict[str, object]:
         """Return what `subscribers import --json` prints."""
         named = ("rows", "added", "updated", "unchanged", "refused", "kept_unsubscribed")
         counts: dict[str, object] = {name: getattr(self, name) for name in named}
-        more = {name: getattr(self, name) for name in ("platform", "unsubscribed", "suppressed")}
+        more = {name: getattr(self, name) for name in ("platform", "unsubscribed", "suppressed", "fields")}
         counts |= {name: value for name, value in more.items() if value}
         return counts | {"refusals": [refusal.as_json() for refusal in self.refusals]}
 
@@ -173,6 +175,8 @@ class _ImportRun:
             if len(self.rows) == MOST_ENTRIES:
                 self._flush(end)
         self._flush(end)
+        names = (*self.report.fields, *file.columns.field_names, *file.entries.object_fields)
+        self.report.fields = list(dict.fromkeys(names))
         self.done += file.size
 
     def _take(self, record: Record) -> None:

@@ -11,80 +11,21 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from newsletter.config import PublicationSettings
 from newsletter.config.fields import BUILT_IN, READER_COLUMNS, check_name
 from newsletter.subscribers.csv import column_name
 from newsletter.subscribers.importers.answers import STRONG, ConsentAnswer, Reading, fold, said
 from newsletter.subscribers.importers.cells import clean, field_name
+from newsletter.subscribers.importers.column_names import ADDRESS, ALIASES
 from newsletter.subscribers.importers.consent_columns import Kind, consent_column
 from newsletter.subscribers.importers.options import ImportOptions, column_key, ignore_line, map_line
 from newsletter.subscribers.importers.platform import FULL_NAME, JSON_FIELDS, PLAIN, SKIP, Platform
 
-_ADDRESS = (
-    *("email_address", "e_mail", "e_mail_address", "emailaddress", "e_mail_adresse", "email_adresse", "emailadresse"),
-    *("adresse_e_mail", "adresse_email", "correo_electrónico", "correo_electronico", "indirizzo_email", "e_mailadres"),
-)
-"""Names of the column of addresses where none is named `email`."""
-_ALIASES = {
-    "firstname": "first_name",
-    "fname": "first_name",
-    "given_name": "first_name",
-    "forename": "first_name",
-    "vorname": "first_name",
-    "prénom": "first_name",
-    "prenom": "first_name",
-    "voornaam": "first_name",
-    "lastname": "last_name",
-    "lname": "last_name",
-    "family_name": "last_name",
-    "surname": "last_name",
-    "nachname": "last_name",
-    "familienname": "last_name",
-    "achternaam": "last_name",
-    "apellido": "last_name",
-    "apellidos": "last_name",
-    "cognome": "last_name",
-    "fullname": FULL_NAME,
-    "vor_und_nachname": FULL_NAME,
-    "vollständiger_name": FULL_NAME,
-    "nom_complet": FULL_NAME,
-    "nombre_completo": FULL_NAME,
-    "nombre_y_apellidos": FULL_NAME,
-    "nome_completo": FULL_NAME,
-    "nome_e_cognome": FULL_NAME,
-    "volledige_naam": FULL_NAME,
-    "time_zone": "timezone",
-    "tz": "timezone",
-    "timezone_name": "timezone",
-    "time_zone_name": "timezone",
-    "iana_timezone": "timezone",
-    "iana_time_zone": "timezone",
-    "zeitzone": "timezone",
-    "fuseau_horaire": "timezone",
-    "zona_horaria": "timezone",
-    "fuso_orario": "timezone",
-    "tijdzone": "timezone",
-    "lang": "language",
-    "locale": "language",
-    "sprache": "language",
-    "langue": "language",
-    "idioma": "language",
-    "lingua": "language",
-    "taal": "language",
-    "list": "lists",
-    "mailing_list": "lists",
-    "mailing_lists": "lists",
-    "tag": "tags",
-}
-"""Other names of our columns; `name`, `nom`, `nome` and `nombre` may be either name, or both, and stay fields."""
+_TWICE = "Of two columns for one thing, rename one, or leave it out with --ignore."
 _MOST_VALUES = 12
 """Values of a column that a message shows."""
-
-
-def has_address(header: Sequence[str]) -> bool:
-    """Return whether a file with these names of columns has addresses."""
-    return "email" in header or any(name in _ADDRESS or name == "user_email_address" for name in header)
 
 
 @dataclass(kw_only=True)
@@ -109,13 +50,30 @@ class FileColumns:
     left_out: list[str] = field(default_factory=list)
     """Titles of columns that are not imported, besides those of the platform's bookkeeping."""
 
+    @property
+    def field_names(self) -> list[str]:
+        """The fields of readers that columns became, in the order of the columns."""
+        placed = [(at, name) for name, at in (*self.built_in, *self.fields)]
+        if self.full_name is not None:
+            placed += [(self.full_name, "first_name"), (self.full_name, "last_name")]
+        return [name for _at, name in sorted(placed)]
+
+
+class ColumnProblem(NamedTuple):
+    """What is wrong with a column."""
+
+    message: str
+    at: int | None = None
+    """Its position; None when it is about the header."""
+    hint: str = ""
+
 
 class ColumnsRefused(ValueError):  # noqa: N818 - raised up to the import, which says it as its own
-    """Raised for columns that a person must decide about; has the ways on."""
+    """Raised for columns that a person must decide about; has everything that is wrong, and the ways on."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+    def __init__(self, *problems: ColumnProblem) -> None:
+        super().__init__(problems[0].message)
+        self.problems = problems
 
 
 def file_columns(
@@ -125,7 +83,7 @@ def file_columns(
     options: ImportOptions,
     sample: Sequence[Sequence[str]],
 ) -> FileColumns:
-    """Return the meaning of the columns. Raises ColumnsRefused with everything that is unclear, in one message.
+    """Return the meaning of the columns. Raises ColumnsRefused with everything that is unclear.
 
     `sample` has the cells of the first rows.
     """
@@ -155,7 +113,7 @@ class _Resolver:
         self._is_export = names[: len(READER_COLUMNS)] == list(READER_COLUMNS)
         self._columns = FileColumns()
         self._taken: dict[str, int] = {}
-        self._double: list[str] = []
+        self._double: list[tuple[int, str]] = []
         self._unclear: list[int] = []
         self._unusable: list[tuple[int, str]] = []
         self._address = self._address_name()
@@ -164,16 +122,15 @@ class _Resolver:
         """Return the name of the column of addresses, where the options name none."""
         if "email" in self._names:
             return "email"
-        return next((name for name in self._names if name in _ADDRESS), "email")
+        return next((name for name in self._names if name in ADDRESS), "email")
 
     def resolve(self) -> FileColumns:
         """Return the meaning of all columns. Raises ColumnsRefused."""
         for at in range(len(self._titles)):
             self._decide(at)
-        if self._columns.email < 0:
-            raise self._without_address()
-        if self._double or self._unusable or self._unclear:
-            raise self._refusal()
+        problems = [*self._about_address(), *self._about_columns()]
+        if problems:
+            raise ColumnsRefused(*problems)
         return self._columns
 
     def _decide(self, at: int) -> None:
@@ -209,8 +166,8 @@ class _Resolver:
             self._take(at, "email" if name == self._address else name)
         elif name in self._kinds:
             self._take(at, name)
-        elif name in _ALIASES and _ALIASES[name] not in self._names and self._fits(at, _ALIASES[name]):
-            self._take(at, _ALIASES[name])
+        elif name in ALIASES and ALIASES[name] not in self._names and self._fits(at, ALIASES[name]):
+            self._take(at, ALIASES[name])
         elif name == "time_zone" and "timezone" not in self._names:
             # As a field it would be ignored by sending at each reader's own time, and nothing would say so.
             shown = ", ".join(f'"{_short(cell)}"' for cell in self._cells(at)[:_MOST_VALUES])
@@ -268,7 +225,7 @@ class _Resolver:
     def _take(self, at: int, target: str) -> None:
         columns = self._columns
         if target not in ("tags", JSON_FIELDS) and target in self._taken:
-            self._double.append(self._twice(target, self._taken[target], at))
+            self._double.append((at, self._twice(target, self._taken[target], at)))
             return
         self._taken[target] = at
         if target == "email":
@@ -299,52 +256,63 @@ class _Resolver:
             return f'two columns are named "{self._names[second]}"'
         return f'two columns are for "{target}": "{self._titles[first]}" and "{self._titles[second]}"'
 
-    def _without_address(self) -> ColumnsRefused:
+    def _about_address(self) -> list[ColumnProblem]:
+        if self._columns.email >= 0:
+            return []
         listed = ", ".join(_short(title) for title in self._titles[:20] if title)
         likely = [at for at in range(len(self._titles)) if _are_addresses(self._cells(at))]
         known = ", ".join(READER_COLUMNS)
-        hint = f"Nothing was imported. The first row names the columns: {known}, or fields of your own."
-        if any("@" in title for title in self._titles):
+        hint = f"The first row names the columns: {known}, or fields of your own."
+        if self._is_reader():
             hint = (
-                "Nothing was imported. The first row is a reader: put a row that names the columns before it; a file of"
+                "The first row is a reader: put a row that names the columns before it; a file of"
                 " Sendy has none: --from sendy"
             )
         elif likely:
             ways = " or ".join(map_line(self._titles[at], "email") for at in likely[:3])
-            hint = f"Nothing was imported. Addresses stand in another column: {ways}"
-        return ColumnsRefused(f'no column is named "email"; columns: {listed}', hint)
+            hint = f"Addresses stand in another column: {ways}"
+        return [ColumnProblem(f'no column is named "email"; columns: {listed}', hint=hint)]
 
-    def _refusal(self) -> ColumnsRefused:
-        messages = [*self._double, *self._about_unclear(), *self._about_unusable()]
-        ways = [way for at in self._unclear for way in self._ways(at)]
+    def _is_reader(self) -> bool:
+        """Tell whether the first row is no header."""
+        return self._columns.email < 0 and any("@" in title for title in self._titles)
+
+    def _about_columns(self) -> list[ColumnProblem]:
+        """Return what is wrong with each column, in their order; the last has the ways on for all."""
+        wrong = [*self._double, *((at, self._unclear_words(at)) for at in self._unclear), *self._unusable]
+        if not wrong or self._is_reader():
+            return []
+        *problems, last = (ColumnProblem(message, at) for at, message in sorted(wrong))
+        return [*problems, last._replace(hint=self._hint())]
+
+    def _hint(self) -> str:
+        lines = []
+        if ways := [*self._ways_of_unclear(), *self._ways_of_unusable()]:
+            lines = ["Say what they mean, or leave them out:", *(f"  {way}" for way in ways)]
+        if self._double:
+            lines.append("Rename one of them, or leave one out." if not ways else _TWICE)
+        if len(self._unusable) > 1:
+            lines.append("A column whose name begins with _ is skipped.")
+        return "\n  ".join(lines)
+
+    def _ways_of_unclear(self) -> list[str]:
+        return [way for at in self._unclear for way in self._ways(at)]
+
+    def _ways_of_unusable(self) -> list[str]:
+        ways = []
         for at, _why in self._unusable:
             name = field_name(self._titles[at])
             usable = name and name not in self._taken and name not in READER_COLUMNS
             ways += [map_line(self._titles[at], name)] if usable else []
             ways += [ignore_line(self._titles[at])]
-        lines = [f"{message}" for message in messages[1:]] + [
-            "Nothing was imported. Say what they mean, or leave them out:"
-        ]
-        if not ways:
-            lines[-1] = "Nothing was imported. Rename one of them, or leave one out."
-        return ColumnsRefused(messages[0], "\n  ".join([*lines, *(f"  {way}" for way in ways)]))
+        return ways
 
-    def _about_unclear(self) -> list[str]:
-        messages = []
-        for at in self._unclear:
-            cells = self._cells(at)
-            shown = ", ".join(f'"{_short(cell)}"' for cell in cells[:_MOST_VALUES]) or "none in the first rows"
-            more = ", ..." if len(cells) > _MOST_VALUES else ""
-            what = "may say who must not be mailed, and is not understood"
-            messages.append(f'the column "{self._titles[at]}" {what}; values: {shown}{more}')
-        return messages
-
-    def _about_unusable(self) -> list[str]:
-        if len(self._unusable) < 2:
-            return [why for _at, why in self._unusable]
-        titles = ", ".join(f'"{_short(self._titles[at])}"' for at, _why in self._unusable)
-        names = "use letters, digits and _, and start with a letter; a column that begins with _ is skipped"
-        return [f"{len(self._unusable)} columns cannot be fields: {titles}: {names}"]
+    def _unclear_words(self, at: int) -> str:
+        cells = self._cells(at)
+        shown = ", ".join(f'"{_short(cell)}"' for cell in cells[:_MOST_VALUES]) or "none in the first rows"
+        more = ", ..." if len(cells) > _MOST_VALUES else ""
+        what = "may say who must not be mailed, and is not understood"
+        return f'the column "{self._titles[at]}" {what}; values: {shown}{more}'
 
     def _ways(self, at: int) -> list[str]:
         title, cells = self._titles[at], self._cells(at)

@@ -6,7 +6,8 @@ Who is not to be mailed according to any cell is never entered as active.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -69,15 +70,42 @@ class EntryMaker:
         self._statuses_of: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
         self._tags_of: dict[str, tuple[str, ...]] = {"": ()}
         self._answers_of: list[dict[str, ConsentAnswer]] = [{} for _ in columns.consent]
+        self.object_fields: dict[str, None] = {}
+        """The fields that entries of JSON objects became so far, in the order in which they came."""
 
     def email_of(self, cells: Sequence[str]) -> str:
         """Return the cell of the address, for reports."""
         return cells[self._columns.email].strip() if len(cells) > self._columns.email else ""
 
     def row(self, cells: Sequence[str]) -> ImportedRow | None:
-        """Return what a row says, or None when every cell is empty. Raises ValueError with what is wrong."""
-        columns = self._columns
+        """Return what a row says, or None when every cell is empty. Raises ValueError with all that is wrong."""
         cells = [unguard(clean(cell)) for cell in cells]
+        try:
+            return self._row(cells)
+        except ValueError as error:
+            # Only now, for most rows are good: each part by itself, so that one mistake hides no other.
+            mistakes = dict.fromkeys([*self._mistakes(cells), str(error)])
+            raise ValueError("; ".join(mistakes)) from error
+
+    def _mistakes(self, cells: Sequence[str]) -> Iterator[str]:
+        """Yield what is wrong with a row's address, each of its fields, its statuses and its tags."""
+        columns, whole = self._columns, ConsentAnswer.NOTHING
+        parts: list[Callable[[], object]] = [lambda: parse_address(clean_address(cells[columns.email]))]
+        parts += [partial(parse_field, name, cells[at], self._kinds) for name, at in columns.fields if cells[at]]
+        parts += [partial(parse_built_in, name, cells[at]) for name, at in self._strict() if cells[at]]
+        parts += [lambda: self._statuses(cells, whole), lambda: self._answer(cells), lambda: self._tags(cells)]
+        for part in parts if cells[columns.email] else parts[1:]:
+            try:
+                part()
+            except ValueError as error:
+                yield str(error)
+
+    def _strict(self) -> Sequence[tuple[str, int]]:
+        """Return the columns of built-in fields whose wrong values cost the row."""
+        return () if self._is_lenient else self._columns.built_in
+
+    def _row(self, cells: Sequence[str]) -> ImportedRow | None:
+        columns = self._columns
         email = clean_address(cells[columns.email])
         if not email:
             if not any(cells):
@@ -184,7 +212,9 @@ class EntryMaker:
                     raise ValueError(f'"{title}": "{text[:60]}" may say that the reader must not be mailed')
                 elif text and (name := self._name(title)):
                     fields[name] = self._value(name, text)
-        return {name: value for name, value in fields.items() if value != ""}, strongest(answers)
+        own = {name: value for name, value in fields.items() if value != ""}
+        self.object_fields.update(dict.fromkeys(own))
+        return own, strongest(answers)
 
     def _name(self, title: str) -> str:
         """Return the field of an entry of a JSON object; empty when it is none."""

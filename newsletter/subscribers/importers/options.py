@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from newsletter.config.fields import READER_COLUMNS, check_name
-from newsletter.errors import ConfigError
+from newsletter.errors import ConfigError, NewsletterError, together
 from newsletter.subscribers.importers.answers import ConsentAnswer, Reading, fold
 from newsletter.subscribers.importers.platforms import AUTO
 
@@ -46,24 +46,39 @@ def column_key(name: str) -> str:
 def parse_options(
     platform: str, maps: Iterable[str], ignored: Iterable[str], encoding: str | None = None
 ) -> ImportOptions:
-    """Return the options of the command line. Raises ConfigError with what is allowed."""
+    """Return the options of the command line. Raises ConfigError with all that is wrong, and what is allowed."""
     targets: dict[str, str] = {}
     readings: dict[str, Reading] = {}
+    errors: list[NewsletterError] = []
     for text in maps:
-        match = _MAP.fullmatch(text.strip())
-        if not match:
-            raise ConfigError(f'--map "{text}" has no field', hint="Write --map COLUMN=FIELD.")
-        key, target = column_key(match["column"]), match["target"].strip()
-        if target.startswith("status") and ":" in target:
-            readings[key] = _reading(target.partition(":")[2])
-        else:
-            targets[key] = _target(target)
+        try:
+            _map(text, targets, readings)
+        except ConfigError as error:
+            errors.append(error)
     skipped = frozenset(column_key(name) for name in ignored)
-    if twice := sorted(skipped & {*targets, *readings}):
-        raise ConfigError(f'"{twice[0]}" is named by --map and by --ignore', hint="Decide for one.")
+    for name in sorted(skipped & {*targets, *readings}):
+        errors.append(ConfigError(f'"{name}" is named by --map and by --ignore', hint="Decide for one."))
+    try:
+        known_encoding = _encoding(encoding)
+    except ConfigError as error:
+        errors.append(error)
+    if errors:
+        raise together(errors)
     return ImportOptions(
-        platform=platform, targets=targets, readings=readings, ignored=skipped, encoding=_encoding(encoding)
+        platform=platform, targets=targets, readings=readings, ignored=skipped, encoding=known_encoding
     )
+
+
+def _map(text: str, targets: dict[str, str], readings: dict[str, Reading]) -> None:
+    """Add what one --map says to the targets or the readings. Raises ConfigError."""
+    match = _MAP.fullmatch(text.strip())
+    if not match:
+        raise ConfigError(f'--map "{text}" has no field', hint="Write --map COLUMN=FIELD.")
+    key, target = column_key(match["column"]), match["target"].strip()
+    if target.startswith("status") and ":" in target:
+        readings[key] = _reading(target.partition(":")[2])
+    else:
+        targets[key] = _target(target)
 
 
 def _encoding(name: str | None) -> str:

@@ -78,8 +78,8 @@ def refusal_of(error: NewsletterError, kind: str = "refused") -> RefusalError:
     if is_database:
         return RefusalError("unavailable", "the database refused", headers={"Retry-After": "30"})
     # What says which option to give is for the command line.
-    hint = "" if "--" in error.hint else error.hint
-    return RefusalError(kind, f"{error.place}: {error.message}" if error.place else error.message, hint=hint)
+    hints = [each.hint for each in error.each if each.hint and "--" not in each.hint]
+    return RefusalError(kind, "\n".join(each.sentence for each in error.each), hint="\n".join(hints))
 
 
 def refusal_of_status(status: int, detail: Any, headers: Mapping[str, str] | None) -> RefusalError:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from newsletter import __version__
-from newsletter.errors import NewsletterError, problem_of
+from newsletter.errors import NewsletterError, as_problems
 from newsletter.issues.templates import package_templates
 from newsletter.preview.code_frames import code_frames
 from newsletter.preview.inbox import subject_as_read
@@ -73,7 +73,7 @@ def render(request: Request, template: str, values: Mapping[str, object]) -> str
 async def refusal_page(request: Request, error: Exception) -> Response:
     """Answer an error raised on purpose: newsletter.toml is wrong (503), an issue is gone (404)."""
     assert isinstance(error, NewsletterError)
-    problems = code_frames(workspace_of(request).config.parent, [problem_of(error)])
+    problems = code_frames(workspace_of(request).config.parent, as_problems(error))
     status = 404 if isinstance(error, IssueNotFound) else 503
     return page(request, "refused.html", {"error": error, "problems": problems}, status=status)
 

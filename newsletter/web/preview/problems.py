@@ -15,7 +15,7 @@ from newsletter.checks.formats import counted, why_of
 from newsletter.checks.run import check_context
 from newsletter.checks.selection import selection
 from newsletter.config import PublicationSettings
-from newsletter.errors import NewsletterError, Problem, Severity, problem_of
+from newsletter.errors import NewsletterError, Problem, Severity, as_problems
 from newsletter.preview.code_frames import CodeFrame, code_frames
 from newsletter.preview.inbox import entry
 from newsletter.preview.size import Weights, piece_at, weights
@@ -89,7 +89,7 @@ def problems_of(workspace: Workspace, work: BuiltIssue) -> list[Problem]:
     try:
         return check_context(work.context, work.parsed, selection(workspace.publication))
     except NewsletterError as error:
-        return [problem_of(error)]
+        return [*as_problems(error)]
 
 
 def size_of(work: BuiltIssue) -> Weights | None:

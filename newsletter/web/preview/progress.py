@@ -16,11 +16,10 @@ from newsletter.campaigns.campaign import (
     ENDED,
     Campaign,
     CampaignState,
-    campaigns_of_slug,
     change_state,
-    find_campaign,
     state_after,
 )
+from newsletter.campaigns.campaign_queries import campaigns_of_slug, find_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.campaigns.status import campaign_status

@@ -80,8 +80,9 @@ def _error_response(error: NewsletterError | HTTPException) -> Response:
     if isinstance(error, HTTPException):
         return JSONResponse({"message": error.detail, "hint": ""}, status_code=error.status_code)
     status = 404 if isinstance(error, IssueNotFound) else 409 if isinstance(error, Changed) else 400
-    place = f"{error.place}: " if error.place else ""
-    return JSONResponse({"message": place + error.message, "hint": error.hint}, status_code=status)
+    message = "\n".join(each.sentence for each in error.each)
+    hint = "\n".join(each.hint for each in error.each if each.hint)
+    return JSONResponse({"message": message, "hint": hint}, status_code=status)
 
 
 def optional_database(request: Request) -> Database | None:

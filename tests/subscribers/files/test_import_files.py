@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 from contextlib import closing
 from typing import Literal
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import NewsletterError
 from newsletter.subscribers.csv import DELIMITERS, LONGEST_LINE, MOST_COLUMNS, CsvFile
+from newsletter.subscribers.files.header_places import title_places
 from newsletter.subscribers.importers.text_files import open_text
 from tests.support.readers import Readers
 
@@ -102,11 +104,45 @@ def test_all_columns_that_cannot_be_fields_are_named_at_once(readers: Readers) -
     with pytest.raises(NewsletterError) as refused:
         readers.read(f"{header}\nann@example.com,3,20,2020,birds\n")
 
-    for title in header.split(",")[1:]:
-        assert f'"{title}"' in refused.value.message
-        assert f"--ignore '{title}'" in refused.value.hint
-    assert "a column that begins with _ is skipped" in refused.value.message
-    assert "--map 'What do you like?=what_do_you_like'" in refused.value.hint
+    said = str(refused.value)
+    for title, error in zip(header.split(",")[1:], refused.value.each, strict=True):
+        assert error.place == f"some.csv:1:{header.index(title) + 1}"
+        assert "cannot be a field" in error.message
+        assert f"--ignore '{title}'" in said
+    assert "A column whose name begins with _ is skipped" in said
+    assert "--map 'What do you like?=what_do_you_like'" in said
+
+
+TITLES = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cn"), exclude_characters="\x00\r\ufeff"), max_size=8
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    titles=st.lists(TITLES, min_size=2, max_size=6).filter(lambda titles: titles[0].strip(" ,;\t\r\n") != ""),
+    delimiter=st.sampled_from(DELIMITERS),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    before=st.sampled_from(["", "\n", "sep=;\r\n", "\ufeff"]),
+)
+def test_each_title_of_a_header_is_found_where_an_editor_shows_it(
+    titles: list[str], delimiter: str, quoting: Literal[0, 1], before: str
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator="\n")
+    writer.writerow(titles)
+    header, begin = text.getvalue(), len(before.encode()) if before != "\ufeff" else 0
+    file = io.BytesIO((before + header).encode())
+    file.seek(3)
+
+    places = title_places(file, "utf-8", delimiter, (begin, len(file.getvalue())))
+
+    assert file.tell() == 3
+    lines = re.split(r"(?<=\n)", (before + header).removeprefix("\ufeff"))
+    assert len(places) == len(titles)
+    for title, place in zip(titles, places, strict=True):
+        shown = "".join([lines[place.line - 1][place.column - 1 :], *lines[place.line :]])
+        assert shown.lstrip(" ").startswith((title.lstrip(" "), '"' + title.replace('"', '""')))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,6 @@ from newsletter.subscribers.writes import MOST_ENTRIES
 from tests.support.readers import NOW, UNREAD, Readers, nobody_reading
 
 pytestmark = pytest.mark.usefixtures("each_database")
-
-
-@pytest.fixture
-def readers(publication_folder: Path) -> Iterator[Readers]:
-    readers = Readers.of(publication_folder)
-    yield readers
-    readers.database.close()
 
 
 def counts(report: ImportReport) -> str:
@@ -125,9 +117,6 @@ def test_files_of_every_spreadsheet_are_read(readers: Readers, text: str) -> Non
         (b"", "the file is empty"),
         (b"\n , ,\n\n", "the file is empty"),
         (b"mail,name\na@example.com,A\n", 'no column is named "email"; columns: mail, name'),
-        (b"email,Email\na@example.com,b@example.com\n", 'two columns are named "email"'),
-        (b"email,2nd name\na@example.com,A\n", '"2nd_name" cannot be a field'),
-        (b"email,web_url\na@example.com,A\n", "it has a meaning of its own"),
         (b"\xff\xfee\0m\0a\0i\0l\0\n\0\0", "this begins as UTF-16 and is not"),
         (b"email,pr\xe9nom,caf\xc3\xa9\n", "not UTF-8 (byte 9 of the line)"),
         (b'email,"name\nada@example.com,A\n', "the header cannot be read"),
@@ -141,6 +130,33 @@ def test_a_file_that_cannot_be_read_at_all_is_refused_whole(readers: Readers, te
     assert message in caught.value.message
     assert caught.value.place == "some.csv:1"
     assert readers.all() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"email,Email\na@example.com,b@example.com\n", 'two columns are named "email"'),
+        (b"email,2nd name\na@example.com,A\n", '"2nd_name" cannot be a field'),
+        (b"email,web_url\na@example.com,A\n", "it has a meaning of its own"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_refused_at_its_place(readers: Readers, text: bytes, message: str) -> None:
+    with pytest.raises(NewsletterError) as caught:
+        readers.read(text)
+    assert message in caught.value.message
+    assert caught.value.place == "some.csv:1:7"
+    assert readers.all() == []
+
+
+def test_a_refused_row_says_all_that_is_wrong_with_it(readers: Readers) -> None:
+    header = "email,score,joined,timezone,language,status"
+    readers.read(f"{header}\nbad@,many,soon,Mars/Base,klingon!,gone\nb@example.com,1,,,,\n")
+
+    [(row, why)] = readers.reasons()
+    assert row == 2
+    for words in ("not an email address", '"many" is not', '"soon" is not', "Mars/Base", "klingon!", '"gone"'):
+        assert words in why
+    assert readers.statuses() == {"b": "active"}
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_one_unclear_column_in_a_zip_file_stops_all_of_it(readers: Readers) -> N
     with pytest.raises(NewsletterError) as stopped:
         readers.read(packed(a_csv="email\na@example.com\n", b_csv="email,left\nb@example.com,perhaps\n"), "x.zip")
 
-    assert stopped.value.place == "x.zip/b.csv:1"
+    assert stopped.value.place == "x.zip/b.csv:1:7"
     assert readers.all() == []
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from newsletter import Publication
-from newsletter.campaigns.campaign import CampaignPriority, campaigns_of_slug, get_campaign
+from newsletter.campaigns.campaign import CampaignPriority, get_campaign
+from newsletter.campaigns.campaign_queries import campaigns_of_slug
 from tests.web.api.conftest import make_news
 from tests.web.api.serving import ServedApi, serve_api
 

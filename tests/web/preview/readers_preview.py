@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from newsletter.campaigns.campaign import Campaign, all_campaigns
+from newsletter.campaigns.campaign import Campaign
+from newsletter.campaigns.campaign_queries import all_campaigns
 from newsletter.config import load_publication
 from newsletter.database.connection import Database, open_database
 from newsletter.database.tables import subscriber

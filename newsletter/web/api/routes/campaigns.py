@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from newsletter.api_keys import Scope
 from newsletter.campaigns import events
-from newsletter.campaigns.campaign import Campaign, campaigns_before, find_campaign, get_campaign
+from newsletter.campaigns.campaign import Campaign, get_campaign
+from newsletter.campaigns.campaign_queries import campaigns_before, find_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.errors import NewsletterError
 from newsletter.publication import campaigns, sending

@@ -13,10 +13,12 @@ from sqlalchemy import Connection
 
 from newsletter.api_keys import Scope
 from newsletter.campaigns import approvals, events, reports
-from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_of_slug, get_campaign
+from newsletter.campaigns.campaign import Campaign, CampaignState, get_campaign
+from newsletter.campaigns.campaign_queries import campaigns_of_slug
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import wall_clock
 from newsletter.errors import NewsletterError
+from newsletter.providers import reports_deliveries
 from newsletter.publication import campaigns
 from newsletter.publishing.push import CheckedPush, Push, RefusedPushError, accept, check_push, lift_hold
 from newsletter.subscribers import segments
@@ -60,6 +62,8 @@ class PushStats(Struct, kw_only=True):
     audience: int
     deliveries: DeliveryCounts
     events: EventCounts
+    deliveries_reported: bool
+    """Whether the provider reports deliveries: `delivered` is 0 where it does not."""
 
 
 class NewApproval(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -105,13 +109,15 @@ def stats(request: ApiRequest, connection: Connection) -> ApiResponse:
     """Return the figures of an issue's campaign."""
     campaign = _named(request, connection)
     counted = delivery_counts(connection, campaign.id)
+    reported = EventCounts(**events.reader_counts(connection, campaign.id))
     value = PushStats(
         campaign=campaign.id,
         issue=campaign.issue,
         state=campaign.state.value,
         audience=sum(counted.values()),
         deliveries=DeliveryCounts(**counted),
-        events=EventCounts(**events.reader_counts(connection, campaign.id)),
+        events=reported,
+        deliveries_reported=reported.delivered > 0 or reports_deliveries(request.publication, campaign.provider),
     )
     return ApiResponse(value=value)
 

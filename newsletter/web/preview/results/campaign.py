@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.campaigns.campaign import Campaign, campaigns_of_slug, frozen_message
+from newsletter.campaigns.campaign import Campaign, frozen_message
+from newsletter.campaigns.campaign_queries import campaigns_of_slug
 from newsletter.config import PublicationSettings
 from newsletter.errors import NewsletterError
 from newsletter.figures.campaigns import campaign_details

@@ -8,7 +8,7 @@ import logging
 from sqlalchemy import Connection, func, select
 from starlette.concurrency import run_in_threadpool
 
-from newsletter.campaigns.campaign import all_campaigns, campaigns_of_slug
+from newsletter.campaigns.campaign_queries import all_campaigns, campaigns_of_slug
 from newsletter.campaigns.events import EventKind
 from newsletter.counters import table
 from newsletter.database.process_tables import runner

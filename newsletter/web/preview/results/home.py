@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.campaigns.campaign import Campaign, CampaignState, campaigns_in_state
+from newsletter.campaigns.campaign import Campaign, CampaignState
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import until, wall_clock
 from newsletter.config import PublicationSettings
@@ -72,7 +73,7 @@ def _last(request: Request, publication: PublicationSettings) -> dict[str, objec
     if database is None:
         return {"last": None}
     with database.read() as connection:
-        last = next(iter(campaign_figures(connection, most=1)), None)
+        last = next(iter(campaign_figures(connection, publication, most=1)), None)
     if last is None:
         return {"last": None}
     return {
@@ -152,7 +153,7 @@ def _from_database(
         zone = publication.config.publication.timezone
         statuses = {slug: status_of(connection, slug, zone) for slug in slugs}
         paused = campaigns_in_state(connection, CampaignState.PAUSED)
-        last = next(iter(campaign_figures(connection, most=1)), None)
+        last = next(iter(campaign_figures(connection, publication, most=1)), None)
         unknown = delivery_counts(connection, last.campaign)["unknown"] if last else 0
         has_runner = heartbeat.is_runner_alive(connection, now)
     troubles = [_paused(publication, campaign) for campaign in reversed(paused)]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.config import PublicationSettings
-from newsletter.figures.meanings import MEANINGS, rate
+from newsletter.figures.meanings import MEANINGS, NOT_REPORTED, rate
 from newsletter.figures.overview import growth, overview, weeks
 from newsletter.figures.types import CampaignFigures, GrowthFigures, Overview
 from newsletter.times import utc_now
@@ -18,7 +18,7 @@ from newsletter.web.preview.pages import workspace_of
 from newsletter.web.preview.results.home import coming
 from newsletter.web.preview.results.live_part import page_with_part, part_response
 from newsletter.web.preview.results.opened import counted_connection
-from newsletter.web.preview.results.shown import base, clock, health, percent
+from newsletter.web.preview.results.shown import base, clock, health, is_delivered_known, percent
 
 SPANS = ((30, "30 days"), (90, "3 months"), (365, "a year"))
 """The spans of growth to choose from, in days."""
@@ -47,7 +47,7 @@ def _figures(request: Request) -> dict[str, object]:
     values |= {"coming": coming(request, publication, now), "meanings": MEANINGS}
     with counted_connection(request, publication) as connection:
         if connection is not None:
-            shown = overview(connection, now=now, days=days, most=most)
+            shown = overview(connection, publication, now=now, days=days, most=most)
             values |= _shown(publication, shown)
             values["month"] = _month(growth(connection, now=now, days=30))
     return values
@@ -69,6 +69,7 @@ def _shown(publication: PublicationSettings, figures: Overview) -> dict[str, obj
         "is_empty": not figures.campaigns and not sum(part.number for part in health(figures.readers)),
         "campaigns": [_campaign(publication, row) for row in figures.campaigns],
         "health": health(figures.readers),
+        "deliveries_reported": any(row.deliveries_reported for row in figures.campaigns),
         "domains": [row for row in figures.domains if row.readers or row.accepted][:MOST_DOMAINS],
     }
 
@@ -91,12 +92,12 @@ def _campaign(publication: PublicationSettings, row: CampaignFigures) -> dict[st
         "row": row,
         "sent": clock(publication, sent),
         "short": f"{sent.day} {sent:%b}",
-        "delivered": percent(row.delivered, row.accepted) if row.delivered else "",
+        "delivered": percent(row.delivered, row.accepted) if is_delivered_known(row) else "",
         "clicked": percent(row.clicked, whole) if clicks_known else "",
         "left": percent(row.unsubscribed, whole),
         "complained": percent(row.complained, whole),
         "rates": {
-            "delivered": rate(row.delivered, row.accepted) if row.delivered else "not reported",
+            "delivered": rate(row.delivered, row.accepted) if is_delivered_known(row) else NOT_REPORTED,
             "clicked": rate(row.clicked, whole) if clicks_known else _clicks(row),
             "left": rate(row.unsubscribed, whole),
             "complained": rate(row.complained, whole),

@@ -9,7 +9,7 @@ from datetime import datetime
 from newsletter.campaigns.schedule import wall_clock
 from newsletter.campaigns.tracking import Level
 from newsletter.config import PublicationSettings
-from newsletter.figures.meanings import MEANINGS, rate
+from newsletter.figures.meanings import MEANINGS, NOT_REPORTED, WHY_NOT_REPORTED, rate
 from newsletter.figures.types import CampaignFigures, ReaderFigures
 
 NOT_COUNTED = "Clicks are not counted: tracking is off."
@@ -65,8 +65,15 @@ def funnel(row: CampaignFigures) -> list[FunnelStep]:
     ]
 
 
+def is_delivered_known(row: CampaignFigures) -> bool:
+    """Tell whether a campaign's delivered messages are known: its provider reports them, and has begun to."""
+    return row.deliveries_reported and bool(row.delivered or row.bounced or not row.accepted)
+
+
 def _delivered(row: CampaignFigures) -> FunnelStep:
-    if row.accepted and not row.delivered and not row.bounced:
+    if not row.deliveries_reported:
+        return _step(row, "Delivered", None, f"{NOT_REPORTED.capitalize()}: {WHY_NOT_REPORTED}.", "delivered")
+    if not is_delivered_known(row):
         return _step(row, "Delivered", None, "The provider has reported nothing about it.", "delivered")
     return _step(row, "Delivered", row.delivered, f"{rate(row.delivered, row.accepted)} of accepted", "delivered")
 

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.campaigns.campaign import CampaignState, campaigns_in_state
+from newsletter.campaigns.campaign import CampaignState
+from newsletter.campaigns.campaign_queries import campaigns_in_state
 from newsletter.database.clock import database_now
 from newsletter.errors import NewsletterError
 from newsletter.publishing import heartbeat

@@ -38,8 +38,11 @@ def sent_at() -> datetime:
     return datetime.now(UTC) - timedelta(hours=5)
 
 
-def publish_sent(root: Path, *, level: str = "individual", more: str = "") -> int:
-    """Send the issue `chips`, which is dated today, and let its readers do something; return the campaign."""
+def publish_sent(root: Path, *, level: str = "individual", more: str = "", delivered: int = DELIVERED) -> int:
+    """Send the issue `chips`, which is dated today, and let its readers do something; return the campaign.
+
+    The provider reports that it was `delivered` to so many readers.
+    """
     issue = ISSUE.format(day=f"{datetime.now(UTC):%Y-%m-%d}")
     publish_with_readers(root, READERS, issue=issue, more=f'\n[tracking]\nlevel = "{level}"\n{more}')
     publication = load_publication(root / "newsletter.toml")
@@ -53,7 +56,7 @@ def publish_sent(root: Path, *, level: str = "individual", more: str = "") -> in
             event(EventKind.BOUNCED, campaign, DELIVERED + 1, start, bounce="hard"),
             event(EventKind.BOUNCED, campaign, DELIVERED + 2, start, bounce="blocked"),
         ]
-        record(database, [event(EventKind.DELIVERED, campaign, id, start) for id in range(1, DELIVERED + 1)] + bounces)
+        record(database, [event(EventKind.DELIVERED, campaign, id, start) for id in range(1, delivered + 1)] + bounces)
         click(database, campaign, message.links.index(LINK), range(1, CLICKED + 1), level=level)
         with database.begin() as connection:
             change_state(connection, campaign, "finish", now=start)

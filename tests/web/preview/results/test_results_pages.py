@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from newsletter.database.tables import campaign as campaigns
 from tests.conftest import Run
 from tests.support.html_tables import cells
 from tests.support.rendered_email import Scheme
+from tests.support.sent_campaigns import send_campaign
 from tests.web.preview.preview_server import Preview, publish, running
-from tests.web.preview.readers_preview import open_publication_database
+from tests.web.preview.readers_preview import NOW, open_publication_database, publish_with_readers
 from tests.web.preview.results.sent_news import CLICKED, LINK, READERS, click, publish_sent
 
 RESULTS, OF_ISSUE = "/results", "/issues/chips/results"
@@ -161,6 +163,34 @@ def test_figures_that_nobody_counts_are_not_drawn_as_nought(
         assert clicked[0] == "–"
         assert clicked[1].startswith(words)
         assert "not counted" in preview.get(RESULTS).text or f"{CLICKED} clicks" in preview.get(RESULTS).text
+
+
+def test_a_provider_that_reports_no_delivery_is_not_shown_as_one_that_delivered_to_nobody(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    root = tmp_path_factory.mktemp("silent") / "news"
+    publish_sent(root, delivered=0)
+    with running(root) as preview:
+        figures, of_issue = preview.get(RESULTS).text, preview.get(OF_ISSUE).text
+
+    assert cells(figures, "Chip rules and a camera")[2] == "not reported"
+    assert cells(of_issue, "Delivered")[0] == "–"
+    assert cells(of_issue, "Delivered")[1].startswith("Not reported: the provider tells nothing after")
+    assert 'data-long="2 h">2</th><td>–</td>' in of_issue
+    assert 'data-columns="delivered"' not in of_issue
+    for html in (figures, of_issue):
+        assert "–" in cells(html, "example.com")
+
+
+def test_campaigns_that_a_page_has_no_room_for_are_counted(tmp_path_factory: pytest.TempPathFactory) -> None:
+    root = tmp_path_factory.mktemp("many") / "news"
+    publish_with_readers(root, 1)
+    with open_publication_database(root) as database:
+        for number in range(201):
+            send_campaign(database, f"issue-{number}", [1], NOW + number * timedelta(days=1))
+    with running(root) as preview:
+        assert "Show the last 200" in preview.get(RESULTS).text
+        assert "1 older: <code>newsletter stats --json</code>" in preview.get(f"{RESULTS}?campaigns=200").text
 
 
 @contextmanager
