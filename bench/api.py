@@ -101,7 +101,9 @@ def _measured(folder: Path, server: Server, *script: str) -> Measured:
 def _print(rounds: Rounds, sizes: Mapping[str, int], written: int, lost: int) -> None:
     rows = [line for what, runs in rounds.items() for line in _lines(what, sizes[what], runs)]
     rows.append((f"lost by kill -9, of {written:,} new readers answered", str(lost)))
-    title = f"The HTTP API, {CONNECTIONS} connections, one process, SQLite (medians of {ROUNDS}; ratios to the bare route)"
+    title = (
+        f"The HTTP API, {CONNECTIONS} connections, one process, SQLite (medians of {ROUNDS}; ratios to the bare route)"
+    )
     report(title, rows, "2,000 reads, 300 writes a second of CPU; none lost")
 
 

@@ -357,6 +357,7 @@ OPERATIONS = [
         scope=Scope.READ,
         summary="Show a campaign and how far it is",
         command="newsletter status",
+        is_short=True,
         answers={200: CampaignDetail},
         run=get_one,
     ),
