@@ -57,7 +57,7 @@ READS = {
     "a campaign's figures": f"{API}/campaigns/1/stats",
     "a page of 100 readers": f"{API}/subscribers?limit=100",
 }
-WRITE = "a new reader, with an idempotency key"
+WRITE = "a new reader (Idempotency-Key)"
 Server = tuple[str, subprocess.Popen[bytes]]
 Rounds = dict[str, list[tuple[Measured, Measured]]]
 """Of each kind of request, in each round: the bare route and ours."""
