@@ -26,6 +26,7 @@ from newsletter.web.api.answers import answer
 from newsletter.web.api.operations import BODY_BYTES, JSON, PREFIX, ApiSite, Operation
 from newsletter.web.api.problems import RefusalError, refusal_of_status
 from newsletter.web.api.routes import (
+    campaign_changes,
     campaigns,
     events,
     issues,
@@ -46,6 +47,7 @@ OPERATIONS: Sequence[Operation] = [
     *lists.OPERATIONS,
     *issues.OPERATIONS,
     *campaigns.OPERATIONS,
+    *campaign_changes.OPERATIONS,
     *suppressions.OPERATIONS,
     *events.OPERATIONS,
     *pushes.OPERATIONS,
