@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.api_keys import find_key, revoke_key
+from newsletter.api_keys import Scope, find_key, revoke_key
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.times import utc_now
+from newsletter.web.api.operations import ApiRequest, ApiResponse, Operation
 from newsletter.web.api.problems import RefusalError
 from newsletter.web.api.short_reads import FindKey, Read, ShortReads, read_together
 from tests.web.api.conftest import make_news
@@ -44,6 +45,7 @@ def test_readers_who_are_asked_for_at_once_each_get_their_own_answer(api: Served
         assert all(pool.map(ask, range(160)))
 
 
+@pytest.mark.process
 def test_a_key_that_another_process_revokes_is_refused_by_the_next_request_however_busy_the_server_is(
     tmp_path: Path,
 ) -> None:
@@ -195,3 +197,38 @@ def test_a_client_that_goes_away_takes_nobody_with_it(api: ServedApi) -> None:
         return await stays
 
     assert asyncio.run(ask()) == 2
+
+
+def test_requests_that_take_long_hold_up_no_short_one_and_are_all_answered(each_database: str, tmp_path: Path) -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def run_long(request: ApiRequest, connection: Connection) -> ApiResponse:
+        connection.execute(text("SELECT 1"))
+        begun.set()
+        assert gate.wait(60)
+        return ApiResponse(value={})
+
+    def run_short(request: ApiRequest, connection: Connection) -> ApiResponse:
+        return ApiResponse(value=connection.execute(text("SELECT 1")).scalar_one())
+
+    operations = [_operation("long", run_long, is_short=False), _operation("short", run_short, is_short=True)]
+    with serve_api(make_news(tmp_path), operations=operations) as api, ThreadPoolExecutor(20) as pool:
+        slow = [pool.submit(api.ask, "GET", "/long") for _ in range(20)]
+        assert begun.wait(60)
+        assert [api.get("/short") for _ in range(10)] == [1] * 10
+        assert not any(request.done() for request in slow)
+        gate.set()
+        assert {request.result().status_code for request in slow} == {200}
+
+
+def _operation(name: str, run: Callable[[ApiRequest, Connection], ApiResponse], *, is_short: bool) -> Operation:
+    return Operation(
+        name=name,
+        method="GET",
+        path=f"/{name}",
+        scope=Scope.READ,
+        summary="Read something",
+        answers={200: dict},
+        run=run,
+        is_short=is_short,
+    )
