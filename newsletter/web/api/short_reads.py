@@ -52,7 +52,10 @@ class ShortReads:
     async def _answer_all(self) -> None:
         while batch := self._waiting[:MAX_BATCH]:
             del self._waiting[:MAX_BATCH]
-            outcomes = await run_in_threadpool(read_together, self._database, [read for read, _future in batch])
+            try:
+                outcomes = await run_in_threadpool(read_together, self._database, [read for read, _future in batch])
+            except Exception as error:  # no thread could be started; nobody may wait for ever
+                outcomes = [error] * len(batch)
             for (_read, future), outcome in zip(batch, outcomes, strict=True):
                 _settle(future, outcome)
 

@@ -18,6 +18,7 @@ from newsletter.api_keys import Scope, find_key, revoke_key
 from newsletter.database.connection import Database
 from newsletter.errors import NewsletterError
 from newsletter.times import utc_now
+from newsletter.web.api import short_reads
 from newsletter.web.api.operations import ApiRequest, ApiResponse, Operation
 from newsletter.web.api.problems import RefusalError
 from newsletter.web.api.short_reads import FindKey, Read, ShortReads, read_together
@@ -185,6 +186,24 @@ def test_a_key_is_looked_up_once_for_the_requests_of_one_transaction_and_again_f
         revoke_key(connection, "looked-up", utc_now())
         assert find_key(connection, key) is None
     assert read_together(api.database, [read]) == [False]
+
+
+def test_without_a_thread_for_them_requests_fail_and_do_not_wait(
+    api: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_thread(*_arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def ask() -> list[object]:
+        reads = ShortReads(api.database)
+        with monkeypatch.context() as patch:
+            patch.setattr(short_reads, "run_in_threadpool", no_thread)
+            failed = await asyncio.gather(
+                reads.run(lambda _c, _f: 1), reads.run(lambda _c, _f: 1), return_exceptions=True
+            )
+        return [*failed, await reads.run(lambda _c, _f: 2)]
+
+    assert [str(outcome) for outcome in asyncio.run(ask())] == ["can't start new thread"] * 2 + ["2"]
 
 
 def test_a_client_that_goes_away_takes_nobody_with_it(api: ServedApi) -> None:
