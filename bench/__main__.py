@@ -18,6 +18,7 @@ NAMES = (
     "joining",
     "serving",
     "reading",
+    "api",
     "webhooks",
     "sending",
     "smtp",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from bench.timing import ENVIRONMENT
 
@@ -58,8 +59,8 @@ def require_wrk() -> None:
 @contextmanager
 def served(command: Sequence[str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a server; gives its address and its process."""
-    output_path = folder / f"output-{len(command)}"
-    with output_path.open("w+") as output:
+    with NamedTemporaryFile("w+", dir=folder) as output:
+        output_path = Path(output.name)
         child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=output, stderr=output)
         try:
             yield _address(child, output_path), child

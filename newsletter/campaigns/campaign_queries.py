@@ -8,7 +8,9 @@ from newsletter.campaigns.campaign import FIELDS, Campaign, CampaignState, campa
 from newsletter.database.tables import campaign as table
 from newsletter.errors import NewsletterError, nearest
 
-# Made once: asked with every batch, and SQLAlchemy takes longer to put it together than SQLite to answer.
+# Made once: asked with every batch or request, and SQLAlchemy takes longer to put them together than SQLite to answer.
+_BY_ID = select(*FIELDS).where(table.c.id == bindparam("campaign"))
+_LATEST = select(*FIELDS).where(table.c.issue == bindparam("the_issue")).order_by(table.c.id.desc()).limit(1)
 _SIBLINGS = select(table.c.id).where(table.c.issue == bindparam("the_issue"), table.c.id != bindparam("campaign"))
 
 
@@ -63,12 +65,10 @@ def campaigns_of_slug(connection: Connection, issue: str) -> list[Campaign]:
 
 def find_campaign(connection: Connection, name: str) -> Campaign:
     """Return the campaign that a user names, by id or as the latest of a slug. Raises NewsletterError."""
-    if name.isascii() and name.isdigit() and len(name) < 19:
-        by_id = connection.execute(select(*FIELDS).where(table.c.id == int(name))).one_or_none()
-        if by_id:
-            return campaign_of_row(by_id)
-    latest = select(*FIELDS).where(table.c.issue == name).order_by(table.c.id.desc()).limit(1)
-    if row := connection.execute(latest).one_or_none():
+    is_number = name.isascii() and name.isdigit() and len(name) < 19
+    if is_number and (by_id := connection.execute(_BY_ID, {"campaign": int(name)}).one_or_none()):
+        return campaign_of_row(by_id)
+    if row := connection.execute(_LATEST, {"the_issue": name}).one_or_none():
         return campaign_of_row(row)
     near = nearest(name, connection.execute(select(table.c.issue).distinct()).scalars())
     hint = f'Did you mean "{near}"?' if near else "See them all with `newsletter campaigns`."

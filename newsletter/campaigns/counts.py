@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, and_, exists, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
 
 from newsletter.campaigns.batch_states import IN_HAND, OPEN, BatchState
 from newsletter.campaigns.campaign import Campaign, CampaignState
@@ -32,22 +32,29 @@ class ListedDelivery:
     detail: str
 
 
+# Made once: every request about a campaign asks them.
+_SIZES = (
+    select(STATE_OF_BATCH, func.sum(batch.c.size))
+    .where(batch.c.campaign_id == bindparam("campaign"))
+    .group_by(STATE_OF_BATCH)
+)
+_EXCEPTIONAL = (
+    select(STATE_OF_BATCH, delivery_exception.c.state, func.count())
+    .select_from(EXCEPTIONS)
+    .where(delivery_exception.c.campaign_id == bindparam("campaign"))
+    .group_by(STATE_OF_BATCH, delivery_exception.c.state)
+)
+
+
 def delivery_counts(connection: Connection, campaign_id: int) -> dict[str, int]:
     """Return how many deliveries are in each of STATES: the audience is their sum.
 
     Reads a row per batch and per exception, not per delivery.
     """
     counted = dict.fromkeys(STATES, 0)
-    sizes = select(STATE_OF_BATCH, func.sum(batch.c.size)).where(batch.c.campaign_id == campaign_id)
-    for state, size in connection.execute(sizes.group_by(STATE_OF_BATCH)):
+    for state, size in connection.execute(_SIZES, {"campaign": campaign_id}):
         counted[state] += size
-    exceptions = (
-        select(STATE_OF_BATCH, delivery_exception.c.state, func.count())
-        .select_from(EXCEPTIONS)
-        .where(delivery_exception.c.campaign_id == campaign_id)
-        .group_by(STATE_OF_BATCH, delivery_exception.c.state)
-    )
-    for state_of_batch, state, number in connection.execute(exceptions):
+    for state_of_batch, state, number in connection.execute(_EXCEPTIONAL, {"campaign": campaign_id}):
         counted[state_of_batch] -= number
         counted[state] += number
     return counted

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.counters.mailbox_domains import MAILBOX_OF
-from newsletter.database.bulk import among
+from newsletter.database.bulk import among_these, these
 from newsletter.database.tables import mail_domain as table
 
 MOST_DOMAINS = 500
@@ -47,8 +48,24 @@ def counted_as(domain: str, *, has_own: bool) -> str:
 def mailboxes(connection: Connection, domains: Collection[str]) -> dict[str, str]:
     """Return what each of these domains is counted as."""
     rest = sorted({*domains} - MAILBOX_OF.keys() - {ERASED})
-    own = {*connection.scalars(select(table.c.domain).where(among(connection, table.c.domain, rest)))} if rest else ()
+    own = _registered(connection, rest)
     return {domain: counted_as(domain, has_own=domain in own) for domain in {*domains, ERASED}}
+
+
+# Made once: they are asked with every new reader.
+_NUMBER = select(func.count()).select_from(table)
+
+
+@cache
+def _of_domains(dialect: str) -> Select[tuple[str]]:
+    return select(table.c.domain).where(among_these(dialect, table.c.domain, "wanted"))
+
+
+def _registered(connection: Connection, domains: Collection[str]) -> set[str]:
+    """Return those of these domains that are counted by themselves."""
+    if not domains:
+        return set()
+    return {*connection.scalars(_of_domains(connection.dialect.name), {"wanted": these(connection, domains)})}
 
 
 def by_mailbox(connection: Connection, by_domain: Mapping[str, int]) -> dict[str, int]:
@@ -65,10 +82,10 @@ def register(connection: Connection, domains: Iterable[str]) -> None:
     new = sorted({*domains} - MAILBOX_OF.keys() - {ERASED})
     if not new:
         return
-    room = MOST_DOMAINS - connection.execute(select(func.count()).select_from(table)).scalar_one()
+    room = MOST_DOMAINS - connection.execute(_NUMBER).scalar_one()
     if room <= 0:
         return
-    known = {*connection.scalars(select(table.c.domain).where(among(connection, table.c.domain, new)))}
+    known = _registered(connection, new)
     rows = [{"domain": domain} for domain in new if domain not in known][:room]
     if rows:
         made: Any = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

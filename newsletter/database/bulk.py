@@ -210,14 +210,16 @@ def these(connection: Connection, values: Iterable[Any]) -> object:
     return msgspec.json.encode([*values]).decode() if connection.dialect.name == "sqlite" else [*values]
 
 
+_NEXT_IDS = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+_LAST_ID = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
+
+
 def reserve_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
     """Return ids that no row of the table ever had, so that inserted rows need not be asked for theirs.
 
     The table must number its rows itself (AUTOINCREMENT). Needs a transaction of `Database.begin`.
     """
     if connection.dialect.name == "postgresql":
-        next_ids = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
-        return connection.scalars(next_ids, {"table": table.name, "count": count}).all()
-    last_id = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
-    last = connection.scalar(last_id, {"table": table.name}) or 0
+        return connection.scalars(_NEXT_IDS, {"table": table.name, "count": count}).all()
+    last = connection.scalar(_LAST_ID, {"table": table.name}) or 0
     return range(last + 1, last + 1 + count)

@@ -27,6 +27,11 @@ CACHE_KIB = 16 * 1024
 CHECKPOINT_PAGES = 8 * 1024
 """Pages (4 KiB) of write-ahead log before they are copied: a page that many transactions change is copied once."""
 
+KEPT_CONNECTIONS = 10
+"""Connections that stay open: as many as a server's threads use while it answers requests of every kind."""
+MOST_CONNECTIONS = 15
+"""Connections at once; those beyond the ones that are kept are opened and prepared for each transaction."""
+
 
 def inode(name: str) -> int:
     """Return a file's inode number, or -1 when there is no file."""
@@ -49,7 +54,13 @@ def usable(path: Path) -> Path:
 
 def sqlite_engine(url: URL, patience: float) -> Engine:
     """Return an engine whose connections wait `patience` seconds for a lock."""
-    engine = create_engine(url, connect_args={"timeout": patience}, hide_parameters=True)  # errors reach logs
+    engine = create_engine(
+        url,
+        connect_args={"timeout": patience},
+        hide_parameters=True,  # errors reach logs
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

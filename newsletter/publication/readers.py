@@ -42,7 +42,7 @@ class KeptOutError(NewsletterError):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """How we know: the kind and the details of the evidence."""
+    """Say how a change of a reader is known: the kind and the details of its evidence."""
 
     kind: str
     """`command line`, `python`, `api:shop`."""
@@ -51,7 +51,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderChange:
-    """What is to be changed of a reader; None erases a field, and what is not named stays."""
+    """Name what changes of a reader; None erases a field, and what is not named stays."""
 
     columns: Mapping[str, str | None]
     """Built-in fields, by name."""
@@ -64,7 +64,7 @@ class ReaderChange:
 
 @dataclass(frozen=True, kw_only=True)
 class AddedReader:
-    """A reader after `add`, and what it did."""
+    """Hold a reader after `add`, and the effect that it had."""
 
     subscriber: Subscriber
     effect: Effect

@@ -59,11 +59,14 @@ def shared_source(connection: Connection, kind: str, detail: Mapping[str, object
     return int(source_id) if source_id else record_source(connection, kind, detail, at)
 
 
+# Made once, see `subscriber.py`.
+_NEW_SOURCE = insert(consent_source).returning(consent_source.c.id)
+
+
 def record_source(connection: Connection, kind: str, detail: Mapping[str, object], at: datetime) -> int:
     """Insert the source of a number of changes; return the id that `record` takes."""
     row = {"kind": kind, "detail": msgspec.json.encode(detail).decode(), "at": stamp(at)}
-    inserted = connection.execute(insert(consent_source).values(row).returning(consent_source.c.id))
-    return int(inserted.scalar_one())
+    return int(connection.execute(_NEW_SOURCE, row).scalar_one())
 
 
 def record(

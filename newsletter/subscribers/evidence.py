@@ -29,7 +29,7 @@ _PERSONAL = re.compile(
 def read_object(text: str) -> dict[str, Any]:
     """Return a stored JSON object, in characters that exist; `{"unreadable": text}` when it is none."""
     details = _decoded(text)
-    return _each_text(details, _writable) if isinstance(details, dict) else {UNREADABLE: text}
+    return details if isinstance(details, dict) else {UNREADABLE: text}
 
 
 def read_details(text: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def read_details(text: str) -> dict[str, Any]:
 def read_list(text: str) -> list[Any]:
     """Return a stored JSON list, in characters that exist; empty when it is none."""
     values = _decoded(text)
-    return _each_text(values, _writable) if isinstance(values, list) else []
+    return values if isinstance(values, list) else []
 
 
 def without_tokens(text: str) -> str:
@@ -63,12 +63,13 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _decoded(text: str) -> Any:
+    """Return what the text says, in characters that exist; None when it is no JSON."""
     try:
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(text)  # refuses half of a surrogate pair
     except (msgspec.DecodeError, UnicodeEncodeError):
         pass
     # Python's own reader takes half of a surrogate pair, and numbers that JSON does not have.
     try:
-        return json.loads(text)
+        return _each_text(json.loads(text), _writable)
     except (ValueError, RecursionError):
         return None

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, exists, select, update
 
 from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue, full_name
 from newsletter.counters import readers as counters
-from newsletter.database.bulk import among
+from newsletter.database.bulk import among, among_these, numbers, read_as, these
 from newsletter.database.tables import subscriber, subscription
 from newsletter.messages.expressions import Present, present
 from newsletter.subscribers import consent
@@ -76,7 +78,7 @@ class Subscriber:
 
 def whole_status(statuses: Iterable[str]) -> Status:
     """Return the status over lists with these statuses: active before pending before unsubscribed."""
-    known = set(statuses)
+    known = tuple(statuses)
     return next((status for status in (Status.ACTIVE, Status.PENDING) if status in known), Status.UNSUBSCRIBED)
 
 
@@ -138,10 +140,7 @@ def _one(connection: Connection, rows: Sequence[Row[Any]]) -> Subscriber | None:
 
 def subscribers_by_id(connection: Connection, ids: Sequence[int]) -> list[Subscriber]:
     """Return the readers with these ids, ascending, without their consent."""
-    rows = connection.execute(
-        select(subscriber).where(among(connection, subscriber.c.id, ids)).order_by(subscriber.c.id)
-    )
-    return _complete(connection, rows.all(), with_consent=False)
+    return _complete(connection, sorted(set(ids)), with_consent=False)
 
 
 def subscriber_pages(
@@ -154,12 +153,12 @@ def subscriber_pages(
     last = 0
     # By keyset, not by OFFSET: readers who are removed meanwhile move no others to another page.
     while True:
-        page = select(subscriber).where(subscriber.c.id > last, *conditions).order_by(subscriber.c.id).limit(size)
-        rows = connection.execute(page).all()
-        if not rows:
+        page = select(subscriber.c.id).where(subscriber.c.id > last, *conditions).order_by(subscriber.c.id).limit(size)
+        ids = sorted(numbers(connection, page))
+        if not ids:
             return
-        last = rows[-1].id
-        yield _complete(connection, rows, with_consent=with_consent)
+        last = ids[-1]
+        yield _complete(connection, ids, with_consent=with_consent)
 
 
 def is_on_list(list_name: str | None, status: str | None) -> ColumnElement[bool]:
@@ -268,8 +267,8 @@ def split_name(name: str) -> dict[str, str]:
 def link_keys(connection: Connection, subscriber_ids: Iterable[int]) -> dict[int, str]:
     """Return the key in the links of each of these readers; unknown readers are left out."""
     keys = select(subscriber.c.id, subscriber.c.link_key)
-    these = among(connection, subscriber.c.id, list(subscriber_ids))
-    return {row.id: row.link_key for row in connection.execute(keys.where(these))}
+    wanted = among(connection, subscriber.c.id, list(subscriber_ids))
+    return {row.id: row.link_key for row in connection.execute(keys.where(wanted))}
 
 
 def address_keys(connection: Connection, subscriber_ids: Iterable[int]) -> list[str]:
@@ -291,22 +290,54 @@ def remove_subscriber(connection: Connection, address: str, now: datetime | None
     return connection.execute(delete(subscriber).where(subscriber.c.id == id)).rowcount > 0
 
 
-def _complete(connection: Connection, rows: Sequence[Row[Any]], *, with_consent: bool = True) -> list[Subscriber]:
-    """Return the readers of these rows, with their lists and, if wanted, their evidence."""
-    ids = [row.id for row in rows]
+class _SubscriberRow(msgspec.Struct, array_like=True):
+    """What is read of `subscriber` for each of many."""
+
+    id: int
+    email: str
+    first_name: str
+    last_name: str
+    timezone: str
+    language: str
+    fields: str
+    tags: str
+    link_key: str
+
+
+class _SubscriptionRow(msgspec.Struct, array_like=True):
+    """What is read of `subscription` for each of many."""
+
+    subscriber_id: int
+    list: str
+    status: str
+    paused_until: str | None
+
+
+@cache
+def _of_these(dialect: str, table: Table, id: str, kind: type[msgspec.Struct]) -> Select[Any]:
+    """Return the query for the rows of these readers, as structs of `kind`; made once for each table."""
+    columns = (table.c[name] for name in kind.__struct_fields__)
+    return select(*columns).where(among_these(dialect, table.c[id], "wanted"))
+
+
+def _complete(connection: Connection, ids: Sequence[int], *, with_consent: bool = True) -> list[Subscriber]:
+    """Return the readers with these ids in this order, with their lists and, if wanted, their evidence."""
+    wanted, dialect = {"wanted": these(connection, ids)}, connection.dialect.name
+    rows_of = _of_these(dialect, subscriber, "id", _SubscriberRow)
+    rows = {row.id: row for row in read_as(connection, rows_of, _SubscriberRow, wanted)}
     lists: dict[int, dict[str, Status]] = {id: {} for id in ids}
     pauses: dict[int, dict[str, str]] = {id: {} for id in ids}
-    subscriptions = select(subscription).where(among(connection, subscription.c.subscriber_id, ids))
-    for row in connection.execute(subscriptions.order_by(subscription.c.list)) if ids else ():
+    lists_of = _of_these(dialect, subscription, "subscriber_id", _SubscriptionRow)
+    for row in sorted(read_as(connection, lists_of, _SubscriptionRow, wanted), key=attrgetter("list")):
         lists[row.subscriber_id][row.list] = Status(row.status)
         if row.paused_until:
             pauses[row.subscriber_id][row.list] = row.paused_until
-    proof = consent.evidence(connection, ids) if ids and with_consent else {}
-    return [_subscriber(row, lists[row.id], pauses[row.id], proof.get(row.id, [])) for row in rows]
+    proof = consent.evidence(connection, ids) if with_consent else {}
+    return [_subscriber(rows[id], lists[id], pauses[id], proof.get(id, [])) for id in ids if id in rows]
 
 
-def _subscriber(row: Row[Any], lists: dict[str, Status], pauses: dict[str, str], proof: list[Consent]) -> Subscriber:
-    built_in = {name: getattr(row, name) for name in BUILT_IN if getattr(row, name)}
+def _subscriber(row: Any, lists: dict[str, Status], pauses: dict[str, str], proof: list[Consent]) -> Subscriber:
+    built_in = {name: value for name in BUILT_IN if (value := getattr(row, name))}
     return Subscriber(
         id=row.id,
         email=row.email,

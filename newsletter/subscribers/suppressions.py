@@ -32,7 +32,7 @@ from sqlalchemy import (
 from newsletter.addresses import address_key
 from newsletter.config import EventKind
 from newsletter.counters import readers as counters
-from newsletter.database.bulk import among
+from newsletter.database.bulk import among, among_these, these
 from newsletter.database.tables import suppression
 from newsletter.outbound.queue import Happening, tell
 from newsletter.signed_links import Keyed
@@ -153,12 +153,18 @@ def lift_given_up(connection: Connection, addresses: Iterable[str], now: datetim
         lift(connection, keys, now)
 
 
+@cache
+def _of_keys(dialect: str) -> Select[Any]:
+    """Return the query for the suppressions with one of the wanted keys; made once, see `_lookup`."""
+    return select(suppression).where(among_these(dialect, suppression.c.email_key, "wanted"))
+
+
 def _stored(connection: Connection, email_keys: Sequence[str]) -> dict[str, Row[Any]]:
     """Return the rows of those of these keys that are suppressed."""
     if not email_keys:
         return {}
     spelled = _spellings(connection, email_keys)
-    rows = connection.execute(select(suppression).where(among(connection, suppression.c.email_key, list(spelled))))
+    rows = connection.execute(_of_keys(connection.dialect.name), {"wanted": these(connection, spelled)})
     return {spelled[row.email_key]: row for row in rows}
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, Select, bindparam, select, text, update
 
 from newsletter.addresses import address_key
 from newsletter.config.fields import BUILT_IN, FieldValue
 from newsletter.counters import readers as counters
 from newsletter.counters.mailboxes import domain_of
-from newsletter.database.bulk import among, insert_many, reserve_ids
+from newsletter.database.bulk import among, among_these, insert_many, reserve_ids, these
 from newsletter.database.tables import subscriber, subscription
 from newsletter.signed_links import new_keys
 from newsletter.subscribers import consent, suppressions
@@ -217,13 +218,19 @@ def _lock_readers(connection: Connection) -> None:
         connection.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _ReaderState]:
-    """Return the readers who have one of these addresses, by key."""
+@cache
+def _of_keys(dialect: str) -> Select[Any]:
+    """Return the query for the readers who have one of the wanted addresses; made once, since every write asks it."""
     columns = subscriber.c
     built_in = (columns[name] for name in BUILT_IN)
     rows = select(columns.id, columns.email_key, columns.email, columns.fields, columns.tags, *built_in)
+    return rows.where(among_these(dialect, columns.email_key, "wanted"))
+
+
+def _load(connection: Connection, keys: Sequence[str]) -> dict[str, _ReaderState]:
+    """Return the readers who have one of these addresses, by key."""
     readers: dict[int, _ReaderState] = {}
-    for row in connection.execute(rows.where(among(connection, columns.email_key, keys))):
+    for row in connection.execute(_of_keys(connection.dialect.name), {"wanted": these(connection, keys)}):
         reader = readers[row[0]] = _ReaderState(row[1], row[2], is_new=False)
         reader.id, reader.fields, reader.tags = row[0], row[3], row[4]
         reader.columns = dict(zip(BUILT_IN, row[5:], strict=True))

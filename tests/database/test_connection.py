@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from newsletter.config import PublicationSettings, load_publication
 from newsletter.database.connection import open_database
 from newsletter.database.migrations import _config, scripts
 from newsletter.database.schema import newest_revision
+from newsletter.database.sqlite import KEPT_CONNECTIONS
 from newsletter.database.tables import metadata
 from newsletter.errors import ConfigError, NewsletterError
 from newsletter.subscribers.consent import record_source
@@ -129,6 +131,20 @@ def test_a_database_is_durable_checks_its_foreign_keys_and_overwrites_what_is_de
     database.close()
 
     assert values == ["wal", 2, 1, 1]
+
+
+def test_the_connections_of_a_busy_server_are_kept_and_not_opened_again(tmp_path: Path) -> None:
+    database = open_database(publication(tmp_path))
+    opened: list[object] = []
+    event.listen(database.engine, "connect", lambda connection, _record: opened.append(connection))
+
+    for _ in range(3):
+        with ExitStack() as stack:
+            for _ in range(KEPT_CONNECTIONS):
+                stack.enter_context(database.read())
+
+    assert len(opened) <= KEPT_CONNECTIONS
+    database.close()
 
 
 def test_alembic_is_loaded_once_and_never_again(tmp_path: Path) -> None:

@@ -5,19 +5,18 @@ A key is never written anywhere: not in a log, and not in an answer.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
-from newsletter.api_keys import ApiKey, find_key
+from newsletter.api_keys import ApiKey
 from newsletter.web.api.operations import ApiSite, Operation
 from newsletter.web.api.problems import RefusalError
+from newsletter.web.api.short_reads import FindKey
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="newsletter"'}
 HOW = "Send `Authorization: Bearer nlk_...`; make a key with `newsletter keys add`."
 
 
-def admit(site: ApiSite, connection: Connection, authorization: str, operation: Operation) -> ApiKey:
+def admit(site: ApiSite, find: FindKey, authorization: str, operation: Operation) -> ApiKey:
     """Return the key of a request that may be answered. Raises RefusalError: 401, 403 or 429."""
-    key = _key_of(connection, authorization)
+    key = _key_of(find, authorization)
     if operation.scope not in key.scopes:
         detail = f'the key "{key.name}" lacks the scope "{operation.scope}"'
         raise RefusalError("scope-needed", detail, hint="Make one that has it: `newsletter keys add --scope`.")
@@ -27,11 +26,11 @@ def admit(site: ApiSite, connection: Connection, authorization: str, operation: 
     return key
 
 
-def _key_of(connection: Connection, authorization: str) -> ApiKey:
+def _key_of(find: FindKey, authorization: str) -> ApiKey:
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise RefusalError("key-needed", "the request has no key", hint=HOW, headers=_CHALLENGE)
-    key = find_key(connection, secret.strip())
+    key = find(secret.strip())
     if key is None:
         challenge = {"WWW-Authenticate": f'{_CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'}
         raise RefusalError("key-needed", "the key is unknown or revoked", hint=HOW, headers=challenge)

@@ -1,21 +1,18 @@
 """The application of the HTTP API: every operation behind its key, and two pages that describe them.
 
-Knows no operation's subject. A request is admitted before its body is read; what it changes goes through the server's
-one writer. `newsletter serve` puts the application beside the readers' pages when `[api] enabled` is true.
+Knows no operation's subject: answers.py answers a request by its operation. `newsletter serve` puts the application
+beside the readers' pages when `[api] enabled` is true.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -23,14 +20,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, compile_path
 from starlette.types import Receive, Scope, Send
 
-from newsletter.api_keys import ApiKey
 from newsletter.errors import NewsletterError
 from newsletter.web.api import documentation, openapi
-from newsletter.web.api.access import admit
-from newsletter.web.api.operations import BODY_BYTES, JSON, PREFIX, ApiRequest, ApiSite, Change, Operation
-from newsletter.web.api.problems import RefusalError, refusal_of, refusal_of_status
-from newsletter.web.api.reading import read_body, read_idempotency_key, read_query, request_hash
+from newsletter.web.api.answers import answer
+from newsletter.web.api.operations import BODY_BYTES, JSON, PREFIX, ApiSite, Operation
+from newsletter.web.api.problems import RefusalError, refusal_of_status
 from newsletter.web.api.routes import (
+    campaign_changes,
     campaigns,
     events,
     issues,
@@ -39,7 +35,6 @@ from newsletter.web.api.routes import (
     subscribers,
     suppressions,
 )
-from newsletter.web.api.writes import RequestedChange, StoredAnswer, earlier_answer, make_changes
 from newsletter.web.body_limits import BodyLimit, BodyLimits
 from newsletter.web.error_log import masked
 from newsletter.web.mounted import MountedApp
@@ -52,6 +47,7 @@ OPERATIONS: Sequence[Operation] = [
     *lists.OPERATIONS,
     *issues.OPERATIONS,
     *campaigns.OPERATIONS,
+    *campaign_changes.OPERATIONS,
     *suppressions.OPERATIONS,
     *events.OPERATIONS,
     *pushes.OPERATIONS,
@@ -112,9 +108,9 @@ class _Path:
         _require_method(scope["method"], self._operations)
         operation = self._operations["GET" if scope["method"] == "HEAD" else scope["method"]]
         request = Request(scope, receive)
-        answer = await (_write if operation.writes else _read)(self._site, operation, request)
-        headers = {"Idempotent-Replayed": "true"} if answer.is_repeated else {}
-        response = Response(answer.body, answer.status, headers, JSON if answer.body else None)
+        answered = await answer(self._site, operation, request)
+        headers = {"Idempotent-Replayed": "true"} if answered.is_repeated else {}
+        response = Response(answered.body, answered.status, headers, JSON if answered.body else None)
         await response(scope, receive, send)
 
 
@@ -123,97 +119,6 @@ def _require_method(method: str, known: Iterable[str]) -> None:
     if ("GET" if method == "HEAD" else method) not in known:
         allowed = ", ".join(sorted({*known, *(["HEAD"] if "GET" in known else [])}))
         raise RefusalError("no-such-method", f"the path has {allowed}", headers={"Allow": allowed})
-
-
-async def _read(site: ApiSite, operation: Operation, request: Request) -> StoredAnswer:
-    return await run_in_threadpool(_read_now, site, operation, request)
-
-
-def _read_now(site: ApiSite, operation: Operation, request: Request) -> StoredAnswer:
-    """Admit and answer a request that reads, in one transaction."""
-    assert operation.run is not None
-    with site.database.read() as connection:
-        key = admit(site, connection, request.headers.get("authorization", ""), operation)
-        wanted = _api_request(site, operation, request, key, None)
-        try:
-            response = operation.run(wanted, connection)
-        except NewsletterError as error:
-            raise refusal_of(error) from error
-    return StoredAnswer(status=response.status, body=msgspec.json.encode(response.value))
-
-
-async def _write(site: ApiSite, operation: Operation, request: Request) -> StoredAnswer:
-    """Admit a request before its body is read, then make its change together with what others asked for."""
-    key = await run_in_threadpool(_admit_now, site, operation, request)
-    body = await request.body()
-    repeat_key = read_idempotency_key(request)
-    wanted = _api_request(site, operation, request, key, read_body(request, body, operation))
-    with _in_progress(site, key, repeat_key):
-        hashed = request_hash(request, body)
-        if operation.prepare is not None and repeat_key is not None:
-            earlier = await run_in_threadpool(_earlier_now, site, wanted, repeat_key, hashed)
-            if earlier is not None:
-                return earlier
-        change = RequestedChange(
-            key=key,
-            operation=operation.name,
-            idempotency_key=repeat_key,
-            request_hash=hashed,
-            at=wanted.at,
-            change=await _change(operation, wanted),
-        )
-        answer = await site.write_queue.run(make_changes, change)
-    if isinstance(answer, RefusalError):
-        raise answer
-    return answer
-
-
-async def _change(operation: Operation, wanted: ApiRequest) -> Change:
-    """Return the change to make; building an issue, and the like, is done here, outside the transaction."""
-    if operation.prepare is None:
-        assert operation.run is not None
-        return partial(operation.run, wanted)
-    try:
-        return await run_in_threadpool(operation.prepare, wanted)
-    except NewsletterError as error:
-        raise refusal_of(error) from error
-
-
-def _admit_now(site: ApiSite, operation: Operation, request: Request) -> ApiKey:
-    with site.database.read() as connection:
-        return admit(site, connection, request.headers.get("authorization", ""), operation)
-
-
-def _earlier_now(site: ApiSite, wanted: ApiRequest, repeat_key: str, hashed: str) -> StoredAnswer | None:
-    with site.database.read() as connection:
-        return earlier_answer(connection, wanted.key, repeat_key, hashed, wanted.at)
-
-
-def _api_request(site: ApiSite, operation: Operation, request: Request, key: ApiKey, body: Any) -> ApiRequest:
-    return ApiRequest(
-        site=site,
-        key=key,
-        path=request.path_params,
-        query=read_query(request, operation),
-        body=body,
-        at=site.clock(),
-    )
-
-
-@contextmanager
-def _in_progress(site: ApiSite, key: ApiKey, repeat_key: str | None) -> Iterator[None]:
-    """Refuse a request while another one with its idempotency key is being answered. Raises RefusalError."""
-    if repeat_key is None:
-        yield
-        return
-    mark = (key.id, repeat_key)
-    if mark in site.in_progress:
-        raise RefusalError("in-progress", "ask again when the first request is answered", headers={"Retry-After": "1"})
-    site.in_progress.add(mark)
-    try:
-        yield
-    finally:
-        site.in_progress.discard(mark)
 
 
 def _limits(by_path: Mapping[str, Mapping[str, Operation]]) -> Callable[[str], BodyLimit]:

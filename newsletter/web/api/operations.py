@@ -6,9 +6,11 @@ OpenAPI document from it. The route files in `routes/` each have a list of them.
 
 from __future__ import annotations
 
+from asyncio import Semaphore
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -20,11 +22,14 @@ from newsletter.database.connection import Database
 from newsletter.signed_links import Links
 from newsletter.times import Clock, utc_now
 from newsletter.web.api.key_limits import KeyLimits
+from newsletter.web.api.short_reads import ShortReads
 from newsletter.web.public.write_queue import WriteQueue
 
 PREFIX = "/api/v1"
 BODY_BYTES = 64 * 1024
 """Bytes of the largest body, unless an operation says otherwise."""
+LONG_READS = 4
+"""Reads that may take long, made at once: each has a connection, and Python computes for one of them at a time."""
 JSON = "application/json"
 PATH_PARTS: Mapping[str, str] = {
     "subscriber": "The reader's number, or the address with its special characters percent-encoded.",
@@ -60,6 +65,16 @@ class ApiSite:
     in_progress: set[tuple[int, str]] = field(default_factory=set)
     """Pairs of key and idempotency key whose requests are being answered."""
     clock: Clock = utc_now
+
+    @cached_property
+    def short_reads(self) -> ShortReads:
+        """The reads that share a thread."""
+        return ShortReads(self.database)
+
+    @cached_property
+    def long_reads(self) -> Semaphore:
+        """Admits the reads that have threads and connections of their own, a few at a time."""
+        return Semaphore(LONG_READS)
 
     @property
     def documentation(self) -> str:
@@ -146,6 +161,8 @@ class Operation:
     """The type of each successful answer, by status; None for one without a body."""
     refusals: tuple[int, ...] = ()
     """Statuses of problem documents, besides those that every operation may answer."""
+    is_short: bool = False
+    """Whether it reads a few rows by their keys; then it is answered together with others."""
     run: Callable[[ApiRequest, Connection], ApiResponse] | None = None
     prepare: Callable[[ApiRequest], Change] | None = None
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from newsletter.api_keys import ApiKey
 from newsletter.database.program_tables import api_answer, api_write
@@ -49,6 +49,25 @@ class StoredAnswer:
     is_repeated: bool = False
 
 
+# Made once: every write asks them, and SQLAlchemy takes longer to put them together than SQLite to answer.
+_EARLIER = (
+    select(api_write, api_answer.c.body)
+    .select_from(api_write.outerjoin(api_answer, api_answer.c.write_id == api_write.c.id))
+    .where(
+        api_write.c.key_id == bindparam("the_key"),
+        api_write.c.idempotency_key == bindparam("the_word"),
+        api_write.c.at > bindparam("since"),
+    )
+)
+_RECORD = insert(api_write).returning(api_write.c.id)
+_KEEP = insert(api_answer)
+_OLD = (
+    select(api_write.c.id)
+    .where(api_write.c.idempotency_key.is_not(None), api_write.c.at <= bindparam("horizon"))
+    .limit(1_000)
+)
+
+
 def make_changes(connection: Connection, changes: Sequence[RequestedChange]) -> list[StoredAnswer | RefusalError]:
     """Make each change, or find its earlier answer; a `Write` for the write queue."""
     _forget_old_answers(connection, max(change.at for change in changes))
@@ -59,10 +78,8 @@ def earlier_answer(
     connection: Connection, key: ApiKey, idempotency_key: str, request_hash: str, now: datetime
 ) -> StoredAnswer | None:
     """Return the answer of an earlier request, if there was one. Raises RefusalError for another request."""
-    mine = api_write.c.key_id == key.id, api_write.c.idempotency_key == idempotency_key
-    joined = api_write.outerjoin(api_answer, api_answer.c.write_id == api_write.c.id)
-    statement = select(api_write, api_answer.c.body).select_from(joined).where(*mine, api_write.c.at > _horizon(now))
-    row = connection.execute(statement).one_or_none()
+    asked = {"the_key": key.id, "the_word": idempotency_key, "since": _horizon(now)}
+    row = connection.execute(_EARLIER, asked).one_or_none()
     return _replay(row, request_hash) if row is not None else None
 
 
@@ -101,18 +118,17 @@ def _record(connection: Connection, wanted: RequestedChange, response: ApiRespon
         "request_hash": wanted.request_hash if wanted.idempotency_key is not None else "",
         "status": response.status,
     }
-    write_id = connection.execute(insert(api_write).values(values).returning(api_write.c.id)).scalar_one()
+    write_id = connection.execute(_RECORD, values).scalar_one()
     body = b"" if response.value is None else msgspec.json.encode(response.value)
     if wanted.idempotency_key is not None:
         answer = {"write_id": write_id, "subscriber_id": response.subscriber_id, "body": body.decode()}
-        connection.execute(insert(api_answer), [answer])
+        connection.execute(_KEEP, answer)
     return StoredAnswer(status=response.status, body=body)
 
 
 def _forget_old_answers(connection: Connection, now: datetime) -> None:
     """Delete the answers that are kept no longer; the evidence stays."""
-    old = api_write.c.idempotency_key.is_not(None), api_write.c.at <= _horizon(now)
-    ids = list(connection.scalars(select(api_write.c.id).where(*old).limit(1_000)))
+    ids = list(connection.scalars(_OLD, {"horizon": _horizon(now)}))
     if ids:
         connection.execute(delete(api_answer).where(api_answer.c.write_id.in_(ids)))
         connection.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,9 @@ from newsletter.rates import Rate
 from newsletter.signed_links import Links
 from newsletter.times import utc_now
 from newsletter.web import server
-from newsletter.web.api.app import api_app
+from newsletter.web.api.app import OPERATIONS, api_app
 from newsletter.web.api.key_limits import KeyLimits
-from newsletter.web.api.operations import PREFIX, ApiSite
+from newsletter.web.api.operations import PREFIX, ApiSite, Operation
 from newsletter.web.public.write_queue import WriteQueue
 
 ALL = "read,subscribers,campaigns,publish"
@@ -53,7 +53,9 @@ class ServedApi:
 
 
 @contextmanager
-def serve_api(folder: Path, rate: str = "off", database: Database | None = None) -> Iterator[ServedApi]:
+def serve_api(
+    folder: Path, rate: str = "off", database: Database | None = None, operations: Sequence[Operation] = OPERATIONS
+) -> Iterator[ServedApi]:
     """Serve the API of the publication in `folder`, at `rate`, until the block ends."""
     publication = load_publication(folder / "newsletter.toml")
     opened = database or open_database(publication)
@@ -66,7 +68,7 @@ def serve_api(folder: Path, rate: str = "off", database: Database | None = None)
             links=Links(publication),
             limits=KeyLimits(Rate(rate)),
         )
-        thread = threading.Thread(target=server.serve, args=(api_app(site).app, sock, stop))
+        thread = threading.Thread(target=server.serve, args=(api_app(site, operations).app, sock, stop))
         thread.start()
         with opened.begin() as connection:
             _key, secret = add_key(connection, "everything", parse_scopes([ALL]), utc_now())

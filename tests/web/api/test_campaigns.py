@@ -34,7 +34,9 @@ def test_an_issue_that_is_started_is_sent_by_the_next_run(api: ServedApi) -> Non
 
     campaign = api.get("/campaigns/chips")
     assert (campaign["state"], campaign["audience"], campaign["deliveries"]["accepted"]) == ("sent", 2, 2)
-    assert api.get("/campaigns/1/stats")["events"]["delivered"] == 0
+    stats = api.get("/campaigns/1/stats")
+    assert (stats["events"]["delivered"], stats["deliveries_reported"]) == (0, False)
+    assert api.get("/pushes/chips/stats") == stats
     again = api.ask("POST", "/campaigns", json={"issue": "chips", "at": "now"})
     assert again.status_code == 409
     assert "is sent; nobody is mailed again" in again.json()["detail"]

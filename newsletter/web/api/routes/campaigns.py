@@ -1,34 +1,25 @@
-"""Campaigns: list, get, start or schedule them, and change their state.
-
-Nobody is mailed by a request: `newsletter serve --with-sender`, `newsletter run` or a worker sends what is started.
-"""
+"""Campaigns: list them, get one, and count what happened to its messages; campaign_changes.py changes them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import Connection
 
 from newsletter.api_keys import Scope
 from newsletter.campaigns import events
-from newsletter.campaigns.campaign import Campaign, get_campaign
+from newsletter.campaigns.campaign import Campaign
 from newsletter.campaigns.campaign_queries import campaigns_before, find_campaign
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.errors import NewsletterError
-from newsletter.publication import campaigns, sending
+from newsletter.providers import reports_deliveries
 from newsletter.publishing import heartbeat
-from newsletter.publishing.plan import schedule_in, start_in
-from newsletter.publishing.priorities import prioritise_in
-from newsletter.sending import reconcile
 from newsletter.web.api.cursors import read_cursor, write_cursor
-from newsletter.web.api.operations import ApiRequest, ApiResponse, Change, Operation, PageQuery
+from newsletter.web.api.operations import ApiRequest, ApiResponse, Operation, PageQuery
 from newsletter.web.api.problems import RefusalError
-from newsletter.web.api.routes.issues import issue_named
 
 StateName = Literal["draft", "scheduled", "sending", "paused", "sent", "cancelled"]
-NOW = "now"
-_AT = "`now`, or a time as 2026-11-24 07:00, then a zone or `local` if wanted. Without it, the issue's `send_at`."
 
 
 class CampaignItem(Struct, kw_only=True):
@@ -86,7 +77,7 @@ class EventCounts(Struct, kw_only=True):
 
 
 class CampaignStats(Struct, kw_only=True):
-    """A campaign's figures, as `status --json` prints them."""
+    """A campaign's figures, as `status --json` prints them, and what they leave out."""
 
     campaign: int
     issue: str
@@ -94,6 +85,8 @@ class CampaignStats(Struct, kw_only=True):
     audience: int
     deliveries: DeliveryCounts
     events: EventCounts
+    deliveries_reported: bool
+    """Whether the provider reports deliveries: `delivered` is 0 where it does not."""
 
 
 class CampaignPage(Struct, kw_only=True):
@@ -110,38 +103,6 @@ class CampaignQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
     issue: Annotated[str, Meta(description="Only those of the issue with this slug.")] | UnsetType = UNSET
 
 
-class NewCampaign(Struct, kw_only=True, forbid_unknown_fields=True):
-    """An issue to send: at once, or at a time."""
-
-    issue: Annotated[str, Meta(min_length=1, description="The issue's slug.")]
-    allow: Annotated[list[str], Meta(description="Rules of `check` whose errors are accepted.")] = []
-    at: Annotated[str, Meta(description=_AT)] | UnsetType = UNSET
-    list_name: Annotated[str, Meta(description="Without it, the issue's list.")] | UnsetType = field(
-        default=UNSET, name="list"
-    )
-    segment: Annotated[str, Meta(description="Without it, the issue's, else the whole list.")] | UnsetType = UNSET
-    to_readers_of: (
-        Annotated[str, Meta(description="A correction: only for those who got this campaign, by number or slug.")]
-        | UnsetType
-    ) = UNSET
-    priority: (
-        Annotated[Literal["high", "normal", "low"], Meta(description="Before or after other campaigns.")] | UnsetType
-    ) = UNSET
-
-
-class Resolution(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What to do with deliveries that may have been sent or not."""
-
-    decision: Literal["assume-sent", "resend"]
-
-
-class ChangedCampaign(CampaignDetail, kw_only=True):
-    """A campaign after a change of its deliveries."""
-
-    readers: int
-    """How many deliveries were changed."""
-
-
 def list_campaigns(request: ApiRequest, connection: Connection) -> ApiResponse:
     """Return a page of campaigns."""
     query: CampaignQuery = request.query
@@ -154,147 +115,44 @@ def list_campaigns(request: ApiRequest, connection: Connection) -> ApiResponse:
 
 def get_one(request: ApiRequest, connection: Connection) -> ApiResponse:
     """Return one campaign and how far it is."""
-    return ApiResponse(value=_detail(request, connection, _named(request, connection)))
+    return ApiResponse(value=campaign_detail(request, connection, named_campaign(request, connection)))
 
 
 def stats(request: ApiRequest, connection: Connection) -> ApiResponse:
     """Return the figures of one campaign."""
-    campaign = _named(request, connection)
+    return ApiResponse(value=campaign_stats(request, connection, named_campaign(request, connection)))
+
+
+def campaign_stats(request: ApiRequest, connection: Connection, campaign: Campaign) -> CampaignStats:
+    """Return a campaign's figures."""
     counted = delivery_counts(connection, campaign.id)
-    value = CampaignStats(
+    reported = EventCounts(**events.reader_counts(connection, campaign.id))
+    return CampaignStats(
         campaign=campaign.id,
         issue=campaign.issue,
         state=campaign.state.value,
         audience=sum(counted.values()),
         deliveries=DeliveryCounts(**counted),
-        events=EventCounts(**events.reader_counts(connection, campaign.id)),
-    )
-    return ApiResponse(value=value)
-
-
-def create(request: ApiRequest) -> Change:
-    """Approve an issue and start or schedule its campaign; building and checking are done before."""
-    body: NewCampaign = request.body
-    path = str(issue_named(request, body.issue))
-    return _start(request, body, path) if body.at == NOW else _schedule(request, body, path)
-
-
-def _start(request: ApiRequest, body: NewCampaign, path: str) -> Change:
-    site = request.site
-    plan, _unbuilt = sending.plan_send(
-        request.publication,
-        site.database,
-        path,
-        body.list_name or None,
-        body.segment or None,
-        readers_of=body.to_readers_of or None,
-    )
-    if plan.campaign and plan.is_over:
-        raise RefusalError("conflict", f"campaign {plan.campaign.id} is {plan.campaign.state}; nobody is mailed again")
-    plan = sending.approved(request.publication, plan, ",".join(body.allow) or None)
-    sending.require_ready(request.publication, site.database, plan)
-    return lambda connection: _created(
-        request, connection, start_in(connection, request.publication, plan, request.at), plan.campaign, body
+        events=reported,
+        deliveries_reported=reported.delivered > 0 or reports_deliveries(request.publication, campaign.provider),
     )
 
 
-def _schedule(request: ApiRequest, body: NewCampaign, path: str) -> Change:
-    site = request.site
-    plan, when = sending.plan_schedule(
-        request.publication,
-        site.database,
-        path,
-        body.at or None,
-        list_name=body.list_name or None,
-        segment=body.segment or None,
-        allow=",".join(body.allow) or None,
-        now=request.at,
-        readers_of=body.to_readers_of or None,
-    )
-    return lambda connection: _created(
-        request, connection, schedule_in(connection, plan, when, request.at), plan.campaign, body
-    )
-
-
-def _created(
-    request: ApiRequest, connection: Connection, campaign: Campaign, before: Campaign | None, body: NewCampaign
-) -> ApiResponse:
-    if body.priority:
-        prioritise_in(connection, campaign.id, body.priority)
-    value = _detail(request, connection, campaign)
-    return ApiResponse(value=value, status=200 if before else 201, target=f"campaign {campaign.id}")
-
-
-def pause(request: ApiRequest, connection: Connection) -> ApiResponse:
-    """Pause a campaign, for the key's reason."""
-    reason = f"{request.key.evidence} asked for it"
-    return _changed(
-        request, connection, campaigns.pause(connection, _named(request, connection), request.at, reason=reason)
-    )
-
-
-def resume(request: ApiRequest, connection: Connection) -> ApiResponse:
-    """Let a paused campaign go on."""
-    return _changed(request, connection, campaigns.resume(connection, _named(request, connection), request.at))
-
-
-def cancel(request: ApiRequest, connection: Connection) -> ApiResponse:
-    """End a campaign for good."""
-    campaign = _named(request, connection)
-    return _changed(request, connection, campaigns.cancel(connection, request.publication, campaign, request.at))
-
-
-def retry(request: ApiRequest, connection: Connection) -> ApiResponse:
-    """Queue what was rejected and may work now."""
-    campaign = _named(request, connection)
-    campaigns.require_home(connection, request.site.database)
-    readers = campaigns.queue_retries(connection, request.publication, campaign, request.at)
-    return _counted(request, connection, campaign, readers)
-
-
-def resolve(request: ApiRequest, connection: Connection) -> ApiResponse:
-    """Decide about unknown deliveries."""
-    campaign = _named(request, connection)
-    campaigns.require_home(connection, request.site.database)
-    readers = campaigns.resolve(connection, campaign, request.body.decision, request.at)
-    return _counted(request, connection, campaign, readers)
-
-
-def ask_provider(request: ApiRequest) -> Change:
-    """Ask the provider about unknown deliveries, outside the transaction that writes what it says."""
-    with request.site.database.read() as connection:
-        campaign = _named(request, connection)
-        campaigns.require_home(connection, request.site.database)
-    findings = reconcile.ask(request.site.database, request.publication, campaign, request.at)
-
-    def record(connection: Connection) -> ApiResponse:
-        readers = campaigns.record_findings(connection, campaign, findings, request.at)
-        return _counted(request, connection, campaign, readers)
-
-    return record
-
-
-def _named(request: ApiRequest, connection: Connection) -> Campaign:
+def named_campaign(request: ApiRequest, connection: Connection) -> Campaign:
+    """Return the campaign that the path names. Raises RefusalError."""
     try:
         return find_campaign(connection, request.path["campaign"])
     except NewsletterError as error:
         raise RefusalError("not-found", "no campaign has this number or slug") from error
 
 
-def _changed(request: ApiRequest, connection: Connection, campaign: Campaign) -> ApiResponse:
-    return ApiResponse(value=_detail(request, connection, campaign), target=f"campaign {campaign.id}")
+def campaign_detail(request: ApiRequest, connection: Connection, campaign: Campaign) -> CampaignDetail:
+    """Return a campaign and how far it is."""
+    return CampaignDetail(**detail_values(request, connection, campaign))
 
 
-def _counted(request: ApiRequest, connection: Connection, campaign: Campaign, readers: int) -> ApiResponse:
-    detail = _figures(request, connection, get_campaign(connection, campaign.id))
-    return ApiResponse(value=ChangedCampaign(**detail, readers=readers), target=f"campaign {campaign.id}")
-
-
-def _detail(request: ApiRequest, connection: Connection, campaign: Campaign) -> CampaignDetail:
-    return CampaignDetail(**_figures(request, connection, campaign))
-
-
-def _figures(request: ApiRequest, connection: Connection, campaign: Campaign) -> dict[str, Any]:
+def detail_values(request: ApiRequest, connection: Connection, campaign: Campaign) -> dict[str, Any]:
+    """Return the values of a CampaignDetail, by name."""
     counted = delivery_counts(connection, campaign.id)
     return {
         **_known(campaign),
@@ -306,20 +164,6 @@ def _figures(request: ApiRequest, connection: Connection, campaign: Campaign) ->
 
 def _known(campaign: Campaign) -> dict[str, Any]:
     return {name: getattr(campaign, name) for name in CampaignItem.__struct_fields__}
-
-
-def _change_of_state(verb: str, run: Any, summary: str, description: str = "") -> Operation:
-    return Operation(
-        name=f"{verb}Campaign",
-        method="POST",
-        path=f"/campaigns/{{campaign}}/{verb}",
-        scope=Scope.CAMPAIGNS,
-        summary=summary,
-        description=description,
-        command=f"newsletter {verb}",
-        answers={200: CampaignDetail},
-        run=run,
-    )
 
 
 OPERATIONS = [
@@ -335,28 +179,13 @@ OPERATIONS = [
         run=list_campaigns,
     ),
     Operation(
-        name="createCampaign",
-        method="POST",
-        path="/campaigns",
-        scope=Scope.CAMPAIGNS,
-        summary="Approve an issue, and start or schedule its campaign",
-        description=(
-            "The issue is built, checked and frozen; one with an error is refused. With `at: now` it starts, else it "
-            "starts at the time. A campaign that exists already is started, or gets the new time and text."
-        ),
-        command="newsletter send` or `newsletter schedule",
-        body=NewCampaign,
-        answers={201: CampaignDetail, 200: CampaignDetail},
-        refusals=(404,),
-        prepare=create,
-    ),
-    Operation(
         name="getCampaign",
         method="GET",
         path="/campaigns/{campaign}",
         scope=Scope.READ,
         summary="Show a campaign and how far it is",
         command="newsletter status",
+        is_short=True,
         answers={200: CampaignDetail},
         run=get_one,
     ),
@@ -369,40 +198,5 @@ OPERATIONS = [
         command="newsletter status --json",
         answers={200: CampaignStats},
         run=stats,
-    ),
-    _change_of_state("pause", pause, "Stop handing over a campaign's messages", "The call under way is finished."),
-    _change_of_state("resume", resume, "Let a paused campaign go on"),
-    _change_of_state("cancel", cancel, "End a campaign for good", "Who has it not yet does not get it."),
-    Operation(
-        name="retryCampaign",
-        method="POST",
-        path="/campaigns/{campaign}/retry",
-        scope=Scope.CAMPAIGNS,
-        summary="Queue again what was rejected and may work now",
-        command="newsletter retry",
-        answers={200: ChangedCampaign},
-        run=retry,
-    ),
-    Operation(
-        name="reconcileCampaign",
-        method="POST",
-        path="/campaigns/{campaign}/reconcile",
-        scope=Scope.CAMPAIGNS,
-        summary="Ask the provider about unknown deliveries",
-        command="newsletter reconcile",
-        answers={200: ChangedCampaign},
-        prepare=ask_provider,
-    ),
-    Operation(
-        name="resolveCampaign",
-        method="POST",
-        path="/campaigns/{campaign}/resolve",
-        scope=Scope.CAMPAIGNS,
-        summary="Decide about unknown deliveries",
-        description="With `resend` some readers may get it twice.",
-        command="newsletter resolve",
-        body=Resolution,
-        answers={200: ChangedCampaign},
-        run=resolve,
     ),
 ]

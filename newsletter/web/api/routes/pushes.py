@@ -12,19 +12,18 @@ from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
 from newsletter.api_keys import Scope
-from newsletter.campaigns import approvals, events, reports
+from newsletter.campaigns import approvals, reports
 from newsletter.campaigns.campaign import Campaign, CampaignState, get_campaign
 from newsletter.campaigns.campaign_queries import campaigns_of_slug
 from newsletter.campaigns.counts import delivery_counts
 from newsletter.campaigns.schedule import wall_clock
 from newsletter.errors import NewsletterError
-from newsletter.providers import reports_deliveries
 from newsletter.publication import campaigns
 from newsletter.publishing.push import CheckedPush, Push, RefusedPushError, accept, check_push, lift_hold
 from newsletter.subscribers import segments
 from newsletter.web.api.operations import ApiRequest, ApiResponse, Change, Operation
 from newsletter.web.api.problems import RefusalError, refusal_of
-from newsletter.web.api.routes.campaigns import DeliveryCounts, EventCounts, StateName
+from newsletter.web.api.routes.campaigns import CampaignStats, DeliveryCounts, StateName, campaign_stats
 
 MAX_BYTES = 40 * 1024 * 1024
 """Bytes of the largest push: an issue with its pictures."""
@@ -51,19 +50,6 @@ class PushedCampaign(Struct, kw_only=True):
     """What became of it, for a person: `scheduled for 2025-01-17 07:00 EST`."""
     url: str
     """The issue's page, once it is sent."""
-
-
-class PushStats(Struct, kw_only=True):
-    """A campaign's figures."""
-
-    campaign: int
-    issue: str
-    state: StateName
-    audience: int
-    deliveries: DeliveryCounts
-    events: EventCounts
-    deliveries_reported: bool
-    """Whether the provider reports deliveries: `delivered` is 0 where it does not."""
 
 
 class NewApproval(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -107,19 +93,7 @@ def show(request: ApiRequest, connection: Connection) -> ApiResponse:
 
 def stats(request: ApiRequest, connection: Connection) -> ApiResponse:
     """Return the figures of an issue's campaign."""
-    campaign = _named(request, connection)
-    counted = delivery_counts(connection, campaign.id)
-    reported = EventCounts(**events.reader_counts(connection, campaign.id))
-    value = PushStats(
-        campaign=campaign.id,
-        issue=campaign.issue,
-        state=campaign.state.value,
-        audience=sum(counted.values()),
-        deliveries=DeliveryCounts(**counted),
-        events=reported,
-        deliveries_reported=reported.delivered > 0 or reports_deliveries(request.publication, campaign.provider),
-    )
-    return ApiResponse(value=value)
+    return ApiResponse(value=campaign_stats(request, connection, _named(request, connection)))
 
 
 def approve(request: ApiRequest, connection: Connection) -> ApiResponse:
@@ -259,7 +233,7 @@ OPERATIONS = [
         scope=Scope.PUBLISH,
         summary="Count what happened to an issue's deliveries",
         command="newsletter stats --remote",
-        answers={200: PushStats},
+        answers={200: CampaignStats},
         run=stats,
     ),
     Operation(

@@ -351,6 +351,7 @@ OPERATIONS = [
         scope=Scope.READ,
         summary="Show everything that is known of one reader",
         command="newsletter subscribers show",
+        is_short=True,
         answers={200: SubscriberDetail},
         run=get_one,
     ),
