@@ -20,7 +20,7 @@ NONE = dict.fromkeys(STATES, 0)
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+def campaign(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     database = open_database(settings(tmp_path_factory.mktemp("reports")))
     with database.begin() as connection:
         found = start_campaign(connection)

@@ -31,7 +31,7 @@ MAILBOX = "bounces@news.example.com"
 
 
 @pytest.fixture(scope="module")
-def publication(tmp_path_factory: pytest.TempPathFactory) -> PublicationSettings:
+def publication(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> PublicationSettings:
     folder = tmp_path_factory.mktemp("bounces")
     made = settings(folder, '[bounces]\nimap_password = "env:IMAP_PASSWORD"\n')
     database = open_database(made)

@@ -37,7 +37,9 @@ STEPS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def news(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, Signups, Confirmations]]:
+def news(
+    each_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Database, Signups, Confirmations]]:
     folder: Path = tmp_path_factory.mktemp("double") / "news"
     publication_settings(folder, '[signup]\nper_network = "off"\nper_address = "off"\n')
     publication = load_publication(folder / "newsletter.toml")

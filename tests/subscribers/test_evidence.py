@@ -19,8 +19,6 @@ from newsletter.subscribers.evidence import read_details, read_list, read_object
 from tests.web.public.leaving import People
 from tests.web.public.serving import make_publication, serve, token_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 TOKEN = "Suzd0bclE7D6JGYhXS2fADWcif33GHGvifNR-Wk"
 SITE = "https://news.example.com"
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters()), lambda part: st.lists(part))
@@ -75,7 +73,10 @@ def test_what_is_no_json_is_shown_as_it_is() -> None:
 
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a publication with a reader whose evidence, sign-up, fields and tags are damaged or hold a token."""
+    """Make a publication with a reader whose evidence, sign-up, fields and tags are damaged or hold a token.
+
+    On SQLite alone: PostgreSQL takes no such JSON.
+    """
     folder = make_publication(tmp_path_factory.mktemp("damaged") / "news", '[signup]\nmin_time = "0s"')
     people = People(folder)
     people.add("ada@example.com")
