@@ -149,7 +149,6 @@ class BatchSender:
                 self._pass_on(worker, campaign_id)
         with self._send_state.writer() as connection:
             jobs.defer_batch(connection, campaign_id, no)
-        with self._send_state.database.read() as connection:
             is_done = counts.is_done(connection, campaign_id)
         if is_done:
             finish_if_done(self._send_state, self._clock, campaign_id)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, insert, inspect, make_url, select, text
 from sqlalchemy.exc import OperationalError
 
+from newsletter.database import postgresql as postgresql_module
 from newsletter.database.clock import database_now
 from newsletter.database.connection import open_database
 from newsletter.database.postgresql import explain, name_of, secrets_of
@@ -191,6 +192,37 @@ def test_a_connection_that_the_server_ends_is_said_in_words_and_the_next_one_wor
 
         with database.read() as connection:
             assert connection.scalar(text("SELECT 1")) == 1
+
+
+def test_a_connection_that_died_while_it_was_idle_is_replaced_unnoticed(
+    url: Url, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_module, "IDLE", 0.0)
+    ending = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = :pid")
+    mine = text("SELECT pg_backend_pid()")
+    with closing(open_database(publication(tmp_path, url()))) as database:
+        with database.read() as first, database.read() as second:
+            dead, other = (connection.execute(mine).scalar_one() for connection in (first, second))
+        with closing(open_database(publication(tmp_path, url()))) as another, another.read() as connection:
+            for pid in (dead, other):
+                assert connection.execute(ending, {"pid": pid}).scalar_one()
+
+        with database.begin() as connection:
+            assert connection.execute(mine).scalar_one() not in (dead, other)
+
+
+def test_a_connection_in_use_is_not_asked_for_a_sign_of_life(
+    url: Url, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_module, "IDLE", 1000.0)
+    with closing(open_database(publication(tmp_path, url()))) as database:
+        asked: list[object] = []
+        monkeypatch.setattr(database.engine.dialect, "do_ping", asked.append)
+        for _ in range(3):
+            with database.read() as connection:
+                connection.execute(text("SELECT 1"))
+
+    assert not asked
 
 
 @pytest.mark.parametrize("what", ["shutting down", "starting up", "in recovery mode"])
