@@ -7,6 +7,7 @@ events written with nobody reading. What was written is kept in FOLDER and used 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -43,6 +44,8 @@ GROUP = 500
 GROUPS = 20
 TURNS = 6
 PAGES = 11
+_told = itertools.count(1)
+"""Numbers the events, so that each is of another reader."""
 _DOMAINS = "WHEN 0 THEN 'gmail.com' WHEN 1 THEN 'outlook.com' WHEN 2 THEN 'yahoo.com' WHEN 3 THEN 'gmx.de'"
 _NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count) "
 
@@ -201,12 +204,12 @@ def _events(database: Database, readers: int, campaigns: int, name: str) -> floa
             Event(
                 kind=EventKind.DELIVERED,
                 campaign_id=campaigns,
-                subscriber_id=(group * GROUP + n) * 7919 % readers + 1,
+                subscriber_id=next(_told) * 7919 % readers + 1,
                 at=at,
                 key=f"{name}:{group}:{n}",
             )
             for n in range(GROUP)
-        ]
+        ]  # of other readers each time: nobody's message is delivered twice
         with database.begin() as connection:
             events.record(connection, told)
     return GROUPS * GROUP / (time.perf_counter() - began)
