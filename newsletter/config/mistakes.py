@@ -19,7 +19,7 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedSettings(Generic[Settings]):
-    """What was read of the tables, and what is wrong with them."""
+    """The settings that were read of the tables, and the mistakes in them."""
 
     settings: Settings | None
     """The settings without those that are wrong; None when there are none without them."""

@@ -42,7 +42,7 @@ class Sunset:
 
 @dataclass(frozen=True, kw_only=True)
 class SunsetReport:
-    """What was done, or would be."""
+    """The readers of a sunset: how many were asked and unsubscribed, or would be."""
 
     inactive: int
     """Readers of the list who are inactive, asked or not."""

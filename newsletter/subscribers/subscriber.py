@@ -291,7 +291,7 @@ def remove_subscriber(connection: Connection, address: str, now: datetime | None
 
 
 class _SubscriberRow(msgspec.Struct, array_like=True):
-    """What is read of `subscriber` for each of many."""
+    """The columns of `subscriber` that are read for each of many."""
 
     id: int
     email: str
@@ -305,7 +305,7 @@ class _SubscriberRow(msgspec.Struct, array_like=True):
 
 
 class _SubscriptionRow(msgspec.Struct, array_like=True):
-    """What is read of `subscription` for each of many."""
+    """The columns of `subscription` that are read for each of many."""
 
     subscriber_id: int
     list: str

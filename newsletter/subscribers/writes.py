@@ -118,7 +118,7 @@ class _ReaderState:
 
     @property
     def standing(self) -> counters.Standing:
-        """What the reader is counted as."""
+        """The standing and domain under which the reader is counted."""
         best = next((status for status in (Status.ACTIVE, Status.PENDING) if status in self.statuses.values()), None)
         standing = counters.SUPPRESSED if self.is_barred else str(best or Status.UNSUBSCRIBED)
         return counters.Standing(standing, domain_of(self.key))

@@ -60,7 +60,7 @@ class FileColumns:
 
 
 class ColumnProblem(NamedTuple):
-    """What is wrong with a column."""
+    """A mistake in a column, and the way on."""
 
     message: str
     at: int | None = None

@@ -55,7 +55,7 @@ Address = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSite:
-    """What all operations share; made when the server starts."""
+    """The parts of a server that all operations share; made when it starts."""
 
     publication: PublicationSettings
     database: Database
@@ -134,7 +134,7 @@ Change = Callable[[Connection], ApiResponse]
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One method of one path.
+    """An operation of the API: a method of a path.
 
     `run` answers in one transaction: one that reads for GET, else one that writes, together with the evidence.
     What takes long (building an issue) is done before by `prepare`, which returns the change to make.

@@ -45,7 +45,7 @@ class NewCampaign(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Resolution(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What to do with deliveries that may have been sent or not."""
+    """A decision about deliveries that may have been sent or not."""
 
     decision: Literal["assume-sent", "resend"]
 

@@ -23,7 +23,7 @@ StateName = Literal["draft", "scheduled", "sending", "paused", "sent", "cancelle
 
 
 class CampaignItem(Struct, kw_only=True):
-    """One sending of one issue to one list and segment."""
+    """A campaign: the sending of an issue to a list and segment."""
 
     id: int
     issue: str

@@ -115,7 +115,7 @@ class NewSubscriber(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SubscriberPatch(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What to change (RFC 7396): null erases, and what is absent stays. Tags are replaced as a whole."""
+    """The changes to a reader (RFC 7396): null erases, and what is absent stays. Tags are replaced as a whole."""
 
     first_name: str | UnsetType | None = UNSET
     last_name: str | UnsetType | None = UNSET
@@ -128,7 +128,7 @@ class SubscriberPatch(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class RemovalQuery(Struct, kw_only=True, forbid_unknown_fields=True):
-    """How to erase."""
+    """The manner of erasing a reader."""
 
     forget: Annotated[
         bool, Meta(description="Keep a hash of the address, so that no import brings the reader back.")
