@@ -48,6 +48,8 @@ class ConditionalSlot:
     """The condition (empty for `else`) and the content of each branch."""
 
 
+_PREFIX = re.compile("NLQ*M")
+"""The beginnings of tokens, as `merge_tags.TagStore` makes them."""
 Fragment = tuple["str | ValueSlot | ConditionalSlot", ...]
 """Text and slots, in order."""
 
@@ -75,6 +77,22 @@ TOKEN = "_token"
 TOKEN_SLOT = ValueSlot(expression=TOKEN, escape=as_token)
 _KEEP_ADDRESSES = (as_url, as_plain_url, in_html, as_text)
 """The escapes that leave an address without special characters as it is."""
+
+
+def require_whole(message: CompiledMessage) -> None:
+    """Raise ValueError for a message that no build makes: it could not be filled in, or a part of it would be lost."""
+    if not _PREFIX.fullmatch(message.prefix):
+        raise ValueError(f"no token begins with {message.prefix[:40]!r}")
+    for text in (message.subject, message.html, message.text):
+        if missing := [token[0] for token in message.token.finditer(text) if int(token[1]) >= len(message.tags)]:
+            raise ValueError(f"{missing[0]} has no merge tag")
+        pieces = list(_pieces(text, message, lambda _position: as_text))
+        try:
+            end = _tree(pieces, 0)[1]
+        except (IndexError, RecursionError):
+            raise ValueError("an `if` has no `endif`") from None
+        if end < len(pieces):
+            raise ValueError("a merge tag has no `if` before it")
 
 
 def with_addresses(tree: Fragment, addresses: Mapping[str, str]) -> Fragment:

@@ -53,7 +53,7 @@ class CompiledMessage:
     @cached_property
     def token(self) -> re.Pattern[str]:
         """The pattern of the tokens; group 1 is the index of the tag."""
-        return re.compile(rf"{self.prefix}(\d{{5}})xNL")
+        return re.compile(rf"{re.escape(self.prefix)}(\d{{5}})xNL")
 
 
 @dataclass(frozen=True, kw_only=True)

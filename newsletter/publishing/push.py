@@ -42,6 +42,8 @@ from newsletter.config.settings import read_config
 from newsletter.errors import NewsletterError
 from newsletter.issues.images import PictureError, is_remote, locate_picture, picture_path, read_picture
 from newsletter.issues.issue import Issue, find_issue
+from newsletter.messages.fragments import html_fragment, require_whole, text_fragment
+from newsletter.messages.merge import joined, subject_line
 from newsletter.messages.types import About, CompiledMessage, WebPage
 from newsletter.providers import find_provider
 from newsletter.rendering.build import build_issue
@@ -122,6 +124,7 @@ class CheckedPush:
 
 def check_push(publication: PublicationSettings, push: Push) -> CheckedPush:
     """Verify the digest, build and check the source here. Raises NewsletterError, Stopped with the findings."""
+    _require_message(push.message)
     if push.message.digest != push.digest:
         raise NewsletterError(f"the message's digest is {push.message.digest}, not {push.digest}")
     own = publication.config.publication.url
@@ -139,6 +142,18 @@ def check_push(publication: PublicationSettings, push: Push) -> CheckedPush:
             raise NewsletterError(f'the message is of "{push.message.slug}", the file of "{built.issue.slug}"')
         checks = gate(staged, built, ",".join(push.allow) or None)
     return CheckedPush(push=push, issue=built.issue, pictures=pictures, checks=checks)
+
+
+def _require_message(message: CompiledMessage) -> None:
+    """Raise NewsletterError for a message that cannot be filled in for readers."""
+    try:
+        require_whole(message)
+        for fragment in (html_fragment(message.html, message), text_fragment(message.text, message)):
+            joined(fragment)
+        subject_line(text_fragment(message.subject, message))
+    except ValueError as error:
+        hint = "Push it with the version of the program that the server has."
+        raise NewsletterError(f"the message cannot be filled in: {error}", hint=hint) from error
 
 
 def _picture(publication: PublicationSettings, file: PushedFile) -> StoredPicture:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select
@@ -192,6 +195,30 @@ def test_a_digest_that_is_not_the_messages_is_refused(server: ServedApi, checkou
     forged.digest = "0" * 64
     with pytest.raises(NewsletterError, match="the message's digest is"):
         remote_server(publication).post("/pushes", forged)
+    assert count_of(server, campaign) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prefix": "("}, "no token begins with '('"),
+        ({"prefix": "(x+x+)+y"}, "no token begins with"),
+        ({"html": "<p>NLM99999xNL</p>"}, "NLM99999xNL has no merge tag"),
+        ({"text": "NLM00000xNL words", "tags": ("{% endif %}",)}, "a merge tag has no `if` before it"),
+        ({"subject": "NLM00000xNL words", "tags": ("{% if plan %}",)}, "an `if` has no `endif`"),
+        ({"text": "NLM00000xNL", "tags": ("{{ first_name | }}",)}, "cannot be filled in"),
+        ({"html": "NLM00000xNL", "tags": ("{% for x in y %}",)}, "a merge tag has no `if` before it"),
+    ],
+    ids=["pattern", "slow pattern", "no tag", "no if", "no endif", "no expression", "loop"],
+)
+def test_a_message_that_no_build_makes_is_refused(
+    server: ServedApi, checkout: Checkout, changes: dict[str, Any], words: str
+) -> None:
+    publication = load_publication(checkout.folder / "newsletter.toml")
+    pushed = bundle(publication, build_issue(publication, checkout.write()), mode="send", allow=[], dry_run=False)
+    pushed.message = replace(pushed.message, **{"subject": "Hello", "html": "", "text": "", **changes})
+    with pytest.raises(NewsletterError, match=re.escape(words)):
+        remote_server(publication).post("/pushes", pushed)
     assert count_of(server, campaign) == 0
 
 
