@@ -42,7 +42,7 @@ class RequestedChange:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredAnswer:
-    """What is sent: JSON, its status, and whether it is the answer of an earlier request."""
+    """An answer as it is sent: JSON, its status, and whether it is the answer of an earlier request."""
 
     status: int
     body: bytes

@@ -40,7 +40,7 @@ class ShownProblem:
 
     @property
     def why(self) -> str:
-        """What it does to readers or authors; empty for errors of the build."""
+        """The harm that it does to readers or authors; empty for errors of the build."""
         return why_of(self.problem)
 
 

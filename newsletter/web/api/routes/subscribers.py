@@ -136,7 +136,7 @@ class RemovalQuery(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ImportQuery(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Whose export it is."""
+    """The reader whose data is exported."""
 
     platform: Literal[
         "auto", "mailchimp", "substack", "beehiiv", "kit", "ghost", "listmonk", "buttondown", "sendy", "csv"

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Coming:
-    """What comes next."""
+    """The card of what comes next."""
 
     today: DayIssue
     entries: tuple[tuple[InboxEntry, IssueStatus], ...]
